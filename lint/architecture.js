@@ -1,0 +1,203 @@
+/**
+ * The import rules R1 to R5 as one oxlint rule, `architecture/imports`: which file of `src` may import what.
+ *
+ * Judges one import by the paths of its two ends; every form of import counts, types included. R6 (no cycle) is
+ * oxlint's own `import/no-cycle` and R7 (400 lines) its `max-lines`. `test/architecture.test.ts` proves that each of
+ * the seven can fail. A new folder in `src/internal` is refused until it has its line in `layers`.
+ */
+import { builtinModules } from "node:module"
+import * as path from "node:path"
+import { fileURLToPath } from "node:url"
+
+/** The public modules that are plain data and types, and those of them that say nothing of Effect, sockets or TLS. */
+const plainVocabulary = [
+  "HttpError",
+  "HttpFields",
+  "HttpLeniency",
+  "HttpLimits",
+  "HttpRequest",
+  "HttpStatus",
+  "HttpTimeouts",
+  "Origin"
+]
+const vocabulary = [...plainVocabulary, "ConnectionEvent", "HttpBody", "HttpResponse", "Proxy", "Tls", "Transport"]
+
+/** The modules of `effect` that are data and functions, without the runtime. */
+const pureEffect = new Set([
+  "Array",
+  "BigInt",
+  "Boolean",
+  "Brand",
+  "Cause",
+  "Chunk",
+  "Data",
+  "Either",
+  "Equal",
+  "Equivalence",
+  "Function",
+  "Hash",
+  "HashMap",
+  "HashSet",
+  "Inspectable",
+  "Iterable",
+  "Number",
+  "Option",
+  "Order",
+  "Pipeable",
+  "Predicate",
+  "Record",
+  "Redacted",
+  "String",
+  "Struct",
+  "Tuple",
+  "Types",
+  "Unify"
+])
+
+/** The folders that hold the work behind the vocabulary; `base` stands for the files that lie in `src/internal` itself. */
+const low = ["base", "error", "status", "syntax"]
+
+/**
+ * The folders of `src/internal`: which others, and which public modules, each may import. `pure` means bytes and values
+ * only: no Effect runtime, no `node:*`, no `@effect/*`.
+ *
+ * @typedef {{ readonly folders: ReadonlyArray<string>, readonly modules: ReadonlyArray<string>, readonly pure?: true }} Layer
+ * @type {Readonly<Record<string, Layer>>}
+ */
+const layers = {
+  base: { folders: low, modules: plainVocabulary, pure: true },
+  error: { folders: low, modules: plainVocabulary, pure: true },
+  status: { folders: low, modules: plainVocabulary, pure: true },
+  syntax: { folders: low, modules: plainVocabulary, pure: true },
+  protocol: { folders: low, modules: plainVocabulary, pure: true },
+  transport: { folders: low, modules: vocabulary },
+  connection: { folders: [...low, "protocol", "transport"], modules: vocabulary },
+  pool: { folders: [...low, "protocol", "transport", "connection"], modules: vocabulary },
+  platform: { folders: [...low, "protocol", "transport", "connection", "pool"], modules: vocabulary }
+}
+
+const socketModules = new Set(["node:net", "node:tls", "node:dns", "node:dns/promises"])
+const runtimePackages = ["effect", "@effect/platform"]
+
+/** The folder of `src/internal` that a path below `src` lies in; `undefined` for a public module. @param {string} file */
+const folderOf = (file) => {
+  const [internal, folder, ...rest] = file.split("/")
+  if (internal !== "internal") return undefined
+  return rest.length === 0 ? "base" : folder
+}
+
+/** @param {string} file */
+const moduleOf = (file) => file.replace(/\.ts$/, "")
+
+/**
+ * Why a relative import is against the rules, if it is.
+ *
+ * @param {string} from @param {string} to @returns {string | undefined}
+ */
+const judgeOwn = (from, to) => {
+  const folder = folderOf(from)
+  const target = folderOf(to)
+  if (to.startsWith("../")) return "R0: src imports nothing of this repository outside of src."
+  if (folder === undefined) {
+    if (!vocabulary.includes(moduleOf(from)) || moduleOf(from) === "HttpResponse") return undefined
+    return target === undefined
+      ? vocabulary.includes(moduleOf(to)) ? undefined : `R5: ${moduleOf(from)} is vocabulary, ${moduleOf(to)} is not.`
+      : low.includes(target)
+      ? undefined
+      : `R5: ${moduleOf(from)} is vocabulary, which lies below internal/${target}.`
+  }
+  const layer = layers[folder]
+  if (layer === undefined) return `R0: internal/${folder} has no line in \`layers\` of lint/architecture.js.`
+  if (target === folder || (target !== undefined && layer.folders.includes(target))) return undefined
+  if (target === undefined && layer.modules.includes(moduleOf(to))) return undefined
+  if (layer.pure) return `R1: internal/${folder} is pure and imports only the vocabulary and itself, not ${to}.`
+  if (target === undefined) return `R5: internal files import no public module but the vocabulary, not ${to}.`
+  if (folder === "transport") return `R2: internal/transport knows nothing of internal/${target}.`
+  return `R0: the arrows are platform -> pool -> connection -> {protocol, transport}; internal/${folder} lies below`
+    + ` internal/${target}.`
+}
+
+/**
+ * Why an import from elsewhere is against the rules, if it is.
+ *
+ * @param {string} from @param {string} specifier @returns {string | undefined}
+ */
+const judgeForeign = (from, specifier) => {
+  const folder = folderOf(from)
+  const pure = folder !== undefined && layers[folder]?.pure === true
+  const bare = specifier.replace(/^node:/, "")
+  if (specifier.startsWith("node:") || builtinModules.includes(specifier)) {
+    if (pure) return `R1: internal/${folder} is pure and imports no node module.`
+    return socketModules.has(`node:${bare}`) && folder !== "transport" && from !== "NodeTransport.ts"
+      ? `R4: only internal/transport imports node:${bare}.`
+      : undefined
+  }
+  const name = specifier.split("/").slice(0, specifier.startsWith("@") ? 2 : 1).join("/")
+  if (!runtimePackages.includes(name)) return `R0: at run time there are only effect and @effect/platform, not ${name}.`
+  if (name === "effect") {
+    return pure && !pureEffect.has(specifier.slice("effect/".length))
+      ? `R1: internal/${folder} is pure; ${specifier} is not among the modules of effect that are plain data.`
+      : undefined
+  }
+  if (pure) return `${folder === "protocol" ? "R1, R3" : "R1"}: internal/${folder} does not import ${name}.`
+  return folder === undefined || folder === "platform"
+    ? undefined
+    : `R3: internal/${folder} does not import ${name}; only internal/platform and public modules do.`
+}
+
+/** @param {string} specifier */
+const isOwn = (specifier) => /^\.{0,2}\//.test(specifier)
+
+/**
+ * Why an import is against the rules, if it is. `from` is a path below `src`, such as `internal/pool/pool.ts`.
+ *
+ * @param {string} from @param {string} specifier @returns {string | undefined}
+ */
+export const judge = (from, specifier) =>
+  isOwn(specifier)
+    ? judgeOwn(from, path.posix.normalize(path.posix.join(path.posix.dirname(from), specifier)))
+    : judgeForeign(from, specifier)
+
+const src = fileURLToPath(new URL("../src/", import.meta.url))
+
+/**
+ * What is used here of oxlint's plugin interface, which is ESLint's.
+ *
+ * @typedef {{ readonly type: string, readonly value?: unknown }} Expression
+ * @typedef {{ readonly filename: string, report(finding: { node: Expression, message: string }): void }} Context
+ */
+const plugin = {
+  meta: { name: "architecture" },
+  rules: {
+    imports: {
+      /** @param {Context} context */
+      create: (context) => {
+        const from = path.relative(src, context.filename).split(path.sep).join("/")
+        if (from.startsWith("../")) return {}
+        /** @param {{ readonly source: Expression | null }} node */
+        const declared = ({ source }) => {
+          if (source === null) return
+          const message = source.type === "Literal" && typeof source.value === "string"
+            ? judge(from, source.value)
+            : "R0: an import whose module is computed cannot be judged."
+          if (message !== undefined) context.report({ node: source, message })
+        }
+        /** @param {{ readonly source: Expression }} node */
+        const inline = ({ source }) => {
+          if (source.type === "Literal" && isOwn(String(source.value))) {
+            context.report({ node: source, message: "R6: the cycle check sees import declarations only; write one." })
+          } else declared({ source })
+        }
+        return {
+          ImportDeclaration: declared,
+          ExportNamedDeclaration: declared,
+          ExportAllDeclaration: declared,
+          ImportExpression: inline,
+          TSImportType: inline
+        }
+      }
+    }
+  }
+}
+
+export default plugin

@@ -1,0 +1,248 @@
+/**
+ * The body of a request, as plain data. Files are in `FileBody`.
+ *
+ * Known length goes out with Content-Length, unknown length chunked. Whatever can be found wrong with a body is found when
+ * it is made or before the first byte leaves.
+ *
+ * @since 0.1.0
+ */
+import * as Either from "effect/Either"
+import * as Stream from "effect/Stream"
+import { UnsupportedBody } from "./internal/error/request.ts"
+
+/**
+ * The type id of bodies.
+ *
+ * @since 0.1.0
+ * @category type ids
+ */
+export const TypeId: unique symbol = Symbol.for("effect-http-client/HttpBody") as never
+
+/**
+ * The type of the type id of bodies.
+ *
+ * @since 0.1.0
+ * @category type ids
+ */
+export type TypeId = typeof TypeId
+
+/**
+ * A request's body. `E` is the error of its stream.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type HttpBody<E = never> = Empty | Bytes | Streaming<E>
+
+/**
+ * No body.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Empty {
+  readonly [TypeId]: TypeId
+  readonly _tag: "Empty"
+  readonly contentType: undefined
+}
+
+/**
+ * A body in memory. It can be sent again.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Bytes {
+  readonly [TypeId]: TypeId
+  readonly _tag: "Bytes"
+  readonly bytes: Uint8Array
+  /** Sent as Content-Type where the request has none. */
+  readonly contentType: string | undefined
+}
+
+/**
+ * A body that comes in pieces.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Streaming<out E> {
+  readonly [TypeId]: TypeId
+  readonly _tag: "Streaming"
+  readonly stream: Stream.Stream<Uint8Array, E>
+  /** Bytes in all, where that is known; the body must then have exactly that many. */
+  readonly length: number | undefined
+  /** Whether running the stream once more gives the same bytes. */
+  readonly replayable: boolean
+  /** Sent as Content-Type where the request has none. */
+  readonly contentType: string | undefined
+}
+
+/**
+ * What the step-by-step calls and `fromInput` take as a body: text is sent as ISO-8859-1, as `http.client` does.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Input<E = never> =
+  | HttpBody<E>
+  | string
+  | Uint8Array
+  | Stream.Stream<Uint8Array, E>
+  | Iterable<Uint8Array>
+  | AsyncIterable<Uint8Array>
+
+/**
+ * Options of a streamed body.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StreamOptions {
+  /** Bytes in all. Sent as Content-Length and enforced: `BodyLengthMismatch`. Default: unknown, sent chunked. */
+  readonly length?: number | undefined
+  /** Whether running the stream once more gives the same bytes. Default: `false`. */
+  readonly replayable?: boolean | undefined
+  /** Sent as Content-Type where the request has none. Default: none. */
+  readonly contentType?: string | undefined
+}
+
+/**
+ * Whether a value is a body.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isHttpBody = (u: unknown): u is HttpBody<unknown> => typeof u === "object" && u !== null && TypeId in u
+
+/**
+ * No body.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const empty: HttpBody = { [TypeId]: TypeId, _tag: "Empty", contentType: undefined }
+
+/**
+ * A body of bytes. They must not change until they are sent.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const bytes = (bytes: Uint8Array, contentType?: string): HttpBody => ({
+  [TypeId]: TypeId,
+  _tag: "Bytes",
+  bytes,
+  contentType
+})
+
+/**
+ * A body of text, as UTF-8 unless `iso-8859-1` is asked for. Text that does not fit (a character beyond ISO-8859-1, half a
+ * surrogate pair) is `UnsupportedBody`: Python's `UnicodeEncodeError`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const text = (
+  text: string,
+  options?: { readonly charset?: "utf-8" | "iso-8859-1" | undefined; readonly contentType?: string | undefined }
+): Either.Either<HttpBody, UnsupportedBody> => {
+  const charset = options?.charset ?? "utf-8"
+  const misfit = charset === "utf-8" ? loneSurrogateAt(text) : beyondLatin1At(text)
+  return misfit < 0
+    ? Either.right(bytes(Buffer.from(text, charset === "utf-8" ? "utf8" : "latin1"), options?.contentType))
+    : Either.left(
+      new UnsupportedBody({
+        reason: charset === "utf-8"
+          ? `the text has half a surrogate pair at offset ${misfit}, which UTF-8 cannot carry`
+          : `the character at offset ${misfit} is not in ISO-8859-1; send the text as UTF-8 with \`HttpBody.text\``
+      })
+    )
+}
+
+/**
+ * A body of JSON, as UTF-8 with Content-Type `application/json`. What `JSON.stringify` refuses is `UnsupportedBody`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const json = (value: unknown): Either.Either<HttpBody, UnsupportedBody> =>
+  Either.flatMap(
+    Either.try({
+      try: (): string | undefined => JSON.stringify(value),
+      catch: (cause) => new UnsupportedBody({ reason: `JSON.stringify refused it (${String(cause)})` })
+    }),
+    (encoded) =>
+      encoded === undefined
+        ? Either.left(new UnsupportedBody({ reason: "the value has no JSON" }))
+        : text(encoded, { contentType: "application/json" })
+  )
+
+/**
+ * A body from a stream. Its error comes back as `RequestBodyError`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const stream = <E>(stream: Stream.Stream<Uint8Array, E>, options?: StreamOptions): HttpBody<E> => ({
+  [TypeId]: TypeId,
+  _tag: "Streaming",
+  stream,
+  length: options?.length,
+  replayable: options?.replayable ?? false,
+  contentType: options?.contentType
+})
+
+/**
+ * A body from an `Iterable` or `AsyncIterable` of bytes, a Node `Readable` among them. What it throws comes back as
+ * `RequestBodyError`; interruption calls its `return`, which destroys a `Readable`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const iterable = (
+  source: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  options?: StreamOptions
+): HttpBody<unknown> => stream(Stream.fromAsyncIterable(toAsync(source), (error): unknown => error), options)
+
+/**
+ * A body from whatever `http.client` takes as one. A value of another type is `UnsupportedBody`: Python's `TypeError`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromInput = <E>(input: Input<E> | undefined): Either.Either<HttpBody<E | unknown>, UnsupportedBody> => {
+  if (input === undefined) return Either.right(empty)
+  if (typeof input === "string") return text(input, { charset: "iso-8859-1" })
+  if (input instanceof Uint8Array) return Either.right(bytes(input))
+  if (isHttpBody(input)) return Either.right(input)
+  if (typeof input === "object" && input !== null) {
+    if (Stream.StreamTypeId in input) return Either.right(stream(input as Stream.Stream<Uint8Array, E>))
+    if (Symbol.asyncIterator in input || Symbol.iterator in input) return Either.right(iterable(input))
+  }
+  return Either.left(
+    new UnsupportedBody({ reason: "it is no text, no bytes, no Stream, no Iterable and no AsyncIterable of bytes" })
+  )
+}
+
+async function* toAsync(source: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield* source
+}
+
+const beyondLatin1At = (text: string): number => {
+  for (let i = 0; i < text.length; i++) {
+    if (text.charCodeAt(i) > 0xff) return i
+  }
+  return -1
+}
+
+const loneSurrogateAt = (text: string): number => {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code < 0xd800 || code > 0xdfff) continue
+    const next = text.charCodeAt(i + 1)
+    if (code > 0xdbff || !(next >= 0xdc00 && next <= 0xdfff)) return i
+    i++
+  }
+  return -1
+}

@@ -1,0 +1,254 @@
+/**
+ * One HTTP/1.1 connection as a scoped resource: `http.client.HTTPConnection` and, with `tls`, `HTTPSConnection`.
+ *
+ * It has two faces. `execute` sends a whole request and gives its response. The step-by-step calls (`putRequest`,
+ * `putHeader`, `endHeaders`, `send`, `getResponse`, and `request`, which joins the first four) are those of `http.client`. One
+ * request at a time: a second one before the first response was read to its end fails with `CannotSendRequest`.
+ *
+ * The connection opens when it is first needed, and opens anew when it was closed (`autoOpen`); a connection that the server
+ * closed while it was idle is never used. The end of the scope closes it. Interrupting any call after the first byte was sent
+ * closes it too, because what is on the wire can no longer be known.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { HttpConnection, HttpRequest, NodeTransport } from "effect-http-client"
+ *
+ * export const program = Effect.gen(function*() {
+ *   const connection = yield* HttpConnection.make({ host: "localhost", port: 8080 })
+ *   const response = yield* connection.execute(HttpRequest.get("/"))
+ *   return yield* response.text
+ * }).pipe(Effect.scoped, Effect.provide(NodeTransport.layer))
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as PlatformHeaders from "@effect/platform/Headers"
+import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
+import type * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import type { ConnectionEvent } from "./ConnectionEvent.ts"
+import type * as HttpBody from "./HttpBody.ts"
+import type {
+  CannotSendHeader,
+  CannotSendRequest,
+  ConnectFailure,
+  ConnectionClosed,
+  ConnectionState,
+  HeadFailure,
+  InvalidRequest,
+  NotConnected,
+  RequestBodyError,
+  ResponseNotReady,
+  SendFailure,
+  TunnelFailure
+} from "./HttpError.ts"
+import * as HttpFields from "./HttpFields.ts"
+import type { HttpLeniency } from "./HttpLeniency.ts"
+import type { HttpLimits } from "./HttpLimits.ts"
+import type { HttpRequest } from "./HttpRequest.ts"
+import type { HttpResponse } from "./HttpResponse.ts"
+import type { HttpTimeouts } from "./HttpTimeouts.ts"
+import * as internal from "./internal/connection/face.ts"
+import type * as Origin from "./Origin.ts"
+import type * as Tls from "./Tls.ts"
+import type { Transport } from "./Transport.ts"
+
+/**
+ * Where a connection goes, and how.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /** A name or address, with or without a port: `host`, `host:8080`, `::1`, `[::1]`, `[::1]:8080`. Not needed with `socketPath`. */
+  readonly host?: string | undefined
+  /** 1 to 65535. Default: that of `host`, else 443 with `tls` and 80 without: `HTTPS_PORT`, `HTTP_PORT`. */
+  readonly port?: number | undefined
+  /** Whether TLS is spoken, and its options: `HTTPSConnection`, `context`. Default: `false`. */
+  readonly tls?: boolean | Tls.Options | undefined
+  /** The path of a unix socket to connect to. `host` then only names the server, `localhost` by default. */
+  readonly socketPath?: string | undefined
+  /** The local address to connect from: `source_address`. Default: the system's choice. */
+  readonly localAddress?: string | undefined
+  /** A tunnel to open through the proxy that `host` and `port` name: see `setTunnel`. Default: none. */
+  readonly tunnel?: Tunnel | undefined
+  /** Bytes of a body in memory that are given to the transport at once: `blocksize`. Default: 65536. */
+  readonly blockSize?: number | undefined
+  /** Whether the connection opens by itself when a request needs it: `auto_open`. Default: `true`. */
+  readonly autoOpen?: boolean | undefined
+  /** Default: `HttpTimeouts.defaults`. */
+  readonly timeouts?: Partial<HttpTimeouts> | undefined
+  /** Default: `HttpLimits.defaults`. */
+  readonly limits?: Partial<HttpLimits> | undefined
+  /** Default: `HttpLeniency.strict`. */
+  readonly leniency?: HttpLeniency | undefined
+  /**
+   * Whether every head is logged at level Info, secrets redacted (platform's `Headers.currentRedactedNames` besides our
+   * own): `set_debuglevel`. Default: `false`.
+   */
+  readonly wireTap?: boolean | undefined
+  /**
+   * Called at once with what happens to the connection: the audit events `http.client.connect` and `http.client.send`. It must
+   * not throw. Default: nothing is called.
+   */
+  readonly onEvent?: ((event: ConnectionEvent) => void) | undefined
+}
+
+/**
+ * A tunnel through a proxy.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Tunnel {
+  /** The far end. */
+  readonly host: string
+  /** Default: that of `host`, else 443 with `tls` and 80 without. */
+  readonly port?: number | undefined
+  /** Sent to the proxy alone, such as Proxy-Authorization. Default: none. */
+  readonly headers?: HttpFields.Input | undefined
+}
+
+/**
+ * What `connect` can fail with.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type OpenFailure = ConnectFailure | TunnelFailure
+
+/**
+ * What `execute` can fail with. `E` is the error of the request's own body stream.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type ExecuteFailure<E = never> =
+  | InvalidRequest
+  | CannotSendRequest
+  | ConnectionClosed
+  | NotConnected
+  | OpenFailure
+  | SendFailure
+  | HeadFailure
+  | ([E] extends [never] ? never : RequestBodyError<E>)
+
+/**
+ * What `endHeaders`, `send` and `request` can fail with. The head failures are there because the server may answer, or go away,
+ * while the request is still being sent.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type StepFailure =
+  | InvalidRequest
+  | CannotSendHeader
+  | NotConnected
+  | OpenFailure
+  | SendFailure
+  | HeadFailure
+  | RequestBodyError<unknown>
+
+/**
+ * A connection.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface HttpConnection {
+  /** Whom requests are for: the far end of the tunnel where there is one. */
+  readonly origin: Origin.Origin
+  /** Where the connection stands. Python keeps it to itself. */
+  readonly state: Effect.Effect<ConnectionState>
+  /** Whether a link to the server is open now. */
+  readonly isOpen: Effect.Effect<boolean>
+  /** Opens the connection, its tunnel and TLS included. Nothing happens where it is open: `connect()`. */
+  readonly connect: Effect.Effect<void, OpenFailure | CannotSendRequest | ConnectionClosed>
+  /** Closes the connection, and what is under way on it. It can be used again. Idempotent: `close()`. */
+  readonly close: Effect.Effect<void>
+
+  /**
+   * Sends a request and gives its response as soon as the head is there; a streamed body may still be on its way then. A
+   * server that refuses a body (status 400 and above, or a redirect that closes) ends the sending, and its answer wins over the broken connection.
+   */
+  readonly execute: <E = never>(request: HttpRequest<E>) => Effect.Effect<HttpResponse, ExecuteFailure<E>>
+
+  /**
+   * Starts a request. Host and `Accept-Encoding: identity` are put by themselves unless skipped. A URL as target is sent whole,
+   * as a forward proxy wants it: `putrequest(method, url, skip_host, skip_accept_encoding)`.
+   */
+  readonly putRequest: (
+    method: string,
+    target: string,
+    options?: { readonly skipHost?: boolean | undefined; readonly skipAcceptEncoding?: boolean | undefined }
+  ) => Effect.Effect<void, InvalidRequest | CannotSendRequest | ConnectionClosed>
+  /** Puts a field; several values are joined by `, `, because folding lines is forbidden today: `putheader(header, *values)`. */
+  readonly putHeader: (
+    name: string,
+    ...values: ReadonlyArray<string | number>
+  ) => Effect.Effect<void, InvalidRequest | CannotSendHeader>
+  /**
+   * Sends the head, and a body where there is one. With a Transfer-Encoding field of the caller's the body is sent as it is,
+   * unless `encodeChunked` is true, and is checked to be chunked: `endheaders(message_body, encode_chunked)`.
+   */
+  readonly endHeaders: <E = never>(options?: {
+    readonly body?: HttpBody.Input<E> | undefined
+    readonly encodeChunked?: boolean | undefined
+  }) => Effect.Effect<void, StepFailure>
+  /**
+   * Sends a piece of the body after `endHeaders`, within the framing that the fields announced. With `encodeChunked` each
+   * piece is a chunk and `getResponse` sends the last one: `send(data)`.
+   */
+  readonly send: <E = never>(data: HttpBody.Input<E>) => Effect.Effect<void, StepFailure>
+  /** Sends a whole request: `request(method, url, body, headers, encode_chunked)`. */
+  readonly request: <E = never>(
+    method: string,
+    target: string,
+    options?: {
+      readonly body?: HttpBody.Input<E> | undefined
+      readonly headers?: HttpFields.Input | undefined
+      readonly encodeChunked?: boolean | undefined
+    }
+  ) => Effect.Effect<void, StepFailure | CannotSendRequest | ConnectionClosed>
+  /** The response to what was sent: `getresponse()`. */
+  readonly getResponse: Effect.Effect<HttpResponse, ResponseNotReady | ConnectionClosed | InvalidRequest | SendFailure | HeadFailure>
+
+  /**
+   * Makes the connection go through a tunnel: what `make` connected to becomes the proxy. Only before it is open:
+   * `set_tunnel(host, port, headers)`.
+   */
+  readonly setTunnel: (host: string, port?: number, headers?: HttpFields.Input) => Effect.Effect<void, InvalidRequest>
+  /** The fields of the proxy's answer to the last CONNECT: `get_proxy_response_headers()`. */
+  readonly getProxyResponseHeaders: Effect.Effect<Option.Option<HttpFields.HttpFields>>
+}
+
+const redactedNames: Effect.Effect<ReadonlyArray<string | RegExp>> = Effect.map(
+  FiberRef.get(PlatformHeaders.currentRedactedNames),
+  (names) => [...HttpFields.redactedNames, ...names]
+)
+
+/**
+ * Makes a connection that opens when it is first needed. The end of the scope closes it: `HTTPConnection(host, port, timeout,
+ * source_address, blocksize)`. Fails with `InvalidUrl` for a host or port that cannot be, and with what else is wrong with the options.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: Options): Effect.Effect<HttpConnection, InvalidRequest, Scope.Scope | Transport> =>
+  internal.make(options, redactedNames)
+
+/**
+ * Makes a connection and opens it at once. Interruption aborts the opening and leaves nothing open.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const open = (
+  options: Options
+): Effect.Effect<
+  HttpConnection,
+  InvalidRequest | OpenFailure | CannotSendRequest | ConnectionClosed,
+  Scope.Scope | Transport
+> => Effect.tap(make(options), (connection) => connection.connect)

@@ -1,0 +1,98 @@
+/**
+ * Named relaxations of the response parser, for servers that break the rules. All are off by default.
+ *
+ * None of them ever lets a connection be used again after it was needed.
+ *
+ * @since 0.1.0
+ */
+
+/**
+ * The relaxations.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface HttpLeniency {
+  /**
+   * A lone LF ends a line. Risk: an intermediary that does not agree sees other messages than you do (smuggling).
+   */
+  readonly bareLf: boolean
+  /**
+   * White space between a field name and its colon is dropped. Risk: an intermediary may have ignored the field that you
+   * honour.
+   */
+  readonly spaceBeforeColon: boolean
+  /**
+   * Field lines that are no fields are skipped. Risk: a field that matters may be lost, and a malformed framing field with it.
+   */
+  readonly skipInvalidFields: boolean
+  /**
+   * A chunked body that ends with the connection after its last chunk, but before the final CRLF, is complete. Risk: trailers
+   * may be lost.
+   */
+  readonly missingFinalCrlf: boolean
+  /**
+   * A head that ends with the connection is complete. Risk: fields may be lost, and a truncated answer looks whole.
+   */
+  readonly headEndsWithConnection: boolean
+  /**
+   * With an unreadable or contradictory Content-Length the body is read until the connection closes. Risk: a truncated body looks whole.
+   */
+  readonly invalidContentLength: boolean
+  /**
+   * With an unknown transfer coding the body is read until the connection closes, still encoded. Risk: what you read is not the content.
+   */
+  readonly unknownTransferCoding: boolean
+  /**
+   * White space before, or more than one space inside, a status line is accepted. Risk: none known beyond disagreeing with others.
+   */
+  readonly statusLineSpaces: boolean
+  /**
+   * Transfer-Encoding beside Content-Length, or in an HTTP/1.0 response, wins. Risk: this is what response smuggling looks like.
+   */
+  readonly framingConflict: boolean
+}
+
+/**
+ * Nothing is relaxed: the default.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const strict: HttpLeniency = {
+  bareLf: false,
+  spaceBeforeColon: false,
+  skipInvalidFields: false,
+  missingFinalCrlf: false,
+  headEndsWithConnection: false,
+  invalidContentLength: false,
+  unknownTransferCoding: false,
+  statusLineSpaces: false,
+  framingConflict: false
+}
+
+/**
+ * Accepts what Python's `http.client` accepts.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const httpClient: HttpLeniency = {
+  bareLf: true,
+  spaceBeforeColon: true,
+  skipInvalidFields: true,
+  missingFinalCrlf: true,
+  headEndsWithConnection: true,
+  invalidContentLength: true,
+  unknownTransferCoding: true,
+  statusLineSpaces: true,
+  framingConflict: true
+}
+
+/**
+ * The strict parser with some relaxations.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (leniency: Partial<HttpLeniency>): HttpLeniency => ({ ...strict, ...leniency })

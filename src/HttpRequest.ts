@@ -1,0 +1,246 @@
+/**
+ * A request as plain data: method, target, fields, body, trailers, and options of its own.
+ *
+ * Making one checks nothing; sending it checks everything before the first byte leaves.
+ *
+ * @since 0.1.0
+ */
+import { dual } from "effect/Function"
+import type { Pipeable } from "effect/Pipeable"
+import { pipeArguments } from "effect/Pipeable"
+import type * as HttpBody from "./HttpBody.ts"
+import { empty as emptyBody } from "./HttpBody.ts"
+import * as HttpFields from "./HttpFields.ts"
+import type { HttpLeniency } from "./HttpLeniency.ts"
+import type { HttpLimits } from "./HttpLimits.ts"
+import type { HttpTimeouts } from "./HttpTimeouts.ts"
+
+/**
+ * The type id of requests.
+ *
+ * @since 0.1.0
+ * @category type ids
+ */
+export const TypeId: unique symbol = Symbol.for("effect-http-client/HttpRequest") as never
+
+/**
+ * The type of the type id of requests.
+ *
+ * @since 0.1.0
+ * @category type ids
+ */
+export type TypeId = typeof TypeId
+
+/**
+ * A request. `E` is the error of its body's stream.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface HttpRequest<out E = never> extends Options, Pipeable {
+  readonly [TypeId]: TypeId
+  /** A token, sent as it is: methods are case-sensitive. */
+  readonly method: string
+  /**
+   * A path with a query (`/p?q`), a URL of the connection's origin, `*` (OPTIONS), or `host:port` (CONNECT). A fragment is
+   * left out; what is not printable ASCII must be percent-encoded.
+   */
+  readonly target: string
+  readonly fields: HttpFields.HttpFields
+  readonly body: HttpBody.HttpBody<E>
+  /** Sent behind the body, which is then chunked. */
+  readonly trailers: HttpFields.HttpFields
+}
+
+/**
+ * Options of one request; they win over those of the connection.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /** Default: those of the connection. */
+  readonly timeouts?: Partial<HttpTimeouts> | undefined
+  /** Default: those of the connection. */
+  readonly limits?: Partial<HttpLimits> | undefined
+  /** Default: that of the connection. */
+  readonly leniency?: HttpLeniency | undefined
+  /**
+   * `absolute` sends the target as a URL, as a forward proxy wants it (RFC 9112 section 3.2.2). Default: `origin`.
+   */
+  readonly targetForm?: "origin" | "absolute" | undefined
+  /**
+   * Sends `Expect: 100-continue` and holds the body back until the server says 100, or `timeouts.continue` has passed.
+   * Default: `false`.
+   */
+  readonly expectContinue?: boolean | undefined
+}
+
+/**
+ * What `make` takes beside method and target.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Input<E = never> extends Options {
+  /** Default: none. */
+  readonly headers?: HttpFields.Input | undefined
+  /** Default: none. */
+  readonly body?: HttpBody.HttpBody<E> | undefined
+  /** Default: none. */
+  readonly trailers?: HttpFields.Input | undefined
+}
+
+const Prototype: Pipeable & { readonly [TypeId]: TypeId } = {
+  [TypeId]: TypeId,
+  pipe() {
+    return pipeArguments(this, arguments)
+  }
+}
+
+const unsafeMake = <E>(parts: Omit<HttpRequest<E>, TypeId | "pipe">): HttpRequest<E> =>
+  Object.assign(Object.create(Prototype) as Pipeable & { readonly [TypeId]: TypeId }, parts)
+
+/**
+ * Whether a value is a request.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isHttpRequest = (u: unknown): u is HttpRequest<unknown> => typeof u === "object" && u !== null && TypeId in u
+
+/**
+ * A request.
+ *
+ * @example
+ * ```ts
+ * import { HttpRequest } from "effect-http-client"
+ *
+ * const request = HttpRequest.make("GET", "/index.html", { headers: { Accept: "text/html" } })
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <E = never>(method: string, target: string, input: Input<E> = {}): HttpRequest<E> => {
+  const { body, headers, trailers, ...options } = input
+  return unsafeMake<E>({
+    ...options,
+    method,
+    target,
+    fields: headers === undefined ? HttpFields.empty : HttpFields.fromInput(headers),
+    body: body ?? emptyBody,
+    trailers: trailers === undefined ? HttpFields.empty : HttpFields.fromInput(trailers)
+  })
+}
+
+/**
+ * A GET request.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const get = (target: string, input?: Input): HttpRequest => make("GET", target, input)
+
+/**
+ * A HEAD request.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const head = (target: string, input?: Input): HttpRequest => make("HEAD", target, input)
+
+/**
+ * A POST request.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const post = <E = never>(target: string, input?: Input<E>): HttpRequest<E> => make("POST", target, input)
+
+/**
+ * A PUT request.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const put = <E = never>(target: string, input?: Input<E>): HttpRequest<E> => make("PUT", target, input)
+
+/**
+ * A PATCH request.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const patch = <E = never>(target: string, input?: Input<E>): HttpRequest<E> => make("PATCH", target, input)
+
+/**
+ * A DELETE request. The name `delete` is a reserved word.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const del = <E = never>(target: string, input?: Input<E>): HttpRequest<E> => make("DELETE", target, input)
+
+/**
+ * An OPTIONS request; the target `*` asks about the server as a whole.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const options = (target: string, input?: Input): HttpRequest => make("OPTIONS", target, input)
+
+/**
+ * The request with a field in place of all of this name.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const setHeader: {
+  (name: string, value: string): <E>(self: HttpRequest<E>) => HttpRequest<E>
+  <E>(self: HttpRequest<E>, name: string, value: string): HttpRequest<E>
+} = dual(
+  3,
+  <E>(self: HttpRequest<E>, name: string, value: string): HttpRequest<E> =>
+    unsafeMake({ ...self, fields: HttpFields.set(self.fields, name, value) })
+)
+
+/**
+ * The request with one more field.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const appendHeader: {
+  (name: string, value: string): <E>(self: HttpRequest<E>) => HttpRequest<E>
+  <E>(self: HttpRequest<E>, name: string, value: string): HttpRequest<E>
+} = dual(
+  3,
+  <E>(self: HttpRequest<E>, name: string, value: string): HttpRequest<E> =>
+    unsafeMake({ ...self, fields: HttpFields.append(self.fields, name, value) })
+)
+
+/**
+ * The request with another body.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const setBody: {
+  <E>(body: HttpBody.HttpBody<E>): (self: HttpRequest<unknown>) => HttpRequest<E>
+  <E>(self: HttpRequest<unknown>, body: HttpBody.HttpBody<E>): HttpRequest<E>
+} = dual(
+  2,
+  <E>(self: HttpRequest<unknown>, body: HttpBody.HttpBody<E>): HttpRequest<E> => unsafeMake({ ...self, body })
+)
+
+/**
+ * The request with other options; those not given stay.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const setOptions: {
+  (options: Options): <E>(self: HttpRequest<E>) => HttpRequest<E>
+  <E>(self: HttpRequest<E>, options: Options): HttpRequest<E>
+} = dual(2, <E>(self: HttpRequest<E>, options: Options): HttpRequest<E> => unsafeMake({ ...self, ...options }))

@@ -1,0 +1,125 @@
+/**
+ * A response: its head, and its body as stream, bytes, text, JSON, pieces or lines.
+ *
+ * The body comes over the wire once. It can be read in pieces (`read`, `read1`, `readInto`, `readLine`), as one `stream`, or
+ * whole (`bytes`, `text`, `json`), which remember what they read. Another way after `stream` or a whole reading fails with
+ * `BodyAlreadyConsumed`; a whole reading after pieces gives the rest. Interrupting a reading of pieces or of the whole closes the
+ * connection, because bytes would be lost; ending the stream early closes it too, unless all of the body had arrived.
+ *
+ * @since 0.1.0
+ */
+import type * as Effect from "effect/Effect"
+import type * as ParseResult from "effect/ParseResult"
+import type * as Schema from "effect/Schema"
+import type * as Stream from "effect/Stream"
+import type { BodyDecodeError, BodyFailure, ConnectionInfo, Timings } from "./HttpError.ts"
+import type * as HttpFields from "./HttpFields.ts"
+
+/**
+ * The type id of responses.
+ *
+ * @since 0.1.0
+ * @category type ids
+ */
+export const TypeId: unique symbol = Symbol.for("effect-http-client/HttpResponse") as never
+
+/**
+ * The type of the type id of responses.
+ *
+ * @since 0.1.0
+ * @category type ids
+ */
+export type TypeId = typeof TypeId
+
+/**
+ * An informational (1xx) response that came before the final one.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Informational {
+  readonly status: number
+  readonly reason: string
+  readonly fields: HttpFields.HttpFields
+}
+
+/**
+ * How the end of the body is known (RFC 9112 section 6.3). With `close` a truncated body cannot be told from a whole one.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Framing = "none" | "length" | "chunked" | "close"
+
+/**
+ * A response: `http.client.HTTPResponse`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface HttpResponse {
+  readonly [TypeId]: TypeId
+  /** 10 for HTTP/1.0, 11 for HTTP/1.1 and later minor versions. */
+  readonly version: 10 | 11
+  readonly status: number
+  /** The reason phrase, for display only; often empty. */
+  readonly reason: string
+  /** The fields, in order and as sent: `headers` and `msg`. */
+  readonly fields: HttpFields.HttpFields
+  /** The URL that was asked for: `url`, `geturl()`. */
+  readonly url: string
+  readonly framing: Framing
+  /** The connection that it came on. */
+  readonly connection: ConnectionInfo
+  /** The time that each phase took, so far. */
+  readonly timings: Timings
+  /** The informational responses that came before it, in order. */
+  readonly informational: ReadonlyArray<Informational>
+
+  /** The body as a stream with back-pressure: the server is read as fast as the stream is pulled. Only one can run. */
+  readonly stream: Stream.Stream<Uint8Array, BodyFailure>
+  /** The whole body, or the rest after pieces: `read()`. */
+  readonly bytes: Effect.Effect<Uint8Array, BodyFailure>
+  /** The whole body as text, by the charset of Content-Type, UTF-8 without one. */
+  readonly text: Effect.Effect<string, BodyFailure | BodyDecodeError>
+  /** The whole body as JSON. */
+  readonly json: Effect.Effect<unknown, BodyFailure | BodyDecodeError>
+  /** The whole body as JSON of a schema. */
+  readonly schemaJson: <A, I, R>(
+    schema: Schema.Schema<A, I, R>
+  ) => Effect.Effect<A, BodyFailure | BodyDecodeError | ParseResult.ParseError, R>
+  /** Exactly `n` bytes, fewer only at the end of the body, none after it: `read(n)`. */
+  readonly read: (n: number) => Effect.Effect<Uint8Array, BodyFailure>
+  /** What is there, at most `n` bytes; waits only where nothing is there: `read1(n)`. */
+  readonly read1: (n?: number) => Effect.Effect<Uint8Array, BodyFailure>
+  /** What is there, at most `n` bytes, without taking it; waits only where nothing is there: `peek(n)`. */
+  readonly peek: (n?: number) => Effect.Effect<Uint8Array, BodyFailure>
+  /** Fills a buffer and gives the number of bytes, smaller than the buffer only at the end of the body: `readinto(b)`. */
+  readonly readInto: (buffer: Uint8Array) => Effect.Effect<number, BodyFailure>
+  /** One line with its LF, the rest without one at the end of the body, at most `limit` bytes: `readline(limit)`. */
+  readonly readLine: (limit?: number) => Effect.Effect<Uint8Array, BodyFailure>
+  /** The body as lines of text without their ends, by the charset of Content-Type, UTF-8 without one: `for line in response`. */
+  readonly lines: Stream.Stream<string, BodyFailure | BodyDecodeError>
+
+  /** A field's value, several joined by `, ` (Set-Cookie: the first), or the default: `getheader(name, default)`. */
+  readonly getHeader: {
+    (name: string): string | undefined
+    <A>(name: string, orElse: A): string | A
+  }
+  /** All fields as pairs: `getheaders()`. */
+  readonly getHeaders: ReadonlyArray<readonly [name: string, value: string]>
+  /** The trailer fields. Reads the body to its end first where nobody has, as `bytes` does. */
+  readonly trailers: Effect.Effect<HttpFields.HttpFields, BodyFailure>
+  /** Whether the body was read to its end or the response closed: `closed`, `isclosed()`. */
+  readonly closed: Effect.Effect<boolean>
+  /** Lets go of the response. The connection is closed with it, unless all of the body had arrived. Idempotent: `close()`. */
+  readonly close: Effect.Effect<void>
+}
+
+/**
+ * Whether a value is a response.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isHttpResponse = (u: unknown): u is HttpResponse => typeof u === "object" && u !== null && TypeId in u

@@ -1,0 +1,91 @@
+/**
+ * Status codes, their reason phrases and the default ports: the constants of Python's `http.client`.
+ *
+ * Every code of the IANA registry (RFC 9110 section 16.2) has a constant under Python's name, where Python has one. 306,
+ * which the registry keeps as unused, has none. Nothing in this library decides by a reason phrase: it is for people.
+ *
+ * @since 0.1.0
+ */
+import { phrases } from "./internal/status/phrases.ts"
+
+export * from "./internal/status/below400.ts"
+export * from "./internal/status/from400.ts"
+
+/**
+ * The reason phrases by code, in the words of the IANA registry: Python's `http.client.responses`.
+ *
+ * @example
+ * ```ts
+ * import { HttpStatus } from "effect-http-client"
+ *
+ * console.log(HttpStatus.responses.get(HttpStatus.NOT_FOUND)) // Not Found
+ * ```
+ *
+ * @since 0.1.0
+ * @category reason phrases
+ */
+export const responses: ReadonlyMap<number, string> = phrases
+
+/**
+ * The reason phrase of a code, `""` for one that is not registered.
+ *
+ * @since 0.1.0
+ * @category reason phrases
+ */
+export const reasonPhrase = (code: number): string => phrases.get(code) ?? ""
+
+/**
+ * The default port of `http` (RFC 9110 section 4.2.1): Python's `http.client.HTTP_PORT`.
+ *
+ * @since 0.1.0
+ * @category ports
+ */
+export const HTTP_PORT = 80
+
+/**
+ * The default port of `https` (RFC 9110 section 4.2.2): Python's `http.client.HTTPS_PORT`.
+ *
+ * @since 0.1.0
+ * @category ports
+ */
+export const HTTPS_PORT = 443
+
+/**
+ * Whether a code is informational (1xx), so that a final response is still to come (RFC 9110 section 15.2).
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const isInformational = (code: number): boolean => code >= 100 && code < 200
+
+/**
+ * Whether a code says that the request succeeded (2xx, RFC 9110 section 15.3).
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const isSuccess = (code: number): boolean => code >= 200 && code < 300
+
+/**
+ * Whether a code says that more is to be done elsewhere (3xx, RFC 9110 section 15.4); 304 is one of them.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const isRedirection = (code: number): boolean => code >= 300 && code < 400
+
+/**
+ * Whether a code blames the request (4xx, RFC 9110 section 15.5).
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const isClientError = (code: number): boolean => code >= 400 && code < 500
+
+/**
+ * Whether a code blames the server (5xx, RFC 9110 section 15.6).
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const isServerError = (code: number): boolean => code >= 500 && code < 600

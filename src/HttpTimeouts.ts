@@ -1,0 +1,60 @@
+/**
+ * Every timeout of one connection, in one record. All run on Effect's `Clock`; a breach is `HttpTimeout` with its `kind` and
+ * closes the connection.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+
+/**
+ * The timeouts. `Duration.infinity` (or `"infinity"`) turns one off.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface HttpTimeouts {
+  /** Resolving the host name. Default: 10 seconds. */
+  readonly dns: Duration.DurationInput
+  /** Opening the TCP connection, all addresses together. Default: 10 seconds. */
+  readonly connect: Duration.DurationInput
+  /** The TLS handshake. Default: 10 seconds. */
+  readonly tls: Duration.DurationInput
+  /** The proxy's answer to CONNECT. Default: 30 seconds. */
+  readonly proxy: Duration.DurationInput
+  /** The server takes nothing of what waits to be sent. Starts anew with each piece that it takes. Default: 60 seconds. */
+  readonly write: Duration.DurationInput
+  /** Waiting for 100 (Continue); when it runs out the body is sent. Default: 1 second. */
+  readonly continue: Duration.DurationInput
+  /** From the request's last byte to the final head. Default: 5 minutes. */
+  readonly head: Duration.DurationInput
+  /** No byte of the body comes while somebody waits for one. Default: 5 minutes. */
+  readonly bodyIdle: Duration.DurationInput
+  /** The whole exchange, from `execute` (or `endHeaders`) to the end of the body. Default: none. */
+  readonly total: Duration.DurationInput
+}
+
+/**
+ * The defaults.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const defaults: HttpTimeouts = {
+  dns: Duration.seconds(10),
+  connect: Duration.seconds(10),
+  tls: Duration.seconds(10),
+  proxy: Duration.seconds(30),
+  write: Duration.seconds(60),
+  continue: Duration.seconds(1),
+  head: Duration.minutes(5),
+  bodyIdle: Duration.minutes(5),
+  total: Duration.infinity
+}
+
+/**
+ * The defaults with some of them replaced.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (timeouts: Partial<HttpTimeouts>): HttpTimeouts => ({ ...defaults, ...timeouts })

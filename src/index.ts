@@ -1,0 +1,37 @@
+/**
+ * HTTP/1.1 for Effect: one module a concept.
+ *
+ * @since 0.1.0
+ */
+
+export * as ConnectionEvent from "./ConnectionEvent.ts"
+
+export * as HttpBody from "./HttpBody.ts"
+
+export * as HttpConnection from "./HttpConnection.ts"
+
+export * as HttpError from "./HttpError.ts"
+
+export * as HttpFields from "./HttpFields.ts"
+
+export * as HttpLeniency from "./HttpLeniency.ts"
+
+export * as HttpLimits from "./HttpLimits.ts"
+
+export * as HttpRequest from "./HttpRequest.ts"
+
+export * as HttpResponse from "./HttpResponse.ts"
+
+export * as HttpStatus from "./HttpStatus.ts"
+
+export * as HttpTimeouts from "./HttpTimeouts.ts"
+
+export * as NodeTransport from "./NodeTransport.ts"
+
+export * as Origin from "./Origin.ts"
+
+export * as TestTransport from "./TestTransport.ts"
+
+export * as Tls from "./Tls.ts"
+
+export * as Transport from "./Transport.ts"

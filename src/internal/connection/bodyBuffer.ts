@@ -1,0 +1,218 @@
+/**
+ * The bytes of a response's body between the receiver that brings them and the one reader that takes them.
+ *
+ * Copies what it keeps, because the receiver's view ends with its call. Above the high-water mark it asks the receiver to
+ * pause, unless the whole body is being collected. Bytes that came before a failure are given out before it.
+ */
+import * as HttpFields from "../../HttpFields.ts"
+import type { BodyFailure } from "../../HttpError.ts"
+
+/** Bytes kept for a reader that is slow. What one read of the socket brings may come on top. */
+const highWaterMark = 65_536
+
+/** Room for a block that follows small ones, so that a body in tiny pieces does not become as many objects. */
+const largestBlock = 65_536
+
+const empty: Uint8Array = new Uint8Array(0)
+
+/** Bytes in one array, from `start` to `end`; behind `end` there may be room for more. */
+interface Block {
+  readonly bytes: Uint8Array
+  start: number
+  end: number
+}
+
+export class BodyBuffer {
+  /** Bytes that are there. */
+  size = 0
+  /** Bytes that came in all. */
+  received = 0
+  ended = false
+  failure: BodyFailure | undefined
+  trailers: HttpFields.HttpFields = HttpFields.empty
+  /** Whether everything is kept, because all of it is wanted at once. */
+  collecting = false
+  /** Whether nothing is kept, because nobody will read. */
+  discarding = false
+
+  #blocks: Array<Block> = []
+  #waiter: (() => void) | undefined
+  readonly #settlers = new Set<() => void>()
+
+  /** Takes a copy. Returns whether more is wanted. */
+  push(view: Uint8Array): boolean {
+    this.received += view.length
+    if (!this.discarding) this.#keep(view)
+    this.#wake()
+    return this.wantsMore
+  }
+
+  get wantsMore(): boolean {
+    return this.collecting || this.size < highWaterMark
+  }
+
+  /** Whether there is something to give: bytes, the end, or a failure. */
+  get ready(): boolean {
+    return this.collecting ? this.settled : this.size > 0 || this.settled
+  }
+
+  /** Whether nothing more will come. */
+  get settled(): boolean {
+    return this.ended || this.failure !== undefined
+  }
+
+  end(trailers: HttpFields.HttpFields): void {
+    this.trailers = trailers
+    this.ended = true
+    this.#wake()
+    this.#settle()
+  }
+
+  fail(failure: BodyFailure): void {
+    if (this.settled) return
+    this.failure = failure
+    this.#wake()
+    this.#settle()
+  }
+
+  /** Calls back once, when `ready`. One at a time. */
+  wait(callback: () => void): void {
+    this.#waiter = callback
+    this.#wake()
+  }
+
+  /** Whether somebody waits. */
+  get awaited(): boolean {
+    return this.#waiter !== undefined
+  }
+
+  stopWaiting(): void {
+    this.#waiter = undefined
+  }
+
+  /** Calls back once nothing more will come; any number may wait. */
+  onSettled(callback: () => void): void {
+    if (this.settled) callback()
+    else this.#settlers.add(callback)
+  }
+
+  offSettled(callback: () => void): void {
+    this.#settlers.delete(callback)
+  }
+
+  #settle(): void {
+    for (const callback of this.#settlers) callback()
+    this.#settlers.clear()
+  }
+
+  #wake(): void {
+    if (this.#waiter === undefined || !this.ready) return
+    const waiter = this.#waiter
+    this.#waiter = undefined
+    waiter()
+  }
+
+  /** All pieces that are there. */
+  takeChunks(): Array<Uint8Array> {
+    const chunks = this.#blocks.map(content)
+    this.clear()
+    return chunks
+  }
+
+  /** All bytes that are there, in one piece. */
+  takeAll(): Uint8Array {
+    return join(this.takeChunks())
+  }
+
+  /** The first `n` bytes that are there, fewer where there are fewer. */
+  take(n: number): Uint8Array {
+    const bytes = this.peek(n)
+    this.#drop(bytes.length)
+    return bytes
+  }
+
+  /** The first `n` bytes that are there, which stay. */
+  peek(n: number): Uint8Array {
+    const [first] = this.#blocks
+    if (first === undefined || n <= 0) return empty
+    if (first.end - first.start >= n) return first.bytes.subarray(first.start, first.start + n)
+    const pieces: Array<Uint8Array> = []
+    let left = n
+    for (const block of this.#blocks) {
+      if (left <= 0) break
+      const piece = content(block).subarray(0, left)
+      pieces.push(piece)
+      left -= piece.length
+    }
+    return join(pieces)
+  }
+
+  /** How many bytes come up to and with the first LF; 0 where there is none. */
+  lineLength(): number {
+    let before = 0
+    for (const block of this.#blocks) {
+      const at = content(block).indexOf(LF)
+      if (at >= 0) return before + at + 1
+      before += block.end - block.start
+    }
+    return 0
+  }
+
+  clear(): void {
+    this.#blocks = []
+    this.size = 0
+  }
+
+  #keep(view: Uint8Array): void {
+    this.size += view.length
+    const last = this.#blocks[this.#blocks.length - 1]
+    if (last !== undefined && last.bytes.length - last.end >= view.length) {
+      last.bytes.set(view, last.end)
+      last.end += view.length
+      return
+    }
+    // The first block is exact: most bodies come in one piece.
+    const room = last === undefined ? view.length : Math.max(view.length, Math.min(largestBlock, last.bytes.length * 2))
+    const bytes = room === view.length ? new Uint8Array(view) : new Uint8Array(room)
+    if (room !== view.length) bytes.set(view)
+    this.#blocks.push({ bytes, start: 0, end: view.length })
+  }
+
+  #drop(n: number): void {
+    let left = n
+    let whole = 0
+    this.size -= n
+    for (const block of this.#blocks) {
+      const length = block.end - block.start
+      if (length > left) {
+        block.start += left
+        break
+      }
+      left -= length
+      whole++
+    }
+    // Blocks double in size, so there are few of them and moving them is cheap.
+    if (whole > 0) this.#blocks.splice(0, whole)
+  }
+}
+
+const LF = 0x0a
+
+const content = (block: Block): Uint8Array =>
+  block.start === 0 && block.end === block.bytes.length ? block.bytes : block.bytes.subarray(block.start, block.end)
+
+/** Several pieces in one. */
+export const join = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => {
+  const [first] = pieces
+  if (first === undefined) return empty
+  if (pieces.length === 1) return first
+  let length = 0
+  for (const piece of pieces) length += piece.length
+  const whole = new Uint8Array(length)
+  let offset = 0
+  for (const piece of pieces) {
+    whole.set(piece, offset)
+    offset += piece.length
+  }
+  return whole
+}

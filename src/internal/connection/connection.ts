@@ -1,0 +1,110 @@
+/**
+ * The state of one connection over all its exchanges: what it is set to, its link while one is open, and which calls are legal.
+ *
+ * The Effects over it are in `open.ts`, `pipeline.ts` and `steps.ts`.
+ */
+import * as Effect from "effect/Effect"
+import type * as Runtime from "effect/Runtime"
+import type { ConnectionEvent } from "../../ConnectionEvent.ts"
+import type * as HttpFields from "../../HttpFields.ts"
+import type * as HttpLeniency from "../../HttpLeniency.ts"
+import type * as HttpLimits from "../../HttpLimits.ts"
+import type * as Origin from "../../Origin.ts"
+import type * as Tls from "../../Tls.ts"
+import type * as Transport from "../../Transport.ts"
+import { CannotSendRequest, ConnectionClosed } from "../error/state.ts"
+import type { ConnectionState } from "../error/state.ts"
+import type { Outgoing } from "../protocol/outgoing.ts"
+import type { Target } from "../protocol/target.ts"
+import type { Deadlines } from "./deadlines.ts"
+import type { Exchange } from "./exchange.ts"
+import type { Link } from "./link.ts"
+import type { Millis } from "./timeouts.ts"
+
+/** A tunnel through the proxy that the connection is opened to. */
+export interface Tunnel {
+  /** Where the tunnel ends. */
+  readonly origin: Origin.Origin
+  /** Sent to the proxy with CONNECT. */
+  readonly fields: HttpFields.HttpFields
+}
+
+/** What a connection is set to. */
+export interface Settings {
+  readonly transport: Transport.Service
+  readonly deadlines: Deadlines
+  readonly runtime: Runtime.Runtime<never>
+  readonly origin: Origin.Origin
+  readonly tls: Tls.Options | undefined
+  readonly localAddress: string | undefined
+  readonly timeouts: Millis
+  readonly limits: HttpLimits.HttpLimits
+  readonly leniency: HttpLeniency.HttpLeniency
+  /** Bytes of a body that are given to the transport at once. */
+  readonly blockSize: number
+  /** Whether a link is opened when a request needs one. */
+  readonly autoOpen: boolean
+  readonly wireTap: boolean
+  /** Names of fields whose values the wire tap does not show, asked anew for each exchange. */
+  readonly redactedNames: Effect.Effect<ReadonlyArray<string | RegExp>>
+  readonly onEvent: ((event: ConnectionEvent) => void) | undefined
+}
+
+/** A request that `putRequest` has started. */
+export interface Started {
+  readonly method: string
+  readonly target: Target
+  readonly names: Array<string>
+  readonly values: Array<string>
+  readonly skipHost: boolean
+  readonly skipAcceptEncoding: boolean
+  /** Once its head has been sent. */
+  exchange: Exchange | undefined
+  outgoing: Outgoing | undefined
+}
+
+export class Connection {
+  readonly settings: Settings
+  link: Link | undefined
+  /** The last exchange. */
+  exchange: Exchange | undefined
+  /** The request that `putRequest` started and `getResponse` has not answered. */
+  started: Started | undefined
+  opening = false
+  closed = false
+  tunnel: Tunnel | undefined
+  /** What the proxy answered with to the last CONNECT. */
+  proxyFields: HttpFields.HttpFields | undefined
+
+  constructor(settings: Settings, tunnel: Tunnel | undefined) {
+    this.settings = settings
+    this.tunnel = tunnel
+  }
+
+  /** Whom requests are for: the far end of the tunnel where there is one. */
+  get origin(): Origin.Origin {
+    return this.tunnel?.origin ?? this.settings.origin
+  }
+
+  get state(): ConnectionState {
+    if (this.closed) return "Closed"
+    if (this.started !== undefined) return this.started.exchange === undefined ? "RequestStarted" : "RequestSent"
+    if (this.opening) return "RequestSent"
+    const { exchange } = this
+    if (exchange === undefined || exchange.done) return "Idle"
+    return exchange.head === undefined || exchange.body.settled ? "RequestSent" : "ResponseUnread"
+  }
+
+  /** What stands against starting a request. */
+  get hindrance(): CannotSendRequest | ConnectionClosed | undefined {
+    if (this.closed) return new ConnectionClosed({ reason: "its scope has ended" })
+    return this.state === "Idle" ? undefined : new CannotSendRequest({ state: this.state })
+  }
+
+  /** Closes the link, whatever is under way on it. */
+  disconnect(reason: string): void {
+    this.started = undefined
+    this.exchange?.abandon(reason)
+    this.link?.close()
+  }
+}

@@ -1,0 +1,425 @@
+/**
+ * One request and its response on a link: who waits for what, what was sent, what came, which time runs.
+ *
+ * State and callbacks only, all synchronous; the Effects over it are in `pipeline.ts`, `sendBody.ts` and `bodyReader.ts`. This
+ * is the border at which errors get their context. Whatever ends an exchange early closes its link.
+ */
+import type * as Cause from "effect/Cause"
+import type { BodyFailure, ConnectionInfo, HttpError, Timings } from "../../HttpError.ts"
+import type * as HttpFields from "../../HttpFields.ts"
+import type { Informational } from "../../HttpResponse.ts"
+import type { DuplexFault } from "../../Transport.ts"
+import type { Tagged } from "../error/base.ts"
+import { locate } from "../error/base.ts"
+import { ConnectionReset } from "../error/body.ts"
+import type { ErrorContext, Phase } from "../error/context.ts"
+import { ReadError, StaleConnection } from "../error/head.ts"
+import { WriteError } from "../error/send.ts"
+import { ConnectionClosed } from "../error/state.ts"
+import type { TimeoutKind } from "../error/timeout.ts"
+import { HttpTimeout } from "../error/timeout.ts"
+import type { Framing } from "../protocol/framing.ts"
+import type { ResponseHead } from "../protocol/head.ts"
+import type { MachineError, RequestFacts } from "../protocol/machine.ts"
+import { BodyBuffer } from "./bodyBuffer.ts"
+import type { Deadline, Deadlines } from "./deadlines.ts"
+import type { Link, Listener } from "./link.ts"
+import type { Millis } from "./timeouts.ts"
+
+/** What an exchange is made with. */
+export interface ExchangeOptions {
+  readonly link: Link
+  readonly deadlines: Deadlines
+  readonly timeouts: Millis
+  readonly facts: RequestFacts
+  readonly origin: string
+  readonly url: string
+  readonly replayable: boolean
+  /** Whether the link was opened for this exchange, so that its timings belong to it. */
+  readonly fresh: boolean
+  /** When the exchange was asked for, in the deadlines' fractional milliseconds. */
+  readonly startedAt: number
+}
+
+/** How an exchange ended before its head: a failure of ours, or a defect of the caller's body. */
+export type Ending = { readonly error: HttpError } | { readonly defect: Cause.Cause<never> }
+
+export class Exchange implements Listener {
+  readonly link: Link
+  readonly options: ExchangeOptions
+  readonly body = new BodyBuffer()
+  readonly informational: Array<Informational> = []
+  readonly connection: ConnectionInfo
+  head: ResponseHead | undefined
+  framing: Framing | undefined
+  /** How it failed, if it failed before its head came. */
+  ending: Ending | undefined
+  /** The whole request has been given to the transport. */
+  sent = false
+  /** The request will not be sent to its end. */
+  stopped = false
+  /** The server said 100. */
+  continued = false
+  written = 0
+  read = 0
+  /** Ends whoever sends the body. */
+  stopSender: (() => void) | undefined
+
+  #headWaiter: (() => void) | undefined
+  #sendWaiter: (() => void) | undefined
+  #sentWaiter: (() => void) | undefined
+  #sentAt: number | undefined
+  #headAt: number | undefined
+  #endAt: number | undefined
+  readonly #begunAt: number
+  readonly #step: Deadline = { at: Infinity, expired: () => this.#timeOut(this.#stepKind) }
+  readonly #idle: Deadline = { at: Infinity, expired: () => this.#timeOut("bodyIdle") }
+  readonly #total: Deadline = { at: Infinity, expired: () => this.#timeOut("total") }
+  #stepKind: TimeoutKind = "head"
+  /** Whether the body is held back until the server says 100. */
+  #holding = false
+
+  constructor(options: ExchangeOptions) {
+    const { deadlines, link } = options
+    const { info } = link.duplex
+    this.options = options
+    this.link = link
+    this.#begunAt = deadlines.stamp()
+    this.connection = {
+      id: link.id,
+      reused: link.machine.served > 0,
+      requestsServed: link.machine.served,
+      idleMillis: options.fresh ? 0 : Math.max(0, deadlines.now() - link.idleSince),
+      localAddress: info.localAddress,
+      localPort: info.localPort,
+      remoteAddress: info.remoteAddress,
+      remotePort: info.remotePort
+    }
+    link.begin(options.facts, this)
+    if (options.timeouts.total !== Infinity) {
+      deadlines.arm(this.#total, Math.max(0, options.timeouts.total - (this.#begunAt - options.startedAt)))
+    }
+  }
+
+  /** Whether nothing more is to be sent or received. */
+  get done(): boolean {
+    return this.ending !== undefined || ((this.sent || this.stopped) && this.body.settled)
+  }
+
+  // --- sending
+
+  /** Gives bytes to the transport; see `Duplex.write`. */
+  write(bytes: Uint8Array | string, more?: Uint8Array): boolean {
+    this.written += bytes.length + (more?.length ?? 0)
+    return this.link.write(bytes, more)
+  }
+
+  /** The whole request has been given to the transport: from here the server's time runs. */
+  requestSent(): void {
+    if (this.sent || this.stopped || this.ending !== undefined) return
+    this.sent = true
+    this.#sentAt = this.options.deadlines.stamp()
+    this.link.machine.endRequest()
+    if (this.head === undefined) this.#arm("head")
+    else this.options.deadlines.disarm(this.#step)
+    this.#wakeSent()
+    this.#settle()
+  }
+
+  /** Calls back once, when the transport has taken what was written, or there is no use in sending more. */
+  whenDrained(callback: () => void): void {
+    if (this.stopped || !this.link.open) return callback()
+    this.#sendWaiter = callback
+    this.#arm("write")
+    this.link.duplex.drained(() => {
+      if (this.#sendWaiter !== callback) return
+      this.options.deadlines.disarm(this.#step)
+      this.#wakeSender()
+    })
+  }
+
+  /** Calls back once, when the body may be sent, must not be, or `timeouts.continue` has passed. */
+  whenContinued(callback: () => void): void {
+    if (this.continued || this.stopped || this.head !== undefined || !this.link.open) return callback()
+    this.#holding = true
+    this.#sendWaiter = callback
+    this.#arm("continue")
+  }
+
+  /** Calls back once, when the request was sent whole, or will not be. */
+  whenSent(callback: () => void): void {
+    if (this.sent || this.stopped || this.ending !== undefined) callback()
+    else this.#sentWaiter = callback
+  }
+
+  stopWaitingToSend(): void {
+    this.#sendWaiter = undefined
+  }
+
+  /** Nothing more of the request will be sent. The link cannot be used again after the response. */
+  stopSending(): void {
+    if (this.sent || this.stopped) return
+    this.stopped = true
+    this.link.machine.abandonRequest()
+    this.options.deadlines.disarm(this.#step)
+    this.#wakeSender()
+    this.#wakeSent()
+    this.stopSender?.()
+    this.#settle()
+  }
+
+  /** The body need not be held back any longer. */
+  #release(): void {
+    this.#holding = false
+    this.#wakeSender()
+  }
+
+  #wakeSender(): void {
+    const waiter = this.#sendWaiter
+    this.#sendWaiter = undefined
+    waiter?.()
+  }
+
+  #wakeSent(): void {
+    const waiter = this.#sentWaiter
+    this.#sentWaiter = undefined
+    waiter?.()
+  }
+
+  // --- receiving
+
+  /** Calls back once, when the head is there or will never be. */
+  whenHead(callback: () => void): void {
+    if (this.head !== undefined || this.ending !== undefined) callback()
+    else this.#headWaiter = callback
+  }
+
+  /** Calls back once, when the body has something to give; `timeouts.bodyIdle` runs until then. */
+  whenBody(callback: () => void): void {
+    this.options.deadlines.arm(this.#idle, this.options.timeouts.bodyIdle)
+    this.body.wait(() => {
+      this.options.deadlines.disarm(this.#idle)
+      callback()
+    })
+    if (this.body.awaited) this.link.resume()
+  }
+
+  onBytes(count: number): void {
+    this.read += count
+    if (this.body.awaited) this.options.deadlines.arm(this.#idle, this.options.timeouts.bodyIdle)
+  }
+
+  onInformational(head: ResponseHead): void {
+    this.informational.push({ status: head.status, reason: head.reason, fields: head.fields })
+    if (head.status === 100 && !this.continued) {
+      this.continued = true
+      if (this.#holding) {
+        this.options.deadlines.disarm(this.#step)
+        this.#release()
+      }
+    }
+  }
+
+  onHead(head: ResponseHead, framing: Framing): void {
+    this.head = head
+    this.framing = framing
+    this.#headAt = this.options.deadlines.stamp()
+    if (this.sent) this.options.deadlines.disarm(this.#step)
+    else if (this.#refuses(head)) this.stopSending()
+    this.#wakeHead()
+  }
+
+  onData(view: Uint8Array): boolean {
+    return this.body.push(view)
+  }
+
+  onEnd(trailers: HttpFields.HttpFields): void {
+    this.#endAt = this.options.deadlines.stamp()
+    this.body.end(trailers)
+    this.options.deadlines.disarm(this.#total)
+    this.#settle()
+  }
+
+  onFailure(error: MachineError): void {
+    this.fail(error)
+  }
+
+  onFault(fault: DuplexFault): void {
+    this.fail(this.#faultError(fault))
+  }
+
+  onPeerFinished(): void {
+    if (this.body.ended) this.stopSending()
+  }
+
+  /** A server that refuses the body answers before its end; sending the rest is of no use (RFC 9112 section 9.5). */
+  #refuses(head: ResponseHead): boolean {
+    return this.#holding || head.status >= 400 || (head.status >= 300 && !this.link.machine.persistent)
+  }
+
+  #wakeHead(): void {
+    const waiter = this.#headWaiter
+    this.#headWaiter = undefined
+    waiter?.()
+  }
+
+  /** Lets go of the link once both messages are complete. */
+  #settle(): void {
+    if (!this.body.ended || !(this.sent || this.stopped)) return
+    this.#disarmAll()
+    this.link.finish(this.options.deadlines.now())
+  }
+
+  // --- failing
+
+  /** Ends the exchange with a failure and closes the link. What is complete stays complete. */
+  fail(error: HttpError): void {
+    if (this.done) return
+    const located = this.locate(error)
+    if (this.head === undefined) {
+      this.#end({ error: located }, located)
+    } else if (this.body.ended) {
+      // The response is whole: it wins over whatever happens to the rest of the request.
+      this.stopSending()
+    } else {
+      this.#close(located)
+      this.body.fail(this.#asBodyFailure(located))
+    }
+  }
+
+  /** Ends the exchange with a defect of the caller's. */
+  die(defect: Cause.Cause<never>, squashed: unknown): void {
+    if (this.done) return
+    if (this.head === undefined) this.#end({ defect }, undefined)
+    else this.fail(new ConnectionClosed({ reason: "the stream of the request's body died", cause: squashed }))
+  }
+
+  /** The caller has gone away: the link cannot be used again, because bytes would be lost. */
+  abandon(reason: string): void {
+    this.fail(new ConnectionClosed({ reason }))
+  }
+
+  #end(ending: Ending, error: HttpError | undefined): void {
+    this.ending = ending
+    this.#close(error)
+    this.#wakeHead()
+  }
+
+  #close(error: HttpError | undefined): void {
+    this.#disarmAll()
+    this.link.close(error)
+    this.stopped = !this.sent
+    this.#wakeSender()
+    this.#wakeSent()
+    this.stopSender?.()
+  }
+
+  #asBodyFailure(error: HttpError): BodyFailure {
+    switch (error._tag) {
+      // Before the head these are what they are; once it has come, the body is what they cut short.
+      case "RequestBodyError":
+      case "BodyLengthMismatch":
+      case "ConflictingFraming":
+      case "UnsupportedBody":
+        return this.locate(
+          new ConnectionClosed({ reason: "the request's body failed while the response was being read", cause: error })
+        )
+      default:
+        return error as BodyFailure
+    }
+  }
+
+  #faultError(fault: DuplexFault): HttpError {
+    const { cause, code } = fault
+    if (this.head !== undefined) {
+      return new ConnectionReset({
+        code,
+        received: this.body.received,
+        expected: this.framing?.kind === "length" ? this.framing.length : undefined,
+        partial: undefined,
+        cause
+      })
+    }
+    if (this.connection.reused && this.read === 0) return new StaleConnection({ cause })
+    return this.sent ? new ReadError({ code, cause }) : new WriteError({ code, cause })
+  }
+
+  #timeOut(kind: TimeoutKind): void {
+    if (kind === "continue") return this.#release()
+    this.fail(new HttpTimeout({ kind, millis: this.options.timeouts[kind as keyof Millis] }))
+  }
+
+  #arm(kind: TimeoutKind): void {
+    this.#stepKind = kind
+    this.options.deadlines.arm(this.#step, this.options.timeouts[kind as keyof Millis])
+  }
+
+  #disarmAll(): void {
+    const { deadlines } = this.options
+    deadlines.disarm(this.#step)
+    deadlines.disarm(this.#idle)
+    deadlines.disarm(this.#total)
+  }
+
+  // --- telling
+
+  /** The time that each phase took, so far. */
+  get timings(): Timings {
+    const { fresh, startedAt } = this.options
+    const opening = fresh ? this.link.duplex.info.timings : undefined
+    const since = (from: number | undefined, to: number | undefined): number | undefined =>
+      from === undefined || to === undefined ? undefined : to - from
+    return {
+      dns: opening?.dns,
+      connect: opening?.connect,
+      tls: opening?.tls,
+      proxy: fresh ? this.link.proxyMillis : undefined,
+      send: since(this.#begunAt, this.#sentAt),
+      wait: since(this.#sentAt ?? this.#begunAt, this.#headAt),
+      body: since(this.#headAt, this.#endAt),
+      total: since(startedAt, this.#endAt)
+    }
+  }
+
+  /** Gives an error the context of this exchange. */
+  locate<E extends Tagged<string>>(error: E): E {
+    return locate(error, this.#context(error))
+  }
+
+  #phase(error: Tagged<string>): Phase {
+    if (error instanceof HttpTimeout) return timeoutPhase[error.kind]
+    const { phase } = error.context
+    return this.head !== undefined && (phase === "head" || error._tag === "InvalidTrailer") ? "body" : phase
+  }
+
+  #context(error: Tagged<string>): ErrorContext {
+    const started = this.head !== undefined
+    const { fault } = error.context
+    return {
+      phase: this.#phase(error),
+      // The class is the caller's fault in a request and the server's in a response.
+      fault: error._tag === "InvalidTrailer" && started ? "Remote" : fault,
+      origin: this.options.origin,
+      connection: this.connection,
+      bytesWritten: this.written,
+      bytesRead: this.read,
+      requestState: started ? "ResponseStarted" : this.sent ? "Sent" : this.written > 0 ? "PartiallySent" : "NotSent",
+      processed: started ? "Yes" : this.written > 0 ? "Unknown" : "No",
+      replayable: this.options.replayable,
+      timings: this.timings
+    }
+  }
+}
+
+const timeoutPhase: { readonly [K in TimeoutKind]: Phase } = {
+  pool: "state",
+  dns: "dns",
+  connect: "connect",
+  tls: "tls",
+  proxy: "proxy",
+  write: "write",
+  continue: "write",
+  head: "head",
+  bodyIdle: "body",
+  total: "state"
+}

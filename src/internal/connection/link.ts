@@ -1,0 +1,164 @@
+/**
+ * One open connection: a duplex, the machine that reads it, and whoever listens at the moment.
+ *
+ * The receiver stays attached while the link is idle, so any byte, FIN or fault of an idle connection closes it at once and
+ * never answers the next request. All methods are synchronous and none fails; a closed link stays closed.
+ */
+import type * as HttpFields from "../../HttpFields.ts"
+import type { HttpError } from "../../HttpError.ts"
+import type * as Transport from "../../Transport.ts"
+import { UnexpectedMessage } from "../error/head.ts"
+import type { Framing } from "../protocol/framing.ts"
+import type { ResponseHead } from "../protocol/head.ts"
+import type { MachineError, RequestFacts } from "../protocol/machine.ts"
+import { Machine } from "../protocol/machine.ts"
+
+/** Who is told what comes in while an exchange is under way. */
+export interface Listener {
+  onBytes(count: number): void
+  onInformational(head: ResponseHead): void
+  onHead(head: ResponseHead, framing: Framing): void
+  /** A piece of the body, valid during the call. Returns whether more is wanted. */
+  onData(view: Uint8Array): boolean
+  onEnd(trailers: HttpFields.HttpFields): void
+  /** What came breaks the protocol, or ended too early. */
+  onFailure(error: MachineError): void
+  /** The duplex broke. */
+  onFault(fault: Transport.DuplexFault): void
+  /** The peer has finished sending, after its response was complete. */
+  onPeerFinished(): void
+}
+
+/** What is told about a link to whoever opened it. */
+export interface LinkHooks {
+  /** Frees what opening it took. */
+  readonly release: () => void
+  readonly onSend: ((link: Link, bytes: number) => void) | undefined
+  readonly onClose: ((link: Link, error: HttpError | undefined) => void) | undefined
+}
+
+let lastId = 0
+
+export class Link implements Transport.Receiver {
+  readonly id: number = ++lastId
+  readonly duplex: Transport.Duplex
+  readonly machine = new Machine()
+  open = true
+  /** What closed it, where that was a failure. */
+  closedBy: HttpError | undefined
+  /** When it became idle, in milliseconds. */
+  idleSince: number
+  /** Milliseconds that the tunnel took; `undefined` without one. */
+  readonly proxyMillis: number | undefined
+  #listener: Listener | undefined
+  #paused = false
+  readonly #hooks: LinkHooks
+
+  constructor(duplex: Transport.Duplex, now: number, hooks: LinkHooks, proxyMillis?: number) {
+    this.duplex = duplex
+    this.idleSince = now
+    this.#hooks = hooks
+    this.proxyMillis = proxyMillis
+    duplex.attach(this)
+  }
+
+  /** Whether a request can be sent on it now. */
+  get usable(): boolean {
+    return this.open && this.#listener === undefined && this.machine.reusable
+  }
+
+  /** Begins an exchange. Only where `usable`. */
+  begin(request: RequestFacts, listener: Listener): void {
+    this.machine.startRequest(request)
+    this.#listener = listener
+  }
+
+  /** Ends an exchange: the link is idle if the machine says that it can be used again, else it is closed. */
+  finish(now: number): void {
+    this.#listener = undefined
+    if (this.machine.reusable) {
+      this.idleSince = now
+    } else {
+      const { excess } = this.machine
+      this.close(excess > 0 ? new UnexpectedMessage({ received: excess }) : undefined)
+    }
+  }
+
+  /** Sends bytes; see `Duplex.write`. */
+  write(bytes: Uint8Array | string, more?: Uint8Array): boolean {
+    if (!this.open) return true
+    this.#hooks.onSend?.(this, bytes.length + (more?.length ?? 0))
+    return this.duplex.write(bytes, more)
+  }
+
+  /** Goes on reading, after `onData` of the listener returned false. */
+  resume(): void {
+    if (!this.#paused || !this.open) return
+    this.#paused = false
+    this.duplex.resume()
+  }
+
+  /** Closes at once. Idempotent. */
+  close(error?: HttpError): void {
+    if (!this.open) return
+    this.open = false
+    this.closedBy = error
+    this.#listener = undefined
+    this.duplex.destroy()
+    this.#hooks.release()
+    this.#hooks.onClose?.(this, error)
+  }
+
+  onData(bytes: Uint8Array): boolean {
+    this.#listener?.onBytes(bytes.length)
+    this.machine.receive(bytes)
+    const more = this.#drain()
+    this.#paused = !more
+    return more
+  }
+
+  onEnd(): void {
+    this.machine.eof()
+    if (this.#listener === undefined) {
+      this.close()
+      return
+    }
+    this.#drain()
+    this.#listener?.onPeerFinished()
+  }
+
+  onError(fault: Transport.DuplexFault): void {
+    const listener = this.#listener
+    if (listener === undefined) this.close()
+    else listener.onFault(fault)
+  }
+
+  /** Takes every event of the bytes received. */
+  #drain(): boolean {
+    let more = true
+    while (this.open) {
+      const event = this.machine.next()
+      switch (event._tag) {
+        case "NeedMore":
+          return more
+        case "Informational":
+          this.#listener?.onInformational(event.head)
+          break
+        case "Head":
+          this.#listener?.onHead(event.head, event.framing)
+          break
+        case "Data":
+          more = this.#listener?.onData(event.bytes) ?? true
+          break
+        case "End":
+          this.#listener?.onEnd(event.trailers)
+          break
+        case "Failure":
+          if (this.#listener === undefined) this.close(event.error)
+          else this.#listener.onFailure(event.error)
+          return true
+      }
+    }
+    return true
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * A request's way over a connection: encode the head, send the head, send the body, await the head of the response.
+ *
+ * Driven by the fiber that asked for it. Interruption or failure at any step after the first byte closes the connection.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type {
+  CannotSendRequest,
+  ConnectionClosed,
+  HeadFailure,
+  HttpError,
+  InvalidRequest,
+  NotConnected,
+  RequestBodyError,
+  SendFailure
+} from "../../HttpError.ts"
+import type { HttpRequest } from "../../HttpRequest.ts"
+import type { HttpResponse } from "../../HttpResponse.ts"
+import * as Origin from "../../Origin.ts"
+import { locate } from "../error/base.ts"
+import type { Outgoing } from "../protocol/outgoing.ts"
+import type { Connection } from "./connection.ts"
+import { Exchange } from "./exchange.ts"
+import type { Link } from "./link.ts"
+import type { OpenFailure } from "./open.ts"
+import { acquireLink } from "./open.ts"
+import type { Prepared } from "./prepare.ts"
+import { prepare } from "./prepare.ts"
+import { makeResponse } from "./response.ts"
+import { continued, forkStream, sendBytes } from "./sendBody.ts"
+import { tapHead, tapResponse } from "./wireTap.ts"
+
+/** What `execute` can fail with. */
+export type ExecuteFailure<E> =
+  | InvalidRequest
+  | CannotSendRequest
+  | ConnectionClosed
+  | NotConnected
+  | OpenFailure
+  | SendFailure
+  | HeadFailure
+  | ([E] extends [never] ? never : RequestBodyError<E>)
+
+/** A body that is sent in the same call as the head; a larger one goes in pieces. */
+const smallBody = 65_536
+
+/** Begins an exchange and sends its head, with the body where it is small. */
+export const sendHead = <E>(connection: Connection, link: Link, prepared: Prepared<E>, startedAt: number): Exchange => {
+  const { body, facts, head, outgoing, timeouts, url } = prepared
+  const exchange = new Exchange({
+    link,
+    deadlines: connection.settings.deadlines,
+    timeouts,
+    facts,
+    origin: Origin.format(connection.origin),
+    url,
+    replayable: body._tag !== "Streaming" || body.replayable,
+    fresh: link.machine.served === 0,
+    startedAt
+  })
+  connection.exchange = exchange
+  const whole = body._tag === "Bytes" && body.bytes.length <= smallBody && !head.expectContinue && head.framing.kind === "length"
+  const wait = whole ? !writeWhole(exchange, outgoing, head.text, body.bytes) : !exchange.write(head.text)
+  if (outgoing.done) {
+    if (wait) exchange.whenDrained(() => exchange.requestSent())
+    else exchange.requestSent()
+  }
+  return exchange
+}
+
+/** Head and body in one call. The body is as long as the head says: the encoder has compared them. */
+const writeWhole = (exchange: Exchange, outgoing: Outgoing, head: string, body: Uint8Array): boolean => {
+  outgoing.encode(body)
+  return exchange.write(head, body)
+}
+
+/** Sends what of the body did not go with the head. A stream is sent by a fiber of its own, which this does not wait for. */
+export const sendBody = <E>(connection: Connection, exchange: Exchange, prepared: Prepared<E>): Effect.Effect<void> => {
+  const { body, head, outgoing } = prepared
+  if (outgoing.done) return Effect.void
+  const hold = head.expectContinue ? continued(exchange) : Effect.void
+  if (body._tag === "Streaming") return Effect.asVoid(forkStream(exchange, outgoing, body.stream, hold, true))
+  const bytes = body._tag === "Bytes" ? body.bytes : new Uint8Array(0)
+  const send = (): void => sendBytes(exchange, outgoing, bytes, connection.settings.blockSize)
+  return Effect.sync(() => head.expectContinue ? exchange.whenContinued(send) : send())
+}
+
+/** Waits for the final head. */
+export const awaitHead = <E>(exchange: Exchange): Effect.Effect<HttpResponse, HttpError<E>> =>
+  Effect.suspend(() => {
+    if (exchange.head !== undefined) return Effect.succeed(makeResponse(exchange, exchange.head))
+    const { ending } = exchange
+    if (ending === undefined) {
+      return Effect.async<HttpResponse, HttpError<E>>((resume) => {
+        exchange.whenHead(() => resume(awaitHead<E>(exchange)))
+      })
+    }
+    return "error" in ending ? Effect.fail(ending.error as HttpError<E>) : Effect.failCause(ending.defect)
+  })
+
+/** Whatever keeps the caller from having the response closes the connection. */
+export const orAbandon = <A, E>(exchange: Exchange, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.onExit(
+    effect,
+    (exit) => Exit.isSuccess(exit) ? Effect.void : Effect.sync(() => exchange.abandon("the request was interrupted"))
+  )
+
+/** Sends a request and gives its response as soon as its head is there. */
+export const execute = <E>(
+  connection: Connection,
+  request: HttpRequest<E>
+): Effect.Effect<HttpResponse, ExecuteFailure<E>> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.suspend(() => {
+      const { hindrance } = connection
+      if (hindrance !== undefined) {
+        return Effect.fail(locate(hindrance, { ...hindrance.context, origin: Origin.format(connection.origin) }))
+      }
+      const startedAt = connection.settings.deadlines.stamp()
+      return Effect.flatMap(prepare(connection, request), (prepared) =>
+        Effect.flatMap(restore(acquireLink(connection, prepared.timeouts)), (link) => {
+          const exchange = sendHead(connection, link, prepared, startedAt)
+          return orAbandon(
+            exchange,
+            Effect.flatMap(
+              Effect.zipRight(tapHead(connection, prepared.head.text), sendBody(connection, exchange, prepared)),
+              () => Effect.tap(restore(awaitHead<E>(exchange)), (response) => tapResponse(connection, response))
+            )
+          )
+        }))
+    })
+  ) as Effect.Effect<HttpResponse, ExecuteFailure<E>>

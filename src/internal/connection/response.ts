@@ -1,0 +1,174 @@
+/** A response over an exchange: its head as data, and the ways of reading its body. */
+import * as Effect from "effect/Effect"
+import type * as ParseResult from "effect/ParseResult"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import type { BodyFailure, ConnectionInfo, Timings } from "../../HttpError.ts"
+import * as HttpFields from "../../HttpFields.ts"
+import type { Framing, HttpResponse, Informational } from "../../HttpResponse.ts"
+import { TypeId } from "../../HttpResponse.ts"
+import { BodyDecodeError } from "../error/body.ts"
+import type { ResponseHead } from "../protocol/head.ts"
+import { BodyReader } from "./bodyReader.ts"
+import type { Exchange } from "./exchange.ts"
+import { contentCharset } from "../fields.ts"
+
+/** The response of an exchange whose head is there. */
+export const makeResponse = (exchange: Exchange, head: ResponseHead): HttpResponse => new Response(exchange, head)
+
+class Response implements HttpResponse {
+  readonly [TypeId]: typeof TypeId = TypeId
+  readonly #exchange: Exchange
+  readonly #head: ResponseHead
+  readonly #body: BodyReader
+
+  constructor(exchange: Exchange, head: ResponseHead) {
+    this.#exchange = exchange
+    this.#head = head
+    this.#body = new BodyReader(exchange)
+  }
+
+  get version(): 10 | 11 {
+    return this.#head.version
+  }
+
+  get status(): number {
+    return this.#head.status
+  }
+
+  get reason(): string {
+    return this.#head.reason
+  }
+
+  get fields(): HttpFields.HttpFields {
+    return this.#head.fields
+  }
+
+  get url(): string {
+    return this.#exchange.options.url
+  }
+
+  get framing(): Framing {
+    const kind = this.#exchange.framing?.kind ?? "none"
+    return kind === "tunnel" ? "none" : kind
+  }
+
+  get connection(): ConnectionInfo {
+    return this.#exchange.connection
+  }
+
+  get timings(): Timings {
+    return this.#exchange.timings
+  }
+
+  get informational(): ReadonlyArray<Informational> {
+    return this.#exchange.informational
+  }
+
+  get stream(): Stream.Stream<Uint8Array, BodyFailure> {
+    return this.#body.stream
+  }
+
+  get bytes(): Effect.Effect<Uint8Array, BodyFailure> {
+    return this.#body.bytes
+  }
+
+  get text(): Effect.Effect<string, BodyFailure | BodyDecodeError> {
+    return Effect.flatMap(this.#body.bytes, (bytes) => this.#decode(bytes))
+  }
+
+  get json(): Effect.Effect<unknown, BodyFailure | BodyDecodeError> {
+    return Effect.flatMap(this.text, (text) =>
+      Effect.try({
+        try: (): unknown => JSON.parse(text),
+        catch: (cause) =>
+          this.#exchange.locate(new BodyDecodeError({ format: "json", reason: "it cannot be parsed", cause }))
+      }))
+  }
+
+  schemaJson<A, I, R>(
+    schema: Schema.Schema<A, I, R>
+  ): Effect.Effect<A, BodyFailure | BodyDecodeError | ParseResult.ParseError, R> {
+    return Effect.flatMap(this.json, Schema.decodeUnknown(schema))
+  }
+
+  read(n: number): Effect.Effect<Uint8Array, BodyFailure> {
+    return this.#body.read(n)
+  }
+
+  read1(n = Infinity): Effect.Effect<Uint8Array, BodyFailure> {
+    return this.#body.read1(n)
+  }
+
+  peek(n = Infinity): Effect.Effect<Uint8Array, BodyFailure> {
+    return this.#body.peek(n)
+  }
+
+  readInto(buffer: Uint8Array): Effect.Effect<number, BodyFailure> {
+    return this.#body.readInto(buffer)
+  }
+
+  readLine(limit = Infinity): Effect.Effect<Uint8Array, BodyFailure> {
+    return this.#body.readLine(limit)
+  }
+
+  get lines(): Stream.Stream<string, BodyFailure | BodyDecodeError> {
+    return Stream.unwrap(Effect.map(this.#decoder(), (decoder) =>
+      Stream.splitLines(
+        Stream.concat(
+          Stream.map(this.stream, (bytes) => decoder.decode(bytes, { stream: true })),
+          Stream.sync(() => decoder.decode())
+        )
+      )))
+  }
+
+  getHeader(name: string): string | undefined
+  getHeader<A>(name: string, orElse: A): string | A
+  getHeader(name: string, orElse?: unknown): unknown {
+    return HttpFields.getUnsafe(this.#head.fields, name) ?? orElse
+  }
+
+  get getHeaders(): ReadonlyArray<readonly [name: string, value: string]> {
+    return HttpFields.entries(this.#head.fields)
+  }
+
+  get trailers(): Effect.Effect<HttpFields.HttpFields, BodyFailure> {
+    return this.#body.trailers
+  }
+
+  get closed(): Effect.Effect<boolean> {
+    return Effect.sync(() => this.#body.closed)
+  }
+
+  get close(): Effect.Effect<void> {
+    return Effect.sync(() => this.#body.close())
+  }
+
+  toJSON(): unknown {
+    return {
+      _tag: "HttpResponse",
+      status: this.status,
+      reason: this.reason,
+      version: this.version,
+      fields: this.fields.toJSON(),
+      framing: this.framing,
+      connection: this.connection
+    }
+  }
+
+  /** A decoder for the charset of Content-Type. */
+  #decoder(): Effect.Effect<TextDecoder, BodyDecodeError> {
+    const charset = contentCharset(this.#head.fields) ?? "utf-8"
+    return Effect.try({
+      try: () => new TextDecoder(charset),
+      catch: (cause) =>
+        this.#exchange.locate(
+          new BodyDecodeError({ format: "text", reason: `its charset ${JSON.stringify(charset)} is not known`, cause })
+        )
+    })
+  }
+
+  #decode(bytes: Uint8Array): Effect.Effect<string, BodyDecodeError> {
+    return Effect.map(this.#decoder(), (decoder) => decoder.decode(bytes))
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * Sends the body of a request: bytes piece by piece, a stream as it comes, each framed by `Outgoing`.
+ *
+ * Waits for the transport to take what was written before it writes more. Sending stops without a failure where the server
+ * has answered and there is no use in going on. Waits for nothing that the exchange does not tell.
+ */
+import * as Cause from "effect/Cause"
+import * as Channel from "effect/Channel"
+import type * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
+import type { HttpError } from "../../HttpError.ts"
+import { UnsupportedBody } from "../error/request.ts"
+import { RequestBodyError } from "../error/send.ts"
+import type { Outgoing } from "../protocol/outgoing.ts"
+import type { Exchange } from "./exchange.ts"
+
+/** Waits until the transport has taken what was written. */
+export const drained = (exchange: Exchange): Effect.Effect<void> =>
+  Effect.async<void>((resume) => {
+    exchange.whenDrained(() => resume(Effect.void))
+    return Effect.sync(() => exchange.stopWaitingToSend())
+  })
+
+/** Waits until the body may be sent, or must not be. */
+export const continued = (exchange: Exchange): Effect.Effect<void> =>
+  Effect.async<void>((resume) => {
+    exchange.whenContinued(() => resume(Effect.void))
+    return Effect.sync(() => exchange.stopWaitingToSend())
+  })
+
+/**
+ * Writes one piece. True where the transport wants to be waited for, false where it does not, an error where the framing
+ * does not allow the piece.
+ */
+export const writePiece = (exchange: Exchange, outgoing: Outgoing, piece: Uint8Array): boolean | HttpError => {
+  const framed = outgoing.encode(piece)
+  if ("_tag" in framed) return framed
+  return framed.length > 0 && !exchange.write(framed)
+}
+
+/** Ends the body. An error where it is not complete. */
+export const writeEnd = (exchange: Exchange, outgoing: Outgoing): boolean | HttpError => {
+  const framed = outgoing.end()
+  if (typeof framed !== "string") return framed
+  return framed.length > 0 && !exchange.write(framed)
+}
+
+/**
+ * Sends bytes in pieces of `blockSize`, by callbacks alone: no fiber runs while the transport takes its time. The exchange
+ * tells what comes of it.
+ */
+export const sendBytes = (exchange: Exchange, outgoing: Outgoing, bytes: Uint8Array, blockSize: number): void => {
+  let offset = 0
+  const pump = (): void => {
+    while (!exchange.done && !exchange.stopped) {
+      const last = offset >= bytes.length
+      const wait = last
+        ? writeEnd(exchange, outgoing)
+        : writePiece(exchange, outgoing, bytes.subarray(offset, offset + blockSize))
+      if (typeof wait === "object") return exchange.fail(wait)
+      offset += blockSize
+      if (last) return wait ? exchange.whenDrained(() => exchange.requestSent()) : exchange.requestSent()
+      if (wait) return exchange.whenDrained(pump)
+    }
+  }
+  pump()
+}
+
+/** Sends a stream, and ends the body where it is all of it. Fails with what is wrong with the stream. */
+const runStream = <E>(
+  exchange: Exchange,
+  outgoing: Outgoing,
+  stream: Stream.Stream<Uint8Array, E>,
+  whole: boolean
+): Effect.Effect<void, HttpError<E>> => {
+  const writeAll = (pieces: Chunk.Chunk<Uint8Array>): Effect.Effect<void, HttpError> => {
+    let wait = false
+    for (const piece of pieces) {
+      if (!(piece instanceof Uint8Array)) {
+        return Effect.fail(new UnsupportedBody({ reason: "its stream gave something that is no Uint8Array" }))
+      }
+      const written = writePiece(exchange, outgoing, piece)
+      if (typeof written === "object") return Effect.fail(written)
+      wait ||= written
+    }
+    return wait ? drained(exchange) : Effect.void
+  }
+  const loop: Channel.Channel<never, Chunk.Chunk<Uint8Array>, HttpError, E, void, unknown> = Channel.readWithCause({
+    onInput: (pieces: Chunk.Chunk<Uint8Array>) => Channel.flatMap(Channel.fromEffect(writeAll(pieces)), () => loop),
+    onFailure: (cause: Cause.Cause<E>) => Channel.failCause(Cause.map(cause, (error) => new RequestBodyError({ error }))),
+    onDone: () => Channel.void
+  })
+  const end = Effect.suspend(() => {
+    if (!whole) return Effect.void
+    const written = writeEnd(exchange, outgoing)
+    if (typeof written === "object") return Effect.fail(written)
+    return written ? drained(exchange) : Effect.void
+  })
+  return Effect.zipRight(Channel.runDrain(Channel.pipeTo(Stream.toChannel(stream), loop)), end) as Effect.Effect<
+    void,
+    HttpError<E>
+  >
+}
+
+/**
+ * Sends a stream in a fiber of its own, so that the response is delivered while the body still goes out. The fiber ends with
+ * the exchange. `hold` runs before the first piece; `whole` says whether the stream is all of the body.
+ */
+export const forkStream = <E>(
+  exchange: Exchange,
+  outgoing: Outgoing,
+  stream: Stream.Stream<Uint8Array, E>,
+  hold: Effect.Effect<void>,
+  whole: boolean
+): Effect.Effect<Fiber.RuntimeFiber<void, HttpError<E>>> =>
+  Effect.map(
+    Effect.forkDaemon(
+      Effect.onExit(
+        Effect.interruptible(
+          Effect.zipRight(hold, Effect.suspend(() => exchange.stopped ? Effect.void : runStream(exchange, outgoing, stream, whole)))
+        ),
+        (exit) => Effect.sync(() => settle(exchange, outgoing, exit))
+      )
+    ),
+    (fiber) => {
+      exchange.stopSender = () => fiber.unsafeInterruptAsFork(fiber.id())
+      return fiber
+    }
+  )
+
+/** Tells the exchange how the sending ended. */
+const settle = (exchange: Exchange, outgoing: Outgoing, exit: Exit.Exit<void, HttpError>): void => {
+  exchange.stopSender = undefined
+  if (Exit.isSuccess(exit)) return outgoing.done ? exchange.requestSent() : undefined
+  const failure = Cause.failureOrCause(exit.cause)
+  if (failure._tag === "Left") return exchange.fail(failure.left)
+  // The exchange itself ends the fiber when there is no use in going on.
+  if (Cause.isInterruptedOnly(failure.right)) return exchange.abandon("the stream of the request's body was interrupted")
+  exchange.die(failure.right, Cause.squash(failure.right))
+}

@@ -1,0 +1,163 @@
+/**
+ * The step-by-step face of a connection: `putRequest`, `putHeader`, `endHeaders`, `send`, `getResponse`.
+ *
+ * The fields are gathered and the head is encoded by the same encoder as a whole request, when `endHeaders` sends it. What is
+ * sent afterwards is held to the framing that the fields announce.
+ */
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as HttpBody from "../../HttpBody.ts"
+import type {
+  CannotSendHeader,
+  InvalidRequest
+} from "../../HttpError.ts"
+import * as HttpFields from "../../HttpFields.ts"
+import * as state from "../error/state.ts"
+import { checkField, checkMethod, encodeHead } from "../protocol/encode.ts"
+import { Outgoing } from "../protocol/outgoing.ts"
+import { resolveTarget } from "../protocol/target.ts"
+import type { Connection, Started } from "./connection.ts"
+import { acquireLink } from "./open.ts"
+import { sendBody, sendHead } from "./pipeline.ts"
+import { urlOf } from "./prepare.ts"
+import type { StepFailure } from "./stepsBody.ts"
+import { failing, forget, sent } from "./stepsBody.ts"
+import { tapHead } from "./wireTap.ts"
+
+/** Options of `putRequest`, as in `http.client`. */
+export interface PutRequestOptions {
+  readonly skipHost?: boolean | undefined
+  readonly skipAcceptEncoding?: boolean | undefined
+}
+
+type Failing<A, E> = Effect.Effect<A, E>
+
+/** Starts a request. */
+export const putRequest = (
+  connection: Connection,
+  method: string,
+  target: string,
+  options: PutRequestOptions
+): Failing<void, InvalidRequest | state.CannotSendRequest | state.ConnectionClosed> =>
+  Effect.suspend((): Either.Either<void, InvalidRequest | state.CannotSendRequest | state.ConnectionClosed> => {
+    const error = connection.hindrance ?? checkMethod(method)
+    if (error !== undefined) return Either.left(error)
+    const form = connection.tunnel === undefined && /^[a-z]+:\/\//i.test(target) ? "absolute" : "origin"
+    return Either.map(resolveTarget(method, target, connection.origin, form), (target) => {
+      connection.started = {
+        method,
+        target,
+        names: [],
+        values: [],
+        skipHost: options.skipHost ?? false,
+        skipAcceptEncoding: options.skipAcceptEncoding ?? false,
+        exchange: undefined,
+        outgoing: undefined
+      }
+    })
+  })
+
+/** The request that fields can still be put on. */
+const openRequest = (connection: Connection): Either.Either<Started, CannotSendHeader> => {
+  const { started, state: now } = connection
+  return started === undefined || started.exchange !== undefined
+    ? Either.left(new state.CannotSendHeader({ state: now }))
+    : Either.right(started)
+}
+
+/** Puts a field on the request. */
+export const putHeader = (
+  connection: Connection,
+  name: string,
+  values: ReadonlyArray<string | number>
+): Failing<void, InvalidRequest | CannotSendHeader> =>
+  Effect.suspend(() =>
+    Either.flatMap(openRequest(connection), (started) => {
+      // Python folds several values over lines, which RFC 9112 section 5.2 forbids to send: a list is the same by section 5.3 of RFC 9110.
+      const value = values.join(", ")
+      const error = checkField(name, value)
+      if (error !== undefined) return Either.left(error)
+      started.names.push(name)
+      started.values.push(value)
+      return Either.void
+    })
+  )
+
+/** Encodes the head of what was started. `whole`: nothing will be sent but `body`. */
+const encodeStarted = (
+  started: Started,
+  body: HttpBody.HttpBody<unknown>,
+  whole: boolean
+): ReturnType<typeof encodeHead> =>
+  encodeHead({
+    method: started.method,
+    target: started.target,
+    fields: HttpFields.unsafeMake(started.names, started.values),
+    trailers: HttpFields.empty,
+    content: body._tag === "Bytes"
+      ? { kind: "known", length: body.bytes.length }
+      : body._tag === "Empty"
+      ? { kind: whole ? "none" : "manual" }
+      : body.length === undefined
+      ? { kind: "unknown" }
+      : { kind: "known", length: body.length },
+    contentType: body.contentType,
+    skipHost: started.skipHost,
+    acceptEncoding: started.skipAcceptEncoding ? undefined : "identity",
+    expectContinue: false
+  })
+
+/** What a caller who chunks itself announces is its own; the encoder compares lengths, so it must not see one. */
+const chunksItself = (started: Started, encodeChunked: boolean): boolean =>
+  !encodeChunked && started.names.some((name) => name.toLowerCase() === "transfer-encoding")
+
+/** Sends the head, and the body where there is one. */
+export const endHeaders = <E>(
+  connection: Connection,
+  input: HttpBody.Input<E> | undefined,
+  encodeChunked: boolean,
+  whole: boolean
+): Failing<void, StepFailure<E | unknown>> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.suspend(() => {
+      const ready = Either.gen(function*() {
+        const started = yield* openRequest(connection)
+        const body = yield* HttpBody.fromInput(input)
+        const head = yield* encodeStarted(started, body, whole)
+        return { started, body, head }
+      })
+      if (Either.isLeft(ready)) return Effect.fail(ready.left)
+      const { body, head, started } = ready.right
+      const outgoing = new Outgoing(head.framing, HttpFields.empty, chunksItself(started, encodeChunked))
+      const startedAt = connection.settings.deadlines.stamp()
+      const { leniency, limits, timeouts } = connection.settings
+      return Effect.flatMap(
+        Effect.tapErrorCause(restore(acquireLink(connection, timeouts)), () => forget(connection)),
+        (link) => {
+          const prepared = {
+            head,
+            body,
+            outgoing,
+            facts: { method: started.method, close: head.close, limits, leniency },
+            timeouts,
+            url: urlOf(connection.origin, started.target.authority, started.target.target)
+          }
+          const exchange = sendHead(connection, link, prepared, startedAt)
+          started.exchange = exchange
+          started.outgoing = outgoing
+          const manual = body._tag === "Empty" && !whole
+          return failing(
+            connection,
+            exchange,
+            Effect.zipRight(
+              tapHead(connection, head.text),
+              manual ? Effect.void : Effect.zipRight(
+                sendBody(connection, exchange, prepared),
+                restore(sent(exchange))
+              )
+            )
+          )
+        }
+      )
+    })
+  ) as Failing<void, StepFailure<E | unknown>>

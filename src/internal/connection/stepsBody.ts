@@ -1,0 +1,132 @@
+/** The second half of the step-by-step face: `send` and `getResponse`, and how a step that fails ends its request. */
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as HttpBody from "../../HttpBody.ts"
+import type {
+  CannotSendHeader,
+  ConnectionClosed,
+  HeadFailure,
+  HttpError,
+  InvalidRequest,
+  NotConnected,
+  RequestBodyError,
+  SendFailure
+} from "../../HttpError.ts"
+import type { HttpResponse } from "../../HttpResponse.ts"
+import * as state from "../error/state.ts"
+import type { Outgoing } from "../protocol/outgoing.ts"
+import type { Connection } from "./connection.ts"
+import type { Exchange } from "./exchange.ts"
+import type { OpenFailure } from "./open.ts"
+import { awaitHead, orAbandon } from "./pipeline.ts"
+import { drained, forkStream, writeEnd, writePiece } from "./sendBody.ts"
+import { tapResponse } from "./wireTap.ts"
+
+/** What sending by steps can fail with. */
+export type StepFailure<E> =
+  | InvalidRequest
+  | CannotSendHeader
+  | NotConnected
+  | OpenFailure
+  | SendFailure
+  | HeadFailure
+  | ([E] extends [never] ? never : RequestBodyError<E>)
+
+/** What `getResponse` can fail with. */
+export type ResponseFailure = state.ResponseNotReady | ConnectionClosed | SendFailure | InvalidRequest | HeadFailure
+
+/** Waits until the request was sent, or will not be. Fails with what kept it from being sent. */
+export const sent = (exchange: Exchange): Effect.Effect<void, HttpError> =>
+  Effect.async<void, HttpError>((resume) => {
+    exchange.whenSent(() => resume(outcome(exchange)))
+  })
+
+/** Success unless the exchange has failed. */
+const outcome = (exchange: Exchange): Effect.Effect<void, HttpError> =>
+  Effect.suspend(() => {
+    const { ending } = exchange
+    if (ending === undefined) return Effect.void
+    return "error" in ending ? Effect.fail(ending.error) : Effect.failCause(ending.defect)
+  })
+
+export const forget = (connection: Connection): Effect.Effect<void> =>
+  Effect.sync(() => {
+    connection.started = undefined
+  })
+
+/** A step that fails ends its request. */
+export const failing = <A, E>(
+  connection: Connection,
+  exchange: Exchange,
+  effect: Effect.Effect<A, E>
+): Effect.Effect<A, E> => Effect.tapErrorCause(orAbandon(exchange, effect), () => forget(connection))
+
+/** Sends a piece of the body. */
+export const send = <E>(
+  connection: Connection,
+  input: HttpBody.Input<E>
+): Effect.Effect<void, StepFailure<E | unknown>> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.suspend(() => {
+      const { settings, started, state: now } = connection
+      if (started?.exchange === undefined || started.outgoing === undefined) {
+        return Effect.fail(
+          now === "Idle" && !settings.autoOpen && connection.link?.open !== true
+            ? new state.NotConnected({ state: now })
+            : new state.CannotSendHeader({ state: now })
+        )
+      }
+      const { exchange, outgoing } = started
+      const body = HttpBody.fromInput(input)
+      if (Either.isLeft(body)) return Effect.fail(body.left)
+      return failing(connection, exchange, restore(sendPiece(exchange, outgoing, body.right)))
+    })
+  ) as Effect.Effect<void, StepFailure<E | unknown>>
+
+const sendPiece = (
+  exchange: Exchange,
+  outgoing: Outgoing,
+  body: HttpBody.HttpBody<unknown>
+): Effect.Effect<void, HttpError> => {
+  if (exchange.done || exchange.stopped || body._tag === "Empty") return outcome(exchange)
+  if (body._tag === "Bytes") return sendOne(exchange, outgoing, body.bytes)
+  return Effect.flatMap(forkStream(exchange, outgoing, body.stream, Effect.void, false), (fiber) =>
+    Effect.async<void, HttpError>((resume) => {
+      fiber.addObserver(() => resume(outcome(exchange)))
+    }))
+}
+
+const sendOne = (exchange: Exchange, outgoing: Outgoing, bytes: Uint8Array): Effect.Effect<void, HttpError> =>
+  Effect.suspend(() => {
+    const wait = writePiece(exchange, outgoing, bytes)
+    if (typeof wait === "object") {
+      exchange.fail(wait)
+      return outcome(exchange)
+    }
+    const complete = (): void => {
+      if (outgoing.done) exchange.requestSent()
+    }
+    if (!wait) {
+      complete()
+      return Effect.void
+    }
+    return Effect.zipRight(Effect.map(drained(exchange), complete), outcome(exchange))
+  })
+
+/** Ends the request where that is left to do, and gives the response once its head is there. */
+export const getResponse = (connection: Connection): Effect.Effect<HttpResponse, ResponseFailure> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.suspend(() => {
+      const { started, state: now } = connection
+      const exchange = started?.exchange
+      if (exchange === undefined) return Effect.fail(new state.ResponseNotReady({ state: now }))
+      if (started?.outgoing !== undefined && !exchange.sent && !exchange.stopped && !exchange.done) {
+        const wait = writeEnd(exchange, started.outgoing)
+        if (typeof wait === "object") exchange.fail(wait)
+        else if (wait) exchange.whenDrained(() => exchange.requestSent())
+        else exchange.requestSent()
+      }
+      const response = Effect.tap(restore(awaitHead(exchange)), (response) => tapResponse(connection, response))
+      return Effect.ensuring(orAbandon(exchange, response), forget(connection))
+    })
+  ) as Effect.Effect<HttpResponse, ResponseFailure>

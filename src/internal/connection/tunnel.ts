@@ -1,0 +1,169 @@
+/**
+ * Opens a tunnel through a proxy: CONNECT over HTTP/1.1 (RFC 9110 section 9.3.6).
+ *
+ * Any 2xx opens it. Another answer is an error that keeps the proxy's fields and the beginning of its body. What is sent to the
+ * proxy is checked before it is connected (`setTunnel`), and again by the encoder here.
+ */
+import * as Effect from "effect/Effect"
+import type { TunnelFailure } from "../../HttpError.ts"
+import * as HttpFields from "../../HttpFields.ts"
+import * as Origin from "../../Origin.ts"
+import type * as Transport from "../../Transport.ts"
+import type { Tagged } from "../error/base.ts"
+import { ProxyAuthRequired, ProxyConnectError } from "../error/connect.ts"
+import { ReadError, UnexpectedMessage } from "../error/head.ts"
+import { HttpTimeout } from "../error/timeout.ts"
+import type { EncodeError } from "../protocol/encode.ts"
+import { encodeHead } from "../protocol/encode.ts"
+import type { ResponseHead } from "../protocol/head.ts"
+import { Machine } from "../protocol/machine.ts"
+import { join } from "./bodyBuffer.ts"
+import type { Connection, Tunnel } from "./connection.ts"
+import type { Millis } from "./timeouts.ts"
+
+/** How much of a refusal's body is kept. */
+const prefixLength = 4096
+
+/** The text of the CONNECT request. */
+export const encodeConnect = (tunnel: Tunnel): ReturnType<typeof encodeHead> => {
+  const hostPort = Origin.hostPort(tunnel.origin)
+  return encodeHead({
+    method: "CONNECT",
+    target: { target: hostPort, authority: hostPort },
+    fields: tunnel.fields,
+    trailers: HttpFields.empty,
+    content: { kind: "none" },
+    contentType: undefined,
+    skipHost: false,
+    acceptEncoding: undefined,
+    expectContinue: false
+  })
+}
+
+/** Reads the proxy's answer: a head, and of a refusal the beginning of its body. */
+class Answer implements Transport.Receiver {
+  head: ResponseHead | undefined
+  readonly #prefix: Array<Uint8Array> = []
+  #prefixed = 0
+  readonly #machine = new Machine()
+  readonly #done: (result: Effect.Effect<HttpFields.HttpFields, TunnelFailure>) => void
+  #finished = false
+
+  constructor(connection: Connection, done: (result: Effect.Effect<HttpFields.HttpFields, TunnelFailure>) => void) {
+    const { leniency, limits } = connection.settings
+    this.#done = done
+    this.#machine.startRequest({ method: "CONNECT", close: false, limits, leniency })
+    this.#machine.endRequest()
+  }
+
+  /** Whether bytes came behind the head of a tunnel: they can be nothing but somebody else's. */
+  early = 0
+
+  onData(bytes: Uint8Array): boolean {
+    if (this.#finished) {
+      this.early += bytes.length
+      return false
+    }
+    this.#machine.receive(bytes)
+    this.#drain()
+    return !this.#finished
+  }
+
+  onEnd(): void {
+    this.#machine.eof()
+    if (!this.#finished) this.#drain()
+  }
+
+  onError(fault: Transport.DuplexFault): void {
+    if (this.head === undefined) this.#finish(Effect.fail(new ReadError(fault)))
+    else this.#finish(Effect.fail(this.#refusal(this.head)))
+  }
+
+  #finish(result: Effect.Effect<HttpFields.HttpFields, TunnelFailure>): void {
+    if (this.#finished) return
+    this.#finished = true
+    this.#done(result)
+  }
+
+  #drain(): void {
+    while (!this.#finished) {
+      const event = this.#machine.next()
+      switch (event._tag) {
+        case "NeedMore":
+          return
+        case "Informational":
+          break
+        case "Head":
+          this.head = event.head
+          break
+        case "Data":
+          this.#keep(event.bytes)
+          break
+        case "End":
+          this.#ended()
+          break
+        case "Failure":
+          // A refusal whose body is broken is still a refusal.
+          this.#finish(Effect.fail(this.head === undefined ? event.error as TunnelFailure : this.#refusal(this.head)))
+      }
+    }
+  }
+
+  #keep(view: Uint8Array): void {
+    const piece = new Uint8Array(view.subarray(0, prefixLength - this.#prefixed))
+    this.#prefix.push(piece)
+    this.#prefixed += piece.length
+    if (this.#prefixed === prefixLength) this.#ended()
+  }
+
+  #ended(): void {
+    // `End` and `Data` come after `Head`.
+    const head = this.head as ResponseHead
+    if (head.status >= 300) return this.#finish(Effect.fail(this.#refusal(head)))
+    const { excess } = this.#machine
+    this.#finish(excess > 0 ? Effect.fail(new UnexpectedMessage({ received: excess })) : Effect.succeed(head.fields))
+  }
+
+  #refusal(head: ResponseHead): ProxyAuthRequired | ProxyConnectError {
+    const { fields, reason, status } = head
+    const bodyPrefix = join(this.#prefix)
+    return status === 407
+      ? new ProxyAuthRequired({ challenges: HttpFields.getAll(fields, "proxy-authenticate"), fields, bodyPrefix })
+      : new ProxyConnectError({ status, reason, fields, bodyPrefix })
+  }
+}
+
+/** All failures of a tunnel happen in the phase `proxy`. */
+const inProxyPhase = <E extends Tagged<string>>(error: E): E => {
+  ;(error as { context: E["context"] }).context = { ...error.context, phase: "proxy" }
+  return error
+}
+
+/** Opens the tunnel inside the duplex, which then leads to the far end. */
+export const openTunnel = (
+  connection: Connection,
+  tunnel: Tunnel,
+  duplex: Transport.Duplex,
+  timeouts: Millis
+): Effect.Effect<void, TunnelFailure | HttpTimeout> => {
+  const ask = Effect.flatMap(
+    // Checked when the tunnel was set, so that what is left to fail is nothing.
+    Effect.orDieWith(encodeConnect(tunnel), (error: EncodeError) => error),
+    ({ text }) =>
+      Effect.async<HttpFields.HttpFields, TunnelFailure>((resume) => {
+        duplex.attach(new Answer(connection, resume))
+        duplex.write(text)
+      })
+  )
+  const limited = timeouts.proxy === Infinity ? ask : Effect.timeoutFail(ask, {
+    duration: timeouts.proxy,
+    onTimeout: () => new HttpTimeout({ kind: "proxy", millis: timeouts.proxy })
+  })
+  return Effect.mapBoth(limited, {
+    onFailure: inProxyPhase,
+    onSuccess: (fields) => {
+      connection.proxyFields = fields
+    }
+  })
+}
+

@@ -1,0 +1,96 @@
+/** Failures of reading the body of a response. */
+import { excerpt, tagged } from "./base.ts"
+
+/**
+ * The body ended before it was complete: `http.client.IncompleteRead`.
+ *
+ * `expected` is how many bytes were to come in all (Python gives how many were missing); `undefined` where the framing is
+ * chunked or until close. `partial` holds the bytes where they were being collected (`bytes`, `text`, `json`, `read`).
+ */
+export class IncompleteRead extends tagged("IncompleteRead", "Remote", "body")<{
+  readonly received: number
+  readonly expected: number | undefined
+  readonly partial: Uint8Array | undefined
+  readonly cause?: unknown
+}> {
+  override get message(): string {
+    return this.expected === undefined
+      ? `The body ended early, after ${this.received} bytes: the connection closed before the body's end.`
+      : `The body ended early: ${this.received} of ${this.expected} bytes had come when the connection closed.`
+  }
+}
+
+/** A chunk size that is not `1*HEXDIG` (RFC 9112 section 7.1); Python reports it as `IncompleteRead(b'')`. */
+export class InvalidChunkSize extends tagged("InvalidChunkSize", "Remote", "body")<{
+  /** The line's beginning, as received. */
+  readonly line: string
+}> {
+  override get message(): string {
+    return `A chunk of the body begins with ${excerpt(this.line)}, which is no chunk size.`
+  }
+}
+
+/** Chunk data that is not followed by exactly CRLF. */
+export class InvalidChunkEnd extends tagged("InvalidChunkEnd", "Remote", "body")<{
+  /** Offset in the decoded body. */
+  readonly offset: number
+}> {
+  override get message(): string {
+    return `The chunk that ends at byte ${this.offset} of the body is not followed by CRLF.`
+  }
+}
+
+/** A chunk size beyond 2^53 - 1, or of more than 16 digits. */
+export class ChunkTooLarge extends tagged("ChunkTooLarge", "Remote", "body")<{ readonly size: string }> {
+  override get message(): string {
+    return `The chunk size ${excerpt(this.size)} is larger than can be read.`
+  }
+}
+
+/** Chunk extensions beyond `HttpLimits.chunkExtensions`, in sum over the body. */
+export class ChunkExtensionsTooLong extends tagged("ChunkExtensionsTooLong", "Remote", "body")<{
+  readonly limit: number
+}> {
+  override get message(): string {
+    return `The body's chunk extensions are longer than ${this.limit} bytes (the limit is \`limits.chunkExtensions\`).`
+  }
+}
+
+/** A trailer section larger than `HttpLimits.trailers`, or of more lines than `HttpLimits.fields`. */
+export class TrailersTooLarge extends tagged("TrailersTooLarge", "Remote", "body")<{ readonly limit: number }> {
+  override get message(): string {
+    return `The trailer section is larger than its limit of ${this.limit} (see \`limits.trailers\` and \`limits.fields\`).`
+  }
+}
+
+/** A body larger than `HttpLimits.body`. */
+export class BodyTooLarge extends tagged("BodyTooLarge", "Remote", "body")<{ readonly limit: number }> {
+  override get message(): string {
+    return `The body is larger than ${this.limit} bytes (the limit is \`limits.body\`).`
+  }
+}
+
+/** The connection was reset or broke while the body was being read. */
+export class ConnectionReset extends tagged("ConnectionReset", "Network", "body")<{
+  readonly code: string
+  readonly received: number
+  readonly expected: number | undefined
+  readonly partial: Uint8Array | undefined
+  readonly cause: unknown
+}> {
+  override get message(): string {
+    return `The connection broke (${this.code}) after ${this.received}`
+      + (this.expected === undefined ? "" : ` of ${this.expected}`) + " bytes of the body."
+  }
+}
+
+/** The body is complete but is not the text or JSON that was asked for. */
+export class BodyDecodeError extends tagged("BodyDecodeError", "Remote", "body")<{
+  readonly format: "text" | "json"
+  readonly reason: string
+  readonly cause?: unknown
+}> {
+  override get message(): string {
+    return `The body is not valid ${this.format === "json" ? "JSON" : "text"}: ${this.reason}.`
+  }
+}

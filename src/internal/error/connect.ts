@@ -1,0 +1,144 @@
+/** Failures of opening a connection: DNS, TCP or unix socket, TLS, proxy. */
+import type * as HttpFields from "../../HttpFields.ts"
+import { excerpt, tagged } from "./base.ts"
+
+/** What kind of failure a resolver reported. */
+export type DnsReason = "NotFound" | "Temporary" | "NoData" | "Other"
+
+/** The host name could not be resolved: `socket.gaierror`. */
+export class DnsError extends tagged("DnsError", "Network", "dns")<{
+  readonly host: string
+  readonly reason: DnsReason
+  /** The system's code, such as `ENOTFOUND` or `EAI_AGAIN`. */
+  readonly code: string
+  readonly cause: unknown
+}> {
+  override get message(): string {
+    const advice = this.reason === "NotFound"
+      ? "There is no such name: check its spelling."
+      : this.reason === "Temporary"
+      ? "The resolver did not answer: try again, or check the network."
+      : "Check the name and the resolver."
+    return `The host name ${JSON.stringify(this.host)} could not be resolved (${this.code}). ${advice}`
+  }
+}
+
+/** What kind of failure the system reported for a connect. */
+export type ConnectReason =
+  | "Refused"
+  | "Unreachable"
+  | "Reset"
+  | "TimedOut"
+  | "AddressNotAvailable"
+  | "TooManyFiles"
+  | "PermissionDenied"
+  | "NoEntry"
+  | "Other"
+
+/** One address that was tried. */
+export interface ConnectAttempt {
+  readonly address: string
+  readonly port: number | undefined
+  readonly code: string
+}
+
+const connectAdvice: { readonly [K in ConnectReason]: string } = {
+  Refused: "Nothing listens there: check that the server runs, and the port.",
+  Unreachable: "There is no route: check the network.",
+  Reset: "The other side closed while the connection was being opened.",
+  TimedOut: "The system gave up waiting.",
+  AddressNotAvailable: "The local address is not one of this machine.",
+  TooManyFiles: "This process has too many files open.",
+  PermissionDenied: "This process may not connect there.",
+  NoEntry: "There is no such socket file.",
+  Other: "See `cause`."
+}
+
+/** The connection could not be opened: `ConnectionRefusedError`, `OSError`. */
+export class ConnectError extends tagged("ConnectError", "Network", "connect")<{
+  readonly reason: ConnectReason
+  readonly code: string
+  /** Where to: `host:port` or a socket path. */
+  readonly target: string
+  /** Every address that was tried, in order. */
+  readonly attempts: ReadonlyArray<ConnectAttempt>
+  readonly cause: unknown
+}> {
+  override get message(): string {
+    const tried = this.attempts.length > 1 ? ` All ${this.attempts.length} addresses were tried.` : ""
+    return `Could not connect to ${this.target} (${this.code}). ${connectAdvice[this.reason]}${tried}`
+  }
+}
+
+/** What kind of failure a TLS handshake or certificate check reported. */
+export type TlsReason =
+  | "CertificateExpired"
+  | "CertificateNotYetValid"
+  | "HostnameMismatch"
+  | "UntrustedIssuer"
+  | "SelfSigned"
+  | "Revoked"
+  | "ProtocolVersion"
+  | "AlpnMismatch"
+  | "NotTls"
+  | "Alert"
+  | "Closed"
+  | "Other"
+
+const tlsAdvice: { readonly [K in TlsReason]: string } = {
+  CertificateExpired: "The certificate has expired: the server's owner must renew it.",
+  CertificateNotYetValid: "The certificate is not valid yet: check the clocks.",
+  HostnameMismatch: "The certificate is for other names: check the host, or set `tls.serverName`.",
+  UntrustedIssuer: "The certificate's issuer is not trusted: pass its CA as `tls.ca`.",
+  SelfSigned: "The certificate is self-signed: pass it as `tls.ca` if you trust it.",
+  Revoked: "The certificate was revoked.",
+  ProtocolVersion: "The two sides share no TLS version: see `tls.minVersion` and `tls.maxVersion`.",
+  AlpnMismatch: "The server chose another protocol than http/1.1.",
+  NotTls: "The server does not speak TLS on this port: did you mean http?",
+  Alert: "The server refused the handshake: it may want a client certificate.",
+  Closed: "The server closed the connection during the handshake.",
+  Other: "See `cause`."
+}
+
+/** The TLS handshake or the certificate check failed: `ssl.SSLError`, `ssl.SSLCertVerificationError`. */
+export class TlsError extends tagged("TlsError", "Remote", "tls")<{
+  readonly reason: TlsReason
+  readonly code: string
+  /** The name that the certificate was checked against. */
+  readonly serverName: string
+  /** The names that the certificate is for, where it was a mismatch. */
+  readonly names: string | undefined
+  readonly cause: unknown
+}> {
+  override get message(): string {
+    return `TLS with ${JSON.stringify(this.serverName)} failed (${this.code}). ${tlsAdvice[this.reason]}`
+  }
+}
+
+/**
+ * The proxy refused to open the tunnel: `OSError("Tunnel connection failed: ...")`.
+ *
+ * Its head is kept, and the beginning of its body.
+ */
+export class ProxyConnectError extends tagged("ProxyConnectError", "Remote", "proxy")<{
+  readonly status: number
+  readonly reason: string
+  readonly fields: HttpFields.HttpFields
+  readonly bodyPrefix: Uint8Array
+}> {
+  override get message(): string {
+    return `The proxy refused to open the tunnel: ${this.status} ${excerpt(this.reason)}.`
+  }
+}
+
+/** The proxy wants credentials (407). */
+export class ProxyAuthRequired extends tagged("ProxyAuthRequired", "User", "proxy")<{
+  /** The Proxy-Authenticate values. */
+  readonly challenges: ReadonlyArray<string>
+  readonly fields: HttpFields.HttpFields
+  readonly bodyPrefix: Uint8Array
+}> {
+  override get message(): string {
+    return "The proxy wants credentials (407). Set a Proxy-Authorization field on the tunnel."
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * What every error says about the exchange it ended: where, how far, and what the server may have done.
+ *
+ * Plain data. The protocol and the transport make errors without knowing the connection; the connection adds this record
+ * at its one border (`locate` in `base.ts`), so no other place fills it in.
+ */
+
+/** Who is to blame: our library, the peer, the network between, or the caller. */
+export type Fault = "Local" | "Remote" | "Network" | "User"
+
+/** The step of an exchange in which a failure happened. */
+export type Phase =
+  | "build"
+  | "state"
+  | "dns"
+  | "connect"
+  | "tls"
+  | "proxy"
+  | "write"
+  | "head"
+  | "body"
+  | "idle"
+
+/** How much of the request had been given to the transport. */
+export type RequestState = "NotSent" | "PartiallySent" | "Sent" | "ResponseStarted"
+
+/** Whether the server may have acted on the request. */
+export type Processed = "No" | "Unknown" | "Yes"
+
+/** The connection an exchange ran on. */
+export interface ConnectionInfo {
+  /** Unique in the process, for logs. */
+  readonly id: number
+  /** Whether an earlier request had been answered on it. */
+  readonly reused: boolean
+  /** How many requests it had answered before this one. */
+  readonly requestsServed: number
+  /** Milliseconds it had been idle before this exchange; 0 on its first one. */
+  readonly idleMillis: number
+  readonly localAddress: string | undefined
+  readonly localPort: number | undefined
+  readonly remoteAddress: string | undefined
+  readonly remotePort: number | undefined
+}
+
+/**
+ * Milliseconds spent in each phase; `undefined` where the phase did not happen (a reused connection has no `dns`).
+ *
+ * `send` ends when the request was handed over whole, `wait` when the final head was parsed, `body` when the last byte of
+ * the body had arrived.
+ */
+export interface Timings {
+  readonly dns: number | undefined
+  readonly connect: number | undefined
+  readonly tls: number | undefined
+  readonly proxy: number | undefined
+  readonly send: number | undefined
+  readonly wait: number | undefined
+  readonly body: number | undefined
+  readonly total: number | undefined
+}
+
+/** The record on every error. */
+export interface ErrorContext {
+  readonly phase: Phase
+  readonly fault: Fault
+  /** `scheme://host:port` or `unix:path`; `undefined` before an origin is known. */
+  readonly origin: string | undefined
+  readonly connection: ConnectionInfo | undefined
+  /** Bytes of this exchange given to the transport. */
+  readonly bytesWritten: number
+  /** Bytes of this exchange that came from the transport. */
+  readonly bytesRead: number
+  readonly requestState: RequestState
+  readonly processed: Processed
+  /** Whether the request's body can be sent again. */
+  readonly replayable: boolean
+  readonly timings: Timings
+}
+
+export const noTimings: Timings = Object.freeze({
+  dns: undefined,
+  connect: undefined,
+  tls: undefined,
+  proxy: undefined,
+  send: undefined,
+  wait: undefined,
+  body: undefined,
+  total: undefined
+})
+
+/** The context of an error that no connection has seen: nothing was sent, so nothing can have been processed. */
+export const unlocated = (phase: Phase, fault: Fault): ErrorContext =>
+  Object.freeze({
+    phase,
+    fault,
+    origin: undefined,
+    connection: undefined,
+    bytesWritten: 0,
+    bytesRead: 0,
+    requestState: "NotSent",
+    processed: "No",
+    replayable: true,
+    timings: noTimings
+  })

@@ -1,0 +1,166 @@
+/** Failures of waiting for and parsing the head of a response. */
+import { excerpt, tagged } from "./base.ts"
+
+/** The server closed a fresh connection without an answer: `http.client.RemoteDisconnected`, also a `BadStatusLine`. */
+export class RemoteDisconnected extends tagged("RemoteDisconnected", "Remote", "head")<{ readonly cause?: unknown }> {
+  override get message(): string {
+    return "The server closed the connection without sending a response."
+  }
+}
+
+/**
+ * A reused connection was closed by the server before any byte of an answer: the keep-alive race.
+ *
+ * `context.processed` and `context.replayable` say whether sending again is safe.
+ */
+export class StaleConnection extends tagged("StaleConnection", "Remote", "head")<{ readonly cause?: unknown }> {
+  override get message(): string {
+    return "The server closed the idle connection just as the request was sent on it."
+      + " Sending again on a new connection is safe where the request may be repeated."
+  }
+}
+
+/** The connection broke while the head was awaited. */
+export class ReadError extends tagged("ReadError", "Network", "head")<{
+  /** The system's code, such as `ECONNRESET`. */
+  readonly code: string
+  readonly cause: unknown
+}> {
+  override get message(): string {
+    return `The connection broke while the response was awaited (${this.code}).`
+  }
+}
+
+/** A status line that breaks the grammar: `http.client.BadStatusLine`. */
+export class BadStatusLine extends tagged("BadStatusLine", "Remote", "head")<{
+  /** The line as received, cut at 120 characters. */
+  readonly line: string
+}> {
+  override get message(): string {
+    return `The server's answer does not begin with a status line of HTTP/1: ${excerpt(this.line)}.`
+  }
+}
+
+/** A status line of an HTTP version that is not 1.x: `http.client.UnknownProtocol`. */
+export class UnknownProtocol extends tagged("UnknownProtocol", "Remote", "head")<{ readonly version: string }> {
+  override get message(): string {
+    return `The server answered with ${excerpt(this.version)}, which is no version of HTTP/1.`
+  }
+}
+
+/** A status code that is not three digits from 100 to 999. */
+export class InvalidStatusCode extends tagged("InvalidStatusCode", "Remote", "head")<{ readonly code: string }> {
+  override get message(): string {
+    return `The server's status code ${excerpt(this.code)} is not a number from 100 to 999.`
+  }
+}
+
+/** A line longer than its limit in `HttpLimits`: `http.client.LineTooLong`. */
+export class LineTooLong extends tagged("LineTooLong", "Remote", "head")<{
+  readonly what: "status line" | "field line" | "chunk size line" | "trailer line"
+  /** The limit, in bytes. */
+  readonly limit: number
+}> {
+  override get message(): string {
+    return `The server sent a ${this.what} of more than ${this.limit} bytes.`
+  }
+}
+
+/** A head larger than `HttpLimits.head`. */
+export class HeadersTooLarge extends tagged("HeadersTooLarge", "Remote", "head")<{ readonly limit: number }> {
+  override get message(): string {
+    return `The head of the response is larger than ${this.limit} bytes (the limit is \`limits.head\`).`
+  }
+}
+
+/** More field lines than `HttpLimits.fields`; a plain `HTTPException` in Python. */
+export class TooManyHeaders extends tagged("TooManyHeaders", "Remote", "head")<{ readonly limit: number }> {
+  override get message(): string {
+    return `The response has more than ${this.limit} field lines (the limit is \`limits.fields\`).`
+  }
+}
+
+/** A field line that breaks the grammar of RFC 9112 section 5. */
+export class InvalidHeaderLine extends tagged("InvalidHeaderLine", "Remote", "head")<{
+  /** Offset of the first wrong byte in the head. */
+  readonly offset: number
+  readonly reason: string
+}> {
+  override get message(): string {
+    return `A field line of the response is malformed: ${this.reason}, at byte ${this.offset} of the head.`
+  }
+}
+
+/** A Content-Length that is not `1*DIGIT`, or beyond 2^53 - 1. */
+export class InvalidContentLength extends tagged("InvalidContentLength", "Remote", "head")<{ readonly value: string }> {
+  override get message(): string {
+    return `The response's Content-Length ${excerpt(this.value)} is not a length that can be read.`
+  }
+}
+
+/** Several Content-Length values that differ. */
+export class ConflictingContentLength extends tagged("ConflictingContentLength", "Remote", "head")<{
+  readonly values: ReadonlyArray<string>
+}> {
+  override get message(): string {
+    return `The response has Content-Length values that differ: ${excerpt(this.values.join(", "))}.`
+  }
+}
+
+/** A Transfer-Encoding other than exactly `chunked`: `http.client.UnknownTransferEncoding`, raised here. */
+export class UnknownTransferEncoding extends tagged("UnknownTransferEncoding", "Remote", "head")<{
+  readonly codings: string
+}> {
+  override get message(): string {
+    return `The response's Transfer-Encoding ${
+      excerpt(this.codings)
+    } is not "chunked", the only one that can be decoded.`
+  }
+}
+
+/** Transfer-Encoding beside Content-Length, or in an HTTP/1.0 message: a sign of request smuggling (RFC 9112 section 6.1). */
+export class FramingConflict extends tagged("FramingConflict", "Remote", "head")<{ readonly reason: string }> {
+  override get message(): string {
+    return `The response's framing contradicts itself: ${this.reason}.`
+  }
+}
+
+/** The connection ended inside a head. */
+export class IncompleteHeaders extends tagged("IncompleteHeaders", "Remote", "head")<{
+  /** How many bytes of the head had come. */
+  readonly received: number
+}> {
+  override get message(): string {
+    return `The connection ended after ${this.received} bytes of a response head that was not complete.`
+  }
+}
+
+/** More 1xx responses than `HttpLimits.informational`. */
+export class TooManyInformational extends tagged("TooManyInformational", "Remote", "head")<{
+  readonly limit: number
+}> {
+  override get message(): string {
+    return `The server sent more than ${this.limit} informational (1xx) responses before the final one`
+      + " (the limit is `limits.informational`)."
+  }
+}
+
+/** A 101 (Switching Protocols) that was not asked for. */
+export class UnexpectedUpgrade extends tagged("UnexpectedUpgrade", "Remote", "head")<{
+  /** The protocol that the server named, where it did. */
+  readonly protocol: string | undefined
+}> {
+  override get message(): string {
+    return "The server switched protocols (101) although no upgrade was offered"
+      + (this.protocol === undefined ? "." : ` (to ${excerpt(this.protocol)}).`)
+  }
+}
+
+/** Bytes on a connection that had no request outstanding: they are never an answer, and the connection has been closed. */
+export class UnexpectedMessage extends tagged("UnexpectedMessage", "Remote", "idle")<{
+  readonly received: number
+}> {
+  override get message(): string {
+    return `The server sent ${this.received} bytes while no request was outstanding.`
+  }
+}

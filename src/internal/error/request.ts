@@ -1,0 +1,116 @@
+/** Failures of building a request: all are found before the first byte leaves, and all are the caller's to mend. */
+import { tagged } from "./base.ts"
+
+/**
+ * A URL, host, port or request target that cannot be used: `http.client.InvalidURL`.
+ *
+ * The input is not repeated, because it may hold a password.
+ */
+export class InvalidUrl extends tagged("InvalidUrl", "User", "build")<{
+  /** Which part is wrong. */
+  readonly part: "url" | "host" | "port" | "target" | "userinfo" | "tunnel" | "socketPath"
+  /** What is wrong with it. */
+  readonly reason: string
+}> {
+  override get message(): string {
+    return `The ${this.part === "socketPath" ? "socket path" : this.part} is not valid: ${this.reason}.`
+  }
+}
+
+/** A URL whose scheme is neither `http` nor `https`. */
+export class UnsupportedScheme extends tagged("UnsupportedScheme", "User", "build")<{ readonly scheme: string }> {
+  override get message(): string {
+    return `The scheme ${JSON.stringify(this.scheme)} is not supported. Use "http" or "https".`
+  }
+}
+
+/** A method that is no token (RFC 9110 section 9.1); a plain `ValueError` in `http.client`. */
+export class InvalidMethod extends tagged("InvalidMethod", "User", "build")<{
+  /** Offset of the first character that a method cannot have; 0 where it is empty. */
+  readonly offset: number
+}> {
+  override get message(): string {
+    return `The method is not a token: the character at offset ${this.offset} is missing or not allowed. `
+      + "Methods are made of letters, digits and !#$%&'*+-.^_`|~ (RFC 9110 section 9.1)."
+  }
+}
+
+/** A field name that is no token (RFC 9110 section 5.1); a plain `ValueError` in `http.client`. */
+export class InvalidHeaderName extends tagged("InvalidHeaderName", "User", "build")<{
+  /** The name, with what is not printable escaped. */
+  readonly name: string
+}> {
+  override get message(): string {
+    return `The field name ${this.name} is not a token (RFC 9110 section 5.1).`
+  }
+}
+
+/**
+ * A field value that cannot go on the wire: CR, LF, NUL, another control character, or a character beyond ISO-8859-1.
+ *
+ * Names the field and never repeats its value.
+ */
+export class InvalidHeaderValue extends tagged("InvalidHeaderValue", "User", "build")<{
+  readonly name: string
+  readonly offset: number
+  readonly reason: string
+}> {
+  override get message(): string {
+    return `The value of the field ${
+      JSON.stringify(this.name)
+    } cannot be sent: ${this.reason} at offset ${this.offset}.`
+  }
+}
+
+/** A field that the caller may not set in this place, because the library owns what it controls. */
+export class ForbiddenHeader extends tagged("ForbiddenHeader", "User", "build")<{
+  readonly name: string
+  readonly reason: string
+}> {
+  override get message(): string {
+    return `The field ${JSON.stringify(this.name)} cannot be set here: ${this.reason}.`
+  }
+}
+
+/** Framing fields that contradict each other or the body: both Content-Length and Transfer-Encoding, two lengths, none. */
+export class ConflictingFraming extends tagged("ConflictingFraming", "User", "build")<{ readonly reason: string }> {
+  override get message(): string {
+    return `The request's framing contradicts itself: ${this.reason} (RFC 9112 section 6).`
+  }
+}
+
+/** A trailer field that may not be sent, or that the peer sent and that breaks the grammar (RFC 9110 section 6.5.1). */
+export class InvalidTrailer extends tagged("InvalidTrailer", "User", "build")<{
+  readonly name: string
+  readonly reason: string
+}> {
+  override get message(): string {
+    return `The trailer field ${JSON.stringify(this.name)} is not valid: ${this.reason}.`
+  }
+}
+
+/** A body that cannot be sent as asked, such as text beyond ISO-8859-1 (`UnicodeEncodeError`) or a wrong type (`TypeError`). */
+export class UnsupportedBody extends tagged("UnsupportedBody", "User", "build")<{ readonly reason: string }> {
+  override get message(): string {
+    return `The body cannot be sent: ${this.reason}.`
+  }
+}
+
+/** A file handle that cannot be read, such as one opened for writing or a directory: `http.client.UnimplementedFileMode`. */
+export class UnimplementedFileMode extends tagged("UnimplementedFileMode", "User", "build")<{
+  readonly cause: unknown
+}> {
+  override get message(): string {
+    return "The file handle cannot be read. Open it for reading to send it as a body."
+  }
+}
+
+/** An option with a value that makes no sense, such as a negative limit. */
+export class InvalidOption extends tagged("InvalidOption", "User", "build")<{
+  readonly option: string
+  readonly reason: string
+}> {
+  override get message(): string {
+    return `The option ${JSON.stringify(this.option)} is not valid: ${this.reason}.`
+  }
+}

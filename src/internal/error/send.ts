@@ -1,0 +1,49 @@
+/** Failures of sending a request. */
+import { tagged } from "./base.ts"
+
+/** The transport failed to take the request: `BrokenPipeError` and `ConnectionResetError` in Python. */
+export class WriteError extends tagged("WriteError", "Network", "write")<{
+  /** The system's code, such as `EPIPE` or `ECONNRESET`. */
+  readonly code: string
+  readonly cause: unknown
+}> {
+  override get message(): string {
+    return `The request could not be sent: the connection broke (${this.code}).`
+      + (this.context.processed === "No"
+        ? " The server has not seen it."
+        : " The server may have processed part of it.")
+  }
+}
+
+/** The body was shorter or longer than its declared Content-Length; nothing beyond the declared length was sent. */
+export class BodyLengthMismatch extends tagged("BodyLengthMismatch", "User", "write")<{
+  readonly declared: number
+  /** What came: exact where the body was too short, at least this much where it was too long. */
+  readonly actual: number
+}> {
+  override get message(): string {
+    return this.actual > this.declared
+      ? `The body is longer (at least ${this.actual} bytes) than its declared Content-Length of ${this.declared}.`
+      : `The body ended after ${this.actual} bytes, before its declared Content-Length of ${this.declared}.`
+  }
+}
+
+/** The caller's own body stream failed; `error` is its error, typed. The connection has been closed. */
+export class RequestBodyError<out E = unknown> extends tagged("RequestBodyError", "User", "write")<{
+  readonly error: unknown
+  readonly cause: unknown
+}> {
+  declare readonly error: E
+  constructor(args: { readonly error: E }) {
+    super({ error: args.error, cause: args.error })
+  }
+  override get message(): string {
+    return "The stream of the request's body failed; see `error` for its own error."
+  }
+  override toJSON(): unknown {
+    // The error is the caller's and may hold anything: only its tag is shown.
+    const error: unknown = this.error
+    const tag = typeof error === "object" && error !== null && "_tag" in error ? String(error._tag) : typeof error
+    return { _tag: this._tag, message: this.message, error: tag, context: this.context }
+  }
+}

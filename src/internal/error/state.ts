@@ -1,0 +1,74 @@
+/** Calls made in a state that does not allow them: `http.client.ImproperConnectionState` and its kin. */
+import { tagged } from "./base.ts"
+
+/**
+ * Where the step-by-step face of a connection stands.
+ *
+ * `Idle`, `RequestStarted` and `RequestSent` are Python's `Idle`, `Request-started` and `Request-sent`; `ResponseUnread` is a
+ * response whose body has not been read to its end; `Closed` is a connection whose scope has closed.
+ */
+export type ConnectionState = "Idle" | "RequestStarted" | "RequestSent" | "ResponseUnread" | "Closed"
+
+/** The connection is not open and `autoOpen` is off: `http.client.NotConnected`. */
+export class NotConnected extends tagged("NotConnected", "User", "state")<{
+  readonly state: ConnectionState
+  /** What closed the last connection, where that was a failure. */
+  readonly cause?: unknown
+}> {
+  override get message(): string {
+    return `The connection is not open (state ${this.state}) and \`autoOpen\` is off. Call \`connect\` first.`
+  }
+}
+
+/** The connection was closed: by its scope, or while this exchange was using it. */
+export class ConnectionClosed extends tagged("ConnectionClosed", "Local", "state")<{
+  readonly reason: string
+  readonly cause?: unknown
+}> {
+  override get message(): string {
+    return `The connection is closed: ${this.reason}.`
+  }
+}
+
+/** A request was started while another is under way or its response unread: `http.client.CannotSendRequest`. */
+export class CannotSendRequest extends tagged("CannotSendRequest", "User", "state")<{
+  readonly state: ConnectionState
+}> {
+  override get message(): string {
+    return this.state === "ResponseUnread"
+      ? "A request cannot be sent: the body of the last response is unread. Read it to its end, or `close` it."
+      : `A request cannot be sent in the state ${this.state}. Finish the one under way with \`endHeaders\` and \`getResponse\`.`
+  }
+}
+
+/** `putHeader`, `endHeaders` or `send` outside their place: `http.client.CannotSendHeader`. */
+export class CannotSendHeader extends tagged("CannotSendHeader", "User", "state")<{
+  readonly state: ConnectionState
+}> {
+  override get message(): string {
+    return `Fields cannot be sent in the state ${this.state}. Start a request with \`putRequest\` first.`
+  }
+}
+
+/** `getResponse` without a request sent: `http.client.ResponseNotReady`. */
+export class ResponseNotReady extends tagged("ResponseNotReady", "User", "state")<{
+  readonly state: ConnectionState
+}> {
+  override get message(): string {
+    return this.state === "ResponseUnread"
+      ? "There is no response to get: the last one is unread. Read it to its end, or `close` it."
+      : `There is no response to get in the state ${this.state}. Send a request first.`
+  }
+}
+
+/** The body was read before, or is being read in another way. */
+export class BodyAlreadyConsumed extends tagged("BodyAlreadyConsumed", "User", "body")<{
+  /** How it was read the first time. */
+  readonly by: "stream" | "collect" | "close" | "read"
+}> {
+  override get message(): string {
+    return this.by === "close"
+      ? "The response was closed before its body was read."
+      : `The body was already consumed (by \`${this.by}\`). A body comes over the wire once: read it in one way, and keep what you need.`
+  }
+}

@@ -1,0 +1,39 @@
+/** All timeouts: one tag, told apart by `kind`. */
+import { tagged } from "./base.ts"
+
+/** Which timeout of `HttpTimeouts` ran out. */
+export type TimeoutKind =
+  | "pool"
+  | "dns"
+  | "connect"
+  | "tls"
+  | "proxy"
+  | "write"
+  | "continue"
+  | "head"
+  | "bodyIdle"
+  | "total"
+
+const doing: { readonly [K in TimeoutKind]: string } = {
+  pool: "waiting for a connection of the pool",
+  dns: "resolving the host name",
+  connect: "opening the TCP connection",
+  tls: "the TLS handshake",
+  proxy: "waiting for the proxy to open the tunnel",
+  write: "waiting for the server to take more of the request",
+  continue: "waiting for 100 (Continue)",
+  head: "waiting for the head of the response",
+  bodyIdle: "waiting for more of the body",
+  total: "the whole exchange"
+}
+
+/** A time limit of `HttpTimeouts` was reached; the connection has been closed. */
+export class HttpTimeout extends tagged("HttpTimeout", "Network", "state")<{
+  readonly kind: TimeoutKind
+  /** The limit, in milliseconds. */
+  readonly millis: number
+}> {
+  override get message(): string {
+    return `Timed out after ${this.millis} ms in ${doing[this.kind]} (the limit is \`timeouts.${this.kind}\`).`
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * Finds the body in the bytes behind a head: none, by length, or until close. The chunked coding is in `chunked.ts`.
+ *
+ * A decoder is fed views and says which part of each is data. It copies nothing and allocates nothing by a number that the
+ * peer sent.
+ */
+import * as HttpFields from "../../HttpFields.ts"
+import type * as HttpLimits from "../../HttpLimits.ts"
+import type { ChunkExtensionsTooLong, ChunkTooLarge, InvalidChunkEnd, InvalidChunkSize } from "../error/body.ts"
+import { BodyTooLarge, IncompleteRead } from "../error/body.ts"
+import type { TrailerError } from "./trailers.ts"
+
+/** What can be wrong with a body. */
+export type BodyError =
+  | BodyTooLarge
+  | ChunkExtensionsTooLong
+  | ChunkTooLarge
+  | IncompleteRead
+  | InvalidChunkEnd
+  | InvalidChunkSize
+  | TrailerError
+
+/** Reads one body. */
+export interface BodyDecoder {
+  /**
+   * Reads from `bytes` at `from`, up to the next piece of data, and returns the offset where it stopped. The piece, which
+   * may be empty, is `bytes` from `dataStart` to `dataEnd`.
+   */
+  decode(bytes: Uint8Array, from: number): number
+  /** The connection ended: completes the body where that is its end, else sets `error`. */
+  eof(): void
+  readonly dataStart: number
+  readonly dataEnd: number
+  /** Bytes of data so far. */
+  readonly received: number
+  readonly done: boolean
+  readonly error: BodyError | undefined
+  readonly trailers: HttpFields.HttpFields
+  /** Whether a relaxation of `HttpLeniency` was needed. */
+  readonly relaxed: boolean
+}
+
+/** A body of known length; 0 for none. */
+export class LengthDecoder implements BodyDecoder {
+  readonly trailers = HttpFields.empty
+  readonly relaxed = false
+  dataStart = 0
+  dataEnd = 0
+  received = 0
+  error: BodyError | undefined
+  readonly #length: number
+
+  constructor(length: number, limits: HttpLimits.HttpLimits) {
+    this.#length = length
+    // Announced too large is too large: no need to read it first.
+    if (length > limits.body) this.error = new BodyTooLarge({ limit: limits.body })
+  }
+
+  get done(): boolean {
+    return this.received === this.#length
+  }
+
+  decode(bytes: Uint8Array, from: number): number {
+    this.dataStart = from
+    this.dataEnd = Math.min(bytes.length, from + this.#length - this.received)
+    this.received += this.dataEnd - from
+    return this.dataEnd
+  }
+
+  eof(): void {
+    this.error = new IncompleteRead({ received: this.received, expected: this.#length, partial: undefined })
+  }
+}
+
+/** A body that ends with the connection. */
+export class CloseDecoder implements BodyDecoder {
+  readonly trailers = HttpFields.empty
+  readonly relaxed = false
+  dataStart = 0
+  dataEnd = 0
+  received = 0
+  done = false
+  error: BodyError | undefined
+  readonly #limit: number
+
+  constructor(limits: HttpLimits.HttpLimits) {
+    this.#limit = limits.body
+  }
+
+  decode(bytes: Uint8Array, from: number): number {
+    this.dataStart = from
+    this.dataEnd = Math.min(bytes.length, from + this.#limit - this.received)
+    this.received += this.dataEnd - from
+    if (this.dataEnd < bytes.length) this.error = new BodyTooLarge({ limit: this.#limit })
+    return this.dataEnd
+  }
+
+  eof(): void {
+    this.done = true
+  }
+}

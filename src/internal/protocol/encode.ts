@@ -1,0 +1,193 @@
+/**
+ * Encodes the head of a request (RFC 9112 sections 3 and 6).
+ *
+ * Everything is checked before anything is encoded: what breaks the grammar is an error that names the field and never its
+ * value. Decides the framing of the request: known length goes with Content-Length, unknown length chunked, never both.
+ */
+import * as Either from "effect/Either"
+import type * as HttpFields from "../../HttpFields.ts"
+import type { InvalidHeaderName, InvalidTrailer } from "../error/request.ts"
+import {
+  ConflictingFraming,
+  ForbiddenHeader,
+  InvalidHeaderValue,
+  InvalidMethod,
+  InvalidOption,
+  UnsupportedBody
+} from "../error/request.ts"
+import { BodyLengthMismatch } from "../error/send.ts"
+import { invalidTokenAt, trimSpace } from "../syntax/token.ts"
+import type { FieldFacts } from "./requestFields.ts"
+import { checkField, survey } from "./requestFields.ts"
+import type { Target } from "./target.ts"
+import { checkTrailers } from "./trailers.ts"
+
+export { checkField } from "./requestFields.ts"
+
+/** What is known of the body before it is sent. `manual`: the caller sends it piece by piece and frames it by fields. */
+export type Content =
+  | { readonly kind: "none" }
+  | { readonly kind: "known"; readonly length: number }
+  | { readonly kind: "unknown" }
+  | { readonly kind: "manual" }
+
+/** How the body of a request is framed. */
+export type RequestFraming =
+  | { readonly kind: "none" }
+  | { readonly kind: "length"; readonly length: number }
+  | { readonly kind: "chunked" }
+
+/** A request as the encoder needs it. */
+export interface RequestParts {
+  readonly method: string
+  readonly target: Target
+  readonly fields: HttpFields.HttpFields
+  readonly trailers: HttpFields.HttpFields
+  readonly content: Content
+  /** Sent as Content-Type where the fields have none. */
+  readonly contentType: string | undefined
+  /** Whether Host is left to the fields. */
+  readonly skipHost: boolean
+  /** Sent as Accept-Encoding where the fields have none. */
+  readonly acceptEncoding: string | undefined
+  /** Whether `Expect: 100-continue` is sent. */
+  readonly expectContinue: boolean
+}
+
+/** A head ready to be sent. */
+export interface EncodedHead {
+  /** All of it, up to and including the empty line; every character is one byte. */
+  readonly text: string
+  readonly framing: RequestFraming
+  /** Whether the request says `Connection: close`. */
+  readonly close: boolean
+  /** Whether the request says `Expect: 100-continue`. */
+  readonly expectContinue: boolean
+}
+
+/** What can be wrong with a request. */
+export type EncodeError =
+  | BodyLengthMismatch
+  | ConflictingFraming
+  | ForbiddenHeader
+  | InvalidHeaderName
+  | InvalidHeaderValue
+  | InvalidMethod
+  | InvalidOption
+  | InvalidTrailer
+  | UnsupportedBody
+
+/** Methods whose requests usually have content, so that its absence is said (RFC 9110 section 8.6). */
+const expectsContent: ReadonlySet<string> = new Set(["POST", "PUT", "PATCH"])
+
+/** Methods whose requests have no content. */
+const withoutContent: ReadonlySet<string> = new Set(["CONNECT", "TRACE"])
+
+/** Checks a method. */
+export const checkMethod = (method: string): InvalidMethod | undefined => {
+  const offset = invalidTokenAt(method)
+  return offset < 0 ? undefined : new InvalidMethod({ offset })
+}
+
+/** The framing that fields and content agree on, or the error that says why they do not. */
+const chooseFraming = (parts: RequestParts, facts: FieldFacts): RequestFraming | EncodeError => {
+  const { content } = parts
+  if (content.kind === "known" && !(Number.isSafeInteger(content.length) && content.length >= 0)) {
+    return new InvalidOption({ option: "length", reason: "the length of a body is a whole number from 0 to 2^53 - 1" })
+  }
+  const hasTrailers = parts.trailers.names.length > 0
+  if (facts.lengths.length > 0 && facts.codings.length > 0) {
+    return new ConflictingFraming({ reason: "it has both Content-Length and Transfer-Encoding" })
+  }
+  if (facts.codings.length > 0) {
+    return facts.codings.length === 1 && facts.codings[0]?.toLowerCase() === "chunked"
+      ? { kind: "chunked" }
+      : new ForbiddenHeader({ name: "Transfer-Encoding", reason: `the only coding there is is "chunked", once` })
+  }
+  if (facts.lengths.length > 0) {
+    if (facts.lengths.length > 1) return new ConflictingFraming({ reason: "it has Content-Length twice" })
+    if (hasTrailers) return new ConflictingFraming({ reason: "trailers need chunked, but there is a Content-Length" })
+    // `Number` of what is not `1*DIGIT` may be a number all the same.
+    const declared = /^[0-9]+$/.test(facts.lengths.join()) ? Number(facts.lengths.join()) : NaN
+    if (!Number.isSafeInteger(declared)) {
+      return new InvalidHeaderValue({ name: "Content-Length", offset: 0, reason: "something that is no length" })
+    }
+    const actual = content.kind === "known" ? content.length : content.kind === "none" ? 0 : declared
+    return actual === declared ? { kind: "length", length: declared } : new BodyLengthMismatch({ declared, actual })
+  }
+  if (hasTrailers || content.kind === "unknown") return { kind: "chunked" }
+  if (content.kind === "known") return { kind: "length", length: content.length }
+  return content.kind === "none" && expectsContent.has(parts.method) ? { kind: "length", length: 0 } : { kind: "none" }
+}
+
+/** Encodes a head. */
+export const encodeHead = (parts: RequestParts): Either.Either<EncodedHead, EncodeError> => {
+  const facts = survey(parts.fields)
+  const error = checkMethod(parts.method) ?? checkTrailers(parts.trailers)
+  if (error !== undefined) return Either.left(error)
+  if ("_tag" in facts) return Either.left(facts)
+  const framing = chooseFraming(parts, facts)
+  if ("_tag" in framing) return Either.left(framing)
+  const hasContent = framing.kind === "chunked" || (framing.kind === "length" && framing.length > 0)
+  const expectContinue = facts.expect !== undefined || parts.expectContinue
+  if (expectContinue && !hasContent) {
+    return Either.left(new ForbiddenHeader({ name: "Expect", reason: "a request without content cannot wait with it" }))
+  }
+  if (hasContent && withoutContent.has(parts.method)) {
+    return Either.left(new UnsupportedBody({ reason: `${parts.method} has no content (RFC 9110 section 9.3)` }))
+  }
+  if (parts.method === "TRACE" && facts.secret !== undefined) {
+    return Either.left(
+      new ForbiddenHeader({ name: facts.secret, reason: "TRACE sends it back for all to see (RFC 9110 section 9.3.8)" })
+    )
+  }
+  if (parts.skipHost && facts.host === undefined) {
+    return Either.left(new InvalidOption({ option: "skipHost", reason: "HTTP/1.1 needs a Host field: put one yourself" }))
+  }
+  return Either.map(derivedFields(parts, facts, framing), (derived) => ({
+    text: `${parts.method} ${parts.target.target} HTTP/1.1\r\nHost: ${facts.host ?? parts.target.authority}\r\n${derived}${
+      fieldText(parts.fields)
+    }\r\n`,
+    framing,
+    close: facts.close,
+    expectContinue
+  }))
+}
+
+/** The fields that follow from the request. What the caller gave in another place goes through the same checks as fields. */
+const derivedFields = (
+  parts: RequestParts,
+  facts: FieldFacts,
+  framing: RequestFraming
+): Either.Either<string, EncodeError> => {
+  let text = ""
+  if (parts.acceptEncoding !== undefined && !facts.acceptEncoding) {
+    const error = checkField("Accept-Encoding", parts.acceptEncoding)
+    if (error !== undefined) return Either.left(error)
+    text += `Accept-Encoding: ${trimSpace(parts.acceptEncoding)}\r\n`
+  }
+  if (parts.contentType !== undefined && !facts.contentType) {
+    const error = checkField("Content-Type", parts.contentType)
+    if (error !== undefined) return Either.left(error)
+    text += `Content-Type: ${trimSpace(parts.contentType)}\r\n`
+  }
+  if (framing.kind === "length" && facts.lengths.length === 0) text += `Content-Length: ${framing.length}\r\n`
+  if (framing.kind === "chunked" && facts.codings.length === 0) text += "Transfer-Encoding: chunked\r\n"
+  if (parts.expectContinue && facts.expect === undefined) text += "Expect: 100-continue\r\n"
+  // TE is hop by hop and must be named in Connection (RFC 9110 section 10.1.4).
+  if (facts.te !== undefined && !facts.connectionTe) text += "Connection: TE\r\n"
+  if (parts.trailers.names.length > 0 && !facts.trailer) {
+    text += `Trailer: ${[...new Set(parts.trailers.names)].join(", ")}\r\n`
+  }
+  return Either.right(text)
+}
+
+const fieldText = (fields: HttpFields.HttpFields): string => {
+  let text = ""
+  for (let i = 0; i < fields.names.length; i++) {
+    const name = fields.names[i] as string
+    if (name.length === 4 && name.toLowerCase() === "host") continue
+    text += `${name}: ${trimSpace(fields.values[i] as string)}\r\n`
+  }
+  return text
+}

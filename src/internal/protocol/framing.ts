@@ -1,0 +1,123 @@
+/**
+ * Decides where the body of a response ends, and whether the connection persists after it.
+ *
+ * One function, in the order of RFC 9112 section 6.3's list; persistence is section 9.3.
+ */
+import * as HttpFields from "../../HttpFields.ts"
+import type * as HttpLeniency from "../../HttpLeniency.ts"
+import {
+  ConflictingContentLength,
+  FramingConflict,
+  InvalidContentLength,
+  UnexpectedUpgrade,
+  UnknownTransferEncoding
+} from "../error/head.ts"
+import { listHas, trimSpace } from "../syntax/token.ts"
+import type { ResponseHead } from "./head.ts"
+
+/** Where a body ends. */
+export type Framing =
+  | { readonly kind: "none" }
+  | { readonly kind: "length"; readonly length: number }
+  | { readonly kind: "chunked" }
+  | { readonly kind: "close" }
+  | { readonly kind: "tunnel" }
+
+/** What can be wrong with the framing of a response. */
+export type FramingError =
+  | ConflictingContentLength
+  | FramingConflict
+  | InvalidContentLength
+  | UnexpectedUpgrade
+  | UnknownTransferEncoding
+
+/** The framing, and whether a relaxation was needed to find it. */
+export interface FramingDecision {
+  readonly framing: Framing
+  readonly relaxed: boolean
+}
+
+const none: FramingDecision = { framing: { kind: "none" }, relaxed: false }
+const tunnel: FramingDecision = { framing: { kind: "tunnel" }, relaxed: false }
+const chunked: FramingDecision = { framing: { kind: "chunked" }, relaxed: false }
+const untilClose: FramingDecision = { framing: { kind: "close" }, relaxed: false }
+const relaxedChunked: FramingDecision = { framing: { kind: "chunked" }, relaxed: true }
+const relaxedClose: FramingDecision = { framing: { kind: "close" }, relaxed: true }
+
+const digits = /^[0-9]+$/
+
+/** The Content-Length of one or more lines: `1*DIGIT`, a list only where all its members are the same (RFC 9110 section 8.6). */
+export const parseContentLength = (
+  lines: ReadonlyArray<string>
+): number | InvalidContentLength | ConflictingContentLength => {
+  const values = lines.flatMap((line) => line.split(",")).map((value) => trimSpace(value))
+  for (const value of values) {
+    if (!digits.test(value)) return new InvalidContentLength({ value })
+  }
+  // An empty list has no members that differ, and every line gives at least one member.
+  const [first = ""] = values
+  const length = Number(first)
+  for (const value of values) {
+    if (value !== first && (Number(value) !== length)) return new ConflictingContentLength({ values })
+  }
+  return Number.isSafeInteger(length) ? length : new InvalidContentLength({ value: first })
+}
+
+/** What makes the framing suspicious, whoever reads it (RFC 9112 section 6.1). */
+const framingConflict = (head: ResponseHead): string | undefined => {
+  if (!HttpFields.has(head.fields, "transfer-encoding")) return undefined
+  return HttpFields.has(head.fields, "content-length")
+    ? "it has both Transfer-Encoding and Content-Length"
+    : head.version === 10
+    ? "it is HTTP/1.0 with Transfer-Encoding"
+    : undefined
+}
+
+/** Where the body of this response to this method ends. */
+export const decideFraming = (
+  method: string,
+  head: ResponseHead,
+  leniency: HttpLeniency.HttpLeniency
+): FramingDecision | FramingError => {
+  // Not in the list: 101 ends HTTP on the connection, and nobody asked for that.
+  if (head.status === 101) {
+    return new UnexpectedUpgrade({ protocol: HttpFields.getUnsafe(head.fields, "upgrade") })
+  }
+  // 2. A tunnel. Before 1., because a 204 opens one too; the list can leave that open, as neither has a body.
+  if (method === "CONNECT" && head.status >= 200 && head.status < 300) return tunnel
+  // 1. No body, whatever the fields say.
+  if (method === "HEAD" || head.status < 200 || head.status === 204 || head.status === 304) return none
+  const codings = HttpFields.getUnsafe(head.fields, "transfer-encoding")
+  const lengths = HttpFields.getAll(head.fields, "content-length")
+  if (codings !== undefined) {
+    // 3. Both, or a Transfer-Encoding in HTTP/1.0.
+    const conflict = framingConflict(head)
+    if (conflict !== undefined && !leniency.framingConflict) return new FramingConflict({ reason: conflict })
+    // 4. Transfer-Encoding. Only chunked can be decoded, so only chunked is understood.
+    if (codings.toLowerCase() === "chunked") return conflict === undefined ? chunked : relaxedChunked
+    return leniency.unknownTransferCoding ? relaxedClose : new UnknownTransferEncoding({ codings })
+  }
+  if (lengths.length > 0) {
+    // 5. An invalid Content-Length. 6. A valid one.
+    const length = parseContentLength(lengths)
+    if (typeof length === "number") return { framing: { kind: "length", length }, relaxed: false }
+    return leniency.invalidContentLength ? relaxedClose : length
+  }
+  // 8. Until close. (7. is about requests.)
+  return untilClose
+}
+
+/** Whether the server keeps the connection open after this response (RFC 9112 section 9.3). */
+export const persists = (head: ResponseHead, framing: Framing): boolean => {
+  if (framing.kind === "close" || framing.kind === "tunnel") return false
+  // Where no body follows, nobody has yet looked at what section 6.1 calls faulty framing; the connection ends all the same.
+  if (framing.kind === "none" && framingConflict(head) !== undefined) return false
+  const connection = HttpFields.getUnsafe(head.fields, "connection")
+  if (connection === undefined) return head.version === 11
+  if (listHas(connection, "close")) return false
+  return head.version === 11 || listHas(connection, "keep-alive")
+}
+
+/** Whether an informational response says that the connection will not persist; its version says nothing. */
+export const saysClose = (head: ResponseHead): boolean =>
+  listHas(HttpFields.getUnsafe(head.fields, "connection") ?? "", "close")

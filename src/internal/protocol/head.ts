@@ -1,0 +1,175 @@
+/**
+ * Parses the head of a response: status line and fields (RFC 9112 sections 2 to 5).
+ *
+ * Incremental and strict; what it accepts beyond the grammar is named in `HttpLeniency`. Does not decide framing.
+ */
+import * as HttpFields from "../../HttpFields.ts"
+import type * as HttpLeniency from "../../HttpLeniency.ts"
+import type * as HttpLimits from "../../HttpLimits.ts"
+import { BadStatusLine, InvalidStatusCode, LineTooLong, UnknownProtocol } from "../error/head.ts"
+import type { FieldList } from "../syntax/fieldLines.ts"
+import { parseFieldLines } from "../syntax/fieldLines.ts"
+import type { SectionError } from "../syntax/fieldSection.ts"
+import { fieldError, sectionError } from "../syntax/fieldSection.ts"
+import { faulty, LineScanner, needMore } from "../syntax/lineScanner.ts"
+import type { LineFault, LineRules } from "../syntax/lineScanner.ts"
+import { trimSpace } from "../syntax/token.ts"
+
+/** A parsed head. */
+export interface ResponseHead {
+  /** 10 or 11, as in `http.client`; a higher minor version counts as 1.1 (RFC 9110 section 2.5). */
+  readonly version: 10 | 11
+  readonly status: number
+  readonly reason: string
+  readonly fields: HttpFields.HttpFields
+  /** Whether a relaxation of `HttpLeniency` was needed. */
+  readonly relaxed: boolean
+}
+
+/** What can be wrong with a head. */
+export type HeadError = BadStatusLine | InvalidStatusCode | SectionError | UnknownProtocol
+
+/** Empty lines before a status line that are skipped: a server that sent one CRLF too many after the last body. */
+const leadingEmptyLines = 4
+
+const lineRules = (limits: HttpLimits.HttpLimits, leniency: HttpLeniency.HttpLeniency): LineRules => ({
+  firstLine: limits.statusLine,
+  line: limits.fieldLine,
+  lines: limits.fields + 1,
+  section: limits.head,
+  leadingEmptyLines,
+  bareLf: leniency.bareLf,
+  flagInvalid: leniency.skipInvalidFields
+})
+
+/** Turns a fault of the line scanner into the error that names it: line 0 is the status line. */
+const lineError = (fault: LineFault, scanner: LineScanner, limits: HttpLimits.HttpLimits): HeadError => {
+  if (fault.line > 0 || fault.kind === "section too large") return sectionError(fault, limits)
+  return fault.kind === "line too long"
+    ? new LineTooLong({ what: "status line", limit: limits.statusLine })
+    : badStatusLine(scanner.seen())
+}
+
+/** How much of a bad status line is kept: enough to recognise another protocol by. */
+const quotedLength = 120
+
+const badStatusLine = (line: string): BadStatusLine => new BadStatusLine({ line: line.slice(0, quotedLength) })
+
+const isDigit = (code: number): boolean => code >= 0x30 && code <= 0x39
+
+interface StatusLine {
+  readonly version: 10 | 11
+  readonly status: number
+  readonly reason: string
+}
+
+/** Parses `HTTP/1.x 3DIGIT [reason]` (RFC 9112 section 4); the space before an empty reason may be missing. */
+const parseStatusLine = (line: string): StatusLine | BadStatusLine | UnknownProtocol | InvalidStatusCode => {
+  const space = line.indexOf(" ")
+  if (space < 0 || !line.startsWith("HTTP/")) return badStatusLine(line)
+  const version = line.slice(0, space)
+  const isVersion1 = space === 8 && version.startsWith("1.", 5) && isDigit(version.charCodeAt(7))
+  if (!isVersion1) return version.includes("\t") ? badStatusLine(line) : new UnknownProtocol({ version })
+  if (line.charCodeAt(9) === 0x20) return badStatusLine(line)
+  const hundreds = line.charCodeAt(9) - 0x30
+  const isStatus = hundreds >= 1 && hundreds <= 9 && isDigit(line.charCodeAt(10)) && isDigit(line.charCodeAt(11))
+    && (line.length === 12 || line.charCodeAt(12) === 0x20)
+  if (!isStatus) {
+    const end = line.indexOf(" ", 9)
+    return new InvalidStatusCode({ code: end < 0 ? line.slice(9) : line.slice(9, end) })
+  }
+  return {
+    version: line.charCodeAt(7) === 0x30 ? 10 : 11,
+    status: hundreds * 100 + (line.charCodeAt(10) - 0x30) * 10 + (line.charCodeAt(11) - 0x30),
+    reason: trimSpace(line, 13)
+  }
+}
+
+const isSpace = (code: number): boolean => code === 0x20 || code === 0x09
+
+/** One space between the parts of a status line that has them wherever they please; the reason stays as it is. */
+const normalizeSpaces = (line: string): string => {
+  const parts: Array<string> = []
+  let at = 0
+  while (parts.length < 2) {
+    while (isSpace(line.charCodeAt(at))) at++
+    const start = at
+    while (at < line.length && !isSpace(line.charCodeAt(at))) at++
+    parts.push(line.slice(start, at))
+  }
+  return `${parts.join(" ")} ${line.slice(at)}`
+}
+
+/** Reads one head after another. */
+export class HeadParser {
+  readonly #limits: HttpLimits.HttpLimits
+  readonly #leniency: HttpLeniency.HttpLeniency
+  readonly #rules: LineRules
+  readonly #scanner: LineScanner
+
+  constructor(limits: HttpLimits.HttpLimits, leniency: HttpLeniency.HttpLeniency) {
+    this.#limits = limits
+    this.#leniency = leniency
+    this.#rules = lineRules(limits, leniency)
+    this.#scanner = new LineScanner(this.#rules)
+  }
+
+  /** The head, once `scan` has said that it is complete. */
+  head: ResponseHead | undefined
+  error: HeadError | undefined
+
+  /** Bytes of the unfinished head so far. */
+  get received(): number {
+    return this.#scanner.length
+  }
+
+  /** Whether anything but empty lines has come. */
+  get started(): boolean {
+    return this.#scanner.started
+  }
+
+  /** Scans `bytes` from `from`. Returns the offset behind the head, `needMore`, or `faulty` with `error` set. */
+  scan(bytes: Uint8Array, from: number): number {
+    const end = this.#scanner.scan(bytes, from)
+    if (end === needMore) return end
+    return (end === faulty ? this.#refuse() : this.#parse()) ? end : faulty
+  }
+
+  #refuse(): false {
+    // Called only where the scanner has found a fault.
+    this.error = lineError(this.#scanner.fault as LineFault, this.#scanner, this.#limits)
+    return false
+  }
+
+  /** Takes what came before the connection ended as a whole head. False with `error` set where it is none. */
+  finish(): boolean {
+    return this.#scanner.finish() ? this.#parse() : this.#refuse()
+  }
+
+  #parse(): boolean {
+    const scanner = this.#scanner
+    const line = scanner.starts.length === 0 ? "" : scanner.text.slice(scanner.starts[0], scanner.ends[0])
+    const status = parseStatusLine(line)
+    const strict = "_tag" in status && this.#leniency.statusLineSpaces ? parseStatusLine(normalizeSpaces(line)) : status
+    if ("_tag" in strict) {
+      this.error = strict
+      return false
+    }
+    const fields: FieldList = { names: [], values: [], relaxed: strict !== status || scanner.relaxed }
+    const fault = parseFieldLines(scanner, 1, { ...this.#leniency, fieldLine: this.#limits.fieldLine }, fields)
+    if (fault !== undefined) {
+      this.error = fieldError(fault, this.#limits)
+      return false
+    }
+    this.head = {
+      version: strict.version,
+      status: strict.status,
+      reason: strict.reason,
+      fields: HttpFields.unsafeMake(fields.names, fields.values),
+      relaxed: fields.relaxed
+    }
+    scanner.reset(this.#rules)
+    return true
+  }
+}
+

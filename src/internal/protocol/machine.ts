@@ -1,0 +1,252 @@
+/**
+ * The receiving side of a connection as a machine: bytes in, events out.
+ *
+ * No Effect runtime, no socket, no clock. Errors are values, and the same bytes give the same events however they are
+ * split. A `Data` event is a view of the bytes given to `receive` and is valid as long as they are; nothing else is.
+ */
+import * as HttpFields from "../../HttpFields.ts"
+import type * as HttpLeniency from "../../HttpLeniency.ts"
+import type * as HttpLimits from "../../HttpLimits.ts"
+import {
+  IncompleteHeaders,
+  RemoteDisconnected,
+  StaleConnection,
+  TooManyInformational,
+  UnexpectedMessage
+} from "../error/head.ts"
+import { faulty, needMore } from "../syntax/lineScanner.ts"
+import type { BodyDecoder, BodyError } from "./body.ts"
+import { CloseDecoder, LengthDecoder } from "./body.ts"
+import { ChunkedDecoder } from "./chunked.ts"
+import type { Framing, FramingError } from "./framing.ts"
+import { decideFraming, persists, saysClose } from "./framing.ts"
+import type { HeadError, ResponseHead } from "./head.ts"
+import { HeadParser } from "./head.ts"
+import { Lifecycle } from "./lifecycle.ts"
+
+/** Every way in which what the peer sent can be wrong. */
+export type MachineError =
+  | BodyError
+  | FramingError
+  | HeadError
+  | IncompleteHeaders
+  | RemoteDisconnected
+  | StaleConnection
+  | TooManyInformational
+  | UnexpectedMessage
+
+/** What came out of the bytes. */
+export type Event =
+  | { readonly _tag: "NeedMore" }
+  | { readonly _tag: "Informational"; readonly head: ResponseHead }
+  | { readonly _tag: "Head"; readonly head: ResponseHead; readonly framing: Framing }
+  | { readonly _tag: "Data"; readonly bytes: Uint8Array }
+  | { readonly _tag: "End"; readonly trailers: HttpFields.HttpFields }
+  | { readonly _tag: "Failure"; readonly error: MachineError }
+
+/** What the machine must know of a request to read its response. */
+export interface RequestFacts {
+  readonly method: string
+  /** Whether the request said `Connection: close`. */
+  readonly close: boolean
+  readonly limits: HttpLimits.HttpLimits
+  readonly leniency: HttpLeniency.HttpLeniency
+}
+
+const noBytes: Uint8Array = new Uint8Array(0)
+const needMoreEvent: Event = { _tag: "NeedMore" }
+
+export class Machine {
+  readonly #lifecycle = new Lifecycle()
+  #input: Uint8Array = noBytes
+  #position = 0
+  #ended = false
+  #failure: Event | undefined
+  #served = 0
+  #informational = 0
+  #request: RequestFacts | undefined
+  #parser: HeadParser | undefined
+  #decoder: BodyDecoder | undefined
+  #tunnel = false
+
+  /** Exchanges that were completed. */
+  get served(): number {
+    return this.#served
+  }
+
+  /** Bytes received behind the end of the response; the connection cannot be used again. */
+  get excess(): number {
+    return this.#input.length - this.#position
+  }
+
+  /** Whether another request may be sent: both messages complete, both sides persistent, nothing unread. */
+  get reusable(): boolean {
+    return this.#lifecycle.reusable && !this.#ended && this.excess === 0
+  }
+
+  /** Whether both sides have said, or left it said, that the connection goes on after this exchange. */
+  get persistent(): boolean {
+    return this.#lifecycle.persistent
+  }
+
+  /** Whether the response has been received to its end. */
+  get responseDone(): boolean {
+    return this.#lifecycle.server === "Done"
+  }
+
+  /** A request is about to be sent. False, and nothing changes, where the connection cannot take one. */
+  startRequest(request: RequestFacts): boolean {
+    if (!this.reusable) return false
+    this.#lifecycle.next()
+    this.#lifecycle.moveClient("head")
+    if (request.close) this.#lifecycle.persistent = false
+    if (this.#request?.limits !== request.limits || this.#request.leniency !== request.leniency) {
+      this.#parser = new HeadParser(request.limits, request.leniency)
+    }
+    this.#request = request
+    this.#decoder = undefined
+    this.#informational = 0
+    return true
+  }
+
+  /** The request has been sent to its end. */
+  endRequest(): void {
+    if (this.#lifecycle.moveClient("end") && this.responseDone) this.#served++
+  }
+
+  /** The request will never be sent to its end, so the connection cannot be used again. */
+  abandonRequest(): void {
+    this.#lifecycle.persistent = false
+  }
+
+  /** Gives bytes. All events of the bytes before must have been taken. */
+  receive(bytes: Uint8Array): void {
+    // What was left unread is lost here, and with it where the next response would begin.
+    if (this.excess > 0) this.#lifecycle.persistent = false
+    this.#input = bytes
+    this.#position = 0
+  }
+
+  /** The peer has finished sending. */
+  eof(): void {
+    this.#ended = true
+  }
+
+  /**
+   * The next event, `NeedMore` where there is none in the bytes received. After a `Failure` there are only failures. Bytes
+   * behind a response are an `UnexpectedMessage` once the request is complete too, but stay unread where it opened a tunnel.
+   */
+  next(): Event {
+    if (this.#failure !== undefined) return this.#failure
+    const { client, server } = this.#lifecycle
+    if (server === "Body") return this.#body()
+    if (server === "Idle" && client !== "Idle") return this.#head()
+    return client === "Body" || this.#tunnel ? needMoreEvent : this.#idle()
+  }
+
+  /** No request is outstanding, so whatever comes is no answer (RFC 9112 section 9.2). */
+  #idle(): Event {
+    if (this.excess === 0) return needMoreEvent
+    // The exchanges before are as good as they were: only the connection cannot be used again.
+    this.#lifecycle.persistent = false
+    return this.#refuse(new UnexpectedMessage({ received: this.excess }))
+  }
+
+  #head(): Event {
+    // `startRequest` set both before it moved the client out of `Idle`.
+    const parser = this.#parser as HeadParser
+    const end = parser.scan(this.#input, this.#position)
+    if (end === faulty) return this.#fail(parser.error as HeadError)
+    if (end === needMore) {
+      this.#input = noBytes
+      this.#position = 0
+      return this.#ended ? this.#headEnded(parser) : needMoreEvent
+    }
+    this.#position = end
+    return this.#headComplete(parser.head as ResponseHead)
+  }
+
+  #headEnded(parser: HeadParser): Event {
+    if (!parser.started) {
+      return this.#fail(
+        this.#served > 0 && this.#informational === 0 && parser.received === 0
+          ? new StaleConnection({})
+          : new RemoteDisconnected({})
+      )
+    }
+    if (!this.#request?.leniency.headEndsWithConnection) {
+      return this.#fail(new IncompleteHeaders({ received: parser.received }))
+    }
+    this.#lifecycle.persistent = false
+    return parser.finish() ? this.#headComplete(parser.head as ResponseHead) : this.#fail(parser.error as HeadError)
+  }
+
+  #headComplete(head: ResponseHead): Event {
+    const request = this.#request as RequestFacts
+    const decision = decideFraming(request.method, head, request.leniency)
+    if ("_tag" in decision) return this.#fail(decision)
+    if (head.relaxed || decision.relaxed) this.#lifecycle.persistent = false
+    if (head.status < 200) {
+      this.#informational++
+      this.#lifecycle.moveServer("informational")
+      if (saysClose(head)) this.#lifecycle.persistent = false
+      return this.#informational > request.limits.informational
+        ? this.#fail(new TooManyInformational({ limit: request.limits.informational }))
+        : { _tag: "Informational", head }
+    }
+    const { framing } = decision
+    this.#tunnel = framing.kind === "tunnel"
+    this.#lifecycle.moveServer("head")
+    if (!persists(head, framing)) this.#lifecycle.persistent = false
+    this.#decoder = makeDecoder(framing, request)
+    return { _tag: "Head", head, framing }
+  }
+
+  #body(): Event {
+    // The server is in `Body` only after a decoder was made.
+    const decoder = this.#decoder as BodyDecoder
+    if (!decoder.done && decoder.error === undefined && this.excess > 0) {
+      const input = this.#input
+      this.#position = decoder.decode(input, this.#position)
+      if (decoder.dataEnd > decoder.dataStart) {
+        return { _tag: "Data", bytes: input.subarray(decoder.dataStart, decoder.dataEnd) }
+      }
+    }
+    if (!decoder.done && decoder.error === undefined) {
+      if (!this.#ended) return needMoreEvent
+      decoder.eof()
+    }
+    if (decoder.error !== undefined) return this.#fail(decoder.error)
+    return this.#end(decoder)
+  }
+
+  #end(decoder: BodyDecoder): Event {
+    if (decoder.relaxed) this.#lifecycle.persistent = false
+    this.#lifecycle.moveServer("end")
+    if (this.#lifecycle.client === "Done") this.#served++
+    return { _tag: "End", trailers: decoder.trailers }
+  }
+
+  #fail(error: MachineError): Event {
+    this.#lifecycle.fail()
+    return this.#refuse(error)
+  }
+
+  #refuse(error: MachineError): Event {
+    this.#failure = { _tag: "Failure", error }
+    return this.#failure
+  }
+}
+
+const makeDecoder = (framing: Framing, request: RequestFacts): BodyDecoder => {
+  switch (framing.kind) {
+    case "length":
+      return new LengthDecoder(framing.length, request.limits)
+    case "chunked":
+      return new ChunkedDecoder(request.limits, request.leniency)
+    case "close":
+      return new CloseDecoder(request.limits)
+    default:
+      return new LengthDecoder(0, request.limits)
+  }
+}

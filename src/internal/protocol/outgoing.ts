@@ -1,0 +1,83 @@
+/**
+ * Frames the body of a request, piece by piece, and refuses what its framing does not allow.
+ *
+ * Pure: data in, bytes for the wire out. Declared length is enforced before a byte too many is given out, and a body that the
+ * caller chunks itself is checked to be what it says.
+ */
+import * as HttpFields from "../../HttpFields.ts"
+import * as HttpLeniency from "../../HttpLeniency.ts"
+import * as HttpLimits from "../../HttpLimits.ts"
+import { ConflictingFraming } from "../error/request.ts"
+import { BodyLengthMismatch } from "../error/send.ts"
+import { ChunkedDecoder, encodeChunk, encodeLastChunk } from "./chunked.ts"
+import type { RequestFraming } from "./encode.ts"
+
+/** What can be wrong with a body while it is sent. */
+export type OutgoingError = BodyLengthMismatch | ConflictingFraming
+
+const nothing: Uint8Array = new Uint8Array(0)
+
+/** A caller that chunks itself may use what extensions it likes. */
+const ownLimits: HttpLimits.HttpLimits = HttpLimits.make({ chunkExtensions: Infinity, chunkLine: Infinity })
+
+export class Outgoing {
+  /** Whether the body is complete. */
+  done: boolean
+  /** Bytes of the body taken so far. */
+  taken = 0
+  readonly #framing: RequestFraming
+  readonly #trailers: HttpFields.HttpFields
+  /** Checks what the caller chunks itself; `undefined` where we chunk. */
+  readonly #raw: ChunkedDecoder | undefined
+
+  constructor(framing: RequestFraming, trailers: HttpFields.HttpFields, callerChunks: boolean) {
+    this.#framing = framing
+    this.#trailers = trailers
+    this.#raw = callerChunks && framing.kind === "chunked" ? new ChunkedDecoder(ownLimits, HttpLeniency.strict) : undefined
+    this.done = framing.kind === "none" || (framing.kind === "length" && framing.length === 0)
+  }
+
+  /** The bytes that carry this piece; none for an empty piece, because an empty chunk would end the body. */
+  encode(data: Uint8Array): Uint8Array | OutgoingError {
+    if (data.length === 0) return nothing
+    this.taken += data.length
+    if (this.#framing.kind === "none") {
+      return new ConflictingFraming({
+        reason: "it has content, but neither Content-Length nor Transfer-Encoding: chunked says so"
+      })
+    }
+    if (this.#framing.kind === "length") return this.#withinLength(data, this.#framing.length)
+    if (this.done) return new ConflictingFraming({ reason: "there is content behind its last chunk" })
+    return this.#raw === undefined ? encodeChunk(data) : this.#checked(data, this.#raw)
+  }
+
+  /** The bytes that end the body, as text. */
+  end(): string | OutgoingError {
+    if (this.done) return ""
+    if (this.#framing.kind === "length") {
+      return new BodyLengthMismatch({ declared: this.#framing.length, actual: this.taken })
+    }
+    if (this.#raw !== undefined) {
+      return new ConflictingFraming({ reason: "the content that you chunked yourself has no last chunk" })
+    }
+    this.done = true
+    return encodeLastChunk(this.#trailers)
+  }
+
+  #withinLength(data: Uint8Array, length: number): Uint8Array | OutgoingError {
+    if (this.taken > length) return new BodyLengthMismatch({ declared: length, actual: this.taken })
+    this.done = this.taken === length
+    return data
+  }
+
+  #checked(data: Uint8Array, decoder: ChunkedDecoder): Uint8Array | OutgoingError {
+    let position = 0
+    while (position < data.length && !decoder.done && decoder.error === undefined) {
+      position = decoder.decode(data, position)
+    }
+    this.done = decoder.done
+    return decoder.error === undefined && position === data.length
+      ? data
+      : new ConflictingFraming({ reason: "the content is not the chunked coding that its fields announce" })
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * Checks the fields of a request and gathers what they say of things that the encoder decides.
+ *
+ * A field is refused, never mended: the error names it and never repeats its value.
+ */
+import type * as HttpFields from "../../HttpFields.ts"
+import { ForbiddenHeader, InvalidHeaderName, InvalidHeaderValue } from "../error/request.ts"
+import { describeCharacter, invalidTokenAt, invalidValueAt, listHas, trimSpace } from "../syntax/token.ts"
+
+/** What can be wrong with one field. */
+export type FieldError = ForbiddenHeader | InvalidHeaderName | InvalidHeaderValue
+
+/** What RFC 3986 section 3.2 allows in host and port; a comma would be two hosts to whoever splits lists. */
+const hostCharacters = /^[A-Za-z0-9\-._~!$&'()*+;=:%[\]]*$/
+
+/** A proxy that obeyed and left one of these out would see another message than the server (RFC 9110 section 7.6.1). */
+const endToEnd: ReadonlyArray<string> = ["content-length", "host", "transfer-encoding"]
+
+/** Checks the name and value of one field. */
+export const checkField = (name: string, value: string): InvalidHeaderName | InvalidHeaderValue | undefined => {
+  if (invalidTokenAt(name) >= 0) return new InvalidHeaderName({ name: JSON.stringify(name.slice(0, 80)) })
+  const offset = invalidValueAt(value)
+  return offset < 0 ? undefined : new InvalidHeaderValue({ name, offset, reason: describeCharacter(value, offset) })
+}
+
+/** What the fields say of things that the encoder decides. */
+export interface FieldFacts {
+  host: string | undefined
+  lengths: Array<string>
+  codings: Array<string>
+  close: boolean
+  connectionTe: boolean
+  te: string | undefined
+  expect: string | undefined
+  contentType: boolean
+  acceptEncoding: boolean
+  trailer: boolean
+  /** The first field with a credential. */
+  secret: string | undefined
+}
+
+/** Checks every field and gathers what matters for framing. */
+export const survey = (fields: HttpFields.HttpFields): FieldFacts | FieldError => {
+  const facts: FieldFacts = {
+    host: undefined,
+    lengths: [],
+    codings: [],
+    close: false,
+    connectionTe: false,
+    te: undefined,
+    expect: undefined,
+    contentType: false,
+    acceptEncoding: false,
+    trailer: false,
+    secret: undefined
+  }
+  for (let i = 0; i < fields.names.length; i++) {
+    const name = fields.names[i] as string
+    const value = fields.values[i] as string
+    const error = checkField(name, value) ?? note(facts, name.toLowerCase(), trimSpace(value))
+    if (error !== undefined) return error
+  }
+  return facts
+}
+
+/** Notes one field. */
+const note = (facts: FieldFacts, name: string, value: string): FieldError | undefined => {
+  switch (name) {
+    case "host":
+      if (facts.host !== undefined) return new ForbiddenHeader({ name: "Host", reason: "it is there twice" })
+      if (!hostCharacters.test(value)) {
+        return new InvalidHeaderValue({ name: "Host", offset: 0, reason: "a character that no host and port has" })
+      }
+      facts.host = value
+      return undefined
+    case "content-length":
+      facts.lengths.push(value)
+      return undefined
+    case "transfer-encoding":
+      facts.codings.push(value)
+      return undefined
+    case "connection":
+      if (endToEnd.some((framing) => listHas(value, framing))) {
+        return new ForbiddenHeader({ name: "Connection", reason: "it must not name Host or a field that frames the body" })
+      }
+      facts.close ||= listHas(value, "close")
+      facts.connectionTe ||= listHas(value, "te")
+      return undefined
+    case "te":
+      facts.te = value
+      return value.split(",").some((coding) => trimSpace(coding.replace(/;.*/, "")).toLowerCase() === "chunked")
+        ? new ForbiddenHeader({ name: "TE", reason: `"chunked" is always accepted and must not be listed` })
+        : undefined
+    case "upgrade":
+      return new ForbiddenHeader({ name: "Upgrade", reason: "another protocol than HTTP/1.1 is not spoken here" })
+    case "expect":
+      facts.expect = value
+      return value.toLowerCase() === "100-continue"
+        ? undefined
+        : new ForbiddenHeader({ name: "Expect", reason: `the only expectation there is is "100-continue"` })
+    case "content-type":
+      facts.contentType = true
+      return undefined
+    case "accept-encoding":
+      facts.acceptEncoding = true
+      return undefined
+    case "trailer":
+      facts.trailer = true
+      return undefined
+    case "authorization":
+    case "cookie":
+    case "proxy-authorization":
+      facts.secret ??= name
+      return undefined
+    default:
+      return undefined
+  }
+}

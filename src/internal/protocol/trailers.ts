@@ -1,0 +1,132 @@
+/** Trailer sections (RFC 9112 section 7.1.2), and the fields that may not stand in one (RFC 9110 section 6.5.1). */
+import * as HttpFields from "../../HttpFields.ts"
+import type * as HttpLeniency from "../../HttpLeniency.ts"
+import type * as HttpLimits from "../../HttpLimits.ts"
+import { TrailersTooLarge } from "../error/body.ts"
+import { LineTooLong } from "../error/head.ts"
+import { InvalidTrailer } from "../error/request.ts"
+import type { FieldFault, FieldList } from "../syntax/fieldLines.ts"
+import { parseFieldLines, tooLong } from "../syntax/fieldLines.ts"
+import type { LineFault, LineRules, LineScanner } from "../syntax/lineScanner.ts"
+import { describeCharacter, invalidTokenAt, invalidValueAt } from "../syntax/token.ts"
+
+/** What can be wrong with a trailer section. */
+export type TrailerError = InvalidTrailer | LineTooLong | TrailersTooLarge
+
+/**
+ * Fields for framing, routing, authentication, request modifiers, response control and content handling. In a trailer
+ * section they come too late to be obeyed, and obeying them is how messages are smuggled.
+ */
+const forbidden: ReadonlySet<string> = new Set([
+  "age",
+  "authorization",
+  "cache-control",
+  "connection",
+  "content-encoding",
+  "content-length",
+  "content-location",
+  "content-range",
+  "content-type",
+  "cookie",
+  "date",
+  "expect",
+  "expires",
+  "host",
+  "keep-alive",
+  "location",
+  "max-forwards",
+  "pragma",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "range",
+  "retry-after",
+  "set-cookie",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "vary",
+  "warning",
+  "www-authenticate"
+])
+
+/** Whether a field of this name may not stand in a trailer section. */
+export const isForbiddenTrailer = (name: string): boolean => {
+  const lower = name.toLowerCase()
+  return forbidden.has(lower) || lower.startsWith("if-")
+}
+
+/** What the lines of a trailer section may be like. */
+export const trailerRules = (limits: HttpLimits.HttpLimits, leniency: HttpLeniency.HttpLeniency): LineRules => ({
+  firstLine: limits.fieldLine,
+  line: limits.fieldLine,
+  lines: limits.fields,
+  section: limits.trailers,
+  leadingEmptyLines: 0,
+  bareLf: leniency.bareLf,
+  flagInvalid: leniency.skipInvalidFields
+})
+
+/** Turns a fault of the line scanner into the error that names it. */
+export const trailerLineError = (fault: LineFault, limits: HttpLimits.HttpLimits): TrailerError => {
+  switch (fault.kind) {
+    case "line too long":
+      return new LineTooLong({ what: "trailer line", limit: limits.fieldLine })
+    case "section too large":
+      return new TrailersTooLarge({ limit: limits.trailers })
+    case "too many lines":
+      return new TrailersTooLarge({ limit: limits.fields })
+    default:
+      return new InvalidTrailer({ name: "", reason: `a ${fault.kind}` })
+  }
+}
+
+const fieldError = (fault: FieldFault, limits: HttpLimits.HttpLimits): TrailerError =>
+  fault.reason === tooLong
+    ? new LineTooLong({ what: "trailer line", limit: limits.fieldLine })
+    : new InvalidTrailer({ name: fault.name, reason: fault.reason })
+
+/** A trailer section, and whether a relaxation was needed to read it. */
+export interface Trailers {
+  readonly trailers: HttpFields.HttpFields
+  readonly relaxed: boolean
+}
+
+/** The fields of a trailer section, without those that may not stand in one. */
+export const parseTrailers = (
+  scanner: LineScanner,
+  limits: HttpLimits.HttpLimits,
+  leniency: HttpLeniency.HttpLeniency
+): Trailers | TrailerError => {
+  if (scanner.starts.length === 0) return { trailers: HttpFields.empty, relaxed: scanner.relaxed }
+  const list: FieldList = { names: [], values: [], relaxed: scanner.relaxed }
+  const fault = parseFieldLines(scanner, 0, { ...leniency, fieldLine: limits.fieldLine }, list)
+  if (fault !== undefined) return fieldError(fault, limits)
+  const names: Array<string> = []
+  const values: Array<string> = []
+  list.names.forEach((name, i) => {
+    if (isForbiddenTrailer(name)) return
+    names.push(name)
+    values.push(list.values[i] as string)
+  })
+  return { trailers: HttpFields.unsafeMake(names, values), relaxed: list.relaxed }
+}
+
+/** The first thing wrong with trailers that are to be sent. */
+export const checkTrailers = (trailers: HttpFields.HttpFields): InvalidTrailer | undefined => {
+  for (let i = 0; i < trailers.names.length; i++) {
+    const name = trailers.names[i] as string
+    const value = trailers.values[i] as string
+    const offset = invalidValueAt(value)
+    const reason = invalidTokenAt(name) >= 0
+      ? "its name is not a token"
+      : isForbiddenTrailer(name)
+      ? "a field of this name may not stand in a trailer section"
+      : offset >= 0
+      ? `its value has ${describeCharacter(value, offset)} at offset ${offset}`
+      : undefined
+    if (reason !== undefined) return new InvalidTrailer({ name: name.slice(0, 80), reason })
+  }
+  return undefined
+}

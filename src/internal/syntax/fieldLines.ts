@@ -1,0 +1,128 @@
+/**
+ * Parses field lines (RFC 9112 section 5) out of a scanned section.
+ *
+ * Strict: a name is a token, the colon follows at once, a value has no control character. Folded lines are unfolded
+ * (RFC 9112 section 5.2), but not where they would change framing. Knows nothing of heads, trailers or framing beyond that.
+ */
+import { equalsIgnoreCase } from "./ascii.ts"
+import { tokenTable, trimSpace } from "./token.ts"
+
+/** What is wrong with a field line, and at which offset of the section. */
+export interface FieldFault {
+  readonly offset: number
+  readonly reason: string
+  /** The field's name where it could be read. */
+  readonly name: string
+}
+
+/** The lines of a section, as `LineScanner` finds them. */
+export interface Lines {
+  readonly text: string
+  readonly starts: ReadonlyArray<number>
+  readonly ends: ReadonlyArray<number>
+  readonly flagged: ReadonlySet<number>
+}
+
+/** Relaxations that concern field lines. */
+export interface FieldRules {
+  readonly spaceBeforeColon: boolean
+  readonly skipInvalidFields: boolean
+  /** Bytes of one field with all the lines it is folded over. */
+  readonly fieldLine: number
+}
+
+/** Names and values, in order, in parallel. */
+export interface FieldList {
+  readonly names: Array<string>
+  readonly values: Array<string>
+  /** Whether a relaxation was needed. */
+  relaxed: boolean
+}
+
+const COLON = 0x3a
+const SP = 0x20
+const HTAB = 0x09
+
+/** A folded one of these would let two readers see two framings. */
+const isFraming = (name: string): boolean =>
+  equalsIgnoreCase(name, "content-length") || equalsIgnoreCase(name, "transfer-encoding") || equalsIgnoreCase(name, "connection")
+
+const isSpace = (code: number): boolean => code === SP || code === HTAB
+
+/** Parses line `from` and all that follow, into `fields`. Returns the first fault. */
+export const parseFieldLines = (
+  lines: Lines,
+  from: number,
+  rules: FieldRules,
+  fields: FieldList
+): FieldFault | undefined => {
+  let length = 0
+  let skipped = false
+  for (let line = from; line < lines.starts.length; line++) {
+    const start = lines.starts[line] as number
+    const end = lines.ends[line] as number
+    const folded = isSpace(lines.text.charCodeAt(start))
+    length = folded ? length + end - start : end - start
+    if (folded && skipped) continue
+    const fault = lines.flagged.has(line)
+      ? { offset: start, reason: "a control character", name: "" }
+      : length > rules.fieldLine
+      ? { offset: start, reason: tooLong, name: "" }
+      : folded
+      ? unfold(lines.text, start, end, fields)
+      : parseLine(lines.text, start, end, rules, fields)
+    skipped = fault !== undefined
+    if (fault === undefined) continue
+    if (!rules.skipInvalidFields || fault.reason === tooLong) return fault
+    fields.relaxed = true
+    // A field that cannot be read to its end is no field: half a value may mean something else, half a length above all.
+    if (folded) {
+      fields.names.pop()
+      fields.values.pop()
+    }
+  }
+  return undefined
+}
+
+/** The reason that callers turn into an error of its own. */
+export const tooLong = "a folded field longer than the limit"
+
+const unfold = (text: string, start: number, end: number, fields: FieldList): FieldFault | undefined => {
+  const last = fields.names.length - 1
+  const name = fields.names[last]
+  if (name === undefined) return { offset: start, reason: "white space before the first field", name: "" }
+  if (isFraming(name)) return { offset: start, reason: `the field ${name} is folded over several lines`, name }
+  const more = trimSpace(text, start, end)
+  const value = fields.values[last] as string
+  fields.values[last] = value === "" || more === "" ? value + more : `${value} ${more}`
+  return undefined
+}
+
+const parseLine = (
+  text: string,
+  start: number,
+  end: number,
+  rules: FieldRules,
+  fields: FieldList
+): FieldFault | undefined => {
+  let colon = start
+  while (colon < end && tokenTable[text.charCodeAt(colon)] === 1) colon++
+  const name = text.slice(start, colon)
+  if (colon === start) {
+    return { offset: start, reason: text.charCodeAt(start) === COLON ? "an empty field name" : badName, name }
+  }
+  if (text.charCodeAt(colon) !== COLON && rules.spaceBeforeColon) {
+    while (colon < end && isSpace(text.charCodeAt(colon))) colon++
+    if (text.charCodeAt(colon) === COLON) fields.relaxed = true
+  }
+  if (colon >= end) return { offset: colon, reason: "a line without a colon", name: "" }
+  const code = text.charCodeAt(colon)
+  if (code !== COLON) {
+    return { offset: colon, reason: isSpace(code) ? "white space before the colon" : badName, name: "" }
+  }
+  fields.names.push(name)
+  fields.values.push(trimSpace(text, colon + 1, end))
+  return undefined
+}
+
+const badName = "a character that a field name cannot have"

@@ -1,0 +1,59 @@
+/**
+ * A field section by itself: the errors that name what is wrong with one, and `http.client`'s `parse_headers`.
+ *
+ * Shared by the head of a response and by `HttpFields.parse`, so that both refuse the same bytes for the same reason.
+ */
+import type * as HttpLeniency from "../../HttpLeniency.ts"
+import type * as HttpLimits from "../../HttpLimits.ts"
+import { HeadersTooLarge, InvalidHeaderLine, LineTooLong, TooManyHeaders } from "../error/head.ts"
+import type { FieldFault, FieldList } from "./fieldLines.ts"
+import { parseFieldLines, tooLong } from "./fieldLines.ts"
+import type { LineFault } from "./lineScanner.ts"
+import { faulty, LineScanner, needMore } from "./lineScanner.ts"
+
+/** What can be wrong with a field section. */
+export type SectionError = HeadersTooLarge | InvalidHeaderLine | LineTooLong | TooManyHeaders
+
+/** Turns a fault of the line scanner into the error that names it. */
+export const sectionError = (fault: LineFault, limits: HttpLimits.HttpLimits): SectionError => {
+  switch (fault.kind) {
+    case "line too long":
+      return new LineTooLong({ what: "field line", limit: limits.fieldLine })
+    case "section too large":
+      return new HeadersTooLarge({ limit: limits.head })
+    case "too many lines":
+      return new TooManyHeaders({ limit: limits.fields })
+    default:
+      return new InvalidHeaderLine({ offset: fault.offset, reason: `a ${fault.kind}` })
+  }
+}
+
+/** Turns a fault of the field parser into the error that names it. */
+export const fieldError = (fault: FieldFault, limits: HttpLimits.HttpLimits): SectionError =>
+  fault.reason === tooLong
+    ? new LineTooLong({ what: "field line", limit: limits.fieldLine })
+    : new InvalidHeaderLine({ offset: fault.offset, reason: fault.reason })
+
+/** The fields of a section, up to its empty line or the end of the bytes. */
+export const parseSection = (
+  bytes: Uint8Array,
+  limits: HttpLimits.HttpLimits,
+  leniency: HttpLeniency.HttpLeniency
+): FieldList | SectionError => {
+  const scanner = new LineScanner({
+    firstLine: limits.fieldLine,
+    line: limits.fieldLine,
+    lines: limits.fields,
+    section: limits.head,
+    leadingEmptyLines: 0,
+    bareLf: leniency.bareLf,
+    flagInvalid: leniency.skipInvalidFields
+  })
+  const end = scanner.scan(bytes, 0)
+  const whole = end === needMore ? scanner.finish() : end !== faulty
+  // Neither of the two says no without setting `fault`.
+  if (!whole) return sectionError(scanner.fault as LineFault, limits)
+  const fields: FieldList = { names: [], values: [], relaxed: false }
+  const fault = parseFieldLines(scanner, 0, { ...leniency, fieldLine: limits.fieldLine }, fields)
+  return fault === undefined ? fields : fieldError(fault, limits)
+}

@@ -1,0 +1,84 @@
+/**
+ * Which characters may stand where: tokens, field values, request targets (RFC 9110 section 5.6.2 and 5.5, RFC 9112 section 3).
+ *
+ * Tables indexed by character code. No parsing here.
+ */
+
+const table = (allowed: (code: number) => boolean): Uint8Array => Uint8Array.from({ length: 256 }, (_, code) => allowed(code) ? 1 : 0)
+
+const tokenPunctuation = "!#$%&'*+-.^_`|~"
+
+const isAlphanumeric = (code: number): boolean =>
+  (code >= 0x30 && code <= 0x39) || (code >= 0x41 && code <= 0x5a) || (code >= 0x61 && code <= 0x7a)
+
+/** 1 for a character that a token may have. */
+export const tokenTable: Uint8Array = table((code) =>
+  isAlphanumeric(code) || tokenPunctuation.includes(String.fromCharCode(code))
+)
+
+/** 1 for a character that a field value may have: VCHAR, obs-text, SP and HTAB. */
+export const valueTable: Uint8Array = table((code) => code === 0x09 || (code >= 0x20 && code !== 0x7f))
+
+/** 1 for a character that a request target may have: printable ASCII. What is not ASCII must come percent-encoded. */
+const targetTable: Uint8Array = table((code) => code > 0x20 && code < 0x7f)
+
+/** Offset of the first character that the table refuses, or -1. Codes beyond the table are refused. */
+const firstRefused = (text: string, allowed: Uint8Array): number => {
+  for (let i = 0; i < text.length; i++) {
+    if (allowed[text.charCodeAt(i)] !== 1) return i
+  }
+  return -1
+}
+
+/** Offset of the first character that makes this no token, 0 where it is empty, -1 where it is a token. */
+export const invalidTokenAt = (text: string): number => text.length === 0 ? 0 : firstRefused(text, tokenTable)
+
+/** Offset of the first character that a field value cannot have, or -1. */
+export const invalidValueAt = (text: string): number => firstRefused(text, valueTable)
+
+/** Offset of the first character that a request target cannot have, or -1. */
+export const invalidTargetAt = (text: string): number => firstRefused(text, targetTable)
+
+/** What stands at an offset, in words that repeat nothing secret. */
+export const describeCharacter = (text: string, offset: number): string => {
+  const code = text.charCodeAt(offset)
+  switch (code) {
+    case 0x00:
+      return "a NUL"
+    case 0x0a:
+      return "a line feed"
+    case 0x0d:
+      return "a carriage return"
+    case 0x20:
+      return "a space"
+    default:
+      return code > 0xff
+        ? "a character beyond ISO-8859-1"
+        : code > 0x7f
+        ? "a character beyond ASCII"
+        : "a control character"
+  }
+}
+
+const isSpace = (code: number): boolean => code === 0x20 || code === 0x09
+
+/** Without the optional white space (SP, HTAB) around it, which is no part of a field value (RFC 9110 section 5.5). */
+export const trimSpace = (text: string, from = 0, to = text.length): string => {
+  let start = from
+  let end = to
+  while (start < end && isSpace(text.charCodeAt(start))) start++
+  while (end > start && isSpace(text.charCodeAt(end - 1))) end--
+  return start === 0 && end === text.length ? text : text.slice(start, end)
+}
+
+/** Whether a comma-separated list has this token, in lower case, but for case; empty elements are ignored (RFC 9110 section 5.6.1.2). */
+export const listHas = (value: string, token: string): boolean => {
+  let start = 0
+  while (start <= value.length) {
+    const comma = value.indexOf(",", start)
+    const end = comma < 0 ? value.length : comma
+    if (trimSpace(value, start, end).toLowerCase() === token) return true
+    start = end + 1
+  }
+  return false
+}

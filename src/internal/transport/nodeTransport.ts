@@ -1,0 +1,150 @@
+/**
+ * The transport over sockets: the phases of opening in their order, each with its limit and its error.
+ *
+ * Rules: whatever was started is in one list until it is handed over, and that list is emptied on every other exit:
+ * failure, timeout, interruption and defect alike. All limits run on Effect's Clock.
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as net from "node:net"
+import * as tls from "node:tls"
+import type * as Tls from "../../Tls.ts"
+import type { Duplex, DuplexInfo, Endpoint, OpenTimeouts, Service } from "../../Transport.ts"
+import type { TlsError } from "../error/connect.ts"
+import { HttpTimeout } from "../error/timeout.ts"
+import { type Lookup, resolve, systemLookup } from "./addresses.ts"
+import * as connect from "./connect.ts"
+import { tlsError, tlsFailure } from "./faults.ts"
+import { Inbound } from "./inbound.ts"
+import { Opening, until } from "./opening.ts"
+import * as security from "./security.ts"
+import { listen, listenToData, SocketDuplex } from "./socketDuplex.ts"
+
+export interface Settings {
+  readonly lookup: Lookup
+  /** How long an attempt has to itself before the next address is tried beside it. */
+  readonly staggerMillis: number
+}
+
+/** RFC 8305 section 5 recommends 250 ms. */
+export const defaults: Settings = { lookup: systemLookup, staggerMillis: 250 }
+
+const limited = (millis: number, kind: "dns" | "connect" | "tls") => <A, E, R>(self: Effect.Effect<A, E, R>) =>
+  millis === Infinity
+    ? self
+    : Effect.timeoutFail(self, { duration: millis, onTimeout: () => new HttpTimeout({ kind, millis }) })
+
+/** Runs `work` so that the sockets it starts end with it, unless it succeeds: then its duplex ends with the scope. */
+const owned = <E, R>(
+  work: (started: Array<Opening>) => Effect.Effect<Duplex, E, R>
+): Effect.Effect<Duplex, E, R | Scope.Scope> =>
+  Effect.uninterruptibleMask((restore) => {
+    const started: Array<Opening> = []
+    return restore(Effect.suspend(() => work(started))).pipe(
+      Effect.onError(() =>
+        Effect.sync(() => {
+          for (const opening of started) opening.abandon()
+        })
+      ),
+      Effect.tap((duplex) => Effect.addFinalizer(() => Effect.sync(() => duplex.destroy())))
+    )
+  })
+
+/** Waits for TLS on a socket that is connected. */
+const handshake = Effect.fnUntraced(function*(opening: Opening, wanted: security.Security) {
+  yield* until([opening], () => opening.securedAt !== undefined || opening.failed)
+  // The test of the class is for the type only: TLS is waited for on sockets that `tls.connect` made.
+  if (opening.securedAt !== undefined && opening.socket instanceof tls.TLSSocket) {
+    return yield* security.negotiated(wanted, opening.socket)
+  }
+  return yield* Effect.fail(tlsError(wanted.serverName, opening.failure))
+})
+
+const millisBetween = (from: bigint, to: bigint): number => Number(to - from) / 1e6
+
+const addressesOf = ({ socket }: Opening): Omit<DuplexInfo, "tls" | "timings"> => ({
+  localAddress: socket.localAddress,
+  localPort: socket.localPort,
+  remoteAddress: socket.remoteAddress,
+  remotePort: socket.remotePort
+})
+
+const open = (settings: Settings) => (endpoint: Endpoint, timeouts: OpenTimeouts) =>
+  owned(Effect.fnUntraced(function*(started) {
+    const clock = yield* Effect.clock
+    const now = () => clock.unsafeCurrentTimeNanos()
+    yield* connect.check(endpoint)
+    // Before the first socket: options that OpenSSL refuses must not cost the peer a connection.
+    const wanted = endpoint.tls === undefined ? undefined : yield* security.make(endpoint.host, endpoint.tls)
+
+    const begin = now()
+    const path = endpoint.socketPath
+    const candidates = path !== undefined
+      ? [{ address: path, port: undefined }]
+      : connect.targets(endpoint, yield* limited(timeouts.dns, "dns")(resolve(settings.lookup, endpoint.host)))
+    const resolved = now()
+
+    const opening = yield* limited(timeouts.connect, "connect")(
+      connect.first(endpoint, candidates, wanted, started, { now, staggerMillis: settings.staggerMillis })
+    )
+    const connected = opening.connectedAt ?? now()
+    const info = wanted === undefined
+      ? undefined
+      : yield* limited(timeouts.tls, "tls")(handshake(opening, wanted))
+
+    return new SocketDuplex(opening.socket, opening.inbound, {
+      ...addressesOf(opening),
+      tls: info,
+      timings: {
+        dns: path !== undefined || net.isIP(endpoint.host) !== 0 ? undefined : millisBetween(begin, resolved),
+        connect: millisBetween(resolved, connected),
+        tls: opening.securedAt === undefined ? undefined : millisBetween(connected, opening.securedAt)
+      }
+    })
+  }))
+
+/** TLS on a socket that something else has connected; the socket is destroyed with it. */
+const wrap = (
+  duplex: Duplex,
+  wanted: security.Security,
+  started: Array<Opening>,
+  now: () => bigint
+): Effect.Effect<Opening, TlsError> =>
+  Effect.suspend(() => {
+    const released = SocketDuplex.release(duplex)
+    const fail = (reason: "NotTls" | "Other", code: string, message: string) =>
+      Effect.fail(tlsFailure(wanted.serverName, reason, code, message))
+    if (released === undefined) return fail("Other", "ERR_NOT_A_SOCKET", "The channel was not opened by this transport")
+    // In TLS the client speaks first, and what came before it must not be taken for what comes inside.
+    if (released.early) return fail("NotTls", "ERR_EARLY_BYTES", "Bytes came before the handshake had begun")
+    return Effect.try({
+      try: () => {
+        const inbound = new Inbound()
+        const socket = tls.connect({ ...wanted.options, socket: released.socket })
+        listenToData(socket, inbound)
+        listen(socket, inbound)
+        const opening = new Opening(socket, inbound, { address: wanted.serverName, port: undefined }, now)
+        started.push(opening)
+        return opening
+      },
+      catch: (error) => tlsError(wanted.serverName, error)
+    })
+  })
+
+const secure = (duplex: Duplex, serverName: string, options: Tls.Options, timeoutMillis: number) =>
+  owned(Effect.fnUntraced(function*(started) {
+    const clock = yield* Effect.clock
+    const now = () => clock.unsafeCurrentTimeNanos()
+    const wanted = yield* security.make(serverName, options)
+    const begin = now()
+    const opening = yield* wrap(duplex, wanted, started, now)
+    const info = yield* limited(timeoutMillis, "tls")(handshake(opening, wanted))
+    return new SocketDuplex(opening.socket, opening.inbound, {
+      ...duplex.info,
+      tls: info,
+      timings: { ...duplex.info.timings, tls: millisBetween(begin, opening.securedAt ?? now()) }
+    })
+    // The socket below is no use to anybody once this was tried.
+  })).pipe(Effect.onError(() => Effect.sync(() => duplex.destroy())))
+
+export const make = (settings: Settings): Service => ({ open: open(settings), secure })

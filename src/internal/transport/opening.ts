@@ -1,0 +1,78 @@
+/**
+ * A socket on its way to being open, and an effect that waits for it.
+ *
+ * Makes no socket and maps no error. Rules: the events are recorded from the socket's first tick on, so that none is lost
+ * between two waits; waiting leaves nothing behind when it ends, however it ends.
+ */
+import * as Effect from "effect/Effect"
+import type * as net from "node:net"
+import { systemError } from "./faults.ts"
+import type { Inbound } from "./inbound.ts"
+
+/** An address to try: `port` is `undefined` for the path of a unix socket. */
+export interface Target {
+  readonly address: string
+  readonly port: number | undefined
+}
+
+export class Opening<out Socket extends net.Socket = net.Socket> {
+  readonly socket: Socket
+  readonly inbound: Inbound
+  readonly target: Target
+  /** When it was connected and when TLS was ready, in nanoseconds of the clock. */
+  connectedAt: bigint | undefined
+  securedAt: bigint | undefined
+  /** What it failed with, and whether it did: the latter also where it had been connected before. */
+  failure: unknown
+  failed = false
+  #watcher: (() => void) | undefined
+
+  constructor(socket: Socket, inbound: Inbound, target: Target, now: () => bigint) {
+    this.socket = socket
+    this.inbound = inbound
+    this.target = target
+    socket.once("connect", () => {
+      this.connectedAt = now()
+      this.#watcher?.()
+    })
+    socket.once("secureConnect", () => {
+      this.securedAt = now()
+      this.#watcher?.()
+    })
+    socket.once("error", (error) => this.#fail(error))
+    socket.once("close", () => this.#fail(systemError("ECONNRESET", "The socket closed while it was being opened")))
+  }
+
+  watch(watcher: (() => void) | undefined): void {
+    this.#watcher = watcher
+  }
+
+  /** Gives the attempt up. */
+  abandon(): void {
+    this.inbound.close()
+    this.socket.destroy()
+  }
+
+  #fail(error: unknown): void {
+    if (this.failed) return
+    this.failed = true
+    this.failure = error
+    this.#watcher?.()
+  }
+}
+
+/** Waits until `settled` holds, which is asked whenever something happens to one of these. */
+export const until = (openings: ReadonlyArray<Opening>, settled: () => boolean): Effect.Effect<void> =>
+  Effect.async<void>((resume) => {
+    const unwatch = () => {
+      for (const opening of openings) opening.watch(undefined)
+    }
+    const look = () => {
+      if (!settled()) return
+      unwatch()
+      resume(Effect.void)
+    }
+    for (const opening of openings) opening.watch(look)
+    look()
+    return Effect.sync(unwatch)
+  })

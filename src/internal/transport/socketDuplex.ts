@@ -1,0 +1,144 @@
+/**
+ * A socket of `node:net` or `node:tls` as a `Duplex`.
+ *
+ * Does not open sockets (`connect.ts`) and does not decide when what came in is told (`inbound.ts`). Rules: a socket has an
+ * `error` listener from its creation and keeps it, because a destroyed socket can still emit `error`; no byte is copied on
+ * the way out; bytes come in through one buffer that all sockets of the process share.
+ */
+import type * as net from "node:net"
+import type { Duplex, DuplexInfo, Receiver } from "../../Transport.ts"
+import { codeOf, systemError } from "./faults.ts"
+import { Inbound } from "./inbound.ts"
+
+// One for all sockets: libuv asks for the buffer right before `read(2)` and the view is given up before the next read, so
+// an idle connection costs no memory. 64 KiB is what libuv itself asks for: 3.8 GB/s against 1.0 with `data` events.
+const buffer = Buffer.allocUnsafeSlow(65_536)
+
+/** The `onread` option: bytes go to `inbound` as a view of the shared buffer. */
+export const onread = (inbound: Inbound): net.OnReadOpts => ({
+  buffer,
+  callback: (length) => inbound.data(buffer.subarray(0, length))
+})
+
+/** For a socket that cannot have `onread`: TLS over a socket that exists already. */
+export const listenToData = (socket: net.Socket, inbound: Inbound): void => {
+  socket.on("data", (bytes: Buffer) => {
+    if (!inbound.data(bytes)) socket.pause()
+  })
+}
+
+/** Tells `inbound` of the end and of faults. To be called in the tick in which the socket was made. */
+export const listen = (socket: net.Socket, inbound: Inbound): void => {
+  socket.on("end", () => inbound.end())
+  socket.on("error", (error) => {
+    // TLS reports a bad record after the handshake without destroying the socket.
+    socket.destroy()
+    inbound.fault({ code: codeOf(error), cause: error })
+  })
+  socket.on("close", () => {
+    if (inbound.over || (inbound.ended && socket.writableFinished)) return
+    inbound.fault({ code: "ECONNRESET", cause: systemError("ECONNRESET", "The socket closed without an error") })
+  })
+}
+
+/**
+ * Lets a socket with `onread` read on for one turn of the event loop after a write failed.
+ *
+ * A server that answers early and closes makes our next write fail with EPIPE or ECONNRESET while its answer is still in
+ * the system's receive buffer, which Node then throws away with the socket. An error of the poll itself is no problem, as
+ * libuv reads before it writes. Two immediates, because the first may still belong to the turn in which the write failed.
+ * Not helped: bytes behind a pause; TLS in a tunnel, whose stream drops what comes after an error; systems other than Unix.
+ */
+export const readOnAfterWriteError = (socket: net.Socket): void => {
+  const destroy = socket.destroy
+  let waiting = false
+  socket.destroy = (error?: Error) => {
+    const code = codeOf(error)
+    const writing = error !== undefined && (error as { readonly syscall?: unknown }).syscall === "write"
+    if (!writing || waiting || socket.destroyed || (code !== "EPIPE" && code !== "ECONNRESET")) {
+      return destroy.call(socket, error)
+    }
+    waiting = true
+    setImmediate(() => setImmediate(() => destroy.call(socket, error)))
+    return socket
+  }
+}
+
+/** A socket that is ready to use, as a `Duplex`. */
+export class SocketDuplex implements Duplex {
+  readonly info: DuplexInfo
+  readonly #socket: net.Socket
+  readonly #inbound: Inbound
+  #waiting: Array<() => void> = []
+  // One function for all writes: Node then counts them in place of scheduling each.
+  readonly #written = (error?: Error | null): void => {
+    if (error || this.#waiting.length === 0 || this.#socket.writableLength > 0 || this.#inbound.over) return
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const callback of waiting) callback()
+  }
+
+  constructor(socket: net.Socket, inbound: Inbound, info: DuplexInfo) {
+    this.#socket = socket
+    this.#inbound = inbound
+    this.info = info
+  }
+
+  /**
+   * Gives the socket away, as TLS in a tunnel needs it. The duplex hears nothing any more but can still destroy it.
+   * `early` says whether bytes had come already. `undefined` for a duplex of another kind.
+   */
+  static release(duplex: Duplex): { readonly socket: net.Socket; readonly early: boolean } | undefined {
+    if (!(#socket in duplex)) return undefined
+    const early = duplex.#inbound.holding
+    duplex.#inbound.close()
+    return { socket: duplex.#socket, early }
+  }
+
+  write(bytes: Uint8Array | string, more?: Uint8Array): boolean {
+    const socket = this.#socket
+    if (this.#inbound.over) return false
+    if (more !== undefined && more.length > 0) {
+      socket.cork()
+      this.#put(bytes)
+      this.#put(more)
+      socket.uncork()
+    } else {
+      this.#put(bytes)
+    }
+    // What `socket.write` returns says "wait" after every large piece, even where the system took it at once.
+    return socket.errored === null && socket.writableLength < socket.writableHighWaterMark
+  }
+
+  /** Calls back at once where nothing waits to be sent. */
+  drained(callback: () => void): void {
+    if (this.#inbound.over) return
+    if (this.#socket.writableLength === 0 && this.#socket.errored === null) callback()
+    else this.#waiting.push(callback)
+  }
+
+  attach(receiver: Receiver): void {
+    if (this.#inbound.attach(receiver)) this.#socket.resume()
+  }
+
+  resume(): void {
+    if (this.#inbound.resume()) this.#socket.resume()
+  }
+
+  end(): void {
+    if (!this.#inbound.over) this.#socket.end()
+  }
+
+  destroy(): void {
+    this.#inbound.close()
+    this.#waiting = []
+    this.#socket.destroy()
+  }
+
+  // Nothing is written for no bytes: an empty write on TLS makes Node decrypt, and so call the receiver, within `write`.
+  #put(bytes: Uint8Array | string): void {
+    if (bytes.length === 0) return
+    if (typeof bytes === "string") this.#socket.write(bytes, "latin1", this.#written)
+    else this.#socket.write(bytes, this.#written)
+  }
+}

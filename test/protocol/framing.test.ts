@@ -1,0 +1,281 @@
+/** Where bodies end (RFC 9112 section 6.3), and whether the connection persists (section 9.3). */
+import type { Framing } from "../../src/internal/protocol/framing.ts"
+import { data, end, fails, head, length, type Seen, type Wire, wires } from "./harness.ts"
+
+type Lines = ReadonlyArray<readonly [string, string]>
+
+const text = (lines: Lines): string => lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")
+
+interface Case {
+  readonly name: string
+  readonly method?: string
+  readonly status?: number
+  readonly version?: 10 | 11
+  readonly lines: Lines
+  readonly body?: string
+  readonly eof?: boolean
+  readonly framing: Framing | Framing["kind"]
+  readonly content?: string
+  readonly reusable: boolean
+}
+
+const read = (c: Case): Wire => {
+  const { status = 200, version = 11 } = c
+  const content = c.content ?? ""
+  return {
+    name: c.name,
+    request: { method: c.method ?? "GET" },
+    wire: `HTTP/1.${version - 10} ${status} R\r\n${text(c.lines)}\r\n${c.body ?? ""}`,
+    eof: c.eof,
+    events: [
+      head(status, "R", c.framing, { fields: c.lines, version }),
+      ...content === "" ? [] : [data(content)],
+      end()
+    ],
+    reusable: c.reusable
+  }
+}
+
+const lengthLines: Lines = [["Content-Length", "5"]]
+const chunkedLines: Lines = [["Transfer-Encoding", "chunked"]]
+
+wires("no body, whatever the fields say", [
+  ...[lengthLines, chunkedLines, []].flatMap((lines) => [
+    ...[204, 304].map((status) =>
+      read({ name: `a ${status} with ${text(lines)}`, status, lines, framing: "none", reusable: true })
+    ),
+    ...[200, 204, 304, 404].map((status) =>
+      read({ name: `a ${status} to HEAD with ${text(lines)}`, method: "HEAD", status, lines, framing: "none", reusable: true })
+    )
+  ]),
+  read({
+    name: "an unreadable Content-Length to HEAD does not matter",
+    method: "HEAD",
+    lines: [["Content-Length", "x"]],
+    framing: "none",
+    reusable: true
+  }),
+  read({
+    name: "an unknown coding to HEAD does not matter",
+    method: "HEAD",
+    lines: [["Transfer-Encoding", "gzip"]],
+    framing: "none",
+    reusable: true
+  }),
+  read({
+    name: "a contradiction to HEAD ends the connection",
+    method: "HEAD",
+    lines: [...lengthLines, ...chunkedLines],
+    framing: "none",
+    reusable: false
+  }),
+  read({
+    name: "a Transfer-Encoding in a 304 of HTTP/1.0 ends the connection",
+    status: 304,
+    version: 10,
+    lines: [...chunkedLines, ["Connection", "keep-alive"]],
+    framing: "none",
+    reusable: false
+  }),
+  read({
+    name: "a method that only looks like HEAD has a body",
+    method: "head",
+    lines: lengthLines,
+    framing: length(5),
+    body: "hello",
+    content: "hello",
+    reusable: true
+  })
+])
+
+wires("tunnels", [
+  ...[200, 204, 299].flatMap((status) =>
+    [[], lengthLines, chunkedLines, [...lengthLines, ...chunkedLines]].map((lines) =>
+      read({ name: `a ${status} to CONNECT with ${text(lines)}`, method: "CONNECT", status, lines, framing: "tunnel", reusable: false })
+    )
+  ),
+  read({
+    name: "a 407 to CONNECT is a response like any other",
+    method: "CONNECT",
+    status: 407,
+    lines: lengthLines,
+    framing: length(5),
+    body: "hello",
+    content: "hello",
+    reusable: true
+  }),
+  read({ name: "a 304 to CONNECT opens none", method: "CONNECT", status: 304, lines: [], framing: "none", reusable: true }),
+  read({
+    name: "a 200 to a method that only looks like CONNECT opens none",
+    method: "connect",
+    lines: lengthLines,
+    framing: length(5),
+    body: "hello",
+    content: "hello",
+    reusable: true
+  })
+])
+
+const contentLength = (value: string, value2?: string): Lines => [
+  ["Content-Length", value],
+  ...value2 === undefined ? [] : [["Content-length", value2] as const]
+]
+const byLength = (lines: Lines): Wire =>
+  read({
+    name: `${text(lines)} is a length`,
+    lines,
+    framing: length(3),
+    body: "abc",
+    content: "abc",
+    reusable: true
+  })
+const fieldsOf = (lines: Lines, version: 10 | 11 = 11): string => `HTTP/1.${version - 10} 200 R\r\n${text(lines)}\r\n`
+const refuse = (lines: Lines, error: Seen, version: 10 | 11 = 11): Wire => ({
+  name: `${text(lines)} in HTTP/1.${version - 10} is refused`,
+  wire: fieldsOf(lines, version),
+  events: [error]
+})
+const invalid = (value: string): Seen => fails("InvalidContentLength", { value })
+
+wires("Content-Length", [
+  byLength(contentLength("3")),
+  byLength(contentLength("003")),
+  byLength(contentLength("3, 3")),
+  byLength(contentLength("3 ,\t3,3")),
+  byLength(contentLength("3", "3")),
+  byLength(contentLength("3", "03")),
+  byLength([["cOnTeNt-LeNgTh", "3"]]),
+  read({ name: "0 is a body without bytes", lines: contentLength("0"), framing: length(0), reusable: true }),
+  read({
+    name: "000000000000000000000003 is 3",
+    lines: contentLength("000000000000000000000003"),
+    framing: length(3),
+    body: "abc",
+    content: "abc",
+    reusable: true
+  }),
+  {
+    name: "2^53 - 1 is a length",
+    wire: fieldsOf(contentLength("9007199254740991")),
+    events: [head(200, "R", length(9007199254740991), { fields: contentLength("9007199254740991") })]
+  },
+  ...["+3", "-1", "0x3", "3;", "3 3", "3_0", "3.0", "3e1", "Infinity", "NaN", "three", "\xb3", "9007199254740992"].map((value) =>
+    refuse(contentLength(value), invalid(value))
+  ),
+  refuse(contentLength("9007199254740993"), invalid("9007199254740993")),
+  refuse(contentLength(`1${"0".repeat(30)}`), invalid(`1${"0".repeat(30)}`)),
+  refuse(contentLength("9".repeat(400)), invalid("9".repeat(400))),
+  refuse(contentLength(""), invalid("")),
+  refuse(contentLength(","), invalid("")),
+  refuse(contentLength("3,"), invalid("")),
+  refuse(contentLength(",3"), invalid("")),
+  refuse(contentLength("3", ""), invalid("")),
+  refuse(contentLength("3", "x"), invalid("x")),
+  refuse(contentLength("3, 4"), fails("ConflictingContentLength", { values: ["3", "4"] })),
+  refuse(contentLength("3", "4"), fails("ConflictingContentLength", { values: ["3", "4"] })),
+  refuse(contentLength("3, 3", "4"), fails("ConflictingContentLength", { values: ["3", "3", "4"] }))
+])
+
+const unknown = (codings: string): Seen => fails("UnknownTransferEncoding", { codings })
+const coding = (value: string): Lines => [["Transfer-Encoding", value]]
+const both = fails("FramingConflict", { reason: "it has both Transfer-Encoding and Content-Length" })
+const old = fails("FramingConflict", { reason: "it is HTTP/1.0 with Transfer-Encoding" })
+
+wires("Transfer-Encoding", [
+  ...["chunked", "Chunked", "CHUNKED"].map((value) =>
+    read({
+      name: `${value} is chunked`,
+      lines: coding(value),
+      framing: "chunked",
+      body: "3\r\nabc\r\n0\r\n\r\n",
+      content: "abc",
+      reusable: true
+    })
+  ),
+  ...[
+    "gzip",
+    "identity",
+    "xchunked",
+    "chunkedx",
+    "\xffchunked",
+    "chunked;x=1",
+    "chunked;q=1",
+    "chunked, gzip",
+    "gzip, chunked",
+    "chunked, chunked",
+    "chunked,",
+    ",chunked",
+    "\"chunked\"",
+    "chunke\xe4",
+    ""
+  ].map((value) => refuse(coding(value), unknown(value))),
+  refuse([...coding("chunked"), ...coding("chunked")], unknown("chunked, chunked")),
+  refuse([...coding("gzip"), ...coding("chunked")], unknown("gzip, chunked")),
+  refuse([...coding(""), ...coding("chunked")], unknown(", chunked")),
+  refuse([...coding("chunked"), ...coding("identity")], unknown("chunked, identity")),
+  refuse([...coding("chunked"), ...lengthLines], both),
+  refuse([...lengthLines, ...coding("chunked")], both),
+  refuse([...coding("gzip"), ...lengthLines], both),
+  refuse([...coding("chunked"), ["Content-Length", "x"]], both),
+  refuse([...coding("chunked"), ["Content-Length", ""]], both),
+  refuse(coding("chunked"), old, 10),
+  refuse([...coding("chunked"), ["Connection", "keep-alive"]], old, 10),
+  refuse([...coding("chunked"), ...lengthLines], both, 10)
+])
+
+wires("until the connection closes", [
+  read({ name: "a body of some bytes", lines: [], framing: "close", body: "abc\r\n0\r\n\r\n", eof: true, content: "abc\r\n0\r\n\r\n", reusable: false }),
+  read({ name: "a body of no bytes", lines: [], framing: "close", eof: true, reusable: false }),
+  read({ name: "though the connection is said to persist", lines: [["Connection", "keep-alive"]], framing: "close", eof: true, reusable: false }),
+  { name: "but not before", wire: "HTTP/1.1 200 R\r\n\r\nabc", events: [head(200, "R", "close"), data("abc")], reusable: false }
+])
+
+const connection = (version: 10 | 11, values: ReadonlyArray<string>, reusable: boolean): Wire =>
+  read({
+    name: `HTTP/1.${version - 10} with ${JSON.stringify(values)} ${reusable ? "persists" : "does not persist"}`,
+    version,
+    lines: [...values.map((value) => ["Connection", value] as const), ["Content-Length", "0"]],
+    framing: length(0),
+    reusable
+  })
+
+wires("persistence", [
+  connection(11, [], true),
+  connection(11, ["keep-alive"], true),
+  connection(11, ["foo"], true),
+  connection(11, [""], true),
+  connection(11, ["closed"], true),
+  connection(11, ["xclose, close-x"], true),
+  connection(11, ["close"], false),
+  connection(11, ["Close"], false),
+  connection(11, ["CLOSE"], false),
+  connection(11, ["x, close"], false),
+  connection(11, ["x,\tclose\t,y"], false),
+  connection(11, [", close,,"], false),
+  connection(11, ["keep-alive", "close"], false),
+  connection(11, ["close", "keep-alive"], false),
+  connection(11, ["keep-alive, close"], false),
+  connection(10, [], false),
+  connection(10, ["foo"], false),
+  connection(10, ["keep-alive"], true),
+  connection(10, ["Keep-Alive, foo"], true),
+  connection(10, ["foo", "Keep-Alive"], true),
+  connection(10, ["keep-alive, close"], false),
+  connection(10, ["keep-alived"], false),
+  { ...connection(11, [], false), name: "a request that said close is the last", request: { close: true } },
+  { ...connection(10, ["keep-alive"], false), name: "even where an HTTP/1.0 server would go on", request: { close: true } }
+])
+
+const upgrade = (fields: Lines, protocol: string | undefined, method: string): Wire => ({
+  name: `a 101 to ${method} with ${text(fields)} is refused`,
+  request: { method },
+  wire: `HTTP/1.1 101 Switching Protocols\r\n${text(fields)}\r\n\x81\x05hello`,
+  events: [fails("UnexpectedUpgrade", { protocol })]
+})
+
+wires("upgrades", [
+  upgrade([], undefined, "GET"),
+  upgrade([["Connection", "upgrade"], ["Upgrade", "websocket"]], "websocket", "GET"),
+  upgrade([["Upgrade", "h2c"]], "h2c", "HEAD"),
+  upgrade([], undefined, "CONNECT")
+])
