@@ -387,6 +387,8 @@ describe("opening", () => {
       assert.deepStrictEqual([error.reason, error.code, error.target], ["Refused", "ECONNREFUSED", `127.0.0.1:${port}`])
       assert.deepStrictEqual(error.attempts, [{ address: "127.0.0.1", port, code: "ECONNREFUSED" }])
       assert.include(error.message, "Nothing listens there")
+      const six = yield* Effect.flip(Effect.scoped(transport.open({ host: "::1", port }, noLimits)))
+      assert.strictEqual(six._tag === "ConnectError" && six.target, `[::1]:${port}`)
     })))
 
   it.live("names every address that was tried when all fail", () =>

@@ -12,6 +12,7 @@ import { TlsError } from "../../src/HttpError.ts"
 import type { Lookup } from "../../src/internal/transport/addresses.ts"
 import { tlsError } from "../../src/internal/transport/faults.ts"
 import * as internal from "../../src/internal/transport/nodeTransport.ts"
+import * as security from "../../src/internal/transport/security.ts"
 import { transport } from "../../src/NodeTransport.ts"
 import type * as Tls from "../../src/Tls.ts"
 import type { Duplex, Endpoint } from "../../src/Transport.ts"
@@ -607,6 +608,16 @@ describe("TLS inside a channel", () => {
       outer.destroy()
       yield* receiver.until(() => receiver.faults.length > 0)
       assert.deepStrictEqual([receiver.faults[0]?.code, receiver.events.all], ["ECONNRESET", ["error"]])
+    }))
+})
+
+describe("what was negotiated", () => {
+  it.effect("must have been offered, which no server of Node's can be made to break", () =>
+    Effect.gen(function*() {
+      const wanted = yield* security.make("localhost", {})
+      const choosing = { alpnProtocol: "h2" } as tls.TLSSocket
+      const error = yield* Effect.flip(security.negotiated(wanted, choosing))
+      assert.strictEqual(error.reason, "AlpnMismatch")
     }))
 })
 

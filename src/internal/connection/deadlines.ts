@@ -76,7 +76,8 @@ export class Deadlines {
   #sleepUntil(at: number): void {
     this.#interruptSleeper()
     this.#wakeAt = at
-    const sleep = this.#clock.sleep(Duration.millis(Math.max(0, at - this.now())))
+    // The runtime may have been captured where nothing can be interrupted; the sleeper must be, or its timer outlives the queue.
+    const sleep = Effect.interruptible(this.#clock.sleep(Duration.millis(Math.max(0, at - this.now()))))
     this.#sleeper = Runtime.runFork(this.#runtime)(Effect.andThen(sleep, () => this.#wake()))
   }
 

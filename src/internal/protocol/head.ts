@@ -55,6 +55,8 @@ const quotedLength = 120
 
 const badStatusLine = (line: string): BadStatusLine => new BadStatusLine({ line: line.slice(0, quotedLength) })
 
+const isSpace = (code: number): boolean => code === 0x20 || code === 0x09
+
 const isDigit = (code: number): boolean => code >= 0x30 && code <= 0x39
 
 interface StatusLine {
@@ -70,7 +72,7 @@ const parseStatusLine = (line: string): StatusLine | BadStatusLine | UnknownProt
   const version = line.slice(0, space)
   const isVersion1 = space === 8 && version.startsWith("1.", 5) && isDigit(version.charCodeAt(7))
   if (!isVersion1) return version.includes("\t") ? badStatusLine(line) : new UnknownProtocol({ version })
-  if (line.charCodeAt(9) === 0x20) return badStatusLine(line)
+  if (isSpace(line.charCodeAt(9))) return badStatusLine(line)
   const hundreds = line.charCodeAt(9) - 0x30
   const isStatus = hundreds >= 1 && hundreds <= 9 && isDigit(line.charCodeAt(10)) && isDigit(line.charCodeAt(11))
     && (line.length === 12 || line.charCodeAt(12) === 0x20)
@@ -84,8 +86,6 @@ const parseStatusLine = (line: string): StatusLine | BadStatusLine | UnknownProt
     reason: trimSpace(line, 13)
   }
 }
-
-const isSpace = (code: number): boolean => code === 0x20 || code === 0x09
 
 /** One space between the parts of a status line that has them wherever they please; the reason stays as it is. */
 const normalizeSpaces = (line: string): string => {

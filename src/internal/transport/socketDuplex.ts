@@ -72,7 +72,7 @@ export class SocketDuplex implements Duplex {
   #waiting: Array<() => void> = []
   // One function for all writes: Node then counts them in place of scheduling each.
   readonly #written = (error?: Error | null): void => {
-    if (error || this.#waiting.length === 0 || this.#socket.writableLength > 0 || this.#inbound.over) return
+    if (error || this.#waiting.length === 0 || this.#socket.writableLength > 0) return
     const waiting = this.#waiting
     this.#waiting = []
     for (const callback of waiting) callback()

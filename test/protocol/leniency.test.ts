@@ -1,0 +1,439 @@
+/** Each relaxation, on and off; that none lets a connection be used again; and what the `httpClient` set accepts. */
+import { describe, expect, it } from "vitest"
+import * as HttpFields from "../../src/HttpFields.ts"
+import * as HttpLeniency from "../../src/HttpLeniency.ts"
+import {
+  bytesOf,
+  checkWire,
+  data,
+  deliveries,
+  end,
+  fails,
+  head,
+  informational,
+  length,
+  run,
+  type Seen,
+  type Wire
+} from "./harness.ts"
+
+type Relaxation = keyof HttpLeniency.HttpLeniency
+
+interface Case {
+  readonly needs: Relaxation
+  readonly name: string
+  readonly wire: string
+  readonly eof?: boolean
+  readonly limits?: Wire["limits"]
+  readonly request?: Wire["request"]
+  /** With the relaxation. */
+  readonly events: ReadonlyArray<Seen>
+  /** The last that comes without it. */
+  readonly refusal: Seen
+}
+
+const three = [["Content-Length", "3"]] as const
+const abc = [data("abc"), end()]
+const ok = (fields: ReadonlyArray<readonly [string, string]> = three, reason = "R"): ReadonlyArray<Seen> => [
+  head(200, reason, length(3), { fields }),
+  ...abc
+]
+const line = (offset: number, reason: string): Seen => fails("InvalidHeaderLine", { offset, reason })
+const status = (line: string): Seen => fails("BadStatusLine", { line })
+const chunked = (lines = "Transfer-Encoding: chunked\r\n"): string => `HTTP/1.1 200 R\r\n${lines}\r\n`
+const chunkedHead = head(200, "R", "chunked", { fields: [["Transfer-Encoding", "chunked"]] })
+const untilClose = (fields: ReadonlyArray<readonly [string, string]>, body: string): ReadonlyArray<Seen> => [
+  head(200, "R", "close", { fields }),
+  data(body),
+  end()
+]
+const skips = (lines: string, offset: number, reason: string): Case => ({
+  needs: "skipInvalidFields",
+  name: `skips ${JSON.stringify(lines)}`,
+  wire: `HTTP/1.1 200 R\r\n${lines}Content-Length: 3\r\n\r\nabc`,
+  events: ok(),
+  refusal: line(16 + offset, reason)
+})
+const badLength = (lines: ReadonlyArray<readonly [string, string]>, refusal: Seen): Case => ({
+  needs: "invalidContentLength",
+  name: `reads until close with ${JSON.stringify(lines)}`,
+  wire: `HTTP/1.1 200 R\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\nabcde`,
+  eof: true,
+  events: untilClose(lines, "abcde"),
+  refusal
+})
+const badName = "a character that a field name cannot have"
+
+const cases: ReadonlyArray<Case> = [
+  {
+    needs: "bareLf",
+    name: "LF behind the status line",
+    wire: "HTTP/1.1 200 R\nContent-Length: 3\r\n\r\nabc",
+    events: ok(),
+    refusal: status("HTTP/1.1 200 R\n")
+  },
+  {
+    needs: "bareLf",
+    name: "LF behind a field line",
+    wire: "HTTP/1.1 200 R\r\nContent-Length: 3\n\r\nabc",
+    events: ok(),
+    refusal: line(33, "a bare LF")
+  },
+  {
+    needs: "bareLf",
+    name: "LF as the empty line",
+    wire: "HTTP/1.1 200 R\r\nContent-Length: 3\r\n\nabc",
+    events: ok(),
+    refusal: line(35, "a bare LF")
+  },
+  {
+    needs: "bareLf",
+    name: "LF everywhere, and before",
+    wire: "\nHTTP/1.1 200 R\nContent-Length: 3\nA: b\n c\n\nabc",
+    events: ok([...three, ["A", "b c"]]),
+    refusal: status("\n")
+  },
+  {
+    needs: "bareLf",
+    name: "LF behind a chunk size",
+    wire: `${chunked()}3\nabc\r\n0\r\n\r\n`,
+    events: [chunkedHead, ...abc],
+    refusal: fails("InvalidChunkSize", { line: "3\n" })
+  },
+  {
+    needs: "bareLf",
+    name: "LF behind a chunk extension",
+    wire: `${chunked()}3;a\nabc\r\n0\r\n\r\n`,
+    events: [chunkedHead, ...abc],
+    refusal: fails("InvalidChunkSize", { line: "3\n" })
+  },
+  {
+    needs: "bareLf",
+    name: "LF behind chunk data",
+    wire: `${chunked()}3\r\nabc\n0\r\n\r\n`,
+    events: [chunkedHead, ...abc],
+    refusal: fails("InvalidChunkEnd", { offset: 3 })
+  },
+  {
+    needs: "bareLf",
+    name: "LF in the trailers",
+    wire: `${chunked()}3\r\nabc\r\n0\r\nA: b\n\r\n`,
+    events: [chunkedHead, data("abc"), end(["A", "b"])],
+    refusal: fails("InvalidTrailer", { name: "", reason: "a bare LF" })
+  },
+  {
+    needs: "bareLf",
+    name: "LF instead of the last CRLF",
+    wire: `${chunked()}3\r\nabc\r\n0\r\n\n`,
+    events: [chunkedHead, ...abc],
+    refusal: fails("InvalidTrailer", { name: "", reason: "a bare LF" })
+  },
+  ...["A : b", "A\t: b", "A \t : b"].map((text): Case => ({
+    needs: "spaceBeforeColon",
+    name: JSON.stringify(text),
+    wire: `HTTP/1.1 200 R\r\n${text}\r\nContent-Length: 3\r\n\r\nabc`,
+    events: ok([["A", "b"], ...three]),
+    refusal: line(17, "white space before the colon")
+  })),
+  {
+    needs: "spaceBeforeColon",
+    name: "of a framing field, which counts",
+    wire: "HTTP/1.1 200 R\r\nContent-Length : 3\r\n\r\nabc",
+    events: ok(),
+    refusal: line(30, "white space before the colon")
+  },
+  {
+    needs: "spaceBeforeColon",
+    name: "in a trailer",
+    wire: `${chunked()}3\r\nabc\r\n0\r\nA : b\r\n\r\n`,
+    events: [chunkedHead, data("abc"), end(["A", "b"])],
+    refusal: fails("InvalidTrailer", { name: "", reason: "white space before the colon" })
+  },
+  skips("nonsense\r\n", 8, "a line without a colon"),
+  skips(": b\r\n", 0, "an empty field name"),
+  skips("\xe9: b\r\n", 0, badName),
+  skips("A(b): c\r\n", 1, badName),
+  skips(" A: b\r\n", 0, "white space before the first field"),
+  skips(" A: b\r\n\tC: d\r\n", 0, "white space before the first field"),
+  skips("nonsense\r\n A: b\r\n", 8, "a line without a colon"),
+  skips("A: \0b\r\n", 3, "a control character"),
+  skips("A: \0\x01\x7f\r\n B: c\r\n", 3, "a control character"),
+  skips("A: x\rB: y\r\n", 4, "a bare CR"),
+  skips("A: x\r\r\n", 4, "a bare CR"),
+  skips("\rA: x\r\n", 0, "a bare CR"),
+  skips("A: b\r\n \0\r\n", 7, "a control character"),
+  skips("A: b\r\n c\r\n \0\r\n d\r\n", 11, "a control character"),
+  skips("Content-Length: 1\r\n 2\r\n", 19, "the field Content-Length is folded over several lines"),
+  skips("Transfer-Encoding: chun\r\n ked\r\n x\r\n", 25, "the field Transfer-Encoding is folded over several lines"),
+  {
+    needs: "skipInvalidFields",
+    name: "skips a trailer that is none",
+    wire: `${chunked()}3\r\nabc\r\n0\r\nnonsense\r\nA: b\r\nC: \0\r\n\r\n`,
+    events: [chunkedHead, data("abc"), end(["A", "b"])],
+    refusal: fails("InvalidTrailer", { name: "", reason: "a control character" })
+  },
+  {
+    needs: "missingFinalCrlf",
+    name: "ends behind the last chunk",
+    wire: `${chunked()}3\r\nabc\r\n0\r\n`,
+    eof: true,
+    events: [chunkedHead, ...abc],
+    refusal: fails("IncompleteRead", { received: 3 })
+  },
+  {
+    needs: "missingFinalCrlf",
+    name: "ends within the last CRLF",
+    wire: `${chunked()}3\r\nabc\r\n0\r\n\r`,
+    eof: true,
+    events: [chunkedHead, ...abc],
+    refusal: fails("IncompleteRead", { received: 3 })
+  },
+  {
+    needs: "missingFinalCrlf",
+    name: "ends behind a trailer, which is lost",
+    wire: `${chunked()}3\r\nabc\r\n0\r\nA: b\r\n`,
+    eof: true,
+    events: [chunkedHead, ...abc],
+    refusal: fails("IncompleteRead", { received: 3 })
+  },
+  {
+    needs: "headEndsWithConnection",
+    name: "behind a field line",
+    wire: "HTTP/1.1 200 R\r\nA: b\r\n",
+    eof: true,
+    events: [head(200, "R", "close", { fields: [["A", "b"]] }), end()],
+    refusal: fails("IncompleteHeaders", { received: 22 })
+  },
+  {
+    needs: "headEndsWithConnection",
+    name: "within a field line",
+    wire: "HTTP/1.1 200 R\r\nA: b",
+    eof: true,
+    events: [head(200, "R", "close", { fields: [["A", "b"]] }), end()],
+    refusal: fails("IncompleteHeaders", { received: 20 })
+  },
+  {
+    needs: "headEndsWithConnection",
+    name: "within the last CRLF",
+    wire: "HTTP/1.1 204 R\r\nA: b\r\n\r",
+    eof: true,
+    events: [head(204, "R", "none", { fields: [["A", "b"]] }), end()],
+    refusal: fails("IncompleteHeaders", { received: 23 })
+  },
+  {
+    needs: "headEndsWithConnection",
+    name: "within the status line",
+    wire: "HTTP/1.1 200 R",
+    eof: true,
+    events: [head(200, "R", "close"), end()],
+    refusal: fails("IncompleteHeaders", { received: 14 })
+  },
+  {
+    needs: "headEndsWithConnection",
+    name: "with a body that does not come any more",
+    wire: "HTTP/1.1 200 R\r\nContent-Length: 3\r\n",
+    eof: true,
+    events: [head(200, "R", length(3), { fields: three }), fails("IncompleteRead", { received: 0, expected: 3 })],
+    refusal: fails("IncompleteHeaders", { received: 35 })
+  },
+  {
+    needs: "headEndsWithConnection",
+    name: "of an informational response, which is no answer",
+    wire: "HTTP/1.1 103 E\r\nA: b\r\n",
+    eof: true,
+    events: [informational(103, "E", { fields: [["A", "b"]] }), fails("RemoteDisconnected")],
+    refusal: fails("IncompleteHeaders", { received: 22 })
+  },
+  {
+    needs: "headEndsWithConnection",
+    name: "is no head where it has no status line",
+    wire: "garbage",
+    eof: true,
+    events: [status("garbage")],
+    refusal: fails("IncompleteHeaders", { received: 7 })
+  },
+  {
+    needs: "headEndsWithConnection",
+    name: "is no head where it has nothing",
+    wire: "\r",
+    eof: true,
+    events: [status("")],
+    refusal: fails("IncompleteHeaders", { received: 1 })
+  },
+  {
+    needs: "headEndsWithConnection",
+    name: "still holds to the number of fields",
+    limits: { fields: 1 },
+    wire: "HTTP/1.1 200 R\r\nA: b\r\nC: d",
+    eof: true,
+    events: [fails("TooManyHeaders", { limit: 1 })],
+    refusal: fails("IncompleteHeaders", { received: 26 })
+  },
+  badLength([["Content-Length", "x"]], fails("InvalidContentLength", { value: "x" })),
+  badLength([["Content-Length", "-1"]], fails("InvalidContentLength", { value: "-1" })),
+  badLength([["Content-Length", "+3"]], fails("InvalidContentLength", { value: "+3" })),
+  badLength([["Content-Length", ""]], fails("InvalidContentLength", { value: "" })),
+  badLength([["Content-Length", "9007199254740993"]], fails("InvalidContentLength", { value: "9007199254740993" })),
+  badLength([["Content-Length", "3, 4"]], fails("ConflictingContentLength", { values: ["3", "4"] })),
+  badLength([["Content-Length", "3"], ["Content-Length", "4"]], fails("ConflictingContentLength", { values: ["3", "4"] })),
+  ...["gzip", "identity", "gzip, chunked", "chunked, chunked", "xchunked", ""].map((value): Case => ({
+    needs: "unknownTransferCoding",
+    name: `reads until close with ${JSON.stringify(value)}`,
+    wire: `HTTP/1.1 200 R\r\nTransfer-Encoding: ${value}\r\n\r\n3\r\nabc\r\n0\r\n\r\n`,
+    eof: true,
+    events: untilClose([["Transfer-Encoding", value]], "3\r\nabc\r\n0\r\n\r\n"),
+    refusal: fails("UnknownTransferEncoding", { codings: value })
+  })),
+  ...[" HTTP/1.1 200 R", "\tHTTP/1.1 200 R", "HTTP/1.1  200 R", "HTTP/1.1 \t 200  R", "HTTP/1.1\t200\tR", " \t HTTP/1.1\t200 \t R\t"]
+    .map((text): Case => ({
+      needs: "statusLineSpaces",
+      name: JSON.stringify(text),
+      wire: `${text}\r\nContent-Length: 3\r\n\r\nabc`,
+      events: ok(),
+      refusal: status(text)
+    })),
+  {
+    needs: "statusLineSpaces",
+    name: "keeps the reason as it is",
+    wire: " HTTP/1.1 200 Not  \t So\r\nContent-Length: 3\r\n\r\nabc",
+    events: ok(three, "Not  \t So"),
+    refusal: status(" HTTP/1.1 200 Not  \t So")
+  },
+  {
+    needs: "statusLineSpaces",
+    name: "without a reason",
+    wire: "HTTP/1.1  200\r\nContent-Length: 3\r\n\r\nabc",
+    events: ok(three, ""),
+    refusal: status("HTTP/1.1  200")
+  },
+  {
+    needs: "statusLineSpaces",
+    name: "a tab before the reason",
+    wire: "HTTP/1.1 200\tR\r\nContent-Length: 3\r\n\r\nabc",
+    events: ok(),
+    refusal: fails("InvalidStatusCode", { code: "200\tR" })
+  },
+  {
+    needs: "framingConflict",
+    name: "Transfer-Encoding wins over Content-Length",
+    wire: "HTTP/1.1 200 R\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    events: [
+      head(200, "R", "chunked", { fields: [["Content-Length", "5"], ["Transfer-Encoding", "chunked"]] }),
+      ...abc
+    ],
+    refusal: fails("FramingConflict", { reason: "it has both Transfer-Encoding and Content-Length" })
+  },
+  {
+    needs: "framingConflict",
+    name: "Transfer-Encoding counts in HTTP/1.0",
+    wire: "HTTP/1.0 200 R\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    events: [
+      head(200, "R", "chunked", { fields: [["Connection", "keep-alive"], ["Transfer-Encoding", "chunked"]], version: 10 }),
+      ...abc
+    ],
+    refusal: fails("FramingConflict", { reason: "it is HTTP/1.0 with Transfer-Encoding" })
+  }
+]
+
+const relaxations = Object.keys(HttpLeniency.strict) as ReadonlyArray<Relaxation>
+
+describe("a relaxation", () => {
+  for (const relaxation of relaxations) {
+    describe(relaxation, () => {
+      for (const { events, needs, refusal, ...wire } of cases.filter(({ needs }) => needs === relaxation)) {
+        it(`by itself is enough, and ends the connection: ${wire.name}`, () => {
+          checkWire({ ...wire, leniency: { [needs]: true }, events, reusable: false })
+        })
+        it(`cannot be replaced by the others: ${wire.name}`, () => {
+          const leniency = { ...HttpLeniency.httpClient, [needs]: false }
+          // What one relaxation refuses, skipping invalid lines may hide: it is off, too.
+          const others = needs === "spaceBeforeColon" || needs === "bareLf" ? { ...leniency, skipInvalidFields: false } : leniency
+          for (const strict of [others, HttpLeniency.strict]) {
+            for (const [delivery, pieces] of deliveries(bytesOf(wire.wire))) {
+              const { machine, seen } = run({ ...wire, leniency: strict }, pieces)
+              expect(seen[seen.length - 1], delivery).toEqual(refusal)
+              expect(machine.reusable).toBe(false)
+            }
+          }
+        })
+      }
+    })
+  }
+
+  it("has cases for every name", () => {
+    expect(new Set(cases.map(({ needs }) => needs))).toEqual(new Set(relaxations))
+  })
+
+  it("is off by default and on in the httpClient set", () => {
+    expect(Object.values(HttpLeniency.strict)).toEqual(relaxations.map(() => false))
+    expect(Object.values(HttpLeniency.httpClient)).toEqual(relaxations.map(() => true))
+    expect(HttpLeniency.make({ bareLf: true })).toEqual({ ...HttpLeniency.strict, bareLf: true })
+  })
+
+  it("that was not needed leaves the connection reusable", () => {
+    for (
+      const wire of [
+        "\r\nHTTP/1.1 200 R\r\nContent-Length: 3\r\nA: b\r\n c\r\n\r\nabc",
+        "HTTP/1.1 200 R\r\nTransfer-Encoding: chunked\r\n\r\n3;a\r\nabc\r\n0\r\nA: b\r\n\r\n",
+        "HTTP/1.1 103 E\r\n\r\nHTTP/1.0 204 R\r\nConnection: keep-alive\r\n\r\n"
+      ]
+    ) {
+      for (const [delivery, pieces] of deliveries(bytesOf(wire))) {
+        expect(run({ leniency: HttpLeniency.httpClient }, pieces).machine.reusable, delivery).toBe(true)
+      }
+    }
+  })
+
+  it("that an informational response needed ends the connection, too", () => {
+    const wire = "HTTP/1.1 103 E\nA: b\r\n\r\nHTTP/1.1 204 R\r\n\r\n"
+    for (const [delivery, pieces] of deliveries(bytesOf(wire))) {
+      const { machine, seen } = run({ leniency: { bareLf: true } }, pieces)
+      expect(seen).toHaveLength(3)
+      expect(machine.reusable, delivery).toBe(false)
+    }
+  })
+
+  it("does not lift a limit", () => {
+    for (
+      const [limits, wire, tag] of [
+        [{ fieldLine: 8 }, `HTTP/1.1 200 R\r\nA: \0${"b".repeat(8)}`, "LineTooLong"],
+        [{ fieldLine: 8 }, "HTTP/1.1 200 R\r\nA: bcd\r\n efg\r\n\r\n", "LineTooLong"],
+        [{ fields: 2 }, "HTTP/1.1 200 R\r\nx\r\ny\r\nz\r\n\r\n", "TooManyHeaders"],
+        [{ head: 20 }, "HTTP/1.1 200 R\nx\ny\nz\n\n", "HeadersTooLarge"],
+        [{ statusLine: 8 }, "   HTTP/1.1   200", "LineTooLong"]
+      ] as const
+    ) {
+      for (const [delivery, pieces] of deliveries(bytesOf(wire))) {
+        expect(run({ limits, leniency: HttpLeniency.httpClient }, pieces).seen, delivery).toMatchObject([{ error: tag }])
+      }
+    }
+  })
+})
+
+describe("fields by themselves", () => {
+  const parse = (text: string, options?: Parameters<typeof HttpFields.parse>[1]): unknown => {
+    const parsed = HttpFields.parse(bytesOf(text), options)
+    return parsed._tag === "Right" ? HttpFields.entries(parsed.right) : parsed.left._tag
+  }
+
+  it("are read to their empty line, or to the end of the bytes", () => {
+    expect(parse("A: b\r\nC: d\r\n\r\nnot read")).toEqual([["A", "b"], ["C", "d"]])
+    expect(parse("A: b\r\nC: d\r\n")).toEqual([["A", "b"], ["C", "d"]])
+    expect(parse("A: b\r\nC: d")).toEqual([["A", "b"], ["C", "d"]])
+    expect(parse("A: b\r\n\r")).toEqual([["A", "b"]])
+    expect(parse("\r\n")).toEqual([])
+    expect(parse("")).toEqual([])
+  })
+
+  it("are held to the same limits and rules as heads", () => {
+    expect(parse("A: b\r\nC: d", { limits: { fields: 1 } })).toBe("TooManyHeaders")
+    expect(parse("A: b\r\nC: d\r\n\r\n", { limits: { fields: 1 } })).toBe("TooManyHeaders")
+    expect(parse("A: b\r\n", { limits: { fieldLine: 3 } })).toBe("LineTooLong")
+    expect(parse("A: b\r\n c\r\n", { limits: { fieldLine: 5 } })).toBe("LineTooLong")
+    expect(parse("A: b\r\n\r\n", { limits: { head: 7 } })).toBe("HeadersTooLarge")
+    expect(parse("A: b\r\n\r\n", { limits: { head: 8 } })).toEqual([["A", "b"]])
+    expect(parse("A : b\r\n\r\n")).toBe("InvalidHeaderLine")
+    expect(parse("A: b\n\n")).toBe("InvalidHeaderLine")
+    expect(parse("A : b\nnonsense\n\n", { leniency: HttpLeniency.httpClient })).toEqual([["A", "b"]])
+  })
+})
