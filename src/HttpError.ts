@@ -18,22 +18,113 @@ import type * as send from "./internal/error/send.ts"
 import type * as state from "./internal/error/state.ts"
 import type * as timeout from "./internal/error/timeout.ts"
 
-export * from "./internal/error/body.ts"
+/**
+ * Failures of building a request: `InvalidUrl` and its kin, all found before the first byte leaves.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export * from "./internal/error/request.ts"
+
+/**
+ * Calls made in a state that does not allow them: `CannotSendRequest` and its kin.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export * from "./internal/error/state.ts"
+
+/**
+ * Failures of opening a connection: `DnsError`, `ConnectError`, `TlsError`, and those of a proxy.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export * from "./internal/error/connect.ts"
+
+/**
+ * All timeouts: `HttpTimeout`, told apart by `kind`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export * from "./internal/error/timeout.ts"
+
+/**
+ * Failures of sending a request: `WriteError` and its kin.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export * from "./internal/error/send.ts"
+
+/**
+ * Failures of waiting for and parsing the head of a response: `BadStatusLine` and its kin.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export * from "./internal/error/head.ts"
+
+/**
+ * Failures of reading the body of a response: `IncompleteRead` and its kin.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export * from "./internal/error/body.ts"
+
 export type {
+  /**
+   * The connection that an exchange ran on.
+   *
+   * @since 0.1.0
+   * @category models
+   */
   ConnectionInfo,
+  /**
+   * The record that every error has in `context`.
+   *
+   * @since 0.1.0
+   * @category models
+   */
   ErrorContext,
+  /**
+   * Who is to blame.
+   *
+   * @since 0.1.0
+   * @category models
+   */
   Fault,
+  /**
+   * The step of an exchange in which a failure happened.
+   *
+   * @since 0.1.0
+   * @category models
+   */
   Phase,
+  /**
+   * Whether the server may have acted on the request.
+   *
+   * @since 0.1.0
+   * @category models
+   */
   Processed,
+  /**
+   * How much of the request had been given to the transport.
+   *
+   * @since 0.1.0
+   * @category models
+   */
   RequestState,
+  /**
+   * The milliseconds that each phase took.
+   *
+   * @since 0.1.0
+   * @category models
+   */
   Timings
 } from "./internal/error/context.ts"
-export * from "./internal/error/head.ts"
-export * from "./internal/error/request.ts"
-export * from "./internal/error/send.ts"
-export * from "./internal/error/state.ts"
-export * from "./internal/error/timeout.ts"
 
 /**
  * The id that every error carries.

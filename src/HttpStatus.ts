@@ -8,7 +8,20 @@
  */
 import { phrases } from "./internal/status/phrases.ts"
 
+/**
+ * The status codes of responses that are no failures: `CONTINUE` (100) to `PERMANENT_REDIRECT` (308).
+ *
+ * @since 0.1.0
+ * @category status codes
+ */
 export * from "./internal/status/below400.ts"
+
+/**
+ * The status codes of failures: `BAD_REQUEST` (400) to `NETWORK_AUTHENTICATION_REQUIRED` (511).
+ *
+ * @since 0.1.0
+ * @category status codes
+ */
 export * from "./internal/status/from400.ts"
 
 /**

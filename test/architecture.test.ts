@@ -118,7 +118,7 @@ describe("the linter refuses a file that breaks the import rule", () => {
 
   beforeAll(async () => {
     tree = await fs.mkdtemp(path.join(os.tmpdir(), "effect-http-client-architecture-"))
-    await fs.cp(path.join(root, "lint"), path.join(tree, "lint"), { recursive: true })
+    await fs.cp(path.join(root, ".oxlint"), path.join(tree, ".oxlint"), { recursive: true })
     await fs.copyFile(path.join(root, ".oxlintrc.json"), path.join(tree, ".oxlintrc.json"))
     await fs.writeFile(path.join(tree, "package.json"), `{ "type": "module" }`)
     for (const [file, text] of [...broken.map(([, file, text]) => [file, text] as const), ...cycles, ...kept]) {

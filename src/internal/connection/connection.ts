@@ -70,7 +70,8 @@ export class Connection {
   exchange: Exchange | undefined
   /** The request that `putRequest` started and `getResponse` has not answered. */
   started: Started | undefined
-  opening = false
+  /** Aborts the opening of a link that is under way. */
+  abortOpening: ((reason: string) => void) | undefined
   closed = false
   tunnel: Tunnel | undefined
   /** What the proxy answered with to the last CONNECT. */
@@ -89,7 +90,7 @@ export class Connection {
   get state(): ConnectionState {
     if (this.closed) return "Closed"
     if (this.started !== undefined) return this.started.exchange === undefined ? "RequestStarted" : "RequestSent"
-    if (this.opening) return "RequestSent"
+    if (this.abortOpening !== undefined) return "RequestSent"
     const { exchange } = this
     if (exchange === undefined || exchange.done) return "Idle"
     return exchange.head === undefined || exchange.body.settled ? "RequestSent" : "ResponseUnread"
@@ -104,6 +105,7 @@ export class Connection {
   /** Closes the link, whatever is under way on it. */
   disconnect(reason: string): void {
     this.started = undefined
+    this.abortOpening?.(reason)
     this.exchange?.abandon(reason)
     this.link?.close()
   }

@@ -32,13 +32,8 @@ export class Deadlines {
     this.#runtime = runtime
   }
 
-  /** Milliseconds, whole. */
+  /** Milliseconds with fractions. From the monotonic time of the clock, so that setting the system's time fires nothing. */
   now(): number {
-    return this.#clock.unsafeCurrentTimeMillis()
-  }
-
-  /** Milliseconds with fractions, for timings. */
-  stamp(): number {
     return Number(this.#clock.unsafeCurrentTimeNanos()) / 1e6
   }
 

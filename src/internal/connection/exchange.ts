@@ -5,41 +5,24 @@
  * is the border at which errors get their context. Whatever ends an exchange early closes its link.
  */
 import type * as Cause from "effect/Cause"
-import type { BodyFailure, ConnectionInfo, HttpError, Timings } from "../../HttpError.ts"
+import type { ConnectionInfo, HttpError, Timings } from "../../HttpError.ts"
 import type * as HttpFields from "../../HttpFields.ts"
 import type { Informational } from "../../HttpResponse.ts"
 import type { DuplexFault } from "../../Transport.ts"
 import type { Tagged } from "../error/base.ts"
 import { locate } from "../error/base.ts"
-import { ConnectionReset } from "../error/body.ts"
-import type { ErrorContext, Phase } from "../error/context.ts"
-import { ReadError, StaleConnection } from "../error/head.ts"
-import { WriteError } from "../error/send.ts"
 import { ConnectionClosed } from "../error/state.ts"
 import type { TimeoutKind } from "../error/timeout.ts"
 import { HttpTimeout } from "../error/timeout.ts"
 import type { Framing } from "../protocol/framing.ts"
 import type { ResponseHead } from "../protocol/head.ts"
-import type { MachineError, RequestFacts } from "../protocol/machine.ts"
+import type { MachineError } from "../protocol/machine.ts"
 import { BodyBuffer } from "./bodyBuffer.ts"
-import type { Deadline, Deadlines } from "./deadlines.ts"
+import type { Deadline } from "./deadlines.ts"
+import type { ExchangeOptions, Stamps } from "./exchangeContext.ts"
+import { asBodyFailure, contextOf, faultError, timingsOf } from "./exchangeContext.ts"
 import type { Link, Listener } from "./link.ts"
 import type { Millis } from "./timeouts.ts"
-
-/** What an exchange is made with. */
-export interface ExchangeOptions {
-  readonly link: Link
-  readonly deadlines: Deadlines
-  readonly timeouts: Millis
-  readonly facts: RequestFacts
-  readonly origin: string
-  readonly url: string
-  readonly replayable: boolean
-  /** Whether the link was opened for this exchange, so that its timings belong to it. */
-  readonly fresh: boolean
-  /** When the exchange was asked for, in the deadlines' fractional milliseconds. */
-  readonly startedAt: number
-}
 
 /** How an exchange ended before its head: a failure of ours, or a defect of the caller's body. */
 export type Ending = { readonly error: HttpError } | { readonly defect: Cause.Cause<never> }
@@ -68,10 +51,7 @@ export class Exchange implements Listener {
   #headWaiter: (() => void) | undefined
   #sendWaiter: (() => void) | undefined
   #sentWaiter: (() => void) | undefined
-  #sentAt: number | undefined
-  #headAt: number | undefined
-  #endAt: number | undefined
-  readonly #begunAt: number
+  readonly #stamps: Stamps
   readonly #step: Deadline = { at: Infinity, expired: () => this.#timeOut(this.#stepKind) }
   readonly #idle: Deadline = { at: Infinity, expired: () => this.#timeOut("bodyIdle") }
   readonly #total: Deadline = { at: Infinity, expired: () => this.#timeOut("total") }
@@ -84,7 +64,7 @@ export class Exchange implements Listener {
     const { info } = link.duplex
     this.options = options
     this.link = link
-    this.#begunAt = deadlines.stamp()
+    this.#stamps = { begun: deadlines.now(), sent: undefined, head: undefined, end: undefined }
     this.connection = {
       id: link.id,
       reused: link.machine.served > 0,
@@ -97,7 +77,7 @@ export class Exchange implements Listener {
     }
     link.begin(options.facts, this)
     if (options.timeouts.total !== Infinity) {
-      deadlines.arm(this.#total, Math.max(0, options.timeouts.total - (this.#begunAt - options.startedAt)))
+      deadlines.arm(this.#total, Math.max(0, options.timeouts.total - (this.#stamps.begun - options.startedAt)))
     }
   }
 
@@ -118,7 +98,7 @@ export class Exchange implements Listener {
   requestSent(): void {
     if (this.sent || this.stopped || this.ending !== undefined) return
     this.sent = true
-    this.#sentAt = this.options.deadlines.stamp()
+    this.#stamps.sent = this.options.deadlines.now()
     this.link.machine.endRequest()
     if (this.head === undefined) this.#arm("head")
     else this.options.deadlines.disarm(this.#step)
@@ -223,7 +203,7 @@ export class Exchange implements Listener {
   onHead(head: ResponseHead, framing: Framing): void {
     this.head = head
     this.framing = framing
-    this.#headAt = this.options.deadlines.stamp()
+    this.#stamps.head = this.options.deadlines.now()
     if (this.sent) this.options.deadlines.disarm(this.#step)
     else if (this.#refuses(head)) this.stopSending()
     this.#wakeHead()
@@ -234,7 +214,7 @@ export class Exchange implements Listener {
   }
 
   onEnd(trailers: HttpFields.HttpFields): void {
-    this.#endAt = this.options.deadlines.stamp()
+    this.#stamps.end = this.options.deadlines.now()
     this.body.end(trailers)
     this.options.deadlines.disarm(this.#total)
     this.#settle()
@@ -245,7 +225,7 @@ export class Exchange implements Listener {
   }
 
   onFault(fault: DuplexFault): void {
-    this.fail(this.#faultError(fault))
+    this.fail(faultError(this, fault))
   }
 
   onPeerFinished(): void {
@@ -283,7 +263,7 @@ export class Exchange implements Listener {
       this.stopSending()
     } else {
       this.#close(located)
-      this.body.fail(this.#asBodyFailure(located))
+      this.body.fail(asBodyFailure(this, located))
     }
   }
 
@@ -314,36 +294,6 @@ export class Exchange implements Listener {
     this.stopSender?.()
   }
 
-  #asBodyFailure(error: HttpError): BodyFailure {
-    switch (error._tag) {
-      // Before the head these are what they are; once it has come, the body is what they cut short.
-      case "RequestBodyError":
-      case "BodyLengthMismatch":
-      case "ConflictingFraming":
-      case "UnsupportedBody":
-        return this.locate(
-          new ConnectionClosed({ reason: "the request's body failed while the response was being read", cause: error })
-        )
-      default:
-        return error as BodyFailure
-    }
-  }
-
-  #faultError(fault: DuplexFault): HttpError {
-    const { cause, code } = fault
-    if (this.head !== undefined) {
-      return new ConnectionReset({
-        code,
-        received: this.body.received,
-        expected: this.framing?.kind === "length" ? this.framing.length : undefined,
-        partial: undefined,
-        cause
-      })
-    }
-    if (this.connection.reused && this.read === 0) return new StaleConnection({ cause })
-    return this.sent ? new ReadError({ code, cause }) : new WriteError({ code, cause })
-  }
-
   #timeOut(kind: TimeoutKind): void {
     if (kind === "continue") return this.#release()
     this.fail(new HttpTimeout({ kind, millis: this.options.timeouts[kind as keyof Millis] }))
@@ -365,61 +315,11 @@ export class Exchange implements Listener {
 
   /** The time that each phase took, so far. */
   get timings(): Timings {
-    const { fresh, startedAt } = this.options
-    const opening = fresh ? this.link.duplex.info.timings : undefined
-    const since = (from: number | undefined, to: number | undefined): number | undefined =>
-      from === undefined || to === undefined ? undefined : to - from
-    return {
-      dns: opening?.dns,
-      connect: opening?.connect,
-      tls: opening?.tls,
-      proxy: fresh ? this.link.proxyMillis : undefined,
-      send: since(this.#begunAt, this.#sentAt),
-      wait: since(this.#sentAt ?? this.#begunAt, this.#headAt),
-      body: since(this.#headAt, this.#endAt),
-      total: since(startedAt, this.#endAt)
-    }
+    return timingsOf(this, this.#stamps)
   }
 
   /** Gives an error the context of this exchange. */
   locate<E extends Tagged<string>>(error: E): E {
-    return locate(error, this.#context(error))
+    return locate(error, contextOf(this, error))
   }
-
-  #phase(error: Tagged<string>): Phase {
-    if (error instanceof HttpTimeout) return timeoutPhase[error.kind]
-    const { phase } = error.context
-    return this.head !== undefined && (phase === "head" || error._tag === "InvalidTrailer") ? "body" : phase
-  }
-
-  #context(error: Tagged<string>): ErrorContext {
-    const started = this.head !== undefined
-    const { fault } = error.context
-    return {
-      phase: this.#phase(error),
-      // The class is the caller's fault in a request and the server's in a response.
-      fault: error._tag === "InvalidTrailer" && started ? "Remote" : fault,
-      origin: this.options.origin,
-      connection: this.connection,
-      bytesWritten: this.written,
-      bytesRead: this.read,
-      requestState: started ? "ResponseStarted" : this.sent ? "Sent" : this.written > 0 ? "PartiallySent" : "NotSent",
-      processed: started ? "Yes" : this.written > 0 ? "Unknown" : "No",
-      replayable: this.options.replayable,
-      timings: this.timings
-    }
-  }
-}
-
-const timeoutPhase: { readonly [K in TimeoutKind]: Phase } = {
-  pool: "state",
-  dns: "dns",
-  connect: "connect",
-  tls: "tls",
-  proxy: "proxy",
-  write: "write",
-  continue: "write",
-  head: "head",
-  bodyIdle: "body",
-  total: "state"
 }

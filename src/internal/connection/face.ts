@@ -223,7 +223,7 @@ export class Face {
   ): Effect.Effect<void, InvalidRequest> {
     return Effect.suspend(() => {
       const connection = this.#connection
-      if (connection.link?.open === true || connection.opening) {
+      if (connection.link?.open === true || connection.abortOpening !== undefined) {
         return Effect.fail(
           new InvalidOption({ option: "tunnel", reason: "the connection is open already; `close` it first" })
         )

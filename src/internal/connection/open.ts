@@ -13,7 +13,7 @@ import type * as Transport from "../../Transport.ts"
 import type { Tagged } from "../error/base.ts"
 import { locate } from "../error/base.ts"
 import { noTimings } from "../error/context.ts"
-import { NotConnected } from "../error/state.ts"
+import { ConnectionClosed, NotConnected } from "../error/state.ts"
 import { HttpTimeout } from "../error/timeout.ts"
 import type { Connection } from "./connection.ts"
 import { Link } from "./link.ts"
@@ -56,9 +56,9 @@ const establish = (
     const opened = transport.open(endpoint, timeouts)
     if (tunnel === undefined) return Effect.map(opened, (duplex) => ({ duplex, proxyMillis: undefined }))
     return Effect.flatMap(opened, (duplex) => {
-      const begunAt = deadlines.stamp()
+      const begunAt = deadlines.now()
       return Effect.flatMap(openTunnel(connection, tunnel, duplex, timeouts), () => {
-        const proxyMillis = deadlines.stamp() - begunAt
+        const proxyMillis = deadlines.now() - begunAt
         return tls === undefined
           ? Effect.succeed({ duplex, proxyMillis })
           : Effect.map(
@@ -70,45 +70,63 @@ const establish = (
   })
 }
 
+/**
+ * Fails when the connection is closed meanwhile, so that its scope does not wait for an opening that nobody wants. The
+ * connection counts as opening from this call on, which is before any fiber of the opening has run.
+ */
+const aborted = (connection: Connection): Effect.Effect<never, ConnectionClosed> => {
+  let given: string | undefined
+  let told: ((reason: string) => void) | undefined
+  connection.abortOpening = (reason) => {
+    given = reason
+    told?.(reason)
+  }
+  return Effect.async<never, ConnectionClosed>((resume) => {
+    told = (reason) => resume(Effect.fail(new ConnectionClosed({ reason })))
+    if (given !== undefined) told(given)
+  })
+}
+
+/** A link over an open duplex. */
+const makeLink = (connection: Connection, scope: Scope.CloseableScope, established: Established): Link => {
+  const { deadlines, onEvent, runtime } = connection.settings
+  const link = new Link(
+    established.duplex,
+    deadlines.now(),
+    {
+      release: () => void Runtime.runFork(runtime)(Scope.close(scope, Exit.void)),
+      onSend: onEvent === undefined ? undefined : ({ id }, bytes) => onEvent({ _tag: "Send", connection: id, bytes }),
+      onClose: onEvent === undefined
+        ? undefined
+        : ({ id, machine }, error) => onEvent({ _tag: "Close", connection: id, requestsServed: machine.served, error })
+    },
+    established.proxyMillis
+  )
+  onEvent?.({ _tag: "Connected", connection: link.id })
+  return link
+}
+
 /** Opens a link and makes it the connection's. */
 export const openLink = (connection: Connection, timeouts: Millis): Effect.Effect<Link, OpenFailure> =>
   Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(Scope.make(), (scope) => {
-      const { deadlines, onEvent, runtime } = connection.settings
-      connection.opening = true
-      return Effect.map(
+    Effect.flatMap(Scope.make(), (scope) =>
+      Effect.map(
         Effect.onExit(
           Effect.mapError(
-            restore(Scope.extend(establish(connection, timeouts), scope)),
+            restore(Effect.raceFirst(Scope.extend(establish(connection, timeouts), scope), aborted(connection))),
             (error) => locateOpening(connection, error)
           ),
           (exit) => {
-            connection.opening = false
+            connection.abortOpening = undefined
             return Exit.isSuccess(exit) ? Effect.void : Scope.close(scope, exit)
           }
         ),
-        ({ duplex, proxyMillis }) => {
-          const link = new Link(
-            duplex,
-            deadlines.now(),
-            {
-              release: () => void Runtime.runFork(runtime)(Scope.close(scope, Exit.void)),
-              onSend: onEvent === undefined
-                ? undefined
-                : ({ id }, bytes) => onEvent({ _tag: "Send", connection: id, bytes }),
-              onClose: onEvent === undefined
-                ? undefined
-                : ({ id, machine }, error) =>
-                  onEvent({ _tag: "Close", connection: id, requestsServed: machine.served, error })
-            },
-            proxyMillis
-          )
+        (established) => {
+          const link = makeLink(connection, scope, established)
           connection.link = link
-          onEvent?.({ _tag: "Connected", connection: link.id })
           return link
         }
-      )
-    })
+      ))
   )
 
 /** Limits an effect by the total timeout of an exchange. */

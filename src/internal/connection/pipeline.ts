@@ -117,7 +117,7 @@ export const execute = <E>(
       if (hindrance !== undefined) {
         return Effect.fail(locate(hindrance, { ...hindrance.context, origin: Origin.format(connection.origin) }))
       }
-      const startedAt = connection.settings.deadlines.stamp()
+      const startedAt = connection.settings.deadlines.now()
       return Effect.flatMap(prepare(connection, request), (prepared) =>
         Effect.flatMap(restore(acquireLink(connection, prepared.timeouts)), (link) => {
           const exchange = sendHead(connection, link, prepared, startedAt)

@@ -129,7 +129,7 @@ export const endHeaders = <E>(
       if (Either.isLeft(ready)) return Effect.fail(ready.left)
       const { body, head, started } = ready.right
       const outgoing = new Outgoing(head.framing, HttpFields.empty, chunksItself(started, encodeChunked))
-      const startedAt = connection.settings.deadlines.stamp()
+      const startedAt = connection.settings.deadlines.now()
       const { leniency, limits, timeouts } = connection.settings
       return Effect.flatMap(
         Effect.tapErrorCause(restore(acquireLink(connection, timeouts)), () => forget(connection)),

@@ -1,4 +1,8 @@
-/** Failures of reading the body of a response. */
+/**
+ * Failures of reading the body of a response.
+ *
+ * @since 0.1.0
+ */
 import { excerpt, tagged } from "./base.ts"
 
 /**
@@ -6,6 +10,9 @@ import { excerpt, tagged } from "./base.ts"
  *
  * `expected` is how many bytes were to come in all (Python gives how many were missing); `undefined` where the framing is
  * chunked or until close. `partial` holds the bytes where they were being collected (`bytes`, `text`, `json`, `read`).
+ *
+ * @since 0.1.0
+ * @category errors of the body
  */
 export class IncompleteRead extends tagged("IncompleteRead", "Remote", "body")<{
   readonly received: number
@@ -20,7 +27,12 @@ export class IncompleteRead extends tagged("IncompleteRead", "Remote", "body")<{
   }
 }
 
-/** A chunk size that is not `1*HEXDIG` (RFC 9112 section 7.1); Python reports it as `IncompleteRead(b'')`. */
+/**
+ * A chunk size that is not `1*HEXDIG` (RFC 9112 section 7.1); Python reports it as `IncompleteRead(b'')`.
+ *
+ * @since 0.1.0
+ * @category errors of the body
+ */
 export class InvalidChunkSize extends tagged("InvalidChunkSize", "Remote", "body")<{
   /** The line's beginning, as received. */
   readonly line: string
@@ -30,7 +42,12 @@ export class InvalidChunkSize extends tagged("InvalidChunkSize", "Remote", "body
   }
 }
 
-/** Chunk data that is not followed by exactly CRLF. */
+/**
+ * Chunk data that is not followed by exactly CRLF.
+ *
+ * @since 0.1.0
+ * @category errors of the body
+ */
 export class InvalidChunkEnd extends tagged("InvalidChunkEnd", "Remote", "body")<{
   /** Offset in the decoded body. */
   readonly offset: number
@@ -40,14 +57,24 @@ export class InvalidChunkEnd extends tagged("InvalidChunkEnd", "Remote", "body")
   }
 }
 
-/** A chunk size beyond 2^53 - 1, or of more than 16 digits. */
+/**
+ * A chunk size beyond 2^53 - 1, or of more than 16 digits.
+ *
+ * @since 0.1.0
+ * @category errors of the body
+ */
 export class ChunkTooLarge extends tagged("ChunkTooLarge", "Remote", "body")<{ readonly size: string }> {
   override get message(): string {
     return `The chunk size ${excerpt(this.size)} is larger than can be read.`
   }
 }
 
-/** Chunk extensions beyond `HttpLimits.chunkExtensions`, in sum over the body. */
+/**
+ * Chunk extensions beyond `HttpLimits.chunkExtensions`, in sum over the body.
+ *
+ * @since 0.1.0
+ * @category errors of the body
+ */
 export class ChunkExtensionsTooLong extends tagged("ChunkExtensionsTooLong", "Remote", "body")<{
   readonly limit: number
 }> {
@@ -56,21 +83,36 @@ export class ChunkExtensionsTooLong extends tagged("ChunkExtensionsTooLong", "Re
   }
 }
 
-/** A trailer section larger than `HttpLimits.trailers`, or of more lines than `HttpLimits.fields`. */
+/**
+ * A trailer section larger than `HttpLimits.trailers`, or of more lines than `HttpLimits.fields`.
+ *
+ * @since 0.1.0
+ * @category errors of the body
+ */
 export class TrailersTooLarge extends tagged("TrailersTooLarge", "Remote", "body")<{ readonly limit: number }> {
   override get message(): string {
     return `The trailer section is larger than its limit of ${this.limit} (see \`limits.trailers\` and \`limits.fields\`).`
   }
 }
 
-/** A body larger than `HttpLimits.body`. */
+/**
+ * A body larger than `HttpLimits.body`.
+ *
+ * @since 0.1.0
+ * @category errors of the body
+ */
 export class BodyTooLarge extends tagged("BodyTooLarge", "Remote", "body")<{ readonly limit: number }> {
   override get message(): string {
     return `The body is larger than ${this.limit} bytes (the limit is \`limits.body\`).`
   }
 }
 
-/** The connection was reset or broke while the body was being read. */
+/**
+ * The connection was reset or broke while the body was being read.
+ *
+ * @since 0.1.0
+ * @category errors of the body
+ */
 export class ConnectionReset extends tagged("ConnectionReset", "Network", "body")<{
   readonly code: string
   readonly received: number
@@ -84,7 +126,12 @@ export class ConnectionReset extends tagged("ConnectionReset", "Network", "body"
   }
 }
 
-/** The body is complete but is not the text or JSON that was asked for. */
+/**
+ * The body is complete but is not the text or JSON that was asked for.
+ *
+ * @since 0.1.0
+ * @category errors of the body
+ */
 export class BodyDecodeError extends tagged("BodyDecodeError", "Remote", "body")<{
   readonly format: "text" | "json"
   readonly reason: string

@@ -1,11 +1,25 @@
-/** Failures of opening a connection: DNS, TCP or unix socket, TLS, proxy. */
+/**
+ * Failures of opening a connection: DNS, TCP or unix socket, TLS, proxy.
+ *
+ * @since 0.1.0
+ */
 import type * as HttpFields from "../../HttpFields.ts"
 import { excerpt, tagged } from "./base.ts"
 
-/** What kind of failure a resolver reported. */
+/**
+ * What kind of failure a resolver reported.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type DnsReason = "NotFound" | "Temporary" | "NoData" | "Other"
 
-/** The host name could not be resolved: `socket.gaierror`. */
+/**
+ * The host name could not be resolved: `socket.gaierror`.
+ *
+ * @since 0.1.0
+ * @category errors of connecting
+ */
 export class DnsError extends tagged("DnsError", "Network", "dns")<{
   readonly host: string
   readonly reason: DnsReason
@@ -23,7 +37,12 @@ export class DnsError extends tagged("DnsError", "Network", "dns")<{
   }
 }
 
-/** What kind of failure the system reported for a connect. */
+/**
+ * What kind of failure the system reported for a connect.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type ConnectReason =
   | "Refused"
   | "Unreachable"
@@ -35,7 +54,12 @@ export type ConnectReason =
   | "NoEntry"
   | "Other"
 
-/** One address that was tried. */
+/**
+ * One address that was tried.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ConnectAttempt {
   readonly address: string
   readonly port: number | undefined
@@ -54,7 +78,12 @@ const connectAdvice: { readonly [K in ConnectReason]: string } = {
   Other: "See `cause`."
 }
 
-/** The connection could not be opened: `ConnectionRefusedError`, `OSError`. */
+/**
+ * The connection could not be opened: `ConnectionRefusedError`, `OSError`.
+ *
+ * @since 0.1.0
+ * @category errors of connecting
+ */
 export class ConnectError extends tagged("ConnectError", "Network", "connect")<{
   readonly reason: ConnectReason
   readonly code: string
@@ -70,7 +99,12 @@ export class ConnectError extends tagged("ConnectError", "Network", "connect")<{
   }
 }
 
-/** What kind of failure a TLS handshake or certificate check reported. */
+/**
+ * What kind of failure a TLS handshake or certificate check reported.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type TlsReason =
   | "CertificateExpired"
   | "CertificateNotYetValid"
@@ -100,7 +134,12 @@ const tlsAdvice: { readonly [K in TlsReason]: string } = {
   Other: "See `cause`."
 }
 
-/** The TLS handshake or the certificate check failed: `ssl.SSLError`, `ssl.SSLCertVerificationError`. */
+/**
+ * The TLS handshake or the certificate check failed: `ssl.SSLError`, `ssl.SSLCertVerificationError`.
+ *
+ * @since 0.1.0
+ * @category errors of connecting
+ */
 export class TlsError extends tagged("TlsError", "Remote", "tls")<{
   readonly reason: TlsReason
   readonly code: string
@@ -119,6 +158,9 @@ export class TlsError extends tagged("TlsError", "Remote", "tls")<{
  * The proxy refused to open the tunnel: `OSError("Tunnel connection failed: ...")`.
  *
  * Its head is kept, and the beginning of its body.
+ *
+ * @since 0.1.0
+ * @category errors of connecting
  */
 export class ProxyConnectError extends tagged("ProxyConnectError", "Remote", "proxy")<{
   readonly status: number
@@ -131,7 +173,12 @@ export class ProxyConnectError extends tagged("ProxyConnectError", "Remote", "pr
   }
 }
 
-/** The proxy wants credentials (407). */
+/**
+ * The proxy wants credentials (407).
+ *
+ * @since 0.1.0
+ * @category errors of connecting
+ */
 export class ProxyAuthRequired extends tagged("ProxyAuthRequired", "User", "proxy")<{
   /** The Proxy-Authenticate values. */
   readonly challenges: ReadonlyArray<string>

@@ -3,12 +3,24 @@
  *
  * Plain data. The protocol and the transport make errors without knowing the connection; the connection adds this record
  * at its one border (`locate` in `base.ts`), so no other place fills it in.
+ *
+ * @since 0.1.0
  */
 
-/** Who is to blame: our library, the peer, the network between, or the caller. */
+/**
+ * Who is to blame: our library, the peer, the network between, or the caller.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Fault = "Local" | "Remote" | "Network" | "User"
 
-/** The step of an exchange in which a failure happened. */
+/**
+ * The step of an exchange in which a failure happened.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Phase =
   | "build"
   | "state"
@@ -21,13 +33,28 @@ export type Phase =
   | "body"
   | "idle"
 
-/** How much of the request had been given to the transport. */
+/**
+ * How much of the request had been given to the transport.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type RequestState = "NotSent" | "PartiallySent" | "Sent" | "ResponseStarted"
 
-/** Whether the server may have acted on the request. */
+/**
+ * Whether the server may have acted on the request.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Processed = "No" | "Unknown" | "Yes"
 
-/** The connection an exchange ran on. */
+/**
+ * The connection an exchange ran on.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ConnectionInfo {
   /** Unique in the process, for logs. */
   readonly id: number
@@ -48,6 +75,9 @@ export interface ConnectionInfo {
  *
  * `send` ends when the request was handed over whole, `wait` when the final head was parsed, `body` when the last byte of
  * the body had arrived.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface Timings {
   readonly dns: number | undefined
@@ -60,7 +90,12 @@ export interface Timings {
   readonly total: number | undefined
 }
 
-/** The record on every error. */
+/**
+ * The record on every error.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ErrorContext {
   readonly phase: Phase
   readonly fault: Fault
@@ -78,6 +113,7 @@ export interface ErrorContext {
   readonly timings: Timings
 }
 
+/** @internal */
 export const noTimings: Timings = Object.freeze({
   dns: undefined,
   connect: undefined,
@@ -89,7 +125,11 @@ export const noTimings: Timings = Object.freeze({
   total: undefined
 })
 
-/** The context of an error that no connection has seen: nothing was sent, so nothing can have been processed. */
+/**
+ * The context of an error that no connection has seen: nothing was sent, so nothing can have been processed.
+ *
+ * @internal
+ */
 export const unlocated = (phase: Phase, fault: Fault): ErrorContext =>
   Object.freeze({
     phase,

@@ -1,7 +1,16 @@
-/** Failures of waiting for and parsing the head of a response. */
+/**
+ * Failures of waiting for and parsing the head of a response.
+ *
+ * @since 0.1.0
+ */
 import { excerpt, tagged } from "./base.ts"
 
-/** The server closed a fresh connection without an answer: `http.client.RemoteDisconnected`, also a `BadStatusLine`. */
+/**
+ * The server closed a fresh connection without an answer: `http.client.RemoteDisconnected`, also a `BadStatusLine`.
+ *
+ * @since 0.1.0
+ * @category errors of the head
+ */
 export class RemoteDisconnected extends tagged("RemoteDisconnected", "Remote", "head")<{ readonly cause?: unknown }> {
   override get message(): string {
     return "The server closed the connection without sending a response."
@@ -12,6 +21,9 @@ export class RemoteDisconnected extends tagged("RemoteDisconnected", "Remote", "
  * A reused connection was closed by the server before any byte of an answer: the keep-alive race.
  *
  * `context.processed` and `context.replayable` say whether sending again is safe.
+ *
+ * @since 0.1.0
+ * @category errors of the head
  */
 export class StaleConnection extends tagged("StaleConnection", "Remote", "head")<{ readonly cause?: unknown }> {
   override get message(): string {
@@ -20,7 +32,12 @@ export class StaleConnection extends tagged("StaleConnection", "Remote", "head")
   }
 }
 
-/** The connection broke while the head was awaited. */
+/**
+ * The connection broke while the head was awaited.
+ *
+ * @since 0.1.0
+ * @category errors of the head
+ */
 export class ReadError extends tagged("ReadError", "Network", "head")<{
   /** The system's code, such as `ECONNRESET`. */
   readonly code: string
@@ -31,7 +48,12 @@ export class ReadError extends tagged("ReadError", "Network", "head")<{
   }
 }
 
-/** A status line that breaks the grammar: `http.client.BadStatusLine`. */
+/**
+ * A status line that breaks the grammar: `http.client.BadStatusLine`.
+ *
+ * @since 0.1.0
+ * @category errors of the head
+ */
 export class BadStatusLine extends tagged("BadStatusLine", "Remote", "head")<{
   /** The line as received, cut at 120 characters. */
   readonly line: string
@@ -41,21 +63,36 @@ export class BadStatusLine extends tagged("BadStatusLine", "Remote", "head")<{
   }
 }
 
-/** A status line of an HTTP version that is not 1.x: `http.client.UnknownProtocol`. */
+/**
+ * A status line of an HTTP version that is not 1.x: `http.client.UnknownProtocol`.
+ *
+ * @since 0.1.0
+ * @category errors of the head
+ */
 export class UnknownProtocol extends tagged("UnknownProtocol", "Remote", "head")<{ readonly version: string }> {
   override get message(): string {
     return `The server answered with ${excerpt(this.version)}, which is no version of HTTP/1.`
   }
 }
 
-/** A status code that is not three digits from 100 to 999. */
+/**
+ * A status code that is not three digits from 100 to 999.
+ *
+ * @since 0.1.0
+ * @category errors of the head
+ */
 export class InvalidStatusCode extends tagged("InvalidStatusCode", "Remote", "head")<{ readonly code: string }> {
   override get message(): string {
     return `The server's status code ${excerpt(this.code)} is not a number from 100 to 999.`
   }
 }
 
-/** A line longer than its limit in `HttpLimits`: `http.client.LineTooLong`. */
+/**
+ * A line longer than its limit in `HttpLimits`: `http.client.LineTooLong`.
+ *
+ * @since 0.1.0
+ * @category errors of the head
+ */
 export class LineTooLong extends tagged("LineTooLong", "Remote", "head")<{
   readonly what: "status line" | "field line" | "chunk size line" | "trailer line"
   /** The limit, in bytes. */
@@ -66,21 +103,36 @@ export class LineTooLong extends tagged("LineTooLong", "Remote", "head")<{
   }
 }
 
-/** A head larger than `HttpLimits.head`. */
+/**
+ * A head larger than `HttpLimits.head`.
+ *
+ * @since 0.1.0
+ * @category errors of the head
+ */
 export class HeadersTooLarge extends tagged("HeadersTooLarge", "Remote", "head")<{ readonly limit: number }> {
   override get message(): string {
     return `The head of the response is larger than ${this.limit} bytes (the limit is \`limits.head\`).`
   }
 }
 
-/** More field lines than `HttpLimits.fields`; a plain `HTTPException` in Python. */
+/**
+ * More field lines than `HttpLimits.fields`; a plain `HTTPException` in Python.
+ *
+ * @since 0.1.0
+ * @category errors of the head
+ */
 export class TooManyHeaders extends tagged("TooManyHeaders", "Remote", "head")<{ readonly limit: number }> {
   override get message(): string {
     return `The response has more than ${this.limit} field lines (the limit is \`limits.fields\`).`
   }
 }
 
-/** A field line that breaks the grammar of RFC 9112 section 5. */
+/**
+ * A field line that breaks the grammar of RFC 9112 section 5.
+ *
+ * @since 0.1.0
+ * @category errors of the head
+ */
 export class InvalidHeaderLine extends tagged("InvalidHeaderLine", "Remote", "head")<{
   /** Offset of the first wrong byte in the head. */
   readonly offset: number
@@ -91,14 +143,24 @@ export class InvalidHeaderLine extends tagged("InvalidHeaderLine", "Remote", "he
   }
 }
 
-/** A Content-Length that is not `1*DIGIT`, or beyond 2^53 - 1. */
+/**
+ * A Content-Length that is not `1*DIGIT`, or beyond 2^53 - 1.
+ *
+ * @since 0.1.0
+ * @category errors of the head
+ */
 export class InvalidContentLength extends tagged("InvalidContentLength", "Remote", "head")<{ readonly value: string }> {
   override get message(): string {
     return `The response's Content-Length ${excerpt(this.value)} is not a length that can be read.`
   }
 }
 
-/** Several Content-Length values that differ. */
+/**
+ * Several Content-Length values that differ.
+ *
+ * @since 0.1.0
+ * @category errors of the head
+ */
 export class ConflictingContentLength extends tagged("ConflictingContentLength", "Remote", "head")<{
   readonly values: ReadonlyArray<string>
 }> {
@@ -107,7 +169,12 @@ export class ConflictingContentLength extends tagged("ConflictingContentLength",
   }
 }
 
-/** A Transfer-Encoding other than exactly `chunked`: `http.client.UnknownTransferEncoding`, raised here. */
+/**
+ * A Transfer-Encoding other than exactly `chunked`: `http.client.UnknownTransferEncoding`, raised here.
+ *
+ * @since 0.1.0
+ * @category errors of the head
+ */
 export class UnknownTransferEncoding extends tagged("UnknownTransferEncoding", "Remote", "head")<{
   readonly codings: string
 }> {
@@ -118,14 +185,24 @@ export class UnknownTransferEncoding extends tagged("UnknownTransferEncoding", "
   }
 }
 
-/** Transfer-Encoding beside Content-Length, or in an HTTP/1.0 message: a sign of request smuggling (RFC 9112 section 6.1). */
+/**
+ * Transfer-Encoding beside Content-Length, or in an HTTP/1.0 message: a sign of request smuggling (RFC 9112 section 6.1).
+ *
+ * @since 0.1.0
+ * @category errors of the head
+ */
 export class FramingConflict extends tagged("FramingConflict", "Remote", "head")<{ readonly reason: string }> {
   override get message(): string {
     return `The response's framing contradicts itself: ${this.reason}.`
   }
 }
 
-/** The connection ended inside a head. */
+/**
+ * The connection ended inside a head.
+ *
+ * @since 0.1.0
+ * @category errors of the head
+ */
 export class IncompleteHeaders extends tagged("IncompleteHeaders", "Remote", "head")<{
   /** How many bytes of the head had come. */
   readonly received: number
@@ -135,7 +212,12 @@ export class IncompleteHeaders extends tagged("IncompleteHeaders", "Remote", "he
   }
 }
 
-/** More 1xx responses than `HttpLimits.informational`. */
+/**
+ * More 1xx responses than `HttpLimits.informational`.
+ *
+ * @since 0.1.0
+ * @category errors of the head
+ */
 export class TooManyInformational extends tagged("TooManyInformational", "Remote", "head")<{
   readonly limit: number
 }> {
@@ -145,7 +227,12 @@ export class TooManyInformational extends tagged("TooManyInformational", "Remote
   }
 }
 
-/** A 101 (Switching Protocols) that was not asked for. */
+/**
+ * A 101 (Switching Protocols) that was not asked for.
+ *
+ * @since 0.1.0
+ * @category errors of the head
+ */
 export class UnexpectedUpgrade extends tagged("UnexpectedUpgrade", "Remote", "head")<{
   /** The protocol that the server named, where it did. */
   readonly protocol: string | undefined
@@ -156,7 +243,12 @@ export class UnexpectedUpgrade extends tagged("UnexpectedUpgrade", "Remote", "he
   }
 }
 
-/** Bytes on a connection that had no request outstanding: they are never an answer, and the connection has been closed. */
+/**
+ * Bytes on a connection that had no request outstanding: they are never an answer, and the connection has been closed.
+ *
+ * @since 0.1.0
+ * @category errors of the head
+ */
 export class UnexpectedMessage extends tagged("UnexpectedMessage", "Remote", "idle")<{
   readonly received: number
 }> {

@@ -1,10 +1,17 @@
-/** Failures of building a request: all are found before the first byte leaves, and all are the caller's to mend. */
+/**
+ * Failures of building a request: all are found before the first byte leaves, and all are the caller's to mend.
+ *
+ * @since 0.1.0
+ */
 import { tagged } from "./base.ts"
 
 /**
  * A URL, host, port or request target that cannot be used: `http.client.InvalidURL`.
  *
  * The input is not repeated, because it may hold a password.
+ *
+ * @since 0.1.0
+ * @category errors of the request
  */
 export class InvalidUrl extends tagged("InvalidUrl", "User", "build")<{
   /** Which part is wrong. */
@@ -17,14 +24,24 @@ export class InvalidUrl extends tagged("InvalidUrl", "User", "build")<{
   }
 }
 
-/** A URL whose scheme is neither `http` nor `https`. */
+/**
+ * A URL whose scheme is neither `http` nor `https`.
+ *
+ * @since 0.1.0
+ * @category errors of the request
+ */
 export class UnsupportedScheme extends tagged("UnsupportedScheme", "User", "build")<{ readonly scheme: string }> {
   override get message(): string {
     return `The scheme ${JSON.stringify(this.scheme)} is not supported. Use "http" or "https".`
   }
 }
 
-/** A method that is no token (RFC 9110 section 9.1); a plain `ValueError` in `http.client`. */
+/**
+ * A method that is no token (RFC 9110 section 9.1); a plain `ValueError` in `http.client`.
+ *
+ * @since 0.1.0
+ * @category errors of the request
+ */
 export class InvalidMethod extends tagged("InvalidMethod", "User", "build")<{
   /** Offset of the first character that a method cannot have; 0 where it is empty. */
   readonly offset: number
@@ -35,7 +52,12 @@ export class InvalidMethod extends tagged("InvalidMethod", "User", "build")<{
   }
 }
 
-/** A field name that is no token (RFC 9110 section 5.1); a plain `ValueError` in `http.client`. */
+/**
+ * A field name that is no token (RFC 9110 section 5.1); a plain `ValueError` in `http.client`.
+ *
+ * @since 0.1.0
+ * @category errors of the request
+ */
 export class InvalidHeaderName extends tagged("InvalidHeaderName", "User", "build")<{
   /** The name, with what is not printable escaped. */
   readonly name: string
@@ -49,6 +71,9 @@ export class InvalidHeaderName extends tagged("InvalidHeaderName", "User", "buil
  * A field value that cannot go on the wire: CR, LF, NUL, another control character, or a character beyond ISO-8859-1.
  *
  * Names the field and never repeats its value.
+ *
+ * @since 0.1.0
+ * @category errors of the request
  */
 export class InvalidHeaderValue extends tagged("InvalidHeaderValue", "User", "build")<{
   readonly name: string
@@ -62,7 +87,12 @@ export class InvalidHeaderValue extends tagged("InvalidHeaderValue", "User", "bu
   }
 }
 
-/** A field that the caller may not set in this place, because the library owns what it controls. */
+/**
+ * A field that the caller may not set in this place, because the library owns what it controls.
+ *
+ * @since 0.1.0
+ * @category errors of the request
+ */
 export class ForbiddenHeader extends tagged("ForbiddenHeader", "User", "build")<{
   readonly name: string
   readonly reason: string
@@ -72,14 +102,24 @@ export class ForbiddenHeader extends tagged("ForbiddenHeader", "User", "build")<
   }
 }
 
-/** Framing fields that contradict each other or the body: both Content-Length and Transfer-Encoding, two lengths, none. */
+/**
+ * Framing fields that contradict each other or the body: both Content-Length and Transfer-Encoding, two lengths, none.
+ *
+ * @since 0.1.0
+ * @category errors of the request
+ */
 export class ConflictingFraming extends tagged("ConflictingFraming", "User", "build")<{ readonly reason: string }> {
   override get message(): string {
     return `The request's framing contradicts itself: ${this.reason} (RFC 9112 section 6).`
   }
 }
 
-/** A trailer field that may not be sent, or that the peer sent and that breaks the grammar (RFC 9110 section 6.5.1). */
+/**
+ * A trailer field that may not be sent, or that the peer sent and that breaks the grammar (RFC 9110 section 6.5.1).
+ *
+ * @since 0.1.0
+ * @category errors of the request
+ */
 export class InvalidTrailer extends tagged("InvalidTrailer", "User", "build")<{
   readonly name: string
   readonly reason: string
@@ -89,14 +129,24 @@ export class InvalidTrailer extends tagged("InvalidTrailer", "User", "build")<{
   }
 }
 
-/** A body that cannot be sent as asked, such as text beyond ISO-8859-1 (`UnicodeEncodeError`) or a wrong type (`TypeError`). */
+/**
+ * A body that cannot be sent as asked, such as text beyond ISO-8859-1 (`UnicodeEncodeError`) or a wrong type (`TypeError`).
+ *
+ * @since 0.1.0
+ * @category errors of the request
+ */
 export class UnsupportedBody extends tagged("UnsupportedBody", "User", "build")<{ readonly reason: string }> {
   override get message(): string {
     return `The body cannot be sent: ${this.reason}.`
   }
 }
 
-/** A file handle that cannot be read, such as one opened for writing or a directory: `http.client.UnimplementedFileMode`. */
+/**
+ * A file handle that cannot be read, such as one opened for writing or a directory: `http.client.UnimplementedFileMode`.
+ *
+ * @since 0.1.0
+ * @category errors of the request
+ */
 export class UnimplementedFileMode extends tagged("UnimplementedFileMode", "User", "build")<{
   readonly cause: unknown
 }> {
@@ -105,7 +155,12 @@ export class UnimplementedFileMode extends tagged("UnimplementedFileMode", "User
   }
 }
 
-/** An option with a value that makes no sense, such as a negative limit. */
+/**
+ * An option with a value that makes no sense, such as a negative limit.
+ *
+ * @since 0.1.0
+ * @category errors of the request
+ */
 export class InvalidOption extends tagged("InvalidOption", "User", "build")<{
   readonly option: string
   readonly reason: string

@@ -1,7 +1,16 @@
-/** Failures of sending a request. */
+/**
+ * Failures of sending a request.
+ *
+ * @since 0.1.0
+ */
 import { tagged } from "./base.ts"
 
-/** The transport failed to take the request: `BrokenPipeError` and `ConnectionResetError` in Python. */
+/**
+ * The transport failed to take the request: `BrokenPipeError` and `ConnectionResetError` in Python.
+ *
+ * @since 0.1.0
+ * @category errors of sending
+ */
 export class WriteError extends tagged("WriteError", "Network", "write")<{
   /** The system's code, such as `EPIPE` or `ECONNRESET`. */
   readonly code: string
@@ -15,7 +24,12 @@ export class WriteError extends tagged("WriteError", "Network", "write")<{
   }
 }
 
-/** The body was shorter or longer than its declared Content-Length; nothing beyond the declared length was sent. */
+/**
+ * The body was shorter or longer than its declared Content-Length; nothing beyond the declared length was sent.
+ *
+ * @since 0.1.0
+ * @category errors of sending
+ */
 export class BodyLengthMismatch extends tagged("BodyLengthMismatch", "User", "write")<{
   readonly declared: number
   /** What came: exact where the body was too short, at least this much where it was too long. */
@@ -28,11 +42,21 @@ export class BodyLengthMismatch extends tagged("BodyLengthMismatch", "User", "wr
   }
 }
 
-/** The caller's own body stream failed; `error` is its error, typed. The connection has been closed. */
+/**
+ * The caller's own body stream failed; `error` is its error, typed. The connection has been closed.
+ *
+ * @since 0.1.0
+ * @category errors of sending
+ */
 export class RequestBodyError<out E = unknown> extends tagged("RequestBodyError", "User", "write")<{
   readonly error: unknown
   readonly cause: unknown
 }> {
+  /**
+   * The error of the caller's stream.
+   *
+   * @since 0.1.0
+   */
   declare readonly error: E
   constructor(args: { readonly error: E }) {
     super({ error: args.error, cause: args.error })
@@ -40,8 +64,12 @@ export class RequestBodyError<out E = unknown> extends tagged("RequestBodyError"
   override get message(): string {
     return "The stream of the request's body failed; see `error` for its own error."
   }
+  /**
+   * Shows of the caller's error its tag alone, because it may hold anything.
+   *
+   * @since 0.1.0
+   */
   override toJSON(): unknown {
-    // The error is the caller's and may hold anything: only its tag is shown.
     const error: unknown = this.error
     const tag = typeof error === "object" && error !== null && "_tag" in error ? String(error._tag) : typeof error
     return { _tag: this._tag, message: this.message, error: tag, context: this.context }

@@ -1,4 +1,8 @@
-/** Calls made in a state that does not allow them: `http.client.ImproperConnectionState` and its kin. */
+/**
+ * Calls made in a state that does not allow them: `http.client.ImproperConnectionState` and its kin.
+ *
+ * @since 0.1.0
+ */
 import { tagged } from "./base.ts"
 
 /**
@@ -6,10 +10,18 @@ import { tagged } from "./base.ts"
  *
  * `Idle`, `RequestStarted` and `RequestSent` are Python's `Idle`, `Request-started` and `Request-sent`; `ResponseUnread` is a
  * response whose body has not been read to its end; `Closed` is a connection whose scope has closed.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export type ConnectionState = "Idle" | "RequestStarted" | "RequestSent" | "ResponseUnread" | "Closed"
 
-/** The connection is not open and `autoOpen` is off: `http.client.NotConnected`. */
+/**
+ * The connection is not open and `autoOpen` is off: `http.client.NotConnected`.
+ *
+ * @since 0.1.0
+ * @category errors of state
+ */
 export class NotConnected extends tagged("NotConnected", "User", "state")<{
   readonly state: ConnectionState
   /** What closed the last connection, where that was a failure. */
@@ -20,7 +32,12 @@ export class NotConnected extends tagged("NotConnected", "User", "state")<{
   }
 }
 
-/** The connection was closed: by its scope, or while this exchange was using it. */
+/**
+ * The connection was closed: by its scope, or while this exchange was using it.
+ *
+ * @since 0.1.0
+ * @category errors of state
+ */
 export class ConnectionClosed extends tagged("ConnectionClosed", "Local", "state")<{
   readonly reason: string
   readonly cause?: unknown
@@ -30,7 +47,12 @@ export class ConnectionClosed extends tagged("ConnectionClosed", "Local", "state
   }
 }
 
-/** A request was started while another is under way or its response unread: `http.client.CannotSendRequest`. */
+/**
+ * A request was started while another is under way or its response unread: `http.client.CannotSendRequest`.
+ *
+ * @since 0.1.0
+ * @category errors of state
+ */
 export class CannotSendRequest extends tagged("CannotSendRequest", "User", "state")<{
   readonly state: ConnectionState
 }> {
@@ -41,7 +63,12 @@ export class CannotSendRequest extends tagged("CannotSendRequest", "User", "stat
   }
 }
 
-/** `putHeader`, `endHeaders` or `send` outside their place: `http.client.CannotSendHeader`. */
+/**
+ * `putHeader`, `endHeaders` or `send` outside their place: `http.client.CannotSendHeader`.
+ *
+ * @since 0.1.0
+ * @category errors of state
+ */
 export class CannotSendHeader extends tagged("CannotSendHeader", "User", "state")<{
   readonly state: ConnectionState
 }> {
@@ -50,7 +77,12 @@ export class CannotSendHeader extends tagged("CannotSendHeader", "User", "state"
   }
 }
 
-/** `getResponse` without a request sent: `http.client.ResponseNotReady`. */
+/**
+ * `getResponse` without a request sent: `http.client.ResponseNotReady`.
+ *
+ * @since 0.1.0
+ * @category errors of state
+ */
 export class ResponseNotReady extends tagged("ResponseNotReady", "User", "state")<{
   readonly state: ConnectionState
 }> {
@@ -61,7 +93,12 @@ export class ResponseNotReady extends tagged("ResponseNotReady", "User", "state"
   }
 }
 
-/** The body was read before, or is being read in another way. */
+/**
+ * The body was read before, or is being read in another way.
+ *
+ * @since 0.1.0
+ * @category errors of state
+ */
 export class BodyAlreadyConsumed extends tagged("BodyAlreadyConsumed", "User", "body")<{
   /** How it was read the first time. */
   readonly by: "stream" | "collect" | "close" | "read"

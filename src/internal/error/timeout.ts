@@ -1,7 +1,16 @@
-/** All timeouts: one tag, told apart by `kind`. */
+/**
+ * All timeouts: one tag, told apart by `kind`.
+ *
+ * @since 0.1.0
+ */
 import { tagged } from "./base.ts"
 
-/** Which timeout of `HttpTimeouts` ran out. */
+/**
+ * Which timeout of `HttpTimeouts` ran out.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type TimeoutKind =
   | "pool"
   | "dns"
@@ -27,7 +36,12 @@ const doing: { readonly [K in TimeoutKind]: string } = {
   total: "the whole exchange"
 }
 
-/** A time limit of `HttpTimeouts` was reached; the connection has been closed. */
+/**
+ * A time limit of `HttpTimeouts` was reached; the connection has been closed.
+ *
+ * @since 0.1.0
+ * @category errors of time
+ */
 export class HttpTimeout extends tagged("HttpTimeout", "Network", "state")<{
   readonly kind: TimeoutKind
   /** The limit, in milliseconds. */

@@ -1,4 +1,8 @@
-/** The status codes below 400: informational, success and redirection, named as in Python's `http.HTTPStatus`. */
+/**
+ * The status codes below 400: informational, success and redirection, named as in Python's `http.HTTPStatus`.
+ *
+ * @since 0.1.0
+ */
 
 /**
  * 100. The head was received and the body may be sent (RFC 9110 section 15.2.1).

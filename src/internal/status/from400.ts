@@ -1,4 +1,8 @@
-/** The status codes from 400 on: errors of the client and of the server, named as in Python's `http.HTTPStatus`. */
+/**
+ * The status codes from 400 on: errors of the client and of the server, named as in Python's `http.HTTPStatus`.
+ *
+ * @since 0.1.0
+ */
 
 /**
  * 400. The server takes the request to be malformed (RFC 9110 section 15.5.1).

@@ -1,4 +1,8 @@
-/** The reason phrases of the IANA registry, by code. */
+/**
+ * The reason phrases of the IANA registry, by code.
+ *
+ * @since 0.1.0
+ */
 export const phrases: ReadonlyMap<number, string> = /* @__PURE__ */ new Map([
   [100, "Continue"],
   [101, "Switching Protocols"],

@@ -1,0 +1,151 @@
+/**
+ * What is said of an exchange when it fails, and when it is asked: the context of its errors, its timings, and which error it is
+ * when the transport breaks. Reads an exchange and changes nothing.
+ */
+import type { BodyFailure, ConnectionInfo, HttpError, Timings } from "../../HttpError.ts"
+import type { DuplexFault } from "../../Transport.ts"
+import type { Tagged } from "../error/base.ts"
+import { ConnectionReset } from "../error/body.ts"
+import type { ErrorContext, Phase, RequestState } from "../error/context.ts"
+import { ReadError, StaleConnection } from "../error/head.ts"
+import { WriteError } from "../error/send.ts"
+import { ConnectionClosed } from "../error/state.ts"
+import type { TimeoutKind } from "../error/timeout.ts"
+import { HttpTimeout } from "../error/timeout.ts"
+import type { Framing } from "../protocol/framing.ts"
+import type { ResponseHead } from "../protocol/head.ts"
+import type { RequestFacts } from "../protocol/machine.ts"
+import type { Deadlines } from "./deadlines.ts"
+import type { Link } from "./link.ts"
+import type { Millis } from "./timeouts.ts"
+
+/** What an exchange is made with. */
+export interface ExchangeOptions {
+  readonly link: Link
+  readonly deadlines: Deadlines
+  readonly timeouts: Millis
+  readonly facts: RequestFacts
+  readonly origin: string
+  readonly url: string
+  readonly replayable: boolean
+  /** Whether the link was opened for this exchange, so that its timings belong to it. */
+  readonly fresh: boolean
+  /** When the exchange was asked for, in the deadlines' fractional milliseconds. */
+  readonly startedAt: number
+}
+
+/** What is read of an exchange here. */
+export interface ExchangeView {
+  readonly options: ExchangeOptions
+  readonly link: Link
+  readonly connection: ConnectionInfo
+  readonly head: ResponseHead | undefined
+  readonly framing: Framing | undefined
+  readonly body: { readonly received: number }
+  readonly sent: boolean
+  readonly written: number
+  readonly read: number
+  readonly timings: Timings
+  locate<E extends Tagged<string>>(error: E): E
+}
+
+/** When what happened, in the deadlines' fractional milliseconds. */
+export interface Stamps {
+  readonly begun: number
+  sent: number | undefined
+  head: number | undefined
+  end: number | undefined
+}
+
+const since = (from: number | undefined, to: number | undefined): number | undefined =>
+  from === undefined || to === undefined ? undefined : to - from
+
+/** The time that each phase took, so far. */
+export const timingsOf = (exchange: ExchangeView, stamps: Stamps): Timings => {
+  const { fresh, startedAt } = exchange.options
+  const opening = fresh ? exchange.link.duplex.info.timings : undefined
+  return {
+    dns: opening?.dns,
+    connect: opening?.connect,
+    tls: opening?.tls,
+    proxy: fresh ? exchange.link.proxyMillis : undefined,
+    send: since(stamps.begun, stamps.sent),
+    wait: since(stamps.sent ?? stamps.begun, stamps.head),
+    body: since(stamps.head, stamps.end),
+    total: since(startedAt, stamps.end)
+  }
+}
+
+const timeoutPhase: { readonly [K in TimeoutKind]: Phase } = {
+  pool: "state",
+  dns: "dns",
+  connect: "connect",
+  tls: "tls",
+  proxy: "proxy",
+  write: "write",
+  continue: "write",
+  head: "head",
+  bodyIdle: "body",
+  total: "state"
+}
+
+const phaseOf = (exchange: ExchangeView, error: Tagged<string>): Phase => {
+  if (error instanceof HttpTimeout) return timeoutPhase[error.kind]
+  const { phase } = error.context
+  return exchange.head !== undefined && (phase === "head" || error._tag === "InvalidTrailer") ? "body" : phase
+}
+
+const requestStateOf = (exchange: ExchangeView): RequestState => {
+  if (exchange.head !== undefined) return "ResponseStarted"
+  if (exchange.sent) return "Sent"
+  return exchange.written > 0 ? "PartiallySent" : "NotSent"
+}
+
+/** The context of an error of this exchange. */
+export const contextOf = (exchange: ExchangeView, error: Tagged<string>): ErrorContext => {
+  const started = exchange.head !== undefined
+  return {
+    phase: phaseOf(exchange, error),
+    // The class is the caller's fault in a request and the server's in a response.
+    fault: error._tag === "InvalidTrailer" && started ? "Remote" : error.context.fault,
+    origin: exchange.options.origin,
+    connection: exchange.connection,
+    bytesWritten: exchange.written,
+    bytesRead: exchange.read,
+    requestState: requestStateOf(exchange),
+    processed: started ? "Yes" : exchange.written > 0 ? "Unknown" : "No",
+    replayable: exchange.options.replayable,
+    timings: exchange.timings
+  }
+}
+
+/** Which failure it is when the transport breaks now. */
+export const faultError = (exchange: ExchangeView, { cause, code }: DuplexFault): HttpError => {
+  if (exchange.head !== undefined) {
+    return new ConnectionReset({
+      code,
+      received: exchange.body.received,
+      expected: exchange.framing?.kind === "length" ? exchange.framing.length : undefined,
+      partial: undefined,
+      cause
+    })
+  }
+  if (exchange.connection.reused && exchange.read === 0) return new StaleConnection({ cause })
+  return exchange.sent ? new ReadError({ code, cause }) : new WriteError({ code, cause })
+}
+
+/** How a failure of the exchange looks to whoever reads the body. */
+export const asBodyFailure = (exchange: ExchangeView, error: HttpError): BodyFailure => {
+  switch (error._tag) {
+    // Before the head these are what they are; once it has come, the body is what they cut short.
+    case "RequestBodyError":
+    case "BodyLengthMismatch":
+    case "ConflictingFraming":
+    case "UnsupportedBody":
+      return exchange.locate(
+        new ConnectionClosed({ reason: "the request's body failed while the response was being read", cause: error })
+      )
+    default:
+      return error as BodyFailure
+  }
+}

@@ -1,0 +1,354 @@
+/** Request heads, byte for byte (RFC 9112 sections 3 and 6). */
+import { describe, expect, it } from "vitest"
+import { checkField, checkMethod } from "../../src/internal/protocol/encode.ts"
+import { encoded, headOf, known, lines, manual, refusal, type RequestText, unknown } from "./encoding.ts"
+
+describe("a request line", () => {
+  it.each(["GET", "HEAD", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "get", "M-SEARCH", "!#$%&'*+-.^_`|~"])(
+    "has the method %s as it is",
+    (method) => {
+      expect(headOf({ method }).text).toBe(`${method} / HTTP/1.1\r\nHost: h\r\n\r\n`)
+    }
+  )
+
+  it("has a target of any length", () => {
+    const target = `/${"x".repeat(16_384)}`
+    expect(lines({ target })[0]).toBe(`GET ${target} HTTP/1.1`)
+  })
+
+  it.each([["", 0], ["G T", 1], ["GET ", 3], [" GET", 0], ["GET\r\n", 3], ["G\0T", 1], ["GÉT", 1], ["GET/", 3], ["(", 0]])(
+    "refuses the method %j",
+    (method, offset) => {
+      expect(refusal({ method })).toEqual({ _tag: "InvalidMethod", offset })
+      expect(checkMethod(method)).toMatchObject({ _tag: "InvalidMethod", offset })
+    }
+  )
+})
+
+describe("Host", () => {
+  it("comes first", () => {
+    expect(lines({ host: "h:81", fields: [["A", "b"], ["C", "d"]] })).toEqual([
+      "GET / HTTP/1.1",
+      "Host: h:81",
+      "A: b",
+      "C: d"
+    ])
+  })
+
+  it("comes first and once where the caller gives it", () => {
+    for (const skipHost of [false, true]) {
+      for (const name of ["Host", "host", "HOST"]) {
+        expect(lines({ skipHost, fields: [["A", "b"], [name, " other:80 "], ["C", "d"]] })).toEqual([
+          "GET / HTTP/1.1",
+          "Host: other:80",
+          "A: b",
+          "C: d"
+        ])
+      }
+    }
+  })
+
+  it.each(["", "example.com", "a.b:1", "[::1]", "[::1]:80", "1.2.3.4:5", "h%20x", "a_b~c"])("may be %j", (host) => {
+    expect(lines({ fields: [["Host", host]] })[1]).toBe(`Host: ${host}`)
+  })
+
+  it.each(["a b", "a/b", "a?b", "a#b", "u@h", "a\\b", "a,b", "h\tx", "bücher", "h\"", "<h>", "h^", "h|", "{h}"])(
+    "may not be %j",
+    (host) => {
+      expect(refusal({ fields: [["Host", host]] })).toMatchObject({ _tag: "InvalidHeaderValue", name: "Host" })
+    }
+  )
+
+  it("may not be there twice, in whatever case", () => {
+    for (const second of ["Host", "host"]) {
+      expect(refusal({ fields: [["Host", "h"], [second, "h"]] })).toMatchObject({ _tag: "ForbiddenHeader", name: "Host" })
+    }
+  })
+
+  it("must come from somewhere", () => {
+    expect(refusal({ skipHost: true })).toMatchObject({ _tag: "InvalidOption", option: "skipHost" })
+  })
+})
+
+describe("fields", () => {
+  it("keep order and spelling, and lose the white space around their values", () => {
+    expect(lines({ fields: [["x-A", " \tb c\t "], ["X-a", ""], ["Y", " "], ["x-A", "\xe9\xff"]] }).slice(2)).toEqual([
+      "x-A: b c",
+      "X-a: ",
+      "Y: ",
+      "x-A: \xe9\xff"
+    ])
+  })
+
+  it.each([
+    ["", "x", { _tag: "InvalidHeaderName", name: "\"\"" }],
+    ["a b", "x", { _tag: "InvalidHeaderName", name: "\"a b\"" }],
+    ["a:", "x", { _tag: "InvalidHeaderName", name: "\"a:\"" }],
+    [" a", "x", { _tag: "InvalidHeaderName", name: "\" a\"" }],
+    ["é", "x", { _tag: "InvalidHeaderName", name: "\"é\"" }],
+    ["\u212a", "x", { _tag: "InvalidHeaderName", name: "\"\u212a\"" }],
+    ["a\r\nb", "x", { _tag: "InvalidHeaderName", name: "\"a\\r\\nb\"" }],
+    ["A", "x\r\nB: y", { _tag: "InvalidHeaderValue", name: "A", offset: 1, reason: "a carriage return" }],
+    ["A", "\n", { _tag: "InvalidHeaderValue", name: "A", offset: 0, reason: "a line feed" }],
+    ["A", "xy\0", { _tag: "InvalidHeaderValue", name: "A", offset: 2, reason: "a NUL" }],
+    ["A", "x\x7f", { _tag: "InvalidHeaderValue", name: "A", offset: 1, reason: "a control character" }],
+    ["A", "x\x1b", { _tag: "InvalidHeaderValue", name: "A", offset: 1, reason: "a control character" }],
+    ["A", "€", { _tag: "InvalidHeaderValue", name: "A", offset: 0, reason: "a character beyond ISO-8859-1" }],
+    ["A", "\u010a", { _tag: "InvalidHeaderValue", name: "A", offset: 0, reason: "a character beyond ISO-8859-1" }]
+  ])("are refused: %j %j", (name, value, error) => {
+    expect(refusal({ fields: [["B", "c"], [name, value]] })).toEqual(error)
+    expect(checkField(name, value)).toMatchObject(error)
+  })
+
+  it("are refused with no more than the beginning of their name, and nothing of their value", () => {
+    expect(refusal({ fields: [[`${"n".repeat(100)} `, "x"]] })["name"]).toBe(JSON.stringify("n".repeat(80)))
+    expect(JSON.stringify(checkField("Authorization", "Bearer secret\n"))).not.toContain("secret")
+  })
+
+  it.each<readonly [name: string, value: string, fields?: RequestText["fields"]]>([
+    ["Upgrade", "websocket"],
+    ["Expect", "200-ok"],
+    ["Expect", ""],
+    ["TE", "chunked"],
+    ["TE", "trailers, Chunked"],
+    ["TE", "chunked;q=0.5"],
+    ["TE", "trailers ; x, chunked ; q=1"],
+    ["Transfer-Encoding", "gzip"],
+    ["Transfer-Encoding", "gzip, chunked"],
+    ["Transfer-Encoding", "identity"],
+    ["Transfer-Encoding", ""],
+    ["Transfer-Encoding", "chunked, chunked"],
+    ["Transfer-Encoding", "chunked", [["transfer-encoding", "chunked"]]],
+    ["Connection", "Host"],
+    ["Connection", "close, content-length"],
+    ["Connection", "Transfer-Encoding"]
+  ])("of the library's own cannot be set: %s: %s", (name, value, fields = []) => {
+    expect(refusal({ content: unknown, fields: [[name, value], ...fields] })).toMatchObject({
+      _tag: "ForbiddenHeader",
+      name
+    })
+  })
+
+  it("are looked at before what needs them, and the method before them", () => {
+    expect(refusal({ method: "", fields: [["", ""]] })).toMatchObject({ _tag: "InvalidMethod" })
+    expect(refusal({ fields: [["", ""]], trailers: [["", ""]] })).toMatchObject({ _tag: "InvalidTrailer" })
+  })
+})
+
+const framing = (request: RequestText): ReadonlyArray<string> =>
+  lines(request).filter((line) => /^(content-length|transfer-encoding|trailer):/i.test(line))
+
+describe("the framing of a request", () => {
+  const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"]
+
+  it.each(methods)("of %s is said wherever there is content", (method) => {
+    expect(framing({ method, content: known(5) })).toEqual(["Content-Length: 5"])
+    expect(framing({ method, content: known(0) })).toEqual(["Content-Length: 0"])
+    expect(framing({ method, content: unknown })).toEqual(["Transfer-Encoding: chunked"])
+    expect(headOf({ method, content: known(5) }).framing).toEqual({ kind: "length", length: 5 })
+    expect(headOf({ method, content: unknown }).framing).toEqual({ kind: "chunked" })
+  })
+
+  it.each(methods)("of %s without content says so where content is usual", (method) => {
+    const usual = ["POST", "PUT", "PATCH"].includes(method)
+    expect(framing({ method })).toEqual(usual ? ["Content-Length: 0"] : [])
+    expect(headOf({ method }).framing).toEqual(usual ? { kind: "length", length: 0 } : { kind: "none" })
+    expect(framing({ method, content: manual })).toEqual([])
+    expect(headOf({ method, content: manual }).framing).toEqual({ kind: "none" })
+  })
+
+  it("is what the caller's fields say, where that is true", () => {
+    expect(framing({ content: known(5), fields: [["content-length", "5"]] })).toEqual(["content-length: 5"])
+    expect(framing({ content: known(5), fields: [["Content-Length", " 005 "]] })).toEqual(["Content-Length: 005"])
+    expect(framing({ content: unknown, fields: [["Content-Length", "5"]] })).toEqual(["Content-Length: 5"])
+    expect(framing({ content: manual, fields: [["Content-Length", "5"]] })).toEqual(["Content-Length: 5"])
+    expect(framing({ fields: [["Content-Length", "0"]] })).toEqual(["Content-Length: 0"])
+    for (const content of [known(5), unknown, manual]) {
+      expect(framing({ content, fields: [["transfer-encoding", "Chunked"]] })).toEqual(["transfer-encoding: Chunked"])
+      expect(headOf({ content, fields: [["transfer-encoding", "Chunked"]] }).framing).toEqual({ kind: "chunked" })
+    }
+    expect(headOf({ content: unknown, fields: [["Content-Length", "5"]] }).framing).toEqual({ kind: "length", length: 5 })
+  })
+
+  it("is refused where it is not true", () => {
+    const declared = (content: RequestText["content"], value = "5") =>
+      refusal({ content, fields: [["Content-Length", value]] })
+    expect(declared(known(4))).toEqual({ _tag: "BodyLengthMismatch", declared: 5, actual: 4 })
+    expect(declared({ kind: "none" })).toEqual({ _tag: "BodyLengthMismatch", declared: 5, actual: 0 })
+    for (const value of ["x", "-1", "+5", "", "5, 5", "5;", "0x5", "5.0", "1e1", " ", "9007199254740992", "1".repeat(30)]) {
+      expect(declared(unknown, value), value).toMatchObject({ _tag: "InvalidHeaderValue", name: "Content-Length" })
+    }
+  })
+
+  it("is never both, and never said twice", () => {
+    const lengthLine = ["Content-Length", "5"] as const
+    const chunkedLine = ["Transfer-Encoding", "chunked"] as const
+    for (const content of [known(5), unknown, manual]) {
+      for (const fields of [[lengthLine, chunkedLine], [chunkedLine, ["content-LENGTH", "5"]], [lengthLine, ["content-length", "5"]]] as const) {
+        expect(refusal({ content, fields })).toMatchObject({ _tag: "ConflictingFraming" })
+      }
+    }
+  })
+
+  it("cannot be made of a length that is none", () => {
+    for (const length of [-1, 1.5, NaN, Infinity, 2 ** 53]) {
+      expect(refusal({ content: known(length) })).toMatchObject({ _tag: "InvalidOption", option: "length" })
+    }
+    expect(framing({ content: known(2 ** 53 - 1) })).toEqual(["Content-Length: 9007199254740991"])
+  })
+
+  it("does not exist for TRACE and CONNECT", () => {
+    for (const method of ["TRACE", "CONNECT"]) {
+      for (const request of [{ content: known(5) }, { content: unknown }, { trailers: [["A", "b"]] as const }]) {
+        expect(refusal({ method, ...request })).toMatchObject({ _tag: "UnsupportedBody" })
+      }
+      expect(framing({ method, content: known(0) })).toEqual(["Content-Length: 0"])
+      expect(framing({ method })).toEqual([])
+    }
+  })
+})
+
+describe("trailers", () => {
+  it("make the request chunked, and are announced", () => {
+    for (const content of [{ kind: "none" } as const, known(5), unknown]) {
+      expect(framing({ method: "POST", content, trailers: [["A", "b"], ["C", "d"], ["A", "e"]] })).toEqual([
+        "Transfer-Encoding: chunked",
+        "Trailer: A, C"
+      ])
+    }
+  })
+
+  it("are announced as the caller announces them", () => {
+    expect(framing({ content: unknown, fields: [["Trailer", "x"]], trailers: [["A", "b"]] })).toEqual([
+      "Transfer-Encoding: chunked",
+      "Trailer: x"
+    ])
+  })
+
+  it("need chunked", () => {
+    expect(refusal({ content: known(5), fields: [["Content-Length", "5"]], trailers: [["A", "b"]] })).toMatchObject({
+      _tag: "ConflictingFraming"
+    })
+  })
+
+  it("are checked before anything is encoded", () => {
+    for (const name of ["Content-Length", "Transfer-Encoding", "Host", "Authorization", "a b", ""]) {
+      expect(refusal({ content: unknown, trailers: [["A", "b"], [name, "x"]] })).toMatchObject({ _tag: "InvalidTrailer", name })
+    }
+    expect(refusal({ content: unknown, trailers: [["A", "b\r\nC: d"]] })).toMatchObject({ _tag: "InvalidTrailer", name: "A" })
+  })
+})
+
+describe("derived fields", () => {
+  it("come behind Host and before the caller's, in one order", () => {
+    expect(lines({
+      method: "POST",
+      target: "/p?q",
+      content: unknown,
+      contentType: "text/plain",
+      acceptEncoding: "identity",
+      expectContinue: true,
+      fields: [["TE", "trailers"], ["A", "b"]],
+      trailers: [["T", "u"]]
+    })).toEqual([
+      "POST /p?q HTTP/1.1",
+      "Host: h",
+      "Accept-Encoding: identity",
+      "Content-Type: text/plain",
+      "Transfer-Encoding: chunked",
+      "Expect: 100-continue",
+      "Connection: TE",
+      "Trailer: T",
+      "TE: trailers",
+      "A: b"
+    ])
+  })
+
+  it("are left out where the caller gives them, in whatever case", () => {
+    expect(lines({
+      method: "POST",
+      content: known(1),
+      contentType: "text/plain",
+      acceptEncoding: "identity",
+      expectContinue: true,
+      fields: [["content-type", "a/b"], ["ACCEPT-encoding", "gzip"], ["expect", "100-Continue"], ["te", "trailers"], [
+        "connection",
+        "x, te"
+      ]]
+    })).toEqual([
+      "POST / HTTP/1.1",
+      "Host: h",
+      "Content-Length: 1",
+      "content-type: a/b",
+      "ACCEPT-encoding: gzip",
+      "expect: 100-Continue",
+      "te: trailers",
+      "connection: x, te"
+    ])
+  })
+
+  it("are not trusted more than the caller's", () => {
+    for (const value of ["a/b\r\nX: y", "a\n", "a\0", "€"]) {
+      expect(refusal({ contentType: value })).toMatchObject({ _tag: "InvalidHeaderValue", name: "Content-Type" })
+      expect(refusal({ acceptEncoding: value })).toMatchObject({ _tag: "InvalidHeaderValue", name: "Accept-Encoding" })
+    }
+    expect(lines({ contentType: " a/b ", acceptEncoding: "\tgzip" }).slice(2)).toEqual(["Accept-Encoding: gzip", "Content-Type: a/b"])
+  })
+
+  it("are none but Host where nothing asks for more", () => {
+    expect(headOf({}).text).toBe("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+  })
+})
+
+describe("expectations", () => {
+  it("are said where they are asked for in either way", () => {
+    for (const request of [{ expectContinue: true }, { fields: [["Expect", "100-continue"]] as const }]) {
+      for (const content of [known(1), unknown]) {
+        const head = headOf({ content, ...request })
+        expect(head.expectContinue).toBe(true)
+        expect(head.text.match(/Expect: 100-continue\r\n/g)).toHaveLength(1)
+      }
+    }
+    expect(headOf({ content: known(1) }).expectContinue).toBe(false)
+  })
+
+  it("need content", () => {
+    for (const content of [{ kind: "none" } as const, known(0), manual]) {
+      expect(refusal({ method: "POST", content, expectContinue: true })).toMatchObject({ _tag: "ForbiddenHeader", name: "Expect" })
+      expect(refusal({ method: "POST", content, fields: [["Expect", "100-continue"]] })).toMatchObject({ _tag: "ForbiddenHeader" })
+    }
+  })
+})
+
+describe("Connection", () => {
+  it.each([["close", true], ["Close", true], ["x, close", true], [",close,", true], ["keep-alive", false], ["closed", false], ["", false]])(
+    "%j says close: %s",
+    (value, close) => {
+      expect(headOf({ fields: [["Connection", value]] }).close).toBe(close)
+      expect(headOf({ fields: [["Connection", value], ["connection", "x"]] }).close).toBe(close)
+    }
+  )
+
+  it("is never sent by itself", () => {
+    expect(headOf({}).close).toBe(false)
+    expect(headOf({ content: unknown, method: "POST" }).text).not.toMatch(/connection/i)
+  })
+
+  it("names TE once", () => {
+    expect(lines({ fields: [["TE", "trailers"], ["Connection", "close"]] })).toContain("Connection: TE")
+    expect(lines({ fields: [["Connection", "close, TE"], ["TE", ""]] }).slice(2)).toEqual(["Connection: close, TE", "TE: "])
+  })
+})
+
+describe("TRACE", () => {
+  it("sends no credential", () => {
+    for (const name of ["Authorization", "Cookie", "PROXY-Authorization"]) {
+      expect(refusal({ method: "TRACE", fields: [["A", "b"], [name, "secret"]] })).toMatchObject({
+        _tag: "ForbiddenHeader",
+        name: name.toLowerCase()
+      })
+      expect(encoded({ method: "GET", fields: [[name, "secret"]] })._tag).toBe("Right")
+    }
+    expect(lines({ method: "TRACE", fields: [["Max-Forwards", "1"]] })).toContain("Max-Forwards: 1")
+  })
+})
