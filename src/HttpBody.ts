@@ -6,7 +6,10 @@
  *
  * @since 0.1.0
  */
+import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import { UnsupportedBody } from "./internal/error/request.ts"
 
@@ -170,7 +173,7 @@ export const json = (value: unknown): Either.Either<HttpBody, UnsupportedBody> =
   Either.flatMap(
     Either.try({
       try: (): string | undefined => JSON.stringify(value),
-      catch: (cause) => new UnsupportedBody({ reason: `JSON.stringify refused it (${String(cause)})` })
+      catch: (cause) => new UnsupportedBody({ reason: refusalOf(cause), cause })
     }),
     (encoded) =>
       encoded === undefined
@@ -194,8 +197,12 @@ export const stream = <E>(stream: Stream.Stream<Uint8Array, E>, options?: Stream
 })
 
 /**
- * A body from an `Iterable` or `AsyncIterable` of bytes, a Node `Readable` among them. What it throws comes back as
- * `RequestBodyError`; interruption calls its `return`, which destroys a `Readable`.
+ * A body from an `Iterable` or `AsyncIterable` of bytes, a Node `Readable` among them. It is asked for a piece when the server
+ * has taken the last one, and for the first one when the body is sent. What it throws comes back as `RequestBodyError`, a piece that
+ * is no `Uint8Array` as `UnsupportedBody`.
+ *
+ * Where the sending stops early, interruption included, its `return` is called and a `Readable` is destroyed. That is waited
+ * for unless a piece is awaited too, because a generator does not hear of `return` before it has given that piece.
  *
  * @since 0.1.0
  * @category constructors
@@ -203,7 +210,7 @@ export const stream = <E>(stream: Stream.Stream<Uint8Array, E>, options?: Stream
 export const iterable = (
   source: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   options?: StreamOptions
-): HttpBody<unknown> => stream(Stream.fromAsyncIterable(toAsync(source), (error): unknown => error), options)
+): HttpBody<unknown> => stream(pull(source), options)
 
 /**
  * A body from whatever `http.client` takes as one. A value of another type is `UnsupportedBody`: Python's `TypeError`.
@@ -218,15 +225,101 @@ export const fromInput = <E>(input: Input<E> | undefined): Either.Either<HttpBod
   if (isHttpBody(input)) return Either.right(input)
   if (typeof input === "object" && input !== null) {
     if (Stream.StreamTypeId in input) return Either.right(stream(input as Stream.Stream<Uint8Array, E>))
-    if (Symbol.asyncIterator in input || Symbol.iterator in input) return Either.right(iterable(input))
+    // Of what else is a view or an array the pieces are known now, so that they need not fail when the head is out.
+    const wrong = ArrayBuffer.isView(input) || (Array.isArray(input) && !input.every((piece) => piece instanceof Uint8Array))
+    if (!wrong && (Symbol.asyncIterator in input || Symbol.iterator in input)) return Either.right(iterable(input))
   }
   return Either.left(
-    new UnsupportedBody({ reason: "it is no text, no bytes, no Stream, no Iterable and no AsyncIterable of bytes" })
+    new UnsupportedBody({
+      reason: "it is no text, no Uint8Array, and no Stream, Iterable or AsyncIterable of such; for files see `FileBody`"
+    })
   )
 }
 
-async function* toAsync(source: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  yield* source
+/** The pieces of an iterable, each asked for when the one before it was taken. */
+const pull = (source: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Stream.Stream<Uint8Array, unknown> =>
+  Stream.unwrapScoped(
+    Effect.map(
+      Effect.acquireRelease(
+        Effect.try({
+          try: () => new Puller(source),
+          catch: (error): unknown => error
+        }),
+        (puller) => puller.stop
+      ),
+      (puller) => Stream.repeatEffectOption(puller.next)
+    )
+  )
+
+class Puller {
+  readonly #source: object
+  readonly #iterator: Iterator<Uint8Array> | AsyncIterator<Uint8Array>
+  readonly #async: boolean
+  /** Whether it is at its end or has thrown, so that there is nothing to stop. */
+  #ended = false
+  #pending = false
+
+  constructor(source: Iterable<Uint8Array> | AsyncIterable<Uint8Array>) {
+    this.#source = source
+    this.#async = Symbol.asyncIterator in source
+    this.#iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
+  }
+
+  /** The next piece; `None` at the end. */
+  get next(): Effect.Effect<Uint8Array, Option.Option<unknown>> {
+    return Effect.flatten(
+      this.#async
+        ? Effect.tryPromise({ try: () => this.#nextLater(), catch: Option.some })
+        : Effect.try({ try: () => this.#nextNow(), catch: Option.some })
+    )
+  }
+
+  #nextNow(): Effect.Effect<Uint8Array, Option.Option<never>> {
+    this.#ended = true
+    return this.#taken(this.#iterator.next() as IteratorResult<Uint8Array>)
+  }
+
+  async #nextLater(): Promise<Effect.Effect<Uint8Array, Option.Option<never>>> {
+    this.#pending = true
+    try {
+      const result = await this.#iterator.next()
+      return this.#taken(result)
+    } catch (error) {
+      this.#ended = true
+      throw error
+    } finally {
+      this.#pending = false
+    }
+  }
+
+  #taken(result: IteratorResult<Uint8Array>): Effect.Effect<Uint8Array, Option.Option<never>> {
+    this.#ended = result.done === true
+    return result.done === true ? Effect.fail(Option.none()) : Effect.succeed(result.value)
+  }
+
+  /** Lets go of what was not read to its end. How that fails is of no use to anybody: the sending has stopped for a reason. */
+  get stop(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.#ended) return Effect.void
+      const returned = Effect.ignore(Effect.tryPromise(async () => this.#iterator.return?.()))
+      // A generator that was not begun does not destroy its Readable, and one that waits is told by it alone.
+      const destroyed = Effect.ignore(Effect.try(() => {
+        if (Predicate.hasProperty(this.#source, "destroy") && Predicate.isFunction(this.#source.destroy)) {
+          this.#source.destroy()
+        }
+      }))
+      return Effect.zipRight(this.#pending ? Effect.forkDaemon(returned) : returned, destroyed)
+    })
+  }
+}
+
+/** Why `JSON.stringify` refused, without what the caller's own code may have thrown. */
+const refusalOf = (cause: unknown): string => {
+  const message = cause instanceof Error ? cause.message : ""
+  if (cause instanceof RangeError) return "the value is nested too deeply for JSON"
+  if (message.startsWith("Converting circular structure")) return "the value contains itself, which JSON cannot"
+  if (message.includes("serialize a BigInt")) return "the value has a BigInt, which JSON has not"
+  return "a `toJSON` or getter of the value threw; see `cause`"
 }
 
 const beyondLatin1At = (text: string): number => {

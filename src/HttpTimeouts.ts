@@ -7,7 +7,7 @@
 import * as Duration from "effect/Duration"
 
 /**
- * The timeouts. `Duration.infinity` (or `"infinity"`) turns one off.
+ * The timeouts. `Duration.infinity` (or the number `Infinity`) turns one off.
  *
  * @since 0.1.0
  * @category models

@@ -6,6 +6,8 @@
 
 export * as ConnectionEvent from "./ConnectionEvent.ts"
 
+export * as FileBody from "./FileBody.ts"
+
 export * as HttpBody from "./HttpBody.ts"
 
 export * as HttpConnection from "./HttpConnection.ts"

@@ -120,7 +120,7 @@ const endless: ReadonlyArray<readonly [name: string, start: string, again: strin
   ["a field line", "HTTP/1.1 200 R\r\n", "A", "LineTooLong", 65_536],
   ["a field value", "HTTP/1.1 200 R\r\nA: ", "b", "LineTooLong", 65_536],
   ["field lines", "HTTP/1.1 200 R\r\n", "A: b\r\n", "TooManyHeaders", 2048],
-  ["long field lines", "HTTP/1.1 200 R\r\n", `A: ${value}\r\n`, "HeadersTooLarge", 262_144],
+  ["long field lines", "HTTP/1.1 200 R\r\n", `A: ${value.repeat(2)}\r\n`, "HeadersTooLarge", 262_144],
   ["folds", "HTTP/1.1 200 R\r\nA: b\r\n", " c\r\n", "TooManyHeaders", 2048],
   ["informational responses", "", "HTTP/1.1 100 C\r\n\r\n", "TooManyInformational", 0],
   ["empty lines", "", "\r\n", "BadStatusLine", 16],
@@ -128,7 +128,7 @@ const endless: ReadonlyArray<readonly [name: string, start: string, again: strin
   ["a chunk extension", "HTTP/1.1 200 R\r\nTransfer-Encoding: chunked\r\n\r\n1;", "x", "LineTooLong", 0],
   ["chunk extensions", "HTTP/1.1 200 R\r\nTransfer-Encoding: chunked\r\n\r\n", "1;xxxxxxxx\r\na\r\n", "ChunkExtensionsTooLong", 0],
   ["space before extensions", "HTTP/1.1 200 R\r\nTransfer-Encoding: chunked\r\n\r\n", "1        ;\r\na\r\n", "ChunkExtensionsTooLong", 0],
-  ["a trailer", "HTTP/1.1 200 R\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: ", "b", "LineTooLong", 65_536],
+  ["a trailer", "HTTP/1.1 200 R\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: ", "b", "TrailersTooLarge", 65_536],
   ["trailers", "HTTP/1.1 200 R\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", "A: b\r\n", "TrailersTooLarge", 2048],
   ["long trailers", "HTTP/1.1 200 R\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", `A: ${value}\r\n`, "TrailersTooLarge", 65_536]
 ]

@@ -96,6 +96,37 @@ wires("status lines that are none", [
   { ...refused("HTTP/1.1 200\tOK", "InvalidStatusCode", { code: "200\tOK" }) }
 ])
 
+wires("a status line of another protocol is refused as soon as it is there", [
+  {
+    name: "when nothing follows",
+    wire: "220 mail ready\r\n",
+    events: [fails("BadStatusLine", { line: "220 mail ready" })]
+  },
+  { name: "after empty lines", wire: "\r\n\r\nSSH-2.0-x\r\n", events: [fails("BadStatusLine", { line: "SSH-2.0-x" })] },
+  {
+    name: "before a fault behind it",
+    wire: "HTTP/2 200\r\nA\0",
+    events: [fails("UnknownProtocol", { version: "HTTP/2" })]
+  },
+  {
+    name: "with a lone LF where that is allowed",
+    wire: "220 mail ready\nA",
+    leniency: { bareLf: true },
+    events: [fails("BadStatusLine", { line: "220 mail ready" })]
+  },
+  {
+    name: "but not where odd spaces are allowed",
+    wire: " HTTP/1.1  200 OK\r\nA",
+    leniency: { statusLineSpaces: true },
+    events: []
+  },
+  {
+    name: "after an interim response",
+    wire: "HTTP/1.1 100 Continue\r\n\r\n220 mail ready\r\n",
+    events: [informational(100, "Continue"), fails("BadStatusLine", { line: "220 mail ready" })]
+  }
+])
+
 wires("empty lines before a status line", [
   ...[1, 2, 3, 4].map((count): Wire => ({
     name: `skips ${count}`,
@@ -113,8 +144,16 @@ wires("empty lines before a status line", [
     wire: `\r\n\r\nHTTP/1.1 200 \n`,
     events: [fails("BadStatusLine", { line: "HTTP/1.1 200 \n" })]
   },
-  { name: "does not skip spaces", wire: ` \r\nHTTP/1.1 200 OK\r\n${empty}`, events: [fails("BadStatusLine", { line: " " })] },
-  { name: "does not skip lone LFs", wire: `\nHTTP/1.1 200 OK\r\n${empty}`, events: [fails("BadStatusLine", { line: "\n" })] }
+  {
+    name: "does not skip spaces",
+    wire: ` \r\nHTTP/1.1 200 OK\r\n${empty}`,
+    events: [fails("BadStatusLine", { line: " " })]
+  },
+  {
+    name: "does not skip lone LFs",
+    wire: `\nHTTP/1.1 200 OK\r\n${empty}`,
+    events: [fails("BadStatusLine", { line: "\n" })]
+  }
 ])
 
 const line = (text: string, name: string, value: string): Wire => ({
@@ -141,7 +180,10 @@ wires("field lines", [
   {
     name: "keep their order and spelling, and are not joined",
     wire: `HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nLINK: x\r\nset-cookie: b=2\r\nSet-Cookie: c=3\r\nLink: y\r\n${empty}`,
-    events: withFields([["Set-Cookie", "a=1"], ["LINK", "x"], ["set-cookie", "b=2"], ["Set-Cookie", "c=3"], ["Link", "y"]])
+    events: withFields([["Set-Cookie", "a=1"], ["LINK", "x"], ["set-cookie", "b=2"], ["Set-Cookie", "c=3"], [
+      "Link",
+      "y"
+    ]])
   }
 ])
 
@@ -220,7 +262,10 @@ wires("folded field lines", [
     name: `are refused in ${name}`,
     wire: `HTTP/1.1 200 OK\r\n${name}: 1\r\n 2\r\n\r\n`,
     events: [
-      fails("InvalidHeaderLine", { offset: 17 + name.length + 5, reason: `the field ${name} is folded over several lines` })
+      fails("InvalidHeaderLine", {
+        offset: 17 + name.length + 5,
+        reason: `the field ${name} is folded over several lines`
+      })
     ]
   }))
 ])
@@ -237,14 +282,32 @@ const small = "HTTP/1.1 204 N\r\nA: b\r\nC: d\r\n\r\n"
 const smallEvents = [head(204, "N", "none", { fields: [["A", "b"], ["C", "d"]] }), end()]
 
 wires("limits of heads", [
-  limits({ statusLine: 16 }, `${sixteen}\r\n${empty}`, [head(200, "xxx", length(0), { fields: emptyFields }), end()], "a status line as long as allowed"),
+  limits(
+    { statusLine: 16 },
+    `${sixteen}\r\n${empty}`,
+    [head(200, "xxx", length(0), { fields: emptyFields }), end()],
+    "a status line as long as allowed"
+  ),
   limits({ statusLine: 15 }, `${sixteen}\r\n${empty}`, tooLong("status line", 15), "a status line one byte longer"),
   limits({ statusLine: 15 }, `${"x".repeat(16)}`, tooLong("status line", 15), "a status line that never ends"),
   limits({ statusLine: 16 }, `${"x".repeat(16)}`, [], "no fault before the limit is passed"),
-  limits({ fieldLine: 17 }, `HTTP/1.1 200 OK\r\n${empty}`, [head(200, "OK", length(0), { fields: emptyFields }), end()], "a field line as long as allowed"),
+  limits(
+    { fieldLine: 17 },
+    `HTTP/1.1 200 OK\r\n${empty}`,
+    [head(200, "OK", length(0), { fields: emptyFields }), end()],
+    "a field line as long as allowed"
+  ),
   limits({ fieldLine: 16 }, `HTTP/1.1 200 OK\r\n${empty}`, tooLong("field line", 16), "a field line one byte longer"),
-  limits({ fieldLine: 8 }, "HTTP/1.1 200 OK\r\nA: bcd\r\n ef\r\n\r\n", tooLong("field line", 8), "a folded field one byte longer"),
-  limits({ fieldLine: 9 }, "HTTP/1.1 204 OK\r\nA: bcd\r\n ef\r\n\r\n", [head(204, "OK", "none", { fields: [["A", "bcd ef"]] }), end()], "a folded field as long as allowed"),
+  limits(
+    { fieldLine: 8 },
+    "HTTP/1.1 200 OK\r\nA: bcd\r\n ef\r\n\r\n",
+    tooLong("field line", 8),
+    "a folded field one byte longer"
+  ),
+  limits({ fieldLine: 9 }, "HTTP/1.1 204 OK\r\nA: bcd\r\n ef\r\n\r\n", [
+    head(204, "OK", "none", { fields: [["A", "bcd ef"]] }),
+    end()
+  ], "a folded field as long as allowed"),
   limits({ fieldLine: 9 }, "HTTP/1.1 204 OK\r\nA: bcd\r\n ef\r\nB: c\r\n d\r\n\r\n", [
     head(204, "OK", "none", { fields: [["A", "bcd ef"], ["B", "c d"]] }),
     end()
@@ -253,13 +316,38 @@ wires("limits of heads", [
   limits({ fields: 1 }, small, [fails("TooManyHeaders", { limit: 1 })], "one field more"),
   limits({ fields: 0 }, "HTTP/1.1 204 N\r\n\r\n", [head(204, "N", "none"), end()], "no fields where none are allowed"),
   limits({ fields: 0 }, small, [fails("TooManyHeaders", { limit: 0 })], "a field where none are allowed"),
-  limits({ fields: 1 }, "HTTP/1.1 204 N\r\nA: b\r\n c\r\n\r\n", [fails("TooManyHeaders", { limit: 1 })], "folded lines count"),
+  limits(
+    { fields: 1 },
+    "HTTP/1.1 204 N\r\nA: b\r\n c\r\n\r\n",
+    [fails("TooManyHeaders", { limit: 1 })],
+    "folded lines count"
+  ),
   limits({ head: small.length }, small, smallEvents, "a head as large as allowed"),
-  limits({ head: small.length - 1 }, small, [fails("HeadersTooLarge", { limit: small.length - 1 })], "a head one byte larger"),
-  limits({ head: small.length - 2 }, small, [fails("HeadersTooLarge", { limit: small.length - 2 })], "a head two bytes larger"),
-  limits({ head: small.length - 4 }, small, [fails("HeadersTooLarge", { limit: small.length - 4 })], "a head four bytes larger"),
+  limits(
+    { head: small.length - 1 },
+    small,
+    [fails("HeadersTooLarge", { limit: small.length - 1 })],
+    "a head one byte larger"
+  ),
+  limits(
+    { head: small.length - 2 },
+    small,
+    [fails("HeadersTooLarge", { limit: small.length - 2 })],
+    "a head two bytes larger"
+  ),
+  limits(
+    { head: small.length - 4 },
+    small,
+    [fails("HeadersTooLarge", { limit: small.length - 4 })],
+    "a head four bytes larger"
+  ),
   limits({ head: 10 }, small, [fails("HeadersTooLarge", { limit: 10 })], "a head larger within its status line"),
-  limits({ head: 20 }, `\r\n\r\n\r\n\r\n${small}`, [fails("HeadersTooLarge", { limit: 20 })], "empty lines before count"),
+  limits(
+    { head: 20 },
+    `\r\n\r\n\r\n\r\n${small}`,
+    [fails("HeadersTooLarge", { limit: 20 })],
+    "empty lines before count"
+  ),
   {
     name: "hold for each head anew",
     limits: { head: 40, fields: 1 },
@@ -290,7 +378,10 @@ describe("a head that comes with its body", () => {
     const events = [head(204, "N", "none", { fields: [["A", value], ["B", value]] }), end()]
     for (const size of [1000, 16_384, 40_000]) {
       const bytes = bytesOf(wire)
-      const pieces = Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => bytes.subarray(i * size, (i + 1) * size))
+      const pieces = Array.from(
+        { length: Math.ceil(bytes.length / size) },
+        (_, i) => bytes.subarray(i * size, (i + 1) * size)
+      )
       expect(run({}, pieces).seen).toEqual(events)
     }
   })

@@ -61,6 +61,8 @@ export interface Started {
   /** Once its head has been sent. */
   exchange: Exchange | undefined
   outgoing: Outgoing | undefined
+  /** Whether a call is sending, or waits for the response. A second one beside it could only mix up both. */
+  busy: boolean
 }
 
 export class Connection {
@@ -89,8 +91,8 @@ export class Connection {
 
   get state(): ConnectionState {
     if (this.closed) return "Closed"
-    if (this.started !== undefined) return this.started.exchange === undefined ? "RequestStarted" : "RequestSent"
     if (this.abortOpening !== undefined) return "RequestSent"
+    if (this.started !== undefined) return this.started.exchange === undefined ? "RequestStarted" : "RequestSent"
     const { exchange } = this
     if (exchange === undefined || exchange.done) return "Idle"
     return exchange.head === undefined || exchange.body.settled ? "RequestSent" : "ResponseUnread"

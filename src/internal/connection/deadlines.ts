@@ -26,6 +26,7 @@ export class Deadlines {
   readonly #set = new Set<Deadline>()
   #sleeper: Fiber.RuntimeFiber<void> | undefined
   #wakeAt = Infinity
+  #over = false
 
   constructor(clock: Clock.Clock, runtime: Runtime.Runtime<never>) {
     this.#clock = clock
@@ -42,9 +43,9 @@ export class Deadlines {
     return this.#set.size
   }
 
-  /** Sets a deadline in place of what it was before. `Infinity` clears it. */
+  /** Sets a deadline in place of what it was before. `Infinity` clears it. After `shutdown` nothing is set. */
   arm(deadline: Deadline, millis: number): void {
-    if (millis === Infinity) return this.disarm(deadline)
+    if (millis === Infinity || this.#over) return this.disarm(deadline)
     deadline.at = this.now() + millis
     this.#set.add(deadline)
     if (deadline.at < this.#wakeAt) this.#sleepUntil(deadline.at)
@@ -56,8 +57,9 @@ export class Deadlines {
     this.#set.delete(deadline)
   }
 
-  /** Ends the sleeper; what is set never runs out. */
+  /** Ends the sleeper; what is set never runs out. A response that is read later must not start another one. */
   shutdown(): void {
+    this.#over = true
     this.#set.clear()
     this.#interruptSleeper()
   }

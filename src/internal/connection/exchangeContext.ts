@@ -60,6 +60,10 @@ export interface Stamps {
 const since = (from: number | undefined, to: number | undefined): number | undefined =>
   from === undefined || to === undefined ? undefined : to - from
 
+/** A server that answers early has been waited for since the beginning. */
+const waitingSince = ({ begun, head, sent }: Stamps): number =>
+  sent === undefined || (head !== undefined && head < sent) ? begun : sent
+
 /** The time that each phase took, so far. */
 export const timingsOf = (exchange: ExchangeView, stamps: Stamps): Timings => {
   const { fresh, startedAt } = exchange.options
@@ -70,7 +74,7 @@ export const timingsOf = (exchange: ExchangeView, stamps: Stamps): Timings => {
     tls: opening?.tls,
     proxy: fresh ? exchange.link.proxyMillis : undefined,
     send: since(stamps.begun, stamps.sent),
-    wait: since(stamps.sent ?? stamps.begun, stamps.head),
+    wait: since(waitingSince(stamps), stamps.head),
     body: since(stamps.head, stamps.end),
     total: since(startedAt, stamps.end)
   }

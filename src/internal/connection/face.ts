@@ -16,7 +16,7 @@ import * as HttpTimeouts from "../../HttpTimeouts.ts"
 import * as Origin from "../../Origin.ts"
 import type * as Tls from "../../Tls.ts"
 import { Transport } from "../../Transport.ts"
-import { InvalidOption, InvalidUrl } from "../error/request.ts"
+import { ForbiddenHeader, InvalidOption, InvalidUrl } from "../error/request.ts"
 import type { ConnectionState } from "../error/state.ts"
 import * as state from "../error/state.ts"
 import type { Tunnel } from "./connection.ts"
@@ -69,9 +69,11 @@ const makeTunnel = (
     Either.mapLeft(Origin.make({ scheme, host, port }), ({ reason }) => new InvalidUrl({ part: "tunnel", reason })),
     (origin) => {
       const tunnel: Tunnel = { origin, fields: headers === undefined ? HttpFields.empty : HttpFields.fromInput(headers) }
-      // CONNECT has no content, so of what the encoder can find wrong a length cannot be.
       return Either.mapBoth(encodeConnect(tunnel), {
-        onLeft: (error) => error as InvalidRequest,
+        onLeft: (error) =>
+          error._tag === "BodyLengthMismatch"
+            ? new ForbiddenHeader({ name: "Content-Length", reason: "CONNECT has no content" })
+            : error,
         onRight: () => tunnel
       })
     }
@@ -142,11 +144,12 @@ export class Face {
   get connect(): Effect.Effect<void, OpenFailure | state.CannotSendRequest | state.ConnectionClosed> {
     return Effect.suspend((): Effect.Effect<void, OpenFailure | state.CannotSendRequest | state.ConnectionClosed> => {
       const connection = this.#connection
-      const { hindrance } = connection
-      if (hindrance !== undefined) return Effect.fail(hindrance)
-      return connection.link?.open === true
-        ? Effect.void
-        : Effect.asVoid(openLink(connection, connection.settings.timeouts))
+      if (connection.closed) return Effect.fail(new state.ConnectionClosed({ reason: "its scope has ended" }))
+      if (connection.link?.open === true) return Effect.void
+      // A request that has been started may wait for its connection; one that is being sent has its own.
+      return connection.state === "Idle" || connection.state === "RequestStarted"
+        ? Effect.asVoid(openLink(connection, connection.settings.timeouts))
+        : Effect.fail(new state.CannotSendRequest({ state: connection.state }))
     })
   }
 
@@ -227,6 +230,10 @@ export class Face {
         return Effect.fail(
           new InvalidOption({ option: "tunnel", reason: "the connection is open already; `close` it first" })
         )
+      }
+      if (connection.started !== undefined) {
+        // Its Host is that of the origin it was started for.
+        return Effect.fail(new InvalidOption({ option: "tunnel", reason: "a request has been started already" }))
       }
       return Either.map(makeTunnel(connection.settings.origin.scheme, host, port, headers), (tunnel) => {
         connection.tunnel = tunnel

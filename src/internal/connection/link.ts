@@ -152,6 +152,8 @@ export class Link implements Transport.Receiver {
           break
         case "End":
           this.#listener?.onEnd(event.trailers)
+          // The buffer may be full, but an idle connection must hear of what comes, and the next response too.
+          more = true
           break
         case "Failure":
           if (this.#listener === undefined) this.close(event.error)

@@ -37,9 +37,13 @@ const contentOf = (body: HttpBody.HttpBody<unknown>): Content => {
   }
 }
 
-/** The URL of a target, for the response. */
+/** The URL of a target, for the response. That of `*` has no path (RFC 9112 section 3.3). */
 export const urlOf = (origin: Origin.Origin, authority: string, target: string): string =>
-  target.startsWith("/") || target === "*" ? `${origin.scheme}://${authority}${target}` : target
+  target.startsWith("/")
+    ? `${origin.scheme}://${authority}${target}`
+    : target === "*"
+    ? `${origin.scheme}://${authority}`
+    : target
 
 /** Checks and encodes a request. */
 export const prepare = <E>(

@@ -136,8 +136,11 @@ const settle = (exchange: Exchange, outgoing: Outgoing, exit: Exit.Exit<void, Ht
   exchange.stopSender = undefined
   if (Exit.isSuccess(exit)) return outgoing.done ? exchange.requestSent() : undefined
   const failure = Cause.failureOrCause(exit.cause)
+  if (failure._tag === "Right" && !Cause.isInterruptedOnly(failure.right)) {
+    return exchange.die(failure.right, Cause.squash(failure.right))
+  }
+  // The exchange itself ends the fiber when there is no use in going on, and the answer wins over what the stream says then.
+  if (exchange.stopped) return
   if (failure._tag === "Left") return exchange.fail(failure.left)
-  // The exchange itself ends the fiber when there is no use in going on.
-  if (Cause.isInterruptedOnly(failure.right)) return exchange.abandon("the stream of the request's body was interrupted")
-  exchange.die(failure.right, Cause.squash(failure.right))
+  exchange.abandon("the stream of the request's body was interrupted")
 }

@@ -21,7 +21,7 @@ import { acquireLink } from "./open.ts"
 import { sendBody, sendHead } from "./pipeline.ts"
 import { urlOf } from "./prepare.ts"
 import type { StepFailure } from "./stepsBody.ts"
-import { failing, forget, sent } from "./stepsBody.ts"
+import { alone, failing, forget, sent } from "./stepsBody.ts"
 import { tapHead } from "./wireTap.ts"
 
 /** Options of `putRequest`, as in `http.client`. */
@@ -52,7 +52,8 @@ export const putRequest = (
         skipHost: options.skipHost ?? false,
         skipAcceptEncoding: options.skipAcceptEncoding ?? false,
         exchange: undefined,
-        outgoing: undefined
+        outgoing: undefined,
+        busy: false
       }
     })
   })
@@ -60,7 +61,7 @@ export const putRequest = (
 /** The request that fields can still be put on. */
 const openRequest = (connection: Connection): Either.Either<Started, CannotSendHeader> => {
   const { started, state: now } = connection
-  return started === undefined || started.exchange !== undefined
+  return started === undefined || now !== "RequestStarted"
     ? Either.left(new state.CannotSendHeader({ state: now }))
     : Either.right(started)
 }
@@ -146,14 +147,17 @@ export const endHeaders = <E>(
           started.exchange = exchange
           started.outgoing = outgoing
           const manual = body._tag === "Empty" && !whole
-          return failing(
-            connection,
-            exchange,
-            Effect.zipRight(
-              tapHead(connection, head.text),
-              manual ? Effect.void : Effect.zipRight(
-                sendBody(connection, exchange, prepared),
-                restore(sent(exchange))
+          return alone(
+            started,
+            failing(
+              connection,
+              exchange,
+              Effect.zipRight(
+                tapHead(connection, head.text),
+                manual ? Effect.void : Effect.zipRight(
+                  sendBody(connection, exchange, prepared),
+                  restore(sent(exchange))
+                )
               )
             )
           )

@@ -15,7 +15,7 @@ import type {
 import type { HttpResponse } from "../../HttpResponse.ts"
 import * as state from "../error/state.ts"
 import type { Outgoing } from "../protocol/outgoing.ts"
-import type { Connection } from "./connection.ts"
+import type { Connection, Started } from "./connection.ts"
 import type { Exchange } from "./exchange.ts"
 import type { OpenFailure } from "./open.ts"
 import { awaitHead, orAbandon } from "./pipeline.ts"
@@ -54,6 +54,17 @@ export const forget = (connection: Connection): Effect.Effect<void> =>
     connection.started = undefined
   })
 
+/** A step of a request, which no other step may join until it is done. */
+export const alone = <A, E>(started: Started, effect: Effect.Effect<A, E>): Effect.Effect<A, E> => {
+  started.busy = true
+  return Effect.ensuring(
+    effect,
+    Effect.sync(() => {
+      started.busy = false
+    })
+  )
+}
+
 /** A step that fails ends its request. */
 export const failing = <A, E>(
   connection: Connection,
@@ -69,7 +80,7 @@ export const send = <E>(
   Effect.uninterruptibleMask((restore) =>
     Effect.suspend(() => {
       const { settings, started, state: now } = connection
-      if (started?.exchange === undefined || started.outgoing === undefined) {
+      if (started?.exchange === undefined || started.outgoing === undefined || started.busy) {
         return Effect.fail(
           now === "Idle" && !settings.autoOpen && connection.link?.open !== true
             ? new state.NotConnected({ state: now })
@@ -79,7 +90,7 @@ export const send = <E>(
       const { exchange, outgoing } = started
       const body = HttpBody.fromInput(input)
       if (Either.isLeft(body)) return Effect.fail(body.left)
-      return failing(connection, exchange, restore(sendPiece(exchange, outgoing, body.right)))
+      return alone(started, failing(connection, exchange, restore(sendPiece(exchange, outgoing, body.right))))
     })
   ) as Effect.Effect<void, StepFailure<E | unknown>>
 
@@ -88,7 +99,7 @@ const sendPiece = (
   outgoing: Outgoing,
   body: HttpBody.HttpBody<unknown>
 ): Effect.Effect<void, HttpError> => {
-  if (exchange.done || exchange.stopped || body._tag === "Empty") return outcome(exchange)
+  if (exchange.ending !== undefined || exchange.stopped || body._tag === "Empty") return outcome(exchange)
   if (body._tag === "Bytes") return sendOne(exchange, outgoing, body.bytes)
   return Effect.flatMap(forkStream(exchange, outgoing, body.stream, Effect.void, false), (fiber) =>
     Effect.async<void, HttpError>((resume) => {
@@ -101,7 +112,8 @@ const sendOne = (exchange: Exchange, outgoing: Outgoing, bytes: Uint8Array): Eff
     const wait = writePiece(exchange, outgoing, bytes)
     if (typeof wait === "object") {
       exchange.fail(wait)
-      return outcome(exchange)
+      // Where the response is complete the exchange has not failed, but what the caller asks for cannot be sent all the same.
+      return Effect.fail(exchange.locate(wait))
     }
     const complete = (): void => {
       if (outgoing.done) exchange.requestSent()
@@ -119,14 +131,16 @@ export const getResponse = (connection: Connection): Effect.Effect<HttpResponse,
     Effect.suspend(() => {
       const { started, state: now } = connection
       const exchange = started?.exchange
-      if (exchange === undefined) return Effect.fail(new state.ResponseNotReady({ state: now }))
-      if (started?.outgoing !== undefined && !exchange.sent && !exchange.stopped && !exchange.done) {
+      if (started === undefined || exchange === undefined || started.busy) {
+        return Effect.fail(new state.ResponseNotReady({ state: now }))
+      }
+      if (started.outgoing !== undefined && !exchange.sent && !exchange.stopped && !exchange.done) {
         const wait = writeEnd(exchange, started.outgoing)
         if (typeof wait === "object") exchange.fail(wait)
         else if (wait) exchange.whenDrained(() => exchange.requestSent())
         else exchange.requestSent()
       }
       const response = Effect.tap(restore(awaitHead(exchange)), (response) => tapResponse(connection, response))
-      return Effect.ensuring(orAbandon(exchange, response), forget(connection))
+      return alone(started, Effect.ensuring(orAbandon(exchange, response), forget(connection)))
     })
   ) as Effect.Effect<HttpResponse, ResponseFailure>

@@ -20,6 +20,7 @@ import { Machine } from "../protocol/machine.ts"
 import { join } from "./bodyBuffer.ts"
 import type { Connection, Tunnel } from "./connection.ts"
 import type { Millis } from "./timeouts.ts"
+import { tapHead, tapResponse } from "./wireTap.ts"
 
 /** How much of a refusal's body is kept. */
 const prefixLength = 4096
@@ -46,24 +47,17 @@ class Answer implements Transport.Receiver {
   readonly #prefix: Array<Uint8Array> = []
   #prefixed = 0
   readonly #machine = new Machine()
-  readonly #done: (result: Effect.Effect<HttpFields.HttpFields, TunnelFailure>) => void
+  readonly #done: (result: Effect.Effect<void, TunnelFailure>) => void
   #finished = false
 
-  constructor(connection: Connection, done: (result: Effect.Effect<HttpFields.HttpFields, TunnelFailure>) => void) {
+  constructor(connection: Connection, done: (result: Effect.Effect<void, TunnelFailure>) => void) {
     const { leniency, limits } = connection.settings
     this.#done = done
     this.#machine.startRequest({ method: "CONNECT", close: false, limits, leniency })
     this.#machine.endRequest()
   }
 
-  /** Whether bytes came behind the head of a tunnel: they can be nothing but somebody else's. */
-  early = 0
-
   onData(bytes: Uint8Array): boolean {
-    if (this.#finished) {
-      this.early += bytes.length
-      return false
-    }
     this.#machine.receive(bytes)
     this.#drain()
     return !this.#finished
@@ -75,11 +69,10 @@ class Answer implements Transport.Receiver {
   }
 
   onError(fault: Transport.DuplexFault): void {
-    if (this.head === undefined) this.#finish(Effect.fail(new ReadError(fault)))
-    else this.#finish(Effect.fail(this.#refusal(this.head)))
+    this.#finish(Effect.fail(this.refusal ?? new ReadError(fault)))
   }
 
-  #finish(result: Effect.Effect<HttpFields.HttpFields, TunnelFailure>): void {
+  #finish(result: Effect.Effect<void, TunnelFailure>): void {
     if (this.#finished) return
     this.#finished = true
     this.#done(result)
@@ -104,7 +97,7 @@ class Answer implements Transport.Receiver {
           break
         case "Failure":
           // A refusal whose body is broken is still a refusal.
-          this.#finish(Effect.fail(this.head === undefined ? event.error as TunnelFailure : this.#refusal(this.head)))
+          this.#finish(Effect.fail(this.refusal ?? event.error as TunnelFailure))
       }
     }
   }
@@ -117,15 +110,15 @@ class Answer implements Transport.Receiver {
   }
 
   #ended(): void {
-    // `End` and `Data` come after `Head`.
-    const head = this.head as ResponseHead
-    if (head.status >= 300) return this.#finish(Effect.fail(this.#refusal(head)))
     const { excess } = this.#machine
-    this.#finish(excess > 0 ? Effect.fail(new UnexpectedMessage({ received: excess })) : Effect.succeed(head.fields))
+    if (this.refusal !== undefined) this.#finish(Effect.fail(this.refusal))
+    else this.#finish(excess > 0 ? Effect.fail(new UnexpectedMessage({ received: excess })) : Effect.void)
   }
 
-  #refusal(head: ResponseHead): ProxyAuthRequired | ProxyConnectError {
-    const { fields, reason, status } = head
+  /** The proxy's no, with as much of its body as has come; `undefined` where it has not said no. */
+  get refusal(): ProxyAuthRequired | ProxyConnectError | undefined {
+    if (this.head === undefined || this.head.status < 300) return undefined
+    const { fields, reason, status } = this.head
     const bodyPrefix = join(this.#prefix)
     return status === 407
       ? new ProxyAuthRequired({ challenges: HttpFields.getAll(fields, "proxy-authenticate"), fields, bodyPrefix })
@@ -145,25 +138,32 @@ export const openTunnel = (
   tunnel: Tunnel,
   duplex: Transport.Duplex,
   timeouts: Millis
-): Effect.Effect<void, TunnelFailure | HttpTimeout> => {
-  const ask = Effect.flatMap(
-    // Checked when the tunnel was set, so that what is left to fail is nothing.
-    Effect.orDieWith(encodeConnect(tunnel), (error: EncodeError) => error),
-    ({ text }) =>
-      Effect.async<HttpFields.HttpFields, TunnelFailure>((resume) => {
-        duplex.attach(new Answer(connection, resume))
-        duplex.write(text)
-      })
-  )
-  const limited = timeouts.proxy === Infinity ? ask : Effect.timeoutFail(ask, {
-    duration: timeouts.proxy,
-    onTimeout: () => new HttpTimeout({ kind: "proxy", millis: timeouts.proxy })
+): Effect.Effect<void, TunnelFailure | HttpTimeout> =>
+  Effect.suspend(() => {
+    let answer: Answer | undefined
+    connection.proxyFields = undefined
+    const ask = Effect.flatMap(
+      // Checked when the tunnel was set, so that what is left to fail is nothing.
+      Effect.orDieWith(encodeConnect(tunnel), (error: EncodeError) => error),
+      ({ text }) =>
+        Effect.zipRight(
+          tapHead(connection, text),
+          Effect.async<void, TunnelFailure>((resume) => {
+            answer = new Answer(connection, resume)
+            duplex.attach(answer)
+            duplex.write(text)
+          })
+        )
+    )
+    const limited = timeouts.proxy === Infinity ? ask : Effect.timeoutFail(ask, {
+      duration: timeouts.proxy,
+      // A refusal whose body does not end is still a refusal.
+      onTimeout: () => answer?.refusal ?? new HttpTimeout({ kind: "proxy", millis: timeouts.proxy })
+    })
+    const heard = Effect.suspend(() => {
+      const head = answer?.head
+      connection.proxyFields = head?.fields
+      return head === undefined ? Effect.void : tapResponse(connection, head)
+    })
+    return Effect.mapError(Effect.ensuring(limited, heard), inProxyPhase)
   })
-  return Effect.mapBoth(limited, {
-    onFailure: inProxyPhase,
-    onSuccess: (fields) => {
-      connection.proxyFields = fields
-    }
-  })
-}
-

@@ -22,8 +22,11 @@ export const tapHead = (connection: Connection, text: string): Effect.Effect<voi
     })
     : Effect.void
 
+/** What is shown of a response: of the server's, and of the proxy's answer to CONNECT. */
+type HeadOf = Pick<HttpResponse, "version" | "status" | "reason" | "fields">
+
 /** Logs the head of a response. */
-export const tapResponse = (connection: Connection, response: HttpResponse): Effect.Effect<void> =>
+export const tapResponse = (connection: Connection, response: HeadOf): Effect.Effect<void> =>
   connection.settings.wireTap
     ? Effect.flatMap(connection.settings.redactedNames, (names) =>
       Effect.logInfo(

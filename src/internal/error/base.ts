@@ -6,6 +6,8 @@
  */
 import type * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
+import * as Inspectable from "effect/Inspectable"
+import * as Predicate from "effect/Predicate"
 import type * as Types from "effect/Types"
 import type { ErrorContext, Fault, Phase } from "./context.ts"
 import { unlocated } from "./context.ts"
@@ -35,22 +37,25 @@ export const excerpt = (text: string): string =>
     ? `${JSON.stringify(text.slice(0, excerptLength))}… (${text.length} characters)`
     : JSON.stringify(text)
 
+/**
+ * What is told of a cause. The message only of our own errors, the system's and the platform's: any other may repeat content, as
+ * that of `JSON.parse` does, or whatever the caller put into it.
+ */
 const describeCause = (cause: unknown): unknown => {
-  if (cause instanceof Error) {
-    const code = (cause as { readonly code?: unknown }).code
-    return typeof code === "string"
-      ? { name: cause.name, code, message: cause.message }
-      : { name: cause.name, message: cause.message }
-  }
-  return typeof cause
+  if (!(cause instanceof Error)) return typeof cause
+  const { message, name } = cause
+  if (Predicate.hasProperty(cause, "code") && typeof cause.code === "string") return { name, code: cause.code, message }
+  return TypeId in cause || name === "SystemError" || name === "BadArgument" ? { name, message } : { name }
 }
 
 const describeField = (value: unknown): unknown => {
   if (value instanceof Uint8Array) return `${value.byteLength} bytes`
   if (typeof value === "string") return value.length > excerptLength ? `${value.slice(0, excerptLength)}…` : value
-  if (value instanceof Error) return describeCause(value)
-  return value
+  return Array.isArray(value) ? value.map(describeField) : value
 }
+
+/** What Node's `inspect` passes as itself. */
+type Inspect = (value: unknown, options: object | undefined) => string
 
 /**
  * A base class for errors with this tag. `fault` and `phase` are what is true of most instances; `locate` replaces them by
@@ -72,6 +77,11 @@ export const tagged = <const Tag extends string>(tag: Tag, fault: Fault, phase: 
       json["context"] = this.context
       if (this.cause !== undefined) json["cause"] = describeCause(this.cause)
       return json
+    }
+    /** What Node's `inspect`, and with it the console, shows: the stack and what `toJSON` tells, so no secret either. */
+    override [Inspectable.NodeInspectSymbol](_depth?: number, options?: object, inspect?: Inspect): unknown {
+      const { _tag: _, message: __, ...details } = this.toJSON() as Record<string, unknown>
+      return inspect === undefined ? this.toJSON() : `${this.stack} ${inspect(details, options)}`
     }
   }
   return Base as unknown as Constructor<Tag>

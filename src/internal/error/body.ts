@@ -21,9 +21,10 @@ export class IncompleteRead extends tagged("IncompleteRead", "Remote", "body")<{
   readonly cause?: unknown
 }> {
   override get message(): string {
-    return this.expected === undefined
+    return (this.expected === undefined
       ? `The body ended early, after ${this.received} bytes: the connection closed before the body's end.`
-      : `The body ended early: ${this.received} of ${this.expected} bytes had come when the connection closed.`
+      : `The body ended early: ${this.received} of ${this.expected} bytes had come when the connection closed.`)
+      + (this.partial === undefined ? "" : " What came is in `partial`.")
   }
 }
 

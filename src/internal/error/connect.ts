@@ -70,9 +70,9 @@ const connectAdvice: { readonly [K in ConnectReason]: string } = {
   Refused: "Nothing listens there: check that the server runs, and the port.",
   Unreachable: "There is no route: check the network.",
   Reset: "The other side closed while the connection was being opened.",
-  TimedOut: "The system gave up waiting.",
+  TimedOut: "The system gave up waiting: the host may be down, or a firewall drops what is sent to it.",
   AddressNotAvailable: "The local address is not one of this machine.",
-  TooManyFiles: "This process has too many files open.",
+  TooManyFiles: "This process has too many files open: close connections, or raise its limit.",
   PermissionDenied: "This process may not connect there.",
   NoEntry: "There is no such socket file.",
   Other: "See `cause`."
@@ -151,6 +151,7 @@ export class TlsError extends tagged("TlsError", "Remote", "tls")<{
 }> {
   override get message(): string {
     return `TLS with ${JSON.stringify(this.serverName)} failed (${this.code}). ${tlsAdvice[this.reason]}`
+      + (this.names === undefined ? "" : ` It is for ${excerpt(this.names)}.`)
   }
 }
 
@@ -169,7 +170,10 @@ export class ProxyConnectError extends tagged("ProxyConnectError", "Remote", "pr
   readonly bodyPrefix: Uint8Array
 }> {
   override get message(): string {
-    return `The proxy refused to open the tunnel: ${this.status} ${excerpt(this.reason)}.`
+    return `The proxy refused to open the tunnel: ${this.status}${
+      this.reason === "" ? "" : ` ${excerpt(this.reason)}`
+    }.`
+      + (this.bodyPrefix.length === 0 ? "" : " What it said about that begins in `bodyPrefix`.")
   }
 }
 

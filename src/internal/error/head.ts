@@ -13,7 +13,8 @@ import { excerpt, tagged } from "./base.ts"
  */
 export class RemoteDisconnected extends tagged("RemoteDisconnected", "Remote", "head")<{ readonly cause?: unknown }> {
   override get message(): string {
-    return "The server closed the connection without sending a response."
+    return "The server closed the connection without sending a response. It may have crashed or be restarting, or the port"
+      + " may want TLS: see the server's log."
   }
 }
 
@@ -44,7 +45,7 @@ export class ReadError extends tagged("ReadError", "Network", "head")<{
   readonly cause: unknown
 }> {
   override get message(): string {
-    return `The connection broke while the response was awaited (${this.code}).`
+    return `The connection broke while the response was awaited (${this.code}). The server may have processed the request.`
   }
 }
 
@@ -59,7 +60,8 @@ export class BadStatusLine extends tagged("BadStatusLine", "Remote", "head")<{
   readonly line: string
 }> {
   override get message(): string {
-    return `The server's answer does not begin with a status line of HTTP/1: ${excerpt(this.line)}.`
+    return `The server's answer does not begin with a status line of HTTP/1: ${excerpt(this.line)}. `
+      + "Check that the port is one for HTTP."
   }
 }
 
@@ -71,7 +73,7 @@ export class BadStatusLine extends tagged("BadStatusLine", "Remote", "head")<{
  */
 export class UnknownProtocol extends tagged("UnknownProtocol", "Remote", "head")<{ readonly version: string }> {
   override get message(): string {
-    return `The server answered with ${excerpt(this.version)}, which is no version of HTTP/1.`
+    return `The server answered with ${excerpt(this.version)}, but only HTTP/1 is spoken here.`
   }
 }
 
@@ -87,6 +89,13 @@ export class InvalidStatusCode extends tagged("InvalidStatusCode", "Remote", "he
   }
 }
 
+const limitOf = {
+  "status line": "statusLine",
+  "field line": "fieldLine",
+  "chunk size line": "chunkLine",
+  "trailer line": "fieldLine"
+} as const
+
 /**
  * A line longer than its limit in `HttpLimits`: `http.client.LineTooLong`.
  *
@@ -99,7 +108,9 @@ export class LineTooLong extends tagged("LineTooLong", "Remote", "head")<{
   readonly limit: number
 }> {
   override get message(): string {
-    return `The server sent a ${this.what} of more than ${this.limit} bytes.`
+    return `The server sent a ${this.what} of more than ${this.limit} bytes (the limit is \`limits.${
+      limitOf[this.what]
+    }\`).`
   }
 }
 
@@ -139,7 +150,8 @@ export class InvalidHeaderLine extends tagged("InvalidHeaderLine", "Remote", "he
   readonly reason: string
 }> {
   override get message(): string {
-    return `A field line of the response is malformed: ${this.reason}, at byte ${this.offset} of the head.`
+    return `A field line of the response is malformed: ${this.reason}, at byte ${this.offset} of the head. `
+      + "`HttpLeniency` has relaxations for servers that cannot be mended."
   }
 }
 
@@ -151,7 +163,8 @@ export class InvalidHeaderLine extends tagged("InvalidHeaderLine", "Remote", "he
  */
 export class InvalidContentLength extends tagged("InvalidContentLength", "Remote", "head")<{ readonly value: string }> {
   override get message(): string {
-    return `The response's Content-Length ${excerpt(this.value)} is not a length that can be read.`
+    return `The response's Content-Length ${excerpt(this.value)} is no length that can be read. `
+      + "With `leniency.invalidContentLength` the body goes on until the connection closes."
   }
 }
 
@@ -165,7 +178,8 @@ export class ConflictingContentLength extends tagged("ConflictingContentLength",
   readonly values: ReadonlyArray<string>
 }> {
   override get message(): string {
-    return `The response has Content-Length values that differ: ${excerpt(this.values.join(", "))}.`
+    return `The response has Content-Length values that differ: ${excerpt(this.values.join(", "))}. `
+      + "With `leniency.invalidContentLength` the body goes on until the connection closes."
   }
 }
 
@@ -181,7 +195,7 @@ export class UnknownTransferEncoding extends tagged("UnknownTransferEncoding", "
   override get message(): string {
     return `The response's Transfer-Encoding ${
       excerpt(this.codings)
-    } is not "chunked", the only one that can be decoded.`
+    } is not "chunked", the only one that can be decoded. With \`leniency.unknownTransferCoding\` the body comes as it is.`
   }
 }
 
@@ -193,7 +207,7 @@ export class UnknownTransferEncoding extends tagged("UnknownTransferEncoding", "
  */
 export class FramingConflict extends tagged("FramingConflict", "Remote", "head")<{ readonly reason: string }> {
   override get message(): string {
-    return `The response's framing contradicts itself: ${this.reason}.`
+    return `The response's framing contradicts itself: ${this.reason}. This is what response smuggling looks like.`
   }
 }
 
@@ -253,6 +267,6 @@ export class UnexpectedMessage extends tagged("UnexpectedMessage", "Remote", "id
   readonly received: number
 }> {
   override get message(): string {
-    return `The server sent ${this.received} bytes while no request was outstanding.`
+    return `The server sent ${this.received} bytes while no request was outstanding. They answer nothing: the connection was closed.`
   }
 }

@@ -63,7 +63,8 @@ export class InvalidHeaderName extends tagged("InvalidHeaderName", "User", "buil
   readonly name: string
 }> {
   override get message(): string {
-    return `The field name ${this.name} is not a token (RFC 9110 section 5.1).`
+    return `The field name ${this.name} cannot be sent. `
+      + "Names are made of letters, digits and !#$%&'*+-.^_`|~ (RFC 9110 section 5.1)."
   }
 }
 
@@ -135,23 +136,29 @@ export class InvalidTrailer extends tagged("InvalidTrailer", "User", "build")<{
  * @since 0.1.0
  * @category errors of the request
  */
-export class UnsupportedBody extends tagged("UnsupportedBody", "User", "build")<{ readonly reason: string }> {
+export class UnsupportedBody extends tagged("UnsupportedBody", "User", "build")<{
+  readonly reason: string
+  readonly cause?: unknown
+}> {
   override get message(): string {
     return `The body cannot be sent: ${this.reason}.`
   }
 }
 
 /**
- * A file handle that cannot be read, such as one opened for writing or a directory: `http.client.UnimplementedFileMode`.
+ * A file or handle that cannot be read, such as a directory or a handle opened for writing:
+ * `http.client.UnimplementedFileMode`.
  *
  * @since 0.1.0
  * @category errors of the request
  */
 export class UnimplementedFileMode extends tagged("UnimplementedFileMode", "User", "build")<{
-  readonly cause: unknown
+  readonly reason: string
+  /** What the file system said, where it was asked. */
+  readonly cause?: unknown
 }> {
   override get message(): string {
-    return "The file handle cannot be read. Open it for reading to send it as a body."
+    return `The file cannot be read to send it as a body: ${this.reason}.`
   }
 }
 

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Predicate from "effect/Predicate"
 import { tagged } from "./base.ts"
 
 /**
@@ -24,6 +25,8 @@ export class WriteError extends tagged("WriteError", "Network", "write")<{
   }
 }
 
+const lengthAdvice = "Declare the length that it has, or none to send it chunked."
+
 /**
  * The body was shorter or longer than its declared Content-Length; nothing beyond the declared length was sent.
  *
@@ -37,10 +40,14 @@ export class BodyLengthMismatch extends tagged("BodyLengthMismatch", "User", "wr
 }> {
   override get message(): string {
     return this.actual > this.declared
-      ? `The body is longer (at least ${this.actual} bytes) than its declared Content-Length of ${this.declared}.`
-      : `The body ended after ${this.actual} bytes, before its declared Content-Length of ${this.declared}.`
+      ? `The body is longer (at least ${this.actual} bytes) than its declared Content-Length of ${this.declared}. ${lengthAdvice}`
+      : `The body ended after ${this.actual} bytes, before its declared Content-Length of ${this.declared}. ${lengthAdvice}`
   }
 }
+
+/** Tag, name or type of an error of the caller's. */
+const nameOf = (error: unknown): string =>
+  Predicate.hasProperty(error, "_tag") ? String(error._tag) : error instanceof Error ? error.name : typeof error
 
 /**
  * The caller's own body stream failed; `error` is its error, typed. The connection has been closed.
@@ -62,16 +69,14 @@ export class RequestBodyError<out E = unknown> extends tagged("RequestBodyError"
     super({ error: args.error, cause: args.error })
   }
   override get message(): string {
-    return "The stream of the request's body failed; see `error` for its own error."
+    return `The stream of the request's body failed with ${nameOf(this.error)}; see \`error\`.`
   }
   /**
-   * Shows of the caller's error its tag alone, because it may hold anything.
+   * Shows of the caller's error no more than its name, because it may hold anything.
    *
    * @since 0.1.0
    */
   override toJSON(): unknown {
-    const error: unknown = this.error
-    const tag = typeof error === "object" && error !== null && "_tag" in error ? String(error._tag) : typeof error
-    return { _tag: this._tag, message: this.message, error: tag, context: this.context }
+    return { _tag: this._tag, message: this.message, error: nameOf(this.error), context: this.context }
   }
 }

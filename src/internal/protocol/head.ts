@@ -63,10 +63,13 @@ interface StatusLine {
   readonly version: 10 | 11
   readonly status: number
   readonly reason: string
+  readonly relaxed: boolean
 }
 
+type StatusLineError = BadStatusLine | UnknownProtocol | InvalidStatusCode
+
 /** Parses `HTTP/1.x 3DIGIT [reason]` (RFC 9112 section 4); the space before an empty reason may be missing. */
-const parseStatusLine = (line: string): StatusLine | BadStatusLine | UnknownProtocol | InvalidStatusCode => {
+const parseStatusLine = (line: string, relaxed: boolean): StatusLine | StatusLineError => {
   const space = line.indexOf(" ")
   if (space < 0 || !line.startsWith("HTTP/")) return badStatusLine(line)
   const version = line.slice(0, space)
@@ -83,7 +86,8 @@ const parseStatusLine = (line: string): StatusLine | BadStatusLine | UnknownProt
   return {
     version: line.charCodeAt(7) === 0x30 ? 10 : 11,
     status: hundreds * 100 + (line.charCodeAt(10) - 0x30) * 10 + (line.charCodeAt(11) - 0x30),
-    reason: trimSpace(line, 13)
+    reason: trimSpace(line, 13),
+    relaxed
   }
 }
 
@@ -114,6 +118,8 @@ export class HeadParser {
     this.#scanner = new LineScanner(this.#rules)
   }
 
+  /** Whether the status line was looked at before its head was complete. */
+  #judged = false
   /** The head, once `scan` has said that it is complete. */
   head: ResponseHead | undefined
   error: HeadError | undefined
@@ -131,8 +137,28 @@ export class HeadParser {
   /** Scans `bytes` from `from`. Returns the offset behind the head, `needMore`, or `faulty` with `error` set. */
   scan(bytes: Uint8Array, from: number): number {
     const end = this.#scanner.scan(bytes, from)
+    if (end >= 0) return this.#parse() ? end : faulty
+    // As soon as it is there, because a server of another protocol greets and then waits for us: no empty line ever comes.
+    if (!this.#judged && !this.#judge()) return faulty
     if (end === needMore) return end
-    return (end === faulty ? this.#refuse() : this.#parse()) ? end : faulty
+    this.#refuse()
+    return faulty
+  }
+
+  /** Looks at the status line of a head that is not complete. False with `error` set where it is of no HTTP/1. */
+  #judge(): boolean {
+    const line = this.#scanner.firstLineUnless("HTTP/1.")
+    if (line === undefined) return true
+    this.#judged = true
+    const status = line === "" ? undefined : this.#statusLine(line)
+    if (status === undefined || !("_tag" in status)) return true
+    this.error = status
+    return false
+  }
+
+  #statusLine(line: string): StatusLine | StatusLineError {
+    const status = parseStatusLine(line, false)
+    return "_tag" in status && this.#leniency.statusLineSpaces ? parseStatusLine(normalizeSpaces(line), true) : status
   }
 
   #refuse(): false {
@@ -149,27 +175,26 @@ export class HeadParser {
   #parse(): boolean {
     const scanner = this.#scanner
     const line = scanner.starts.length === 0 ? "" : scanner.text.slice(scanner.starts[0], scanner.ends[0])
-    const status = parseStatusLine(line)
-    const strict = "_tag" in status && this.#leniency.statusLineSpaces ? parseStatusLine(normalizeSpaces(line)) : status
-    if ("_tag" in strict) {
-      this.error = strict
+    const status = this.#statusLine(line)
+    if ("_tag" in status) {
+      this.error = status
       return false
     }
-    const fields: FieldList = { names: [], values: [], relaxed: strict !== status || scanner.relaxed }
+    const fields: FieldList = { names: [], values: [], relaxed: status.relaxed || scanner.relaxed }
     const fault = parseFieldLines(scanner, 1, { ...this.#leniency, fieldLine: this.#limits.fieldLine }, fields)
     if (fault !== undefined) {
       this.error = fieldError(fault, this.#limits)
       return false
     }
     this.head = {
-      version: strict.version,
-      status: strict.status,
-      reason: strict.reason,
+      version: status.version,
+      status: status.status,
+      reason: status.reason,
       fields: HttpFields.unsafeMake(fields.names, fields.values),
       relaxed: fields.relaxed
     }
+    this.#judged = false
     scanner.reset(this.#rules)
     return true
   }
 }
-

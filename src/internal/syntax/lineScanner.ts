@@ -103,9 +103,21 @@ export class LineScanner {
   scan(bytes: Uint8Array, from: number): number {
     const shift = this.length - from
     const end = this.#scan(bytes, from, shift)
-    // Line 0 is what an error quotes.
-    if (this.fault?.line === 0) this.#keep(bytes, from, this.fault.offset + 1 - shift)
+    // Line 0 is what errors quote, and what is judged before any fault behind it.
+    if (this.fault !== undefined) this.#keep(bytes, from, Math.max(from, this.fault.offset + 1 - shift))
     return end
+  }
+
+  /**
+   * Line 0 without its end, of a section that is not complete, where it does not begin with `prefix`; `""` where it does, and
+   * `undefined` where that line is not complete. Decodes nothing that is to be decoded with the section.
+   */
+  firstLineUnless(prefix: string): string | undefined {
+    const [start] = this.starts
+    if (start === undefined) return undefined
+    let at = 0
+    while (at < prefix.length && this.#kept[start + at] === prefix.charCodeAt(at)) at++
+    return at === prefix.length ? "" : latin1(this.#kept, start, this.ends[0] as number)
   }
 
   /** Line 0 up to and with the byte that is its fault. */

@@ -1,0 +1,399 @@
+/** `execute`: what goes over the wire, in which calls, and what a response says of its exchange. Errors and times are elsewhere. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as TestClock from "effect/TestClock"
+import type { ConnectionEvent } from "../../src/ConnectionEvent.ts"
+import * as HttpBody from "../../src/HttpBody.ts"
+import * as HttpFields from "../../src/HttpFields.ts"
+import * as HttpLeniency from "../../src/HttpLeniency.ts"
+import * as HttpRequest from "../../src/HttpRequest.ts"
+import * as T from "../../src/TestTransport.ts"
+import {
+  bytesOf,
+  connected,
+  connectedWith,
+  connectTo,
+  failsWith,
+  getHead,
+  hasEnded,
+  host,
+  lengthHead,
+  ok,
+  settled,
+  started,
+  textOf
+} from "./harness.ts"
+
+describe("what is sent", () => {
+  it.scoped("a GET is its request line, Host and nothing else", () =>
+    Effect.gen(function*() {
+      const { connection, transport } = yield* connected(T.expect(`GET /a?b=c HTTP/1.1\r\nHost: ${host}\r\n\r\n`), T.reply(ok()))
+      yield* connection.execute(HttpRequest.get("/a?b=c#fragment"))
+      yield* transport.verify
+    }))
+
+  it.scoped("Host comes first, then what the body needs, then the fields in their order and case", () =>
+    Effect.gen(function*() {
+      const { connection, transport } = yield* connected(
+        T.expect(
+          `PUT /x HTTP/1.1\r\nHost: ${host}\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n`
+            + "x-First: 1\r\nX-Second: 2\r\nx-first: 3\r\n\r\nabc"
+        ),
+        T.reply(ok())
+      )
+      yield* connection.execute(HttpRequest.put("/x", {
+        headers: [["x-First", "1"], ["X-Second", "2"], ["x-first", "3"]],
+        body: HttpBody.bytes(bytesOf("abc"), "text/plain")
+      }))
+      yield* transport.verify
+    }))
+
+  it.scoped("the port is in Host where it is not that of the scheme", () =>
+    Effect.gen(function*() {
+      const { connection, transport } = yield* connectedWith(
+        { port: 8080 },
+        T.expect(`GET / HTTP/1.1\r\nHost: ${host}:8080\r\n\r\n`),
+        T.reply(ok())
+      )
+      yield* connection.execute(HttpRequest.get("/"))
+      yield* transport.verify
+    }))
+
+  it.scoped("head and small body leave in one write", () =>
+    Effect.gen(function*() {
+      const writes: Array<number> = []
+      const onEvent = (event: ConnectionEvent): void => {
+        if (event._tag === "Send") writes.push(event.bytes)
+      }
+      const head = lengthHead(65_536)
+      const { connection } = yield* connectedWith({ onEvent }, T.discard(head.length + 65_536), T.reply(ok()))
+      yield* connection.execute(HttpRequest.post("/", { body: HttpBody.bytes(new Uint8Array(65_536)) }))
+      assert.deepStrictEqual(writes, [head.length + 65_536])
+    }))
+
+  it.scoped("a larger body goes in pieces of `blockSize` behind its head", () =>
+    Effect.gen(function*() {
+      const writes: Array<number> = []
+      const onEvent = (event: ConnectionEvent): void => {
+        if (event._tag === "Send") writes.push(event.bytes)
+      }
+      const head = lengthHead(65_537)
+      const { connection } = yield* connectedWith(
+        { onEvent, blockSize: 40_000 },
+        T.discard(head.length + 65_537),
+        T.reply(ok())
+      )
+      yield* connection.execute(HttpRequest.post("/", { body: HttpBody.bytes(new Uint8Array(65_537)) }))
+      assert.deepStrictEqual(writes, [head.length, 40_000, 25_537])
+    }))
+
+  for (const method of ["POST", "PUT", "PATCH"]) {
+    it.scoped(`${method} without a body says Content-Length: 0`, () =>
+      Effect.gen(function*() {
+        const { connection, transport } = yield* connected(
+          T.expect(`${method} / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 0\r\n\r\n`),
+          T.reply(ok())
+        )
+        yield* connection.execute(HttpRequest.make(method, "/"))
+        yield* transport.verify
+      }))
+  }
+
+  it.scoped("DELETE with a body says how long it is", () =>
+    Effect.gen(function*() {
+      const { connection, transport } = yield* connected(
+        T.expect(`DELETE / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 2\r\n\r\nab`),
+        T.reply(ok())
+      )
+      yield* connection.execute(HttpRequest.del("/", { body: HttpBody.bytes(bytesOf("ab")) }))
+      yield* transport.verify
+    }))
+})
+
+describe("targets", () => {
+  const cases: ReadonlyArray<readonly [name: string, request: HttpRequest.HttpRequest, head: string, url: string]> = [
+    ["a path", HttpRequest.get("/p?q"), `GET /p?q HTTP/1.1\r\nHost: ${host}`, `http://${host}/p?q`],
+    ["nothing is the root", HttpRequest.get(""), `GET / HTTP/1.1\r\nHost: ${host}`, `http://${host}/`],
+    ["two slashes stay a path", HttpRequest.get("//evil/x"), `GET //evil/x HTTP/1.1\r\nHost: ${host}`, `http://${host}//evil/x`],
+    ["a URL of the origin becomes its path", HttpRequest.get(`http://${host}/p`), `GET /p HTTP/1.1\r\nHost: ${host}`, `http://${host}/p`],
+    [
+      "the absolute form of a path",
+      HttpRequest.get("/p", { targetForm: "absolute" }),
+      `GET http://${host}/p HTTP/1.1\r\nHost: ${host}`,
+      `http://${host}/p`
+    ],
+    [
+      "the absolute form names another server",
+      HttpRequest.get("http://other.test:81/p", { targetForm: "absolute" }),
+      "GET http://other.test:81/p HTTP/1.1\r\nHost: other.test:81",
+      "http://other.test:81/p"
+    ],
+    ["the asterisk", HttpRequest.options("*"), `OPTIONS * HTTP/1.1\r\nHost: ${host}`, `http://${host}`],
+    ["CONNECT", HttpRequest.make("CONNECT", "far.test:443"), "CONNECT far.test:443 HTTP/1.1\r\nHost: far.test:443", "far.test:443"]
+  ]
+  for (const [name, request, head, url] of cases) {
+    it.scoped(`${name}: ${request.method} ${request.target}`, () =>
+      Effect.gen(function*() {
+        const { connection, transport } = yield* connected(T.expect(`${head}\r\n\r\n`), T.reply(ok()))
+        const response = yield* connection.execute(request)
+        assert.strictEqual(response.url, url)
+        yield* transport.verify
+      }))
+  }
+
+  it.scoped("a CONNECT that is granted leaves HTTP, so that its connection carries no other request", () =>
+    Effect.gen(function*() {
+      const { connection, transport } = yield* connected(T.discardUntil("\r\n\r\n"), T.reply("HTTP/1.1 200 OK\r\n\r\n"))
+      const response = yield* connection.execute(HttpRequest.make("CONNECT", "far.test:443"))
+      assert.strictEqual(response.status, 200)
+      assert.strictEqual(yield* response.text, "")
+      assert.strictEqual(transport.openCount, 0)
+    }))
+})
+
+describe("one connection after another request", () => {
+  it.scoped("requests follow each other on it, each told how many came before", () =>
+    Effect.gen(function*() {
+      const { connection, transport } = yield* connected(
+        T.expect(getHead("/1")),
+        T.reply(ok("one")),
+        T.expect(getHead("/2")),
+        T.reply("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\ntwo\r\n0\r\n\r\n"),
+        T.expect(getHead("/3")),
+        T.reply("HTTP/1.1 204 No Content\r\n\r\n")
+      )
+      assert.strictEqual(yield* textOf(connection, HttpRequest.get("/1")), "one")
+      yield* TestClock.adjust("3 seconds")
+      const second = yield* connection.execute(HttpRequest.get("/2"))
+      assert.strictEqual(yield* second.text, "two")
+      const third = yield* connection.execute(HttpRequest.get("/3"))
+      assert.deepInclude(second.connection, { reused: true, requestsServed: 1, idleMillis: 3000 })
+      assert.deepInclude(third.connection, { reused: true, requestsServed: 2, id: second.connection.id })
+      assert.strictEqual(transport.opened.length, 1)
+      yield* transport.verify
+    }))
+
+  it.scoped("where the server closes, the next request opens another", () =>
+    Effect.gen(function*() {
+      const { connection, transport } = yield* connectTo([
+        T.connection(T.expect(getHead()), T.reply(ok("1", "Connection: close"))),
+        T.connection(T.expect(getHead()), T.reply(ok("2")), T.eof),
+        T.connection(T.expect(getHead()), T.reply(ok("3")))
+      ])
+      for (const body of ["1", "2", "3"]) {
+        const response = yield* connection.execute(HttpRequest.get("/"))
+        assert.strictEqual(yield* response.text, body)
+        assert.deepInclude(response.connection, { reused: false, requestsServed: 0, idleMillis: 0 })
+        yield* settled
+      }
+      assert.strictEqual(transport.opened.length, 3)
+      yield* transport.verify
+    }))
+
+  it.scoped("a request that says Connection: close ends it", () =>
+    Effect.gen(function*() {
+      const { connection, transport } = yield* connected(T.discardUntil("\r\n\r\n"), T.reply(ok("1")))
+      yield* textOf(connection, HttpRequest.get("/", { headers: { Connection: "close" } }))
+      assert.strictEqual(transport.openCount, 0)
+    }))
+
+  it.scoped("HTTP/1.0 persists only with Connection: keep-alive", () =>
+    Effect.gen(function*() {
+      const keeps = ok("1", "Connection: Keep-Alive").replace("1.1", "1.0")
+      const { connection, transport } = yield* connected(
+        T.expect(getHead()),
+        T.reply(keeps),
+        T.expect(getHead()),
+        T.reply(ok("2").replace("1.1", "1.0"))
+      )
+      const first = yield* connection.execute(HttpRequest.get("/"))
+      assert.strictEqual(first.version, 10)
+      assert.strictEqual(transport.openCount, 1)
+      assert.strictEqual(yield* textOf(connection, HttpRequest.get("/")), "2")
+      assert.strictEqual(transport.openCount, 0)
+    }))
+
+  it.scoped("a body that came with its head frees the connection before anybody reads it", () =>
+    Effect.gen(function*() {
+      const { connection } = yield* connected(T.expect(getHead("/1")), T.reply(ok("one")), T.expect(getHead("/2")), T.reply(ok("two")))
+      const first = yield* connection.execute(HttpRequest.get("/1"))
+      assert.strictEqual(yield* connection.state, "Idle")
+      const second = yield* connection.execute(HttpRequest.get("/2"))
+      assert.strictEqual(yield* second.text, "two")
+      assert.strictEqual(yield* first.text, "one")
+    }))
+
+  // 64 KiB is where the buffer asks for a pause: a body that ends there must not leave the connection deaf.
+  for (const size of [65_535, 65_536, 131_072]) {
+    it.scoped(`a body of ${size} bytes that nobody had read leaves the connection usable`, () =>
+      Effect.gen(function*() {
+        const { connection } = yield* connected(
+          T.expect(getHead("/1")),
+          T.reply(ok("x".repeat(size))),
+          T.expect(getHead("/2")),
+          T.reply(ok("two"))
+        )
+        const first = yield* connection.execute(HttpRequest.get("/1"))
+        yield* settled
+        assert.strictEqual((yield* first.bytes).length, size)
+        assert.strictEqual(yield* textOf(connection, HttpRequest.get("/2")), "two")
+      }))
+  }
+
+  it.scoped("a second request while one is under way is `CannotSendRequest` and touches nothing", () =>
+    Effect.gen(function*() {
+      const { connection, transport } = yield* connected(T.expect(getHead("/1")), T.delay("1 second"), T.reply(ok("one")))
+      const first = yield* started(textOf(connection, HttpRequest.get("/1")))
+      const error = yield* failsWith(connection.execute(HttpRequest.get("/2")), "CannotSendRequest")
+      assert.strictEqual(error.state, "RequestSent")
+      assert.strictEqual(error.context.origin, `http://${host}:80`)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* first, "one")
+      yield* transport.verify
+    }))
+
+  it.scoped("a second request while a body is unread is `CannotSendRequest`", () =>
+    Effect.gen(function*() {
+      const { connection } = yield* connected(T.expect(getHead("/1")), T.reply(ok("one").slice(0, -1)), T.stall)
+      yield* connection.execute(HttpRequest.get("/1"))
+      const error = yield* failsWith(connection.execute(HttpRequest.get("/2")), "CannotSendRequest")
+      assert.strictEqual(error.state, "ResponseUnread")
+    }))
+
+  it.scoped("a second request while the connection opens is `CannotSendRequest`", () =>
+    Effect.gen(function*() {
+      const { connection, transport } = yield* connectTo([T.openStalls])
+      const first = yield* started(connection.execute(HttpRequest.get("/1")))
+      yield* failsWith(connection.execute(HttpRequest.get("/2")), "CannotSendRequest")
+      assert.isFalse(hasEnded(first))
+      assert.strictEqual(transport.opened.length, 1)
+    }))
+})
+
+describe("responses without a body", () => {
+  const cases: ReadonlyArray<readonly [name: string, method: string, response: string]> = [
+    ["HEAD with a Content-Length", "HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"],
+    ["HEAD with chunked", "HEAD", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"],
+    ["204", "GET", "HTTP/1.1 204 No Content\r\n\r\n"],
+    ["304 with a Content-Length", "GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n"]
+  ]
+  for (const [name, method, response] of cases) {
+    it.scoped(`${name}: the next response follows at once`, () =>
+      Effect.gen(function*() {
+        const { connection, transport } = yield* connected(
+          T.discardUntil("\r\n\r\n"),
+          T.reply(response),
+          T.expect(getHead()),
+          T.reply(ok("next"))
+        )
+        const first = yield* connection.execute(HttpRequest.make(method, "/"))
+        assert.strictEqual(first.framing, "none")
+        assert.strictEqual((yield* first.bytes).length, 0)
+        assert.isTrue(yield* first.closed)
+        assert.strictEqual(yield* textOf(connection, HttpRequest.get("/")), "next")
+        yield* transport.verify
+      }))
+  }
+})
+
+describe("informational responses", () => {
+  it.scoped("are kept in order, and the final one is the response", () =>
+    Effect.gen(function*() {
+      const { connection } = yield* connected(
+        T.expect(getHead()),
+        T.reply("HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\nLink: </b.css>\r\n\r\n", { split: "bytes" }),
+        T.reply(ok("done"))
+      )
+      const response = yield* connection.execute(HttpRequest.get("/"))
+      assert.deepStrictEqual(
+        response.informational.map(({ fields, reason, status }) => [status, reason, HttpFields.entries(fields)]),
+        [
+          [102, "Processing", []],
+          [103, "Early Hints", [["Link", "</a.css>"], ["Link", "</b.css>"]]]
+        ]
+      )
+      assert.strictEqual(response.status, 200)
+      assert.strictEqual(yield* response.text, "done")
+    }))
+})
+
+describe("options of a request", () => {
+  it.scoped("limits of the request win over those of the connection, for this request alone", () =>
+    Effect.gen(function*() {
+      const { connection } = yield* connectTo([
+        T.connection(T.expect(getHead()), T.reply(ok("12345"))),
+        T.connection(T.expect(getHead()), T.reply(ok("12345")), T.expect(getHead()), T.reply(ok("1234567890")))
+      ], { limits: { body: 6 } })
+      yield* failsWith(textOf(connection, HttpRequest.get("/", { limits: { body: 4 } })), "BodyTooLarge")
+      assert.strictEqual(yield* textOf(connection, HttpRequest.get("/")), "12345")
+      const wide = HttpRequest.get("/", { limits: { body: 10 } })
+      assert.strictEqual(yield* textOf(connection, wide), "1234567890")
+    }))
+
+  it.scoped("leniency of the request wins over that of the connection", () =>
+    Effect.gen(function*() {
+      const bare = "HTTP/1.1 200 OK\nContent-Length: 2\n\nok"
+      const { connection } = yield* connectTo([
+        T.connection(T.expect(getHead()), T.reply(bare)),
+        T.connection(T.expect(getHead()), T.reply(bare))
+      ])
+      const lenient = HttpRequest.get("/", { leniency: HttpLeniency.make({ bareLf: true }) })
+      assert.strictEqual(yield* textOf(connection, lenient), "ok")
+      yield* failsWith(textOf(connection, HttpRequest.get("/")), "BadStatusLine")
+    }))
+})
+
+describe("timings", () => {
+  it.scoped("tell connect, send, wait and body apart, on the clock", () =>
+    Effect.gen(function*() {
+      const { connection } = yield* connectTo([
+        T.openAfter(
+          "1 second",
+          T.connection(
+            T.expect(lengthHead(70_000)),
+            T.blockWrites,
+            T.delay("2 seconds"),
+            T.unblockWrites,
+            T.discard(70_000),
+            T.delay("4 seconds"),
+            T.reply(ok("12").slice(0, -1)),
+            T.delay("8 seconds"),
+            T.reply("2")
+          )
+        )
+      ])
+      const fiber = yield* started(
+        Effect.tap(
+          connection.execute(HttpRequest.post("/", { body: HttpBody.bytes(new Uint8Array(70_000)) })),
+          (response) => response.bytes
+        )
+      )
+      yield* TestClock.adjust("1 second")
+      yield* TestClock.adjust("2 seconds")
+      yield* TestClock.adjust("4 seconds")
+      yield* TestClock.adjust("8 seconds")
+      const { timings } = yield* fiber
+      assert.deepStrictEqual(timings, {
+        dns: undefined,
+        connect: 1000,
+        tls: undefined,
+        proxy: undefined,
+        send: 2000,
+        wait: 4000,
+        body: 8000,
+        total: 15_000
+      })
+    }))
+
+  it.scoped("of a reused connection have no connect", () =>
+    Effect.gen(function*() {
+      const { connection } = yield* connectTo([
+        T.openAfter("1 second", T.connection(T.expect(getHead()), T.reply(ok()), T.expect(getHead()), T.reply(ok())))
+      ])
+      const first = yield* started(connection.execute(HttpRequest.get("/")))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* first).timings.connect, 1000)
+      const second = yield* connection.execute(HttpRequest.get("/"))
+      assert.deepInclude(second.timings, { connect: undefined, send: 0, wait: 0, body: 0, total: 0 })
+    }))
+})

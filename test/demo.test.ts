@@ -1,0 +1,170 @@
+/** The demo as a user runs it: a process of its own, judged by its exit status and by what it prints. */
+import { spawn } from "node:child_process"
+import * as http from "node:http"
+import * as net from "node:net"
+import { fileURLToPath } from "node:url"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+
+interface Run {
+  readonly status: number | null
+  readonly output: string
+}
+
+const demo = (...args: ReadonlyArray<string>): Promise<Run> =>
+  new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, ["--import", "tsx", "docs/demo/main.ts", ...args], {
+      cwd: root,
+      stdio: ["ignore", "pipe", "pipe"]
+    })
+    let output = ""
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text))
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (output += text))
+    child.on("error", reject)
+    child.on("close", (status) => resolve({ status, output }))
+  })
+
+const listening = (server: net.Server): Promise<number> =>
+  new Promise((resolve) => {
+    server.listen(0, "127.0.0.1", () => resolve((server.address() as net.AddressInfo).port))
+  })
+
+const patience = { timeout: 60_000 }
+
+describe("npm run demo", () => {
+  let run: Run
+
+  beforeAll(async () => {
+    run = await demo()
+  }, patience.timeout)
+
+  it("finds that everything happened as it was to happen", () => {
+    expect(run.output).toMatch(/^All \d+ checks passed, in [\d.]+ s\.$/m)
+    expect(run.output).not.toContain("✗")
+    expect(run.status).toBe(0)
+  })
+
+  it.each([
+    [
+      "requests with the time of each phase",
+      /connect [\d.]+ ms · send [\d.]+ ms · wait [\d.]+ ms · body [\d.]+ ms · total/
+    ],
+    ["the reuse of a connection", /#2 to 127\.0\.0\.1:\d+, reused, 2 requests served before/],
+    ["the calls of http.client", /RequestSent +endHeaders\(\)/],
+    [
+      "a chunked upload and what the server had",
+      /received +3\.5 MB, sha256 [0-9a-f]{16}…\n +Transfer-Encoding chunked · Content-Length none/
+    ],
+    ["a download with a bar in lines, as this is no terminal", /\] +50 % {2}\S+ MB · \d+ MB\/s · \S+ kB held\n/u],
+    ["a tunnel, and TLS inside of one", /TLS inside +https:\/\/127\.0\.0\.1:\d+\/hello through 127\.0\.0\.1:\d+/]
+  ])("shows %s", (_, line) => {
+    expect(run.output).toMatch(line)
+  })
+
+  it.each([
+    "InvalidUrl",
+    "InvalidHeaderValue",
+    "CannotSendRequest",
+    "ConnectError",
+    "TlsError",
+    "ProxyAuthRequired",
+    "ProxyConnectError",
+    "HttpTimeout",
+    "WriteError",
+    "RequestBodyError",
+    "BadStatusLine",
+    "RemoteDisconnected",
+    "IncompleteRead"
+  ])("shows %s with its message and its context", (tag) => {
+    const message = new RegExp(
+      `^ ✓ ${tag} +[A-Z].+\\n(?: {10}.+\\n)*? +phase \\w+ · fault \\w+ · request \\w+ · processed \\w+ · `,
+      "m"
+    )
+    expect(run.output).toMatch(message)
+  })
+
+  it("uses no colours where it does not write to a terminal", () => {
+    expect(run.output).not.toContain("\x1b")
+  })
+})
+
+describe("npm run demo -- URL", () => {
+  let server: http.Server
+  let port: number
+
+  beforeAll(async () => {
+    server = http.createServer((request, response) => {
+      if (request.url === "/cut") {
+        response.writeHead(200, { "Content-Length": 100 })
+        response.write("only this", () => response.socket?.end())
+      } else {
+        response.writeHead(request.url === "/path?query=1" ? 200 : 404, { "X-Answer": "yes\x9b31m" }).end("Hello")
+      }
+    })
+    port = await listening(server)
+  })
+
+  afterAll(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+
+  it("shows head, body size and timings of an answer, and ends with 0", patience, async () => {
+    const { output, status } = await demo(`http://127.0.0.1:${port}/path?query=1#fragment`)
+    expect(output).toMatch(new RegExp(`^GET http://127\\.0\\.0\\.1:${port}/path\\?query=1$`, "m"))
+    expect(output).toMatch(/^ +response +HTTP\/1\.1 200 OK$/m)
+    expect(output).toMatch(/^ +body +5 B$/m)
+    expect(output).toMatch(/^ +time +connect .* · total [\d.]+ ms$/m)
+    // What a server sends cannot steer the terminal.
+    expect(output).toContain("X-Answer: yes\\u{9b}31m")
+    expect(status).toBe(0)
+  })
+
+  it("ends with 0 for an answer that is no success", patience, async () => {
+    const { output, status } = await demo(`http://localhost:${port}`)
+    expect(output).toMatch(/HTTP\/1\.1 404 Not Found/)
+    expect(status).toBe(0)
+  })
+
+  it("says that an answer was not whole, and ends with 1", patience, async () => {
+    const { output, status } = await demo(`http://127.0.0.1:${port}/cut`)
+    expect(output).toMatch(/HTTP\/1\.1 200 OK/)
+    expect(output).toMatch(
+      /A typed error says why:\n\n +error +IncompleteRead\n +message +The body ended early: 9 of 100/
+    )
+    expect(status).toBe(1)
+  })
+
+  it("says in plain words that nothing listens there, and ends with 1", patience, async () => {
+    const unused = net.createServer()
+    const free = await listening(unused)
+    await new Promise((resolve) => unused.close(resolve))
+    const { output, status } = await demo(`http://127.0.0.1:${free}/`)
+    expect(output).toMatch(/error +ConnectError\n +message +Could not connect to 127\.0\.0\.1:\d+ \(ECONNREFUSED\)\./)
+    expect(output).toMatch(/what to do +Check host and port/)
+    expect(status).toBe(1)
+  })
+
+  it.each([
+    ["http://somebody:secret-password@127.0.0.1:1/", "InvalidUrl"],
+    ["http://127.0.0.1:99999/?token=secret-password", "InvalidUrl"],
+    ["ftp://somebody:secret-password@127.0.0.1/", "UnsupportedScheme"],
+    ["//somebody:secret-password@127.0.0.1", "InvalidUrl"]
+  ])("refuses %s as %s, ends with 1, and never shows the password", patience, async (url, tag) => {
+    const { output, status } = await demo(url)
+    expect(output).toMatch(new RegExp(`error +${tag}\\n +message +The `))
+    expect(output).not.toContain("secret")
+    expect(status).toBe(1)
+  })
+
+  it.each([[["--help"]], [["http://127.0.0.1/", "http://127.0.0.1/"]], [[""]]])(
+    "says how it is used for the arguments %j, and ends with 2",
+    patience,
+    async (args) => {
+      const { output, status } = await demo(...args)
+      expect(output).toMatch(/^Usage: npm run demo/)
+      expect(status).toBe(2)
+    }
+  )
+})

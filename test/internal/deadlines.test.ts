@@ -1,0 +1,228 @@
+/** The queue of timeouts: when they fire, and that one fiber at most serves them all. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import * as Supervisor from "effect/Supervisor"
+import * as TestClock from "effect/TestClock"
+import type { Deadline, Deadlines } from "../../src/internal/connection/deadlines.ts"
+import { makeDeadlines } from "../../src/internal/connection/deadlines.ts"
+
+interface Kit {
+  readonly deadlines: Deadlines
+  /** What fired, in order. */
+  readonly fired: Array<string>
+  readonly named: (name: string, also?: () => void) => Deadline
+  /** How many fibers of the queue are alive. */
+  readonly sleepers: Effect.Effect<number>
+  readonly scope: Scope.CloseableScope
+}
+
+const kit: Effect.Effect<Kit, never, Scope.Scope> = Effect.gen(function*() {
+  // A clock that was moved before starts no fiber of its own to warn that it was not.
+  yield* TestClock.adjust(0)
+  const supervisor = yield* Supervisor.track
+  const scope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
+  const deadlines = yield* Effect.supervised(Scope.extend(makeDeadlines, scope), supervisor)
+  const fired: Array<string> = []
+  return {
+    deadlines,
+    fired,
+    named: (name, also = () => {}) => ({
+      at: Infinity,
+      expired: () => {
+        fired.push(name)
+        also()
+      }
+    }),
+    // An interrupted fiber ends in a later microtask; all of them run before the next macrotask.
+    sleepers: Effect.zipRight(
+      Effect.async<void>((resume) => {
+        setImmediate(() => resume(Effect.void))
+      }),
+      Effect.map(supervisor.value, (fibers) => fibers.length)
+    ),
+    scope
+  }
+})
+
+describe("a deadline", () => {
+  it.scoped("fires when its time has come, not a millisecond before, and once", () =>
+    Effect.gen(function*() {
+      const { deadlines, fired, named } = yield* kit
+      const a = named("a")
+      deadlines.arm(a, 1000)
+      assert.strictEqual(deadlines.size, 1)
+      yield* TestClock.adjust("999 millis")
+      assert.deepStrictEqual(fired, [])
+      yield* TestClock.adjust("1 millis")
+      assert.deepStrictEqual(fired, ["a"])
+      assert.strictEqual(deadlines.size, 0)
+      assert.strictEqual(a.at, Infinity)
+      yield* TestClock.adjust("1 day")
+      assert.deepStrictEqual(fired, ["a"])
+    }))
+
+  it.scoped("that is set again to an earlier time fires at the earlier time alone", () =>
+    Effect.gen(function*() {
+      const { deadlines, fired, named } = yield* kit
+      const a = named("a")
+      deadlines.arm(a, 1000)
+      deadlines.arm(a, 100)
+      yield* TestClock.adjust("100 millis")
+      assert.deepStrictEqual(fired, ["a"])
+      yield* TestClock.adjust("1 day")
+      assert.deepStrictEqual(fired, ["a"])
+    }))
+
+  it.scoped("that is set again to a later time does not fire at the earlier one", () =>
+    Effect.gen(function*() {
+      const { deadlines, fired, named } = yield* kit
+      const a = named("a")
+      deadlines.arm(a, 100)
+      yield* TestClock.adjust("50 millis")
+      deadlines.arm(a, 100)
+      assert.strictEqual(deadlines.size, 1)
+      yield* TestClock.adjust("99 millis")
+      assert.deepStrictEqual(fired, [])
+      yield* TestClock.adjust("1 millis")
+      assert.deepStrictEqual(fired, ["a"])
+    }))
+
+  it.scoped("that is cleared, or set to Infinity, never fires", () =>
+    Effect.gen(function*() {
+      const { deadlines, fired, named } = yield* kit
+      const a = named("a")
+      const b = named("b")
+      deadlines.arm(a, 100)
+      deadlines.arm(b, 100)
+      deadlines.disarm(a)
+      deadlines.arm(b, Infinity)
+      assert.strictEqual(deadlines.size, 0)
+      yield* TestClock.adjust("1 day")
+      assert.deepStrictEqual(fired, [])
+      // Clearing what is not set is nothing.
+      deadlines.disarm(a)
+      assert.strictEqual(deadlines.size, 0)
+    }))
+
+  it.scoped("can be set again from its own callback", () =>
+    Effect.gen(function*() {
+      const { deadlines, fired, named } = yield* kit
+      const a: Deadline = named("a", () => {
+        if (fired.length < 3) deadlines.arm(a, 10)
+      })
+      deadlines.arm(a, 10)
+      yield* TestClock.adjust("10 millis")
+      yield* TestClock.adjust("10 millis")
+      assert.deepStrictEqual(fired, ["a", "a"])
+      yield* TestClock.adjust("1 day")
+      assert.deepStrictEqual(fired, ["a", "a", "a"])
+      assert.strictEqual(deadlines.size, 0)
+    }))
+
+  it.scoped("of no time at all fires without the clock moving", () =>
+    Effect.gen(function*() {
+      const { deadlines, fired, named } = yield* kit
+      deadlines.arm(named("a"), 0)
+      yield* TestClock.adjust(0)
+      assert.deepStrictEqual(fired, ["a"])
+    }))
+})
+
+describe("several deadlines", () => {
+  it.scoped("fire each at its own time, whatever the order in which they were set", () =>
+    Effect.gen(function*() {
+      const { deadlines, fired, named } = yield* kit
+      deadlines.arm(named("300"), 300)
+      deadlines.arm(named("100"), 100)
+      deadlines.arm(named("200"), 200)
+      yield* TestClock.adjust("100 millis")
+      assert.deepStrictEqual(fired, ["100"])
+      yield* TestClock.adjust("100 millis")
+      assert.deepStrictEqual(fired, ["100", "200"])
+      yield* TestClock.adjust("100 millis")
+      assert.deepStrictEqual(fired, ["100", "200", "300"])
+    }))
+
+  it.scoped("that are due at once fire in the order in which they were set", () =>
+    Effect.gen(function*() {
+      const { deadlines, fired, named } = yield* kit
+      for (const name of ["a", "b", "c"]) deadlines.arm(named(name), 100)
+      yield* TestClock.adjust("100 millis")
+      assert.deepStrictEqual(fired, ["a", "b", "c"])
+    }))
+
+  it.scoped("that are due at once do not fire where an earlier one has cleared them or set them anew", () =>
+    Effect.gen(function*() {
+      const { deadlines, fired, named } = yield* kit
+      const cleared = named("cleared")
+      const later = named("later")
+      deadlines.arm(
+        named("first", () => {
+          deadlines.disarm(cleared)
+          deadlines.arm(later, 50)
+        }),
+        100
+      )
+      deadlines.arm(cleared, 100)
+      deadlines.arm(later, 100)
+      yield* TestClock.adjust("100 millis")
+      assert.deepStrictEqual(fired, ["first"])
+      yield* TestClock.adjust("50 millis")
+      assert.deepStrictEqual(fired, ["first", "later"])
+    }))
+})
+
+describe("the sleeper", () => {
+  it.scoped("is one fiber, however many deadlines there are and however often they are set", () =>
+    Effect.gen(function*() {
+      const { deadlines, named, sleepers } = yield* kit
+      assert.strictEqual(yield* sleepers, 0)
+      const all = Array.from({ length: 20 }, (_, i) => named(String(i)))
+      // Each earlier than the one before, so that each wakes the sleeper earlier.
+      all.forEach((deadline, i) => deadlines.arm(deadline, 2000 - i))
+      assert.strictEqual(yield* sleepers, 1)
+      all.forEach((deadline, i) => deadlines.arm(deadline, 3000 + i))
+      assert.strictEqual(yield* sleepers, 1)
+      yield* TestClock.adjust("2 seconds")
+      assert.strictEqual(yield* sleepers, 1)
+    }))
+
+  it.scoped("ends when it wakes and nothing is set, and begins again with the next deadline", () =>
+    Effect.gen(function*() {
+      const { deadlines, fired, named, sleepers } = yield* kit
+      const a = named("a")
+      deadlines.arm(a, 1000)
+      deadlines.disarm(a)
+      yield* TestClock.adjust("1 seconds")
+      assert.strictEqual(yield* sleepers, 0)
+      deadlines.arm(a, 1000)
+      assert.strictEqual(yield* sleepers, 1)
+      yield* TestClock.adjust("1 seconds")
+      assert.deepStrictEqual(fired, ["a"])
+      assert.strictEqual(yield* sleepers, 0)
+    }))
+
+  it.scoped("ends with the scope, even of an uninterruptible region, and nothing fires or is set afterwards", () =>
+    Effect.gen(function*() {
+      const { deadlines, fired, named, scope, sleepers } = yield* Effect.uninterruptible(kit)
+      const a = named("a")
+      deadlines.arm(a, 1000)
+      yield* Scope.close(scope, Exit.void)
+      assert.strictEqual(yield* sleepers, 0)
+      deadlines.arm(named("b"), 10)
+      assert.strictEqual(deadlines.size, 0)
+      assert.strictEqual(yield* sleepers, 0)
+      yield* TestClock.adjust("1 day")
+      assert.deepStrictEqual(fired, [])
+    }))
+
+  it.scoped("goes by the clock's monotonic time", () =>
+    Effect.gen(function*() {
+      const { deadlines } = yield* kit
+      const before = deadlines.now()
+      yield* TestClock.adjust("1500 micros")
+      assert.closeTo(deadlines.now() - before, 1.5, 1e-6)
+    }))
+})
