@@ -170,7 +170,9 @@ const partLength = (size: number, offset: number, length: number | undefined): E
 
 const checked = (options: Options): Effect.Effect<Options & { readonly blockSize: number }, InvalidOption> => {
   const { blockSize = 65_536, length, offset } = options
-  for (const [option, value, least] of [["blockSize", blockSize, 1], ["offset", offset, 0], ["length", length, 0]] as const) {
+  for (
+    const [option, value, least] of [["blockSize", blockSize, 1], ["offset", offset, 0], ["length", length, 0]] as const
+  ) {
     if (value !== undefined && !(Number.isSafeInteger(value) && value >= least)) {
       return Effect.fail(new InvalidOption({ option, reason: `it must be a whole number from ${least} on` }))
     }

@@ -202,7 +202,8 @@ export const stream = <E>(stream: Stream.Stream<Uint8Array, E>, options?: Stream
  * is no `Uint8Array` as `UnsupportedBody`.
  *
  * Where the sending stops early, interruption included, its `return` is called and a `Readable` is destroyed. That is waited
- * for unless a piece is awaited too, because a generator does not hear of `return` before it has given that piece.
+ * for unless a piece is awaited too, because a generator does not hear of `return` before it has given that piece. What was
+ * never begun, because its request was not sent, is not touched.
  *
  * @since 0.1.0
  * @category constructors
@@ -226,7 +227,8 @@ export const fromInput = <E>(input: Input<E> | undefined): Either.Either<HttpBod
   if (typeof input === "object" && input !== null) {
     if (Stream.StreamTypeId in input) return Either.right(stream(input as Stream.Stream<Uint8Array, E>))
     // Of what else is a view or an array the pieces are known now, so that they need not fail when the head is out.
-    const wrong = ArrayBuffer.isView(input) || (Array.isArray(input) && !input.every((piece) => piece instanceof Uint8Array))
+    const wrong = ArrayBuffer.isView(input)
+      || (Array.isArray(input) && !input.every((piece) => piece instanceof Uint8Array))
     if (!wrong && (Symbol.asyncIterator in input || Symbol.iterator in input)) return Either.right(iterable(input))
   }
   return Either.left(

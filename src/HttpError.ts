@@ -132,7 +132,7 @@ export type {
  * @since 0.1.0
  * @category type ids
  */
-export const TypeId: unique symbol = base.TypeId as never
+export const TypeId: typeof base.TypeId = base.TypeId
 
 /**
  * The type of the id that every error carries.

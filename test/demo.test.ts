@@ -84,6 +84,10 @@ describe("npm run demo", () => {
     expect(run.output).toMatch(message)
   })
 
+  it("shows a name that cannot be resolved, or a resolver that does not answer", () => {
+    expect(run.output).toMatch(/^ ✓ (?:DnsError|HttpTimeout) +[A-Z].+\n(?: {10}.+\n)*? +phase dns · fault Network · /m)
+  })
+
   it("uses no colours where it does not write to a terminal", () => {
     expect(run.output).not.toContain("\x1b")
   })

@@ -202,7 +202,9 @@ const main = Effect.gen(function*() {
   const { port } = yield* server
   const start = usage()
   console.log(
-    `at the start: ${megabytes(start.heapUsed)} heapUsed,${megabytes(start.external)} external,${megabytes(start.rss)} rss`
+    `at the start: ${megabytes(start.heapUsed)} heapUsed,${megabytes(start.external)} external,${
+      megabytes(start.rss)
+    } rss`
   )
   const connection = yield* HttpConnection.make({ host: "127.0.0.1", port })
   let good = true

@@ -7,9 +7,9 @@ import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import { describe, expect, it } from "vitest"
 import * as HttpFields from "../../src/HttpFields.ts"
-import * as Origin from "../../src/Origin.ts"
 import { Machine } from "../../src/internal/protocol/machine.ts"
 import { resolveTarget } from "../../src/internal/protocol/target.ts"
+import * as Origin from "../../src/Origin.ts"
 import { encoded, headOf, known, manual, refusal, type RequestText, unknown } from "../protocol/encoding.ts"
 import { bytesOf, data, deliveries, drain, end, facts, fails, give, head, run, type Seen } from "../protocol/harness.ts"
 
@@ -38,9 +38,24 @@ const places: ReadonlyArray<{
   readonly refused: (text: string) => boolean
 }> = [
   { place: "method", fine: "GET", allowed: () => false, refused: (method) => isRefused(encoded({ method })) },
-  { place: "path", fine: "/path", allowed: () => false, refused: (path) => isRefused(resolveTarget("GET", path, origin, "origin")) },
-  { place: "query", fine: "?query", allowed: () => false, refused: (query) => isRefused(resolveTarget("GET", `/${query}`, origin, "origin")) },
-  { place: "fragment", fine: "#f", allowed: () => false, refused: (text) => isRefused(resolveTarget("GET", `/${text}`, origin, "origin")) },
+  {
+    place: "path",
+    fine: "/path",
+    allowed: () => false,
+    refused: (path) => isRefused(resolveTarget("GET", path, origin, "origin"))
+  },
+  {
+    place: "query",
+    fine: "?query",
+    allowed: () => false,
+    refused: (query) => isRefused(resolveTarget("GET", `/${query}`, origin, "origin"))
+  },
+  {
+    place: "fragment",
+    fine: "#f",
+    allowed: () => false,
+    refused: (text) => isRefused(resolveTarget("GET", `/${text}`, origin, "origin"))
+  },
   {
     place: "CONNECT target",
     fine: "host:443",
@@ -48,7 +63,12 @@ const places: ReadonlyArray<{
     allowed: (code) => code > 0x7f,
     refused: (target) => isRefused(resolveTarget("CONNECT", target, origin, "origin"))
   },
-  { place: "field name", fine: "Name", allowed: () => false, refused: (name) => isRefused(encoded({ fields: [[name, "x"]] })) },
+  {
+    place: "field name",
+    fine: "Name",
+    allowed: () => false,
+    refused: (name) => isRefused(encoded({ fields: [[name, "x"]] }))
+  },
   {
     place: "field value",
     fine: "value",
@@ -120,8 +140,12 @@ describe("injection", () => {
 
   it("is impossible through host and port", () => {
     for (const code of ascii) {
-      for (const host of infected(code, "host")) expect(isRefused(Origin.make({ scheme: "http", host })), show(code)).toBe(true)
-      for (const host of infected(code, "host:80")) expect(isRefused(Origin.make({ scheme: "http", host })), show(code)).toBe(true)
+      for (const host of infected(code, "host")) {
+        expect(isRefused(Origin.make({ scheme: "http", host })), show(code)).toBe(true)
+      }
+      for (const host of infected(code, "host:80")) {
+        expect(isRefused(Origin.make({ scheme: "http", host })), show(code)).toBe(true)
+      }
     }
     for (const code of beyond) {
       for (const host of infected(code, "host")) {
@@ -133,24 +157,60 @@ describe("injection", () => {
 
   it("is impossible through a URL", () => {
     for (const code of ascii) {
-      for (const url of [...infected(code, "http://h/p"), ...infected(code, "http://h/p?q"), ...infected(code, "http://h#f")]) {
+      for (
+        const url of [
+          ...infected(code, "http://h/p"),
+          ...infected(code, "http://h/p?q"),
+          ...infected(code, "http://h#f")
+        ]
+      ) {
         expect(isRefused(resolveTarget("GET", url, origin, "origin")), JSON.stringify(url)).toBe(true)
       }
     }
     for (const code of beyond) {
-      const made = resolveTarget("GET", `http://h/p${String.fromCharCode(code)}?${String.fromCharCode(code)}`, origin, "origin")
+      const made = resolveTarget(
+        "GET",
+        `http://h/p${String.fromCharCode(code)}?${String.fromCharCode(code)}`,
+        origin,
+        "origin"
+      )
       if (made._tag === "Right") expect(made.right.target).toMatch(/^\/p%[0-9A-F%]+\?%[0-9A-F%]+$/)
     }
   })
 
   it("leaves nothing but whole lines of what was given, whatever is given", () => {
     const hostile = FastCheck.string({
-      unit: FastCheck.constantFrom("a", "B", "1", ":", " ", "\t", "\r", "\n", "\0", "\x7f", "é", "\u010a", "€", "/", "?", "#")
+      unit: FastCheck.constantFrom(
+        "a",
+        "B",
+        "1",
+        ":",
+        " ",
+        "\t",
+        "\r",
+        "\n",
+        "\0",
+        "\x7f",
+        "é",
+        "\u010a",
+        "€",
+        "/",
+        "?",
+        "#"
+      )
     })
     FastCheck.assert(
       FastCheck.property(hostile, hostile, hostile, hostile, (method, target, name, value) => {
-        const made = Either.flatMap(resolveTarget("GET", `/${target}`, origin, "origin"), (target) =>
-          encoded({ method: `G${method}`, target: target.target, host: target.authority, fields: [[`X${name}`, value]] }))
+        const made = Either.flatMap(
+          resolveTarget("GET", `/${target}`, origin, "origin"),
+          (target) =>
+            encoded({
+              method: `G${method}`,
+              target: target.target,
+              host: target.authority,
+              fields: [[`X${name}`, value]]
+            })
+        )
         if (made._tag === "Left") return
         const { text } = made.right
         expect(text.split("\r\n")).toHaveLength(5)
@@ -190,10 +250,26 @@ describe("who a request goes to", () => {
     }
   )
 
-  it.each(["http://evil/", "https://h/", "http://h:81/", "http://h@evil/", "http://h.evil/", "http://evil#@h/", "http://evil?@h/"])(
+  it.each([
+    "http://evil/",
+    "https://h/",
+    "http://h:81/",
+    "http://h@evil/",
+    "http://h.evil/",
+    "http://evil#@h/",
+    "http://evil?@h/"
+  ])(
     "is not changed by the URL %j",
     (target) => {
       expect(isRefused(resolveTarget("GET", target, origin, "origin"))).toBe(true)
+    }
+  )
+
+  it.each(["a\uff02b", "a\uff40b", "a\uff5bb", "a\uff0fb", "a\uff20b", "a\uff1ab", "a\uff03b", "a\u2100b"])(
+    "is not a host whose ASCII form has other characters than a host: %j",
+    (host) => {
+      expect(isRefused(Origin.make({ scheme: "http", host }))).toBe(true)
+      expect(isRefused(Origin.fromUrl(`http://${host}/`))).toBe(true)
     }
   )
 
@@ -248,8 +324,16 @@ const refusedHeads: ReadonlyArray<readonly [name: string, wire: string, tag: str
   ["a length in hexadecimal", `${start}Content-Length: 0x10\r\n\r\n`, "InvalidContentLength"],
   ["a length that overflows", `${start}Content-Length: 18446744073709551621\r\n\r\n`, "InvalidContentLength"],
   ["a length in other digits", `${start}Content-Length: \xb2\r\n\r\n`, "InvalidContentLength"],
-  ["chunked and identity", `${start}Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n`, "UnknownTransferEncoding"],
-  ["chunked twice", `${start}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n`, "UnknownTransferEncoding"],
+  [
+    "chunked and identity",
+    `${start}Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n`,
+    "UnknownTransferEncoding"
+  ],
+  [
+    "chunked twice",
+    `${start}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n`,
+    "UnknownTransferEncoding"
+  ],
   ["chunked with a vertical tab", `${start}Transfer-Encoding: \x0bchunked\r\n\r\n`, line],
   ["chunked with a byte before", `${start}Transfer-Encoding: \xffchunked\r\n\r\n`, "UnknownTransferEncoding"],
   ["chunked in quotes", `${start}Transfer-Encoding: "chunked"\r\n\r\n`, "UnknownTransferEncoding"],
@@ -328,7 +412,9 @@ describe("smuggled responses", () => {
 
   it("do not come out of trailers", () => {
     const { machine, seen } = run({}, [
-      bytesOf(`${chunkedStart}0\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\nConnection: close\r\nSet-Cookie: a=b\r\n\r\n`)
+      bytesOf(
+        `${chunkedStart}0\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\nConnection: close\r\nSet-Cookie: a=b\r\n\r\n`
+      )
     ])
     expect(seen).toEqual([chunkedHead, end()])
     // Not even where they would be obeyed in a head.
@@ -338,7 +424,9 @@ describe("smuggled responses", () => {
   it("never answer the next request, in one packet, later or behind an answer that had none to wait for", () => {
     const poison = "HTTP/1.1 200 R\r\nContent-Length: 6\r\n\r\npoison"
     const answer = "HTTP/1.1 204 R\r\n\r\n"
-    for (const packets of [[answer + poison], [answer, poison], [answer, "\r\n", poison], [answer, "H"], [`${answer}H`]]) {
+    for (
+      const packets of [[answer + poison], [answer, poison], [answer, "\r\n", poison], [answer, "H"], [`${answer}H`]]
+    ) {
       const machine = new Machine()
       machine.startRequest(facts())
       machine.endRequest()
@@ -399,7 +487,9 @@ describe("exhaustion", () => {
 
   it("does not come from names that objects have", () => {
     const { seen } = run({}, [bytesOf(`${start}__proto__: x\r\nconstructor: y\r\nContent-Length: 0\r\n\r\n`)])
-    expect(seen[0]).toMatchObject({ head: { fields: [["__proto__", "x"], ["constructor", "y"], ["Content-Length", "0"]] } })
+    expect(seen[0]).toMatchObject({
+      head: { fields: [["__proto__", "x"], ["constructor", "y"], ["Content-Length", "0"]] }
+    })
     expect(HttpFields.has(HttpFields.empty, "constructor")).toBe(false)
   })
 })

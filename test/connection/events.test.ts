@@ -44,7 +44,13 @@ describe("onEvent", () => {
             yield* connection.send("ab")
             yield* connection.send("cd")
             yield* connection.getResponse
-            assert.deepStrictEqual(told(), ["Connect a.test 80", "Connected", `Send ${wire.length}`, "Send 2", "Send 2"])
+            assert.deepStrictEqual(told(), [
+              "Connect a.test 80",
+              "Connected",
+              `Send ${wire.length}`,
+              "Send 2",
+              "Send 2"
+            ])
           }),
         { onEvent }
       )
@@ -61,7 +67,12 @@ describe("onEvent", () => {
           yield* connection.request("GET", "/")
           const { id } = (yield* connection.getResponse).connection
           yield* connection.close
-          assert.deepStrictEqual(events.map((event) => event._tag === "Connect" ? id : event.connection), [id, id, id, id])
+          assert.deepStrictEqual(events.map((event) => event._tag === "Connect" ? id : event.connection), [
+            id,
+            id,
+            id,
+            id
+          ])
         }),
       { onEvent }
     )
@@ -118,7 +129,12 @@ describe("onEvent", () => {
     const get = head("GET / HTTP/1.1", "Host: far.test")
     return over(
       [1, 2].map(() =>
-        T.connection(T.expect(connect), T.reply(head("HTTP/1.1 200 OK")), T.expect(get), T.reply(ok("", "Connection: close")))
+        T.connection(
+          T.expect(connect),
+          T.reply(head("HTTP/1.1 200 OK")),
+          T.expect(get),
+          T.reply(ok("", "Connection: close"))
+        )
       ),
       (connection) =>
         Effect.gen(function*() {

@@ -5,7 +5,9 @@ import * as T from "../../src/TestTransport.ts"
 import { head, ok, one, over } from "./over.ts"
 
 describe("a host string", () => {
-  it.effect.each<readonly [host: string, port: number | undefined, tls: boolean, to: string, on: number, field: string]>([
+  it.effect.each<
+    readonly [host: string, port: number | undefined, tls: boolean, to: string, on: number, field: string]
+  >([
     ["host", undefined, false, "host", 80, "host"],
     ["host", undefined, true, "host", 443, "host"],
     ["host:80", undefined, false, "host", 80, "host"],
@@ -29,7 +31,11 @@ describe("a host string", () => {
         Effect.gen(function*() {
           yield* connection.request("GET", "/")
           yield* connection.getResponse
-          assert.deepStrictEqual(transport.opened.map(({ host, port, tls }) => [host, port, tls !== undefined]), [[to, on, tls]])
+          assert.deepStrictEqual(transport.opened.map(({ host, port, tls }) => [host, port, tls !== undefined]), [[
+            to,
+            on,
+            tls
+          ]])
         }),
       { host, port, tls }
     ))
@@ -62,14 +68,17 @@ describe("a host string", () => {
     ["user@host", undefined, "host"],
     ["host/path", undefined, "host"],
     ["http://host", undefined, "port"]
-  ])("%j with port %j is an InvalidUrl before any I/O, because of its %s", ([host, port, part]) =>
-    Effect.gen(function*() {
-      const error = yield* Effect.flip(over([], () => Effect.void, { host, port }))
-      assert.strictEqual(error._tag, "InvalidUrl")
-      if (error._tag !== "InvalidUrl") return
-      assert.strictEqual(error.part, part)
-      assert.notInclude(error.message, "secret")
-    }))
+  ])(
+    "%j with port %j is an InvalidUrl before any I/O, because of its %s",
+    ([host, port, part]) =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(over([], () => Effect.void, { host, port }))
+        assert.strictEqual(error._tag, "InvalidUrl")
+        if (error._tag !== "InvalidUrl") return
+        assert.strictEqual(error.part, part)
+        assert.notInclude(error.message, "secret")
+      })
+  )
 
   it.effect("is not needed where there is a socket path, and then names the server", () =>
     over(

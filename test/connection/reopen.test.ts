@@ -17,8 +17,16 @@ const endings: ReadonlyArray<readonly [how: string, steps: ReadonlyArray<T.Step>
   ["ends the body by closing", [T.reply(head("HTTP/1.1 200 OK") + "first"), T.eof], undefined],
   ["closes while the connection is idle", [T.reply(ok("first")), T.eof], undefined],
   ["resets while the connection is idle", [T.reply(ok("first")), T.reset], undefined],
-  ["sends bytes while the connection is idle", [T.reply(ok("first")), T.delay(0), T.reply("HTTP/1.1 408 Request Timeout\r\n\r\n")], "UnexpectedMessage"],
-  ["sends an empty line while the connection is idle", [T.reply(ok("first")), T.delay(0), T.reply("\r\n")], "UnexpectedMessage"],
+  ["sends bytes while the connection is idle", [
+    T.reply(ok("first")),
+    T.delay(0),
+    T.reply("HTTP/1.1 408 Request Timeout\r\n\r\n")
+  ], "UnexpectedMessage"],
+  [
+    "sends an empty line while the connection is idle",
+    [T.reply(ok("first")), T.delay(0), T.reply("\r\n")],
+    "UnexpectedMessage"
+  ],
   ["sends bytes behind the end of its response", [T.reply(ok("first") + "x")], "UnexpectedMessage"],
   ["sends a second response behind the first", [T.reply(ok("first") + ok("evil"))], "UnexpectedMessage"]
 ]
@@ -66,28 +74,31 @@ describe("a server that", () => {
         })
     ))
 
-  it.effect.each(endings)("%s: with autoOpen off the next request is NotConnected, until connect", ([, steps, failure]) =>
-    over(
-      [
-        T.connection(T.expect(asked("GET /1")), ...steps),
-        T.connection(T.expect(asked("GET /2")), T.reply(ok("second")))
-      ],
-      (connection, transport) =>
-        Effect.gen(function*() {
-          yield* connection.connect
-          yield* first(connection)
-          const error = yield* Effect.flip(connection.request("GET", "/2"))
-          assert.strictEqual(error._tag, "NotConnected")
-          if (error._tag !== "NotConnected") return
-          assert.strictEqual((error.cause as { readonly _tag?: string } | undefined)?._tag, failure)
-          assert.strictEqual(transport.opened.length, 1)
-          assert.strictEqual(yield* connection.state, "Idle")
-          yield* connection.connect
-          yield* connection.request("GET", "/2")
-          yield* connection.getResponse
-        }),
-      { autoOpen: false }
-    ))
+  it.effect.each(endings)(
+    "%s: with autoOpen off the next request is NotConnected, until connect",
+    ([, steps, failure]) =>
+      over(
+        [
+          T.connection(T.expect(asked("GET /1")), ...steps),
+          T.connection(T.expect(asked("GET /2")), T.reply(ok("second")))
+        ],
+        (connection, transport) =>
+          Effect.gen(function*() {
+            yield* connection.connect
+            yield* first(connection)
+            const error = yield* Effect.flip(connection.request("GET", "/2"))
+            assert.strictEqual(error._tag, "NotConnected")
+            if (error._tag !== "NotConnected") return
+            assert.strictEqual((error.cause as { readonly _tag?: string } | undefined)?._tag, failure)
+            assert.strictEqual(transport.opened.length, 1)
+            assert.strictEqual(yield* connection.state, "Idle")
+            yield* connection.connect
+            yield* connection.request("GET", "/2")
+            yield* connection.getResponse
+          }),
+        { autoOpen: false }
+      )
+  )
 
   it.effect.each(endings)("%s: the Close event says why", ([, steps, failure]) => {
     const events: Array<ConnectionEvent.ConnectionEvent> = []
@@ -97,7 +108,10 @@ describe("a server that", () => {
         Effect.gen(function*() {
           yield* first(connection)
           const closed = events.filter((event) => event._tag === "Close")
-          assert.deepStrictEqual(closed.map(({ error, requestsServed }) => [requestsServed, error?._tag]), [[1, failure]])
+          assert.deepStrictEqual(closed.map(({ error, requestsServed }) => [requestsServed, error?._tag]), [[
+            1,
+            failure
+          ]])
         }),
       { onEvent: (event) => events.push(event) }
     )
@@ -108,7 +122,10 @@ describe("a connection that persists", () => {
   it.effect.each([
     ["HTTP/1.1 says nothing else", ok("first")],
     ["HTTP/1.1 says keep-alive", ok("first", "Connection: keep-alive")],
-    ["HTTP/1.0 says Connection: keep-alive", head("HTTP/1.0 200 OK", "Connection: Keep-Alive", "Content-Length: 5") + "first"],
+    [
+      "HTTP/1.0 says Connection: keep-alive",
+      head("HTTP/1.0 200 OK", "Connection: Keep-Alive", "Content-Length: 5") + "first"
+    ],
     ["the body is chunked", head("HTTP/1.1 200 OK", "Transfer-Encoding: chunked") + "5\r\nfirst\r\n0\r\n\r\n"]
   ])("because %s serves the next request", ([, answer = ""]) =>
     over(
@@ -134,7 +151,12 @@ describe("a connection that persists", () => {
     ["GET", head("HTTP/1.1 100 Continue") + head("HTTP/1.1 103 Early Hints", "Link: x") + ok()]
   ])("has no body to read where there is none: %s, %j", ([method = "", answer = ""]) =>
     over(
-      [T.connection(T.expect(asked(`${method} /1`)), T.reply(answer), T.expect(asked("GET /2")), T.reply(ok("second")))],
+      [T.connection(
+        T.expect(asked(`${method} /1`)),
+        T.reply(answer),
+        T.expect(asked("GET /2")),
+        T.reply(ok("second"))
+      )],
       (connection) =>
         Effect.gen(function*() {
           yield* connection.request(method, "/1")
@@ -179,6 +201,29 @@ describe("a failure to connect", () => {
           assert.strictEqual(yield* connection.state, "Idle")
           yield* connection.request("GET", "/")
           yield* connection.getResponse
+        })
+    ))
+})
+
+describe("a failure of getResponse", () => {
+  it.effect.each<readonly [what: string, steps: ReadonlyArray<T.Step>, tag: string]>([
+    ["a server that goes away", [T.eof], "RemoteDisconnected"],
+    ["a connection that breaks", [T.reset], "ReadError"],
+    ["an answer that is none", [T.reply("garbage\r\n")], "BadStatusLine"]
+  ])("leaves the connection ready for another request: %s", ([, steps, tag]) =>
+    over(
+      [
+        T.connection(T.expect(asked("GET /1")), ...steps),
+        T.connection(T.expect(asked("GET /2")), T.reply(ok()))
+      ],
+      (connection) =>
+        Effect.gen(function*() {
+          yield* connection.request("GET", "/1")
+          const error = yield* Effect.flip(connection.getResponse)
+          assert.strictEqual(error._tag, tag)
+          assert.strictEqual(yield* connection.state, "Idle")
+          yield* connection.request("GET", "/2")
+          assert.strictEqual((yield* connection.getResponse).status, 200)
         })
     ))
 })

@@ -69,7 +69,7 @@ describe("a body that the connection cuts short", () => {
     "peek, then read1 of as much": "",
     readInto: "w",
     "readLine()": "tw",
-    "readLine(3)": "",
+    "readLine(3)": "tw",
     "a piece, then the rest as bytes": "e\ntw",
     "a line, then the rest as a stream": undefined
   }

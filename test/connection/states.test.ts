@@ -179,15 +179,18 @@ describe("with autoOpen off", () => {
     ["request", "RequestStarted", (c) => c.request("GET", "/")],
     ["execute", "Idle", (c) => c.execute(HttpRequest.get("/"))],
     ["send", "Idle", (c) => c.send("x")]
-  ])("%s is NotConnected in the state %s, and nothing is begun", ([, state, call]) =>
-    over([], (connection) =>
-      Effect.gen(function*() {
-        const error = yield* Effect.flip(call(connection))
-        assert.strictEqual(error._tag, "NotConnected")
-        assert.deepInclude(error, { state })
-        assert.strictEqual(yield* connection.state, "Idle")
-        assert.isFalse(yield* connection.isOpen)
-      }), off))
+  ])(
+    "%s is NotConnected in the state %s, and nothing is begun",
+    ([, state, call]) =>
+      over([], (connection) =>
+        Effect.gen(function*() {
+          const error = yield* Effect.flip(call(connection))
+          assert.strictEqual(error._tag, "NotConnected")
+          assert.deepInclude(error, { state })
+          assert.strictEqual(yield* connection.state, "Idle")
+          assert.isFalse(yield* connection.isOpen)
+        }), off)
+  )
 
   it.effect("connect opens the connection, before a request or once it has been started", () =>
     over(
@@ -214,7 +217,14 @@ describe("with autoOpen off", () => {
 describe("a response that is unread", () => {
   it.effect("stands against the next request until it has been read to its end", () =>
     over(
-      one(T.expect(asked("GET /1")), T.reply(unreadHead), T.delay(0), T.reply("hello"), T.expect(asked("GET /2")), T.reply(ok())),
+      one(
+        T.expect(asked("GET /1")),
+        T.reply(unreadHead),
+        T.delay(0),
+        T.reply("hello"),
+        T.expect(asked("GET /2")),
+        T.reply(ok())
+      ),
       (connection) =>
         Effect.gen(function*() {
           yield* connection.request("GET", "/1")
@@ -318,8 +328,14 @@ describe("a call beside another one of the same request", () => {
           const body = Stream.concat(Stream.make(latin1("a")), Stream.fromEffect(Deferred.await(more)))
           const sending = yield* Effect.fork(connection.request("POST", "/", { body }))
           yield* settled
-          assert.deepInclude(yield* Effect.flip(connection.send("x")), { _tag: "CannotSendHeader", state: "RequestSent" })
-          assert.deepInclude(yield* Effect.flip(connection.getResponse), { _tag: "ResponseNotReady", state: "RequestSent" })
+          assert.deepInclude(yield* Effect.flip(connection.send("x")), {
+            _tag: "CannotSendHeader",
+            state: "RequestSent"
+          })
+          assert.deepInclude(yield* Effect.flip(connection.getResponse), {
+            _tag: "ResponseNotReady",
+            state: "RequestSent"
+          })
           yield* Deferred.succeed(more, latin1("b"))
           yield* Fiber.join(sending)
           yield* connection.getResponse

@@ -40,13 +40,16 @@ const refused = <A>(use: (connection: HttpConnection) => Effect.Effect<A, HttpEr
 
 describe("putRequest", () => {
   it.effect("sends Host and Accept-Encoding: identity by itself", () =>
-    over(answered("GET /a?b=c HTTP/1.1\r\nHost: a.test\r\nAccept-Encoding: identity\r\n\r\n"), (connection) =>
-      Effect.gen(function*() {
-        yield* connection.putRequest("GET", "/a?b=c")
-        yield* connection.endHeaders()
-        const response = yield* connection.getResponse
-        assert.strictEqual(response.status, 200)
-      })))
+    over(
+      answered("GET /a?b=c HTTP/1.1\r\nHost: a.test\r\nAccept-Encoding: identity\r\n\r\n"),
+      (connection) =>
+        Effect.gen(function*() {
+          yield* connection.putRequest("GET", "/a?b=c")
+          yield* connection.endHeaders()
+          const response = yield* connection.getResponse
+          assert.strictEqual(response.status, 200)
+        })
+    ))
 
   it.effect("opens nothing and sends nothing before endHeaders", () =>
     over(answered(asked("GET /", "A: 1")), (connection, transport) =>
@@ -68,13 +71,16 @@ describe("putRequest", () => {
       })))
 
   it.effect("leaves Host to putHeader with skipHost", () =>
-    over(answered(head("GET / HTTP/1.1", "Host: b.test:81", "Accept-Encoding: identity")), (connection) =>
-      Effect.gen(function*() {
-        yield* connection.putRequest("GET", "/", { skipHost: true })
-        yield* connection.putHeader("Host", "b.test:81")
-        yield* connection.endHeaders()
-        yield* connection.getResponse
-      })))
+    over(
+      answered(head("GET / HTTP/1.1", "Host: b.test:81", "Accept-Encoding: identity")),
+      (connection) =>
+        Effect.gen(function*() {
+          yield* connection.putRequest("GET", "/", { skipHost: true })
+          yield* connection.putHeader("Host", "b.test:81")
+          yield* connection.endHeaders()
+          yield* connection.getResponse
+        })
+    ))
 
   it.effect("refuses to send no Host at all, which HTTP/1.1 forbids", () =>
     Effect.gen(function*() {
@@ -104,17 +110,23 @@ describe("putRequest", () => {
         })
     ))
 
-  it.effect.each(["G\rET", "GET\n", "GET /\r\nX: y", "", "G T", "GÉT"])("refuses the method %j", (method) =>
-    Effect.gen(function*() {
-      const error = yield* refused((connection) => connection.putRequest(method, "/"))
-      assert.strictEqual(error._tag, "InvalidMethod")
-    }))
+  it.effect.each(["G\rET", "GET\n", "GET /\r\nX: y", "", "G T", "GÉT"])(
+    "refuses the method %j",
+    (method) =>
+      Effect.gen(function*() {
+        const error = yield* refused((connection) => connection.putRequest(method, "/"))
+        assert.strictEqual(error._tag, "InvalidMethod")
+      })
+  )
 
-  it.effect.each(["/a b", "/\r\nX: y", "/\n", "/\0", "/\x7f", "/é", "no-slash"])("refuses the target %j", (target) =>
-    Effect.gen(function*() {
-      const error = yield* refused((connection) => connection.putRequest("GET", target))
-      assert.strictEqual(error._tag, "InvalidUrl")
-    }))
+  it.effect.each(["/a b", "/\r\nX: y", "/\n", "/\0", "/\x7f", "/é", "no-slash"])(
+    "refuses the target %j",
+    (target) =>
+      Effect.gen(function*() {
+        const error = yield* refused((connection) => connection.putRequest("GET", target))
+        assert.strictEqual(error._tag, "InvalidUrl")
+      })
+  )
 
   it.effect("leaves nothing begun where it is refused", () =>
     over(answered(asked("GET /")), (connection) =>
@@ -127,25 +139,32 @@ describe("putRequest", () => {
 
 describe("putHeader", () => {
   it.effect("joins several values by commas, because folded lines are forbidden today", () =>
-    over(answered(asked("GET /", "Accept: text/html, text/plain, 1", "X-Empty: ")), (connection) =>
-      Effect.gen(function*() {
-        yield* connection.putRequest("GET", "/")
-        yield* connection.putHeader("Accept", "text/html", "text/plain", 1)
-        yield* connection.putHeader("X-Empty")
-        yield* connection.endHeaders()
-        yield* connection.getResponse
-      })))
+    over(
+      answered(asked("GET /", "Accept: text/html, text/plain, 1", "X-Empty: ")),
+      (connection) =>
+        Effect.gen(function*() {
+          yield* connection.putRequest("GET", "/")
+          yield* connection.putHeader("Accept", "text/html", "text/plain", 1)
+          yield* connection.putHeader("X-Empty")
+          yield* connection.endHeaders()
+          yield* connection.getResponse
+        })
+    ))
 
   it.effect("sends a line for each call, in the order of the calls", () =>
-    over(answered(asked("GET /", "B: 1", "A: 2", "b: 3")), (connection) =>
-      stepByStep(connection, "GET", [["B", "1"], ["A", "2"], ["b", "3"]], {})))
+    over(
+      answered(asked("GET /", "B: 1", "A: 2", "b: 3")),
+      (connection) => stepByStep(connection, "GET", [["B", "1"], ["A", "2"], ["b", "3"]], {})
+    ))
 
   it.effect("sends characters up to U+00FF as ISO-8859-1", () =>
     over(answered(asked("GET /", "X: \xe9\xff")), (connection) => stepByStep(connection, "GET", [["X", "éÿ"]], {})))
 
   it.effect("takes the place of the Accept-Encoding that putRequest would send", () =>
-    over(answered(head("GET / HTTP/1.1", "Host: a.test", "accept-encoding: gzip")), (connection) =>
-      stepByStep(connection, "GET", [["accept-encoding", "gzip"]], {})))
+    over(
+      answered(head("GET / HTTP/1.1", "Host: a.test", "accept-encoding: gzip")),
+      (connection) => stepByStep(connection, "GET", [["accept-encoding", "gzip"]], {})
+    ))
 
   it.effect.each<readonly [name: string, value: string, tag: string]>([
     ["X", "a\r\nY: b", "InvalidHeaderValue"],
@@ -159,16 +178,19 @@ describe("putHeader", () => {
     ["X:", "a", "InvalidHeaderName"],
     ["", "a", "InvalidHeaderName"],
     ["é", "a", "InvalidHeaderName"]
-  ])("refuses the field %j: %j, and the request goes on without it", ([name, value, tag]) =>
-    over(answered(asked("GET /", "A: 1")), (connection) =>
-      Effect.gen(function*() {
-        yield* connection.putRequest("GET", "/")
-        const error = yield* Effect.flip(connection.putHeader(name, value))
-        assert.strictEqual(error._tag, tag)
-        yield* connection.putHeader("A", "1")
-        yield* connection.endHeaders()
-        yield* connection.getResponse
-      })))
+  ])(
+    "refuses the field %j: %j, and the request goes on without it",
+    ([name, value, tag]) =>
+      over(answered(asked("GET /", "A: 1")), (connection) =>
+        Effect.gen(function*() {
+          yield* connection.putRequest("GET", "/")
+          const error = yield* Effect.flip(connection.putHeader(name, value))
+          assert.strictEqual(error._tag, tag)
+          yield* connection.putHeader("A", "1")
+          yield* connection.endHeaders()
+          yield* connection.getResponse
+        }))
+  )
 })
 
 const stream = (...pieces: ReadonlyArray<string>) => Stream.fromIterable(pieces.map(latin1))
@@ -189,27 +211,43 @@ const bodies: ReadonlyArray<readonly [kind: string, body: () => HttpBody.Input<n
   ["a Stream", () => stream("he", "llo"), "Transfer-Encoding: chunked", chunkedHello],
   ["an empty Stream", () => Stream.empty, "Transfer-Encoding: chunked", "0\r\n\r\n"],
   ["an array of bytes", () => [latin1("he"), latin1("llo")], "Transfer-Encoding: chunked", chunkedHello],
-  ["an iterable with empty pieces", () => ["", "he", "", "llo", ""].map(latin1), "Transfer-Encoding: chunked", chunkedHello],
+  [
+    "an iterable with empty pieces",
+    () => ["", "he", "", "llo", ""].map(latin1),
+    "Transfer-Encoding: chunked",
+    chunkedHello
+  ],
   ["a generator", () => [latin1("he"), latin1("llo")].values(), "Transfer-Encoding: chunked", chunkedHello],
   ["an AsyncIterable", () => asyncPieces("he", "llo"), "Transfer-Encoding: chunked", chunkedHello],
   ["a Node Readable", () => Readable.from([latin1("he"), latin1("llo")]), "Transfer-Encoding: chunked", chunkedHello],
-  ["a Stream of declared length", () => HttpBody.stream(stream("he", "llo"), { length: 5 }), "Content-Length: 5", "hello"],
+  [
+    "a Stream of declared length",
+    () => HttpBody.stream(stream("he", "llo"), { length: 5 }),
+    "Content-Length: 5",
+    "hello"
+  ],
   ["HttpBody.bytes", () => HttpBody.bytes(latin1("hello")), "Content-Length: 5", "hello"]
 ]
 
 describe("a body", () => {
-  it.effect.each(bodies)("of endHeaders may be %s", ([, body, field, wire]) =>
-    over(answered(asked("POST /", field) + wire), (connection) =>
-      Effect.gen(function*() {
-        assert.strictEqual(yield* stepByStep(connection, "POST", [], { body: body() }), 200)
-      })))
+  it.effect.each(bodies)(
+    "of endHeaders may be %s",
+    ([, body, field, wire]) =>
+      over(answered(asked("POST /", field) + wire), (connection) =>
+        Effect.gen(function*() {
+          assert.strictEqual(yield* stepByStep(connection, "POST", [], { body: body() }), 200)
+        }))
+  )
 
-  it.effect.each(bodies)("of request may be %s", ([, body, field, wire]) =>
-    over(answered(asked("PUT /", field) + wire), (connection) =>
-      Effect.gen(function*() {
-        yield* connection.request("PUT", "/", { body: body() })
-        assert.strictEqual((yield* connection.getResponse).status, 200)
-      })))
+  it.effect.each(bodies)(
+    "of request may be %s",
+    ([, body, field, wire]) =>
+      over(answered(asked("PUT /", field) + wire), (connection) =>
+        Effect.gen(function*() {
+          yield* connection.request("PUT", "/", { body: body() })
+          assert.strictEqual((yield* connection.getResponse).status, 200)
+        }))
+  )
 
   it.effect.each(bodies)("of send may be %s, which goes out within the declared length", ([, body, field, wire]) => {
     const sent = field.startsWith("T") && wire.length > 5 ? "hello" : wire === "0\r\n\r\n" ? "" : wire
@@ -242,41 +280,50 @@ describe("a body", () => {
     }))
 
   it.effect("cannot have pieces that are no bytes, and the connection is closed where they were met", () =>
-    over(one(T.expect(asked("POST /", "Transfer-Encoding: chunked") + "1\r\na\r\n")), (connection, transport) =>
-      Effect.gen(function*() {
-        const error = yield* Effect.flip(
-          connection.request("POST", "/", { body: new Set([latin1("a"), "b" as unknown as Uint8Array]) })
-        )
-        assert.strictEqual(error._tag, "UnsupportedBody")
-        assert.strictEqual(transport.openCount, 0)
-        assert.strictEqual(yield* connection.state, "Idle")
-      })))
+    over(
+      one(T.expect(asked("POST /", "Transfer-Encoding: chunked") + "1\r\na\r\n")),
+      (connection, transport) =>
+        Effect.gen(function*() {
+          const error = yield* Effect.flip(
+            connection.request("POST", "/", { body: new Set([latin1("a"), "b" as unknown as Uint8Array]) })
+          )
+          assert.strictEqual(error._tag, "UnsupportedBody")
+          assert.strictEqual(transport.openCount, 0)
+          assert.strictEqual(yield* connection.state, "Idle")
+        })
+    ))
 
   it.effect("that fails closes the connection, and its own error comes back", () =>
-    over(one(T.expect(asked("POST /", "Transfer-Encoding: chunked") + "1\r\na\r\n")), (connection, transport) =>
-      Effect.gen(function*() {
-        const body = Stream.concat(stream("a"), Stream.fail("disk" as const))
-        const error = yield* Effect.flip(connection.request("POST", "/", { body }))
-        assert.strictEqual(error._tag, "RequestBodyError")
-        if (error._tag === "RequestBodyError") assert.strictEqual(error.error, "disk")
-        assert.strictEqual(error.context.requestState, "PartiallySent")
-        assert.strictEqual(transport.openCount, 0)
-        assert.strictEqual(yield* connection.state, "Idle")
-      })))
+    over(
+      one(T.expect(asked("POST /", "Transfer-Encoding: chunked") + "1\r\na\r\n")),
+      (connection, transport) =>
+        Effect.gen(function*() {
+          const body = Stream.concat(stream("a"), Stream.fail("disk" as const))
+          const error = yield* Effect.flip(connection.request("POST", "/", { body }))
+          assert.strictEqual(error._tag, "RequestBodyError")
+          if (error._tag === "RequestBodyError") assert.strictEqual(error.error, "disk")
+          assert.strictEqual(error.context.requestState, "PartiallySent")
+          assert.strictEqual(transport.openCount, 0)
+          assert.strictEqual(yield* connection.state, "Idle")
+        })
+    ))
 
   it.effect("whose iterator throws closes the connection, and what was thrown comes back", () =>
-    over(one(T.expect(asked("POST /", "Transfer-Encoding: chunked") + "1\r\na\r\n")), (connection, transport) =>
-      Effect.gen(function*() {
-        const thrown = new Error("disk")
-        function* body() {
-          yield latin1("a")
-          throw thrown
-        }
-        const error = yield* Effect.flip(connection.request("POST", "/", { body: body() }))
-        assert.strictEqual(error._tag, "RequestBodyError")
-        if (error._tag === "RequestBodyError") assert.strictEqual(error.error, thrown)
-        assert.strictEqual(transport.openCount, 0)
-      })))
+    over(
+      one(T.expect(asked("POST /", "Transfer-Encoding: chunked") + "1\r\na\r\n")),
+      (connection, transport) =>
+        Effect.gen(function*() {
+          const thrown = new Error("disk")
+          function* body() {
+            yield latin1("a")
+            throw thrown
+          }
+          const error = yield* Effect.flip(connection.request("POST", "/", { body: body() }))
+          assert.strictEqual(error._tag, "RequestBodyError")
+          if (error._tag === "RequestBodyError") assert.strictEqual(error.error, thrown)
+          assert.strictEqual(transport.openCount, 0)
+        })
+    ))
 })
 
 describe("request", () => {
@@ -332,11 +379,14 @@ describe("request", () => {
     ))
 
   it.effect("lets its headers replace Host and Accept-Encoding", () =>
-    over(answered(head("GET / HTTP/1.1", "Host: b.test", "ACCEPT-ENCODING: br")), (connection) =>
-      Effect.gen(function*() {
-        yield* connection.request("GET", "/", { headers: [["ACCEPT-ENCODING", "br"], ["hOST", "b.test"]] })
-        yield* connection.getResponse
-      })))
+    over(
+      answered(head("GET / HTTP/1.1", "Host: b.test", "ACCEPT-ENCODING: br")),
+      (connection) =>
+        Effect.gen(function*() {
+          yield* connection.request("GET", "/", { headers: [["ACCEPT-ENCODING", "br"], ["hOST", "b.test"]] })
+          yield* connection.getResponse
+        })
+    ))
 
   it.effect("leaves nothing begun and nothing sent where a field is refused", () =>
     over(answered(asked("GET /")), (connection) =>
@@ -368,19 +418,78 @@ const chunkedField: Fields = [["Transfer-Encoding", "chunked"]]
 const TE = "Transfer-Encoding: chunked"
 
 describe("encodeChunked", () => {
-  it.effect.each<readonly [says: string, fields: Fields, encodeChunked: boolean, body: () => HttpBody.Input<never>, wire: string]>([
-    ["changes nothing for text without Transfer-Encoding", [], true, () => "hello", asked("POST /", "Content-Length: 5") + "hello"],
-    ["changes nothing for a Stream without Transfer-Encoding", [], true, () => stream("he", "llo"), asked("POST /", TE) + chunkedHello],
-    ["is not needed for a Stream without Transfer-Encoding", [], false, () => stream("he", "llo"), asked("POST /", TE) + chunkedHello],
-    ["chunks text beside the caller's Transfer-Encoding", chunkedField, true, () => "hello", asked("POST /", TE) + "5\r\nhello\r\n0\r\n\r\n"],
-    ["chunks a Stream beside the caller's Transfer-Encoding", chunkedField, true, () => stream("he", "llo"), asked("POST /", TE) + chunkedHello],
-    ["sends text as it is without it, which the caller has chunked", chunkedField, false, () => chunkedHello, asked("POST /", TE) + chunkedHello],
-    ["sends a Stream as it is without it, wherever its pieces end", chunkedField, false, () => stream("2\r", "\nhe\r\n3\r\nll", "o\r\n0\r\n", "\r\n"), asked("POST /", TE) + chunkedHello],
-    ["lets the caller send extensions and trailers without it", chunkedField, false, () => "1;a=b\r\nx\r\n0\r\nT: v\r\n\r\n", asked("POST /", TE) + "1;a=b\r\nx\r\n0\r\nT: v\r\n\r\n"],
-    ["changes nothing beside the caller's Content-Length", [["Content-Length", "5"]], true, () => stream("he", "llo"), asked("POST /", "Content-Length: 5") + "hello"]
+  it.effect.each<
+    readonly [says: string, fields: Fields, encodeChunked: boolean, body: () => HttpBody.Input<never>, wire: string]
+  >([
+    [
+      "changes nothing for text without Transfer-Encoding",
+      [],
+      true,
+      () => "hello",
+      asked("POST /", "Content-Length: 5") + "hello"
+    ],
+    [
+      "changes nothing for a Stream without Transfer-Encoding",
+      [],
+      true,
+      () => stream("he", "llo"),
+      asked("POST /", TE) + chunkedHello
+    ],
+    [
+      "is not needed for a Stream without Transfer-Encoding",
+      [],
+      false,
+      () => stream("he", "llo"),
+      asked("POST /", TE) + chunkedHello
+    ],
+    [
+      "chunks text beside the caller's Transfer-Encoding",
+      chunkedField,
+      true,
+      () => "hello",
+      asked("POST /", TE) + "5\r\nhello\r\n0\r\n\r\n"
+    ],
+    [
+      "chunks a Stream beside the caller's Transfer-Encoding",
+      chunkedField,
+      true,
+      () => stream("he", "llo"),
+      asked("POST /", TE) + chunkedHello
+    ],
+    [
+      "sends text as it is without it, which the caller has chunked",
+      chunkedField,
+      false,
+      () => chunkedHello,
+      asked("POST /", TE) + chunkedHello
+    ],
+    [
+      "sends a Stream as it is without it, wherever its pieces end",
+      chunkedField,
+      false,
+      () => stream("2\r", "\nhe\r\n3\r\nll", "o\r\n0\r\n", "\r\n"),
+      asked("POST /", TE) + chunkedHello
+    ],
+    [
+      "lets the caller send extensions and trailers without it",
+      chunkedField,
+      false,
+      () => "1;a=b\r\nx\r\n0\r\nT: v\r\n\r\n",
+      asked("POST /", TE) + "1;a=b\r\nx\r\n0\r\nT: v\r\n\r\n"
+    ],
+    [
+      "changes nothing beside the caller's Content-Length",
+      [["Content-Length", "5"]],
+      true,
+      () => stream("he", "llo"),
+      asked("POST /", "Content-Length: 5") + "hello"
+    ]
   ])("%s", ([, fields, encodeChunked, body, wire]) =>
     Effect.gen(function*() {
-      yield* over(answered(wire), (connection) => stepByStep(connection, "POST", fields, { body: body(), encodeChunked }))
+      yield* over(
+        answered(wire),
+        (connection) => stepByStep(connection, "POST", fields, { body: body(), encodeChunked })
+      )
       yield* over(answered(wire), (connection) =>
         Effect.zipRight(
           connection.request("POST", "/", { headers: fields, body: body(), encodeChunked }),
@@ -393,21 +502,29 @@ describe("encodeChunked", () => {
     ["no last chunk", () => "1\r\nx\r\n", "1\r\nx\r\n"],
     ["content behind the last chunk", () => stream("0\r\n\r\n", "x"), "0\r\n\r\n"],
     ["a last chunk in the middle of a piece", () => "0\r\n\r\nGET / HTTP/1.1\r\n", ""]
-  ])("without it, %s is an error, and nothing of it is sent", ([, body, sent]) =>
-    over(one(T.expect(asked("POST /", TE) + sent)), (connection, transport) =>
-      Effect.gen(function*() {
-        const error = yield* Effect.flip(connection.request("POST", "/", { headers: chunkedField, body: body() }))
-        assert.strictEqual(error._tag, "ConflictingFraming")
-        assert.strictEqual(transport.openCount, 0)
-      })))
+  ])(
+    "without it, %s is an error, and nothing of it is sent",
+    ([, body, sent]) =>
+      over(one(T.expect(asked("POST /", TE) + sent)), (connection, transport) =>
+        Effect.gen(function*() {
+          const error = yield* Effect.flip(connection.request("POST", "/", { headers: chunkedField, body: body() }))
+          assert.strictEqual(error._tag, "ConflictingFraming")
+          assert.strictEqual(transport.openCount, 0)
+        }))
+  )
 
   it.effect("makes each piece of send a chunk, and getResponse sends the last one", () =>
-    over(answered(asked("POST /", TE) + chunkedHello), (connection) =>
-      stepByStep(connection, "POST", chunkedField, { encodeChunked: true }, "he", "", "llo")))
+    over(
+      answered(asked("POST /", TE) + chunkedHello),
+      (connection) => stepByStep(connection, "POST", chunkedField, { encodeChunked: true }, "he", "", "llo")
+    ))
 
   it.effect("lets send send what the caller has chunked where it is off", () =>
-    over(answered(asked("POST /", TE) + chunkedHello), (connection) =>
-      stepByStep(connection, "POST", chunkedField, {}, "2\r\nhe\r\n", latin1("3\r\nllo\r\n"), stream("0\r\n", "\r\n"))))
+    over(
+      answered(asked("POST /", TE) + chunkedHello),
+      (connection) =>
+        stepByStep(connection, "POST", chunkedField, {}, "2\r\nhe\r\n", latin1("3\r\nllo\r\n"), stream("0\r\n", "\r\n"))
+    ))
 
   it.effect("where it is off, getResponse misses the last chunk that send did not send", () =>
     over(one(T.expect(asked("POST /", TE) + "1\r\nx\r\n")), (connection, transport) =>
@@ -424,81 +541,111 @@ describe("encodeChunked", () => {
     [[["Transfer-Encoding", "chunked"], ["Content-Length", "5"]], "ConflictingFraming"],
     [[["Content-Length", "5"], ["Content-Length", "5"]], "ConflictingFraming"],
     [[["Content-Length", "5x"]], "InvalidHeaderValue"]
-  ])("cannot mend fields that frame nothing: %j is %s, and nothing is opened", ([fields, tag]) =>
-    Effect.gen(function*() {
-      for (const encodeChunked of [false, true]) {
-        const error = yield* refused((connection) =>
-          connection.request("POST", "/", { headers: fields, body: "hello", encodeChunked })
-        )
-        assert.strictEqual(error._tag, tag)
-      }
-    }))
+  ])(
+    "cannot mend fields that frame nothing: %j is %s, and nothing is opened",
+    ([fields, tag]) =>
+      Effect.gen(function*() {
+        for (const encodeChunked of [false, true]) {
+          const error = yield* refused((connection) =>
+            connection.request("POST", "/", { headers: fields, body: "hello", encodeChunked })
+          )
+          assert.strictEqual(error._tag, tag)
+        }
+      })
+  )
 })
 
 describe("a declared Content-Length", () => {
   const declared = (length: number): Fields => [["Content-Length", String(length)]]
 
   it.effect("is kept by the pieces of send together", () =>
-    over(answered(asked("POST /", "Content-Length: 5") + "hello"), (connection) =>
-      stepByStep(connection, "POST", declared(5), {}, "he", latin1("l"), stream("l", "o"))))
+    over(
+      answered(asked("POST /", "Content-Length: 5") + "hello"),
+      (connection) => stepByStep(connection, "POST", declared(5), {}, "he", latin1("l"), stream("l", "o"))
+    ))
 
   it.effect.each<readonly [length: number, pieces: ReadonlyArray<string>, sent: string, actual: number]>([
     [4, ["hello"], "", 5],
     [4, ["he", "llo"], "he", 5],
     [5, ["hello", "!"], "hello", 6],
     [0, ["x"], "", 1]
-  ])("of %i is not exceeded by send, and nothing beyond it is sent: %j", ([length, pieces, sent, actual]) =>
-    over(one(T.expect(asked("POST /", `Content-Length: ${length}`) + sent)), (connection, transport) =>
-      Effect.gen(function*() {
-        const error = yield* Effect.flip(stepByStep(connection, "POST", declared(length), {}, ...pieces))
-        assert.strictEqual(error._tag, "BodyLengthMismatch")
-        if (error._tag === "BodyLengthMismatch") assert.deepStrictEqual([error.declared, error.actual], [length, actual])
-        assert.strictEqual(transport.openCount, 0)
-        assert.strictEqual(yield* connection.state, "Idle")
-      })))
+  ])(
+    "of %i is not exceeded by send, and nothing beyond it is sent: %j",
+    ([length, pieces, sent, actual]) =>
+      over(
+        one(T.expect(asked("POST /", `Content-Length: ${length}`) + sent)),
+        (connection, transport) =>
+          Effect.gen(function*() {
+            const error = yield* Effect.flip(stepByStep(connection, "POST", declared(length), {}, ...pieces))
+            assert.strictEqual(error._tag, "BodyLengthMismatch")
+            if (error._tag === "BodyLengthMismatch") {
+              assert.deepStrictEqual([error.declared, error.actual], [length, actual])
+            }
+            assert.strictEqual(transport.openCount, 0)
+            assert.strictEqual(yield* connection.state, "Idle")
+          })
+      )
+  )
 
   it.effect("is not fallen short of by send: getResponse fails and the connection is closed", () =>
-    over(one(T.expect(asked("POST /", "Content-Length: 5") + "hell")), (connection, transport) =>
-      Effect.gen(function*() {
-        const error = yield* Effect.flip(stepByStep(connection, "POST", declared(5), {}, "hell"))
-        assert.strictEqual(error._tag, "BodyLengthMismatch")
-        if (error._tag === "BodyLengthMismatch") assert.deepStrictEqual([error.declared, error.actual], [5, 4])
-        assert.strictEqual(transport.openCount, 0)
-      })))
+    over(
+      one(T.expect(asked("POST /", "Content-Length: 5") + "hell")),
+      (connection, transport) =>
+        Effect.gen(function*() {
+          const error = yield* Effect.flip(stepByStep(connection, "POST", declared(5), {}, "hell"))
+          assert.strictEqual(error._tag, "BodyLengthMismatch")
+          if (error._tag === "BodyLengthMismatch") assert.deepStrictEqual([error.declared, error.actual], [5, 4])
+          assert.strictEqual(transport.openCount, 0)
+        })
+    ))
 
   it.effect("is not exceeded by send after the server has answered either", () =>
-    over(one(T.expect(asked("POST /", "Content-Length: 1") + "x"), T.reply(ok())), (connection) =>
-      Effect.gen(function*() {
-        yield* connection.putRequest("POST", "/")
-        yield* connection.putHeader("Content-Length", 1)
-        yield* connection.endHeaders()
-        yield* connection.send("x")
-        yield* settled
-        const error = yield* Effect.flip(connection.send("y"))
-        assert.strictEqual(error._tag, "BodyLengthMismatch")
-      })))
+    over(
+      one(T.expect(asked("POST /", "Content-Length: 1") + "x"), T.reply(ok())),
+      (connection) =>
+        Effect.gen(function*() {
+          yield* connection.putRequest("POST", "/")
+          yield* connection.putHeader("Content-Length", 1)
+          yield* connection.endHeaders()
+          yield* connection.send("x")
+          yield* settled
+          const error = yield* Effect.flip(connection.send("y"))
+          assert.strictEqual(error._tag, "BodyLengthMismatch")
+        })
+    ))
 
   it.effect.each<readonly [length: number, pieces: ReadonlyArray<string>, sent: string]>([
     [4, ["he", "llo"], "he"],
     [6, ["he", "llo"], "hello"]
-  ])("of %i is enforced on a Stream: %j", ([length, pieces, sent]) =>
-    over(one(T.expect(asked("POST /", `Content-Length: ${length}`) + sent)), (connection, transport) =>
+  ])(
+    "of %i is enforced on a Stream: %j",
+    ([length, pieces, sent]) =>
+      over(
+        one(T.expect(asked("POST /", `Content-Length: ${length}`) + sent)),
+        (connection, transport) =>
+          Effect.gen(function*() {
+            const error = yield* Effect.flip(
+              connection.request("POST", "/", { headers: declared(length), body: stream(...pieces) })
+            )
+            assert.strictEqual(error._tag, "BodyLengthMismatch")
+            if (error._tag === "BodyLengthMismatch") {
+              assert.deepStrictEqual([error.declared, error.actual], [length, 5])
+            }
+            assert.strictEqual(transport.openCount, 0)
+          })
+      )
+  )
+
+  it.effect.each([4, 6])(
+    "of %i is compared with a body in memory before anything is opened",
+    (length) =>
       Effect.gen(function*() {
-        const error = yield* Effect.flip(
-          connection.request("POST", "/", { headers: declared(length), body: stream(...pieces) })
+        const error = yield* refused((connection) =>
+          connection.request("POST", "/", { headers: declared(length), body: "hello" })
         )
         assert.strictEqual(error._tag, "BodyLengthMismatch")
-        if (error._tag === "BodyLengthMismatch") assert.deepStrictEqual([error.declared, error.actual], [length, 5])
-        assert.strictEqual(transport.openCount, 0)
-      })))
-
-  it.effect.each([4, 6])("of %i is compared with a body in memory before anything is opened", (length) =>
-    Effect.gen(function*() {
-      const error = yield* refused((connection) =>
-        connection.request("POST", "/", { headers: declared(length), body: "hello" })
-      )
-      assert.strictEqual(error._tag, "BodyLengthMismatch")
-    }))
+      })
+  )
 
   it.effect("is needed, or Transfer-Encoding, for send", () =>
     over(one(T.expect(asked("POST /"))), (connection, transport) =>
@@ -512,7 +659,14 @@ describe("a declared Content-Length", () => {
 describe("send", () => {
   it.effect("waits until the transport takes more", () =>
     over(
-      one(T.expect(asked("POST /", "Content-Length: 3")), T.blockWrites, T.expect("abc"), T.delay("2 seconds"), T.unblockWrites, T.reply(ok())),
+      one(
+        T.expect(asked("POST /", "Content-Length: 3")),
+        T.blockWrites,
+        T.expect("abc"),
+        T.delay("2 seconds"),
+        T.unblockWrites,
+        T.reply(ok())
+      ),
       (connection) =>
         Effect.gen(function*() {
           yield* connection.putRequest("POST", "/")

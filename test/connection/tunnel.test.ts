@@ -151,7 +151,10 @@ describe("a tunnel to a plain server", () => {
     ))
 
   it.effect.each([
-    ["200 without a body, whatever its fields say", head("HTTP/1.1 200 OK", "Content-Length: 5", "Transfer-Encoding: chunked")],
+    [
+      "200 without a body, whatever its fields say",
+      head("HTTP/1.1 200 OK", "Content-Length: 5", "Transfer-Encoding: chunked")
+    ],
     ["another 2xx", head("HTTP/1.1 204 No Content")],
     ["HTTP/1.0", head("HTTP/1.0 200 OK")],
     ["informational responses before", head("HTTP/1.1 103 Early Hints") + head("HTTP/1.1 200 OK")],
@@ -258,7 +261,9 @@ describe("a proxy that refuses", () => {
 
   it.effect("by a redirect refuses too", () =>
     Effect.gen(function*() {
-      const { error } = yield* failing(T.reply(head("HTTP/1.1 302 Found", "Location: http://evil.test/", "Content-Length: 0")))
+      const { error } = yield* failing(
+        T.reply(head("HTTP/1.1 302 Found", "Location: http://evil.test/", "Content-Length: 0"))
+      )
       assert.strictEqual(error._tag, "ProxyConnectError")
     }))
 
@@ -281,10 +286,12 @@ describe("a proxy that refuses", () => {
       assert.strictEqual(HttpFields.getUnsafe(error.fields, "content-length"), "2")
     }))
 
-  it.effect.each([
-    ["closes", T.eof],
-    ["is reset", T.reset]
-  ] as const)("is that still where the connection %s within the body", ([, end]) =>
+  it.effect.each(
+    [
+      ["closes", T.eof],
+      ["is reset", T.reset]
+    ] as const
+  )("is that still where the connection %s within the body", ([, end]) =>
     Effect.gen(function*() {
       const { error } = yield* failing(T.reply(head("HTTP/1.1 502 Bad Gateway", "Content-Length: 9") + "sor"), end)
       assert.strictEqual(error._tag, "ProxyConnectError")
@@ -323,7 +330,11 @@ describe("a proxy that does not answer as a proxy", () => {
     ["speaks another protocol", [T.reply("SSH-2.0-OpenSSH_9.6\r\n")], "BadStatusLine"],
     ["speaks HTTP/2", [T.reply("HTTP/2 200 OK\r\n\r\n")], "UnknownProtocol"],
     ["sends a field that is none", [T.reply("HTTP/1.1 200 OK\r\nno field\r\n\r\n")], "InvalidHeaderLine"],
-    ["sends bytes behind its head that are nobody's", [T.reply(established + "HTTP/1.1 200 OK\r\n")], "UnexpectedMessage"]
+    [
+      "sends bytes behind its head that are nobody's",
+      [T.reply(established + "HTTP/1.1 200 OK\r\n")],
+      "UnexpectedMessage"
+    ]
   ])("that %s", ([, steps, tag]) =>
     Effect.gen(function*() {
       const { error } = yield* failing(...steps)
@@ -405,31 +416,37 @@ describe("setTunnel", () => {
     ["[::1", undefined],
     ["far.test", 0],
     ["far.test", 70_000]
-  ])("refuses the host %j with port %j before any I/O", ([host, port]) =>
-    over([], (connection) =>
-      Effect.gen(function*() {
-        const error = yield* Effect.flip(connection.setTunnel(host, port))
-        assert.strictEqual(error._tag, "InvalidUrl")
-        if (error._tag === "InvalidUrl") assert.strictEqual(error.part, "tunnel")
-        assert.strictEqual(connection.origin.host, "proxy.test")
-      }), proxied))
+  ])(
+    "refuses the host %j with port %j before any I/O",
+    ([host, port]) =>
+      over([], (connection) =>
+        Effect.gen(function*() {
+          const error = yield* Effect.flip(connection.setTunnel(host, port))
+          assert.strictEqual(error._tag, "InvalidUrl")
+          if (error._tag === "InvalidUrl") assert.strictEqual(error.part, "tunnel")
+          assert.strictEqual(connection.origin.host, "proxy.test")
+        }), proxied)
+  )
 
   it.effect.each<readonly [headers: Record<string, string>, tag: string]>([
-    [{ "X": "a\r\nY: b" }, "InvalidHeaderValue"],
-    [{ "X": "a\n" }, "InvalidHeaderValue"],
+    [{ X: "a\r\nY: b" }, "InvalidHeaderValue"],
+    [{ X: "a\n" }, "InvalidHeaderValue"],
     [{ "X\r\nY": "a" }, "InvalidHeaderName"],
-    [{ "X": "€" }, "InvalidHeaderValue"],
-    [{ "Host": "a b" }, "InvalidHeaderValue"],
+    [{ X: "€" }, "InvalidHeaderValue"],
+    [{ Host: "a b" }, "InvalidHeaderValue"],
     [{ "Content-Length": "5" }, "ForbiddenHeader"],
     [{ "Transfer-Encoding": "chunked" }, "UnsupportedBody"],
-    [{ "Connection": "host" }, "ForbiddenHeader"]
-  ])("refuses the headers %j as %s before any I/O", ([headers, tag]) =>
-    over([], (connection) =>
-      Effect.gen(function*() {
-        const error = yield* Effect.flip(connection.setTunnel("far.test", undefined, headers))
-        assert.strictEqual(error._tag, tag)
-        assert.strictEqual(connection.origin.host, "proxy.test")
-      }), proxied))
+    [{ Connection: "host" }, "ForbiddenHeader"]
+  ])(
+    "refuses the headers %j as %s before any I/O",
+    ([headers, tag]) =>
+      over([], (connection) =>
+        Effect.gen(function*() {
+          const error = yield* Effect.flip(connection.setTunnel("far.test", undefined, headers))
+          assert.strictEqual(error._tag, tag)
+          assert.strictEqual(connection.origin.host, "proxy.test")
+        }), proxied)
+  )
 
   it.effect("as an option is refused in the same way", () =>
     Effect.gen(function*() {

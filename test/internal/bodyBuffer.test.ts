@@ -20,7 +20,11 @@ const data = FastCheck.oneof(
   { weight: 8, arbitrary: FastCheck.uint8Array({ maxLength: 12, max: 14 }) },
   { weight: 1, arbitrary: FastCheck.nat(70_000).map((length) => of(length)) }
 )
-const n = FastCheck.oneof(FastCheck.integer({ min: -1, max: 40 }), FastCheck.constant(70_000), FastCheck.constant(Infinity))
+const n = FastCheck.oneof(
+  FastCheck.integer({ min: -1, max: 40 }),
+  FastCheck.constant(70_000),
+  FastCheck.constant(Infinity)
+)
 const command: FastCheck.Arbitrary<Command> = FastCheck.oneof(
   { weight: 4, arbitrary: FastCheck.record({ kind: FastCheck.constant("push" as const), data }) },
   { weight: 3, arbitrary: FastCheck.record({ kind: FastCheck.constantFrom("take" as const, "peek" as const), n }) },

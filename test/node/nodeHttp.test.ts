@@ -34,7 +34,8 @@ const connect = (port: number, options?: HttpConnection.Options) =>
   HttpConnection.make({ host: "127.0.0.1", port, ...options })
 
 /** Answers with the body of the request. */
-const echo: http.RequestListener = (request, response) => void bodyOf(request).then((body) => response.end(body, "latin1"))
+const echo: http.RequestListener = (request, response) =>
+  void bodyOf(request).then((body) => response.end(body, "latin1"))
 
 /** Refuses at once and closes without reading, which makes the system reset the connection. */
 const refuse: http.RequestListener = (request, response) => {
@@ -289,7 +290,10 @@ layer(NodeTransport.layer, { excludeTestServices: true })("a server of node:http
   it.scoped("is reached over IPv6, with brackets around the address in Host", () =>
     Effect.gen(function*() {
       const server = yield* webServer((request, response) => response.end(request.headers.host), { host: "::1" })
-      const ways = [{ host: `[::1]:${server.port}` }, { host: "[::1]", port: server.port }, { host: "::1", port: server.port }]
+      const ways = [{ host: `[::1]:${server.port}` }, { host: "[::1]", port: server.port }, {
+        host: "::1",
+        port: server.port
+      }]
       for (const way of ways) {
         const connection = yield* HttpConnection.make(way)
         const response = yield* connection.execute(HttpRequest.get("/"))
@@ -351,7 +355,9 @@ layer(NodeTransport.layer, { excludeTestServices: true })("a server of node:http
   it.scoped("is asked step by step, as with http.client", () =>
     Effect.gen(function*() {
       const server = yield* webServer((request, response) => {
-        void bodyOf(request).then((body) => response.end(`${request.headers["x-step"]} ${request.headers.host} ${body}`))
+        void bodyOf(request).then((body) =>
+          response.end(`${request.headers["x-step"]} ${request.headers.host} ${body}`)
+        )
       })
       const connection = yield* connect(server.port)
       for (let times = 0; times < 2; times++) {
@@ -394,7 +400,9 @@ layer(NodeTransport.layer, { excludeTestServices: true })("a server of node:http
       const server = yield* secureWebServer(identity, echo)
       const connection = yield* connect(server.port, { tls: { ca } })
       for (let served = 0; served < 3; served++) {
-        const response = yield* connection.execute(HttpRequest.post("/", { body: HttpBody.bytes(Buffer.from("secret")) }))
+        const response = yield* connection.execute(
+          HttpRequest.post("/", { body: HttpBody.bytes(Buffer.from("secret")) })
+        )
         assert.deepStrictEqual(yield* told(response), [200, "secret"])
         assert.strictEqual(response.connection.requestsServed, served)
       }

@@ -14,7 +14,11 @@ const characters = (from: number, to: number): ReadonlyArray<string> =>
 export const bytes = (maxLength: number): FastCheck.Arbitrary<string> =>
   FastCheck.uint8Array({ maxLength }).map((bytes) => Buffer.from(bytes).toString("latin1"))
 
-export const token = FastCheck.string({ unit: FastCheck.constantFrom(..."!#$%&'*+-.^_`|~019azAZ"), minLength: 1, maxLength: 6 })
+export const token = FastCheck.string({
+  unit: FastCheck.constantFrom(..."!#$%&'*+-.^_`|~019azAZ"),
+  minLength: 1,
+  maxLength: 6
+})
 
 /** Names that the machine gives no meaning to. */
 const plainName = token.filter((name) => !/^(connection|transfer-encoding|content-length|if-.*|te)$/i.test(name))
@@ -76,7 +80,9 @@ const body: FastCheck.Arbitrary<Body> = FastCheck.oneof(
     content,
     trailers: []
   })),
-  FastCheck.tuple(FastCheck.array(chunk, { maxLength: 5 }), extension, section(2)).map(([chunks, extension, trailers]): Body => ({
+  FastCheck.tuple(FastCheck.array(chunk, { maxLength: 5 }), extension, section(2)).map((
+    [chunks, extension, trailers]
+  ): Body => ({
     framing: "chunked",
     line: "Transfer-Encoding: chunked\r\n",
     field: [["Transfer-Encoding", "chunked"]],

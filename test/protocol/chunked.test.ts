@@ -138,13 +138,31 @@ wires("limits of chunked bodies", [
   withLimits("a size line one byte longer", { chunkLine: 8 }, "3;3456789", [line]),
   withLimits("a size line of digits one byte longer", { chunkLine: 8 }, "000000003", [line]),
   withLimits("a size line of spaces one byte longer", { chunkLine: 8 }, `3${" ".repeat(8)}`, [line]),
-  withLimits("each size line by itself", { chunkLine: 8 }, "1;345678\r\na\r\n1;345678\r\nb\r\n0;345678\r\n\r\n", [data("ab"), end()]),
-  withLimits("extensions as long as allowed, in sum", { chunkExtensions: 8 }, "1;23\r\na\r\n1 ;3\r\nb\r\n0;2\r\n\r\n", [data("ab"), end()]),
-  withLimits("extensions one byte longer, in sum", { chunkExtensions: 8 }, "1;23\r\na\r\n1;23\r\nb\r\n0;23", [data("ab"), extensions]),
-  withLimits("spaces count as extensions", { chunkExtensions: 8 }, `1   ;\r\na\r\n1${" ".repeat(5)}`, [data("a"), extensions]),
+  withLimits("each size line by itself", { chunkLine: 8 }, "1;345678\r\na\r\n1;345678\r\nb\r\n0;345678\r\n\r\n", [
+    data("ab"),
+    end()
+  ]),
+  withLimits("extensions as long as allowed, in sum", { chunkExtensions: 8 }, "1;23\r\na\r\n1 ;3\r\nb\r\n0;2\r\n\r\n", [
+    data("ab"),
+    end()
+  ]),
+  withLimits("extensions one byte longer, in sum", { chunkExtensions: 8 }, "1;23\r\na\r\n1;23\r\nb\r\n0;23", [
+    data("ab"),
+    extensions
+  ]),
+  withLimits("spaces count as extensions", { chunkExtensions: 8 }, `1   ;\r\na\r\n1${" ".repeat(5)}`, [
+    data("a"),
+    extensions
+  ]),
   withLimits("a body as large as allowed", { body: 4 }, "3\r\nabc\r\n1\r\nd\r\n0\r\n\r\n", [data("abcd"), end()]),
-  withLimits("a body one byte larger", { body: 4 }, "3\r\nabc\r\n2\r\nde", [data("abcd"), fails("BodyTooLarge", { limit: 4 })]),
-  withLimits("a body beyond it by a chunk of its own", { body: 3 }, "3\r\nabc\r\n1\r\nd", [data("abc"), fails("BodyTooLarge", { limit: 3 })])
+  withLimits("a body one byte larger", { body: 4 }, "3\r\nabc\r\n2\r\nde", [
+    data("abcd"),
+    fails("BodyTooLarge", { limit: 4 })
+  ]),
+  withLimits("a body beyond it by a chunk of its own", { body: 3 }, "3\r\nabc\r\n1\r\nd", [
+    data("abc"),
+    fails("BodyTooLarge", { limit: 3 })
+  ])
 ])
 
 describe("encoding chunks", () => {
@@ -162,6 +180,8 @@ describe("encoding chunks", () => {
 
   it("ends the body with the trailers, in order and without white space around their values", () => {
     expect(encodeLastChunk(HttpFields.empty)).toBe("0\r\n\r\n")
-    expect(encodeLastChunk(HttpFields.make(["B", " 1\t"], ["a", ""], ["B", "2 3"]))).toBe("0\r\nB: 1\r\na: \r\nB: 2 3\r\n\r\n")
+    expect(encodeLastChunk(HttpFields.make(["B", " 1\t"], ["a", ""], ["B", "2 3"]))).toBe(
+      "0\r\nB: 1\r\na: \r\nB: 2 3\r\n\r\n"
+    )
   })
 })

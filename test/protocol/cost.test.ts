@@ -19,6 +19,11 @@ interface Cost {
   decoded: number
 }
 
+/** `toString` of a Buffer, without that of the Uint8Array behind it. */
+interface Decoder {
+  toString(encoding?: BufferEncoding, start?: number, end?: number): string
+}
+
 /** A view that counts the bytes that are looked at. */
 const counting = (bytes: Uint8Array, cost: Cost): Uint8Array =>
   new Proxy(bytes, {
@@ -45,8 +50,9 @@ const costOf = (wire: Omit<Wire, "events" | "name">, size: number): Cost => {
     cost.copied += from.length
     set.call(this, from, offset)
   })
-  const toString = Buffer.prototype.toString
-  vi.spyOn(Buffer.prototype, "toString").mockImplementation(function(this: Buffer, encoding, start, end) {
+  const prototype: Pick<Buffer, "length"> & Decoder = Buffer.prototype
+  const toString = prototype.toString
+  vi.spyOn(prototype, "toString").mockImplementation(function(this: Buffer, encoding, start, end) {
     cost.decoded += (end ?? this.length) - (start ?? 0)
     return toString.call(this, encoding, start, end)
   })
@@ -126,11 +132,29 @@ const endless: ReadonlyArray<readonly [name: string, start: string, again: strin
   ["empty lines", "", "\r\n", "BadStatusLine", 16],
   ["a chunk size", "HTTP/1.1 200 R\r\nTransfer-Encoding: chunked\r\n\r\n", "0", "ChunkTooLarge", 0],
   ["a chunk extension", "HTTP/1.1 200 R\r\nTransfer-Encoding: chunked\r\n\r\n1;", "x", "LineTooLong", 0],
-  ["chunk extensions", "HTTP/1.1 200 R\r\nTransfer-Encoding: chunked\r\n\r\n", "1;xxxxxxxx\r\na\r\n", "ChunkExtensionsTooLong", 0],
-  ["space before extensions", "HTTP/1.1 200 R\r\nTransfer-Encoding: chunked\r\n\r\n", "1        ;\r\na\r\n", "ChunkExtensionsTooLong", 0],
+  [
+    "chunk extensions",
+    "HTTP/1.1 200 R\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "1;xxxxxxxx\r\na\r\n",
+    "ChunkExtensionsTooLong",
+    0
+  ],
+  [
+    "space before extensions",
+    "HTTP/1.1 200 R\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "1        ;\r\na\r\n",
+    "ChunkExtensionsTooLong",
+    0
+  ],
   ["a trailer", "HTTP/1.1 200 R\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: ", "b", "TrailersTooLarge", 65_536],
   ["trailers", "HTTP/1.1 200 R\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", "A: b\r\n", "TrailersTooLarge", 2048],
-  ["long trailers", "HTTP/1.1 200 R\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", `A: ${value}\r\n`, "TrailersTooLarge", 65_536]
+  [
+    "long trailers",
+    "HTTP/1.1 200 R\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
+    `A: ${value}\r\n`,
+    "TrailersTooLarge",
+    65_536
+  ]
 ]
 
 describe("what never ends", () => {
@@ -144,7 +168,10 @@ describe("what never ends", () => {
         expect(cost.copied).toBeLessThanOrEqual(3 * (bound + start.length) + 1024)
       }
       const bytes = bytesOf(wire)
-      const pieces = Array.from({ length: Math.ceil(bytes.length / 1000) }, (_, i) => bytes.subarray(i * 1000, (i + 1) * 1000))
+      const pieces = Array.from(
+        { length: Math.ceil(bytes.length / 1000) },
+        (_, i) => bytes.subarray(i * 1000, (i + 1) * 1000)
+      )
       expect(run({}, pieces).seen.at(-1)).toMatchObject({ error: tag })
     })
   }

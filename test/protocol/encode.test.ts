@@ -16,7 +16,10 @@ describe("a request line", () => {
     expect(lines({ target })[0]).toBe(`GET ${target} HTTP/1.1`)
   })
 
-  it.each([["", 0], ["G T", 1], ["GET ", 3], [" GET", 0], ["GET\r\n", 3], ["G\0T", 1], ["GÉT", 1], ["GET/", 3], ["(", 0]])(
+  it.each([["", 0], ["G T", 1], ["GET ", 3], [" GET", 0], ["GET\r\n", 3], ["G\0T", 1], ["GÉT", 1], ["GET/", 3], [
+    "(",
+    0
+  ]])(
     "refuses the method %j",
     (method, offset) => {
       expect(refusal({ method })).toEqual({ _tag: "InvalidMethod", offset })
@@ -55,13 +58,16 @@ describe("Host", () => {
   it.each(["a b", "a/b", "a?b", "a#b", "u@h", "a\\b", "a,b", "h\tx", "bücher", "h\"", "<h>", "h^", "h|", "{h}"])(
     "may not be %j",
     (host) => {
-      expect(refusal({ fields: [["Host", host]] })).toMatchObject({ _tag: "InvalidHeaderValue", name: "Host" })
+      expect(refusal({ fields: [["Host", host]] })).toMatchObject({ _tag: "InvalidHeaderValue", field: "Host" })
     }
   )
 
   it("may not be there twice, in whatever case", () => {
     for (const second of ["Host", "host"]) {
-      expect(refusal({ fields: [["Host", "h"], [second, "h"]] })).toMatchObject({ _tag: "ForbiddenHeader", name: "Host" })
+      expect(refusal({ fields: [["Host", "h"], [second, "h"]] })).toMatchObject({
+        _tag: "ForbiddenHeader",
+        field: "Host"
+      })
     }
   })
 
@@ -81,51 +87,51 @@ describe("fields", () => {
   })
 
   it.each([
-    ["", "x", { _tag: "InvalidHeaderName", name: "\"\"" }],
-    ["a b", "x", { _tag: "InvalidHeaderName", name: "\"a b\"" }],
-    ["a:", "x", { _tag: "InvalidHeaderName", name: "\"a:\"" }],
-    [" a", "x", { _tag: "InvalidHeaderName", name: "\" a\"" }],
-    ["é", "x", { _tag: "InvalidHeaderName", name: "\"é\"" }],
-    ["\u212a", "x", { _tag: "InvalidHeaderName", name: "\"\u212a\"" }],
-    ["a\r\nb", "x", { _tag: "InvalidHeaderName", name: "\"a\\r\\nb\"" }],
-    ["A", "x\r\nB: y", { _tag: "InvalidHeaderValue", name: "A", offset: 1, reason: "a carriage return" }],
-    ["A", "\n", { _tag: "InvalidHeaderValue", name: "A", offset: 0, reason: "a line feed" }],
-    ["A", "xy\0", { _tag: "InvalidHeaderValue", name: "A", offset: 2, reason: "a NUL" }],
-    ["A", "x\x7f", { _tag: "InvalidHeaderValue", name: "A", offset: 1, reason: "a control character" }],
-    ["A", "x\x1b", { _tag: "InvalidHeaderValue", name: "A", offset: 1, reason: "a control character" }],
-    ["A", "€", { _tag: "InvalidHeaderValue", name: "A", offset: 0, reason: "a character beyond ISO-8859-1" }],
-    ["A", "\u010a", { _tag: "InvalidHeaderValue", name: "A", offset: 0, reason: "a character beyond ISO-8859-1" }]
+    ["", "x", { _tag: "InvalidHeaderName", field: "\"\"" }],
+    ["a b", "x", { _tag: "InvalidHeaderName", field: "\"a b\"" }],
+    ["a:", "x", { _tag: "InvalidHeaderName", field: "\"a:\"" }],
+    [" a", "x", { _tag: "InvalidHeaderName", field: "\" a\"" }],
+    ["é", "x", { _tag: "InvalidHeaderName", field: "\"é\"" }],
+    ["\u212a", "x", { _tag: "InvalidHeaderName", field: "\"\u212a\"" }],
+    ["a\r\nb", "x", { _tag: "InvalidHeaderName", field: "\"a\\r\\nb\"" }],
+    ["A", "x\r\nB: y", { _tag: "InvalidHeaderValue", field: "A", offset: 1, reason: "a carriage return" }],
+    ["A", "\n", { _tag: "InvalidHeaderValue", field: "A", offset: 0, reason: "a line feed" }],
+    ["A", "xy\0", { _tag: "InvalidHeaderValue", field: "A", offset: 2, reason: "a NUL" }],
+    ["A", "x\x7f", { _tag: "InvalidHeaderValue", field: "A", offset: 1, reason: "a control character" }],
+    ["A", "x\x1b", { _tag: "InvalidHeaderValue", field: "A", offset: 1, reason: "a control character" }],
+    ["A", "€", { _tag: "InvalidHeaderValue", field: "A", offset: 0, reason: "a character beyond ISO-8859-1" }],
+    ["A", "\u010a", { _tag: "InvalidHeaderValue", field: "A", offset: 0, reason: "a character beyond ISO-8859-1" }]
   ])("are refused: %j %j", (name, value, error) => {
     expect(refusal({ fields: [["B", "c"], [name, value]] })).toEqual(error)
     expect(checkField(name, value)).toMatchObject(error)
   })
 
   it("are refused with no more than the beginning of their name, and nothing of their value", () => {
-    expect(refusal({ fields: [[`${"n".repeat(100)} `, "x"]] })["name"]).toBe(JSON.stringify("n".repeat(80)))
+    expect(refusal({ fields: [[`${"n".repeat(100)} `, "x"]] })["field"]).toBe(JSON.stringify("n".repeat(80)))
     expect(JSON.stringify(checkField("Authorization", "Bearer secret\n"))).not.toContain("secret")
   })
 
-  it.each<readonly [name: string, value: string, fields?: RequestText["fields"]]>([
-    ["Upgrade", "websocket"],
-    ["Expect", "200-ok"],
-    ["Expect", ""],
-    ["TE", "chunked"],
-    ["TE", "trailers, Chunked"],
-    ["TE", "chunked;q=0.5"],
-    ["TE", "trailers ; x, chunked ; q=1"],
-    ["Transfer-Encoding", "gzip"],
-    ["Transfer-Encoding", "gzip, chunked"],
-    ["Transfer-Encoding", "identity"],
-    ["Transfer-Encoding", ""],
-    ["Transfer-Encoding", "chunked, chunked"],
-    ["Transfer-Encoding", "chunked", [["transfer-encoding", "chunked"]]],
-    ["Connection", "Host"],
-    ["Connection", "close, content-length"],
-    ["Connection", "Transfer-Encoding"]
-  ])("of the library's own cannot be set: %s: %s", (name, value, fields = []) => {
+  it.each<{ readonly name: string; readonly value: string; readonly fields?: RequestText["fields"] }>([
+    { name: "Upgrade", value: "websocket" },
+    { name: "Expect", value: "200-ok" },
+    { name: "Expect", value: "" },
+    { name: "TE", value: "chunked" },
+    { name: "TE", value: "trailers, Chunked" },
+    { name: "TE", value: "chunked;q=0.5" },
+    { name: "TE", value: "trailers ; x, chunked ; q=1" },
+    { name: "Transfer-Encoding", value: "gzip" },
+    { name: "Transfer-Encoding", value: "gzip, chunked" },
+    { name: "Transfer-Encoding", value: "identity" },
+    { name: "Transfer-Encoding", value: "" },
+    { name: "Transfer-Encoding", value: "chunked, chunked" },
+    { name: "Transfer-Encoding", value: "chunked", fields: [["transfer-encoding", "chunked"]] },
+    { name: "Connection", value: "Host" },
+    { name: "Connection", value: "close, content-length" },
+    { name: "Connection", value: "Transfer-Encoding" }
+  ])("of the library's own cannot be set: $name: $value", ({ fields = [], name, value }) => {
     expect(refusal({ content: unknown, fields: [[name, value], ...fields] })).toMatchObject({
       _tag: "ForbiddenHeader",
-      name
+      field: name
     })
   })
 
@@ -167,7 +173,10 @@ describe("the framing of a request", () => {
       expect(framing({ content, fields: [["transfer-encoding", "Chunked"]] })).toEqual(["transfer-encoding: Chunked"])
       expect(headOf({ content, fields: [["transfer-encoding", "Chunked"]] }).framing).toEqual({ kind: "chunked" })
     }
-    expect(headOf({ content: unknown, fields: [["Content-Length", "5"]] }).framing).toEqual({ kind: "length", length: 5 })
+    expect(headOf({ content: unknown, fields: [["Content-Length", "5"]] }).framing).toEqual({
+      kind: "length",
+      length: 5
+    })
   })
 
   it("is refused where it is not true", () => {
@@ -175,8 +184,10 @@ describe("the framing of a request", () => {
       refusal({ content, fields: [["Content-Length", value]] })
     expect(declared(known(4))).toEqual({ _tag: "BodyLengthMismatch", declared: 5, actual: 4 })
     expect(declared({ kind: "none" })).toEqual({ _tag: "BodyLengthMismatch", declared: 5, actual: 0 })
-    for (const value of ["x", "-1", "+5", "", "5, 5", "5;", "0x5", "5.0", "1e1", " ", "9007199254740992", "1".repeat(30)]) {
-      expect(declared(unknown, value), value).toMatchObject({ _tag: "InvalidHeaderValue", name: "Content-Length" })
+    for (
+      const value of ["x", "-1", "+5", "", "5, 5", "5;", "0x5", "5.0", "1e1", " ", "9007199254740992", "1".repeat(30)]
+    ) {
+      expect(declared(unknown, value), value).toMatchObject({ _tag: "InvalidHeaderValue", field: "Content-Length" })
     }
   })
 
@@ -184,7 +195,12 @@ describe("the framing of a request", () => {
     const lengthLine = ["Content-Length", "5"] as const
     const chunkedLine = ["Transfer-Encoding", "chunked"] as const
     for (const content of [known(5), unknown, manual]) {
-      for (const fields of [[lengthLine, chunkedLine], [chunkedLine, ["content-LENGTH", "5"]], [lengthLine, ["content-length", "5"]]] as const) {
+      for (
+        const fields of [[lengthLine, chunkedLine], [chunkedLine, ["content-LENGTH", "5"]], [lengthLine, [
+          "content-length",
+          "5"
+        ]]] as const
+      ) {
         expect(refusal({ content, fields })).toMatchObject({ _tag: "ConflictingFraming" })
       }
     }
@@ -233,9 +249,15 @@ describe("trailers", () => {
 
   it("are checked before anything is encoded", () => {
     for (const name of ["Content-Length", "Transfer-Encoding", "Host", "Authorization", "a b", ""]) {
-      expect(refusal({ content: unknown, trailers: [["A", "b"], [name, "x"]] })).toMatchObject({ _tag: "InvalidTrailer", name })
+      expect(refusal({ content: unknown, trailers: [["A", "b"], [name, "x"]] })).toMatchObject({
+        _tag: "InvalidTrailer",
+        field: name
+      })
     }
-    expect(refusal({ content: unknown, trailers: [["A", "b\r\nC: d"]] })).toMatchObject({ _tag: "InvalidTrailer", name: "A" })
+    expect(refusal({ content: unknown, trailers: [["A", "b\r\nC: d"]] })).toMatchObject({
+      _tag: "InvalidTrailer",
+      field: "A"
+    })
   })
 })
 
@@ -289,10 +311,13 @@ describe("derived fields", () => {
 
   it("are not trusted more than the caller's", () => {
     for (const value of ["a/b\r\nX: y", "a\n", "a\0", "€"]) {
-      expect(refusal({ contentType: value })).toMatchObject({ _tag: "InvalidHeaderValue", name: "Content-Type" })
-      expect(refusal({ acceptEncoding: value })).toMatchObject({ _tag: "InvalidHeaderValue", name: "Accept-Encoding" })
+      expect(refusal({ contentType: value })).toMatchObject({ _tag: "InvalidHeaderValue", field: "Content-Type" })
+      expect(refusal({ acceptEncoding: value })).toMatchObject({ _tag: "InvalidHeaderValue", field: "Accept-Encoding" })
     }
-    expect(lines({ contentType: " a/b ", acceptEncoding: "\tgzip" }).slice(2)).toEqual(["Accept-Encoding: gzip", "Content-Type: a/b"])
+    expect(lines({ contentType: " a/b ", acceptEncoding: "\tgzip" }).slice(2)).toEqual([
+      "Accept-Encoding: gzip",
+      "Content-Type: a/b"
+    ])
   })
 
   it("are none but Host where nothing asks for more", () => {
@@ -314,14 +339,22 @@ describe("expectations", () => {
 
   it("need content", () => {
     for (const content of [{ kind: "none" } as const, known(0), manual]) {
-      expect(refusal({ method: "POST", content, expectContinue: true })).toMatchObject({ _tag: "ForbiddenHeader", name: "Expect" })
-      expect(refusal({ method: "POST", content, fields: [["Expect", "100-continue"]] })).toMatchObject({ _tag: "ForbiddenHeader" })
+      expect(refusal({ method: "POST", content, expectContinue: true })).toMatchObject({
+        _tag: "ForbiddenHeader",
+        field: "Expect"
+      })
+      expect(refusal({ method: "POST", content, fields: [["Expect", "100-continue"]] })).toMatchObject({
+        _tag: "ForbiddenHeader"
+      })
     }
   })
 })
 
 describe("Connection", () => {
-  it.each([["close", true], ["Close", true], ["x, close", true], [",close,", true], ["keep-alive", false], ["closed", false], ["", false]])(
+  it.each([["close", true], ["Close", true], ["x, close", true], [",close,", true], ["keep-alive", false], [
+    "closed",
+    false
+  ], ["", false]])(
     "%j says close: %s",
     (value, close) => {
       expect(headOf({ fields: [["Connection", value]] }).close).toBe(close)
@@ -336,7 +369,10 @@ describe("Connection", () => {
 
   it("names TE once", () => {
     expect(lines({ fields: [["TE", "trailers"], ["Connection", "close"]] })).toContain("Connection: TE")
-    expect(lines({ fields: [["Connection", "close, TE"], ["TE", ""]] }).slice(2)).toEqual(["Connection: close, TE", "TE: "])
+    expect(lines({ fields: [["Connection", "close, TE"], ["TE", ""]] }).slice(2)).toEqual([
+      "Connection: close, TE",
+      "TE: "
+    ])
   })
 })
 
@@ -345,7 +381,7 @@ describe("TRACE", () => {
     for (const name of ["Authorization", "Cookie", "PROXY-Authorization"]) {
       expect(refusal({ method: "TRACE", fields: [["A", "b"], [name, "secret"]] })).toMatchObject({
         _tag: "ForbiddenHeader",
-        name: name.toLowerCase()
+        field: name.toLowerCase()
       })
       expect(encoded({ method: "GET", fields: [[name, "secret"]] })._tag).toBe("Right")
     }

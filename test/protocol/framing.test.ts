@@ -45,7 +45,14 @@ wires("no body, whatever the fields say", [
       read({ name: `a ${status} with ${text(lines)}`, status, lines, framing: "none", reusable: true })
     ),
     ...[200, 204, 304, 404].map((status) =>
-      read({ name: `a ${status} to HEAD with ${text(lines)}`, method: "HEAD", status, lines, framing: "none", reusable: true })
+      read({
+        name: `a ${status} to HEAD with ${text(lines)}`,
+        method: "HEAD",
+        status,
+        lines,
+        framing: "none",
+        reusable: true
+      })
     )
   ]),
   read({
@@ -91,7 +98,14 @@ wires("no body, whatever the fields say", [
 wires("tunnels", [
   ...[200, 204, 299].flatMap((status) =>
     [[], lengthLines, chunkedLines, [...lengthLines, ...chunkedLines]].map((lines) =>
-      read({ name: `a ${status} to CONNECT with ${text(lines)}`, method: "CONNECT", status, lines, framing: "tunnel", reusable: false })
+      read({
+        name: `a ${status} to CONNECT with ${text(lines)}`,
+        method: "CONNECT",
+        status,
+        lines,
+        framing: "tunnel",
+        reusable: false
+      })
     )
   ),
   read({
@@ -104,7 +118,14 @@ wires("tunnels", [
     content: "hello",
     reusable: true
   }),
-  read({ name: "a 304 to CONNECT opens none", method: "CONNECT", status: 304, lines: [], framing: "none", reusable: true }),
+  read({
+    name: "a 304 to CONNECT opens none",
+    method: "CONNECT",
+    status: 304,
+    lines: [],
+    framing: "none",
+    reusable: true
+  }),
   read({
     name: "a 200 to a method that only looks like CONNECT opens none",
     method: "connect",
@@ -159,9 +180,9 @@ wires("Content-Length", [
     wire: fieldsOf(contentLength("9007199254740991")),
     events: [head(200, "R", length(9007199254740991), { fields: contentLength("9007199254740991") })]
   },
-  ...["+3", "-1", "0x3", "3;", "3 3", "3_0", "3.0", "3e1", "Infinity", "NaN", "three", "\xb3", "9007199254740992"].map((value) =>
-    refuse(contentLength(value), invalid(value))
-  ),
+  ...["+3", "-1", "0x3", "3;", "3 3", "3_0", "3.0", "3e1", "Infinity", "NaN", "three", "\xb3", "9007199254740992"].map((
+    value
+  ) => refuse(contentLength(value), invalid(value))),
   refuse(contentLength("9007199254740993"), invalid("9007199254740993")),
   refuse(contentLength(`1${"0".repeat(30)}`), invalid(`1${"0".repeat(30)}`)),
   refuse(contentLength("9".repeat(400)), invalid("9".repeat(400))),
@@ -224,10 +245,29 @@ wires("Transfer-Encoding", [
 ])
 
 wires("until the connection closes", [
-  read({ name: "a body of some bytes", lines: [], framing: "close", body: "abc\r\n0\r\n\r\n", eof: true, content: "abc\r\n0\r\n\r\n", reusable: false }),
+  read({
+    name: "a body of some bytes",
+    lines: [],
+    framing: "close",
+    body: "abc\r\n0\r\n\r\n",
+    eof: true,
+    content: "abc\r\n0\r\n\r\n",
+    reusable: false
+  }),
   read({ name: "a body of no bytes", lines: [], framing: "close", eof: true, reusable: false }),
-  read({ name: "though the connection is said to persist", lines: [["Connection", "keep-alive"]], framing: "close", eof: true, reusable: false }),
-  { name: "but not before", wire: "HTTP/1.1 200 R\r\n\r\nabc", events: [head(200, "R", "close"), data("abc")], reusable: false }
+  read({
+    name: "though the connection is said to persist",
+    lines: [["Connection", "keep-alive"]],
+    framing: "close",
+    eof: true,
+    reusable: false
+  }),
+  {
+    name: "but not before",
+    wire: "HTTP/1.1 200 R\r\n\r\nabc",
+    events: [head(200, "R", "close"), data("abc")],
+    reusable: false
+  }
 ])
 
 const connection = (version: 10 | 11, values: ReadonlyArray<string>, reusable: boolean): Wire =>
@@ -263,7 +303,11 @@ wires("persistence", [
   connection(10, ["keep-alive, close"], false),
   connection(10, ["keep-alived"], false),
   { ...connection(11, [], false), name: "a request that said close is the last", request: { close: true } },
-  { ...connection(10, ["keep-alive"], false), name: "even where an HTTP/1.0 server would go on", request: { close: true } }
+  {
+    ...connection(10, ["keep-alive"], false),
+    name: "even where an HTTP/1.0 server would go on",
+    request: { close: true }
+  }
 ])
 
 const upgrade = (fields: Lines, protocol: string | undefined, method: string): Wire => ({

@@ -171,7 +171,10 @@ const splitOffsets = (length: number): ReadonlyArray<number> => {
   return length <= 2048 ? everywhere : everywhere.filter((i) => i < 64 || i > length - 64 || i % 997 === 0)
 }
 
-const splitAt = (bytes: Uint8Array, at: number): ReadonlyArray<Uint8Array> => [bytes.subarray(0, at), bytes.subarray(at)]
+const splitAt = (
+  bytes: Uint8Array,
+  at: number
+): ReadonlyArray<Uint8Array> => [bytes.subarray(0, at), bytes.subarray(at)]
 
 const byteByByte = (bytes: Uint8Array): ReadonlyArray<Uint8Array> =>
   Array.from(bytes, (_, i) => bytes.subarray(i, i + 1))
@@ -199,7 +202,11 @@ const checkTrailing = (wire: Wire): void => {
     const bytes = bytesOf(wire.wire + rest)
     for (const pieces of [[bytes], byteByByte(bytes), splitAt(bytes, wire.wire.length)]) {
       const { machine, seen } = run(wire, pieces)
-      same(seen, tunnel ? wire.events : [...wire.events, fails("UnexpectedMessage")], `with ${JSON.stringify(rest)} behind`)
+      same(
+        seen,
+        tunnel ? wire.events : [...wire.events, fails("UnexpectedMessage")],
+        `with ${JSON.stringify(rest)} behind`
+      )
       expect(machine.excess).toBeGreaterThan(0)
       expect(machine.reusable).toBe(false)
       expect(machine.startRequest(facts())).toBe(false)

@@ -119,14 +119,14 @@ const cases: ReadonlyArray<Case> = [
     name: "LF in the trailers",
     wire: `${chunked()}3\r\nabc\r\n0\r\nA: b\n\r\n`,
     events: [chunkedHead, data("abc"), end(["A", "b"])],
-    refusal: fails("InvalidTrailer", { name: "", reason: "a bare LF" })
+    refusal: fails("InvalidTrailer", { field: "", reason: "a bare LF" })
   },
   {
     needs: "bareLf",
     name: "LF instead of the last CRLF",
     wire: `${chunked()}3\r\nabc\r\n0\r\n\n`,
     events: [chunkedHead, ...abc],
-    refusal: fails("InvalidTrailer", { name: "", reason: "a bare LF" })
+    refusal: fails("InvalidTrailer", { field: "", reason: "a bare LF" })
   },
   ...["A : b", "A\t: b", "A \t : b"].map((text): Case => ({
     needs: "spaceBeforeColon",
@@ -147,7 +147,7 @@ const cases: ReadonlyArray<Case> = [
     name: "in a trailer",
     wire: `${chunked()}3\r\nabc\r\n0\r\nA : b\r\n\r\n`,
     events: [chunkedHead, data("abc"), end(["A", "b"])],
-    refusal: fails("InvalidTrailer", { name: "", reason: "white space before the colon" })
+    refusal: fails("InvalidTrailer", { field: "", reason: "white space before the colon" })
   },
   skips("nonsense\r\n", 8, "a line without a colon"),
   skips(": b\r\n", 0, "an empty field name"),
@@ -170,7 +170,7 @@ const cases: ReadonlyArray<Case> = [
     name: "skips a trailer that is none",
     wire: `${chunked()}3\r\nabc\r\n0\r\nnonsense\r\nA: b\r\nC: \0\r\n\r\n`,
     events: [chunkedHead, data("abc"), end(["A", "b"])],
-    refusal: fails("InvalidTrailer", { name: "", reason: "a control character" })
+    refusal: fails("InvalidTrailer", { field: "", reason: "a control character" })
   },
   {
     needs: "missingFinalCrlf",
@@ -275,7 +275,10 @@ const cases: ReadonlyArray<Case> = [
   badLength([["Content-Length", ""]], fails("InvalidContentLength", { value: "" })),
   badLength([["Content-Length", "9007199254740993"]], fails("InvalidContentLength", { value: "9007199254740993" })),
   badLength([["Content-Length", "3, 4"]], fails("ConflictingContentLength", { values: ["3", "4"] })),
-  badLength([["Content-Length", "3"], ["Content-Length", "4"]], fails("ConflictingContentLength", { values: ["3", "4"] })),
+  badLength(
+    [["Content-Length", "3"], ["Content-Length", "4"]],
+    fails("ConflictingContentLength", { values: ["3", "4"] })
+  ),
   ...["gzip", "identity", "gzip, chunked", "chunked, chunked", "xchunked", ""].map((value): Case => ({
     needs: "unknownTransferCoding",
     name: `reads until close with ${JSON.stringify(value)}`,
@@ -284,7 +287,14 @@ const cases: ReadonlyArray<Case> = [
     events: untilClose([["Transfer-Encoding", value]], "3\r\nabc\r\n0\r\n\r\n"),
     refusal: fails("UnknownTransferEncoding", { codings: value })
   })),
-  ...[" HTTP/1.1 200 R", "\tHTTP/1.1 200 R", "HTTP/1.1  200 R", "HTTP/1.1 \t 200  R", "HTTP/1.1\t200\tR", " \t HTTP/1.1\t200 \t R\t"]
+  ...[
+    " HTTP/1.1 200 R",
+    "\tHTTP/1.1 200 R",
+    "HTTP/1.1  200 R",
+    "HTTP/1.1 \t 200  R",
+    "HTTP/1.1\t200\tR",
+    " \t HTTP/1.1\t200 \t R\t"
+  ]
     .map((text): Case => ({
       needs: "statusLineSpaces",
       name: JSON.stringify(text),
@@ -328,7 +338,10 @@ const cases: ReadonlyArray<Case> = [
     name: "Transfer-Encoding counts in HTTP/1.0",
     wire: "HTTP/1.0 200 R\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
     events: [
-      head(200, "R", "chunked", { fields: [["Connection", "keep-alive"], ["Transfer-Encoding", "chunked"]], version: 10 }),
+      head(200, "R", "chunked", {
+        fields: [["Connection", "keep-alive"], ["Transfer-Encoding", "chunked"]],
+        version: 10
+      }),
       ...abc
     ],
     refusal: fails("FramingConflict", { reason: "it is HTTP/1.0 with Transfer-Encoding" })
@@ -347,7 +360,9 @@ describe("a relaxation", () => {
         it(`cannot be replaced by the others: ${wire.name}`, () => {
           const leniency = { ...HttpLeniency.httpClient, [needs]: false }
           // What one relaxation refuses, skipping invalid lines may hide: it is off, too.
-          const others = needs === "spaceBeforeColon" || needs === "bareLf" ? { ...leniency, skipInvalidFields: false } : leniency
+          const others = needs === "spaceBeforeColon" || needs === "bareLf"
+            ? { ...leniency, skipInvalidFields: false }
+            : leniency
           for (const strict of [others, HttpLeniency.strict]) {
             for (const [delivery, pieces] of deliveries(bytesOf(wire.wire))) {
               const { machine, seen } = run({ ...wire, leniency: strict }, pieces)
@@ -399,12 +414,15 @@ describe("a relaxation", () => {
         [{ fieldLine: 8 }, `HTTP/1.1 200 R\r\nA: \0${"b".repeat(8)}`, "LineTooLong"],
         [{ fieldLine: 8 }, "HTTP/1.1 200 R\r\nA: bcd\r\n efg\r\n\r\n", "LineTooLong"],
         [{ fields: 2 }, "HTTP/1.1 200 R\r\nx\r\ny\r\nz\r\n\r\n", "TooManyHeaders"],
+        [{ fields: 2 }, "HTTP/1.1 200 R\nx\ny\nz\n\n", "TooManyHeaders"],
         [{ head: 20 }, "HTTP/1.1 200 R\nx\ny\nz\n\n", "HeadersTooLarge"],
         [{ statusLine: 8 }, "   HTTP/1.1   200", "LineTooLong"]
       ] as const
     ) {
       for (const [delivery, pieces] of deliveries(bytesOf(wire))) {
-        expect(run({ limits, leniency: HttpLeniency.httpClient }, pieces).seen, delivery).toMatchObject([{ error: tag }])
+        expect(run({ limits, leniency: HttpLeniency.httpClient }, pieces).seen, delivery).toMatchObject([{
+          error: tag
+        }])
       }
     }
   })

@@ -53,7 +53,6 @@ describe("the table", () => {
       })
     }
   }
-
 })
 
 describe("reusable", () => {

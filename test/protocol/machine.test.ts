@@ -26,7 +26,9 @@ const interim = (status: number): string => `HTTP/1.1 ${status} I\r\nA: ${status
 const interimEvent = (status: number): Seen => informational(status, "I", { fields: [["A", String(status)]] })
 
 wires("informational responses", [
-  ...[[100], [102], [103], [104], [199], [100, 100], [103, 100, 103], [100, 102, 103, 104, 199]].map((statuses): Wire => ({
+  ...[[100], [102], [103], [104], [199], [100, 100], [103, 100, 103], [100, 102, 103, 104, 199]].map((
+    statuses
+  ): Wire => ({
     name: `${statuses.join(", ")} before the final one`,
     wire: statuses.map(interim).join("") + empty,
     events: [...statuses.map(interimEvent), ...emptyEvents],
@@ -80,9 +82,19 @@ wires("informational responses", [
     wire: interim(103).repeat(4),
     events: [interimEvent(103), interimEvent(103), interimEvent(103), fails("TooManyInformational", { limit: 3 })]
   },
-  { name: "may be refused altogether", limits: { informational: 0 }, wire: interim(100), events: [fails("TooManyInformational", { limit: 0 })] },
+  {
+    name: "may be refused altogether",
+    limits: { informational: 0 },
+    wire: interim(100),
+    events: [fails("TooManyInformational", { limit: 0 })]
+  },
   { name: "are no answer", wire: interim(100), eof: true, events: [interimEvent(100), fails("RemoteDisconnected")] },
-  { name: "do not end with half of the answer", wire: `${interim(100)}HTTP/1.1 2`, eof: true, events: [interimEvent(100), fails("IncompleteHeaders", { received: 10 })] },
+  {
+    name: "do not end with half of the answer",
+    wire: `${interim(100)}HTTP/1.1 2`,
+    eof: true,
+    events: [interimEvent(100), fails("IncompleteHeaders", { received: 10 })]
+  },
   { name: "are followed by any wait", wire: interim(100), events: [interimEvent(100)], reusable: false }
 ])
 
@@ -91,11 +103,32 @@ wires("the end of the connection", [
   { name: "after an empty line", wire: "\r\n", eof: true, events: [fails("RemoteDisconnected")] },
   { name: "after four empty lines", wire: "\r\n".repeat(4), eof: true, events: [fails("RemoteDisconnected")] },
   { name: "after one byte", wire: "H", eof: true, events: [fails("IncompleteHeaders", { received: 1 })] },
-  { name: "after an empty line and one byte", wire: "\r\nH", eof: true, events: [fails("IncompleteHeaders", { received: 3 })] },
-  { name: "before the empty line", wire: "HTTP/1.1 200 R\r\n", eof: true, events: [fails("IncompleteHeaders", { received: 16 })] },
-  { name: "within the empty line", wire: "HTTP/1.1 200 R\r\n\r", eof: true, events: [fails("IncompleteHeaders", { received: 17 })] },
+  {
+    name: "after an empty line and one byte",
+    wire: "\r\nH",
+    eof: true,
+    events: [fails("IncompleteHeaders", { received: 3 })]
+  },
+  {
+    name: "before the empty line",
+    wire: "HTTP/1.1 200 R\r\n",
+    eof: true,
+    events: [fails("IncompleteHeaders", { received: 16 })]
+  },
+  {
+    name: "within the empty line",
+    wire: "HTTP/1.1 200 R\r\n\r",
+    eof: true,
+    events: [fails("IncompleteHeaders", { received: 17 })]
+  },
   { name: "right behind the response", wire: empty, eof: true, events: emptyEvents, reusable: false },
-  { name: "behind a response without a body", wire: "HTTP/1.1 304 R\r\n\r\n", eof: true, events: [head(304, "R", "none"), end()], reusable: false }
+  {
+    name: "behind a response without a body",
+    wire: "HTTP/1.1 304 R\r\n\r\n",
+    eof: true,
+    events: [head(304, "R", "none"), end()],
+    reusable: false
+  }
 ])
 
 /** A machine that has answered so many requests. */
@@ -127,11 +160,19 @@ const given = (machine: Machine, text: string): ReadonlyArray<Seen> => {
 describe("several exchanges on one connection", () => {
   const exchanges: ReadonlyArray<readonly [method: string, wire: string, events: ReadonlyArray<Seen>]> = [
     ["GET", empty, emptyEvents],
-    ["HEAD", "HTTP/1.1 200 R\r\nContent-Length: 9\r\n\r\n", [head(200, "R", "none", { fields: [["Content-Length", "9"]] }), end()]],
+    ["HEAD", "HTTP/1.1 200 R\r\nContent-Length: 9\r\n\r\n", [
+      head(200, "R", "none", { fields: [["Content-Length", "9"]] }),
+      end()
+    ]],
     [
       "POST",
       `${interim(100)}HTTP/1.1 201 R\r\nTransfer-Encoding: chunked\r\n\r\n3;x\r\nabc\r\n0\r\nT: u\r\n\r\n`,
-      [interimEvent(100), head(201, "R", "chunked", { fields: [["Transfer-Encoding", "chunked"]] }), data("abc"), end(["T", "u"])]
+      [
+        interimEvent(100),
+        head(201, "R", "chunked", { fields: [["Transfer-Encoding", "chunked"]] }),
+        data("abc"),
+        end(["T", "u"])
+      ]
     ],
     ["GET", "\r\nHTTP/1.1 204 R\r\n\r\n", [head(204, "R", "none"), end()]],
     ["GET", "HTTP/1.0 200 R\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nhi", [
@@ -184,7 +225,11 @@ describe("several exchanges on one connection", () => {
     for (let i = 0; i < 3; i++) {
       expect(machine.startRequest(request)).toBe(true)
       machine.endRequest()
-      expect(given(machine, interim(103).repeat(2) + empty)).toEqual([interimEvent(103), interimEvent(103), ...emptyEvents])
+      expect(given(machine, interim(103).repeat(2) + empty)).toEqual([
+        interimEvent(103),
+        interimEvent(103),
+        ...emptyEvents
+      ])
     }
   })
 })
@@ -313,6 +358,23 @@ describe("an answer that comes before the request is complete", () => {
     machine.endRequest()
     expect(machine.served).toBe(1)
     expect(machine.startRequest(facts())).toBe(true)
+  })
+
+  it("says whether the connection goes on, before its own end", () => {
+    for (
+      const [wire, persistent] of [
+        ["HTTP/1.1 413 R\r\nContent-Length: 3\r\n\r\n", true],
+        ["HTTP/1.1 413 R\r\nContent-Length: 3\r\nConnection: close\r\n\r\n", false],
+        ["HTTP/1.0 413 R\r\nContent-Length: 3\r\n\r\n", false],
+        ["HTTP/1.1 413 R\r\n\r\n", false]
+      ] as const
+    ) {
+      const machine = new Machine()
+      machine.startRequest(facts({ request: { method: "POST" } }))
+      expect(machine.persistent).toBe(true)
+      given(machine, wire)
+      expect([machine.persistent, machine.reusable]).toEqual([persistent, false])
+    }
   })
 
   it("ends the connection where the request is abandoned", () => {

@@ -1,7 +1,7 @@
 /** What holds for every response and every request. `EFFECT_HTTP_CLIENT_PROPERTY_RUNS` says how many are tried. */
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
-import { describe, expect, it, vi } from "vitest"
+import { describe, expect, it } from "vitest"
 import * as HttpFields from "../../src/HttpFields.ts"
 import * as HttpLeniency from "../../src/HttpLeniency.ts"
 import * as HttpLimits from "../../src/HttpLimits.ts"
@@ -9,7 +9,19 @@ import { ChunkedDecoder, encodeChunk, encodeLastChunk } from "../../src/internal
 import { Machine } from "../../src/internal/protocol/machine.ts"
 import { resolveTarget } from "../../src/internal/protocol/target.ts"
 import * as Origin from "../../src/Origin.ts"
-import { bytes, cutAt, cuts, leniency, limits, method, narrowLimits, response, token, value, wire } from "./arbitraries.ts"
+import {
+  bytes,
+  cutAt,
+  cuts,
+  leniency,
+  limits,
+  method,
+  narrowLimits,
+  response,
+  token,
+  value,
+  wire
+} from "./arbitraries.ts"
 import { encoded } from "./encoding.ts"
 import { bytesOf, facts, run, type Seen } from "./harness.ts"
 
@@ -22,7 +34,10 @@ const holds = <Ts extends [unknown, ...Array<unknown>]>(
   predicate: (...args: Ts) => void
 ): void => {
   it(name, { timeout }, () => {
-    FastCheck.assert(FastCheck.property<Ts>(...arbitraries as { [K in keyof Ts]: FastCheck.Arbitrary<Ts[K]> }, predicate), { numRuns })
+    FastCheck.assert(
+      FastCheck.property<Ts>(...arbitraries as { [K in keyof Ts]: FastCheck.Arbitrary<Ts[K]> }, predicate),
+      { numRuns }
+    )
   })
 }
 
@@ -34,12 +49,16 @@ const same = (actual: unknown, expected: unknown): void => {
 const byByte = (bytes: Uint8Array): ReadonlyArray<Uint8Array> => Array.from(bytes, (_, i) => bytes.subarray(i, i + 1))
 
 describe("every response", () => {
-  holds("by the grammar is read as it was written, however it is split", [response, cuts], ({ eof, events, wire }, cuts) => {
-    const { machine, seen } = run({ eof }, cutAt(bytesOf(wire), cuts))
-    same(seen, events)
-    expect(machine.reusable).toBe(!eof)
-    expect(machine.excess).toBe(0)
-  })
+  holds(
+    "by the grammar is read as it was written, however it is split",
+    [response, cuts],
+    ({ eof, events, wire }, cuts) => {
+      const { machine, seen } = run({ eof }, cutAt(bytesOf(wire), cuts))
+      same(seen, events)
+      expect(machine.reusable).toBe(!eof)
+      expect(machine.excess).toBe(0)
+    }
+  )
 
   holds("gives the same events however it is split", [wire, method, limits, leniency, FastCheck.boolean(), cuts], (
     wire,
@@ -62,14 +81,18 @@ describe("every response", () => {
     }
   })
 
-  holds("ends in one way, and in no other", [wire, method, limits, leniency, cuts], (wire, method, limits, leniency, cuts) => {
-    const { machine, seen } = run({ request: { method }, limits, leniency, eof: true }, cutAt(bytesOf(wire), cuts))
-    const kinds = seen.map((event) => Object.keys(event)[0])
-    // Informational heads, one head, its data, and an end or a failure.
-    expect(kinds.join(" ")).toMatch(/^(informational )*((head )(data )?)?(error|end)( error)?$/)
-    if (kinds.at(-1) === "error") expect(machine.startRequest(facts())).toBe(false)
-    expect(machine.reusable).toBe(false)
-  })
+  holds(
+    "ends in one way, and in no other",
+    [wire, method, limits, leniency, cuts],
+    (wire, method, limits, leniency, cuts) => {
+      const { machine, seen } = run({ request: { method }, limits, leniency, eof: true }, cutAt(bytesOf(wire), cuts))
+      const kinds = seen.map((event) => Object.keys(event)[0])
+      // Informational heads, one head, its data, and an end or a failure.
+      expect(kinds.join(" ")).toMatch(/^(informational )*((head )(data )?)?(error|end)( error)?$/)
+      if (kinds.at(-1) === "error") expect(machine.startRequest(facts())).toBe(false)
+      expect(machine.reusable).toBe(false)
+    }
+  )
 
   holds("that needed a relaxation is the last", [wire, leniency, cuts], (wire, leniency, cuts) => {
     const pieces = cutAt(bytesOf(wire), cuts)
@@ -78,21 +101,26 @@ describe("every response", () => {
     same(relaxed.seen, run({}, pieces).seen)
   })
 
-  holds("throws nothing, whatever the bytes", [bytes(200), limits, leniency, FastCheck.boolean()], (text, limits, leniency, eof) => {
-    for (const start of ["", "HTTP/1.1 200 R\r\n", "HTTP/1.1 200 R\r\nTransfer-Encoding: chunked\r\n\r\n"]) {
-      run({ limits, leniency, eof }, [bytesOf(start + text)])
+  holds(
+    "throws nothing, whatever the bytes",
+    [bytes(200), limits, leniency, FastCheck.boolean()],
+    (text, limits, leniency, eof) => {
+      for (const start of ["", "HTTP/1.1 200 R\r\n", "HTTP/1.1 200 R\r\nTransfer-Encoding: chunked\r\n\r\n"]) {
+        run({ limits, leniency, eof }, [bytesOf(start + text)])
+      }
     }
-  })
+  )
 
   holds("stays within its limits", [wire, narrowLimits, leniency, cuts], (wire, limits, leniency, cuts) => {
+    // No spy: one remembers every call, and there are many.
     const allocate = Buffer.allocUnsafe
     let allocated = 0
-    vi.spyOn(Buffer, "allocUnsafe").mockImplementation((size) => {
+    Buffer.allocUnsafe = (size) => {
       allocated += size
       return allocate(size)
-    })
+    }
     const { seen } = run({ limits, leniency, eof: true }, cutAt(bytesOf(wire), cuts))
-    vi.restoreAllMocks()
+    Buffer.allocUnsafe = allocate
     // One room for heads and one for trailers, each doubled up to its limit.
     expect(allocated).toBeLessThanOrEqual(4 * (limits.head + limits.trailers) + 2 * 512)
     expect(seen.filter((event) => "informational" in event).length).toBeLessThanOrEqual(limits.informational)
@@ -103,7 +131,13 @@ describe("every response", () => {
 const within = (event: Seen, limits: HttpLimits.HttpLimits): void => {
   if ("data" in event) expect(event.data.length).toBeLessThanOrEqual(limits.body)
   if ("error" in event) return
-  const lines = "end" in event ? event.end : "head" in event ? event.head.fields : "informational" in event ? event.informational.fields : []
+  const lines = "end" in event
+    ? event.end
+    : "head" in event
+    ? event.head.fields
+    : "informational" in event
+    ? event.informational.fields
+    : []
   expect(lines.length).toBeLessThanOrEqual(limits.fields)
   for (const [name, value] of lines) expect(name.length + 1 + value.length).toBeLessThanOrEqual(limits.fieldLine)
   const size = lines.reduce((size, [name, value]) => size + name.length + value.length + 3, 0)
@@ -124,8 +158,11 @@ describe("every request", () => {
     anyText,
     FastCheck.array(FastCheck.tuple(anyName, anyText), { maxLength: 4 })
   ], (method, path, fields) => {
-    const head = Either.flatMap(resolveTarget("GET", `/${path}`, origin, "origin"), ({ authority, target }) =>
-      Either.map(encoded({ method, target, host: authority, fields }), ({ text }) => ({ target, text })))
+    const head = Either.flatMap(
+      resolveTarget("GET", `/${path}`, origin, "origin"),
+      ({ authority, target }) =>
+        Either.map(encoded({ method, target, host: authority, fields }), ({ text }) => ({ target, text }))
+    )
     if (head._tag === "Left") {
       expect(head.left.context.fault).toBe("User")
       return
@@ -134,14 +171,19 @@ describe("every request", () => {
     const [line = "", ...rest] = text.split("\r\n")
     same(line.split(" "), [method, target, "HTTP/1.1"])
     const parsed = Either.getOrThrow(HttpFields.parse(bytesOf(rest.join("\r\n"))))
-    const given = fields.filter(([name]) => name.toLowerCase() !== "host").map(([name, value]) => [name, trimmed(value)])
+    const given = fields.filter(([name]) => name.toLowerCase() !== "host").map((
+      [name, value]
+    ) => [name, trimmed(value)])
     // What the encoder adds stands before what it was given.
     same(HttpFields.entries(parsed).slice(parsed.names.length - given.length), given)
     expect(HttpFields.getAll(parsed, "host")).toHaveLength(1)
     expect(Buffer.from(text, "latin1").toString("latin1")).toBe(text)
   })
 
-  holds("that is made of tokens and values is encoded", [token, FastCheck.array(FastCheck.tuple(token, value), { maxLength: 4 })], (
+  holds("that is made of tokens and values is encoded", [
+    token,
+    FastCheck.array(FastCheck.tuple(token, value), { maxLength: 4 })
+  ], (
     method,
     fields
   ) => {
@@ -179,32 +221,36 @@ describe("every connection", () => {
     wire.map((bytes) => ({ bytes }))
   )
 
-  holds("is reusable on proof only, and never again once it was not", [FastCheck.array(step, { maxLength: 20 })], (steps) => {
-    const machine = new Machine()
-    let started = 0
-    let finished = 0
-    let lost = false
-    for (const step of steps) {
-      if (step === "start" || step === "close") {
-        const free = machine.reusable
-        expect(machine.startRequest(facts({ request: { close: step === "close" } }))).toBe(free)
-        if (free) started++
-      } else if (step === "end") machine.endRequest()
-      else if (step === "abandon") machine.abandonRequest()
-      else if (step === "eof") machine.eof()
-      else machine.receive(bytesOf(step.bytes))
-      lost ||= step === "abandon" || step === "eof"
-      for (let event = machine.next(); event._tag !== "NeedMore"; event = machine.next()) {
-        if (event._tag === "Failure") {
-          lost = true
-          break
+  holds(
+    "is reusable on proof only, and never again once it was not",
+    [FastCheck.array(step, { maxLength: 20 })],
+    (steps) => {
+      const machine = new Machine()
+      let started = 0
+      let finished = 0
+      let lost = false
+      for (const step of steps) {
+        if (step === "start" || step === "close") {
+          const free = machine.reusable
+          expect(machine.startRequest(facts({ request: { close: step === "close" } }))).toBe(free)
+          if (free) started++
+        } else if (step === "end") machine.endRequest()
+        else if (step === "abandon") machine.abandonRequest()
+        else if (step === "eof") machine.eof()
+        else machine.receive(bytesOf(step.bytes))
+        lost ||= step === "abandon" || step === "eof"
+        for (let event = machine.next(); event._tag !== "NeedMore"; event = machine.next()) {
+          if (event._tag === "Failure") {
+            lost = true
+            break
+          }
+          if (event._tag === "End") finished++
         }
-        if (event._tag === "End") finished++
+        expect(machine.served).toBeLessThanOrEqual(finished)
+        expect(finished).toBeLessThanOrEqual(started)
+        if (lost || machine.excess > 0) expect(machine.reusable).toBe(false)
+        if (machine.reusable) expect(machine.served).toBe(started)
       }
-      expect(machine.served).toBeLessThanOrEqual(finished)
-      expect(finished).toBeLessThanOrEqual(started)
-      if (lost || machine.excess > 0) expect(machine.reusable).toBe(false)
-      if (machine.reusable) expect(machine.served).toBe(started)
     }
-  })
+  )
 })

@@ -1,9 +1,9 @@
 /** Request targets in their four forms, and the Host that goes with each (RFC 9112 section 3.2). */
 import * as Either from "effect/Either"
 import { describe, expect, it } from "vitest"
-import * as Origin from "../../src/Origin.ts"
 import type { TargetForm } from "../../src/internal/protocol/target.ts"
 import { resolveTarget } from "../../src/internal/protocol/target.ts"
+import * as Origin from "../../src/Origin.ts"
 
 const http = (host: string, port?: number) => Either.getOrThrow(Origin.make({ scheme: "http", host, port }))
 const plain = http("example.com")
@@ -83,7 +83,9 @@ describe("origin-form", () => {
   })
 
   it("says where a URL goes that does not belong here, and shows no more of it", () => {
-    const error = Either.getOrThrow(Either.flip(resolveTarget("GET", "http://evil.example/?token=secret", plain, "origin")))
+    const error = Either.getOrThrow(
+      Either.flip(resolveTarget("GET", "http://evil.example/?token=secret", plain, "origin"))
+    )
     expect(error.message).toBe(
       "The target is not valid: it names http://evil.example:80, but the connection goes to http://example.com:80."
     )

@@ -74,7 +74,7 @@ const refused = (section: string, error: Seen, limits?: Wire["limits"]): Wire =>
   events: [...before, error]
 })
 const invalid = (section: string, reason: string, name = ""): Wire =>
-  refused(section, fails("InvalidTrailer", { name, reason }))
+  refused(section, fails("InvalidTrailer", { field: name, reason }))
 
 wires("trailers that are none", [
   invalid("A : b\r\n\r\n", "white space before the colon"),
@@ -94,7 +94,11 @@ wires("trailers that are none", [
 
 const tooLarge = (limit: number) => fails("TrailersTooLarge", { limit })
 const lineTooLong = (limit: number) => fails("LineTooLong", { what: "trailer line", limit })
-const within = (section: string, limits: Wire["limits"], ...trailers: ReadonlyArray<readonly [string, string]>): Wire => ({
+const within = (
+  section: string,
+  limits: Wire["limits"],
+  ...trailers: ReadonlyArray<readonly [string, string]>
+): Wire => ({
   ...read(section, ...trailers),
   name: `reads ${JSON.stringify(section)} within ${JSON.stringify(limits)}`,
   limits
@@ -115,7 +119,8 @@ wires("limits of trailers", [
 
 describe("trailers that are sent", () => {
   it("are fine where nothing is wrong with them", () => {
-    expect(checkTrailers(HttpFields.make(["Digest", "x"], ["ETag", " \"\xe9\" "], ["Server-Timing", ""]))).toBeUndefined()
+    expect(checkTrailers(HttpFields.make(["Digest", "x"], ["ETag", " \"\xe9\" "], ["Server-Timing", ""])))
+      .toBeUndefined()
     expect(checkTrailers(HttpFields.empty)).toBeUndefined()
   })
 
@@ -125,7 +130,7 @@ describe("trailers that are sent", () => {
         expect(isForbiddenTrailer(spelled), spelled).toBe(true)
         expect(checkTrailers(HttpFields.make(["A", "b"], [spelled, "c"]))).toMatchObject({
           _tag: "InvalidTrailer",
-          name: spelled,
+          field: spelled,
           reason: "a field of this name may not stand in a trailer section"
         })
       }
@@ -149,11 +154,11 @@ describe("trailers that are sent", () => {
     ["A", "x\x7f", "its value has a control character at offset 1"]
   ])("are refused by grammar: %j %j", (name, value, reason) => {
     const error = checkTrailers(HttpFields.make([name, value]))
-    expect(error).toMatchObject({ _tag: "InvalidTrailer", name, reason })
+    expect(error).toMatchObject({ _tag: "InvalidTrailer", field: name, reason })
     if (value.length > 1) expect(JSON.stringify(error)).not.toContain(JSON.stringify(value).slice(1, -1))
   })
 
   it("are named by no more than the beginning of their name", () => {
-    expect(checkTrailers(HttpFields.make([`${"a".repeat(100)} `, "x"]))?.name).toBe("a".repeat(80))
+    expect(checkTrailers(HttpFields.make([`${"a".repeat(100)} `, "x"]))?.field).toBe("a".repeat(80))
   })
 })

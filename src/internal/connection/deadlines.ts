@@ -57,6 +57,11 @@ export class Deadlines {
     this.#set.delete(deadline)
   }
 
+  /** Ends the sleeper where it would wake for nothing: a connection that is closed keeps no timer. */
+  rest(): void {
+    if (this.#set.size === 0) this.#interruptSleeper()
+  }
+
   /** Ends the sleeper; what is set never runs out. A response that is read later must not start another one. */
   shutdown(): void {
     this.#over = true

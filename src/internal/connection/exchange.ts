@@ -41,8 +41,6 @@ export class Exchange implements Listener {
   sent = false
   /** The request will not be sent to its end. */
   stopped = false
-  /** The server said 100. */
-  continued = false
   written = 0
   read = 0
   /** Ends whoever sends the body. */
@@ -118,12 +116,19 @@ export class Exchange implements Listener {
     })
   }
 
-  /** Calls back once, when the body may be sent, must not be, or `timeouts.continue` has passed. */
-  whenContinued(callback: () => void): void {
-    if (this.continued || this.stopped || this.head !== undefined || !this.link.open) return callback()
+  /**
+   * Holds the body back until the server says 100 or `timeouts.continue` has passed. Called with the head, because a fiber that
+   * is to send a stream begins after the server may have answered.
+   */
+  hold(): void {
     this.#holding = true
-    this.#sendWaiter = callback
     this.#arm("continue")
+  }
+
+  /** Calls back once, when the body may be sent, or must not be. */
+  whenContinued(callback: () => void): void {
+    if (!this.#holding || this.stopped || !this.link.open) return callback()
+    this.#sendWaiter = callback
   }
 
   /** Calls back once, when the request was sent whole, or will not be. */
@@ -142,10 +147,15 @@ export class Exchange implements Listener {
     this.stopped = true
     this.link.machine.abandonRequest()
     this.options.deadlines.disarm(this.#step)
+    this.#dismissSender()
+    this.#settle()
+  }
+
+  /** Interrupted first: a sender that is woken before takes one more piece from the caller. */
+  #dismissSender(): void {
+    this.stopSender?.()
     this.#wakeSender()
     this.#wakeSent()
-    this.stopSender?.()
-    this.#settle()
   }
 
   /** The body need not be held back any longer. */
@@ -191,12 +201,9 @@ export class Exchange implements Listener {
 
   onInformational(head: ResponseHead): void {
     this.informational.push({ status: head.status, reason: head.reason, fields: head.fields })
-    if (head.status === 100 && !this.continued) {
-      this.continued = true
-      if (this.#holding) {
-        this.options.deadlines.disarm(this.#step)
-        this.#release()
-      }
+    if (head.status === 100 && this.#holding) {
+      this.options.deadlines.disarm(this.#step)
+      this.#release()
     }
   }
 
@@ -289,9 +296,7 @@ export class Exchange implements Listener {
     this.#disarmAll()
     this.link.close(error)
     this.stopped = !this.sent
-    this.#wakeSender()
-    this.#wakeSent()
-    this.stopSender?.()
+    this.#dismissSender()
   }
 
   #timeOut(kind: TimeoutKind): void {

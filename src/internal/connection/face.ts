@@ -68,11 +68,14 @@ const makeTunnel = (
   Either.flatMap(
     Either.mapLeft(Origin.make({ scheme, host, port }), ({ reason }) => new InvalidUrl({ part: "tunnel", reason })),
     (origin) => {
-      const tunnel: Tunnel = { origin, fields: headers === undefined ? HttpFields.empty : HttpFields.fromInput(headers) }
+      const tunnel: Tunnel = {
+        origin,
+        fields: headers === undefined ? HttpFields.empty : HttpFields.fromInput(headers)
+      }
       return Either.mapBoth(encodeConnect(tunnel), {
         onLeft: (error) =>
           error._tag === "BodyLengthMismatch"
-            ? new ForbiddenHeader({ name: "Content-Length", reason: "CONNECT has no content" })
+            ? new ForbiddenHeader({ field: "Content-Length", reason: "CONNECT has no content" })
             : error,
         onRight: () => tunnel
       })
@@ -249,4 +252,3 @@ export class Face {
     return { _tag: "HttpConnection", origin: Origin.format(this.origin), state: this.#connection.state }
   }
 }
-

@@ -94,7 +94,10 @@ const makeLink = (connection: Connection, scope: Scope.CloseableScope, establish
     established.duplex,
     deadlines.now(),
     {
-      release: () => void Runtime.runFork(runtime)(Scope.close(scope, Exit.void)),
+      release: () => {
+        deadlines.rest()
+        Runtime.runFork(runtime)(Scope.close(scope, Exit.void))
+      },
       onSend: onEvent === undefined ? undefined : ({ id }, bytes) => onEvent({ _tag: "Send", connection: id, bytes }),
       onClose: onEvent === undefined
         ? undefined

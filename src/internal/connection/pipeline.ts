@@ -79,6 +79,7 @@ const writeWhole = (exchange: Exchange, outgoing: Outgoing, head: string, body: 
 export const sendBody = <E>(connection: Connection, exchange: Exchange, prepared: Prepared<E>): Effect.Effect<void> => {
   const { body, head, outgoing } = prepared
   if (outgoing.done) return Effect.void
+  if (head.expectContinue) exchange.hold()
   const hold = head.expectContinue ? continued(exchange) : Effect.void
   if (body._tag === "Streaming") return Effect.asVoid(forkStream(exchange, outgoing, body.stream, hold, true))
   const bytes = body._tag === "Bytes" ? body.bytes : new Uint8Array(0)

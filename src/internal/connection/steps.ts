@@ -7,10 +7,7 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as HttpBody from "../../HttpBody.ts"
-import type {
-  CannotSendHeader,
-  InvalidRequest
-} from "../../HttpError.ts"
+import type { CannotSendHeader, InvalidRequest } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
 import * as state from "../error/state.ts"
 import { checkField, checkMethod, encodeHead } from "../protocol/encode.ts"

@@ -101,10 +101,13 @@ const sendPiece = (
 ): Effect.Effect<void, HttpError> => {
   if (exchange.ending !== undefined || exchange.stopped || body._tag === "Empty") return outcome(exchange)
   if (body._tag === "Bytes") return sendOne(exchange, outgoing, body.bytes)
-  return Effect.flatMap(forkStream(exchange, outgoing, body.stream, Effect.void, false), (fiber) =>
-    Effect.async<void, HttpError>((resume) => {
-      fiber.addObserver(() => resume(outcome(exchange)))
-    }))
+  return Effect.flatMap(
+    forkStream(exchange, outgoing, body.stream, Effect.void, false),
+    (fiber) =>
+      Effect.async<void, HttpError>((resume) => {
+        fiber.addObserver(() => resume(outcome(exchange)))
+      })
+  )
 }
 
 const sendOne = (exchange: Exchange, outgoing: Outgoing, bytes: Uint8Array): Effect.Effect<void, HttpError> =>

@@ -60,10 +60,10 @@ export class InvalidMethod extends tagged("InvalidMethod", "User", "build")<{
  */
 export class InvalidHeaderName extends tagged("InvalidHeaderName", "User", "build")<{
   /** The name, with what is not printable escaped. */
-  readonly name: string
+  readonly field: string
 }> {
   override get message(): string {
-    return `The field name ${this.name} cannot be sent. `
+    return `The field name ${this.field} cannot be sent. `
       + "Names are made of letters, digits and !#$%&'*+-.^_`|~ (RFC 9110 section 5.1)."
   }
 }
@@ -77,13 +77,13 @@ export class InvalidHeaderName extends tagged("InvalidHeaderName", "User", "buil
  * @category errors of the request
  */
 export class InvalidHeaderValue extends tagged("InvalidHeaderValue", "User", "build")<{
-  readonly name: string
+  readonly field: string
   readonly offset: number
   readonly reason: string
 }> {
   override get message(): string {
     return `The value of the field ${
-      JSON.stringify(this.name)
+      JSON.stringify(this.field)
     } cannot be sent: ${this.reason} at offset ${this.offset}.`
   }
 }
@@ -95,11 +95,11 @@ export class InvalidHeaderValue extends tagged("InvalidHeaderValue", "User", "bu
  * @category errors of the request
  */
 export class ForbiddenHeader extends tagged("ForbiddenHeader", "User", "build")<{
-  readonly name: string
+  readonly field: string
   readonly reason: string
 }> {
   override get message(): string {
-    return `The field ${JSON.stringify(this.name)} cannot be set here: ${this.reason}.`
+    return `The field ${JSON.stringify(this.field)} cannot be set here: ${this.reason}.`
   }
 }
 
@@ -122,11 +122,13 @@ export class ConflictingFraming extends tagged("ConflictingFraming", "User", "bu
  * @category errors of the request
  */
 export class InvalidTrailer extends tagged("InvalidTrailer", "User", "build")<{
-  readonly name: string
+  /** Its name; empty where a line of the peer has none. */
+  readonly field: string
   readonly reason: string
 }> {
   override get message(): string {
-    return `The trailer field ${JSON.stringify(this.name)} is not valid: ${this.reason}.`
+    const what = this.field === "" ? "A line of the trailers" : `The trailer field ${JSON.stringify(this.field)}`
+    return `${what} is not valid: ${this.reason}.`
   }
 }
 

@@ -102,7 +102,7 @@ const chooseFraming = (parts: RequestParts, facts: FieldFacts): RequestFraming |
   if (facts.codings.length > 0) {
     return facts.codings.length === 1 && facts.codings[0]?.toLowerCase() === "chunked"
       ? { kind: "chunked" }
-      : new ForbiddenHeader({ name: "Transfer-Encoding", reason: `the only coding there is is "chunked", once` })
+      : new ForbiddenHeader({ field: "Transfer-Encoding", reason: `the only coding there is is "chunked", once` })
   }
   if (facts.lengths.length > 0) {
     if (facts.lengths.length > 1) return new ConflictingFraming({ reason: "it has Content-Length twice" })
@@ -110,7 +110,7 @@ const chooseFraming = (parts: RequestParts, facts: FieldFacts): RequestFraming |
     // `Number` of what is not `1*DIGIT` may be a number all the same.
     const declared = /^[0-9]+$/.test(facts.lengths.join()) ? Number(facts.lengths.join()) : NaN
     if (!Number.isSafeInteger(declared)) {
-      return new InvalidHeaderValue({ name: "Content-Length", offset: 0, reason: "something that is no length" })
+      return new InvalidHeaderValue({ field: "Content-Length", offset: 0, reason: "something that is no length" })
     }
     const actual = content.kind === "known" ? content.length : content.kind === "none" ? 0 : declared
     return actual === declared ? { kind: "length", length: declared } : new BodyLengthMismatch({ declared, actual })
@@ -131,23 +131,30 @@ export const encodeHead = (parts: RequestParts): Either.Either<EncodedHead, Enco
   const hasContent = framing.kind === "chunked" || (framing.kind === "length" && framing.length > 0)
   const expectContinue = facts.expect !== undefined || parts.expectContinue
   if (expectContinue && !hasContent) {
-    return Either.left(new ForbiddenHeader({ name: "Expect", reason: "a request without content cannot wait with it" }))
+    return Either.left(
+      new ForbiddenHeader({ field: "Expect", reason: "a request without content cannot wait with it" })
+    )
   }
   if (hasContent && withoutContent.has(parts.method)) {
     return Either.left(new UnsupportedBody({ reason: `${parts.method} has no content (RFC 9110 section 9.3)` }))
   }
   if (parts.method === "TRACE" && facts.secret !== undefined) {
     return Either.left(
-      new ForbiddenHeader({ name: facts.secret, reason: "TRACE sends it back for all to see (RFC 9110 section 9.3.8)" })
+      new ForbiddenHeader({
+        field: facts.secret,
+        reason: "TRACE sends it back for all to see (RFC 9110 section 9.3.8)"
+      })
     )
   }
   if (parts.skipHost && facts.host === undefined) {
-    return Either.left(new InvalidOption({ option: "skipHost", reason: "HTTP/1.1 needs a Host field: put one yourself" }))
+    return Either.left(
+      new InvalidOption({ option: "skipHost", reason: "HTTP/1.1 needs a Host field: put one yourself" })
+    )
   }
   return Either.map(derivedFields(parts, facts, framing), (derived) => ({
-    text: `${parts.method} ${parts.target.target} HTTP/1.1\r\nHost: ${facts.host ?? parts.target.authority}\r\n${derived}${
-      fieldText(parts.fields)
-    }\r\n`,
+    text: `${parts.method} ${parts.target.target} HTTP/1.1\r\nHost: ${
+      facts.host ?? parts.target.authority
+    }\r\n${derived}${fieldText(parts.fields)}\r\n`,
     framing,
     close: facts.close,
     expectContinue

@@ -16,8 +16,7 @@ import {
 } from "../error/head.ts"
 import { faulty, needMore } from "../syntax/lineScanner.ts"
 import type { BodyDecoder, BodyError } from "./body.ts"
-import { CloseDecoder, LengthDecoder } from "./body.ts"
-import { ChunkedDecoder } from "./chunked.ts"
+import { makeDecoder } from "./decoder.ts"
 import type { Framing, FramingError } from "./framing.ts"
 import { decideFraming, persists, saysClose } from "./framing.ts"
 import type { HeadError, ResponseHead } from "./head.ts"
@@ -198,7 +197,7 @@ export class Machine {
     this.#tunnel = framing.kind === "tunnel"
     this.#lifecycle.moveServer("head")
     if (!persists(head, framing)) this.#lifecycle.persistent = false
-    this.#decoder = makeDecoder(framing, request)
+    this.#decoder = makeDecoder(framing, request.limits, request.leniency)
     return { _tag: "Head", head, framing }
   }
 
@@ -235,18 +234,5 @@ export class Machine {
   #refuse(error: MachineError): Event {
     this.#failure = { _tag: "Failure", error }
     return this.#failure
-  }
-}
-
-const makeDecoder = (framing: Framing, request: RequestFacts): BodyDecoder => {
-  switch (framing.kind) {
-    case "length":
-      return new LengthDecoder(framing.length, request.limits)
-    case "chunked":
-      return new ChunkedDecoder(request.limits, request.leniency)
-    case "close":
-      return new CloseDecoder(request.limits)
-    default:
-      return new LengthDecoder(0, request.limits)
   }
 }

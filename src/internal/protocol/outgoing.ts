@@ -33,7 +33,9 @@ export class Outgoing {
   constructor(framing: RequestFraming, trailers: HttpFields.HttpFields, callerChunks: boolean) {
     this.#framing = framing
     this.#trailers = trailers
-    this.#raw = callerChunks && framing.kind === "chunked" ? new ChunkedDecoder(ownLimits, HttpLeniency.strict) : undefined
+    this.#raw = callerChunks && framing.kind === "chunked"
+      ? new ChunkedDecoder(ownLimits, HttpLeniency.strict)
+      : undefined
     this.done = framing.kind === "none" || (framing.kind === "length" && framing.length === 0)
   }
 

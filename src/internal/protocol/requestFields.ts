@@ -18,9 +18,11 @@ const endToEnd: ReadonlyArray<string> = ["content-length", "host", "transfer-enc
 
 /** Checks the name and value of one field. */
 export const checkField = (name: string, value: string): InvalidHeaderName | InvalidHeaderValue | undefined => {
-  if (invalidTokenAt(name) >= 0) return new InvalidHeaderName({ name: JSON.stringify(name.slice(0, 80)) })
+  if (invalidTokenAt(name) >= 0) return new InvalidHeaderName({ field: JSON.stringify(name.slice(0, 80)) })
   const offset = invalidValueAt(value)
-  return offset < 0 ? undefined : new InvalidHeaderValue({ name, offset, reason: describeCharacter(value, offset) })
+  return offset < 0
+    ? undefined
+    : new InvalidHeaderValue({ field: name, offset, reason: describeCharacter(value, offset) })
 }
 
 /** What the fields say of things that the encoder decides. */
@@ -67,9 +69,9 @@ export const survey = (fields: HttpFields.HttpFields): FieldFacts | FieldError =
 const note = (facts: FieldFacts, name: string, value: string): FieldError | undefined => {
   switch (name) {
     case "host":
-      if (facts.host !== undefined) return new ForbiddenHeader({ name: "Host", reason: "it is there twice" })
+      if (facts.host !== undefined) return new ForbiddenHeader({ field: "Host", reason: "it is there twice" })
       if (!hostCharacters.test(value)) {
-        return new InvalidHeaderValue({ name: "Host", offset: 0, reason: "a character that no host and port has" })
+        return new InvalidHeaderValue({ field: "Host", offset: 0, reason: "a character that no host and port has" })
       }
       facts.host = value
       return undefined
@@ -81,7 +83,10 @@ const note = (facts: FieldFacts, name: string, value: string): FieldError | unde
       return undefined
     case "connection":
       if (endToEnd.some((framing) => listHas(value, framing))) {
-        return new ForbiddenHeader({ name: "Connection", reason: "it must not name Host or a field that frames the body" })
+        return new ForbiddenHeader({
+          field: "Connection",
+          reason: "it must not name Host or a field that frames the body"
+        })
       }
       facts.close ||= listHas(value, "close")
       facts.connectionTe ||= listHas(value, "te")
@@ -89,15 +94,15 @@ const note = (facts: FieldFacts, name: string, value: string): FieldError | unde
     case "te":
       facts.te = value
       return value.split(",").some((coding) => trimSpace(coding.replace(/;.*/, "")).toLowerCase() === "chunked")
-        ? new ForbiddenHeader({ name: "TE", reason: `"chunked" is always accepted and must not be listed` })
+        ? new ForbiddenHeader({ field: "TE", reason: `"chunked" is always accepted and must not be listed` })
         : undefined
     case "upgrade":
-      return new ForbiddenHeader({ name: "Upgrade", reason: "another protocol than HTTP/1.1 is not spoken here" })
+      return new ForbiddenHeader({ field: "Upgrade", reason: "another protocol than HTTP/1.1 is not spoken here" })
     case "expect":
       facts.expect = value
       return value.toLowerCase() === "100-continue"
         ? undefined
-        : new ForbiddenHeader({ name: "Expect", reason: `the only expectation there is is "100-continue"` })
+        : new ForbiddenHeader({ field: "Expect", reason: `the only expectation there is is "100-continue"` })
     case "content-type":
       facts.contentType = true
       return undefined

@@ -42,7 +42,9 @@ export const resolveTarget = (
   // All of it, though a fragment is not sent: what has a line feed in it is an attack or a mistake.
   const offset = invalidTargetAt(target)
   if (offset >= 0) {
-    return invalid(`it has ${describeCharacter(target, offset)} at offset ${offset}; percent-encode what is not printable ASCII`)
+    return invalid(
+      `it has ${describeCharacter(target, offset)} at offset ${offset}; percent-encode what is not printable ASCII`
+    )
   }
   const bare = withoutFragment(target)
   const authority = Origin.authority(origin)

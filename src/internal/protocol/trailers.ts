@@ -78,14 +78,14 @@ export const trailerLineError = (fault: LineFault, limits: HttpLimits.HttpLimits
     case "too many lines":
       return new TrailersTooLarge({ limit: limits.fields })
     default:
-      return new InvalidTrailer({ name: "", reason: `a ${fault.kind}` })
+      return new InvalidTrailer({ field: "", reason: `a ${fault.kind}` })
   }
 }
 
 const fieldError = (fault: FieldFault, limits: HttpLimits.HttpLimits): TrailerError =>
   fault.reason === tooLong
     ? new LineTooLong({ what: "trailer line", limit: limits.fieldLine })
-    : new InvalidTrailer({ name: fault.name, reason: fault.reason })
+    : new InvalidTrailer({ field: fault.name, reason: fault.reason })
 
 /** A trailer section, and whether a relaxation was needed to read it. */
 export interface Trailers {
@@ -126,7 +126,7 @@ export const checkTrailers = (trailers: HttpFields.HttpFields): InvalidTrailer |
       : offset >= 0
       ? `its value has ${describeCharacter(value, offset)} at offset ${offset}`
       : undefined
-    if (reason !== undefined) return new InvalidTrailer({ name: name.slice(0, 80), reason })
+    if (reason !== undefined) return new InvalidTrailer({ field: name.slice(0, 80), reason })
   }
   return undefined
 }

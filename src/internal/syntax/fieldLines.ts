@@ -45,7 +45,8 @@ const HTAB = 0x09
 
 /** A folded one of these would let two readers see two framings. */
 const isFraming = (name: string): boolean =>
-  equalsIgnoreCase(name, "content-length") || equalsIgnoreCase(name, "transfer-encoding") || equalsIgnoreCase(name, "connection")
+  equalsIgnoreCase(name, "content-length") || equalsIgnoreCase(name, "transfer-encoding")
+  || equalsIgnoreCase(name, "connection")
 
 const isSpace = (code: number): boolean => code === SP || code === HTAB
 

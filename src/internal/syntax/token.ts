@@ -4,7 +4,8 @@
  * Tables indexed by character code. No parsing here.
  */
 
-const table = (allowed: (code: number) => boolean): Uint8Array => Uint8Array.from({ length: 256 }, (_, code) => allowed(code) ? 1 : 0)
+const table = (allowed: (code: number) => boolean): Uint8Array =>
+  Uint8Array.from({ length: 256 }, (_, code) => allowed(code) ? 1 : 0)
 
 const tokenPunctuation = "!#$%&'*+-.^_`|~"
 

@@ -1,0 +1,21 @@
+/** JSON both ways: a request's body from a value, and the response's decoded by a schema. */
+import { HttpBody, HttpConnection, HttpRequest, NodeTransport } from "effect-http-client"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+
+const Received = Schema.Struct({
+  method: Schema.Literal("POST", "PUT"),
+  contentType: Schema.String,
+  bytes: Schema.NonNegativeInt
+})
+
+export const program = (host: string, port: number) =>
+  Effect.gen(function*() {
+    const connection = yield* HttpConnection.make({ host, port })
+    const body = yield* HttpBody.json({ name: "spam", eggs: 2 })
+    const response = yield* connection.execute(
+      HttpRequest.post("/upload", { body, headers: { Accept: "application/json" } })
+    )
+    // Fails with `BodyDecodeError` where it is no JSON, with `ParseError` where it is another value.
+    return yield* response.schemaJson(Received)
+  }).pipe(Effect.scoped, Effect.provide(NodeTransport.layer))

@@ -1,0 +1,137 @@
+/**
+ * `npm run examples`: runs every example against embedded servers on 127.0.0.1, and checks what comes of it.
+ *
+ * Exit status 1 where something differs. `test/examples.test.ts` sees to it that every example is listed here and in the README.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { isDeepStrictEqual } from "node:util"
+import { certificates } from "../../test/fixtures/certificates.ts"
+import { host, raw, unusedPort } from "../demo/servers/listen.ts"
+import { startOrigin, startSecureOrigin } from "../demo/servers/origin.ts"
+import { credentials, startProxy } from "../demo/servers/proxy.ts"
+import * as downloadToFile from "./download-to-file.ts"
+import * as errorsByTag from "./errors-by-tag.ts"
+import * as get from "./get.ts"
+import * as head from "./head.ts"
+import * as jsonWithSchema from "./json-with-schema.ts"
+import * as notFound from "./not-found.ts"
+import * as postForm from "./post-form.ts"
+import * as put from "./put.ts"
+import * as readInPieces from "./read-in-pieces.ts"
+import * as steps from "./steps.ts"
+import * as timeouts from "./timeouts.ts"
+import * as tunnel from "./tunnel.ts"
+import * as uploadFile from "./upload-file.ts"
+import * as uploadStream from "./upload-stream.ts"
+
+let failed = 0
+
+/** Runs an example. Of an object in `expected`, the example's result may have more. */
+const example = <A, E>(name: string, program: Effect.Effect<A, E>, expected: unknown) =>
+  Effect.map(Effect.exit(program), (exit) => {
+    const same = Exit.isSuccess(exit) && matches(exit.value, expected)
+    if (!same) failed++
+    console.log(`${same ? "ok    " : "FAILED"} ${name}`)
+    if (!same) console.log(Exit.isSuccess(exit) ? { found: exit.value, expected } : Cause.pretty(exit.cause))
+  })
+
+const matches = (found: unknown, expected: unknown): boolean =>
+  typeof expected === "object" && expected !== null && !Array.isArray(expected)
+    ? typeof found === "object" && found !== null
+      && Object.entries(expected).every(([key, value]) => matches((found as Record<string, unknown>)[key], value))
+    : isDeepStrictEqual(found, expected)
+
+const directory = Effect.acquireRelease(
+  Effect.promise(() => mkdtemp(join(tmpdir(), "examples-"))),
+  (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
+)
+
+const all = Effect.gen(function*() {
+  const { ca, server } = yield* Effect.promise(certificates)
+  const port = yield* startOrigin
+  const securePort = yield* startSecureOrigin(server)
+  const proxyPort = yield* startProxy
+  const cutting = yield* raw((socket) => {
+    socket.once("data", () => socket.end("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"))
+  })
+  const here = yield* directory
+  const report = join(here, "report.txt")
+  yield* Effect.promise(() => writeFile(report, "***filecontents***"))
+
+  yield* example("get", get.program(host, port), {
+    status: 200,
+    reason: "OK",
+    text: "This is a server for demonstrations.\n"
+  })
+  yield* example("not-found", Effect.map(Effect.either(notFound.program(host, port)), Either.flip), {
+    right: { _tag: "NoSuchPage", url: `http://${host}:${port}/parrot.spam`, reason: "Not Found" }
+  })
+  yield* example("head", head.program(host, port), { status: 200, announced: "37", received: 0 })
+  yield* example("post-form", postForm.program(host, port), { status: 302, location: "/issues/12524" })
+  yield* example("put", put.program(host, port), { status: 201, reason: "Created" })
+  yield* example("read-in-pieces", readInPieces.program(host, port), { exact: [200, 200, 100], sum: 300_000 })
+  yield* example("steps", steps.program(host, port), {
+    transferEncoding: "chunked",
+    bytes: 22,
+    contentType: "text/plain"
+  })
+  yield* example(
+    "tunnel",
+    Effect.map(
+      tunnel.program({
+        proxy: { host, port: proxyPort, authorization: credentials },
+        target: { host, port: securePort },
+        ca
+      }),
+      ({ proxy, status, url }) => ({ status, url, via: Option.isSome(proxy) })
+    ),
+    { status: 200, url: `https://${host}:${securePort}/hello`, via: true }
+  )
+  yield* example("upload-stream", uploadStream.program(host, port), { transferEncoding: "chunked", bytes: 88_894 })
+  yield* example("upload-file", uploadFile.program(host, port, report), {
+    method: "PUT",
+    contentLength: "18",
+    bytes: 18
+  })
+  yield* example("download-to-file", downloadToFile.program(host, port, join(here, "download")), {
+    expected: 20_000_000,
+    written: 20_000_000
+  })
+  yield* example("json-with-schema", jsonWithSchema.program(host, port), {
+    method: "POST",
+    contentType: "application/json",
+    bytes: 24
+  })
+  yield* example("timeouts", timeouts.program(host, port), { kind: "timed out: head", text: "Hello, world!\n" })
+  const refused = yield* unusedPort
+  yield* example(
+    "errors-by-tag",
+    Effect.all([
+      errorsByTag.program(host, port, "/hello"),
+      errorsByTag.program(host, port, "/a b"),
+      errorsByTag.program(host, refused, "/"),
+      errorsByTag.program(host, port, "/stall"),
+      errorsByTag.program(host, cutting, "/")
+    ]),
+    [
+      "Hello, world!\n",
+      "mend the target",
+      "the server is not there: Refused",
+      "too slow: head took more than 200 ms",
+      "cut short: 4 of 10 bytes"
+    ]
+  )
+})
+
+await Effect.runPromise(Effect.scoped(all))
+if (failed > 0) {
+  console.log(`${failed} failed`)
+  process.exitCode = 1
+}

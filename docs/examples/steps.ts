@@ -1,0 +1,17 @@
+/** Step by step, as with Python's `HTTPConnection`: a chunked upload, piece by piece. */
+import { HttpConnection, NodeTransport } from "effect-http-client"
+import * as Effect from "effect/Effect"
+
+export const program = (host: string, port: number) =>
+  Effect.gen(function*() {
+    const connection = yield* HttpConnection.make({ host, port })
+    yield* connection.putRequest("POST", "/upload")
+    yield* connection.putHeader("Content-Type", "text/plain")
+    yield* connection.putHeader("Transfer-Encoding", "chunked")
+    yield* connection.endHeaders({ encodeChunked: true })
+    yield* connection.send("one piece, ")
+    yield* connection.send("and another")
+    // Sends the last chunk, then waits for the answer.
+    const response = yield* connection.getResponse
+    return yield* response.json
+  }).pipe(Effect.scoped, Effect.provide(NodeTransport.layer))

@@ -1,0 +1,92 @@
+/** The guides name what there is: every error with its fields, every timeout, limit and leniency with its default. */
+import * as Duration from "effect/Duration"
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { fileURLToPath } from "node:url"
+import { describe, expect, it } from "vitest"
+import * as HttpLeniency from "../src/HttpLeniency.ts"
+import * as HttpLimits from "../src/HttpLimits.ts"
+import * as HttpTimeouts from "../src/HttpTimeouts.ts"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+const read = (file: string) => fs.readFileSync(path.join(root, file), "utf8")
+
+/** The rows of a section's table whose first cell is a name, as cells. */
+const rows = (text: string): ReadonlyArray<ReadonlyArray<string>> =>
+  [...text.matchAll(/^\| `\w+` .*\|$/gm)].map(([row]) => row.slice(1, -1).split("|").map((cell) => cell.trim()))
+
+const section = (file: string, heading: string): string => {
+  const text = read(file)
+  const start = text.indexOf(`\n## ${heading}\n`)
+  expect(start).toBeGreaterThan(0)
+  const end = text.indexOf("\n## ", start + 1)
+  return text.slice(start, end < 0 ? undefined : end)
+}
+
+const names = (cell: string | undefined): ReadonlyArray<string> =>
+  [...(cell ?? "").matchAll(/`(\w+)`/g)].map((match) => match[1] ?? "")
+
+const sorted = (entries: Iterable<readonly [string, unknown]>) => Object.fromEntries([...entries].toSorted())
+
+describe("docs/errors.md", () => {
+  /** The classes and their fields, as the sources have them. */
+  const classes = fs.readdirSync(path.join(root, "src/internal/error")).flatMap((file) => {
+    const source = read(`src/internal/error/${file}`)
+    return [...source.matchAll(/^export class (\w+)(?:<.*>)? extends tagged\("\1",.*?\)<\{(.*?)\}>/gms)].map(
+      ([, name = "", fields = ""]) =>
+        [
+          name,
+          [...fields.matchAll(/readonly (\w+)/g)].map((match) => match[1]).filter((field) => field !== "cause")
+        ] as const
+    )
+  })
+
+  it("has a row for every error, with its fields", () => {
+    expect(classes.length).toBeGreaterThan(40)
+    const documented = rows(section("docs/errors.md", "Every tag")).map((cells) =>
+      [names(cells[0])[0] ?? "", names(cells[2])] as const
+    )
+    expect(sorted(documented)).toEqual(sorted(classes))
+  })
+})
+
+describe("docs/timeouts-and-limits.md", () => {
+  const guide = "docs/timeouts-and-limits.md"
+  const documented = (heading: string, column: number) =>
+    sorted(rows(section(guide, heading)).map((cells) => [names(cells[0])[0] ?? "", cells[column]] as const))
+
+  it("has every timeout with its default", () => {
+    const found = Object.entries(documented("Timeouts", 2)).map(([kind, text]) =>
+      [
+        kind,
+        Duration.toMillis(text === "none" ? Duration.infinity : Duration.decode(String(text) as "1 second"))
+      ] as const
+    )
+    const defaults = Object.entries(HttpTimeouts.defaults).map(([kind, duration]) =>
+      [kind, Duration.toMillis(duration as Duration.DurationInput)] as const
+    )
+    expect(sorted(found)).toEqual(sorted(defaults))
+  })
+
+  it("has every limit with its default", () => {
+    expect(documented("Limits", 2)).toEqual(
+      sorted(Object.entries(HttpLimits.defaults).map(([limit, value]) => [limit, String(value)] as const))
+    )
+  })
+
+  it("has every leniency", () => {
+    expect(Object.keys(documented("Leniencies", 1)).toSorted()).toEqual(Object.keys(HttpLeniency.strict).toSorted())
+  })
+})
+
+describe("docs/testing.md", () => {
+  it("names every step and connection of a script", () => {
+    const guide = read("docs/testing.md")
+    const source = read("src/TestTransport.ts")
+    const exported = [...source.matchAll(/@category ([\w ]+)\n \*\/\nexport const (\w+)/g)]
+      .filter(([, category = ""]) => /steps$|connections/.test(category))
+      .map(([, , name = ""]) => name)
+    expect(exported.length).toBeGreaterThan(15)
+    expect(exported.filter((name) => !new RegExp(`\\b${name}\\b`).test(guide))).toEqual([])
+  })
+})
