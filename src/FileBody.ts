@@ -114,22 +114,21 @@ export const fromFile = (
   Effect.gen(function*() {
     const { blockSize, contentType, length, offset } = yield* checked(options)
     const size = offset === undefined ? undefined : yield* sizeOf(file)
-    const total = offset === undefined || size === undefined ? length : yield* partLength(size, offset, length)
+    const wanted = size === undefined || size === 0 ? length : yield* partLength(size, offset ?? 0, length)
     if (offset !== undefined) yield* file.seek(offset, "start")
     // One byte at least: whether a handle can be read must be known even where nothing of it is wanted.
     const first = yield* Effect.mapError(
-      file.readAlloc(Math.max(1, Math.min(blockSize, total ?? blockSize))),
+      file.readAlloc(Math.max(1, Math.min(blockSize, wanted ?? blockSize))),
       (error) => asModeError(error, "the handle is not open for reading, or not one of a file")
     )
+    // The files of /proc say that their size is 0.
+    const total = size === 0 && Option.isNone(first) ? yield* partLength(0, offset ?? 0, length) : wanted
+    if (total === 0 && Option.isSome(first)) yield* file.seek(-first.value.length, "current")
     return Body.stream(
-      Option.match(first, {
-        onNone: () => Stream.empty,
-        onSome: (block) =>
-          Stream.concat(
-            Stream.make(block.subarray(0, total)),
-            blocks(file, blockSize, total === undefined ? Infinity : total - block.length)
-          )
-      }),
+      total === 0 || Option.isNone(first) ? Stream.empty : Stream.concat(
+        Stream.make(first.value),
+        blocks(file, blockSize, total === undefined ? Infinity : total - first.value.length)
+      ),
       { length: total, replayable: false, contentType }
     )
   })

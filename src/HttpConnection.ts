@@ -216,7 +216,7 @@ export interface HttpConnection {
   readonly getResponse: Effect.Effect<HttpResponse, ResponseNotReady | ConnectionClosed | InvalidRequest | SendFailure | HeadFailure>
 
   /**
-   * Makes the connection go through a tunnel: what `make` connected to becomes the proxy. Only before it is open:
+   * Makes the connection go through a tunnel: what `make` connected to becomes the proxy. Only before it is open or a request is started:
    * `set_tunnel(host, port, headers)`.
    */
   readonly setTunnel: (host: string, port?: number, headers?: HttpFields.Input) => Effect.Effect<void, InvalidRequest>

@@ -26,6 +26,16 @@ const fileOf = (content: string) =>
     return path
   })
 
+/** The file, with a `stat` that says that it is empty, as those of /proc do. */
+const sayingEmpty = (file: FileSystem.File): FileSystem.File =>
+  new Proxy(file, {
+    get: (file, key) => {
+      if (key === "stat") return Effect.map(file.stat, (info) => ({ ...info, size: FileSystem.Size(0) }))
+      const value: unknown = Reflect.get(file, key)
+      return typeof value === "function" ? value.bind(file) as unknown : value
+    }
+  })
+
 /** Sends a body and asserts that exactly these bytes go out. */
 const sends = (body: HttpBody<PlatformError>, wire: string) =>
   Effect.gen(function*() {
@@ -107,15 +117,7 @@ describe("fromPath", () => {
       const fileSystem = yield* FileSystem.FileSystem
       const lying = FileSystem.FileSystem.of({
         ...fileSystem,
-        open: (path, options) =>
-          Effect.map(fileSystem.open(path, options), (file) =>
-            new Proxy(file, {
-              get: (file, key) => {
-                if (key === "stat") return Effect.map(file.stat, (info) => ({ ...info, size: FileSystem.Size(0) }))
-                const value: unknown = Reflect.get(file, key)
-                return typeof value === "function" ? value.bind(file) as unknown : value
-              }
-            }))
+        open: (path, options) => Effect.map(fileSystem.open(path, options), sayingEmpty)
       })
       const body = yield* Effect.provideService(FileBody.fromPath(path), FileSystem.FileSystem, lying)
       yield* sends(body, `${chunkedHead()}${chunk("content")}0\r\n\r\n`)
@@ -281,6 +283,17 @@ describe("fromFile", () => {
       const file = yield* opened("0123")
       yield* sends(yield* FileBody.fromFile(file, { offset: 4 }), lengthHead(0))
       yield* sends(yield* FileBody.fromFile(file, { offset: 1, length: 0 }), lengthHead(0))
+      assert.deepStrictEqual(yield* Effect.flatMap(FileBody.fromFile(file, { offset: 1, length: 0 }), blocksOf), [])
+      // The handle stands where it stood.
+      yield* sends(yield* FileBody.fromFile(file), `${chunkedHead()}${chunk("123")}0\r\n\r\n`)
+    }).pipe(Effect.provide(NodeFileSystem.layer)))
+
+  it.scopedLive("sends a file that says its size is 0, and has content, chunked", () =>
+    Effect.gen(function*() {
+      const file = sayingEmpty(yield* opened("content"))
+      yield* sends(yield* FileBody.fromFile(file, { offset: 3 }), `${chunkedHead()}${chunk("tent")}0\r\n\r\n`)
+      const error = yield* Effect.flip(FileBody.fromFile(file, { offset: 7 }))
+      expect(error).toMatchObject({ _tag: "InvalidOption", option: "offset" })
     }).pipe(Effect.provide(NodeFileSystem.layer)))
 
   it.scopedLive("fails with UnimplementedFileMode for a handle opened for writing, before the first byte leaves", () =>

@@ -89,7 +89,7 @@ describe("an HTTPException", () => {
     (statusLine) =>
       Effect.gen(function*() {
         const error = yield* failing(T.reply(head(statusLine)))
-        assert.deepInclude(error, { _tag: "InvalidStatusCode", code: statusLine.split(" ")[1] })
+        assert.deepInclude(error, { _tag: "InvalidStatusCode", code: statusLine.split(" ")[1] ?? "" })
       })
   )
 

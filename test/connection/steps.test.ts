@@ -599,18 +599,47 @@ describe("a declared Content-Length", () => {
         })
     ))
 
-  it.effect("is not exceeded by send after the server has answered either", () =>
+  it.effect.each<readonly [kind: string, body: HttpBody.Input]>([
+    ["bytes", "y"],
+    ["a Stream", stream("y")]
+  ])(
+    "is not exceeded by send after the server has answered either: %s",
+    ([, body]) =>
+      over(
+        one(T.expect(asked("POST /", "Content-Length: 1") + "x"), T.reply(ok())),
+        (connection) =>
+          Effect.gen(function*() {
+            yield* connection.putRequest("POST", "/")
+            yield* connection.putHeader("Content-Length", 1)
+            yield* connection.endHeaders()
+            yield* connection.send("x")
+            yield* settled
+            const error = yield* Effect.flip(connection.send(body))
+            assert.strictEqual(error._tag, "BodyLengthMismatch")
+          })
+      )
+  )
+
+  it.effect.each<readonly [kind: string, body: HttpBody.Input]>([
+    ["bytes", "yz"],
+    ["a Stream", stream("yz")]
+  ])("is not exceeded by send while the response is on its way, which then fails too: %s", ([, body]) =>
     over(
-      one(T.expect(asked("POST /", "Content-Length: 1") + "x"), T.reply(ok())),
+      one(
+        T.expect(asked("POST /", "Content-Length: 2") + "x"),
+        T.reply(head("HTTP/1.1 200 OK", "Content-Length: 9") + "abc"),
+        T.expectDestroy
+      ),
       (connection) =>
         Effect.gen(function*() {
           yield* connection.putRequest("POST", "/")
-          yield* connection.putHeader("Content-Length", 1)
+          yield* connection.putHeader("Content-Length", 2)
           yield* connection.endHeaders()
           yield* connection.send("x")
           yield* settled
-          const error = yield* Effect.flip(connection.send("y"))
+          const error = yield* Effect.flip(connection.send(body))
           assert.strictEqual(error._tag, "BodyLengthMismatch")
+          assert.strictEqual(yield* connection.state, "Idle")
         })
     ))
 

@@ -35,7 +35,7 @@ const opensAnew = (connection: HttpConnection.HttpConnection) =>
 layer(NodeTransport.layer, { excludeTestServices: true })("a bare server", (it) => {
   it.scoped("that resets before the head is a ReadError, and the connection opens anew", () =>
     Effect.gen(function*() {
-      const { connection } = yield* connectTo({ send: "", then: "rst" })
+      const { connection } = yield* connectTo({ send: "", ending: "rst" })
       const error = yield* Effect.flip(get(connection))
       assert.deepInclude(error, { _tag: "ReadError", code: "ECONNRESET" })
       assert.deepInclude(error.context, { requestState: "Sent", processed: "Unknown", fault: "Network", phase: "head" })
@@ -44,14 +44,14 @@ layer(NodeTransport.layer, { excludeTestServices: true })("a bare server", (it) 
 
   it.scoped("that resets within the head is a ReadError, and the connection opens anew", () =>
     Effect.gen(function*() {
-      const { connection } = yield* connectTo({ send: "HTTP/1.1 200 OK\r\nContent-Le", then: "rstLater" })
+      const { connection } = yield* connectTo({ send: "HTTP/1.1 200 OK\r\nContent-Le", ending: "rstLater" })
       assert.deepInclude(yield* Effect.flip(get(connection)), { _tag: "ReadError", code: "ECONNRESET" })
       yield* opensAnew(connection)
     }))
 
   it.scoped("that resets a connection it had answered on, before any byte, is a StaleConnection", () =>
     Effect.gen(function*() {
-      const { connection } = yield* connectTo({ send: whole }, { send: "", then: "rst" })
+      const { connection } = yield* connectTo({ send: whole }, { send: "", ending: "rst" })
       assert.deepStrictEqual(yield* Effect.flatMap(get(connection), told), [200, "whole"])
       assert.strictEqual((yield* Effect.flip(get(connection)))._tag, "StaleConnection")
       yield* opensAnew(connection)
@@ -61,7 +61,7 @@ layer(NodeTransport.layer, { excludeTestServices: true })("a bare server", (it) 
     Effect.gen(function*() {
       const { connection } = yield* connectTo({
         send: "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf",
-        then: "rstLater"
+        ending: "rstLater"
       })
       const response = yield* get(connection)
       const error = yield* Effect.flip(response.text)
@@ -72,7 +72,7 @@ layer(NodeTransport.layer, { excludeTestServices: true })("a bare server", (it) 
 
   it.scoped("that resets a body whose end is the end of the connection does not end it", () =>
     Effect.gen(function*() {
-      const { connection } = yield* connectTo({ send: "HTTP/1.1 200 OK\r\n\r\nhalf", then: "rstLater" })
+      const { connection } = yield* connectTo({ send: "HTTP/1.1 200 OK\r\n\r\nhalf", ending: "rstLater" })
       const response = yield* get(connection)
       const error = yield* Effect.flip(Stream.runDrain(response.stream))
       assert.deepInclude(error, { _tag: "ConnectionReset", received: 4, expected: undefined })
@@ -81,14 +81,14 @@ layer(NodeTransport.layer, { excludeTestServices: true })("a bare server", (it) 
 
   it.scoped("that closes before the head is RemoteDisconnected, and the connection opens anew", () =>
     Effect.gen(function*() {
-      const { connection } = yield* connectTo({ send: "", then: "fin" })
+      const { connection } = yield* connectTo({ send: "", ending: "fin" })
       assert.strictEqual((yield* Effect.flip(get(connection)))._tag, "RemoteDisconnected")
       yield* opensAnew(connection)
     }))
 
   it.scoped("that closes within the head is IncompleteHeaders, and the connection opens anew", () =>
     Effect.gen(function*() {
-      const { connection } = yield* connectTo({ send: "HTTP/1.1 200 OK\r\nContent-Le", then: "fin" })
+      const { connection } = yield* connectTo({ send: "HTTP/1.1 200 OK\r\nContent-Le", ending: "fin" })
       assert.strictEqual((yield* Effect.flip(get(connection)))._tag, "IncompleteHeaders")
       yield* opensAnew(connection)
     }))
@@ -97,7 +97,7 @@ layer(NodeTransport.layer, { excludeTestServices: true })("a bare server", (it) 
     Effect.gen(function*() {
       const { connection } = yield* connectTo({
         send: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
-        then: "fin"
+        ending: "fin"
       })
       const response = yield* get(connection)
       const error = yield* Effect.flip(response.bytes)
@@ -105,10 +105,10 @@ layer(NodeTransport.layer, { excludeTestServices: true })("a bare server", (it) 
       yield* opensAnew(connection)
     }))
 
-  for (const then of ["fin", "rst"] as const) {
-    it.scoped(`that sends ${then.toUpperCase()} right behind the last byte has answered, and the connection opens anew`, () =>
+  for (const ending of ["fin", "rst"] as const) {
+    it.scoped(`that sends ${ending.toUpperCase()} right behind the last byte has answered, and the connection opens anew`, () =>
       Effect.gen(function*() {
-        const { closed, connection } = yield* connectTo({ send: whole, then })
+        const { closed, connection } = yield* connectTo({ send: whole, ending })
         assert.deepStrictEqual(yield* Effect.flatMap(get(connection), told), [200, "whole"])
         yield* closed()
         yield* opensAnew(connection)
@@ -117,7 +117,7 @@ layer(NodeTransport.layer, { excludeTestServices: true })("a bare server", (it) 
 
   it.scoped("that closes to end the body has answered, and the connection opens anew", () =>
     Effect.gen(function*() {
-      const { connection } = yield* connectTo({ send: "HTTP/1.1 200 OK\r\n\r\nuntil the end", then: "fin" })
+      const { connection } = yield* connectTo({ send: "HTTP/1.1 200 OK\r\n\r\nuntil the end", ending: "fin" })
       const response = yield* get(connection)
       assert.deepStrictEqual([response.framing, yield* response.text], ["close", "until the end"])
       yield* opensAnew(connection)
@@ -125,7 +125,7 @@ layer(NodeTransport.layer, { excludeTestServices: true })("a bare server", (it) 
 
   it.scoped("that answers and closes its side while the body still goes up ends the sending", () =>
     Effect.gen(function*() {
-      const { closed, connection, server } = yield* connectTo({ send: whole, then: "fin" })
+      const { closed, connection, server } = yield* connectTo({ send: whole, ending: "fin" })
       const body = HttpBody.stream(Stream.concat(Stream.make<[Uint8Array]>(Buffer.from("first")), Stream.never))
       const response = yield* connection.execute(HttpRequest.post("/", { body }))
       assert.deepStrictEqual(yield* told(response), [200, "whole"])
@@ -136,7 +136,7 @@ layer(NodeTransport.layer, { excludeTestServices: true })("a bare server", (it) 
 
   it.scoped("that closes its side without an answer while the body still goes up is RemoteDisconnected", () =>
     Effect.gen(function*() {
-      const { connection, server } = yield* connectTo({ send: "", then: "fin" })
+      const { connection, server } = yield* connectTo({ send: "", ending: "fin" })
       const body = HttpBody.stream(Stream.concat(Stream.make<[Uint8Array]>(Buffer.from("first")), Stream.never))
       const error = yield* Effect.flip(connection.execute(HttpRequest.post("/", { body })))
       assert.strictEqual(error._tag, "RemoteDisconnected")

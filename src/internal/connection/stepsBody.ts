@@ -1,6 +1,8 @@
 /** The second half of the step-by-step face: `send` and `getResponse`, and how a step that fails ends its request. */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
 import * as HttpBody from "../../HttpBody.ts"
 import type {
   CannotSendHeader,
@@ -105,9 +107,18 @@ const sendPiece = (
     forkStream(exchange, outgoing, body.stream, Effect.void, false),
     (fiber) =>
       Effect.async<void, HttpError>((resume) => {
-        fiber.addObserver(() => resume(outcome(exchange)))
+        fiber.addObserver((exit) => resume(outcomeOfStream(exchange, exit)))
       })
   )
+}
+
+/** A response that has begun does not fail by what cannot be sent any more, but whoever sends it is told. A refusal wins. */
+const outcomeOfStream = (exchange: Exchange, exit: Exit.Exit<void, HttpError>): Effect.Effect<void, HttpError> => {
+  const failure = Exit.isFailure(exit) ? Cause.failureOrCause(exit.cause) : undefined
+  return exchange.ending === undefined && failure?._tag === "Left"
+      && (exchange.sent || exchange.body.failure !== undefined)
+    ? Effect.fail(exchange.locate(failure.left))
+    : outcome(exchange)
 }
 
 const sendOne = (exchange: Exchange, outgoing: Outgoing, bytes: Uint8Array): Effect.Effect<void, HttpError> =>

@@ -141,7 +141,6 @@ export const openTunnel = (
 ): Effect.Effect<void, TunnelFailure | HttpTimeout> =>
   Effect.suspend(() => {
     let answer: Answer | undefined
-    connection.proxyFields = undefined
     const ask = Effect.flatMap(
       // Checked when the tunnel was set, so that what is left to fail is nothing.
       Effect.orDieWith(encodeConnect(tunnel), (error: EncodeError) => error),

@@ -1,0 +1,162 @@
+/**
+ * Interruption between any two runtime operations of an exchange: the run is repeated once for each of its operations, and
+ * interrupted there. Finds what waits do not show, such as a channel that is open already and nobody's yet.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
+import * as Runtime from "effect/Runtime"
+import * as Stream from "effect/Stream"
+import * as HttpBody from "../../src/HttpBody.ts"
+import type { HttpConnection, Options } from "../../src/HttpConnection.ts"
+import * as HttpRequest from "../../src/HttpRequest.ts"
+import * as T from "../../src/TestTransport.ts"
+import { chunk, connectTo, contained, ok, pieces, settled, textOf } from "./harness.ts"
+
+interface Run<A, E> {
+  readonly exit: Exit.Exit<A, E>
+  readonly ops: number
+}
+
+/** Runs an effect that is interrupted at its operation of this number, counting those of the fibers that it starts. */
+const interruptedAt = <A, E>(effect: Effect.Effect<A, E>, at: number): Effect.Effect<Run<A, E>> =>
+  Effect.flatMap(Effect.runtime<never>(), (runtime) =>
+    Effect.async((resume) => {
+      let ops = 0
+      const fiber = Runtime.runFork(runtime)(effect, {
+        // Else it runs before there is a fiber to interrupt.
+        immediate: false,
+        scheduler: {
+          shouldYield: () => {
+            if (++ops !== at) return false
+            fiber.unsafeInterruptAsFork(FiberId.none)
+            return 0
+          },
+          scheduleTask: (task) => queueMicrotask(task)
+        }
+      })
+      fiber.addObserver((exit) => resume(Effect.succeed({ exit, ops })))
+    }))
+
+/** Notes whether the last call was interrupted, or the program between two calls, which leaves what it leaves. */
+type Call = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
+
+interface Scenario {
+  readonly name: string
+  readonly options?: Partial<Options>
+  readonly opening: ReadonlyArray<T.Step>
+  readonly steps: ReadonlyArray<T.Step>
+  readonly run: (connection: HttpConnection, call: Call) => Effect.Effect<unknown, unknown>
+}
+
+const answer = T.reply(
+  `HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunk("abc")}${chunk("def")}0\r\n\r\n`,
+  { split: [10, 40, 78, 83, 90, 92] }
+)
+const upload = HttpBody.stream(pieces("up", "load"))
+
+const scenarios: ReadonlyArray<Scenario> = [
+  {
+    name: "execute and text",
+    opening: [],
+    steps: [T.discardUntil("\r\n\r\n"), answer],
+    run: (connection, call) =>
+      Effect.flatMap(call(connection.execute(HttpRequest.get("/"))), (response) => call(response.text))
+  },
+  {
+    name: "execute under a total timeout, and pieces",
+    options: { timeouts: { total: "1 hour" } },
+    opening: [],
+    steps: [T.discardUntil("\r\n\r\n"), answer],
+    run: (connection, call) =>
+      Effect.flatMap(call(connection.execute(HttpRequest.get("/"))), (response) =>
+        Effect.zipRight(call(response.read(4)), Effect.zipRight(call(response.readLine()), call(response.trailers))))
+  },
+  {
+    name: "a streamed upload and a streamed answer",
+    opening: [],
+    steps: [T.discardUntil(chunk("up")), T.blockWrites, T.discardUntil(chunk("load")), T.unblockWrites, T.discardUntil("0\r\n\r\n"), answer],
+    run: (connection, call) =>
+      Effect.flatMap(call(connection.execute(HttpRequest.post("/", { body: upload }))), (response) =>
+        call(Stream.runDrain(response.stream)))
+  },
+  {
+    name: "a refused upload",
+    opening: [],
+    steps: [T.discardUntil(chunk("up")), T.reply(`HTTP/1.1 413 No\r\nContent-Length: 3\r\n\r\nabc`, { split: 20 }), T.expectDestroy],
+    run: (connection, call) => {
+      const body = HttpBody.stream(Stream.concat(pieces("up"), Stream.never))
+      return Effect.flatMap(call(connection.execute(HttpRequest.post("/", { body }))), (response) => call(response.text))
+    }
+  },
+  {
+    name: "a tunnel with TLS",
+    options: { tls: true, tunnel: { host: "far.test" } },
+    opening: [T.discardUntil("\r\n\r\n"), T.reply("HTTP/1.1 200 OK\r\n\r\n", { split: 7 })],
+    steps: [T.discardUntil("\r\n\r\n"), answer],
+    run: (connection, call) =>
+      Effect.flatMap(call(connection.execute(HttpRequest.get("/"))), (response) => call(response.bytes))
+  },
+  {
+    name: "the step-by-step calls",
+    opening: [],
+    steps: [T.discardUntil("\r\n\r\n"), T.blockWrites, T.discardUntil("up"), T.unblockWrites, T.discardUntil("load"), answer],
+    run: (connection, call) =>
+      Effect.gen(function*() {
+        yield* connection.putRequest("POST", "/")
+        yield* connection.putHeader("Content-Length", 6)
+        yield* call(connection.endHeaders())
+        yield* call(connection.send("up"))
+        yield* call(connection.send(pieces("lo", "ad")))
+        const response = yield* call(connection.getResponse)
+        return yield* call(response.text)
+      })
+  }
+]
+
+const again: ReadonlyArray<T.Step> = [T.discardUntil("GET /next HTTP/1.1\r\nHost: "), T.discardUntil("\r\n\r\n"), T.reply(ok("next"))]
+
+/** One run, interrupted at this operation; the operations of a run to its end. */
+const runOnce = (scenario: Scenario, at: number) =>
+  Effect.scoped(Effect.gen(function*() {
+    const { opening, options, run, steps } = scenario
+    const { connection, transport } = yield* connectTo([
+      T.connection(...opening, ...steps, ...again),
+      T.connection(...opening, ...again)
+    ], options)
+    let interruptedInCall = false
+    const call: Call = (effect) =>
+      Effect.onExit(effect, (exit) =>
+        Effect.sync(() => {
+          interruptedInCall = Exit.isFailure(exit)
+        }))
+    const { exit, ops } = yield* interruptedAt(run(connection, call), at)
+    if (Exit.isFailure(exit)) {
+      assert.isTrue(Cause.isInterruptedOnly(exit.cause), `failed with ${Cause.pretty(exit.cause)}`)
+    }
+    yield* settled
+    // Between two calls a request is under way, which is for the caller to close.
+    if (!interruptedInCall && Exit.isFailure(exit)) yield* connection.close
+    yield* settled
+    assert.strictEqual(yield* connection.state, "Idle")
+    assert.strictEqual(transport.openCount, (yield* connection.isOpen) ? 1 : 0, "a channel is nobody's")
+    assert.strictEqual(yield* textOf(connection, HttpRequest.get("/next")), "next")
+    return ops
+  }))
+
+describe("interrupted at every operation", () => {
+  for (const scenario of scenarios) {
+    it.scoped(`leaves nothing, and the connection can be used again: ${scenario.name}`, () =>
+      Effect.gen(function*() {
+        const ops = yield* contained(runOnce(scenario, Infinity))
+        assert.isAbove(ops, 100)
+        yield* contained(
+          Effect.forEach(Array.from({ length: ops }, (_, index) => index + 1), (at) =>
+            Effect.catchAllCause(runOnce(scenario, at), (cause) =>
+              Effect.die(new Error(`at operation ${at} of ${ops}`, { cause: Cause.squash(cause) }))), { discard: true })
+        )
+      }))
+  }
+})
