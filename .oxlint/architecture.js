@@ -57,6 +57,9 @@ const pureEffect = new Set([
 /** The folders that hold the work behind the vocabulary; `base` stands for the files that lie in `src/internal` itself. */
 const low = ["base", "error", "status", "syntax"]
 
+/** `low`, and the work behind the bodies of requests, which are streams: for whoever may know of streams. */
+const vocabularyFolders = [...low, "body"]
+
 /**
  * The folders of `src/internal`: which others, and which public modules, each may import. `pure` means bytes and values
  * only: no Effect runtime, no `node:*`, no `@effect/*`.
@@ -69,6 +72,7 @@ const layers = {
   error: { folders: low, modules: plainVocabulary, pure: true },
   status: { folders: low, modules: plainVocabulary, pure: true },
   syntax: { folders: low, modules: plainVocabulary, pure: true },
+  body: { folders: low, modules: plainVocabulary },
   protocol: { folders: low, modules: plainVocabulary, pure: true },
   transport: { folders: low, modules: vocabulary },
   connection: { folders: [...low, "protocol", "transport"], modules: vocabulary },
@@ -102,12 +106,12 @@ const judgeOwn = (from, to) => {
     if (!vocabulary.includes(moduleOf(from)) || moduleOf(from) === "HttpResponse") return undefined
     return target === undefined
       ? vocabulary.includes(moduleOf(to)) ? undefined : `R5: ${moduleOf(from)} is vocabulary, ${moduleOf(to)} is not.`
-      : low.includes(target)
+      : vocabularyFolders.includes(target)
       ? undefined
       : `R5: ${moduleOf(from)} is vocabulary, which lies below internal/${target}.`
   }
   const layer = layers[folder]
-  if (layer === undefined) return `R0: internal/${folder} has no line in \`layers\` of lint/architecture.js.`
+  if (layer === undefined) return `R0: internal/${folder} has no line in \`layers\` of .oxlint/architecture.js.`
   if (target === folder || (target !== undefined && layer.folders.includes(target))) return undefined
   if (target === undefined && layer.modules.includes(moduleOf(to))) return undefined
   if (layer.pure) return `R1: internal/${folder} is pure and imports only the vocabulary and itself, not ${to}.`

@@ -6,11 +6,10 @@
  *
  * @since 0.1.0
  */
-import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Option from "effect/Option"
-import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
+import { pull } from "./internal/body/iterable.ts"
+import { encodeJson, encodeText } from "./internal/body/text.ts"
 import { UnsupportedBody } from "./internal/error/request.ts"
 
 /**
@@ -149,19 +148,8 @@ export const bytes = (bytes: Uint8Array, contentType?: string): HttpBody => ({
 export const text = (
   text: string,
   options?: { readonly charset?: "utf-8" | "iso-8859-1" | undefined; readonly contentType?: string | undefined }
-): Either.Either<HttpBody, UnsupportedBody> => {
-  const charset = options?.charset ?? "utf-8"
-  const misfit = charset === "utf-8" ? loneSurrogateAt(text) : beyondLatin1At(text)
-  return misfit < 0
-    ? Either.right(bytes(Buffer.from(text, charset === "utf-8" ? "utf8" : "latin1"), options?.contentType))
-    : Either.left(
-      new UnsupportedBody({
-        reason: charset === "utf-8"
-          ? `the text has half a surrogate pair at offset ${misfit}, which UTF-8 cannot carry`
-          : `the character at offset ${misfit} is not in ISO-8859-1; send the text as UTF-8 with \`HttpBody.text\``
-      })
-    )
-}
+): Either.Either<HttpBody, UnsupportedBody> =>
+  Either.map(encodeText(text, options?.charset ?? "utf-8"), (encoded) => bytes(encoded, options?.contentType))
 
 /**
  * A body of JSON, as UTF-8 with Content-Type `application/json`. What `JSON.stringify` refuses is `UnsupportedBody`.
@@ -170,16 +158,7 @@ export const text = (
  * @category constructors
  */
 export const json = (value: unknown): Either.Either<HttpBody, UnsupportedBody> =>
-  Either.flatMap(
-    Either.try({
-      try: (): string | undefined => JSON.stringify(value),
-      catch: (cause) => new UnsupportedBody({ reason: refusalOf(cause), cause })
-    }),
-    (encoded) =>
-      encoded === undefined
-        ? Either.left(new UnsupportedBody({ reason: "the value has no JSON" }))
-        : text(encoded, { contentType: "application/json" })
-  )
+  Either.map(encodeJson(value), (encoded) => bytes(encoded, "application/json"))
 
 /**
  * A body from a stream. Its error comes back as `RequestBodyError`.
@@ -236,108 +215,4 @@ export const fromInput = <E>(input: Input<E> | undefined): Either.Either<HttpBod
       reason: "it is no text, no Uint8Array, and no Stream, Iterable or AsyncIterable of such; for files see `FileBody`"
     })
   )
-}
-
-/** The pieces of an iterable, each asked for when the one before it was taken. */
-const pull = (source: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Stream.Stream<Uint8Array, unknown> =>
-  Stream.unwrapScoped(
-    Effect.map(
-      Effect.acquireRelease(
-        Effect.try({
-          try: () => new Puller(source),
-          catch: (error): unknown => error
-        }),
-        (puller) => puller.stop
-      ),
-      (puller) => Stream.repeatEffectOption(puller.next)
-    )
-  )
-
-class Puller {
-  readonly #source: object
-  readonly #iterator: Iterator<Uint8Array> | AsyncIterator<Uint8Array>
-  readonly #async: boolean
-  /** Whether it is at its end or has thrown, so that there is nothing to stop. */
-  #ended = false
-  #pending = false
-
-  constructor(source: Iterable<Uint8Array> | AsyncIterable<Uint8Array>) {
-    this.#source = source
-    this.#async = Symbol.asyncIterator in source
-    this.#iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
-  }
-
-  /** The next piece; `None` at the end. */
-  get next(): Effect.Effect<Uint8Array, Option.Option<unknown>> {
-    return Effect.flatten(
-      this.#async
-        ? Effect.tryPromise({ try: () => this.#nextLater(), catch: Option.some })
-        : Effect.try({ try: () => this.#nextNow(), catch: Option.some })
-    )
-  }
-
-  #nextNow(): Effect.Effect<Uint8Array, Option.Option<never>> {
-    this.#ended = true
-    return this.#taken(this.#iterator.next() as IteratorResult<Uint8Array>)
-  }
-
-  async #nextLater(): Promise<Effect.Effect<Uint8Array, Option.Option<never>>> {
-    this.#pending = true
-    try {
-      const result = await this.#iterator.next()
-      return this.#taken(result)
-    } catch (error) {
-      this.#ended = true
-      throw error
-    } finally {
-      this.#pending = false
-    }
-  }
-
-  #taken(result: IteratorResult<Uint8Array>): Effect.Effect<Uint8Array, Option.Option<never>> {
-    this.#ended = result.done === true
-    return result.done === true ? Effect.fail(Option.none()) : Effect.succeed(result.value)
-  }
-
-  /** Lets go of what was not read to its end. How that fails is of no use to anybody: the sending has stopped for a reason. */
-  get stop(): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      if (this.#ended) return Effect.void
-      const returned = Effect.ignore(Effect.tryPromise(async () => this.#iterator.return?.()))
-      // A generator that was not begun does not destroy its Readable, and one that waits is told by it alone.
-      const destroyed = Effect.ignore(Effect.try(() => {
-        if (Predicate.hasProperty(this.#source, "destroy") && Predicate.isFunction(this.#source.destroy)) {
-          this.#source.destroy()
-        }
-      }))
-      return Effect.zipRight(this.#pending ? Effect.forkDaemon(returned) : returned, destroyed)
-    })
-  }
-}
-
-/** Why `JSON.stringify` refused, without what the caller's own code may have thrown. */
-const refusalOf = (cause: unknown): string => {
-  const message = cause instanceof Error ? cause.message : ""
-  if (cause instanceof RangeError) return "the value is nested too deeply for JSON"
-  if (message.startsWith("Converting circular structure")) return "the value contains itself, which JSON cannot"
-  if (message.includes("serialize a BigInt")) return "the value has a BigInt, which JSON has not"
-  return "a `toJSON` or getter of the value threw; see `cause`"
-}
-
-const beyondLatin1At = (text: string): number => {
-  for (let i = 0; i < text.length; i++) {
-    if (text.charCodeAt(i) > 0xff) return i
-  }
-  return -1
-}
-
-const loneSurrogateAt = (text: string): number => {
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    if (code < 0xd800 || code > 0xdfff) continue
-    const next = text.charCodeAt(i + 1)
-    if (code > 0xdbff || !(next >= 0xdc00 && next <= 0xdfff)) return i
-    i++
-  }
-  return -1
 }

@@ -213,7 +213,10 @@ export interface HttpConnection {
     }
   ) => Effect.Effect<void, StepFailure | CannotSendRequest | ConnectionClosed>
   /** The response to what was sent: `getresponse()`. */
-  readonly getResponse: Effect.Effect<HttpResponse, ResponseNotReady | ConnectionClosed | InvalidRequest | SendFailure | HeadFailure>
+  readonly getResponse: Effect.Effect<
+    HttpResponse,
+    ResponseNotReady | ConnectionClosed | InvalidRequest | SendFailure | HeadFailure
+  >
 
   /**
    * Makes the connection go through a tunnel: what `make` connected to becomes the proxy. Only before it is open or a request is started:

@@ -276,6 +276,18 @@ export type HttpError<E = unknown> =
   | body.BodyDecodeError
 
 /**
+ * A union: what Python raises as `http.client.BadStatusLine`, or as the `RemoteDisconnected` below it.
+ *
+ * @since 0.1.0
+ * @category unions
+ */
+export type BadStatusLineFamily =
+  | head.BadStatusLine
+  | head.InvalidStatusCode
+  | head.RemoteDisconnected
+  | head.StaleConnection
+
+/**
  * A union: the base class `http.client.HTTPException`, that is what Python's 14 classes became here, and what it raises as
  * a plain `HTTPException`.
  *
@@ -290,10 +302,10 @@ export type HttpException =
   | request.UnimplementedFileMode
   | body.IncompleteRead
   | ImproperConnectionState
-  | head.BadStatusLine
-  | head.RemoteDisconnected
+  | BadStatusLineFamily
   | head.LineTooLong
   | head.TooManyHeaders
+  | body.InvalidChunkSize
 
 const isOneOf = (tags: ReadonlyArray<string>) => {
   const set = new Set(tags)
@@ -325,9 +337,12 @@ export const isHttpException: (u: unknown) => u is HttpException = isOneOf([
   "CannotSendHeader",
   "ResponseNotReady",
   "BadStatusLine",
+  "InvalidStatusCode",
   "RemoteDisconnected",
+  "StaleConnection",
   "LineTooLong",
-  "TooManyHeaders"
+  "TooManyHeaders",
+  "InvalidChunkSize"
 ]) as (u: unknown) => u is HttpException
 
 /**
@@ -343,15 +358,17 @@ export const isImproperConnectionState: (u: unknown) => u is ImproperConnectionS
 ]) as (u: unknown) => u is ImproperConnectionState
 
 /**
- * Whether an error is a `BadStatusLine` or, as in Python, the `RemoteDisconnected` below it.
+ * Whether an error is what Python raises as `BadStatusLine` or as the `RemoteDisconnected` below it.
  *
  * @since 0.1.0
  * @category guards
  */
-export const isBadStatusLine: (u: unknown) => u is head.BadStatusLine | head.RemoteDisconnected = isOneOf([
+export const isBadStatusLine: (u: unknown) => u is BadStatusLineFamily = isOneOf([
   "BadStatusLine",
-  "RemoteDisconnected"
-]) as (u: unknown) => u is head.BadStatusLine | head.RemoteDisconnected
+  "InvalidStatusCode",
+  "RemoteDisconnected",
+  "StaleConnection"
+]) as (u: unknown) => u is BadStatusLineFamily
 
 /**
  * Whether an error is a mistake of the caller's request, so that sending it again cannot help.

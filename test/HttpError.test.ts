@@ -814,13 +814,18 @@ describe("families", () => {
       "CannotSendHeader",
       "ResponseNotReady",
       "BadStatusLine",
+      // Python raises these as the classes before and after them.
+      "InvalidStatusCode",
       "RemoteDisconnected",
+      "StaleConnection",
       "LineTooLong",
       // A plain HTTPException in Python: "got more than 100 headers".
-      "TooManyHeaders"
+      "TooManyHeaders",
+      // An IncompleteRead in Python.
+      "InvalidChunkSize"
     ]],
     [HttpError.isImproperConnectionState, ["CannotSendRequest", "CannotSendHeader", "ResponseNotReady"]],
-    [HttpError.isBadStatusLine, ["BadStatusLine", "RemoteDisconnected"]],
+    [HttpError.isBadStatusLine, ["BadStatusLine", "InvalidStatusCode", "RemoteDisconnected", "StaleConnection"]],
     [HttpError.isInvalidRequest, [
       "InvalidUrl",
       "UnsupportedScheme",

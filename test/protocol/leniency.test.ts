@@ -355,7 +355,10 @@ describe("a relaxation", () => {
     describe(relaxation, () => {
       for (const { events, needs, refusal, ...wire } of cases.filter(({ needs }) => needs === relaxation)) {
         it(`by itself is enough, and ends the connection: ${wire.name}`, () => {
-          checkWire({ ...wire, leniency: { [needs]: true }, events, reusable: false })
+          const relaxed = { ...wire, leniency: { [needs]: true } }
+          checkWire({ ...relaxed, events, reusable: false })
+          // Not only because the connection has ended.
+          expect(run(relaxed, [bytesOf(wire.wire)]).machine.persistent).toBe(false)
         })
         it(`cannot be replaced by the others: ${wire.name}`, () => {
           const leniency = { ...HttpLeniency.httpClient, [needs]: false }
