@@ -858,9 +858,15 @@ describe("families", () => {
       | "CannotSendHeader"
       | "ResponseNotReady"
       | "BadStatusLine"
+      | "InvalidStatusCode"
       | "RemoteDisconnected"
+      | "StaleConnection"
       | "LineTooLong"
       | "TooManyHeaders"
+      | "InvalidChunkSize"
+    >()
+    expectTypeOf<HttpError.BadStatusLineFamily["_tag"]>().toEqualTypeOf<
+      "BadStatusLine" | "InvalidStatusCode" | "RemoteDisconnected" | "StaleConnection"
     >()
     expectTypeOf<HttpError.ImproperConnectionState["_tag"]>().toEqualTypeOf<
       "CannotSendRequest" | "CannotSendHeader" | "ResponseNotReady"
