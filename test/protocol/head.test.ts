@@ -127,6 +127,29 @@ wires("a status line of another protocol is refused as soon as it is there", [
   }
 ])
 
+wires("status lines of other protocols", [
+  {
+    name: "are refused as soon as they are there",
+    wire: "SSH-2.0-OpenSSH_9.0\r\n",
+    events: [fails("BadStatusLine", { line: "SSH-2.0-OpenSSH_9.0" })]
+  },
+  {
+    name: "are refused behind an informational response, too",
+    wire: "HTTP/1.1 103 E\r\n\r\nHTTP/2.0 200 R\r\n",
+    events: [informational(103, "E"), fails("UnknownProtocol", { version: "HTTP/2.0" })]
+  },
+  {
+    name: "are refused before what is wrong behind them",
+    wire: "HTTP/2.0 200 R\r\nA\0: b\r\n",
+    events: [fails("UnknownProtocol", { version: "HTTP/2.0" })]
+  },
+  {
+    name: "of HTTP/1 wait for their head",
+    wire: "HTTP/1.1 9 R\r\nA\0: b\r\n",
+    events: [fails("InvalidHeaderLine", { offset: 15, reason: "a control character" })]
+  }
+])
+
 wires("empty lines before a status line", [
   ...[1, 2, 3, 4].map((count): Wire => ({
     name: `skips ${count}`,

@@ -5,6 +5,8 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
 import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
 import type { ConnectFailure, TunnelFailure } from "../../HttpError.ts"
@@ -16,6 +18,7 @@ import { noTimings } from "../error/context.ts"
 import { ConnectionClosed, NotConnected } from "../error/state.ts"
 import { HttpTimeout } from "../error/timeout.ts"
 import type { Connection } from "./connection.ts"
+import type { Deadline } from "./deadlines.ts"
 import { Link } from "./link.ts"
 import type { Millis } from "./timeouts.ts"
 import { openTunnel } from "./tunnel.ts"
@@ -71,21 +74,47 @@ const establish = (
 }
 
 /**
- * Fails when the connection is closed meanwhile, so that its scope does not wait for an opening that nobody wants. The
- * connection counts as opening from this call on, which is before any fiber of the opening has run.
+ * Runs an opening in a fiber of its own, which `close`, the end of the connection's scope and the total timeout can end. The
+ * connection counts as opening before that fiber runs.
+ *
+ * No race and no timeout of Effect's: one that is interrupted when its fibers are made but not started waits for ever.
  */
-const aborted = (connection: Connection): Effect.Effect<never, ConnectionClosed> => {
-  let given: string | undefined
-  let told: ((reason: string) => void) | undefined
-  connection.abortOpening = (reason) => {
-    given = reason
-    told?.(reason)
-  }
-  return Effect.async<never, ConnectionClosed>((resume) => {
-    told = (reason) => resume(Effect.fail(new ConnectionClosed({ reason })))
-    if (given !== undefined) told(given)
+const abortable = <A, E>(
+  connection: Connection,
+  opening: Effect.Effect<A, E>,
+  restore: <B, F>(effect: Effect.Effect<B, F>) => Effect.Effect<B, F>,
+  totalMillis: number
+): Effect.Effect<A, E | ConnectionClosed | HttpTimeout> =>
+  Effect.suspend(() => {
+    const { deadlines } = connection.settings
+    let fiber: Fiber.RuntimeFiber<Exit.Exit<A, E>> | undefined
+    let aborted: ConnectionClosed | HttpTimeout | undefined
+    const abort = (error: ConnectionClosed | HttpTimeout): void => {
+      aborted ??= error
+      fiber?.unsafeInterruptAsFork(FiberId.none)
+    }
+    const total: Deadline = {
+      at: Infinity,
+      expired: () => abort(new HttpTimeout({ kind: "total", millis: totalMillis }))
+    }
+    connection.abortOpening = (reason) => abort(new ConnectionClosed({ reason }))
+    deadlines.arm(total, totalMillis)
+    // Its exit is its value, because a fiber that fails is reported to the log as unhandled.
+    return Effect.flatMap(Effect.forkDaemon(Effect.exit(Effect.interruptible(opening))), (forked) => {
+      fiber = forked
+      if (aborted !== undefined) forked.unsafeInterruptAsFork(FiberId.none)
+      const awaited = Effect.onInterrupt(restore(Fiber.await(forked)), () => Fiber.interrupt(forked))
+      return Effect.flatMap(
+        Effect.ensuring(awaited, Effect.sync(() => {
+          connection.abortOpening = undefined
+          deadlines.disarm(total)
+          deadlines.rest()
+        })),
+        (exit): Exit.Exit<A, E | ConnectionClosed | HttpTimeout> =>
+          aborted === undefined ? Exit.flatten(exit) : Exit.fail(aborted)
+      )
+    })
   })
-}
 
 /** A link over an open duplex. */
 const makeLink = (connection: Connection, scope: Scope.CloseableScope, established: Established): Link => {
@@ -116,13 +145,10 @@ export const openLink = (connection: Connection, timeouts: Millis): Effect.Effec
       Effect.map(
         Effect.onExit(
           Effect.mapError(
-            restore(Effect.raceFirst(Scope.extend(establish(connection, timeouts), scope), aborted(connection))),
+            abortable(connection, Scope.extend(establish(connection, timeouts), scope), restore, timeouts.total),
             (error) => locateOpening(connection, error)
           ),
-          (exit) => {
-            connection.abortOpening = undefined
-            return Exit.isSuccess(exit) ? Effect.void : Scope.close(scope, exit)
-          }
+          (exit) => Exit.isSuccess(exit) ? Effect.void : Scope.close(scope, exit)
         ),
         (established) => {
           const link = makeLink(connection, scope, established)
@@ -132,13 +158,6 @@ export const openLink = (connection: Connection, timeouts: Millis): Effect.Effec
       ))
   )
 
-/** Limits an effect by the total timeout of an exchange. */
-const within = <A, E>(effect: Effect.Effect<A, E>, connection: Connection, millis: number): Effect.Effect<A, E | HttpTimeout> =>
-  millis === Infinity ? effect : Effect.timeoutFail(effect, {
-    duration: millis,
-    onTimeout: () => locateOpening(connection, new HttpTimeout({ kind: "total", millis }))
-  })
-
 /** The link to send the next request on: the open one, or a new one where `autoOpen` allows it. */
 export const acquireLink = (
   connection: Connection,
@@ -147,5 +166,5 @@ export const acquireLink = (
   const { link, settings, state } = connection
   if (link?.usable) return Effect.succeed(link)
   if (!settings.autoOpen) return Effect.fail(new NotConnected({ state, cause: link?.closedBy }))
-  return within(openLink(connection, timeouts), connection, timeouts.total)
+  return openLink(connection, timeouts)
 }

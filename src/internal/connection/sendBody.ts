@@ -115,14 +115,16 @@ export const forkStream = <E>(
   stream: Stream.Stream<Uint8Array, E>,
   hold: Effect.Effect<void>,
   whole: boolean
-): Effect.Effect<Fiber.RuntimeFiber<void, HttpError<E>>> =>
+): Effect.Effect<Fiber.RuntimeFiber<void>> =>
   Effect.map(
     Effect.forkDaemon(
-      Effect.onExit(
-        Effect.interruptible(
-          Effect.zipRight(hold, Effect.suspend(() => exchange.stopped ? Effect.void : runStream(exchange, outgoing, stream, whole)))
-        ),
-        (exit) => Effect.sync(() => settle(exchange, outgoing, exit))
+      // Not `onExit`: a fiber that fails is reported to the log as unhandled.
+      Effect.map(
+        Effect.exit(Effect.interruptible(Effect.zipRight(
+          hold,
+          Effect.suspend(() => exchange.stopped ? Effect.void : runStream(exchange, outgoing, stream, whole))
+        ))),
+        (exit) => settle(exchange, outgoing, exit)
       )
     ),
     (fiber) => {

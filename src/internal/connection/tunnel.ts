@@ -19,6 +19,7 @@ import type { ResponseHead } from "../protocol/head.ts"
 import { Machine } from "../protocol/machine.ts"
 import { join } from "./bodyBuffer.ts"
 import type { Connection, Tunnel } from "./connection.ts"
+import type { Deadline } from "./deadlines.ts"
 import type { Millis } from "./timeouts.ts"
 import { tapHead, tapResponse } from "./wireTap.ts"
 
@@ -140,25 +141,29 @@ export const openTunnel = (
   timeouts: Millis
 ): Effect.Effect<void, TunnelFailure | HttpTimeout> =>
   Effect.suspend(() => {
+    const { deadlines } = connection.settings
     let answer: Answer | undefined
+    let expired = (): void => {}
+    const deadline: Deadline = { at: Infinity, expired: () => expired() }
     const ask = Effect.flatMap(
       // Checked when the tunnel was set, so that what is left to fail is nothing.
       Effect.orDieWith(encodeConnect(tunnel), (error: EncodeError) => error),
       ({ text }) =>
         Effect.zipRight(
           tapHead(connection, text),
-          Effect.async<void, TunnelFailure>((resume) => {
-            answer = new Answer(connection, resume)
-            duplex.attach(answer)
+          Effect.async<void, TunnelFailure | HttpTimeout>((resume) => {
+            const receiver = new Answer(connection, resume)
+            answer = receiver
+            // A refusal whose body does not end is still a refusal.
+            expired = () =>
+              resume(Effect.fail(receiver.refusal ?? new HttpTimeout({ kind: "proxy", millis: timeouts.proxy })))
+            deadlines.arm(deadline, timeouts.proxy)
+            duplex.attach(receiver)
             duplex.write(text)
           })
         )
     )
-    const limited = timeouts.proxy === Infinity ? ask : Effect.timeoutFail(ask, {
-      duration: timeouts.proxy,
-      // A refusal whose body does not end is still a refusal.
-      onTimeout: () => answer?.refusal ?? new HttpTimeout({ kind: "proxy", millis: timeouts.proxy })
-    })
+    const limited = Effect.ensuring(ask, Effect.sync(() => deadlines.disarm(deadline)))
     const heard = Effect.suspend(() => {
       const head = answer?.head
       connection.proxyFields = head?.fields

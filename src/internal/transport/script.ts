@@ -141,7 +141,7 @@ export class ScriptedTransport implements Transport.Service {
     endpoint: Transport.Endpoint,
     timeouts: Transport.OpenTimeouts
   ): Effect.Effect<Transport.Duplex, OpenError, Scope.Scope> =>
-    Effect.suspend(() => {
+    Effect.uninterruptibleMask((restore) => {
       const index = this.attempts.length
       const attempt: Attempt = { endpoint, opening: true, player: undefined }
       this.attempts.push(attempt)
@@ -153,8 +153,8 @@ export class ScriptedTransport implements Transport.Service {
         return scoped(new ScriptedDuplex(makeInfo(endpoint, index, connection.after), index, player))
       })
       // Nothing may come between the birth of the channel and its finalizer.
-      return this.knock(attempt, connection, timeouts.connect).pipe(
-        Effect.zipRight(Effect.uninterruptible(accept)),
+      return restore(this.knock(attempt, connection, timeouts.connect)).pipe(
+        Effect.zipRight(accept),
         Effect.ensuring(Effect.sync(() => {
           attempt.opening = false
         }))
