@@ -107,7 +107,8 @@ const runStream = <E>(
 
 /**
  * Sends a stream in a fiber of its own, so that the response is delivered while the body still goes out. The fiber ends with
- * the exchange. `hold` runs before the first piece; `whole` says whether the stream is all of the body.
+ * the exchange, and its value is how the sending ended. `hold` runs before the first piece; `whole` says whether the stream is
+ * all of the body.
  */
 export const forkStream = <E>(
   exchange: Exchange,
@@ -115,7 +116,7 @@ export const forkStream = <E>(
   stream: Stream.Stream<Uint8Array, E>,
   hold: Effect.Effect<void>,
   whole: boolean
-): Effect.Effect<Fiber.RuntimeFiber<void>> =>
+): Effect.Effect<Fiber.RuntimeFiber<Exit.Exit<void, HttpError<E>>>> =>
   Effect.map(
     Effect.forkDaemon(
       // Not `onExit`: a fiber that fails is reported to the log as unhandled.
@@ -124,7 +125,10 @@ export const forkStream = <E>(
           hold,
           Effect.suspend(() => exchange.stopped ? Effect.void : runStream(exchange, outgoing, stream, whole))
         ))),
-        (exit) => settle(exchange, outgoing, exit)
+        (exit) => {
+          settle(exchange, outgoing, exit)
+          return exit
+        }
       )
     ),
     (fiber) => {

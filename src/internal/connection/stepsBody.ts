@@ -107,7 +107,7 @@ const sendPiece = (
     forkStream(exchange, outgoing, body.stream, Effect.void, false),
     (fiber) =>
       Effect.async<void, HttpError>((resume) => {
-        fiber.addObserver((exit) => resume(outcomeOfStream(exchange, exit)))
+        fiber.addObserver((exit) => resume(outcomeOfStream(exchange, Exit.flatten(exit))))
       })
   )
 }
