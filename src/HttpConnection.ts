@@ -173,37 +173,37 @@ export interface HttpConnection {
    * Sends a request and gives its response as soon as the head is there; a streamed body may still be on its way then. A
    * server that refuses a body (status 400 and above, or a redirect that closes) ends the sending, and its answer wins over the broken connection.
    */
-  readonly execute: <E = never>(request: HttpRequest<E>) => Effect.Effect<HttpResponse, ExecuteFailure<E>>
+  execute<E = never>(request: HttpRequest<E>): Effect.Effect<HttpResponse, ExecuteFailure<E>>
 
   /**
    * Starts a request. Host and `Accept-Encoding: identity` are put by themselves unless skipped. A URL as target is sent whole,
    * as a forward proxy wants it: `putrequest(method, url, skip_host, skip_accept_encoding)`.
    */
-  readonly putRequest: (
+  putRequest(
     method: string,
     target: string,
     options?: { readonly skipHost?: boolean | undefined; readonly skipAcceptEncoding?: boolean | undefined }
-  ) => Effect.Effect<void, InvalidRequest | CannotSendRequest | ConnectionClosed>
+  ): Effect.Effect<void, InvalidRequest | CannotSendRequest | ConnectionClosed>
   /** Puts a field; several values are joined by `, `, because folding lines is forbidden today: `putheader(header, *values)`. */
-  readonly putHeader: (
+  putHeader(
     name: string,
     ...values: ReadonlyArray<string | number>
-  ) => Effect.Effect<void, InvalidRequest | CannotSendHeader>
+  ): Effect.Effect<void, InvalidRequest | CannotSendHeader>
   /**
    * Sends the head, and a body where there is one. With a Transfer-Encoding field of the caller's the body is sent as it is,
    * unless `encodeChunked` is true, and is checked to be chunked: `endheaders(message_body, encode_chunked)`.
    */
-  readonly endHeaders: <E = never>(options?: {
+  endHeaders<E = never>(options?: {
     readonly body?: HttpBody.Input<E> | undefined
     readonly encodeChunked?: boolean | undefined
-  }) => Effect.Effect<void, StepFailure>
+  }): Effect.Effect<void, StepFailure>
   /**
    * Sends a piece of the body after `endHeaders`, within the framing that the fields announced. With `encodeChunked` each
    * piece is a chunk and `getResponse` sends the last one: `send(data)`.
    */
-  readonly send: <E = never>(data: HttpBody.Input<E>) => Effect.Effect<void, StepFailure>
+  send<E = never>(data: HttpBody.Input<E>): Effect.Effect<void, StepFailure>
   /** Sends a whole request: `request(method, url, body, headers, encode_chunked)`. */
-  readonly request: <E = never>(
+  request<E = never>(
     method: string,
     target: string,
     options?: {
@@ -211,7 +211,7 @@ export interface HttpConnection {
       readonly headers?: HttpFields.Input | undefined
       readonly encodeChunked?: boolean | undefined
     }
-  ) => Effect.Effect<void, StepFailure | CannotSendRequest | ConnectionClosed>
+  ): Effect.Effect<void, StepFailure | CannotSendRequest | ConnectionClosed>
   /** The response to what was sent: `getresponse()`. */
   readonly getResponse: Effect.Effect<
     HttpResponse,
@@ -222,7 +222,7 @@ export interface HttpConnection {
    * Makes the connection go through a tunnel: what `make` connected to becomes the proxy. Only before it is open or a request is started:
    * `set_tunnel(host, port, headers)`.
    */
-  readonly setTunnel: (host: string, port?: number, headers?: HttpFields.Input) => Effect.Effect<void, InvalidRequest>
+  setTunnel(host: string, port?: number, headers?: HttpFields.Input): Effect.Effect<void, InvalidRequest>
   /** The fields of the proxy's answer to the last CONNECT: `get_proxy_response_headers()`. */
   readonly getProxyResponseHeaders: Effect.Effect<Option.Option<HttpFields.HttpFields>>
 }

@@ -85,27 +85,25 @@ export interface HttpResponse {
   /** The whole body as JSON. */
   readonly json: Effect.Effect<unknown, BodyFailure | BodyDecodeError>
   /** The whole body as JSON of a schema. */
-  readonly schemaJson: <A, I, R>(
+  schemaJson<A, I, R>(
     schema: Schema.Schema<A, I, R>
-  ) => Effect.Effect<A, BodyFailure | BodyDecodeError | ParseResult.ParseError, R>
+  ): Effect.Effect<A, BodyFailure | BodyDecodeError | ParseResult.ParseError, R>
   /** Exactly `n` bytes, fewer only at the end of the body, none after it: `read(n)`. */
-  readonly read: (n: number) => Effect.Effect<Uint8Array, BodyFailure>
+  read(n: number): Effect.Effect<Uint8Array, BodyFailure>
   /** What is there, at most `n` bytes; waits only where nothing is there: `read1(n)`. */
-  readonly read1: (n?: number) => Effect.Effect<Uint8Array, BodyFailure>
+  read1(n?: number): Effect.Effect<Uint8Array, BodyFailure>
   /** What is there, at most `n` bytes, without taking it; waits only where nothing is there: `peek(n)`. */
-  readonly peek: (n?: number) => Effect.Effect<Uint8Array, BodyFailure>
+  peek(n?: number): Effect.Effect<Uint8Array, BodyFailure>
   /** Fills a buffer and gives the number of bytes, smaller than the buffer only at the end of the body: `readinto(b)`. */
-  readonly readInto: (buffer: Uint8Array) => Effect.Effect<number, BodyFailure>
+  readInto(buffer: Uint8Array): Effect.Effect<number, BodyFailure>
   /** One line with its LF, the rest without one at the end of the body, at most `limit` bytes: `readline(limit)`. */
-  readonly readLine: (limit?: number) => Effect.Effect<Uint8Array, BodyFailure>
+  readLine(limit?: number): Effect.Effect<Uint8Array, BodyFailure>
   /** The body as lines of text without their ends, by the charset of Content-Type, UTF-8 without one: `for line in response`. */
   readonly lines: Stream.Stream<string, BodyFailure | BodyDecodeError>
 
   /** A field's value, several joined by `, ` (Set-Cookie: the first), or the default: `getheader(name, default)`. */
-  readonly getHeader: {
-    (name: string): string | undefined
-    <A>(name: string, orElse: A): string | A
-  }
+  getHeader(name: string): string | undefined
+  getHeader<A>(name: string, orElse: A): string | A
   /** All fields as pairs: `getheaders()`. */
   readonly getHeaders: ReadonlyArray<readonly [name: string, value: string]>
   /** The trailer fields. Reads the body to its end first where nobody has, as `bytes` does. */

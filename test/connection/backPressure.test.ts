@@ -47,7 +47,11 @@ describe("a body that nobody reads", () => {
 
   it.scoped("does not hold what is collected: all of it is wanted", () =>
     contained(Effect.gen(function*() {
-      const { connection, transport } = yield* connected(T.expect(getHead()), T.reply(ok("x".repeat(size)).slice(0, -1)), T.stall)
+      const { connection, transport } = yield* connected(
+        T.expect(getHead()),
+        T.reply(ok("x".repeat(size)).slice(0, -1)),
+        T.stall
+      )
       const response = yield* connection.execute(get)
       yield* started(response.bytes)
       assert.isFalse(transport.state(0).paused)

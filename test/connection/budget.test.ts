@@ -63,10 +63,17 @@ const warm = (...steps: ReadonlyArray<T.Step>) =>
   )
 
 describe("execute and text", () => {
-  const cases: ReadonlyArray<readonly [name: string, request: HttpRequest.HttpRequest, head: string, split: T.Split | undefined]> = [
+  const cases: ReadonlyArray<
+    readonly [name: string, request: HttpRequest.HttpRequest, head: string, split: T.Split | undefined]
+  > = [
     ["a GET whose answer comes at once", get, getHead(), undefined],
     ["a GET whose body comes behind its head", get, getHead(), [38]],
-    ["a POST with a small body", HttpRequest.post("/", { body: HttpBody.bytes(bytesOf("abc")) }), `${lengthHead(3)}abc`, undefined]
+    [
+      "a POST with a small body",
+      HttpRequest.post("/", { body: HttpBody.bytes(bytesOf("abc")) }),
+      `${lengthHead(3)}abc`,
+      undefined
+    ]
   ]
   for (const [name, request, head, split] of cases) {
     it.scoped(`cost at most 80 operations and one fiber: ${name}`, () =>

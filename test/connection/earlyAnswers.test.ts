@@ -78,7 +78,10 @@ describe("a server that refuses while the body is sent", () => {
 
   it.scoped("the answer that came whole at once is read after the connection was closed", () =>
     contained(Effect.gen(function*() {
-      const { connection, transport } = yield* connected(T.expect(sentSoFar), T.reply(ok("no").replace("200 OK", "413 No")))
+      const { connection, transport } = yield* connected(
+        T.expect(sentSoFar),
+        T.reply(ok("no").replace("200 OK", "413 No"))
+      )
       const { request, state } = endlessBody()
       const response = yield* connection.execute(request)
       yield* nothingLeft(transport)
@@ -106,7 +109,11 @@ describe("a server that refuses while the body is sent", () => {
 
   it.scoped("the answer wins over a reset that comes behind it", () =>
     contained(Effect.gen(function*() {
-      const { connection, transport } = yield* connected(T.expect(sentSoFar), T.reply(ok("no").replace("200 OK", "413 No")), T.reset)
+      const { connection, transport } = yield* connected(
+        T.expect(sentSoFar),
+        T.reply(ok("no").replace("200 OK", "413 No")),
+        T.reset
+      )
       const { request } = endlessBody()
       const response = yield* connection.execute(request)
       assert.strictEqual(yield* response.text, "no")
@@ -186,7 +193,10 @@ describe("a server that accepts while the body is sent", () => {
         T.reply(early),
         T.expect(`${chunk("b")}0\r\n\r\n`)
       )
-      const body = Stream.concat(pieces("a"), Stream.fromEffect(Effect.delay(Effect.succeed(bytesOf("b")), "5 seconds")))
+      const body = Stream.concat(
+        pieces("a"),
+        Stream.fromEffect(Effect.delay(Effect.succeed(bytesOf("b")), "5 seconds"))
+      )
       const fiber = yield* started(connection.execute(HttpRequest.post("/", { body: HttpBody.stream(body) })))
       yield* TestClock.adjust("1 second")
       const response = yield* fiber
@@ -243,7 +253,13 @@ describe("a server that accepts while the body is sent", () => {
 
   it.scoped("and then takes nothing of the body times out without harm to the answer", () =>
     contained(Effect.gen(function*() {
-      const { connection, transport } = yield* connected(T.expect(chunkedHead()), T.blockWrites, T.discard(6), T.reply(early), T.stall)
+      const { connection, transport } = yield* connected(
+        T.expect(chunkedHead()),
+        T.blockWrites,
+        T.discard(6),
+        T.reply(early),
+        T.stall
+      )
       const { request, state } = endlessBody()
       const response = yield* connection.execute(request)
       yield* nothingLeftAfter(connection, transport, "60 seconds")

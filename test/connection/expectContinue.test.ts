@@ -50,9 +50,12 @@ const kinds: ReadonlyArray<Kind> = [
     body: `${chunk("abc")}0\r\n\r\n`,
     make: () => {
       let run = false
-      const body = Stream.concat(Stream.drain(Stream.sync(() => {
-        run = true
-      })), pieces("abc"))
+      const body = Stream.concat(
+        Stream.drain(Stream.sync(() => {
+          run = true
+        })),
+        pieces("abc")
+      )
       return { request: HttpRequest.post("/", { body: HttpBody.stream(body), expectContinue: true }), run: () => run }
     }
   }

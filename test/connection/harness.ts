@@ -103,7 +103,9 @@ export const textOf = <E>(connection: HttpConnection.HttpConnection, request: Ht
   Effect.flatMap(connection.execute(request), (response) => response.text)
 
 /** The fibers of the test that runs. */
-const currentSupervisor = FiberRef.unsafeMake<Supervisor.Supervisor<ReadonlyArray<Fiber.RuntimeFiber<unknown, unknown>>>>(
+const currentSupervisor = FiberRef.unsafeMake<
+  Supervisor.Supervisor<ReadonlyArray<Fiber.RuntimeFiber<unknown, unknown>>>
+>(
   Supervisor.none as never
 )
 
@@ -128,10 +130,13 @@ export const contained = <A, E>(test: Effect.Effect<A, E, Scope.Scope>): Effect.
  */
 export const nothingLeft = (transport: T.Handle): Effect.Effect<void> =>
   Effect.suspend(() =>
-    Effect.zipRight(settled, Effect.suspend(() => {
-      assert.strictEqual(transport.openCount, 0, "a channel is open")
-      return noFibers
-    }))
+    Effect.zipRight(
+      settled,
+      Effect.suspend(() => {
+        assert.strictEqual(transport.openCount, 0, "a channel is open")
+        return noFibers
+      })
+    )
   )
 
 /** As `nothingLeft`, for a connection that stays open; its sleeper may sleep until the earliest deadline that there was. */

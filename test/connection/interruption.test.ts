@@ -175,11 +175,17 @@ const atEveryWait = (
         const kit = yield* Scope.extend(connectTo([first, scenario.next ?? next], scenario.options), scope)
         const fiber = yield* started(scenario.run(kit.connection))
         assert.isFalse(hasEnded(fiber), `does not wait at ${at}`)
-        assert.deepStrictEqual(kit.transport.state(0).remaining.length, at === 0 ? 0 : 1, `did not come as far as wait ${at}`)
+        assert.deepStrictEqual(
+          kit.transport.state(0).remaining.length,
+          at === 0 ? 0 : 1,
+          `did not come as far as wait ${at}`
+        )
         yield* act({ ...kit, scope, fiber })
       }).pipe(
         Effect.scoped,
-        Effect.catchAllCause((cause) => Effect.die(new Error(`at wait ${at} of ${firsts.length}`, { cause: Cause.squash(cause) })))
+        Effect.catchAllCause((cause) =>
+          Effect.die(new Error(`at wait ${at} of ${firsts.length}`, { cause: Cause.squash(cause) }))
+        )
       )
     }
   }))

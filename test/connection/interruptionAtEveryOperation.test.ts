@@ -54,7 +54,9 @@ interface Scenario {
 }
 
 const answer = T.reply(
-  `HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunk("abc")}${chunk("def")}0\r\n\r\n`,
+  `HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunk("abc")}${
+    chunk("def")
+  }0\r\n\r\n`,
   { split: [10, 40, 78, 83, 90, 92] }
 )
 const upload = HttpBody.stream(pieces("up", "load"))
@@ -73,30 +75,52 @@ const scenarios: ReadonlyArray<Scenario> = [
     opening: [],
     steps: [T.discardUntil("\r\n\r\n"), answer],
     run: (connection, call) =>
-      Effect.flatMap(call(connection.execute(HttpRequest.get("/"))), (response) =>
-        Effect.zipRight(call(response.read(4)), Effect.zipRight(call(response.readLine()), call(response.trailers))))
+      Effect.flatMap(
+        call(connection.execute(HttpRequest.get("/"))),
+        (response) =>
+          Effect.zipRight(call(response.read(4)), Effect.zipRight(call(response.readLine()), call(response.trailers)))
+      )
   },
   {
     name: "a streamed answer",
     opening: [],
     steps: [T.discardUntil("\r\n\r\n"), answer],
     run: (connection, call) =>
-      Effect.flatMap(call(connection.execute(HttpRequest.get("/"))), (response) => call(Stream.runDrain(response.stream)))
+      Effect.flatMap(
+        call(connection.execute(HttpRequest.get("/"))),
+        (response) => call(Stream.runDrain(response.stream))
+      )
   },
   {
     name: "a streamed upload",
     opening: [],
-    steps: [T.discardUntil(chunk("up")), T.blockWrites, T.unblockWrites, T.discardUntil(`${chunk("load")}0\r\n\r\n`), answer],
+    steps: [
+      T.discardUntil(chunk("up")),
+      T.blockWrites,
+      T.unblockWrites,
+      T.discardUntil(`${chunk("load")}0\r\n\r\n`),
+      answer
+    ],
     run: (connection, call) =>
-      Effect.flatMap(call(connection.execute(HttpRequest.post("/", { body: upload }))), (response) => call(response.text))
+      Effect.flatMap(
+        call(connection.execute(HttpRequest.post("/", { body: upload }))),
+        (response) => call(response.text)
+      )
   },
   {
     name: "a refused upload",
     opening: [],
-    steps: [T.discardUntil(chunk("up")), T.reply(`HTTP/1.1 413 No\r\nContent-Length: 3\r\n\r\nabc`, { split: 20 }), T.expectDestroy],
+    steps: [
+      T.discardUntil(chunk("up")),
+      T.reply(`HTTP/1.1 413 No\r\nContent-Length: 3\r\n\r\nabc`, { split: 20 }),
+      T.expectDestroy
+    ],
     run: (connection, call) => {
       const body = HttpBody.stream(Stream.concat(pieces("up"), Stream.never))
-      return Effect.flatMap(call(connection.execute(HttpRequest.post("/", { body }))), (response) => call(response.text))
+      return Effect.flatMap(
+        call(connection.execute(HttpRequest.post("/", { body }))),
+        (response) => call(response.text)
+      )
     }
   },
   {
@@ -112,7 +136,14 @@ const scenarios: ReadonlyArray<Scenario> = [
     name: "the step-by-step calls",
     bySteps: true,
     opening: [],
-    steps: [T.discardUntil("\r\n\r\n"), T.blockWrites, T.discardUntil("up"), T.unblockWrites, T.discardUntil("load"), answer],
+    steps: [
+      T.discardUntil("\r\n\r\n"),
+      T.blockWrites,
+      T.discardUntil("up"),
+      T.unblockWrites,
+      T.discardUntil("load"),
+      answer
+    ],
     run: (connection, call) =>
       Effect.gen(function*() {
         yield* connection.putRequest("POST", "/")
@@ -126,7 +157,11 @@ const scenarios: ReadonlyArray<Scenario> = [
   }
 ]
 
-const again: ReadonlyArray<T.Step> = [T.discardUntil("GET /next HTTP/1.1\r\nHost: "), T.discardUntil("\r\n\r\n"), T.reply(ok("next"))]
+const again: ReadonlyArray<T.Step> = [
+  T.discardUntil("GET /next HTTP/1.1\r\nHost: "),
+  T.discardUntil("\r\n\r\n"),
+  T.reply(ok("next"))
+]
 
 /** One run, interrupted at this operation; the operations of a run to its end. */
 const runOnce = (scenario: Scenario, at: number) =>

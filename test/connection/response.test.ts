@@ -90,7 +90,12 @@ describe("a body that the connection cuts short", () => {
             assert.strictEqual(error.received, came.length, name)
             assert.strictEqual(error.expected, framed.framing === "length" ? body.length : undefined, name)
             assert.strictEqual(error.partial && latin1(error.partial), partials[reading], name)
-            assert.deepInclude(error.context, { phase: "body", fault: "Remote", requestState: "ResponseStarted", processed: "Yes" })
+            assert.deepInclude(error.context, {
+              phase: "body",
+              fault: "Remote",
+              requestState: "ResponseStarted",
+              processed: "Yes"
+            })
             yield* nothingLeft(transport)
           }
         }
@@ -156,7 +161,11 @@ describe("a body that breaks the rules", () => {
       contained(Effect.gen(function*() {
         for (const [, read] of readings) {
           for (const [, split] of splits) {
-            const { connection, transport } = yield* connected(T.expect(getHead()), T.reply(response, { split }), T.stall)
+            const { connection, transport } = yield* connected(
+              T.expect(getHead()),
+              T.reply(response, { split }),
+              T.stall
+            )
             const error = yield* failsWith(
               Effect.flatMap(connection.execute(HttpRequest.get("/", { limits })), read),
               tag

@@ -9,8 +9,10 @@ import * as T from "../../src/TestTransport.ts"
 import { bytesOf, connected, failsWith, getHead, host, ok } from "./harness.ts"
 
 const responseOf = (reply: string | Uint8Array, split?: T.Split) =>
-  Effect.flatMap(connected(T.expect(getHead()), T.reply(reply, { split })), ({ connection }) =>
-    connection.execute(HttpRequest.get("/")))
+  Effect.flatMap(
+    connected(T.expect(getHead()), T.reply(reply, { split })),
+    ({ connection }) => connection.execute(HttpRequest.get("/"))
+  )
 
 describe("a head", () => {
   it.scoped("has version, status, reason, URL and framing", () =>
@@ -18,7 +20,14 @@ describe("a head", () => {
       const response = yield* responseOf("HTTP/1.1 404 Not Here\r\nContent-Length: 2\r\n\r\nno")
       assert.isTrue(HttpResponse.isHttpResponse(response))
       assert.deepInclude(
-        { ...response, version: response.version, status: response.status, reason: response.reason, url: response.url, framing: response.framing },
+        {
+          ...response,
+          version: response.version,
+          status: response.status,
+          reason: response.reason,
+          url: response.url,
+          framing: response.framing
+        },
         { version: 11, status: 404, reason: "Not Here", url: `http://${host}/`, framing: "length" }
       )
     }))
@@ -26,7 +35,13 @@ describe("a head", () => {
   it.scoped("tells on which connection it came", () =>
     Effect.gen(function*() {
       const { connection } = yield* responseOf(ok())
-      assert.deepInclude(connection, { reused: false, requestsServed: 0, remoteAddress: host, remotePort: 80, localAddress: "127.0.0.1" })
+      assert.deepInclude(connection, {
+        reused: false,
+        requestsServed: 0,
+        remoteAddress: host,
+        remotePort: 80,
+        localAddress: "127.0.0.1"
+      })
     }))
 
   it.scoped("gives a field by its name in any case, several joined, and a default where there is none", () =>
@@ -49,7 +64,10 @@ describe("a head", () => {
   it.scoped("gives all fields as they came, in order", () =>
     Effect.gen(function*() {
       const response = yield* responseOf(ok("", "b: 1", "A: 2", "B: 3", "__proto__: 4"))
-      assert.deepStrictEqual(response.getHeaders, [["b", "1"], ["A", "2"], ["B", "3"], ["__proto__", "4"], ["Content-Length", "0"]])
+      assert.deepStrictEqual(response.getHeaders, [["b", "1"], ["A", "2"], ["B", "3"], ["__proto__", "4"], [
+        "Content-Length",
+        "0"
+      ]])
     }))
 
   it.scoped("shows no secret as JSON", () =>
@@ -66,7 +84,9 @@ describe("text", () => {
   const typed = (contentType: string | undefined, bytes: Uint8Array): Uint8Array =>
     Buffer.concat([
       Buffer.from(
-        `HTTP/1.1 200 OK\r\n${contentType === undefined ? "" : `Content-Type: ${contentType}\r\n`}Content-Length: ${bytes.length}\r\n\r\n`
+        `HTTP/1.1 200 OK\r\n${
+          contentType === undefined ? "" : `Content-Type: ${contentType}\r\n`
+        }Content-Length: ${bytes.length}\r\n\r\n`
       ),
       bytes
     ])

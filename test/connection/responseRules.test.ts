@@ -36,10 +36,13 @@ const whole = (body = "hello\nworld") =>
 /** A response of which eight of ten bytes have come. */
 const unfinished = Effect.flatMap(
   connected(T.expect(getHead()), T.reply(ok("0123456789").slice(0, -2)), T.stall),
-  ({ connection, transport }) => Effect.map(connection.execute(get), (response) => ({ connection, response, transport }))
+  ({ connection, transport }) =>
+    Effect.map(connection.execute(get), (response) => ({ connection, response, transport }))
 )
 
-const pieceReadings: ReadonlyArray<readonly [name: string, read: (response: HttpResponse) => Effect.Effect<unknown, unknown>]> = [
+const pieceReadings: ReadonlyArray<
+  readonly [name: string, read: (response: HttpResponse) => Effect.Effect<unknown, unknown>]
+> = [
   ["read", (response) => response.read(1)],
   ["read1", (response) => response.read1()],
   ["peek", (response) => response.peek()],
@@ -96,7 +99,13 @@ describe("a second reading", () => {
   for (const [first, read] of pieceReadings) {
     it.scoped(`after ${first} may be pieces, the rest whole, or the rest as a stream`, () =>
       Effect.gen(function*() {
-        const rest = first === "peek" ? "hello\nworld" : first === "readLine" ? "world" : first === "read1" ? "" : "ello\nworld"
+        const rest = first === "peek"
+          ? "hello\nworld"
+          : first === "readLine"
+          ? "world"
+          : first === "read1"
+          ? ""
+          : "ello\nworld"
         const forBytes = yield* whole()
         yield* read(forBytes)
         assert.strictEqual(yield* forBytes.text, rest)
@@ -163,7 +172,12 @@ describe("close", () => {
 
   it.scoped("of a body that has arrived whole keeps the connection", () =>
     contained(Effect.gen(function*() {
-      const { connection, transport } = yield* connected(T.expect(getHead()), T.reply(ok("1")), T.expect(getHead()), T.reply(ok("2")))
+      const { connection, transport } = yield* connected(
+        T.expect(getHead()),
+        T.reply(ok("1")),
+        T.expect(getHead()),
+        T.reply(ok("2"))
+      )
       const response = yield* connection.execute(get)
       yield* response.close
       assert.strictEqual(yield* textOf(connection, get), "2")
@@ -240,7 +254,10 @@ describe("trailers", () => {
   it.scoped("are there after the body was read in any way, without fields that may not stand in them", () =>
     Effect.gen(function*() {
       for (const [name, read] of [...streamReadings, ...wholeReadings.slice(0, 2)]) {
-        const { connection } = yield* connected(T.expect(getHead()), T.reply(chunkedReply("abc") + trailing, { split: 5 }))
+        const { connection } = yield* connected(
+          T.expect(getHead()),
+          T.reply(chunkedReply("abc") + trailing, { split: 5 })
+        )
         const response = yield* connection.execute(get)
         yield* read(response)
         assert.deepStrictEqual(HttpFields.entries(yield* response.trailers), [["X-Sum", "12"]], name)
@@ -249,7 +266,10 @@ describe("trailers", () => {
 
   it.scoped("read the body first where nobody has, and bytes remembers it", () =>
     Effect.gen(function*() {
-      const { connection } = yield* connected(T.expect(getHead()), T.reply(chunkedReply("abc") + trailing, { split: 5 }))
+      const { connection } = yield* connected(
+        T.expect(getHead()),
+        T.reply(chunkedReply("abc") + trailing, { split: 5 })
+      )
       const response = yield* connection.execute(get)
       assert.strictEqual((yield* response.trailers).names.length, 1)
       assert.strictEqual(yield* response.text, "abc")
@@ -257,7 +277,10 @@ describe("trailers", () => {
 
   it.scoped("read what is left of the body behind pieces, more than the buffer holds", () =>
     Effect.gen(function*() {
-      const { connection } = yield* connected(T.expect(getHead()), T.reply(chunkedReply("a".repeat(300_000)) + trailing))
+      const { connection } = yield* connected(
+        T.expect(getHead()),
+        T.reply(chunkedReply("a".repeat(300_000)) + trailing)
+      )
       const response = yield* connection.execute(get)
       yield* response.read(10)
       assert.strictEqual((yield* response.trailers).names.length, 1)
@@ -266,7 +289,12 @@ describe("trailers", () => {
 
   it.scoped("wait for whoever reads the stream", () =>
     contained(Effect.gen(function*() {
-      const { connection } = yield* connected(T.expect(getHead()), T.reply(chunkedReply("abc")), T.delay("1 second"), T.reply(trailing))
+      const { connection } = yield* connected(
+        T.expect(getHead()),
+        T.reply(chunkedReply("abc")),
+        T.delay("1 second"),
+        T.reply(trailing)
+      )
       const response = yield* connection.execute(get)
       const reader = yield* started(Stream.runDrain(response.stream))
       const trailers = yield* started(response.trailers)

@@ -66,16 +66,17 @@ const untilNone = (next: (response: HttpResponse) => Effect.Effect<Uint8Array, B
 
 /** Every way of reading a whole body, as text. */
 export const readings: ReadonlyArray<readonly [name: string, read: Read]> = [
-  ["stream", (response) =>
-    Stream.runFold(response.stream, "", (text, bytes) => text + latin1(bytes))],
+  ["stream", (response) => Stream.runFold(response.stream, "", (text, bytes) => text + latin1(bytes))],
   ["bytes", (response) => Effect.map(response.bytes, latin1)],
   ["text", (response) => response.text],
   ["read(4)", untilNone((response) => response.read(4))],
   ["read(Infinity)", (response) => Effect.map(response.read(Infinity), latin1)],
   ["read1()", untilNone((response) => response.read1())],
   ["read1(2)", untilNone((response) => response.read1(2))],
-  ["peek, then read1 of as much", untilNone((response) =>
-    Effect.flatMap(response.peek(), (bytes) => response.read1(bytes.length)))],
+  [
+    "peek, then read1 of as much",
+    untilNone((response) => Effect.flatMap(response.peek(), (bytes) => response.read1(bytes.length)))
+  ],
   ["readInto", (response) =>
     Effect.gen(function*() {
       let text = ""
@@ -88,9 +89,16 @@ export const readings: ReadonlyArray<readonly [name: string, read: Read]> = [
     })],
   ["readLine()", untilNone((response) => response.readLine())],
   ["readLine(3)", untilNone((response) => response.readLine(3))],
-  ["a piece, then the rest as bytes", (response) =>
-    Effect.zipWith(response.read(2), response.bytes, (first, rest) => latin1(first) + latin1(rest))],
-  ["a line, then the rest as a stream", (response) =>
-    Effect.flatMap(response.readLine(), (first) =>
-      Stream.runFold(response.stream, latin1(first), (text, bytes) => text + latin1(bytes)))]
+  [
+    "a piece, then the rest as bytes",
+    (response) => Effect.zipWith(response.read(2), response.bytes, (first, rest) => latin1(first) + latin1(rest))
+  ],
+  [
+    "a line, then the rest as a stream",
+    (response) =>
+      Effect.flatMap(
+        response.readLine(),
+        (first) => Stream.runFold(response.stream, latin1(first), (text, bytes) => text + latin1(bytes))
+      )
+  ]
 ]

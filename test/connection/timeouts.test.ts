@@ -57,12 +57,21 @@ const timesOut = <A, E>(
     assert.deepInclude(error.context, { fault: "Network", origin: `http://${host}:80`, ...context })
   })
 
-const unsent: Partial<ErrorContext> = { requestState: "NotSent", processed: "No", replayable: true, bytesWritten: 0, connection: undefined }
+const unsent: Partial<ErrorContext> = {
+  requestState: "NotSent",
+  processed: "No",
+  replayable: true,
+  bytesWritten: 0,
+  connection: undefined
+}
 
 describe("connect", () => {
   it.scoped("limits the opening: by default 10 seconds", () =>
     contained(Effect.gen(function*() {
-      const { connection, transport } = yield* connectTo([T.openStalls, T.connection(T.expect(getHead()), T.reply(ok("up")))])
+      const { connection, transport } = yield* connectTo([
+        T.openStalls,
+        T.connection(T.expect(getHead()), T.reply(ok("up")))
+      ])
       yield* timesOut(connection.execute(get), "connect", 10_000, { phase: "connect", ...unsent })
       yield* nothingLeft(transport)
       assert.strictEqual(yield* textOf(connection, get), "up")
@@ -128,7 +137,11 @@ describe("dns, connect and tls", () => {
         T.reply("HTTP/1.1 200 OK\r\n\r\n"),
         T.stall
       )
-      yield* timesOut(connection.execute(get), "tls", 10_000, { phase: "tls", ...unsent, origin: "https://far.test:443" })
+      yield* timesOut(connection.execute(get), "tls", 10_000, {
+        phase: "tls",
+        ...unsent,
+        origin: "https://far.test:443"
+      })
       yield* nothingLeft(transport)
     })))
 })
@@ -137,7 +150,11 @@ describe("proxy", () => {
   it.scoped("limits the answer to CONNECT: by default 30 seconds", () =>
     contained(Effect.gen(function*() {
       const { connection, transport } = yield* connectedWith({ tunnel: { host: "far.test" } }, T.stall)
-      yield* timesOut(connection.execute(get), "proxy", 30_000, { phase: "proxy", ...unsent, origin: "http://far.test:80" })
+      yield* timesOut(connection.execute(get), "proxy", 30_000, {
+        phase: "proxy",
+        ...unsent,
+        origin: "http://far.test:80"
+      })
       yield* nothingLeft(transport)
     })))
 })
@@ -151,7 +168,13 @@ describe("write", () => {
         connection.execute(HttpRequest.post("/", { body: HttpBody.bytes(bytesOf("abc")) })),
         "write",
         60_000,
-        { phase: "write", requestState: "PartiallySent", processed: "Unknown", replayable: true, bytesWritten: head.length + 3 }
+        {
+          phase: "write",
+          requestState: "PartiallySent",
+          processed: "Unknown",
+          replayable: true,
+          bytesWritten: head.length + 3
+        }
       )
       yield* nothingLeft(transport)
     })))

@@ -40,7 +40,11 @@ describe("bodyIdle", () => {
   for (const [reading, read] of readings) {
     it.scoped(`limits the wait for more by ${reading}: by default 5 minutes`, () =>
       contained(Effect.gen(function*() {
-        const { connection, transport } = yield* connected(T.expect(getHead()), T.reply(ok("a\nbc").slice(0, -1)), T.stall)
+        const { connection, transport } = yield* connected(
+          T.expect(getHead()),
+          T.reply(ok("a\nbc").slice(0, -1)),
+          T.stall
+        )
         const response = yield* connection.execute(get)
         const reader = yield* started(read(response))
         yield* TestClock.adjust(299_999)
@@ -115,7 +119,9 @@ describe("total", () => {
 
   it.scoped("covers the opening", () =>
     contained(Effect.gen(function*() {
-      const { connection, transport } = yield* connectTo([T.openStalls], { timeouts: { connect: "1 minute", total: "10 seconds" } })
+      const { connection, transport } = yield* connectTo([T.openStalls], {
+        timeouts: { connect: "1 minute", total: "10 seconds" }
+      })
       const fiber = yield* started(connection.execute(get))
       yield* TestClock.adjust("10 seconds")
       yield* timedOut(fiber, "total", limit, { requestState: "NotSent", processed: "No", origin: "http://a.test:80" })
@@ -124,7 +130,9 @@ describe("total", () => {
 
   it.scoped("counts the time that the opening took", () =>
     contained(Effect.gen(function*() {
-      const { connection, transport } = yield* connectTo([T.openAfter("6 seconds", T.connection(T.expect(getHead()), T.stall))], total)
+      const { connection, transport } = yield* connectTo([
+        T.openAfter("6 seconds", T.connection(T.expect(getHead()), T.stall))
+      ], total)
       const fiber = yield* started(connection.execute(get))
       yield* TestClock.adjust("6 seconds")
       yield* TestClock.adjust(3999)
@@ -139,9 +147,12 @@ describe("total", () => {
     contained(Effect.gen(function*() {
       const { connection, transport } = yield* connectedWith(total, T.discard())
       let released = false
-      const body = Stream.ensuring(Stream.concat(pieces("a"), Stream.never), Effect.sync(() => {
-        released = true
-      }))
+      const body = Stream.ensuring(
+        Stream.concat(pieces("a"), Stream.never),
+        Effect.sync(() => {
+          released = true
+        })
+      )
       const fiber = yield* started(connection.execute(HttpRequest.post("/", { body: HttpBody.stream(body) })))
       yield* TestClock.adjust("10 seconds")
       yield* timedOut(fiber, "total", limit, { requestState: "PartiallySent", processed: "Unknown", replayable: false })
@@ -166,7 +177,12 @@ describe("total", () => {
 
   it.scoped("runs out though nobody reads, and the next reading says so behind what had come", () =>
     contained(Effect.gen(function*() {
-      const { connection, transport } = yield* connectedWith(total, T.expect(getHead()), T.reply(ok("abc").slice(0, -1)), T.stall)
+      const { connection, transport } = yield* connectedWith(
+        total,
+        T.expect(getHead()),
+        T.reply(ok("abc").slice(0, -1)),
+        T.stall
+      )
       const response = yield* connection.execute(get)
       yield* TestClock.adjust("10 seconds")
       yield* nothingLeft(transport)
@@ -193,11 +209,17 @@ describe("total", () => {
 
   it.scoped("and the others: the earliest wins", () =>
     contained(Effect.gen(function*() {
-      for (const [kind, millis, timeouts] of [
-        ["head", 3, { head: 3, total: 4 }],
-        ["total", 4, { head: 5, total: 4 }]
-      ] as const) {
-        const { connection, transport } = yield* connectedWith({ timeouts }, T.expect(`${chunkedHead()}0\r\n\r\n`), T.stall)
+      for (
+        const [kind, millis, timeouts] of [
+          ["head", 3, { head: 3, total: 4 }],
+          ["total", 4, { head: 5, total: 4 }]
+        ] as const
+      ) {
+        const { connection, transport } = yield* connectedWith(
+          { timeouts },
+          T.expect(`${chunkedHead()}0\r\n\r\n`),
+          T.stall
+        )
         const request = HttpRequest.post("/", { body: HttpBody.stream(Stream.empty) })
         const fiber = yield* started(connection.execute(request))
         yield* TestClock.adjust(millis)

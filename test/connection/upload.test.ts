@@ -85,7 +85,10 @@ describe("a stream of unknown length", () => {
         T.discard()
       )
       const pulled: Array<string> = []
-      const body = Stream.tap(pieces("1", "2", "3", "4"), (piece) => Effect.sync(() => pulled.push(String.fromCharCode(piece[0] ?? 0))))
+      const body = Stream.tap(
+        pieces("1", "2", "3", "4"),
+        (piece) => Effect.sync(() => pulled.push(String.fromCharCode(piece[0] ?? 0)))
+      )
       yield* started(connection.execute(post(HttpBody.stream(body))))
       assert.deepStrictEqual(pulled, ["1"])
       yield* TestClock.adjust("1 second")
@@ -133,9 +136,17 @@ describe("a stream of declared length", () => {
   it.scoped("that ends early is `BodyLengthMismatch`, and the connection is closed", () =>
     contained(Effect.gen(function*() {
       const { connection, transport } = yield* connected(T.discard())
-      const error = yield* failsWith(connection.execute(post(HttpBody.stream(pieces("ab", "c"), { length: 5 }))), "BodyLengthMismatch")
+      const error = yield* failsWith(
+        connection.execute(post(HttpBody.stream(pieces("ab", "c"), { length: 5 }))),
+        "BodyLengthMismatch"
+      )
       assert.deepInclude(error, { declared: 5, actual: 3 })
-      assert.deepInclude(error.context, { phase: "write", fault: "User", requestState: "PartiallySent", processed: "Unknown" })
+      assert.deepInclude(error.context, {
+        phase: "write",
+        fault: "User",
+        requestState: "PartiallySent",
+        processed: "Unknown"
+      })
       assert.strictEqual(transport.written(0), `${lengthHead(5)}abc`)
       yield* nothingLeft(transport)
     })))
@@ -166,8 +177,16 @@ describe("a stream that fails", () => {
         Effect.flip
       )
       assert.isTrue("at" in error && error.at === 2)
-      assert.deepInclude("error" in error && error.error.context, { fault: "User", phase: "write", requestState: "PartiallySent" })
-      assert.strictEqual(transport.written(0), `${chunkedHead()}${chunk("ab")}`, "no last chunk, so the server sees it cut short")
+      assert.deepInclude("error" in error && error.error.context, {
+        fault: "User",
+        phase: "write",
+        requestState: "PartiallySent"
+      })
+      assert.strictEqual(
+        transport.written(0),
+        `${chunkedHead()}${chunk("ab")}`,
+        "no last chunk, so the server sees it cut short"
+      )
       yield* nothingLeft(transport)
     })))
 
@@ -175,7 +194,9 @@ describe("a stream that fails", () => {
     contained(Effect.gen(function*() {
       const { connection, transport } = yield* connected(T.discard())
       const defect = new Error("a bug of the caller's")
-      const exit = yield* Effect.exit(connection.execute(post(HttpBody.stream(Stream.concat(pieces("ab"), Stream.die(defect))))))
+      const exit = yield* Effect.exit(
+        connection.execute(post(HttpBody.stream(Stream.concat(pieces("ab"), Stream.die(defect)))))
+      )
       assert.deepStrictEqual(Exit.isFailure(exit) && [...Cause.defects(exit.cause)], [defect])
       yield* nothingLeft(transport)
     })))
@@ -213,7 +234,11 @@ describe("a stream that fails", () => {
 
   it.scoped("while the response is read is `ConnectionClosed` to its reader, with the failure as cause", () =>
     contained(Effect.gen(function*() {
-      const { connection, transport } = yield* connected(T.discardUntil(chunk("ab")), T.reply(ok("early").slice(0, -1)), T.discard())
+      const { connection, transport } = yield* connected(
+        T.discardUntil(chunk("ab")),
+        T.reply(ok("early").slice(0, -1)),
+        T.discard()
+      )
       const gate = yield* Deferred.make<never, Broken>()
       const body = HttpBody.stream(Stream.concat(pieces("ab"), Stream.fromEffect(Deferred.await(gate))))
       const response = yield* connection.execute(post(body))

@@ -200,16 +200,14 @@ const checkTrailing = (wire: Wire): void => {
   const tunnel = wire.events.some((event) => "framing" in event && event.framing.kind === "tunnel")
   for (const rest of behind) {
     const bytes = bytesOf(wire.wire + rest)
-    for (const pieces of [[bytes], byteByByte(bytes), splitAt(bytes, wire.wire.length)]) {
+    for (const [delivery, pieces] of deliveries(bytes)) {
       const { machine, seen } = run(wire, pieces)
       same(
         seen,
         tunnel ? wire.events : [...wire.events, fails("UnexpectedMessage")],
-        `with ${JSON.stringify(rest)} behind`
+        `with ${JSON.stringify(rest)} behind, ${delivery}`
       )
-      expect(machine.excess).toBeGreaterThan(0)
-      expect(machine.reusable).toBe(false)
-      expect(machine.startRequest(facts())).toBe(false)
+      same([machine.excess > 0, machine.reusable, machine.startRequest(facts())], [true, false, false], delivery)
     }
   }
 }

@@ -128,8 +128,10 @@ export class BodyReader {
       const { body } = this.#exchange
       if (body.ended) return Effect.succeed(body.trailers)
       const read = this.#free ? Effect.asVoid(this.bytes) : this.#settled
-      return Effect.flatMap(read, () =>
-        body.failure === undefined ? Effect.succeed(body.trailers) : Effect.fail(body.failure))
+      return Effect.flatMap(
+        read,
+        () => body.failure === undefined ? Effect.succeed(body.trailers) : Effect.fail(body.failure)
+      )
     })
   }
 

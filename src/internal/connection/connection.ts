@@ -74,6 +74,8 @@ export class Connection {
   started: Started | undefined
   /** Aborts the opening of a link that is under way. */
   abortOpening: ((reason: string) => void) | undefined
+  /** Whether a request, or `connect`, was accepted that has no link yet: nobody else may begin one meanwhile. */
+  reserved = false
   closed = false
   tunnel: Tunnel | undefined
   /** What the proxy answered with to the last CONNECT. */
@@ -91,7 +93,7 @@ export class Connection {
 
   get state(): ConnectionState {
     if (this.closed) return "Closed"
-    if (this.abortOpening !== undefined) return "RequestSent"
+    if (this.reserved || this.abortOpening !== undefined) return "RequestSent"
     if (this.started !== undefined) return this.started.exchange === undefined ? "RequestStarted" : "RequestSent"
     const { exchange } = this
     if (exchange === undefined || exchange.done) return "Idle"

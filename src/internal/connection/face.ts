@@ -23,7 +23,7 @@ import type { Tunnel } from "./connection.ts"
 import { Connection } from "./connection.ts"
 import { makeDeadlines } from "./deadlines.ts"
 import type { OpenFailure } from "./open.ts"
-import { openLink } from "./open.ts"
+import { openLink, reserving } from "./open.ts"
 import type { ExecuteFailure } from "./pipeline.ts"
 import { execute } from "./pipeline.ts"
 import type { PutRequestOptions } from "./steps.ts"
@@ -145,13 +145,14 @@ export class Face {
   }
 
   get connect(): Effect.Effect<void, OpenFailure | state.CannotSendRequest | state.ConnectionClosed> {
-    return Effect.suspend((): Effect.Effect<void, OpenFailure | state.CannotSendRequest | state.ConnectionClosed> => {
+    type Failure = OpenFailure | state.CannotSendRequest | state.ConnectionClosed
+    return Effect.uninterruptibleMask((restore): Effect.Effect<void, Failure> => {
       const connection = this.#connection
       if (connection.closed) return Effect.fail(new state.ConnectionClosed({ reason: "its scope has ended" }))
       if (connection.link?.open === true) return Effect.void
       // A request that has been started may wait for its connection; one that is being sent has its own.
       return connection.state === "Idle" || connection.state === "RequestStarted"
-        ? Effect.asVoid(openLink(connection, connection.settings.timeouts))
+        ? reserving(connection, restore(Effect.asVoid(openLink(connection, connection.settings.timeouts))))
         : Effect.fail(new state.CannotSendRequest({ state: connection.state }))
     })
   }

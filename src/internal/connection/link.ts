@@ -4,8 +4,8 @@
  * The receiver stays attached while the link is idle, so any byte, FIN or fault of an idle connection closes it at once and
  * never answers the next request. All methods are synchronous and none fails; a closed link stays closed.
  */
-import type * as HttpFields from "../../HttpFields.ts"
 import type { HttpError } from "../../HttpError.ts"
+import type * as HttpFields from "../../HttpFields.ts"
 import type * as Transport from "../../Transport.ts"
 import { UnexpectedMessage } from "../error/head.ts"
 import type { Framing } from "../protocol/framing.ts"

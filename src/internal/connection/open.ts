@@ -105,11 +105,14 @@ const abortable = <A, E>(
       if (aborted !== undefined) forked.unsafeInterruptAsFork(FiberId.none)
       const awaited = Effect.onInterrupt(restore(Fiber.await(forked)), () => Fiber.interrupt(forked))
       return Effect.flatMap(
-        Effect.ensuring(awaited, Effect.sync(() => {
-          connection.abortOpening = undefined
-          deadlines.disarm(total)
-          deadlines.rest()
-        })),
+        Effect.ensuring(
+          awaited,
+          Effect.sync(() => {
+            connection.abortOpening = undefined
+            deadlines.disarm(total)
+            deadlines.rest()
+          })
+        ),
         (exit): Exit.Exit<A, E | ConnectionClosed | HttpTimeout> =>
           aborted === undefined ? Exit.flatten(exit) : Exit.fail(aborted)
       )
@@ -167,4 +170,37 @@ export const acquireLink = (
   if (link?.usable) return Effect.succeed(link)
   if (!settings.autoOpen) return Effect.fail(new NotConnected({ state, cause: link?.closedBy }))
   return openLink(connection, timeouts)
+}
+
+/** Runs an opening that nobody else may come between from this call on. It must not be interruptible before it runs. */
+export const reserving = <A, E>(connection: Connection, opening: Effect.Effect<A, E>): Effect.Effect<A, E> => {
+  connection.reserved = true
+  return Effect.ensuring(
+    opening,
+    Effect.sync(() => {
+      connection.reserved = false
+    })
+  )
+}
+
+/**
+ * Begins a request on its link: at once on the open one, else on a new one. Nobody can begin another between this call and that
+ * of `begin`, however the fibers take turns. To be called in the turn in which nothing hindered it, and uninterruptible.
+ */
+export const withLink = <A, E>(
+  connection: Connection,
+  timeouts: Millis,
+  restore: <B, F>(effect: Effect.Effect<B, F>) => Effect.Effect<B, F>,
+  begin: (link: Link) => Effect.Effect<A, E>
+): Effect.Effect<A, E | OpenFailure | NotConnected> => {
+  if (connection.link?.usable) return begin(connection.link)
+  const acquired = acquireLink(connection, timeouts)
+  connection.reserved = true
+  const release = (): void => {
+    connection.reserved = false
+  }
+  return Effect.flatMap(Effect.onError(restore(acquired), () => Effect.sync(release)), (link) => {
+    release()
+    return begin(link)
+  })
 }

@@ -4,6 +4,7 @@
  * Driven by the fiber that asked for it. Interruption or failure at any step after the first byte closes the connection.
  */
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import type {
   CannotSendRequest,
@@ -24,7 +25,7 @@ import type { Connection } from "./connection.ts"
 import { Exchange } from "./exchange.ts"
 import type { Link } from "./link.ts"
 import type { OpenFailure } from "./open.ts"
-import { acquireLink } from "./open.ts"
+import { withLink } from "./open.ts"
 import type { Prepared } from "./prepare.ts"
 import { prepare } from "./prepare.ts"
 import { makeResponse } from "./response.ts"
@@ -60,7 +61,8 @@ export const sendHead = <E>(connection: Connection, link: Link, prepared: Prepar
     startedAt
   })
   connection.exchange = exchange
-  const whole = body._tag === "Bytes" && body.bytes.length <= smallBody && !head.expectContinue && head.framing.kind === "length"
+  const whole = body._tag === "Bytes" && body.bytes.length <= smallBody && !head.expectContinue
+    && head.framing.kind === "length"
   const wait = whole ? !writeWhole(exchange, outgoing, head.text, body.bytes) : !exchange.write(head.text)
   if (outgoing.done) {
     if (wait) exchange.whenDrained(() => exchange.requestSent())
@@ -119,16 +121,18 @@ export const execute = <E>(
         return Effect.fail(locate(hindrance, { ...hindrance.context, origin: Origin.format(connection.origin) }))
       }
       const startedAt = connection.settings.deadlines.now()
-      return Effect.flatMap(prepare(connection, request), (prepared) =>
-        Effect.flatMap(restore(acquireLink(connection, prepared.timeouts)), (link) => {
-          const exchange = sendHead(connection, link, prepared, startedAt)
-          return orAbandon(
-            exchange,
-            Effect.flatMap(
-              Effect.zipRight(tapHead(connection, prepared.head.text), sendBody(connection, exchange, prepared)),
-              () => Effect.tap(restore(awaitHead<E>(exchange)), (response) => tapResponse(connection, response))
-            )
+      const ready = prepare(connection, request)
+      if (Either.isLeft(ready)) return Effect.fail(ready.left)
+      const prepared = ready.right
+      return withLink(connection, prepared.timeouts, restore, (link) => {
+        const exchange = sendHead(connection, link, prepared, startedAt)
+        return orAbandon(
+          exchange,
+          Effect.flatMap(
+            Effect.zipRight(tapHead(connection, prepared.head.text), sendBody(connection, exchange, prepared)),
+            () => Effect.tap(restore(awaitHead<E>(exchange)), (response) => tapResponse(connection, response))
           )
-        }))
+        )
+      })
     })
   ) as Effect.Effect<HttpResponse, ExecuteFailure<E>>

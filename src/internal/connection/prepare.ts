@@ -1,6 +1,5 @@
 /** Makes a request ready to be sent: everything about it is checked here, before anything is opened or written. */
 import * as Either from "effect/Either"
-import * as Effect from "effect/Effect"
 import type * as HttpBody from "../../HttpBody.ts"
 import type { InvalidRequest } from "../../HttpError.ts"
 import type { HttpRequest } from "../../HttpRequest.ts"
@@ -49,7 +48,7 @@ export const urlOf = (origin: Origin.Origin, authority: string, target: string):
 export const prepare = <E>(
   connection: Connection,
   request: HttpRequest<E>
-): Effect.Effect<Prepared<E>, InvalidRequest | BodyLengthMismatch> => {
+): Either.Either<Prepared<E>, InvalidRequest | BodyLengthMismatch> => {
   const { origin, settings } = connection
   const { body, method } = request
   const prepared = Either.gen(function*() {
@@ -83,8 +82,5 @@ export const prepare = <E>(
       url: urlOf(origin, target.authority, target.target)
     }
   })
-  return Either.match(prepared, {
-    onLeft: (error) => Effect.fail(locate(error, { ...error.context, origin: Origin.format(origin) })),
-    onRight: Effect.succeed
-  })
+  return Either.mapLeft(prepared, (error) => locate(error, { ...error.context, origin: Origin.format(origin) }))
 }

@@ -90,7 +90,8 @@ const runStream = <E>(
   }
   const loop: Channel.Channel<never, Chunk.Chunk<Uint8Array>, HttpError, E, void, unknown> = Channel.readWithCause({
     onInput: (pieces: Chunk.Chunk<Uint8Array>) => Channel.flatMap(Channel.fromEffect(writeAll(pieces)), () => loop),
-    onFailure: (cause: Cause.Cause<E>) => Channel.failCause(Cause.map(cause, (error) => new RequestBodyError({ error }))),
+    onFailure: (cause: Cause.Cause<E>) =>
+      Channel.failCause(Cause.map(cause, (error) => new RequestBodyError({ error }))),
     onDone: () => Channel.void
   })
   const end = Effect.suspend(() => {
