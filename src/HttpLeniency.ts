@@ -72,7 +72,11 @@ export const strict: HttpLeniency = {
 }
 
 /**
- * Accepts what Python's `http.client` accepts.
+ * Every relaxation: what comes nearest to Python's `http.client`.
+ *
+ * Python accepts still more, which is refused here all the same, because no server needs it and an attacker may: chunk sizes with
+ * a sign, a prefix or spaces, chunks that do not end with CRLF, a body that ends right after the digit of its last chunk,
+ * status codes with a sign, `HTTP/1.10`, and control characters in a status line.
  *
  * @since 0.1.0
  * @category constructors

@@ -107,7 +107,8 @@ const unsafeMake = <E>(parts: Omit<HttpRequest<E>, TypeId | "pipe">): HttpReques
  * @since 0.1.0
  * @category guards
  */
-export const isHttpRequest = (u: unknown): u is HttpRequest<unknown> => typeof u === "object" && u !== null && TypeId in u
+export const isHttpRequest = (u: unknown): u is HttpRequest<unknown> =>
+  typeof u === "object" && u !== null && TypeId in u
 
 /**
  * A request.

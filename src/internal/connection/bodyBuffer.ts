@@ -4,8 +4,8 @@
  * Copies what it keeps, because the receiver's view ends with its call. Above the high-water mark it asks the receiver to
  * pause, unless the whole body is being collected. Bytes that came before a failure are given out before it.
  */
-import * as HttpFields from "../../HttpFields.ts"
 import type { BodyFailure } from "../../HttpError.ts"
+import * as HttpFields from "../../HttpFields.ts"
 
 /** Bytes kept for a reader that is slow. What one read of the socket brings may come on top. */
 const highWaterMark = 65_536

@@ -105,7 +105,9 @@ export class Deadlines {
 
 /** A queue that ends with the scope. */
 export const makeDeadlines: Effect.Effect<Deadlines, never, Scope.Scope> = Effect.acquireRelease(
-  Effect.flatMap(Effect.clock, (clock) =>
-    Effect.map(Effect.runtime<never>(), (runtime) => new Deadlines(clock, runtime))),
+  Effect.flatMap(
+    Effect.clock,
+    (clock) => Effect.map(Effect.runtime<never>(), (runtime) => new Deadlines(clock, runtime))
+  ),
   (deadlines) => Effect.sync(() => deadlines.shutdown())
 )

@@ -9,12 +9,13 @@ import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
-import type { ConnectFailure, TunnelFailure } from "../../HttpError.ts"
+import type { ConnectFailure, HeadFailure, TunnelFailure } from "../../HttpError.ts"
 import * as Origin from "../../Origin.ts"
 import type * as Transport from "../../Transport.ts"
 import type { Tagged } from "../error/base.ts"
 import { locate } from "../error/base.ts"
 import { noTimings } from "../error/context.ts"
+import { RemoteDisconnected, UnexpectedMessage } from "../error/head.ts"
 import { ConnectionClosed, NotConnected } from "../error/state.ts"
 import { HttpTimeout } from "../error/timeout.ts"
 import type { Connection } from "./connection.ts"
@@ -156,6 +157,7 @@ export const openLink = (connection: Connection, timeouts: Millis): Effect.Effec
         (established) => {
           const link = makeLink(connection, scope, established)
           connection.link = link
+          if (connection.closed) link.close()
           return link
         }
       ))
@@ -199,8 +201,17 @@ export const withLink = <A, E>(
   const release = (): void => {
     connection.reserved = false
   }
-  return Effect.flatMap(Effect.onError(restore(acquired), () => Effect.sync(release)), (link) => {
+  const opened = Effect.onError(restore(acquired), () => Effect.sync(release))
+  return Effect.flatMap(opened, (link): Effect.Effect<A, E | OpenFailure> => {
     release()
-    return begin(link)
+    return link.usable ? begin(link) : Effect.fail(locateOpening(connection, goneAtOnce(connection, link)))
   })
 }
+
+/** Why a link was closed between its opening and the first request on it. */
+const goneAtOnce = (connection: Connection, link: Link): ConnectionClosed | HeadFailure =>
+  connection.closed
+    ? new ConnectionClosed({ reason: "its scope has ended" })
+    : link.closedBy instanceof UnexpectedMessage
+    ? link.closedBy
+    : new RemoteDisconnected({})

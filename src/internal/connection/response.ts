@@ -8,10 +8,10 @@ import * as HttpFields from "../../HttpFields.ts"
 import type { Framing, HttpResponse, Informational } from "../../HttpResponse.ts"
 import { TypeId } from "../../HttpResponse.ts"
 import { BodyDecodeError } from "../error/body.ts"
+import { contentCharset } from "../fields.ts"
 import type { ResponseHead } from "../protocol/head.ts"
 import { BodyReader } from "./bodyReader.ts"
 import type { Exchange } from "./exchange.ts"
-import { contentCharset } from "../fields.ts"
 
 /** The response of an exchange whose head is there. */
 export const makeResponse = (exchange: Exchange, head: ResponseHead): HttpResponse => new Response(exchange, head)

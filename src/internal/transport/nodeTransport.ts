@@ -11,7 +11,6 @@ import * as tls from "node:tls"
 import type * as Tls from "../../Tls.ts"
 import type { Duplex, DuplexInfo, Endpoint, OpenTimeouts, Service } from "../../Transport.ts"
 import type { TlsError } from "../error/connect.ts"
-import { HttpTimeout } from "../error/timeout.ts"
 import { type Lookup, resolve, systemLookup } from "./addresses.ts"
 import * as connect from "./connect.ts"
 import { tlsError, tlsFailure } from "./faults.ts"
@@ -19,6 +18,7 @@ import { Inbound } from "./inbound.ts"
 import { Opening, until } from "./opening.ts"
 import * as security from "./security.ts"
 import { listen, listenToData, SocketDuplex } from "./socketDuplex.ts"
+import { within } from "./within.ts"
 
 export interface Settings {
   readonly lookup: Lookup
@@ -28,11 +28,6 @@ export interface Settings {
 
 /** RFC 8305 section 5 recommends 250 ms. */
 export const defaults: Settings = { lookup: systemLookup, staggerMillis: 250 }
-
-const limited = (millis: number, kind: "dns" | "connect" | "tls") => <A, E, R>(self: Effect.Effect<A, E, R>) =>
-  millis === Infinity
-    ? self
-    : Effect.timeoutFail(self, { duration: millis, onTimeout: () => new HttpTimeout({ kind, millis }) })
 
 /** Runs `work` so that the sockets it starts end with it, unless it succeeds: then its duplex ends with the scope. */
 const owned = <E, R>(
@@ -81,16 +76,18 @@ const open = (settings: Settings) => (endpoint: Endpoint, timeouts: OpenTimeouts
     const path = endpoint.socketPath
     const candidates = path !== undefined
       ? [{ address: path, port: undefined }]
-      : connect.targets(endpoint, yield* limited(timeouts.dns, "dns")(resolve(settings.lookup, endpoint.host)))
+      : connect.targets(endpoint, yield* within(resolve(settings.lookup, endpoint.host), "dns", timeouts.dns))
     const resolved = now()
 
-    const opening = yield* limited(timeouts.connect, "connect")(
-      connect.first(endpoint, candidates, wanted, started, { now, staggerMillis: settings.staggerMillis })
+    const opening = yield* within(
+      connect.first(endpoint, candidates, wanted, started, { now, staggerMillis: settings.staggerMillis }),
+      "connect",
+      timeouts.connect
     )
     const connected = opening.connectedAt ?? now()
     const info = wanted === undefined
       ? undefined
-      : yield* limited(timeouts.tls, "tls")(handshake(opening, wanted))
+      : yield* within(handshake(opening, wanted), "tls", timeouts.tls)
 
     return new SocketDuplex(opening.socket, opening.inbound, {
       ...addressesOf(opening),
@@ -138,7 +135,7 @@ const secure = (duplex: Duplex, serverName: string, options: Tls.Options, timeou
     const wanted = yield* security.make(serverName, options)
     const begin = now()
     const opening = yield* wrap(duplex, wanted, started, now)
-    const info = yield* limited(timeoutMillis, "tls")(handshake(opening, wanted))
+    const info = yield* within(handshake(opening, wanted), "tls", timeoutMillis)
     return new SocketDuplex(opening.socket, opening.inbound, {
       ...duplex.info,
       tls: info,

@@ -9,13 +9,14 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { ConnectError, HttpTimeout, type TlsError } from "../../HttpError.ts"
+import { ConnectError, type TlsError } from "../../HttpError.ts"
 import type * as Tls from "../../Tls.ts"
 import * as Transport from "../../Transport.ts"
 import { makeInfo, ScriptedDuplex, tlsInfo } from "./scriptDuplex.ts"
 import { Player } from "./scriptPlayer.ts"
 import { describe, ScriptError } from "./scriptReport.ts"
 import type { Connection, OpenError } from "./scriptStep.ts"
+import { within } from "./within.ts"
 
 /** What became of one connection, read at any time. */
 export interface ConnectionState {
@@ -50,16 +51,6 @@ const refused = (endpoint: Transport.Endpoint, cause: unknown): ConnectError =>
     attempts: [{ address: endpoint.socketPath ?? endpoint.host, port: endpoint.port, code: "ECONNREFUSED" }],
     cause
   })
-
-/** A limit that is infinite costs no timer, so that a test that has none sees no sleeping fiber. */
-const within = <A, E, R>(
-  effect: Effect.Effect<A, E, R>,
-  kind: "connect" | "tls",
-  millis: number
-): Effect.Effect<A, E | HttpTimeout, R> =>
-  millis === Infinity
-    ? effect
-    : Effect.timeoutFail(effect, { duration: millis, onTimeout: () => new HttpTimeout({ kind, millis }) })
 
 const scoped = (duplex: ScriptedDuplex): Effect.Effect<Transport.Duplex, never, Scope.Scope> =>
   Effect.as(Effect.addFinalizer(() => Effect.sync(() => duplex.destroy())), duplex)

@@ -1,0 +1,43 @@
+/** A time limit on an opening. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import type { TimeoutKind } from "../error/timeout.ts"
+import { HttpTimeout } from "../error/timeout.ts"
+
+/**
+ * Ends the work with `HttpTimeout` when it takes longer; `Infinity` is no limit.
+ *
+ * In place of `Effect.timeoutFail`, which waits for ever when it is interrupted after its fibers were made and before they have
+ * started.
+ */
+export const within = <A, E, R>(
+  work: Effect.Effect<A, E, R>,
+  kind: TimeoutKind,
+  millis: number
+): Effect.Effect<A, E | HttpTimeout, R> =>
+  millis === Infinity ? work : Effect.uninterruptibleMask((restore) => {
+    let late = false
+    // Their exits are their values, because a fiber that fails is reported to the log as unhandled.
+    return Effect.flatMap(Effect.forkDaemon(Effect.exit(Effect.interruptible(work))), (worker) => {
+      const expire = Effect.sync(() => {
+        late = true
+        worker.unsafeInterruptAsFork(FiberId.none)
+      })
+      return Effect.flatMap(
+        Effect.forkDaemon(Effect.zipRight(Effect.interruptible(Effect.sleep(millis)), expire)),
+        (timer) =>
+          Effect.flatMap(
+            Effect.ensuring(
+              Effect.onInterrupt(restore(Fiber.await(worker)), () => Fiber.interrupt(worker)),
+              Fiber.interrupt(timer)
+            ),
+            (exit): Exit.Exit<A, E | HttpTimeout> =>
+              late && Exit.isInterrupted(Exit.flatten(exit))
+                ? Exit.fail(new HttpTimeout({ kind, millis }))
+                : Exit.flatten(exit)
+          )
+      )
+    })
+  })
