@@ -497,15 +497,18 @@ describe("encodeChunked", () => {
         ))
     }))
 
+  const head = asked("POST /", TE)
+
   it.effect.each<readonly [what: string, body: () => HttpBody.Input<never>, sent: string]>([
     ["no chunks", () => "hello", ""],
-    ["no last chunk", () => "1\r\nx\r\n", "1\r\nx\r\n"],
-    ["content behind the last chunk", () => stream("0\r\n\r\n", "x"), "0\r\n\r\n"],
+    ["no last chunk", () => "1\r\nx\r\n", `${head}1\r\nx\r\n`],
+    ["content behind the last chunk", () => stream("0\r\n\r\n", "x"), `${head}0\r\n\r\n`],
+    // With the whole body at hand, the head does not leave either.
     ["a last chunk in the middle of a piece", () => "0\r\n\r\nGET / HTTP/1.1\r\n", ""]
   ])(
     "without it, %s is an error, and nothing of it is sent",
     ([, body, sent]) =>
-      over(one(T.expect(asked("POST /", TE) + sent)), (connection, transport) =>
+      over(sent === "" ? one() : one(T.expect(sent)), (connection, transport) =>
         Effect.gen(function*() {
           const error = yield* Effect.flip(connection.request("POST", "/", { headers: chunkedField, body: body() }))
           assert.strictEqual(error._tag, "ConflictingFraming")

@@ -41,6 +41,10 @@ export class Exchange implements Listener {
   sent = false
   /** The request will not be sent to its end. */
   stopped = false
+  /** Bytes of a body in memory that have been framed and written. */
+  offered = 0
+  /** Whether the transport wanted to be waited for when the head was written. */
+  full = false
   written = 0
   read = 0
   /** Ends whoever sends the body. */

@@ -20,7 +20,6 @@ import type { HttpRequest } from "../../HttpRequest.ts"
 import type { HttpResponse } from "../../HttpResponse.ts"
 import * as Origin from "../../Origin.ts"
 import { locate } from "../error/base.ts"
-import type { Outgoing } from "../protocol/outgoing.ts"
 import type { Connection } from "./connection.ts"
 import { Exchange } from "./exchange.ts"
 import type { Link } from "./link.ts"
@@ -43,10 +42,12 @@ export type ExecuteFailure<E> =
   | HeadFailure
   | ([E] extends [never] ? never : RequestBodyError<E>)
 
-/** A body that is sent in the same call as the head; a larger one goes in pieces. */
+/** A body that leaves in one call with the head, whatever the block size; of a larger one the first block does. */
 const smallBody = 65_536
 
-/** Begins an exchange and sends its head, with the body where it is small. */
+const nothing: Uint8Array = new Uint8Array(0)
+
+/** Begins an exchange and sends its head, with what is at hand of the body. */
 export const sendHead = <E>(connection: Connection, link: Link, prepared: Prepared<E>, startedAt: number): Exchange => {
   const { body, facts, head, outgoing, timeouts, url } = prepared
   const exchange = new Exchange({
@@ -61,30 +62,35 @@ export const sendHead = <E>(connection: Connection, link: Link, prepared: Prepar
     startedAt
   })
   connection.exchange = exchange
-  const whole = body._tag === "Bytes" && body.bytes.length <= smallBody && !head.expectContinue
-    && head.framing.kind === "length"
-  const wait = whole ? !writeWhole(exchange, outgoing, head.text, body.bytes) : !exchange.write(head.text)
+  const first = firstPiece(prepared, connection.settings.blockSize)
+  const framed = outgoing.encode(first)
+  if ("_tag" in framed) {
+    exchange.fail(framed)
+    return exchange
+  }
+  exchange.offered = first.length
+  exchange.full = !(framed.length > 0 ? exchange.write(head.text, framed) : exchange.write(head.text))
   if (outgoing.done) {
-    if (wait) exchange.whenDrained(() => exchange.requestSent())
+    if (exchange.full) exchange.whenDrained(() => exchange.requestSent())
     else exchange.requestSent()
   }
   return exchange
 }
 
-/** Head and body in one call. The body is as long as the head says: the encoder has compared them. */
-const writeWhole = (exchange: Exchange, outgoing: Outgoing, head: string, body: Uint8Array): boolean => {
-  outgoing.encode(body)
-  return exchange.write(head, body)
+/** What of a body in memory leaves in the same call as the head. */
+const firstPiece = <E>({ body, head }: Prepared<E>, blockSize: number): Uint8Array => {
+  if (body._tag !== "Bytes" || head.expectContinue) return nothing
+  return body.bytes.length <= smallBody ? body.bytes : body.bytes.subarray(0, blockSize)
 }
 
 /** Sends what of the body did not go with the head. A stream is sent by a fiber of its own, which this does not wait for. */
 export const sendBody = <E>(connection: Connection, exchange: Exchange, prepared: Prepared<E>): Effect.Effect<void> => {
   const { body, head, outgoing } = prepared
-  if (outgoing.done) return Effect.void
+  if (outgoing.done || exchange.ending !== undefined) return Effect.void
   if (head.expectContinue) exchange.hold()
   const hold = head.expectContinue ? continued(exchange) : Effect.void
   if (body._tag === "Streaming") return Effect.asVoid(forkStream(exchange, outgoing, body.stream, hold, true))
-  const bytes = body._tag === "Bytes" ? body.bytes : new Uint8Array(0)
+  const bytes = body._tag === "Bytes" ? body.bytes : nothing
   const send = (): void => sendBytes(exchange, outgoing, bytes, connection.settings.blockSize)
   return Effect.sync(() => head.expectContinue ? exchange.whenContinued(send) : send())
 }

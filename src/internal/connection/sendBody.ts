@@ -49,24 +49,25 @@ export const writeEnd = (exchange: Exchange, outgoing: Outgoing): boolean | Http
 }
 
 /**
- * Sends bytes in pieces of `blockSize`, by callbacks alone: no fiber runs while the transport takes its time. The exchange
- * tells what comes of it.
+ * Sends what is left of bytes in pieces of `blockSize`, by callbacks alone: no fiber runs while the transport takes its time. The
+ * exchange tells what comes of it.
  */
 export const sendBytes = (exchange: Exchange, outgoing: Outgoing, bytes: Uint8Array, blockSize: number): void => {
-  let offset = 0
   const pump = (): void => {
     while (!exchange.done && !exchange.stopped) {
-      const last = offset >= bytes.length
+      const { offered } = exchange
+      const last = offered >= bytes.length
       const wait = last
         ? writeEnd(exchange, outgoing)
-        : writePiece(exchange, outgoing, bytes.subarray(offset, offset + blockSize))
+        : writePiece(exchange, outgoing, bytes.subarray(offered, offered + blockSize))
       if (typeof wait === "object") return exchange.fail(wait)
-      offset += blockSize
+      exchange.offered += blockSize
       if (last) return wait ? exchange.whenDrained(() => exchange.requestSent()) : exchange.requestSent()
       if (wait) return exchange.whenDrained(pump)
     }
   }
-  pump()
+  if (exchange.full) exchange.whenDrained(pump)
+  else pump()
 }
 
 /** Sends a stream, and ends the body where it is all of it. Fails with what is wrong with the stream. */
