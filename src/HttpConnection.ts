@@ -90,8 +90,8 @@ export interface Options {
    */
   readonly wireTap?: boolean | undefined
   /**
-   * Called at once with what happens to the connection: the audit events `http.client.connect` and `http.client.send`. It must
-   * not throw. Default: nothing is called.
+   * Called at once with what happens to the connection: the audit events `http.client.connect` and `http.client.send`. What
+   * it throws goes to the log. Default: nothing is called.
    */
   readonly onEvent?: ((event: ConnectionEvent) => void) | undefined
 }

@@ -192,8 +192,7 @@ export type ConnectFailure =
 export type TunnelFailure =
   | connect.ProxyConnectError
   | connect.ProxyAuthRequired
-  | send.WriteError
-  | HeadFailure
+  | Exclude<HeadFailure, head.StaleConnection>
 
 /**
  * A union: failures of sending a request.

@@ -64,7 +64,7 @@ export interface HttpFields
  */
 export type Input =
   | HttpFields
-  | Iterable<readonly [name: string, value: string]>
+  | Iterable<readonly [name: string, value: string | number]>
   | Readonly<Record<string, string | number | ReadonlyArray<string | number> | undefined>>
 
 /**
@@ -120,6 +120,10 @@ export const unsafeMake = (names: ReadonlyArray<string>, values: ReadonlyArray<s
 /**
  * A list of what the usual ways of writing fields say. A field list is given back as it is.
  *
+ * Numbers become text. A name or value of a type that is not allowed is kept and refused when the list is sent
+ * (`InvalidHeaderName`, `InvalidHeaderValue`, `InvalidTrailer`). Throws what an iterable throws, and a `TypeError` where the
+ * input is `null` or yields something other than pairs; in options of a connection both are `InvalidOption`.
+ *
  * @example
  * ```ts
  * import { HttpFields } from "effect-http-client"
@@ -135,7 +139,7 @@ export const fromInput = (input: Input): HttpFields =>
   isHttpFields(input)
     ? input
     : Predicate.isIterable(input)
-    ? internal.fromEntries(input as Iterable<readonly [string, string]>)
+    ? internal.fromEntries(input as Iterable<readonly [string, string | number]>)
     : internal.fromRecord(input)
 
 /**

@@ -51,9 +51,15 @@ export const defaults: HttpLimits = {
 }
 
 /**
- * The defaults with some of them replaced.
+ * The defaults with some of them replaced; `undefined` leaves the default.
+ *
+ * Checks nothing: a connection or request with a limit that is not a whole number of at least 0 or `Infinity` fails with `InvalidOption` before
+ * anything is sent.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = (limits: Partial<HttpLimits>): HttpLimits => ({ ...defaults, ...limits })
+export const make = (limits: Partial<HttpLimits>): HttpLimits => ({
+  ...defaults,
+  ...Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined))
+})

@@ -3,8 +3,14 @@
  *
  * The body comes over the wire once. It can be read in pieces (`read`, `read1`, `readInto`, `readLine`), as one `stream`, or
  * whole (`bytes`, `text`, `json`), which remember what they read. Another way after `stream` or a whole reading fails with
- * `BodyAlreadyConsumed`; a whole reading after pieces gives the rest. Interrupting a reading of pieces or of the whole closes the
- * connection, because bytes would be lost; ending the stream early closes it too, unless all of the body had arrived.
+ * `BodyAlreadyConsumed`; a whole reading after pieces gives the rest.
+ *
+ * Interrupting a reading of pieces or of the whole while it waits closes the connection, because bytes would be lost, and what is
+ * read after it fails with `ConnectionClosed`; ending the stream early closes it too, unless all of the body had arrived.
+ * `close` while another fiber reads fails that reading with `ConnectionClosed`, or with `BodyAlreadyConsumed` where the body had
+ * arrived: no reading succeeds with fewer bytes than there were.
+ *
+ * A number of bytes that is negative has no limit, as in Python; a fraction is rounded down, and `NaN` is 0.
  *
  * @since 0.1.0
  */

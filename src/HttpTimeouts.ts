@@ -52,9 +52,15 @@ export const defaults: HttpTimeouts = {
 }
 
 /**
- * The defaults with some of them replaced.
+ * The defaults with some of them replaced; `undefined` leaves the default.
+ *
+ * Checks nothing: a connection or request with a timeout that is not a duration of at least 0 fails with `InvalidOption` before
+ * anything is sent.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = (timeouts: Partial<HttpTimeouts>): HttpTimeouts => ({ ...defaults, ...timeouts })
+export const make = (timeouts: Partial<HttpTimeouts>): HttpTimeouts => ({
+  ...defaults,
+  ...Object.fromEntries(Object.entries(timeouts).filter(([, value]) => value !== undefined))
+})

@@ -90,12 +90,18 @@ export const isFields = (u: unknown): u is Fields => typeof u === "object" && u 
 
 export const empty: Fields = new Fields(Object.freeze([]), Object.freeze([]))
 
-export const fromEntries = (lines: Iterable<Entry>): Fields => {
+/**
+ * The text of a value. What the types forbid stays what it is and is refused when the list is sent: `String` of it would
+ * send `null`, or whatever the value's own code says.
+ */
+const textOf = (value: Value): string => typeof value === "number" ? String(value) : value
+
+export const fromEntries = (lines: Iterable<readonly [name: string, value: Value]>): Fields => {
   const names: Array<string> = []
   const values: Array<string> = []
   for (const [name, value] of lines) {
     names.push(name)
-    values.push(value)
+    values.push(textOf(value))
   }
   return new Fields(names, values)
 }
@@ -106,9 +112,9 @@ export const fromRecord = (record: Readonly<Record<string, Value | ReadonlyArray
   for (const name of Object.keys(record)) {
     const given = record[name]
     if (given === undefined) continue
-    for (const value of typeof given === "object" ? given : [given]) {
+    for (const value of Array.isArray(given) ? given as ReadonlyArray<Value> : [given as Value]) {
       names.push(name)
-      values.push(String(value))
+      values.push(textOf(value))
     }
   }
   return new Fields(names, values)
@@ -157,13 +163,13 @@ export const set = (self: Lines, wanted: string, given: Value): Fields => {
     if (same && placed) continue
     placed ||= same
     names.push(same ? wanted : name(self, i))
-    values.push(same ? String(given) : value(self, i))
+    values.push(same ? textOf(given) : value(self, i))
   }
   return placed ? new Fields(names, values) : append(self, wanted, given)
 }
 
 export const append = (self: Lines, name: string, value: Value): Fields =>
-  new Fields([...self.names, name], [...self.values, String(value)])
+  new Fields([...self.names, name], [...self.values, textOf(value)])
 
 const without = (self: Lines, dropped: (name: string) => boolean): Fields => {
   const names: Array<string> = []

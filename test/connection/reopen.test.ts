@@ -16,7 +16,7 @@ const endings: ReadonlyArray<readonly [how: string, steps: ReadonlyArray<T.Step>
   ["answers in HTTP/1.0", [T.reply(head("HTTP/1.0 200 OK", "Content-Length: 5") + "first")], undefined],
   ["ends the body by closing", [T.reply(head("HTTP/1.1 200 OK") + "first"), T.eof], undefined],
   ["closes while the connection is idle", [T.reply(ok("first")), T.eof], undefined],
-  ["resets while the connection is idle", [T.reply(ok("first")), T.reset], undefined],
+  ["resets while the connection is idle", [T.reply(ok("first")), T.reset], "ReadError"],
   ["sends bytes while the connection is idle", [
     T.reply(ok("first")),
     T.delay(0),

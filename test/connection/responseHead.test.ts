@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import { inspect } from "node:util"
 import * as HttpRequest from "../../src/HttpRequest.ts"
 import * as HttpResponse from "../../src/HttpResponse.ts"
 import * as T from "../../src/TestTransport.ts"
@@ -135,6 +136,9 @@ describe("json", () => {
       const error = yield* failsWith(response.json, "BodyDecodeError")
       assert.deepInclude(error, { format: "json" })
       assert.strictEqual(error.message, "The body is not valid JSON: it cannot be parsed.")
+      // The message of `JSON.parse`, which is kept as the cause, repeats a piece of the body.
+      assert.include(String(error.cause), "secret")
+      for (const shown of [String(error), JSON.stringify(error), inspect(error)]) assert.notInclude(shown, "secret")
       assert.strictEqual(yield* response.text, "secret{")
     }))
 
@@ -168,16 +172,37 @@ describe("lines", () => {
 })
 
 describe("pieces", () => {
-  it.scoped("of none or a negative number of bytes are empty and wait for nothing", () =>
+  it.scoped("of less than one byte, or of `NaN`, are empty and wait for nothing", () =>
     Effect.gen(function*() {
       const { connection } = yield* connected(T.expect(getHead()), T.reply(ok("abc").slice(0, -3)), T.stall)
       const response = yield* connection.execute(HttpRequest.get("/"))
-      for (const n of [0, -1, NaN]) {
+      for (const n of [0, 0.9, NaN]) {
         assert.strictEqual((yield* response.read(n)).length, 0)
         assert.strictEqual((yield* response.readLine(n)).length, 0)
       }
       assert.strictEqual(yield* response.readInto(new Uint8Array(0)), 0)
       assert.isFalse(yield* response.closed)
+    }))
+
+  it.scoped("of a negative number of bytes have no limit, as in Python", () =>
+    Effect.gen(function*() {
+      const body = ok("ab\ncdef")
+      const text = (bytes: Uint8Array) => Buffer.from(bytes).toString()
+      assert.strictEqual(text(yield* (yield* responseOf(body, "bytes")).read(-1)), "ab\ncdef")
+      assert.strictEqual(text(yield* (yield* responseOf(body, "bytes")).readLine(-1)), "ab\n")
+      assert.strictEqual(text(yield* (yield* responseOf(body)).read1(-1)), "ab\ncdef")
+      assert.strictEqual(text(yield* (yield* responseOf(body)).peek(-1)), "ab\ncdef")
+    }))
+
+  it.scoped("of a fraction of bytes are of as many whole ones", () =>
+    Effect.gen(function*() {
+      const response = yield* responseOf(ok("abcdefgh"), "bytes")
+      const text = (bytes: Uint8Array) => Buffer.from(bytes).toString()
+      assert.strictEqual(text(yield* response.read(2.9)), "ab")
+      assert.strictEqual(text(yield* response.readLine(2.5)), "cd")
+      assert.strictEqual(text(yield* response.peek(1.5)), "e")
+      assert.strictEqual(text(yield* response.read1(1.5)), "e")
+      assert.strictEqual(yield* response.text, "fgh")
     }))
 
   it.scoped("of peek stay, and grow with what comes", () =>

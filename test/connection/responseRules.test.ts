@@ -147,6 +147,7 @@ describe("a second reading", () => {
       for (const [, again] of [...streamReadings, ...wholeReadings, ...pieceReadings]) {
         assert.strictEqual((yield* failsWith(again(response), "BodyAlreadyConsumed")).by, "read")
       }
+      assert.strictEqual((yield* failsWith(response.trailers, "BodyAlreadyConsumed")).by, "read")
       yield* TestClock.adjust("1 second")
       assert.strictEqual(latin1(yield* first), "hello")
     })))
@@ -212,6 +213,36 @@ describe("close", () => {
         yield* nothingLeft(transport)
       }
     })))
+})
+
+describe("close by whoever uses the stream, when all of the body had arrived", () => {
+  const reply = T.reply(ok("0123456789"), { split: 45 })
+
+  it.scoped("fails the stream with `BodyAlreadyConsumed` by close, because bytes of it are dropped", () =>
+    Effect.gen(function*() {
+      const { connection } = yield* connected(T.expect(getHead()), reply)
+      const response = yield* connection.execute(get)
+      let taken = ""
+      const reading = Stream.runForEach(response.stream, (bytes) => {
+        taken += latin1(bytes)
+        return Effect.zipRight(settled, response.close)
+      })
+      assert.strictEqual((yield* failsWith(reading, "BodyAlreadyConsumed")).by, "close")
+      assert.isAbove(taken.length, 0)
+      assert.isBelow(taken.length, 10)
+    }))
+
+  it.scoped("lets a stream end that has given all of it", () =>
+    Effect.gen(function*() {
+      const { connection } = yield* connected(T.expect(getHead()), reply)
+      const response = yield* connection.execute(get)
+      let taken = ""
+      yield* Stream.runForEach(response.stream, (bytes) => {
+        taken += latin1(bytes)
+        return taken.length === 10 ? response.close : Effect.void
+      })
+      assert.strictEqual(taken, "0123456789")
+    }))
 })
 
 describe("a stream that ends early", () => {

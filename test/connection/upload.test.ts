@@ -5,6 +5,7 @@ import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import type { ConnectionEvent } from "../../src/ConnectionEvent.ts"
@@ -262,14 +263,24 @@ describe("a body in memory", () => {
         { blockSize: 50_000, onEvent },
         T.discard(lengthHead(150_000).length + 50_000),
         T.blockWrites,
+        T.delay("1 second"),
+        T.unblockWrites,
         T.discard(50_000),
+        T.blockWrites,
+        T.delay("1 second"),
         T.unblockWrites,
         T.discard(50_000),
         T.reply(ok("done"))
       )
       const body = HttpBody.bytes(new Uint8Array(150_000))
-      assert.strictEqual(yield* textOf(connection, post(body)), "done")
-      assert.deepStrictEqual(sends, [lengthHead(150_000).length + 50_000, 50_000, 50_000])
+      const answer = yield* started(textOf(connection, post(body)))
+      const first = lengthHead(150_000).length + 50_000
+      assert.deepStrictEqual(sends, [first])
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(sends, [first, 50_000])
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Fiber.join(answer), "done")
+      assert.deepStrictEqual(sends, [first, 50_000, 50_000])
       yield* transport.verify
     })))
 })

@@ -212,14 +212,6 @@ describe("waiting", () => {
     assert.deepStrictEqual(woken, ["woken"])
   })
 
-  it("that was given up is not called", () => {
-    const buffer = new BodyBuffer()
-    const woken = waiting(buffer)
-    buffer.stopWaiting()
-    buffer.push(bytes(1))
-    assert.deepStrictEqual(woken, [])
-  })
-
   it("for nothing more to come is called for everybody once, but not for who gave up", () => {
     for (const settle of [(b: BodyBuffer) => b.end(HttpFields.empty), (b: BodyBuffer) => b.fail(failure())]) {
       const buffer = new BodyBuffer()

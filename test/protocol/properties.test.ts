@@ -33,9 +33,17 @@ const holds = <Ts extends [unknown, ...Array<unknown>]>(
   arbitraries: { readonly [K in keyof Ts]: FastCheck.Arbitrary<Ts[K]> },
   predicate: (...args: Ts) => void
 ): void => {
-  it(name, { timeout }, () => {
-    FastCheck.assert(
-      FastCheck.property<Ts>(...arbitraries as { [K in keyof Ts]: FastCheck.Arbitrary<Ts[K]> }, predicate),
+  it(name, { timeout }, async () => {
+    let runs = 0
+    await FastCheck.assert(
+      FastCheck.asyncProperty<Ts>(
+        ...arbitraries as { [K in keyof Ts]: FastCheck.Arbitrary<Ts[K]> },
+        async (...args) => {
+          predicate(...args)
+          // The runner takes a worker that is silent for a minute for a dead one.
+          if (++runs % 1000 === 0) await new Promise((resolve) => setImmediate(resolve))
+        }
+      ),
       { numRuns }
     )
   })

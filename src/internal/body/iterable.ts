@@ -14,6 +14,8 @@ export const pull = (source: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): 
   Stream.unwrapScoped(
     Effect.map(
       Effect.acquireRelease(
+        // What a caller's iterator throws can be anything, and comes back in `RequestBodyError` as it is.
+        // @effect-diagnostics-next-line unknownInEffectCatch:off
         Effect.try({
           try: () => new Puller(source),
           catch: (error): unknown => error

@@ -86,10 +86,6 @@ export class BodyBuffer {
     return this.#waiter !== undefined
   }
 
-  stopWaiting(): void {
-    this.#waiter = undefined
-  }
-
   /** Calls back once nothing more will come; any number may wait. */
   onSettled(callback: () => void): void {
     if (this.settled) callback()

@@ -2,7 +2,8 @@
  * The ways of reading a body, as Effects over the exchange's buffer.
  *
  * Each body is read in one way (`Reading` says which); whatever reads fails with the body's failure after the bytes that came
- * before it, and with those bytes in the failure where they were being collected. Interruption while waiting closes the connection.
+ * before it, and with those bytes in the failure where they were being collected. An interrupted reading closes the connection,
+ * and what is read after it fails: no reading succeeds with a hole before it.
  */
 import * as Channel from "effect/Channel"
 import * as Chunk from "effect/Chunk"
@@ -11,7 +12,7 @@ import * as Stream from "effect/Stream"
 import type { BodyFailure } from "../../HttpError.ts"
 import type * as HttpFields from "../../HttpFields.ts"
 import { ConnectionReset, IncompleteRead } from "../error/body.ts"
-import { BodyAlreadyConsumed } from "../error/state.ts"
+import { BodyAlreadyConsumed, ConnectionClosed } from "../error/state.ts"
 import { join } from "./bodyBuffer.ts"
 import type { Exchange } from "./exchange.ts"
 
@@ -19,6 +20,9 @@ import type { Exchange } from "./exchange.ts"
 type Reading = "unread" | "read" | "stream" | "collect" | "close"
 
 const empty: Uint8Array = new Uint8Array(0)
+
+/** A number of bytes: as in Python a negative one has no limit. Whatever is less than one byte is none, `NaN` too. */
+const count = (n: number): number => n < 0 ? Infinity : Math.floor(n) || 0
 
 /** The same failure with the bytes that had been collected. */
 const withPartial = (exchange: Exchange, failure: BodyFailure, partial: Uint8Array): BodyFailure => {
@@ -40,6 +44,8 @@ export class BodyReader {
   readonly #exchange: Exchange
   #reading: Reading = "unread"
   #whole: Effect.Effect<Uint8Array, BodyFailure> | undefined
+  /** Why a body that has ended cannot be read to its end: bytes of it were dropped. */
+  #lost: BodyFailure | undefined
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange
@@ -48,7 +54,7 @@ export class BodyReader {
   /** Whether there is nothing left to read. */
   get closed(): boolean {
     const { body } = this.#exchange
-    return this.#reading === "close" || (body.ended && body.size === 0)
+    return body.discarding || (body.ended && body.size === 0)
   }
 
   /** Lets go of the body. */
@@ -56,46 +62,42 @@ export class BodyReader {
     const { body } = this.#exchange
     if (this.#reading !== "collect") this.#reading = "close"
     body.discarding = true
+    // A stream that another fiber reads must not take what is missing now for the end.
+    if (body.size > 0 && body.settled) this.#lost ??= this.#consumed()
     body.clear()
     if (!body.settled) this.#exchange.abandon("the response was closed before its body was read")
   }
 
   get bytes(): Effect.Effect<Uint8Array, BodyFailure> {
-    return Effect.suspend(() => this.#collect())
+    return Effect.suspend(() => {
+      if (this.#whole !== undefined) return this.#whole
+      // Whoever else asks for the whole gets the same.
+      if (this.#reading === "collect") return Effect.zipRight(this.#settled, Effect.suspend(() => this.#collect()))
+      if (!this.#free) return this.#alreadyConsumed
+      if (!this.#exchange.body.settled) return this.#wait("collect", () => this.#collect(), this.bytes)
+      this.#reading = "collect"
+      return this.#collect()
+    })
   }
 
+  /** All of a body of which nothing more will come. */
   #collect(): Effect.Effect<Uint8Array, BodyFailure> {
-    if (this.#whole !== undefined) return this.#whole
-    // Whoever else asks for the whole gets the same.
-    if (this.#reading === "collect") return Effect.zipRight(this.#settled, this.#collected)
-    if (!this.#free) return this.#alreadyConsumed()
-    this.#reading = "collect"
-    this.#exchange.body.collecting = true
-    return Effect.zipRight(this.#ready, this.#collected)
-  }
-
-  readonly #collected: Effect.Effect<Uint8Array, BodyFailure> = Effect.suspend(() => {
-    if (this.#whole !== undefined) return this.#whole
-    const { body } = this.#exchange
-    const bytes = body.takeAll()
-    this.#whole = body.failure === undefined
-      ? Effect.succeed(bytes)
-      : Effect.fail(withPartial(this.#exchange, body.failure, bytes))
+    this.#whole ??= this.#finish([this.#exchange.body.takeAll()])
     return this.#whole
-  })
+  }
 
   /** Exactly `n` bytes, fewer only at the end. */
   read(n: number): Effect.Effect<Uint8Array, BodyFailure> {
-    return this.#pieces(() => this.#gather(n, []))
+    return this.#gather(count(n), (left) => this.#exchange.body.size >= left ? left : 0)
   }
 
   /** What is there, at most `n` bytes. */
   read1(n: number): Effect.Effect<Uint8Array, BodyFailure> {
-    return this.#pieces(() => this.#available((body) => body.take(n)))
+    return this.#available((body) => body.take(count(n)))
   }
 
   peek(n: number): Effect.Effect<Uint8Array, BodyFailure> {
-    return this.#pieces(() => this.#available((body) => body.peek(n)))
+    return this.#available((body) => body.peek(count(n)))
   }
 
   readInto(buffer: Uint8Array): Effect.Effect<number, BodyFailure> {
@@ -106,13 +108,18 @@ export class BodyReader {
   }
 
   readLine(limit: number): Effect.Effect<Uint8Array, BodyFailure> {
-    return this.#pieces(() => this.#gatherLine(limit, []))
+    return this.#gather(count(limit), (left) => {
+      const { body } = this.#exchange
+      const length = body.lineLength()
+      if (length > 0) return Math.min(length, left)
+      return body.size >= left ? left : 0
+    })
   }
 
   /** The server is read as fast as this is pulled. */
   get stream(): Stream.Stream<Uint8Array, BodyFailure> {
     return Stream.fromChannel(Channel.suspend(() => {
-      if (!this.#free) return Channel.fromEffect(this.#alreadyConsumed())
+      if (!this.#free) return Channel.fromEffect(this.#alreadyConsumed)
       this.#reading = "stream"
       return Channel.ensuring(
         this.#loop(),
@@ -127,7 +134,8 @@ export class BodyReader {
     return Effect.suspend(() => {
       const { body } = this.#exchange
       if (body.ended) return Effect.succeed(body.trailers)
-      const read = this.#free ? Effect.asVoid(this.bytes) : this.#settled
+      // A stream ends the body whoever pulls it, and whenever. Pieces may stop before the end, so nobody waits for them.
+      const read = this.#reading === "stream" || this.#reading === "close" ? this.#settled : Effect.asVoid(this.bytes)
       return Effect.flatMap(
         read,
         () => body.failure === undefined ? Effect.succeed(body.trailers) : Effect.fail(body.failure)
@@ -140,30 +148,64 @@ export class BodyReader {
     return (this.#reading === "unread" || this.#reading === "read") && !this.#exchange.body.awaited
   }
 
-  #alreadyConsumed(): Effect.Effect<never, BodyFailure> {
-    const by = this.#reading === "unread" ? "read" : this.#reading
-    return Effect.fail(this.#exchange.locate(new BodyAlreadyConsumed({ by })))
+  /** What a reading fails with that has taken all that is there. */
+  get #failure(): BodyFailure | undefined {
+    return this.#exchange.body.failure ?? this.#lost
   }
+
+  #consumed(): BodyFailure {
+    const by = this.#reading === "unread" ? "read" : this.#reading
+    return this.#exchange.locate(new BodyAlreadyConsumed({ by }))
+  }
+
+  readonly #alreadyConsumed: Effect.Effect<never, BodyFailure> = Effect.suspend(() => Effect.fail(this.#consumed()))
 
   #pieces<A>(reading: () => Effect.Effect<A, BodyFailure>): Effect.Effect<A, BodyFailure> {
     return Effect.suspend(() => {
-      if (!this.#free) return this.#alreadyConsumed()
+      if (!this.#free) return this.#alreadyConsumed
       this.#reading = "read"
       return reading()
     })
   }
 
-  /** Waits until the buffer has something to give. */
-  readonly #ready: Effect.Effect<void> = Effect.suspend(() => this.#exchange.body.ready ? Effect.void : this.#wait())
-
-  #wait(): Effect.Effect<void> {
-    return Effect.async<void>((resume) => {
-      this.#exchange.whenBody(() => resume(Effect.void))
-      return Effect.sync(() => {
-        this.#exchange.body.stopWaiting()
-        this.#exchange.abandon("the reading of the body was interrupted")
-      })
+  /**
+   * Takes what comes, as it comes, until `step` gives a result; `orElse` where another fiber began to read before this did.
+   *
+   * One cleanup is around the beginning, every wait and every taking: an interruption between two of them would leave bytes
+   * taken that nobody gets, or a reading begun that nobody ends.
+   */
+  #wait<A>(
+    reading: "read" | "collect",
+    step: () => Effect.Effect<A, BodyFailure> | undefined,
+    orElse: Effect.Effect<A, BodyFailure>
+  ): Effect.Effect<A, BodyFailure> {
+    let begun = false
+    const waiting = Effect.async<A, BodyFailure>((resume) => {
+      if (!this.#free) return resume(orElse)
+      begun = true
+      this.#reading = reading
+      this.#exchange.body.collecting = reading === "collect"
+      const next = (): void => {
+        const result = step()
+        if (result === undefined) this.#exchange.whenBody(next)
+        else resume(result)
+      }
+      this.#exchange.whenBody(next)
     })
+    return Effect.onInterrupt(waiting, () =>
+      Effect.sync(() => {
+        if (begun) this.#interrupted()
+      }))
+  }
+
+  /** What the reading took is nobody's, so there is nothing left to read; but the whole, once it is there, is remembered. */
+  #interrupted(): void {
+    if (this.#whole !== undefined) return
+    const { body } = this.#exchange
+    const reason = "the reading of the body was interrupted"
+    body.clear()
+    if (body.settled) this.#lost ??= this.#exchange.locate(new ConnectionClosed({ reason }))
+    else this.#exchange.abandon(reason)
   }
 
   /** Waits until nothing more will come, whoever reads. */
@@ -177,52 +219,40 @@ export class BodyReader {
   }
 
   #available(take: (body: Exchange["body"]) => Uint8Array): Effect.Effect<Uint8Array, BodyFailure> {
-    return Effect.zipRight(
-      this.#ready,
-      Effect.suspend(() => {
-        const { body } = this.#exchange
-        return body.size === 0 && body.failure !== undefined
-          ? Effect.fail(withPartial(this.#exchange, body.failure, empty))
-          : Effect.succeed(take(body))
-      })
-    )
+    return this.#pieces(() => {
+      const { body } = this.#exchange
+      const give = (): Effect.Effect<Uint8Array, BodyFailure> =>
+        body.size > 0 ? Effect.succeed(take(body)) : this.#finish([])
+      return body.ready ? give() : this.#wait("read", give, this.#alreadyConsumed)
+    })
   }
 
-  #gather(n: number, pieces: Array<Uint8Array>): Effect.Effect<Uint8Array, BodyFailure> {
-    if (!(n > 0)) return Effect.succeed(join(pieces))
-    return Effect.zipRight(
-      this.#ready,
-      Effect.suspend(() => {
-        const { body } = this.#exchange
-        if (body.size === 0) return this.#finish(pieces)
-        const piece = body.take(n)
-        pieces.push(piece)
-        return this.#gather(n - piece.length, pieces)
-      })
-    )
-  }
-
-  #gatherLine(limit: number, pieces: Array<Uint8Array>): Effect.Effect<Uint8Array, BodyFailure> {
-    if (!(limit > 0)) return Effect.succeed(join(pieces))
-    return Effect.zipRight(
-      this.#ready,
-      Effect.suspend(() => {
-        const { body } = this.#exchange
-        if (body.size === 0) return this.#finish(pieces)
+  /** At most `n` bytes, as many as `enough` says; where what is there is not enough it says 0, and gets what comes then. */
+  #gather(n: number, enough: (left: number) => number): Effect.Effect<Uint8Array, BodyFailure> {
+    return this.#pieces(() => {
+      if (n === 0) return Effect.succeed(empty)
+      const { body } = this.#exchange
+      const whole = enough(n)
+      if (whole > 0) return Effect.succeed(body.take(whole))
+      if (body.settled) return this.#finish([body.takeAll()])
+      const pieces: Array<Uint8Array> = []
+      let left = n
+      const step = (): Effect.Effect<Uint8Array, BodyFailure> | undefined => {
+        const last = enough(left)
         // What has been searched is taken, so that a long line is searched once.
-        const length = body.lineLength()
-        const piece = body.take(Math.min(limit, length === 0 ? body.size : length))
-        pieces.push(piece)
-        return length > 0 && length <= limit
-          ? Effect.succeed(join(pieces))
-          : this.#gatherLine(limit - piece.length, pieces)
-      })
-    )
+        const piece = last > 0 ? body.take(last) : body.takeAll()
+        if (piece.length > 0) pieces.push(piece)
+        left -= piece.length
+        if (last > 0) return Effect.succeed(join(pieces))
+        return body.settled ? this.#finish(pieces) : undefined
+      }
+      return this.#wait("read", step, this.#alreadyConsumed)
+    })
   }
 
   /** Nothing more is there: the end, or the failure with what was gathered. */
   #finish(pieces: ReadonlyArray<Uint8Array>): Effect.Effect<Uint8Array, BodyFailure> {
-    const { failure } = this.#exchange.body
+    const failure = this.#failure
     return failure === undefined
       ? Effect.succeed(join(pieces))
       : Effect.fail(withPartial(this.#exchange, failure, join(pieces)))
@@ -233,7 +263,8 @@ export class BodyReader {
     const { body } = this.#exchange
     const give = (): Body => {
       if (body.size > 0) return Channel.flatMap(Channel.write(Chunk.unsafeFromArray(body.takeChunks())), () => next)
-      return body.failure === undefined ? Channel.void : Channel.fail(body.failure)
+      const failure = this.#failure
+      return failure === undefined ? Channel.void : Channel.fail(failure)
     }
     // The end of the stream, interruption included, closes the response. So no waiting needs a cleanup of its own, which would
     // cost 9 runtime operations more a chunk.

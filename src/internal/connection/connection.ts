@@ -76,6 +76,8 @@ export class Connection {
   abortOpening: ((reason: string) => void) | undefined
   /** Whether a request, or `connect`, was accepted that has no link yet: nobody else may begin one meanwhile. */
   reserved = false
+  /** How often the caller closed it. */
+  dismissals = 0
   closed = false
   tunnel: Tunnel | undefined
   /** What the proxy answered with to the last CONNECT. */
@@ -108,9 +110,10 @@ export class Connection {
 
   /** Closes the link, whatever is under way on it. */
   disconnect(reason: string): void {
+    this.dismissals++
     this.started = undefined
     this.abortOpening?.(reason)
     this.exchange?.abandon(reason)
-    this.link?.close()
+    this.link?.dismiss()
   }
 }

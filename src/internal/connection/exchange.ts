@@ -5,6 +5,7 @@
  * is the border at which errors get their context. Whatever ends an exchange early closes its link.
  */
 import type * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
 import type { ConnectionInfo, HttpError, Timings } from "../../HttpError.ts"
 import type * as HttpFields from "../../HttpFields.ts"
 import type { Informational } from "../../HttpResponse.ts"
@@ -49,6 +50,8 @@ export class Exchange implements Listener {
   read = 0
   /** Ends whoever sends the body. */
   stopSender: (() => void) | undefined
+  /** Waits for the end of whoever sends the body as a stream, its finalizers included. */
+  senderEnded: Effect.Effect<void> = Effect.void
 
   #headWaiter: (() => void) | undefined
   #sendWaiter: (() => void) | undefined
@@ -106,6 +109,11 @@ export class Exchange implements Listener {
     else this.options.deadlines.disarm(this.#step)
     this.#wakeSent()
     this.#settle()
+  }
+
+  /** All of the request is on its way, though whoever sends it has not said so yet: from here the server's time runs. */
+  expectAnswer(): void {
+    if (this.head === undefined && this.ending === undefined && !this.stopped) this.#arm("head")
   }
 
   /** Calls back once, when the transport has taken what was written, or there is no use in sending more. */
@@ -215,6 +223,7 @@ export class Exchange implements Listener {
     this.head = head
     this.framing = framing
     this.#stamps.head = this.options.deadlines.now()
+    if (this.#stepKind === "head") this.options.deadlines.disarm(this.#step)
     if (this.sent) this.options.deadlines.disarm(this.#step)
     else if (this.#refuses(head)) this.stopSending()
     this.#wakeHead()

@@ -28,6 +28,8 @@ export interface ExchangeOptions {
   readonly origin: string
   readonly url: string
   readonly replayable: boolean
+  /** Bytes that are given to the transport at once; a longer piece is cut. */
+  readonly blockSize: number
   /** Whether the link was opened for this exchange, so that its timings belong to it. */
   readonly fresh: boolean
   /** When the exchange was asked for, in the deadlines' fractional milliseconds. */
@@ -80,7 +82,7 @@ export const timingsOf = (exchange: ExchangeView, stamps: Stamps): Timings => {
   }
 }
 
-const timeoutPhase: { readonly [K in TimeoutKind]: Phase } = {
+const timeoutPhase: { readonly [K in TimeoutKind]: Phase | undefined } = {
   pool: "state",
   dns: "dns",
   connect: "connect",
@@ -90,11 +92,15 @@ const timeoutPhase: { readonly [K in TimeoutKind]: Phase } = {
   continue: "write",
   head: "head",
   bodyIdle: "body",
-  total: "state"
+  total: undefined
 }
 
+/** What the exchange was about when its time as a whole ran out. */
+const phaseNow = (exchange: ExchangeView): Phase =>
+  exchange.head !== undefined ? "body" : exchange.sent ? "head" : "write"
+
 const phaseOf = (exchange: ExchangeView, error: Tagged<string>): Phase => {
-  if (error instanceof HttpTimeout) return timeoutPhase[error.kind]
+  if (error instanceof HttpTimeout) return timeoutPhase[error.kind] ?? phaseNow(exchange)
   const { phase } = error.context
   return exchange.head !== undefined && (phase === "head" || error._tag === "InvalidTrailer") ? "body" : phase
 }

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import type { ConnectionEvent } from "../../ConnectionEvent.ts"
 import type * as HttpBody from "../../HttpBody.ts"
@@ -16,12 +17,15 @@ import * as HttpTimeouts from "../../HttpTimeouts.ts"
 import * as Origin from "../../Origin.ts"
 import type * as Tls from "../../Tls.ts"
 import { Transport } from "../../Transport.ts"
+import type { Tagged } from "../error/base.ts"
+import { locate } from "../error/base.ts"
 import { ForbiddenHeader, InvalidOption, InvalidUrl } from "../error/request.ts"
 import type { ConnectionState } from "../error/state.ts"
 import * as state from "../error/state.ts"
 import type { Tunnel } from "./connection.ts"
 import { Connection } from "./connection.ts"
 import { makeDeadlines } from "./deadlines.ts"
+import { guarded } from "./events.ts"
 import type { OpenFailure } from "./open.ts"
 import { openLink, reserving } from "./open.ts"
 import type { ExecuteFailure } from "./pipeline.ts"
@@ -30,7 +34,7 @@ import type { PutRequestOptions } from "./steps.ts"
 import { endHeaders, putHeader, putRequest } from "./steps.ts"
 import type { ResponseFailure, StepFailure } from "./stepsBody.ts"
 import { getResponse, send } from "./stepsBody.ts"
-import { noTimeouts, toMillis } from "./timeouts.ts"
+import { noTimeouts, toLimits, toMillis } from "./timeouts.ts"
 import { encodeConnect } from "./tunnel.ts"
 
 /** The options of `HttpConnection.make`, where they are documented. */
@@ -59,28 +63,49 @@ const defaultBlockSize = 65_536
 /** What can be wrong with the options. */
 export type OptionFailure = InvalidRequest
 
+/** `Origin.make` for callers whose types nobody has checked. */
+const makeOrigin = (parts: Parameters<typeof Origin.make>[0]): Either.Either<Origin.Origin, InvalidUrl> => {
+  const { host, socketPath } = parts
+  if (typeof host !== "string") return Either.left(new InvalidUrl({ part: "host", reason: "it is not a string" }))
+  return socketPath === undefined || typeof socketPath === "string"
+    ? Origin.make(parts)
+    : Either.left(new InvalidUrl({ part: "socketPath", reason: "it is not a string" }))
+}
+
+/** The fields that the caller gave. To read them may run the caller's code, whose error is named without its message. */
+const fieldsOf = (headers: HttpFields.Input | undefined): Either.Either<HttpFields.HttpFields, InvalidOption> =>
+  headers === undefined ? Either.right(HttpFields.empty) : Either.try({
+    try: () => HttpFields.fromInput(headers),
+    catch: (error) =>
+      new InvalidOption({
+        option: "headers",
+        reason: `reading it failed (${error instanceof Error ? error.name : typeof error})`
+      })
+  })
+
 const makeTunnel = (
   scheme: "http" | "https",
-  host: string,
-  port: number | undefined,
-  headers: HttpFields.Input | undefined
+  { headers, host, port }: NonNullable<FaceOptions["tunnel"]>
 ): Either.Either<Tunnel, InvalidRequest> =>
-  Either.flatMap(
-    Either.mapLeft(Origin.make({ scheme, host, port }), ({ reason }) => new InvalidUrl({ part: "tunnel", reason })),
-    (origin) => {
-      const tunnel: Tunnel = {
-        origin,
-        fields: headers === undefined ? HttpFields.empty : HttpFields.fromInput(headers)
-      }
-      return Either.mapBoth(encodeConnect(tunnel), {
-        onLeft: (error) =>
-          error._tag === "BodyLengthMismatch"
-            ? new ForbiddenHeader({ field: "Content-Length", reason: "CONNECT has no content" })
-            : error,
-        onRight: () => tunnel
-      })
-    }
-  )
+  Either.gen(function*() {
+    const origin = yield* Either.mapLeft(
+      makeOrigin({ scheme, host, port }),
+      ({ reason }) => new InvalidUrl({ part: "tunnel", reason })
+    )
+    const tunnel: Tunnel = { origin, fields: yield* fieldsOf(headers) }
+    yield* Either.mapLeft(encodeConnect(tunnel), (error) =>
+      error._tag === "BodyLengthMismatch"
+        ? new ForbiddenHeader({ field: "Content-Length", reason: "CONNECT has no content" })
+        : error)
+    return tunnel
+  })
+
+/** What fails before it has an origin gets that of the connection. */
+const located = <A, E extends Tagged<string>>(
+  connection: Connection,
+  effect: Effect.Effect<A, E>
+): Effect.Effect<A, E> =>
+  Effect.mapError(effect, (error) => locate(error, { ...error.context, origin: Origin.format(connection.origin) }))
 
 /** Makes a connection; the scope's end closes it. */
 export const make = (
@@ -89,36 +114,43 @@ export const make = (
 ): Effect.Effect<Face, OptionFailure, Scope.Scope | Transport> =>
   Effect.gen(function*() {
     const tls = options.tls === true ? {} : options.tls === false ? undefined : options.tls
+    if (tls !== undefined && !Predicate.isRecord(tls)) {
+      return yield* new InvalidOption({ option: "tls", reason: "it must be true, false or a record of options" })
+    }
     const scheme = tls === undefined ? "http" : "https"
     const { blockSize = defaultBlockSize, port, socketPath } = options
     if (!Number.isSafeInteger(blockSize) || blockSize < 1) {
       return yield* new InvalidOption({ option: "blockSize", reason: "it must be a whole number of at least 1" })
     }
     const host = options.host ?? (socketPath === undefined ? "" : "localhost")
-    const origin = yield* Origin.make({ scheme, host, port, socketPath })
-    const tunnel = options.tunnel === undefined
-      ? undefined
-      : yield* makeTunnel(scheme, options.tunnel.host, options.tunnel.port, options.tunnel.headers)
+    const origin = yield* makeOrigin({ scheme, host, port, socketPath })
+    if (options.tunnel !== undefined && !Predicate.isRecord(options.tunnel)) {
+      return yield* new InvalidOption({ option: "tunnel", reason: "it must be a record with a host" })
+    }
+    const tunnel = options.tunnel === undefined ? undefined : yield* makeTunnel(scheme, options.tunnel)
+    const runtime = yield* Effect.runtime<never>()
     const connection = new Connection({
       transport: yield* Transport,
       deadlines: yield* makeDeadlines,
-      runtime: yield* Effect.runtime<never>(),
+      runtime,
       origin,
       tls,
       localAddress: options.localAddress,
-      timeouts: toMillis({ ...HttpTimeouts.defaults, ...options.timeouts }, noTimeouts),
-      limits: HttpLimits.make(options.limits ?? {}),
+      timeouts: yield* toMillis(HttpTimeouts.make(options.timeouts ?? {}), noTimeouts),
+      limits: yield* toLimits(options.limits ?? {}, HttpLimits.defaults),
       leniency: options.leniency ?? strict,
       blockSize,
       autoOpen: options.autoOpen ?? true,
       wireTap: options.wireTap ?? false,
       redactedNames,
-      onEvent: options.onEvent
+      onEvent: guarded(options.onEvent, runtime)
     }, tunnel)
     yield* Effect.addFinalizer(() =>
-      Effect.sync(() => {
+      Effect.suspend(() => {
         connection.closed = true
         connection.disconnect("its scope has ended")
+        // What the body of a request holds, such as a file, ends with the scope too.
+        return connection.exchange?.senderEnded ?? Effect.void
       })
     )
     return new Face(connection)
@@ -170,24 +202,25 @@ export class Face {
     target: string,
     options: PutRequestOptions = {}
   ): Effect.Effect<void, InvalidRequest | state.CannotSendRequest | state.ConnectionClosed> {
-    return putRequest(this.#connection, method, target, options)
+    return located(this.#connection, putRequest(this.#connection, method, target, options))
   }
 
   putHeader(
     name: string,
     ...values: ReadonlyArray<string | number>
   ): Effect.Effect<void, InvalidRequest | state.CannotSendHeader> {
-    return putHeader(this.#connection, name, values)
+    return located(this.#connection, putHeader(this.#connection, name, values))
   }
 
   endHeaders<E = never>(
     options: { readonly body?: HttpBody.Input<E> | undefined; readonly encodeChunked?: boolean | undefined } = {}
   ): Effect.Effect<void, StepFailure<E | unknown>> {
-    return endHeaders(this.#connection, options.body, options.encodeChunked ?? false, false)
+    const connection = this.#connection
+    return located(connection, endHeaders(connection, options.body, options.encodeChunked ?? false, false))
   }
 
   send<E = never>(data: HttpBody.Input<E>): Effect.Effect<void, StepFailure<E | unknown>> {
-    return send(this.#connection, data)
+    return located(this.#connection, send(this.#connection, data))
   }
 
   request<E = never>(
@@ -200,27 +233,28 @@ export class Face {
     } = {}
   ): Effect.Effect<void, StepFailure<E | unknown> | state.CannotSendRequest> {
     const connection = this.#connection
-    const fields = options.headers === undefined ? HttpFields.empty : HttpFields.fromInput(options.headers)
-    const put = Effect.zipRight(
-      putRequest(connection, method, target, {}),
-      Effect.zipRight(
-        Effect.forEach(fields, ([name, value]) => putHeader(connection, name, [value]), { discard: true }),
-        endHeaders(connection, options.body, options.encodeChunked ?? false, true)
-      )
-    )
-    return Effect.suspend(() => {
+    const request = Effect.suspend(() => {
       const { hindrance } = connection
       if (hindrance !== undefined) return Effect.fail(hindrance)
+      const put = Effect.flatMap(fieldsOf(options.headers), (fields) =>
+        Effect.zipRight(
+          putRequest(connection, method, target, {}),
+          Effect.zipRight(
+            Effect.forEach(fields, ([name, value]) => putHeader(connection, name, [value]), { discard: true }),
+            endHeaders(connection, options.body, options.encodeChunked ?? false, true)
+          )
+        ))
       // A request of one call that fails leaves nothing begun.
       return Effect.tapErrorCause(put, () =>
         Effect.sync(() => {
           connection.started = undefined
         }))
     })
+    return located(connection, request)
   }
 
   get getResponse(): Effect.Effect<HttpResponse, ResponseFailure> {
-    return getResponse(this.#connection)
+    return located(this.#connection, getResponse(this.#connection))
   }
 
   setTunnel(
@@ -239,7 +273,7 @@ export class Face {
         // Its Host is that of the origin it was started for.
         return Effect.fail(new InvalidOption({ option: "tunnel", reason: "a request has been started already" }))
       }
-      return Either.map(makeTunnel(connection.settings.origin.scheme, host, port, headers), (tunnel) => {
+      return Either.map(makeTunnel(connection.settings.origin.scheme, { host, port, headers }), (tunnel) => {
         connection.tunnel = tunnel
       })
     })

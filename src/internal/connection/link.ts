@@ -7,7 +7,7 @@
 import type { HttpError } from "../../HttpError.ts"
 import type * as HttpFields from "../../HttpFields.ts"
 import type * as Transport from "../../Transport.ts"
-import { UnexpectedMessage } from "../error/head.ts"
+import { ReadError, UnexpectedMessage } from "../error/head.ts"
 import type { Framing } from "../protocol/framing.ts"
 import type { ResponseHead } from "../protocol/head.ts"
 import type { MachineError, RequestFacts } from "../protocol/machine.ts"
@@ -46,6 +46,8 @@ export class Link implements Transport.Receiver {
   open = true
   /** What closed it, where that was a failure. */
   closedBy: HttpError | undefined
+  /** Whether it was closed by the caller. */
+  dismissed = false
   /** When it became idle, in milliseconds. */
   idleSince: number
   /** Milliseconds that the tunnel took; `undefined` without one. */
@@ -59,7 +61,11 @@ export class Link implements Transport.Receiver {
     this.idleSince = now
     this.#hooks = hooks
     this.proxyMillis = proxyMillis
-    duplex.attach(this)
+  }
+
+  /** Starts to listen. What has come already is told at once, and may close the link. */
+  attach(): void {
+    this.duplex.attach(this)
   }
 
   /** Whether a request can be sent on it now. */
@@ -98,6 +104,12 @@ export class Link implements Transport.Receiver {
     this.duplex.resume()
   }
 
+  /** Closes at once, because the caller wants it. */
+  dismiss(): void {
+    this.dismissed = true
+    this.close()
+  }
+
   /** Closes at once. Idempotent. */
   close(error?: HttpError): void {
     if (!this.open) return
@@ -129,7 +141,7 @@ export class Link implements Transport.Receiver {
 
   onError(fault: Transport.DuplexFault): void {
     const listener = this.#listener
-    if (listener === undefined) this.close()
+    if (listener === undefined) this.close(new ReadError(fault))
     else listener.onFault(fault)
   }
 

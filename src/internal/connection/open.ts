@@ -9,14 +9,16 @@ import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
-import type { ConnectFailure, HeadFailure, TunnelFailure } from "../../HttpError.ts"
+import type { ConnectFailure, TunnelFailure } from "../../HttpError.ts"
 import * as Origin from "../../Origin.ts"
 import type * as Transport from "../../Transport.ts"
 import type { Tagged } from "../error/base.ts"
 import { locate } from "../error/base.ts"
+import type { Phase } from "../error/context.ts"
 import { noTimings } from "../error/context.ts"
-import { RemoteDisconnected, UnexpectedMessage } from "../error/head.ts"
+import { ReadError, RemoteDisconnected, UnexpectedMessage } from "../error/head.ts"
 import { ConnectionClosed, NotConnected } from "../error/state.ts"
+import type { TimeoutKind } from "../error/timeout.ts"
 import { HttpTimeout } from "../error/timeout.ts"
 import type { Connection } from "./connection.ts"
 import type { Deadline } from "./deadlines.ts"
@@ -27,11 +29,15 @@ import { openTunnel } from "./tunnel.ts"
 /** What can go wrong when a link is opened. */
 export type OpenFailure = ConnectFailure | TunnelFailure
 
+/** The phase in which a timeout of opening ran out. */
+const phaseOfTimeout = (kind: TimeoutKind): Phase =>
+  kind === "dns" || kind === "tls" || kind === "proxy" ? kind : "connect"
+
 /** An error of opening: nothing of the request was sent. */
 const locateOpening = <E extends Tagged<string>>(connection: Connection, error: E): E =>
   locate(error, {
     ...error.context,
-    phase: error instanceof HttpTimeout && error.kind !== "total" ? error.kind as "dns" : error.context.phase,
+    phase: error instanceof HttpTimeout ? phaseOfTimeout(error.kind) : error.context.phase,
     origin: Origin.format(connection.origin),
     timings: noTimings
   })
@@ -138,7 +144,9 @@ const makeLink = (connection: Connection, scope: Scope.CloseableScope, establish
     },
     established.proxyMillis
   )
+  // Before it is attached: what has come already may close it at once.
   onEvent?.({ _tag: "Connected", connection: link.id })
+  link.attach()
   return link
 }
 
@@ -157,7 +165,6 @@ export const openLink = (connection: Connection, timeouts: Millis): Effect.Effec
         (established) => {
           const link = makeLink(connection, scope, established)
           connection.link = link
-          if (connection.closed) link.close()
           return link
         }
       ))
@@ -170,7 +177,9 @@ export const acquireLink = (
 ): Effect.Effect<Link, OpenFailure | NotConnected> => {
   const { link, settings, state } = connection
   if (link?.usable) return Effect.succeed(link)
-  if (!settings.autoOpen) return Effect.fail(new NotConnected({ state, cause: link?.closedBy }))
+  if (!settings.autoOpen) {
+    return Effect.fail(locateOpening(connection, new NotConnected({ state, cause: link?.closedBy })))
+  }
   return openLink(connection, timeouts)
 }
 
@@ -193,10 +202,11 @@ export const withLink = <A, E>(
   connection: Connection,
   timeouts: Millis,
   restore: <B, F>(effect: Effect.Effect<B, F>) => Effect.Effect<B, F>,
-  begin: (link: Link) => Effect.Effect<A, E>
+  begin: (link: Link, fresh: boolean) => Effect.Effect<A, E>
 ): Effect.Effect<A, E | OpenFailure | NotConnected> => {
-  if (connection.link?.usable) return begin(connection.link)
+  if (connection.link?.usable) return begin(connection.link, false)
   const acquired = acquireLink(connection, timeouts)
+  const { dismissals } = connection
   connection.reserved = true
   const release = (): void => {
     connection.reserved = false
@@ -204,14 +214,16 @@ export const withLink = <A, E>(
   const opened = Effect.onError(restore(acquired), () => Effect.sync(release))
   return Effect.flatMap(opened, (link): Effect.Effect<A, E | OpenFailure> => {
     release()
-    return link.usable ? begin(link) : Effect.fail(locateOpening(connection, goneAtOnce(connection, link)))
+    // `close` may have come when there was nothing yet to be closed, or not any longer.
+    if (connection.dismissals !== dismissals) link.dismiss()
+    return link.usable ? begin(link, true) : Effect.fail(locateOpening(connection, goneAtOnce(link)))
   })
 }
 
 /** Why a link was closed between its opening and the first request on it. */
-const goneAtOnce = (connection: Connection, link: Link): ConnectionClosed | HeadFailure =>
-  connection.closed
-    ? new ConnectionClosed({ reason: "its scope has ended" })
-    : link.closedBy instanceof UnexpectedMessage
+const goneAtOnce = (link: Link): ConnectionClosed | ReadError | RemoteDisconnected | UnexpectedMessage =>
+  link.dismissed
+    ? new ConnectionClosed({ reason: "it was closed while it was being opened" })
+    : link.closedBy instanceof UnexpectedMessage || link.closedBy instanceof ReadError
     ? link.closedBy
     : new RemoteDisconnected({})

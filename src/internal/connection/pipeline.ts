@@ -48,7 +48,7 @@ const smallBody = 65_536
 const nothing: Uint8Array = new Uint8Array(0)
 
 /** Begins an exchange and sends its head, with what is at hand of the body. */
-export const sendHead = <E>(connection: Connection, link: Link, prepared: Prepared<E>, startedAt: number): Exchange => {
+export const sendHead = <E>(connection: Connection, link: Link, prepared: Prepared<E>, startedAt: number, fresh: boolean): Exchange => {
   const { body, facts, head, outgoing, timeouts, url } = prepared
   const exchange = new Exchange({
     link,
@@ -58,7 +58,8 @@ export const sendHead = <E>(connection: Connection, link: Link, prepared: Prepar
     origin: Origin.format(connection.origin),
     url,
     replayable: body._tag !== "Streaming" || body.replayable,
-    fresh: link.machine.served === 0,
+    blockSize: connection.settings.blockSize,
+    fresh,
     startedAt
   })
   connection.exchange = exchange
@@ -70,7 +71,7 @@ export const sendHead = <E>(connection: Connection, link: Link, prepared: Prepar
   }
   exchange.offered = first.length
   exchange.full = !(framed.length > 0 ? exchange.write(head.text, framed) : exchange.write(head.text))
-  if (outgoing.done) {
+  if (outgoing.done && body._tag !== "Streaming") {
     if (exchange.full) exchange.whenDrained(() => exchange.requestSent())
     else exchange.requestSent()
   }
@@ -84,14 +85,14 @@ const firstPiece = <E>({ body, head }: Prepared<E>, blockSize: number): Uint8Arr
 }
 
 /** Sends what of the body did not go with the head. A stream is sent by a fiber of its own, which this does not wait for. */
-export const sendBody = <E>(connection: Connection, exchange: Exchange, prepared: Prepared<E>): Effect.Effect<void> => {
+export const sendBody = <E>(exchange: Exchange, prepared: Prepared<E>): Effect.Effect<void> => {
   const { body, head, outgoing } = prepared
-  if (outgoing.done || exchange.ending !== undefined) return Effect.void
+  if ((outgoing.done && body._tag !== "Streaming") || exchange.ending !== undefined) return Effect.void
   if (head.expectContinue) exchange.hold()
   const hold = head.expectContinue ? continued(exchange) : Effect.void
   if (body._tag === "Streaming") return Effect.asVoid(forkStream(exchange, outgoing, body.stream, hold, true))
   const bytes = body._tag === "Bytes" ? body.bytes : nothing
-  const send = (): void => sendBytes(exchange, outgoing, bytes, connection.settings.blockSize)
+  const send = (): void => sendBytes(exchange, outgoing, bytes)
   return Effect.sync(() => head.expectContinue ? exchange.whenContinued(send) : send())
 }
 
@@ -108,11 +109,28 @@ export const awaitHead = <E>(exchange: Exchange): Effect.Effect<HttpResponse, Ht
     return "error" in ending ? Effect.fail(ending.error as HttpError<E>) : Effect.failCause(ending.defect)
   })
 
-/** Whatever keeps the caller from having the response closes the connection. */
+/**
+ * Whatever keeps the caller from having the response closes the connection. An interruption waits for the finalizers of the
+ * body's stream; a failure does not, because a timeout must not wait for what is slow.
+ */
 export const orAbandon = <A, E>(exchange: Exchange, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-  Effect.onExit(
-    effect,
-    (exit) => Exit.isSuccess(exit) ? Effect.void : Effect.sync(() => exchange.abandon("the request was interrupted"))
+  Effect.onExit(effect, (exit) => {
+    if (Exit.isSuccess(exit)) return Effect.void
+    exchange.abandon("the request was interrupted")
+    return Exit.isInterrupted(exit) ? exchange.senderEnded : Effect.void
+  })
+
+/** The response, unless the caller was interrupted while it was on its way: nobody would have it then. */
+export const received = <E>(
+  connection: Connection,
+  restore: <B, F>(effect: Effect.Effect<B, F>) => Effect.Effect<B, F>,
+  response: Effect.Effect<HttpResponse, E>
+): Effect.Effect<HttpResponse, E> =>
+  Effect.zipLeft(
+    connection.settings.wireTap
+      ? Effect.tap(restore(response), (received) => tapResponse(connection, received))
+      : restore(response),
+    restore(Effect.void)
   )
 
 /** Sends a request and gives its response as soon as its head is there. */
@@ -130,13 +148,13 @@ export const execute = <E>(
       const ready = prepare(connection, request)
       if (Either.isLeft(ready)) return Effect.fail(ready.left)
       const prepared = ready.right
-      return withLink(connection, prepared.timeouts, restore, (link) => {
-        const exchange = sendHead(connection, link, prepared, startedAt)
+      return withLink(connection, prepared.timeouts, restore, (link, fresh) => {
+        const exchange = sendHead(connection, link, prepared, startedAt, fresh)
         return orAbandon(
           exchange,
           Effect.flatMap(
-            Effect.zipRight(tapHead(connection, prepared.head.text), sendBody(connection, exchange, prepared)),
-            () => Effect.tap(restore(awaitHead<E>(exchange)), (response) => tapResponse(connection, response))
+            Effect.zipRight(tapHead(connection, prepared.head.text), sendBody(exchange, prepared)),
+            () => received(connection, restore, awaitHead<E>(exchange))
           )
         )
       })

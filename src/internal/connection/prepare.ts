@@ -13,7 +13,7 @@ import { Outgoing } from "../protocol/outgoing.ts"
 import { resolveTarget } from "../protocol/target.ts"
 import type { Connection } from "./connection.ts"
 import type { Millis } from "./timeouts.ts"
-import { toMillis } from "./timeouts.ts"
+import { toLimits, toMillis } from "./timeouts.ts"
 
 /** A request that can be sent. */
 export interface Prepared<out E> {
@@ -75,10 +75,10 @@ export const prepare = <E>(
       facts: {
         method,
         close: head.close,
-        limits: request.limits === undefined ? limits : { ...limits, ...request.limits },
+        limits: request.limits ? yield* toLimits(request.limits, limits) : limits,
         leniency: request.leniency ?? leniency
       },
-      timeouts: request.timeouts === undefined ? timeouts : toMillis(request.timeouts, timeouts),
+      timeouts: request.timeouts ? yield* toMillis(request.timeouts, timeouts) : timeouts,
       url: urlOf(origin, target.authority, target.target)
     }
   })

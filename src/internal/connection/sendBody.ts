@@ -6,10 +6,10 @@
  */
 import * as Cause from "effect/Cause"
 import * as Channel from "effect/Channel"
-import type * as Chunk from "effect/Chunk"
+import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import type { HttpError } from "../../HttpError.ts"
 import { UnsupportedBody } from "../error/request.ts"
@@ -49,10 +49,11 @@ export const writeEnd = (exchange: Exchange, outgoing: Outgoing): boolean | Http
 }
 
 /**
- * Sends what is left of bytes in pieces of `blockSize`, by callbacks alone: no fiber runs while the transport takes its time. The
- * exchange tells what comes of it.
+ * Sends what is left of bytes in blocks, by callbacks alone: no fiber runs while the transport takes its time. The exchange
+ * tells what comes of it.
  */
-export const sendBytes = (exchange: Exchange, outgoing: Outgoing, bytes: Uint8Array, blockSize: number): void => {
+export const sendBytes = (exchange: Exchange, outgoing: Outgoing, bytes: Uint8Array): void => {
+  const { blockSize } = exchange.options
   const pump = (): void => {
     while (!exchange.done && !exchange.stopped) {
       const { offered } = exchange
@@ -70,6 +71,42 @@ export const sendBytes = (exchange: Exchange, outgoing: Outgoing, bytes: Uint8Ar
   else pump()
 }
 
+/**
+ * Writes pieces in blocks, and waits wherever the transport wants to be waited for: so `timeouts.write` limits a block, not a
+ * piece, however large the caller's pieces are. Ends early where sending was stopped.
+ */
+export const writePieces = (
+  exchange: Exchange,
+  outgoing: Outgoing,
+  pieces: ReadonlyArray<Uint8Array>
+): Effect.Effect<void, HttpError> => {
+  const { blockSize } = exchange.options
+  let index = 0
+  let offset = 0
+  const run = (): Effect.Effect<void, HttpError> => {
+    for (let piece = pieces[index]; piece !== undefined; piece = pieces[index]) {
+      if (exchange.stopped) return Effect.void
+      if (!(piece instanceof Uint8Array)) {
+        return Effect.fail(new UnsupportedBody({ reason: "its stream gave something that is no Uint8Array" }))
+      }
+      const written = writePiece(exchange, outgoing, blockOf(piece, offset, blockSize))
+      if (typeof written === "object") return Effect.fail(written)
+      offset += blockSize
+      if (offset >= piece.length) {
+        index++
+        offset = 0
+      }
+      if (written) return Effect.flatMap(drained(exchange), run)
+    }
+    if (outgoing.done) exchange.expectAnswer()
+    return Effect.void
+  }
+  return run()
+}
+
+const blockOf = (piece: Uint8Array, offset: number, blockSize: number): Uint8Array =>
+  piece.length <= blockSize ? piece : piece.subarray(offset, offset + blockSize)
+
 /** Sends a stream, and ends the body where it is all of it. Fails with what is wrong with the stream. */
 const runStream = <E>(
   exchange: Exchange,
@@ -77,20 +114,12 @@ const runStream = <E>(
   stream: Stream.Stream<Uint8Array, E>,
   whole: boolean
 ): Effect.Effect<void, HttpError<E>> => {
-  const writeAll = (pieces: Chunk.Chunk<Uint8Array>): Effect.Effect<void, HttpError> => {
-    let wait = false
-    for (const piece of pieces) {
-      if (!(piece instanceof Uint8Array)) {
-        return Effect.fail(new UnsupportedBody({ reason: "its stream gave something that is no Uint8Array" }))
-      }
-      const written = writePiece(exchange, outgoing, piece)
-      if (typeof written === "object") return Effect.fail(written)
-      wait ||= written
-    }
-    return wait ? drained(exchange) : Effect.void
-  }
   const loop: Channel.Channel<never, Chunk.Chunk<Uint8Array>, HttpError, E, void, unknown> = Channel.readWithCause({
-    onInput: (pieces: Chunk.Chunk<Uint8Array>) => Channel.flatMap(Channel.fromEffect(writeAll(pieces)), () => loop),
+    onInput: (pieces: Chunk.Chunk<Uint8Array>) =>
+      Channel.flatMap(
+        Channel.fromEffect(writePieces(exchange, outgoing, Chunk.toReadonlyArray(pieces))),
+        () => loop
+      ),
     onFailure: (cause: Cause.Cause<E>) =>
       Channel.failCause(Cause.map(cause, (error) => new RequestBodyError({ error }))),
     onDone: () => Channel.void
@@ -135,6 +164,7 @@ export const forkStream = <E>(
     ),
     (fiber) => {
       exchange.stopSender = () => fiber.unsafeInterruptAsFork(fiber.id())
+      exchange.senderEnded = Effect.asVoid(Fiber.await(fiber))
       return fiber
     }
   )

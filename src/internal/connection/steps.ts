@@ -14,7 +14,7 @@ import { checkField, checkMethod, encodeHead } from "../protocol/encode.ts"
 import { Outgoing } from "../protocol/outgoing.ts"
 import { resolveTarget } from "../protocol/target.ts"
 import type { Connection, Started } from "./connection.ts"
-import { acquireLink } from "./open.ts"
+import { withLink } from "./open.ts"
 import { sendBody, sendHead } from "./pipeline.ts"
 import { urlOf } from "./prepare.ts"
 import type { StepFailure } from "./stepsBody.ts"
@@ -39,7 +39,9 @@ export const putRequest = (
   Effect.suspend((): Either.Either<void, InvalidRequest | state.CannotSendRequest | state.ConnectionClosed> => {
     const error = connection.hindrance ?? checkMethod(method)
     if (error !== undefined) return Either.left(error)
-    const form = connection.tunnel === undefined && /^[a-z]+:\/\//i.test(target) ? "absolute" : "origin"
+    const form = connection.tunnel === undefined && typeof target === "string" && /^[a-z]+:\/\//i.test(target)
+      ? "absolute"
+      : "origin"
     return Either.map(resolveTarget(method, target, connection.origin, form), (target) => {
       connection.started = {
         method,
@@ -72,7 +74,9 @@ export const putHeader = (
   Effect.suspend(() =>
     Either.flatMap(openRequest(connection), (started) => {
       // Python folds several values over lines, which RFC 9112 section 5.2 forbids to send: a list is the same by section 5.3 of RFC 9110.
-      const value = values.join(", ")
+      const odd = values.findIndex((value) => typeof value !== "string" && typeof value !== "number")
+      // The odd one goes through the check, which refuses it; `join` would run its own code for its text.
+      const value = odd < 0 ? values.join(", ") : values[odd] as string
       const error = checkField(name, value)
       if (error !== undefined) return Either.left(error)
       started.names.push(name)
@@ -129,9 +133,8 @@ export const endHeaders = <E>(
       const outgoing = new Outgoing(head.framing, HttpFields.empty, chunksItself(started, encodeChunked))
       const startedAt = connection.settings.deadlines.now()
       const { leniency, limits, timeouts } = connection.settings
-      return Effect.flatMap(
-        Effect.tapErrorCause(restore(acquireLink(connection, timeouts)), () => forget(connection)),
-        (link) => {
+      return Effect.tapErrorCause(
+        withLink(connection, timeouts, restore, (link, fresh) => {
           const prepared = {
             head,
             body,
@@ -140,7 +143,7 @@ export const endHeaders = <E>(
             timeouts,
             url: urlOf(connection.origin, started.target.authority, started.target.target)
           }
-          const exchange = sendHead(connection, link, prepared, startedAt)
+          const exchange = sendHead(connection, link, prepared, startedAt, fresh)
           started.exchange = exchange
           started.outgoing = outgoing
           const manual = body._tag === "Empty" && !whole
@@ -152,13 +155,14 @@ export const endHeaders = <E>(
               Effect.zipRight(
                 tapHead(connection, head.text),
                 manual ? Effect.void : Effect.zipRight(
-                  sendBody(connection, exchange, prepared),
+                  sendBody(exchange, prepared),
                   restore(sent(exchange))
                 )
               )
             )
           )
-        }
+        }),
+        () => forget(connection)
       )
     })
   ) as Failing<void, StepFailure<E | unknown>>

@@ -15,14 +15,15 @@ import type {
   SendFailure
 } from "../../HttpError.ts"
 import type { HttpResponse } from "../../HttpResponse.ts"
+import * as Origin from "../../Origin.ts"
+import { locate } from "../error/base.ts"
 import * as state from "../error/state.ts"
 import type { Outgoing } from "../protocol/outgoing.ts"
 import type { Connection, Started } from "./connection.ts"
 import type { Exchange } from "./exchange.ts"
 import type { OpenFailure } from "./open.ts"
-import { awaitHead, orAbandon } from "./pipeline.ts"
-import { drained, forkStream, writeEnd, writePiece } from "./sendBody.ts"
-import { tapResponse } from "./wireTap.ts"
+import { awaitHead, orAbandon, received } from "./pipeline.ts"
+import { forkStream, writeEnd, writePieces } from "./sendBody.ts"
 
 /** What sending by steps can fail with. */
 export type StepFailure<E> =
@@ -122,21 +123,16 @@ const outcomeOfStream = (exchange: Exchange, exit: Exit.Exit<void, HttpError>): 
 }
 
 const sendOne = (exchange: Exchange, outgoing: Outgoing, bytes: Uint8Array): Effect.Effect<void, HttpError> =>
-  Effect.suspend(() => {
-    const wait = writePiece(exchange, outgoing, bytes)
-    if (typeof wait === "object") {
-      exchange.fail(wait)
+  Effect.matchEffect(Effect.suspend(() => writePieces(exchange, outgoing, [bytes])), {
+    onFailure: (error) => {
+      exchange.fail(error)
       // Where the response is complete the exchange has not failed, but what the caller asks for cannot be sent all the same.
-      return Effect.fail(exchange.locate(wait))
-    }
-    const complete = (): void => {
+      return Effect.fail(exchange.locate(error))
+    },
+    onSuccess: () => {
       if (outgoing.done) exchange.requestSent()
+      return outcome(exchange)
     }
-    if (!wait) {
-      complete()
-      return Effect.void
-    }
-    return Effect.zipRight(Effect.map(drained(exchange), complete), outcome(exchange))
   })
 
 /** Ends the request where that is left to do, and gives the response once its head is there. */
@@ -146,7 +142,8 @@ export const getResponse = (connection: Connection): Effect.Effect<HttpResponse,
       const { started, state: now } = connection
       const exchange = started?.exchange
       if (started === undefined || exchange === undefined || started.busy) {
-        return Effect.fail(new state.ResponseNotReady({ state: now }))
+        const error = new state.ResponseNotReady({ state: now })
+        return Effect.fail(locate(error, { ...error.context, origin: Origin.format(connection.origin) }))
       }
       if (started.outgoing !== undefined && !exchange.sent && !exchange.stopped && !exchange.done) {
         const wait = writeEnd(exchange, started.outgoing)
@@ -154,7 +151,7 @@ export const getResponse = (connection: Connection): Effect.Effect<HttpResponse,
         else if (wait) exchange.whenDrained(() => exchange.requestSent())
         else exchange.requestSent()
       }
-      const response = Effect.tap(restore(awaitHead(exchange)), (response) => tapResponse(connection, response))
+      const response = received(connection, restore, awaitHead(exchange))
       return alone(started, Effect.ensuring(orAbandon(exchange, response), forget(connection)))
     })
   ) as Effect.Effect<HttpResponse, ResponseFailure>

@@ -1,19 +1,73 @@
-/** Timeouts and other settings in the form that the connection uses: plain numbers, those of the request over those of the connection. */
+/**
+ * Timeouts and limits in the form that the connection uses: checked, plain numbers, those of the request over those of the
+ * connection. `undefined` stands for what is below.
+ */
 import * as Duration from "effect/Duration"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import type * as HttpLimits from "../../HttpLimits.ts"
 import type * as HttpTimeouts from "../../HttpTimeouts.ts"
+import { InvalidOption } from "../error/request.ts"
 
 /** `HttpTimeouts` in milliseconds; `Infinity` for none. */
 export type Millis = { readonly [K in keyof HttpTimeouts.HttpTimeouts]: number }
 
-/** The timeouts in milliseconds, over those of `base`. */
-export const toMillis = (timeouts: Partial<HttpTimeouts.HttpTimeouts>, base: Millis): Millis => {
-  const millis: { -readonly [K in keyof Millis]: number } = { ...base }
-  for (const key of Object.keys(base) as Array<keyof Millis>) {
-    const timeout = timeouts[key]
-    if (timeout !== undefined) millis[key] = Duration.toMillis(timeout)
+type Numbers<K extends string> = { readonly [P in K]: number }
+
+/** The options over those of `base`. `read` gives `undefined` for what makes no sense. */
+const over = <K extends string>(
+  group: "limits" | "timeouts",
+  options: { readonly [P in K]?: unknown },
+  base: Numbers<K>,
+  read: (value: unknown) => number | undefined,
+  rule: string
+): Either.Either<Numbers<K>, InvalidOption> => {
+  const all: { -readonly [P in K]: number } = { ...base }
+  for (const key of Object.keys(base) as Array<K>) {
+    const option = options[key]
+    if (option === undefined) continue
+    const value = read(option)
+    if (value === undefined) return Either.left(new InvalidOption({ option: `${group}.${key}`, reason: rule }))
+    all[key] = value
   }
-  return millis
+  return Either.right(all)
 }
+
+/** Effect takes a negative duration and NaN for zero, which would be over at once. */
+const isNegative = (input: unknown): boolean => {
+  switch (typeof input) {
+    case "number":
+      return !(input >= 0)
+    case "bigint":
+      return input < 0n
+    case "string":
+      return input.startsWith("-")
+    default:
+      return Array.isArray(input) && input.some(isNegative)
+  }
+}
+
+const readDuration = (input: unknown): number | undefined =>
+  isNegative(input)
+    ? undefined
+    : Option.getOrUndefined(Option.map(Duration.decodeUnknown(input), (duration) => Duration.toMillis(duration)))
+
+/** The timeouts in milliseconds, over those of `base`. */
+export const toMillis = (
+  timeouts: Partial<HttpTimeouts.HttpTimeouts>,
+  base: Millis
+): Either.Either<Millis, InvalidOption> =>
+  over("timeouts", timeouts, base, readDuration, `it must be a duration of at least 0, such as 500 or "5 seconds"`)
+
+const readLimit = (value: unknown): number | undefined =>
+  typeof value === "number" && value >= 0 && (Number.isInteger(value) || value === Infinity) ? value : undefined
+
+/** The limits, over those of `base`. */
+export const toLimits = (
+  limits: Partial<HttpLimits.HttpLimits>,
+  base: HttpLimits.HttpLimits
+): Either.Either<HttpLimits.HttpLimits, InvalidOption> =>
+  over("limits", limits, base, readLimit, "it must be a whole number of at least 0, or Infinity")
 
 /** No timeout at all. */
 export const noTimeouts: Millis = {

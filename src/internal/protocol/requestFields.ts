@@ -5,7 +5,7 @@
  */
 import type * as HttpFields from "../../HttpFields.ts"
 import { ForbiddenHeader, InvalidHeaderName, InvalidHeaderValue } from "../error/request.ts"
-import { describeCharacter, invalidTokenAt, invalidValueAt, listHas, trimSpace } from "../syntax/token.ts"
+import { describeCharacter, invalidTokenAt, invalidValueAt, listHas, shownName, trimSpace } from "../syntax/token.ts"
 
 /** What can be wrong with one field. */
 export type FieldError = ForbiddenHeader | InvalidHeaderName | InvalidHeaderValue
@@ -18,7 +18,7 @@ const endToEnd: ReadonlyArray<string> = ["content-length", "host", "transfer-enc
 
 /** Checks the name and value of one field. */
 export const checkField = (name: string, value: string): InvalidHeaderName | InvalidHeaderValue | undefined => {
-  if (invalidTokenAt(name) >= 0) return new InvalidHeaderName({ field: JSON.stringify(name.slice(0, 80)) })
+  if (invalidTokenAt(name) >= 0) return new InvalidHeaderName({ field: JSON.stringify(shownName(name)) })
   const offset = invalidValueAt(value)
   return offset < 0
     ? undefined

@@ -37,6 +37,7 @@ export const resolveTarget = (
   origin: Origin.Origin,
   form: TargetForm
 ): TargetResult => {
+  if (typeof target !== "string") return invalid("it is not a string")
   if (method === "CONNECT") return connectTarget(target)
   if (absoluteUrl.test(target)) return urlTarget(method, target, origin, form)
   // All of it, though a fragment is not sent: what has a line feed in it is an attack or a mistake.

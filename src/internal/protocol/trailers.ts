@@ -8,7 +8,7 @@ import { InvalidTrailer } from "../error/request.ts"
 import type { FieldFault, FieldList } from "../syntax/fieldLines.ts"
 import { parseFieldLines, tooLong } from "../syntax/fieldLines.ts"
 import type { LineFault, LineRules, LineScanner } from "../syntax/lineScanner.ts"
-import { describeCharacter, invalidTokenAt, invalidValueAt } from "../syntax/token.ts"
+import { describeCharacter, invalidTokenAt, invalidValueAt, shownName } from "../syntax/token.ts"
 
 /** What can be wrong with a trailer section. */
 export type TrailerError = InvalidTrailer | LineTooLong | TrailersTooLarge
@@ -126,7 +126,7 @@ export const checkTrailers = (trailers: HttpFields.HttpFields): InvalidTrailer |
       : offset >= 0
       ? `its value has ${describeCharacter(value, offset)} at offset ${offset}`
       : undefined
-    if (reason !== undefined) return new InvalidTrailer({ field: name.slice(0, 80), reason })
+    if (reason !== undefined) return new InvalidTrailer({ field: shownName(name), reason })
   }
   return undefined
 }

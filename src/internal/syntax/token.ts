@@ -23,8 +23,12 @@ export const valueTable: Uint8Array = table((code) => code === 0x09 || (code >= 
 /** 1 for a character that a request target may have: printable ASCII. What is not ASCII must come percent-encoded. */
 const targetTable: Uint8Array = table((code) => code > 0x20 && code < 0x7f)
 
-/** Offset of the first character that the table refuses, or -1. Codes beyond the table are refused. */
+/**
+ * Offset of the first character that the table refuses, or -1. Codes beyond the table are refused, and so is what is no
+ * string: it would have no length here and a text of its own choice once it is put into a head.
+ */
 const firstRefused = (text: string, allowed: Uint8Array): number => {
+  if (typeof text !== "string") return 0
   for (let i = 0; i < text.length; i++) {
     if (allowed[text.charCodeAt(i)] !== 1) return i
   }
@@ -40,8 +44,17 @@ export const invalidValueAt = (text: string): number => firstRefused(text, value
 /** Offset of the first character that a request target cannot have, or -1. */
 export const invalidTargetAt = (text: string): number => firstRefused(text, targetTable)
 
+/** A name that cannot be sent, as far as it is a token: behind that may stand a value that was meant for another place. */
+export const shownName = (name: string): string => {
+  if (typeof name !== "string") return "(not a string)"
+  const refused = firstRefused(name, tokenTable)
+  const end = Math.min(refused < 0 ? name.length : refused, 80)
+  return end < name.length ? `${name.slice(0, end)}…` : name
+}
+
 /** What stands at an offset, in words that repeat nothing secret. */
 export const describeCharacter = (text: string, offset: number): string => {
+  if (typeof text !== "string") return "something that is not a string"
   const code = text.charCodeAt(offset)
   switch (code) {
     case 0x00:

@@ -2,7 +2,7 @@
  * What `tls.connect` needs to know, made of `Tls.Options`, and what came of a handshake.
  *
  * Opens nothing. Rules: keys and passphrases go to OpenSSL and nowhere else; options that OpenSSL refuses are a typed
- * error; the certificate is checked against the name that the caller meant, never against the address that was dialled.
+ * error; names are checked here, because Node ends the process over some that OpenSSL refuses; the certificate is checked against the name that the caller meant, never against the address that was dialled.
  */
 import * as Effect from "effect/Effect"
 import { X509Certificate } from "node:crypto"
@@ -10,6 +10,8 @@ import * as net from "node:net"
 import * as tls from "node:tls"
 import type * as Tls from "../../Tls.ts"
 import type { TlsError } from "../error/connect.ts"
+import { InvalidUrl } from "../error/request.ts"
+import { parseHostPort } from "../syntax/host.ts"
 import { tlsError, tlsFailure } from "./faults.ts"
 
 /** Options of `tls.connect` that say nothing of where to connect to. */
@@ -48,9 +50,33 @@ const contextOf = (options: Tls.Options): tls.SecureContext => {
 const sni = (serverName: string): string =>
   net.isIP(serverName) !== 0 ? "" : serverName.endsWith(".") ? serverName.slice(0, -1) : serverName
 
+/** The host that was meant, in canonical form, or what is wrong with it. */
+const parseServerName = (given: unknown): { readonly host: string } | string => {
+  if (typeof given !== "string") return "it is not a string"
+  const parsed = parseHostPort(given, "option")
+  return parsed instanceof InvalidUrl ? parsed.reason : parsed.port === undefined ? parsed : "it has a port"
+}
+
+/** RFC 7301 section 3.1 counts bytes; no registered protocol that is ours to speak has others than these. */
+const isProtocolName = (name: unknown): boolean => typeof name === "string" && /^[!-~]{1,255}$/.test(name)
+
 export const make = (host: string, options: Tls.Options): Effect.Effect<Security, TlsError> => {
-  const serverName = options.serverName ?? host
-  const offered = options.alpn ?? ["http/1.1"]
+  const parsed = parseServerName(options.serverName ?? host)
+  if (typeof parsed === "string") {
+    return Effect.fail(
+      tlsFailure(host, "Other", "ERR_INVALID_SERVER_NAME", `The option "tls.serverName" is not valid: ${parsed}`)
+    )
+  }
+  const serverName = parsed.host
+  const offered: ReadonlyArray<string> = options.alpn ?? ["http/1.1"]
+  if (!Array.isArray(offered) || !offered.every(isProtocolName)) {
+    return Effect.fail(tlsFailure(
+      serverName,
+      "Other",
+      "ERR_INVALID_ALPN",
+      `The option "tls.alpn" is not valid: it must be a list of names of 1 to 255 printable ASCII characters`
+    ))
+  }
   return Effect.try({
     try: () => ({
       serverName,

@@ -1,0 +1,131 @@
+/** The moments between the opening of a connection and its first request: what comes, ends or is closed just then. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as TestClock from "effect/TestClock"
+import type { ConnectionEvent } from "../../src/ConnectionEvent.ts"
+import type { HttpError } from "../../src/HttpError.ts"
+import * as HttpRequest from "../../src/HttpRequest.ts"
+import * as T from "../../src/TestTransport.ts"
+import {
+  connected,
+  connectedWith,
+  connectTo,
+  contained,
+  failsWith,
+  getHead,
+  nothingLeft,
+  ok,
+  started
+} from "./harness.ts"
+
+const get = HttpRequest.get("/")
+
+describe("a server that does not wait for the first request", () => {
+  const cases: ReadonlyArray<readonly [does: string, steps: ReadonlyArray<T.Step>, tag: HttpError["_tag"]]> = [
+    ["ends the connection", [T.eof], "RemoteDisconnected"],
+    ["resets the connection", [T.reset], "ReadError"],
+    ["sends an answer", [T.reply(ok("early")), T.expectDestroy], "UnexpectedMessage"]
+  ]
+
+  for (const [does, steps, tag] of cases) {
+    it.effect(`and ${does} fails the request at once, with nothing sent`, () =>
+      contained(Effect.gen(function*() {
+        const { connection, transport } = yield* connected(...steps)
+        const error = yield* failsWith(connection.execute(get), tag)
+        assert.deepInclude(error.context, { requestState: "NotSent", processed: "No", bytesWritten: 0 })
+        assert.strictEqual(transport.written(0), "")
+        yield* nothingLeft(transport)
+      })))
+
+    it.effect(`and ${does} fails the step-by-step request at once too`, () =>
+      contained(Effect.gen(function*() {
+        const { connection, transport } = yield* connected(...steps)
+        yield* failsWith(connection.request("GET", "/"), tag)
+        assert.strictEqual(yield* connection.state, "Idle")
+        yield* nothingLeft(transport)
+      })))
+  }
+})
+
+describe("closing a connection", () => {
+  it.effect("while it is being opened fails the request with ConnectionClosed and aborts the opening", () =>
+    contained(Effect.gen(function*() {
+      const { connection, transport } = yield* connectTo([T.openStalls])
+      const fiber = yield* started(connection.execute(get))
+      assert.strictEqual(transport.openCount, 1)
+      yield* connection.close
+      const error = yield* failsWith(Fiber.join(fiber), "ConnectionClosed")
+      assert.strictEqual(error.context.origin, "http://a.test:80")
+      yield* nothingLeft(transport)
+    })))
+
+  it.effect("in the turn in which the request was made is not overlooked", () =>
+    contained(Effect.gen(function*() {
+      const { connection, transport } = yield* connected(T.stall)
+      const fiber = yield* Effect.fork(connection.execute(get))
+      yield* Effect.yieldNow()
+      yield* connection.close
+      yield* failsWith(Fiber.join(fiber), "ConnectionClosed")
+      assert.strictEqual(transport.written(0), "")
+      yield* nothingLeft(transport)
+    })))
+})
+
+describe("what is told of an opening", () => {
+  it.effect("is Connected before Close, even where the connection does not last", () =>
+    contained(Effect.gen(function*() {
+      const events: Array<string> = []
+      const onEvent = (event: ConnectionEvent): void => void events.push(event._tag)
+      const { connection } = yield* connectedWith({ onEvent }, T.eof)
+      yield* failsWith(connection.execute(get), "RemoteDisconnected")
+      assert.deepStrictEqual(events, ["Connect", "Connected", "Close"])
+    })))
+
+  it.effect("is the time of its phases, on the response of the request that it was opened for", () =>
+    contained(Effect.gen(function*() {
+      const { connection } = yield* connectTo([
+        T.openAfter("300 millis", T.connection(T.expect(getHead()), T.reply(ok()), T.expect(getHead()), T.reply(ok())))
+      ])
+      const fiber = yield* started(connection.execute(get))
+      yield* TestClock.adjust("300 millis")
+      const first = yield* Fiber.join(fiber)
+      assert.deepInclude(first.timings, { connect: 300, total: 300 })
+      const second = yield* connection.execute(get)
+      assert.deepInclude(second.timings, { connect: undefined, total: 0 })
+    })))
+
+  it.effect("is not the time of an opening that came before the request, which counts as idle", () =>
+    contained(Effect.gen(function*() {
+      const { connection } = yield* connected(T.expect(getHead()), T.reply(ok()))
+      yield* connection.connect
+      yield* TestClock.adjust("400 millis")
+      const response = yield* connection.execute(get)
+      assert.deepInclude(response.timings, { dns: undefined, connect: undefined, total: 0 })
+      assert.deepInclude(response.connection, { reused: false, requestsServed: 0, idleMillis: 400 })
+    })))
+})
+
+describe("an onEvent that throws", () => {
+  it.effect("breaks nothing, and what it throws is logged", () =>
+    contained(Effect.gen(function*() {
+      const logged: Array<string> = []
+      const logger = Logger.make(({ message }) => void logged.push(String(message)))
+      yield* Effect.gen(function*() {
+        const onEvent = (): never => {
+          throw new Error("mine")
+        }
+        const { connection, transport } = yield* connectedWith({ onEvent }, T.expect(getHead()), T.reply(ok("whole")))
+        const response = yield* connection.execute(get)
+        assert.strictEqual(yield* response.text, "whole")
+        yield* connection.close
+        yield* nothingLeft(transport)
+      }).pipe(Effect.provide(Layer.mergeAll(Logger.replace(Logger.defaultLogger, logger))))
+      assert.deepStrictEqual(
+        ["Connect", "Connected", "Send", "Close"].map((tag) => logged.some((line) => line.includes(`event ${tag}`))),
+        [true, true, true, true]
+      )
+    })))
+})
