@@ -38,6 +38,7 @@ describe("HttpFields", () => {
       [
         { of: "a field list", input: HttpFields.make(["A", "1"]), lines: [["A", "1"]] },
         { of: "pairs", input: [["A", "1"], ["a", "2"]], lines: [["A", "1"], ["a", "2"]] },
+        { of: "pairs with numbers", input: [["A", 1], ["B", "2"]], lines: [["A", "1"], ["B", "2"]] },
         { of: "a Map", input: new Map([["A", "1"]]), lines: [["A", "1"]] },
         { of: "the web's Headers", input: new Headers({ A: "1" }), lines: [["a", "1"]] },
         {
@@ -50,6 +51,29 @@ describe("HttpFields", () => {
       ]
     )("is made of $of", ({ input, lines }) => {
       expect(HttpFields.entries(HttpFields.fromInput(input))).toEqual(lines)
+    })
+
+    it("keeps what is neither text nor number, because its text would be sent as if it were meant", () => {
+      const odd = { toString: () => "x" }
+      const values = (fields: HttpFields.HttpFields) => fields.values
+      for (const value of [odd, null, true, undefined]) {
+        const never = value as never
+        expect(values(HttpFields.fromInput([["A", never]]))).toEqual([value])
+        expect(values(HttpFields.fromInput({ A: [never] }))).toEqual([value])
+        if (value !== undefined) expect(values(HttpFields.fromInput({ A: never }))).toEqual([value])
+        expect(values(HttpFields.append(HttpFields.empty, "A", never))).toEqual([value])
+        expect(values(HttpFields.set(HttpFields.make(["A", "1"]), "A", never))).toEqual([value])
+      }
+    })
+
+    it("throws what reading its input throws, and a TypeError for what is no list of pairs", () => {
+      const broken = {
+        [Symbol.iterator]: () => {
+          throw new RangeError("mine")
+        }
+      }
+      expect(() => HttpFields.fromInput(broken as never)).toThrow(RangeError)
+      for (const input of [null, [null], [5]]) expect(() => HttpFields.fromInput(input as never)).toThrow(TypeError)
     })
 
     it("gives a field list back as it is", () => {

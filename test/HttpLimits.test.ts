@@ -16,5 +16,6 @@ it("make replaces those that are given and changes no default", () => {
   const before = { ...HttpLimits.defaults }
   expect(HttpLimits.make({})).toEqual(before)
   expect(HttpLimits.make({ body: 10, fields: 1 })).toEqual({ ...before, body: 10, fields: 1 })
+  expect(HttpLimits.make({ body: undefined } as never)).toEqual(before)
   expect(HttpLimits.defaults).toEqual(before)
 })

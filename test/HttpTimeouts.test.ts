@@ -25,5 +25,6 @@ it("make replaces those that are given, in any form of a duration, and changes n
     total: 5,
     dns: Infinity
   })
+  expect(millis(HttpTimeouts.make({ head: undefined } as never))).toEqual(before)
   expect(millis(HttpTimeouts.defaults)).toEqual(before)
 })

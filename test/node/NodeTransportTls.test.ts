@@ -29,7 +29,8 @@ import {
   tcpServer,
   tlsServer,
   turn,
-  turnUntil
+  turnUntil,
+  unusedPort
 } from "../fixtures/sockets.ts"
 
 const noLimits = { dns: Infinity, connect: Infinity, tls: Infinity }
@@ -112,6 +113,44 @@ describe("TLS", () => {
       yield* transport.open(to(server.port, { ca, serverName: "other.test." }), noLimits)
       const peer = yield* server.connections.next
       assert.strictEqual((peer as tls.TLSSocket).servername, "other.test")
+    }))
+
+  it.effect("sends a server name beyond ASCII as punycode", () =>
+    Effect.gen(function*() {
+      const wanted = yield* security.make("b.test", { serverName: "Bücher.test" })
+      assert.deepStrictEqual([wanted.serverName, wanted.options.servername], [
+        "xn--bcher-kva.test",
+        "xn--bcher-kva.test"
+      ])
+    }))
+
+  it.scopedLive.each<readonly [what: string, options: object, code: string, reason: string]>([
+    ["an empty server name", { serverName: "" }, "ERR_INVALID_SERVER_NAME", "it is empty"],
+    ["a server name with a NUL", { serverName: "a.test\0.b" }, "ERR_INVALID_SERVER_NAME", "at offset 6"],
+    ["a server name with a port", { serverName: "a.test:443" }, "ERR_INVALID_SERVER_NAME", "it has a port"],
+    ["a long server name", { serverName: "a.".repeat(200) }, "ERR_INVALID_SERVER_NAME", "longer than 253"],
+    ["a server name that is a number", { serverName: 5 }, "ERR_INVALID_SERVER_NAME", "it is not a string"],
+    ["an empty protocol", { alpn: [""] }, "ERR_INVALID_ALPN", "1 to 255"],
+    ["an empty protocol behind a good one", { alpn: ["http/1.1", ""] }, "ERR_INVALID_ALPN", "1 to 255"],
+    ["a protocol of 256 characters", { alpn: ["x".repeat(256)] }, "ERR_INVALID_ALPN", "1 to 255"],
+    ["a protocol beyond ASCII", { alpn: ["é"] }, "ERR_INVALID_ALPN", "1 to 255"],
+    ["a protocol that is a number", { alpn: [5] }, "ERR_INVALID_ALPN", "1 to 255"],
+    ["protocols that are no list", { alpn: "http/1.1" }, "ERR_INVALID_ALPN", "1 to 255"]
+  ])("refuses %s before it connects", ([, options, code, reason]) =>
+    Effect.gen(function*() {
+      // Nobody listens there, so that a transport that connects first has another error.
+      const error = yield* Effect.flip(transport.open(to(yield* unusedPort, options), noLimits))
+      assert.instanceOf(error, TlsError)
+      if (error._tag !== "TlsError") return
+      assert.deepStrictEqual([error.reason, error.code], ["Other", code])
+      assert.include(String(error.cause), reason)
+    }))
+
+  it.scopedLive("offers a protocol of 255 characters", () =>
+    Effect.gen(function*() {
+      const { ca, server: identity } = yield* made
+      const server = yield* tlsServer(identity)
+      yield* transport.open(to(server.port, { ca, alpn: ["x".repeat(255)] as never }), noLimits)
     }))
 
   it.scopedLive("shows a certificate of the client's", () =>

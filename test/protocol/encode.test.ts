@@ -1,6 +1,9 @@
 /** Request heads, byte for byte (RFC 9112 sections 3 and 6). */
 import { describe, expect, it } from "vitest"
+import * as HttpFields from "../../src/HttpFields.ts"
 import { checkField, checkMethod } from "../../src/internal/protocol/encode.ts"
+import { survey } from "../../src/internal/protocol/requestFields.ts"
+import { notStrings } from "../fixtures/notStrings.ts"
 import { encoded, headOf, known, lines, manual, refusal, type RequestText, unknown } from "./encoding.ts"
 
 describe("a request line", () => {
@@ -26,6 +29,12 @@ describe("a request line", () => {
       expect(checkMethod(method)).toMatchObject({ _tag: "InvalidMethod", offset })
     }
   )
+})
+
+describe("what is not a string", () => {
+  it.each(notStrings)("is no method: $what", ({ value }) => {
+    expect(checkMethod(value as never)).toMatchObject({ _tag: "InvalidMethod", offset: 0 })
+  })
 })
 
 describe("Host", () => {
@@ -88,12 +97,12 @@ describe("fields", () => {
 
   it.each([
     ["", "x", { _tag: "InvalidHeaderName", field: "\"\"" }],
-    ["a b", "x", { _tag: "InvalidHeaderName", field: "\"a b\"" }],
-    ["a:", "x", { _tag: "InvalidHeaderName", field: "\"a:\"" }],
-    [" a", "x", { _tag: "InvalidHeaderName", field: "\" a\"" }],
-    ["é", "x", { _tag: "InvalidHeaderName", field: "\"é\"" }],
-    ["\u212a", "x", { _tag: "InvalidHeaderName", field: "\"\u212a\"" }],
-    ["a\r\nb", "x", { _tag: "InvalidHeaderName", field: "\"a\\r\\nb\"" }],
+    ["a b", "x", { _tag: "InvalidHeaderName", field: "\"a…\"" }],
+    ["a:", "x", { _tag: "InvalidHeaderName", field: "\"a…\"" }],
+    [" a", "x", { _tag: "InvalidHeaderName", field: "\"…\"" }],
+    ["é", "x", { _tag: "InvalidHeaderName", field: "\"…\"" }],
+    ["\u212a", "x", { _tag: "InvalidHeaderName", field: "\"…\"" }],
+    ["a\r\nb", "x", { _tag: "InvalidHeaderName", field: "\"a…\"" }],
     ["A", "x\r\nB: y", { _tag: "InvalidHeaderValue", field: "A", offset: 1, reason: "a carriage return" }],
     ["A", "\n", { _tag: "InvalidHeaderValue", field: "A", offset: 0, reason: "a line feed" }],
     ["A", "xy\0", { _tag: "InvalidHeaderValue", field: "A", offset: 2, reason: "a NUL" }],
@@ -107,8 +116,43 @@ describe("fields", () => {
   })
 
   it("are refused with no more than the beginning of their name, and nothing of their value", () => {
-    expect(refusal({ fields: [[`${"n".repeat(100)} `, "x"]] })["field"]).toBe(JSON.stringify("n".repeat(80)))
+    expect(refusal({ fields: [[`${"n".repeat(100)} `, "x"]] })["field"]).toBe(`"${"n".repeat(80)}…"`)
     expect(JSON.stringify(checkField("Authorization", "Bearer secret\n"))).not.toContain("secret")
+  })
+
+  it("are refused without the value that was written into their name", () => {
+    const error = checkField("Authorization: Bearer s3cr3t", "")
+    expect(error?.message).toBe(
+      `The field name "Authorization…" cannot be sent. Names are made of letters, digits and !#$%&'*+-.^_\`|~ (RFC 9110 section 5.1).`
+    )
+    expect(JSON.stringify(error)).not.toContain("s3cr3t")
+  })
+
+  it.each(notStrings)("are refused where a name or value is $what", ({ value }) => {
+    const line = (name: unknown, value: unknown) => [["B", "c"], [name, value]] as never
+    expect(refusal({ fields: line("A", value) })).toEqual({
+      _tag: "InvalidHeaderValue",
+      field: "A",
+      offset: 0,
+      reason: "something that is not a string"
+    })
+    expect(refusal({ fields: line(value, "x") })).toEqual({
+      _tag: "InvalidHeaderName",
+      field: "\"(not a string)\""
+    })
+  })
+
+  it("are refused where there are fewer values than names", () => {
+    const fields = HttpFields.unsafeMake(["A"], [])
+    expect(survey(fields)).toMatchObject({ _tag: "InvalidHeaderValue", field: "A", offset: 0 })
+  })
+
+  it.each(notStrings)("are refused where the type of the body is $what", ({ value }) => {
+    if (value === undefined) return expect(lines({ contentType: value })).not.toContain("Content-Type")
+    expect(refusal({ contentType: value as never, content: known(1) })).toMatchObject({
+      _tag: "InvalidHeaderValue",
+      field: "Content-Type"
+    })
   })
 
   it.each<{ readonly name: string; readonly value: string; readonly fields?: RequestText["fields"] }>([
@@ -248,7 +292,7 @@ describe("trailers", () => {
   })
 
   it("are checked before anything is encoded", () => {
-    for (const name of ["Content-Length", "Transfer-Encoding", "Host", "Authorization", "a b", ""]) {
+    for (const name of ["Content-Length", "Transfer-Encoding", "Host", "Authorization", ""]) {
       expect(refusal({ content: unknown, trailers: [["A", "b"], [name, "x"]] })).toMatchObject({
         _tag: "InvalidTrailer",
         field: name

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest"
 import type { TargetForm } from "../../src/internal/protocol/target.ts"
 import { resolveTarget } from "../../src/internal/protocol/target.ts"
 import * as Origin from "../../src/Origin.ts"
+import { notStrings } from "../fixtures/notStrings.ts"
 
 const http = (host: string, port?: number) => Either.getOrThrow(Origin.make({ scheme: "http", host, port }))
 const plain = http("example.com")
@@ -197,5 +198,15 @@ describe("Host", () => {
   ])("of %o is %s", (origin, host) => {
     expect(resolve("GET", "/", origin)).toEqual(["/", host])
     expect(resolve("GET", `${origin.scheme}://${host}/`, origin)).toEqual(["/", host])
+  })
+})
+
+describe("what is not a string", () => {
+  it.each(notStrings)("is no target: $what", ({ value }) => {
+    for (const method of ["GET", "CONNECT", "OPTIONS"]) {
+      for (const form of ["origin", "absolute"] as const) {
+        expect(resolve(method, value as never, plain, form)).toEqual(["InvalidUrl", "target"])
+      }
+    }
   })
 })

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest"
 import * as HttpFields from "../../src/HttpFields.ts"
 import { checkTrailers, isForbiddenTrailer } from "../../src/internal/protocol/trailers.ts"
+import { notStrings } from "../fixtures/notStrings.ts"
 import { data, end, fails, head, type Seen, type Wire, wires } from "./harness.ts"
 
 const start = "HTTP/1.1 200 R\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n"
@@ -144,21 +145,33 @@ describe("trailers that are sent", () => {
   })
 
   it.each([
-    ["", "x", "its name is not a token"],
-    ["a b", "x", "its name is not a token"],
-    ["a\r\nb", "x", "its name is not a token"],
+    ["", "x", "its name is not a token", ""],
+    ["a b", "x", "its name is not a token", "a…"],
+    ["a\r\nb", "x", "its name is not a token", "a…"],
     ["A", "x\r\nb", "its value has a carriage return at offset 1"],
     ["A", "x\nb", "its value has a line feed at offset 1"],
     ["A", "\0", "its value has a NUL at offset 0"],
     ["A", "\u20ac", "its value has a character beyond ISO-8859-1 at offset 0"],
     ["A", "x\x7f", "its value has a control character at offset 1"]
-  ])("are refused by grammar: %j %j", (name, value, reason) => {
+  ])("are refused by grammar: %j %j", (name, value, reason, field = name) => {
     const error = checkTrailers(HttpFields.make([name, value]))
-    expect(error).toMatchObject({ _tag: "InvalidTrailer", field: name, reason })
+    expect(error).toMatchObject({ _tag: "InvalidTrailer", field, reason })
     if (value.length > 1) expect(JSON.stringify(error)).not.toContain(JSON.stringify(value).slice(1, -1))
   })
 
   it("are named by no more than the beginning of their name", () => {
-    expect(checkTrailers(HttpFields.make([`${"a".repeat(100)} `, "x"]))?.field).toBe("a".repeat(80))
+    expect(checkTrailers(HttpFields.make([`${"a".repeat(100)} `, "x"]))?.field).toBe(`${"a".repeat(80)}…`)
+  })
+
+  it.each(notStrings)("are refused where a name or value is $what", ({ value }) => {
+    const trailers = (name: unknown, value: unknown) => HttpFields.unsafeMake([name as string], [value as string])
+    expect(checkTrailers(trailers("A", value))).toMatchObject({
+      field: "A",
+      reason: "its value has something that is not a string at offset 0"
+    })
+    expect(checkTrailers(trailers(value, "x"))).toMatchObject({
+      field: "(not a string)",
+      reason: "its name is not a token"
+    })
   })
 })

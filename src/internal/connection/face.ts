@@ -178,7 +178,7 @@ export class Face {
 
   get connect(): Effect.Effect<void, OpenFailure | state.CannotSendRequest | state.ConnectionClosed> {
     type Failure = OpenFailure | state.CannotSendRequest | state.ConnectionClosed
-    return Effect.uninterruptibleMask((restore): Effect.Effect<void, Failure> => {
+    const connect = Effect.uninterruptibleMask((restore): Effect.Effect<void, Failure> => {
       const connection = this.#connection
       if (connection.closed) return Effect.fail(new state.ConnectionClosed({ reason: "its scope has ended" }))
       if (connection.link?.open === true) return Effect.void
@@ -187,6 +187,7 @@ export class Face {
         ? reserving(connection, restore(Effect.asVoid(openLink(connection, connection.settings.timeouts))))
         : Effect.fail(new state.CannotSendRequest({ state: connection.state }))
     })
+    return located(this.#connection, connect)
   }
 
   get close(): Effect.Effect<void> {
@@ -262,7 +263,7 @@ export class Face {
     port?: number,
     headers?: HttpFields.Input
   ): Effect.Effect<void, InvalidRequest> {
-    return Effect.suspend(() => {
+    const set = Effect.suspend(() => {
       const connection = this.#connection
       if (connection.link?.open === true || connection.abortOpening !== undefined) {
         return Effect.fail(
@@ -277,6 +278,7 @@ export class Face {
         connection.tunnel = tunnel
       })
     })
+    return located(this.#connection, set)
   }
 
   get getProxyResponseHeaders(): Effect.Effect<Option.Option<HttpFields.HttpFields>> {

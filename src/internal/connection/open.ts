@@ -153,8 +153,9 @@ const makeLink = (connection: Connection, scope: Scope.CloseableScope, establish
 /** Opens a link and makes it the connection's. */
 export const openLink = (connection: Connection, timeouts: Millis): Effect.Effect<Link, OpenFailure> =>
   Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(Scope.make(), (scope) =>
-      Effect.map(
+    Effect.flatMap(Scope.make(), (scope) => {
+      const { dismissals } = connection
+      return Effect.map(
         Effect.onExit(
           Effect.mapError(
             abortable(connection, Scope.extend(establish(connection, timeouts), scope), restore, timeouts.total),
@@ -165,9 +166,12 @@ export const openLink = (connection: Connection, timeouts: Millis): Effect.Effec
         (established) => {
           const link = makeLink(connection, scope, established)
           connection.link = link
+          // The connection may have been closed after the opening could be aborted and before there was this link.
+          if (connection.dismissals !== dismissals) link.dismiss()
           return link
         }
-      ))
+      )
+    })
   )
 
 /** The link to send the next request on: the open one, or a new one where `autoOpen` allows it. */

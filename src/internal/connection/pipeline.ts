@@ -48,7 +48,13 @@ const smallBody = 65_536
 const nothing: Uint8Array = new Uint8Array(0)
 
 /** Begins an exchange and sends its head, with what is at hand of the body. */
-export const sendHead = <E>(connection: Connection, link: Link, prepared: Prepared<E>, startedAt: number, fresh: boolean): Exchange => {
+export const sendHead = <E>(
+  connection: Connection,
+  link: Link,
+  prepared: Prepared<E>,
+  startedAt: number,
+  fresh: boolean
+): Exchange => {
   const { body, facts, head, outgoing, timeouts, url } = prepared
   const exchange = new Exchange({
     link,

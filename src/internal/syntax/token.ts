@@ -36,7 +36,7 @@ const firstRefused = (text: string, allowed: Uint8Array): number => {
 }
 
 /** Offset of the first character that makes this no token, 0 where it is empty, -1 where it is a token. */
-export const invalidTokenAt = (text: string): number => text.length === 0 ? 0 : firstRefused(text, tokenTable)
+export const invalidTokenAt = (text: string): number => text === "" ? 0 : firstRefused(text, tokenTable)
 
 /** Offset of the first character that a field value cannot have, or -1. */
 export const invalidValueAt = (text: string): number => firstRefused(text, valueTable)
