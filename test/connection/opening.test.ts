@@ -1,9 +1,13 @@
 /** The moments between the opening of a connection and its first request: what comes, ends or is closed just then. */
 import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as Option from "effect/Option"
+import * as Runtime from "effect/Runtime"
 import * as TestClock from "effect/TestClock"
 import type { ConnectionEvent } from "../../src/ConnectionEvent.ts"
 import type { HttpError } from "../../src/HttpError.ts"
@@ -73,6 +77,51 @@ describe("closing a connection", () => {
       yield* nothingLeft(transport)
     })))
 })
+
+/** Runs an effect, and the other one in the turn before its operation of this number. */
+const between = <A, E>(effect: Effect.Effect<A, E>, other: Effect.Effect<void>, at: number) =>
+  Effect.flatMap(
+    Effect.runtime<never>(),
+    (runtime) =>
+      Effect.async<{ readonly exit: Exit.Exit<A, E>; readonly ops: number }>((resume) => {
+        let ops = 0
+        Runtime.runFork(runtime)(effect, {
+          scheduler: {
+            shouldYield: () => {
+              if (++ops === at) Effect.runSync(other)
+              return false
+            },
+            scheduleTask: (task) => queueMicrotask(task)
+          }
+        }).addObserver((exit) => resume(Effect.succeed({ exit, ops })))
+      })
+  )
+
+it.effect("a connection that is closed between any two operations of a request fails it, and leaves nothing", () =>
+  Effect.gen(function*() {
+    const outcomes: Array<string> = []
+    for (let at = 1, last = Infinity; at <= last; at++) {
+      yield* contained(Effect.gen(function*() {
+        const { connection, transport } = yield* connected(T.expect(getHead()), T.reply(ok("x")))
+        const { exit, ops } = yield* between(connection.execute(get), connection.close, at)
+        outcomes.push(Exit.match(exit, {
+          onSuccess: () => "answered",
+          onFailure: (cause) =>
+            Option.match(Cause.failureOption(cause), { onNone: () => "died", onSome: ({ _tag }) => _tag })
+        }))
+        if (Exit.isSuccess(exit) && at > 20) last = ops
+        yield* connection.close
+        yield* nothingLeft(transport)
+      }))
+    }
+    // Before the request has begun there is nothing to close, and after its answer nothing to fail.
+    const begun = outcomes.indexOf("ConnectionClosed")
+    const over = outcomes.lastIndexOf("ConnectionClosed") + 1
+    assert.isAtMost(begun, 10)
+    assert.isAbove(over - begun, 40)
+    assert.deepStrictEqual(new Set(outcomes.slice(begun, over)), new Set(["ConnectionClosed"]))
+    assert.deepStrictEqual(new Set([...outcomes.slice(0, begun), ...outcomes.slice(over)]), new Set(["answered"]))
+  }))
 
 describe("what is told of an opening", () => {
   it.effect("is Connected before Close, even where the connection does not last", () =>
