@@ -262,7 +262,12 @@ export class BodyReader {
   #loop(): Body {
     const { body } = this.#exchange
     const give = (): Body => {
-      if (body.size > 0) return Channel.flatMap(Channel.write(Chunk.unsafeFromArray(body.takeChunks())), () => next)
+      if (body.size > 0) {
+        return Channel.flatMap(
+          Channel.write(Chunk.unsafeFromArray(body.takeChunks())),
+          () => body.ready ? give() : waited
+        )
+      }
       const failure = this.#failure
       return failure === undefined ? Channel.void : Channel.fail(failure)
     }
@@ -272,8 +277,7 @@ export class BodyReader {
       Channel.fromEffect(Effect.async<void>((resume) => this.#exchange.whenBody(() => resume(Effect.void)))),
       give
     )
-    const next: Body = Channel.suspend(() => body.ready ? give() : waited)
-    return next
+    return Channel.suspend(() => body.ready ? give() : waited)
   }
 }
 

@@ -60,9 +60,6 @@ export interface FaceOptions {
 
 const defaultBlockSize = 65_536
 
-/** What can be wrong with the options. */
-export type OptionFailure = InvalidRequest
-
 /** `Origin.make` for callers whose types nobody has checked. */
 const makeOrigin = (parts: Parameters<typeof Origin.make>[0]): Either.Either<Origin.Origin, InvalidUrl> => {
   const { host, socketPath } = parts
@@ -111,7 +108,7 @@ const located = <A, E extends Tagged<string>>(
 export const make = (
   options: FaceOptions,
   redactedNames: Effect.Effect<ReadonlyArray<string | RegExp>>
-): Effect.Effect<Face, OptionFailure, Scope.Scope | Transport> =>
+): Effect.Effect<Face, InvalidRequest, Scope.Scope | Transport> =>
   Effect.gen(function*() {
     const tls = options.tls === true ? {} : options.tls === false ? undefined : options.tls
     if (tls !== undefined && !Predicate.isRecord(tls)) {

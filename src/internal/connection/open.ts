@@ -175,7 +175,7 @@ export const openLink = (connection: Connection, timeouts: Millis): Effect.Effec
   )
 
 /** The link to send the next request on: the open one, or a new one where `autoOpen` allows it. */
-export const acquireLink = (
+const acquireLink = (
   connection: Connection,
   timeouts: Millis
 ): Effect.Effect<Link, OpenFailure | NotConnected> => {

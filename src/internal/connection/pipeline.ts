@@ -103,7 +103,7 @@ export const sendBody = <E>(exchange: Exchange, prepared: Prepared<E>): Effect.E
 }
 
 /** Waits for the final head. */
-export const awaitHead = <E>(exchange: Exchange): Effect.Effect<HttpResponse, HttpError<E>> =>
+const awaitHead = <E>(exchange: Exchange): Effect.Effect<HttpResponse, HttpError<E>> =>
   Effect.suspend(() => {
     if (exchange.head !== undefined) return Effect.succeed(makeResponse(exchange, exchange.head))
     const { ending } = exchange
@@ -126,18 +126,34 @@ export const orAbandon = <A, E>(exchange: Exchange, effect: Effect.Effect<A, E>)
     return Exit.isInterrupted(exit) ? exchange.senderEnded : Effect.void
   })
 
-/** The response, unless the caller was interrupted while it was on its way: nobody would have it then. */
-export const received = <E>(
+/** Waits for the final head, and shows it to the wire tap. */
+export const receive = <E>(
   connection: Connection,
+  exchange: Exchange,
+  restore: <B, F>(effect: Effect.Effect<B, F>) => Effect.Effect<B, F>
+): Effect.Effect<HttpResponse, HttpError<E>> => {
+  const response = restore(awaitHead<E>(exchange))
+  return connection.settings.wireTap
+    ? Effect.tap(response, (received) => tapResponse(connection, received))
+    : response
+}
+
+/**
+ * Hands the response over, unless the caller was interrupted while it was on its way: nobody would have it then. To be the last
+ * step, because an interruption after it is no longer seen.
+ */
+export const deliver = (
+  exchange: Exchange,
   restore: <B, F>(effect: Effect.Effect<B, F>) => Effect.Effect<B, F>,
-  response: Effect.Effect<HttpResponse, E>
-): Effect.Effect<HttpResponse, E> =>
-  Effect.zipLeft(
-    connection.settings.wireTap
-      ? Effect.tap(restore(response), (received) => tapResponse(connection, received))
-      : restore(response),
-    restore(Effect.void)
-  )
+  response: HttpResponse
+): Effect.Effect<HttpResponse> =>
+  Effect.matchCauseEffect(restore(Effect.void), {
+    onFailure: (cause) => {
+      exchange.abandon("the request was interrupted")
+      return Effect.zipRight(exchange.senderEnded, Effect.failCause(cause))
+    },
+    onSuccess: () => Effect.succeed(response)
+  })
 
 /** Sends a request and gives its response as soon as its head is there. */
 export const execute = <E>(
@@ -156,12 +172,10 @@ export const execute = <E>(
       const prepared = ready.right
       return withLink(connection, prepared.timeouts, restore, (link, fresh) => {
         const exchange = sendHead(connection, link, prepared, startedAt, fresh)
-        return orAbandon(
-          exchange,
-          Effect.flatMap(
-            Effect.zipRight(tapHead(connection, prepared.head.text), sendBody(exchange, prepared)),
-            () => received(connection, restore, awaitHead<E>(exchange))
-          )
+        const sent = Effect.zipRight(tapHead(connection, prepared.head.text), sendBody(exchange, prepared))
+        return Effect.flatMap(
+          orAbandon(exchange, Effect.zipRight(sent, receive<E>(connection, exchange, restore))),
+          (response) => deliver(exchange, restore, response)
         )
       })
     })

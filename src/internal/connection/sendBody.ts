@@ -35,7 +35,7 @@ export const continued = (exchange: Exchange): Effect.Effect<void> =>
  * Writes one piece. True where the transport wants to be waited for, false where it does not, an error where the framing
  * does not allow the piece.
  */
-export const writePiece = (exchange: Exchange, outgoing: Outgoing, piece: Uint8Array): boolean | HttpError => {
+const writePiece = (exchange: Exchange, outgoing: Outgoing, piece: Uint8Array): boolean | HttpError => {
   const framed = outgoing.encode(piece)
   if ("_tag" in framed) return framed
   return framed.length > 0 && !exchange.write(framed)

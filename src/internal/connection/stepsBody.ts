@@ -22,7 +22,7 @@ import type { Outgoing } from "../protocol/outgoing.ts"
 import type { Connection, Started } from "./connection.ts"
 import type { Exchange } from "./exchange.ts"
 import type { OpenFailure } from "./open.ts"
-import { awaitHead, orAbandon, received } from "./pipeline.ts"
+import { deliver, orAbandon, receive } from "./pipeline.ts"
 import { forkStream, writeEnd, writePieces } from "./sendBody.ts"
 
 /** What sending by steps can fail with. */
@@ -151,7 +151,12 @@ export const getResponse = (connection: Connection): Effect.Effect<HttpResponse,
         else if (wait) exchange.whenDrained(() => exchange.requestSent())
         else exchange.requestSent()
       }
-      const response = received(connection, restore, awaitHead(exchange))
-      return alone(started, Effect.ensuring(orAbandon(exchange, response), forget(connection)))
+      return Effect.flatMap(
+        alone(
+          started,
+          Effect.ensuring(orAbandon(exchange, receive(connection, exchange, restore)), forget(connection))
+        ),
+        (response) => deliver(exchange, restore, response)
+      )
     })
   ) as Effect.Effect<HttpResponse, ResponseFailure>

@@ -47,7 +47,7 @@ const relaxedClose: FramingDecision = { framing: { kind: "close" }, relaxed: tru
 const digits = /^[0-9]+$/
 
 /** The Content-Length of one or more lines: `1*DIGIT`, a list only where all its members are the same (RFC 9110 section 8.6). */
-export const parseContentLength = (
+const parseContentLength = (
   lines: ReadonlyArray<string>
 ): number | InvalidContentLength | ConflictingContentLength => {
   const values = lines.flatMap((line) => line.split(",")).map((value) => trimSpace(value))

@@ -30,7 +30,7 @@ const isDigit = (code: number): boolean => code >= 0x30 && code <= 0x39
 export const checkPort = (port: number): number | InvalidUrl =>
   Number.isInteger(port) && port >= 1 && port <= 65_535 ? port : invalid("port", "it is not between 1 and 65535")
 
-export const parsePort = (text: string): number | InvalidUrl => {
+const parsePort = (text: string): number | InvalidUrl => {
   if (text === "") return invalid("port", "it is empty")
   let port = 0
   for (let i = 0; i < text.length; i++) {

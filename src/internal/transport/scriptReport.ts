@@ -31,7 +31,7 @@ const escapeByte = (byte: number): string => {
   return byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, "0")}`
 }
 
-export const escape = (bytes: Uint8Array): string => Array.from(bytes, escapeByte).join("")
+const escape = (bytes: Uint8Array): string => Array.from(bytes, escapeByte).join("")
 
 /** The bytes a line each, with a caret below the byte at `mark`, which may be the one after the last. */
 const show = (bytes: Uint8Array, mark: number): string => {
