@@ -210,3 +210,46 @@ describe("interrupted at every operation", () => {
       }), 120_000)
   }
 })
+
+/** How many operations of execute, interrupted there, leave a response on the connection that nobody has. */
+const undelivered = (
+  ask: (connection: HttpConnection) => Effect.Effect<unknown, unknown>
+): Effect.Effect<number> =>
+  Effect.gen(function*() {
+    let count = 0
+    for (let at = 1, over = false; !over; at++) {
+      yield* contained(Effect.gen(function*() {
+        const { connection } = yield* connectTo([
+          T.connection(T.discardUntil("\r\n\r\n"), T.reply("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"), T.stall)
+        ])
+        const { exit } = yield* interruptedAt(ask(connection), at)
+        over = Exit.isSuccess(exit)
+        if (!over && (yield* connection.state) === "ResponseUnread") count++
+        yield* connection.close
+      }))
+    }
+    return count
+  })
+
+it.effect(
+  "interrupted when its head has come, execute closes the connection up to its last steps",
+  () =>
+    Effect.gen(function*() {
+      const count = yield* undelivered((connection) => connection.execute(HttpRequest.get("/")))
+      // An interruption after the last look for one is lost on any Effect; without that look they are more.
+      assert.isAtMost(count, 3)
+    }),
+  60_000
+)
+
+it.effect(
+  "interrupted when its head has come, getResponse closes the connection up to its last steps",
+  () =>
+    Effect.gen(function*() {
+      const count = yield* undelivered((connection) =>
+        Effect.zipRight(connection.request("GET", "/"), connection.getResponse)
+      )
+      assert.isAtMost(count, 4)
+    }),
+  60_000
+)
