@@ -11,6 +11,7 @@ import * as Runtime from "effect/Runtime"
 import * as Stream from "effect/Stream"
 import * as HttpBody from "../../src/HttpBody.ts"
 import type { HttpConnection, Options } from "../../src/HttpConnection.ts"
+import type { InvalidRequest } from "../../src/HttpError.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
 import * as T from "../../src/TestTransport.ts"
 import { chunk, connectTo, contained, ok, pieces, settled, textOf } from "./harness.ts"
@@ -214,7 +215,7 @@ describe("interrupted at every operation", () => {
 /** How many operations of execute, interrupted there, leave a response on the connection that nobody has. */
 const undelivered = (
   ask: (connection: HttpConnection) => Effect.Effect<unknown, unknown>
-): Effect.Effect<number> =>
+): Effect.Effect<number, InvalidRequest> =>
   Effect.gen(function*() {
     let count = 0
     for (let at = 1, over = false; !over; at++) {
