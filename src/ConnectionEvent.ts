@@ -1,8 +1,8 @@
 /**
- * What happens to a connection, as data.
+ * What happens to connections and requests, as data.
  *
- * Python raises the audit events `http.client.connect` and `http.client.send`; these are they, and the end of the connection
- * besides. They carry no content, because content holds secrets.
+ * Python raises the audit events `http.client.connect` and `http.client.send`; `Connect` and `Send` are they. Events carry no
+ * content, because content holds secrets; an `origin` is `scheme://host:port` or `unix:path`, never a path or query.
  *
  * @since 0.1.0
  */
@@ -16,7 +16,9 @@ import type { HttpError } from "./HttpError.ts"
  */
 export interface Connect {
   readonly _tag: "Connect"
-  /** Where to: a host name or address, or the path of a unix socket. With a tunnel it is the proxy. */
+  /** Whom requests on it are for. */
+  readonly origin: string
+  /** Where to: a host name or address, or the path of a unix socket. With a proxy it is the proxy. */
   readonly host: string
   readonly port: number
 }
@@ -31,6 +33,20 @@ export interface Connected {
   readonly _tag: "Connected"
   /** The id that errors and responses carry too. */
   readonly connection: number
+  readonly origin: string
+}
+
+/**
+ * A connection could not be opened.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface ConnectFailed {
+  readonly _tag: "ConnectFailed"
+  readonly origin: string
+  /** Why; `undefined` where the opening was given up because nobody wanted it any longer. */
+  readonly error: HttpError | undefined
 }
 
 /**
@@ -47,6 +63,155 @@ export interface Send {
 }
 
 /**
+ * Bytes came from the transport.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Receive {
+  readonly _tag: "Receive"
+  readonly connection: number
+  /** How many. */
+  readonly bytes: number
+}
+
+/**
+ * A request got no connection of the pool at once and waits for one.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Wait {
+  readonly _tag: "Wait"
+  readonly origin: string
+}
+
+/**
+ * A request waits no longer.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface WaitEnd {
+  readonly _tag: "WaitEnd"
+  readonly origin: string
+  /** How long it waited, the opening of a connection included. */
+  readonly millis: number
+  /** Whether it got a connection, gave up by a timeout or an interruption, or got the failure of its connection. */
+  readonly outcome: "Connection" | "Timeout" | "Interrupted" | "Failed"
+}
+
+/**
+ * A connection of the pool was given to a request, or leased.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Acquire {
+  readonly _tag: "Acquire"
+  readonly connection: number
+  readonly origin: string
+  /** Whether it had served a request before. */
+  readonly reused: boolean
+}
+
+/**
+ * A connection of the pool is free again, and waits for the next request.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Release {
+  readonly _tag: "Release"
+  readonly connection: number
+  readonly origin: string
+}
+
+/**
+ * A request ended: with its whole response, or with a failure.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface RequestEnd {
+  readonly _tag: "RequestEnd"
+  /** `undefined` where it never got one. */
+  readonly connection: number | undefined
+  readonly origin: string
+  readonly method: string
+  /** `undefined` where no head came. */
+  readonly status: number | undefined
+  /** What failed; `undefined` where the response is whole. */
+  readonly error: HttpError | undefined
+  /** From `execute` to the end. */
+  readonly millis: number
+}
+
+/**
+ * A request is sent once more, on a new connection, because the one it was sent on had gone.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Retry {
+  readonly _tag: "Retry"
+  readonly origin: string
+  /** The connection that had gone. */
+  readonly connection: number | undefined
+  readonly error: HttpError
+}
+
+/**
+ * A response that nobody read was given up, so that its connection is not held for ever.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Reclaim {
+  readonly _tag: "Reclaim"
+  readonly connection: number
+  readonly origin: string
+  readonly method: string
+  /** How long nobody read it. */
+  readonly millis: number
+}
+
+/**
+ * Why a connection was closed, and with that why it is not used again.
+ *
+ * - `Peer`: the server closed it, or sent something, while it was idle.
+ * - `NotPersistent`: one of both sides said `close`, or the body ended with the connection.
+ * - `Failure`: an exchange on it failed; see `error`.
+ * - `Interrupted`: the caller went away in the middle of an exchange.
+ * - `Undrained`: a response was let go whose rest was too large, or too slow, to be read to its end.
+ * - `Unread`: nobody read the response for too long.
+ * - `IdleTime`: it was idle for as long as the pool, or the server's Keep-Alive, allows.
+ * - `Lifetime`: it is older than the pool allows.
+ * - `Requests`: it served as many requests as the pool, or the server's Keep-Alive, allows.
+ * - `IdleLimit`: more connections are idle than the pool allows.
+ * - `Room`: another origin waited for its place.
+ * - `Closed`: the caller closed it, or the lease or the scope that it belonged to ended.
+ * - `Shutdown`: the pool was shut down.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type CloseReason =
+  | "Peer"
+  | "NotPersistent"
+  | "Failure"
+  | "Interrupted"
+  | "Undrained"
+  | "Unread"
+  | "IdleTime"
+  | "Lifetime"
+  | "Requests"
+  | "IdleLimit"
+  | "Room"
+  | "Closed"
+  | "Shutdown"
+
+/**
  * A connection was closed.
  *
  * @since 0.1.0
@@ -55,16 +220,34 @@ export interface Send {
 export interface Close {
   readonly _tag: "Close"
   readonly connection: number
+  readonly origin: string
   /** Exchanges that were completed on it. */
   readonly requestsServed: number
+  /** How long it was open. */
+  readonly millis: number
+  readonly reason: CloseReason
   /** What ended it, where it was a failure. */
   readonly error: HttpError | undefined
 }
 
 /**
- * What happens to a connection.
+ * What happens to connections and requests. A connection on its own tells `Connect`, `Connected`, `Send`, `Receive` and `Close`; a pool
+ * tells all.
  *
  * @since 0.1.0
  * @category models
  */
-export type ConnectionEvent = Connect | Connected | Send | Close
+export type ConnectionEvent =
+  | Connect
+  | Connected
+  | ConnectFailed
+  | Send
+  | Receive
+  | Wait
+  | WaitEnd
+  | Acquire
+  | Release
+  | RequestEnd
+  | Retry
+  | Reclaim
+  | Close

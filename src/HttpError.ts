@@ -8,15 +8,17 @@
  *
  * @since 0.1.0
  */
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as base from "./internal/error/base.ts"
-import type * as body from "./internal/error/body.ts"
-import type * as connect from "./internal/error/connect.ts"
-import type * as head from "./internal/error/head.ts"
-import type * as request from "./internal/error/request.ts"
-import type * as send from "./internal/error/send.ts"
-import type * as state from "./internal/error/state.ts"
 import type * as timeout from "./internal/error/timeout.ts"
+import type {
+  BadStatusLineFamily,
+  HttpError,
+  HttpException,
+  ImproperConnectionState,
+  InvalidRequest
+} from "./internal/error/unions.ts"
 
 /**
  * Failures of building a request: `InvalidUrl` and its kin, all found before the first byte leaves.
@@ -73,6 +75,30 @@ export * from "./internal/error/head.ts"
  * @category errors
  */
 export * from "./internal/error/body.ts"
+
+/**
+ * Failures of the connection pool: `PoolQueueFull` and `PoolClosed`.
+ *
+ * @since 0.2.0
+ * @category errors
+ */
+export * from "./internal/error/pool.ts"
+
+/**
+ * Failures of following redirects: `TooManyRedirects` and its kin.
+ *
+ * @since 0.2.0
+ * @category errors
+ */
+export * from "./internal/error/redirect.ts"
+
+/**
+ * Failures of decoding a compressed body: `ContentDecodingError` and its kin.
+ *
+ * @since 0.2.0
+ * @category errors
+ */
+export * from "./internal/error/decoding.ts"
 
 export type {
   /**
@@ -143,168 +169,12 @@ export const TypeId: typeof base.TypeId = base.TypeId
 export type TypeId = typeof TypeId
 
 /**
- * A union: the caller's mistakes in a request, found before the first byte is sent.
+ * The unions: by stage, and what Python's base classes became.
  *
  * @since 0.1.0
  * @category unions
  */
-export type InvalidRequest =
-  | request.InvalidUrl
-  | request.UnsupportedScheme
-  | request.InvalidMethod
-  | request.InvalidHeaderName
-  | request.InvalidHeaderValue
-  | request.ForbiddenHeader
-  | request.ConflictingFraming
-  | request.InvalidTrailer
-  | request.UnsupportedBody
-  | request.InvalidOption
-
-/**
- * A union: calls in a state that does not allow them: the base class `http.client.ImproperConnectionState`.
- *
- * @since 0.1.0
- * @category unions
- */
-export type ImproperConnectionState =
-  | state.CannotSendRequest
-  | state.CannotSendHeader
-  | state.ResponseNotReady
-
-/**
- * A union: failures of opening a connection, the proxy's tunnel included.
- *
- * @since 0.1.0
- * @category unions
- */
-export type ConnectFailure =
-  | connect.DnsError
-  | connect.ConnectError
-  | connect.TlsError
-  | timeout.HttpTimeout
-
-/**
- * A union: failures of opening a tunnel through a proxy once the proxy is connected.
- *
- * @since 0.1.0
- * @category unions
- */
-export type TunnelFailure =
-  | connect.ProxyConnectError
-  | connect.ProxyAuthRequired
-  | Exclude<HeadFailure, head.StaleConnection>
-
-/**
- * A union: failures of sending a request.
- *
- * @since 0.1.0
- * @category unions
- */
-export type SendFailure =
-  | send.WriteError
-  | send.BodyLengthMismatch
-  | timeout.HttpTimeout
-  | state.ConnectionClosed
-
-/**
- * A union: failures of waiting for and parsing the head of a response.
- *
- * @since 0.1.0
- * @category unions
- */
-export type HeadFailure =
-  | head.RemoteDisconnected
-  | head.StaleConnection
-  | head.ReadError
-  | head.BadStatusLine
-  | head.UnknownProtocol
-  | head.InvalidStatusCode
-  | head.LineTooLong
-  | head.HeadersTooLarge
-  | head.TooManyHeaders
-  | head.InvalidHeaderLine
-  | head.InvalidContentLength
-  | head.ConflictingContentLength
-  | head.UnknownTransferEncoding
-  | head.FramingConflict
-  | head.IncompleteHeaders
-  | head.TooManyInformational
-  | head.UnexpectedUpgrade
-  | head.UnexpectedMessage
-  | timeout.HttpTimeout
-  | state.ConnectionClosed
-
-/**
- * A union: failures of reading the body of a response.
- *
- * @since 0.1.0
- * @category unions
- */
-export type BodyFailure =
-  | body.IncompleteRead
-  | body.InvalidChunkSize
-  | body.InvalidChunkEnd
-  | body.ChunkTooLarge
-  | body.ChunkExtensionsTooLong
-  | head.LineTooLong
-  | request.InvalidTrailer
-  | body.TrailersTooLarge
-  | body.BodyTooLarge
-  | body.ConnectionReset
-  | state.BodyAlreadyConsumed
-  | timeout.HttpTimeout
-  | state.ConnectionClosed
-
-/**
- * A union: every error of this library. `E` is the error of the caller's own body stream.
- *
- * @since 0.1.0
- * @category unions
- */
-export type HttpError<E = unknown> =
-  | InvalidRequest
-  | request.UnimplementedFileMode
-  | ImproperConnectionState
-  | state.NotConnected
-  | ConnectFailure
-  | TunnelFailure
-  | SendFailure
-  | send.RequestBodyError<E>
-  | HeadFailure
-  | BodyFailure
-  | body.BodyDecodeError
-
-/**
- * A union: what Python raises as `http.client.BadStatusLine`, or as the `RemoteDisconnected` below it.
- *
- * @since 0.1.0
- * @category unions
- */
-export type BadStatusLineFamily =
-  | head.BadStatusLine
-  | head.InvalidStatusCode
-  | head.RemoteDisconnected
-  | head.StaleConnection
-
-/**
- * A union: the base class `http.client.HTTPException`, that is what Python's 14 classes became here, and what it raises as
- * a plain `HTTPException`.
- *
- * @since 0.1.0
- * @category unions
- */
-export type HttpException =
-  | state.NotConnected
-  | request.InvalidUrl
-  | head.UnknownProtocol
-  | head.UnknownTransferEncoding
-  | request.UnimplementedFileMode
-  | body.IncompleteRead
-  | ImproperConnectionState
-  | BadStatusLineFamily
-  | head.LineTooLong
-  | head.TooManyHeaders
-  | body.InvalidChunkSize
+export * from "./internal/error/unions.ts"
 
 const isOneOf = (tags: ReadonlyArray<string>) => {
   const set = new Set(tags)
@@ -397,3 +267,39 @@ export const isInvalidRequest: (u: unknown) => u is InvalidRequest = isOneOf([
 export const isTimeout: (u: unknown) => u is timeout.HttpTimeout = isOneOf(["HttpTimeout"]) as (
   u: unknown
 ) => u is timeout.HttpTimeout
+
+const causeOf = (error: unknown): unknown => Predicate.hasProperty(error, "cause") ? error.cause : undefined
+
+/**
+ * The error of this library that an error of `@effect/platform` was made of, which it holds as its `cause`: `RequestError` and
+ * `ResponseError` say no more than a reason, this says what happened. Also finds one that is given itself.
+ *
+ * @example
+ * ```ts
+ * import { HttpClient } from "@effect/platform"
+ * import { Effect, Option } from "effect"
+ * import { HttpError } from "effect-http-client"
+ *
+ * export const program = HttpClient.get("http://localhost:8080/").pipe(
+ *   Effect.tapError((error) =>
+ *     Option.match(HttpError.fromPlatform(error), {
+ *       onNone: () => Effect.void,
+ *       onSome: (cause) => Effect.logWarning(`${cause._tag}: processed by the server: ${cause.context.processed}`)
+ *     })
+ *   )
+ * )
+ * ```
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
+export const fromPlatform = (error: unknown): Option.Option<HttpError> => {
+  const seen = new Set<unknown>()
+  let at = error
+  while (at !== undefined && !seen.has(at)) {
+    if (isHttpError(at)) return Option.some(at)
+    seen.add(at)
+    at = causeOf(at)
+  }
+  return Option.none()
+}

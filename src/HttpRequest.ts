@@ -14,6 +14,7 @@ import * as HttpFields from "./HttpFields.ts"
 import type { HttpLeniency } from "./HttpLeniency.ts"
 import type { HttpLimits } from "./HttpLimits.ts"
 import type { HttpTimeouts } from "./HttpTimeouts.ts"
+import type { Origin } from "./Origin.ts"
 
 /**
  * The type id of requests.
@@ -59,6 +60,11 @@ export interface HttpRequest<out E = never> extends Options, Pipeable {
  * @category models
  */
 export interface Options {
+  /**
+   * Where a pool sends the request, with the options of that connection; the target may then be a path. A connection of its own goes where it goes.
+   * Default: what the target, a URL, says.
+   */
+  readonly origin?: Origin | undefined
   /** Default: those of the connection. */
   readonly timeouts?: Partial<HttpTimeouts> | undefined
   /** Default: those of the connection. */

@@ -79,6 +79,8 @@ export interface HttpResponse {
   readonly connection: ConnectionInfo
   /** The time that each phase took, so far. */
   readonly timings: Timings
+  /** How often a pool had sent the request before, on a connection that had gone: 0 or 1. */
+  readonly resends: number
   /** The informational responses that came before it, in order. */
   readonly informational: ReadonlyArray<Informational>
 

@@ -1,5 +1,5 @@
 /**
- * Every timeout of one connection, in one record. All run on Effect's `Clock`; a breach is `HttpTimeout` with its `kind` and
+ * Every timeout of a request, in one record. All run on Effect's `Clock`; a breach is `HttpTimeout` with its `kind` and
  * closes the connection.
  *
  * @since 0.1.0
@@ -13,6 +13,8 @@ import * as Duration from "effect/Duration"
  * @category models
  */
 export interface HttpTimeouts {
+  /** Waiting for a free connection of a pool; a connection on its own waits for none. Default: 30 seconds. */
+  readonly pool: Duration.DurationInput
   /** Resolving the host name. Default: 10 seconds. */
   readonly dns: Duration.DurationInput
   /** Opening the TCP connection, all addresses together. Default: 10 seconds. */
@@ -40,6 +42,7 @@ export interface HttpTimeouts {
  * @category constructors
  */
 export const defaults: HttpTimeouts = {
+  pool: Duration.seconds(30),
   dns: Duration.seconds(10),
   connect: Duration.seconds(10),
   tls: Duration.seconds(10),

@@ -5,6 +5,10 @@
  *
  * @since 0.1.0
  */
+import * as Either from "effect/Either"
+import * as Inspectable from "effect/Inspectable"
+import * as Predicate from "effect/Predicate"
+import { InvalidOption } from "./internal/error/request.ts"
 
 /**
  * Options of TLS, as OpenSSL and Node name them: `ssl.SSLContext` in `http.client`.
@@ -54,4 +58,168 @@ export interface Info {
   readonly alpn: string | undefined
   /** Whether the certificate was checked and found valid. */
   readonly verified: boolean
+}
+
+type Field = keyof Options
+
+/** What a field may hold. */
+const kinds: { readonly [K in Field]-?: "text" | "flag" | "list" | "pem" } = {
+  serverName: "text",
+  ca: "pem",
+  cert: "text",
+  key: "text",
+  passphrase: "text",
+  crl: "pem",
+  minVersion: "text",
+  maxVersion: "text",
+  ciphers: "text",
+  alpn: "list",
+  verify: "flag"
+}
+
+const rules = {
+  text: "it must be a string",
+  flag: "it must be true or false",
+  list: "it must be a list of strings",
+  pem: "it must be a string or a list of strings"
+}
+
+/** Values that say what is done anyway, as JSON. An empty `ca` is none of them: it trusts nobody. */
+const defaults: { readonly [K in Field]?: string } = {
+  minVersion: "\"TLSv1.2\"",
+  maxVersion: "\"TLSv1.3\"",
+  alpn: "[\"http/1.1\"]",
+  verify: "true"
+}
+
+const fields = Object.keys(kinds) as ReadonlyArray<Field>
+
+const frozen = <A>(list: ReadonlyArray<A>): ReadonlyArray<A> => Object.freeze([...list])
+
+/** A copy that cannot change and shows no more than which options are set. */
+class Snapshot implements Readonly<Record<Field, unknown>> {
+  readonly serverName: Options["serverName"]
+  readonly ca: Options["ca"]
+  readonly cert: Options["cert"]
+  readonly key: Options["key"]
+  readonly passphrase: Options["passphrase"]
+  readonly crl: Options["crl"]
+  readonly minVersion: Options["minVersion"]
+  readonly maxVersion: Options["maxVersion"]
+  readonly ciphers: Options["ciphers"]
+  readonly alpn: Options["alpn"]
+  readonly verify: Options["verify"]
+
+  constructor(given: Options) {
+    const { alpn, ca, crl } = given
+    this.serverName = given.serverName
+    this.ca = typeof ca === "object" ? frozen(ca) : ca
+    this.cert = given.cert
+    this.key = given.key
+    this.passphrase = given.passphrase
+    this.crl = typeof crl === "object" ? frozen(crl) : crl
+    this.minVersion = given.minVersion
+    this.maxVersion = given.maxVersion
+    this.ciphers = given.ciphers
+    this.alpn = typeof alpn === "object" ? frozen(alpn) : alpn
+    this.verify = given.verify
+    Object.freeze(this)
+  }
+
+  toJSON(): unknown {
+    return { _id: "Tls.Options", set: fields.filter((field) => this[field] !== undefined) }
+  }
+
+  [Inspectable.NodeInspectSymbol](): unknown {
+    return this.toJSON()
+  }
+}
+
+const isList = (value: unknown): boolean => Array.isArray(value) && value.every(Predicate.isString)
+
+const isOfKind = (field: Field, value: unknown): boolean => {
+  switch (kinds[field]) {
+    case "text":
+      return typeof value === "string"
+    case "flag":
+      return typeof value === "boolean"
+    case "list":
+      return isList(value)
+    case "pem":
+      return typeof value === "string" || isList(value)
+  }
+}
+
+/**
+ * Options that cannot change any more, and what stands for them in a key: the same for the same connection, another for another.
+ * It is empty where all is as it would be without options.
+ *
+ * @internal
+ */
+export interface Keyed {
+  readonly options: Options
+  readonly mark: string
+}
+
+/** What they say, all of it, as text. */
+const textOf = (options: Snapshot): string | InvalidOption => {
+  let text = ""
+  for (const field of fields) {
+    const value = options[field]
+    if (value === undefined) continue
+    if (!isOfKind(field, value)) return new InvalidOption({ option: `tls.${field}`, reason: rules[kinds[field]] })
+    // One PEM text and a list of it are read alike.
+    const json = JSON.stringify(kinds[field] === "pem" && typeof value === "string" ? [value] : value)
+    if (json !== defaults[field]) text += `"${field}":${json},`
+  }
+  return text
+}
+
+// A number stands for the text, which may have kilobytes that each request would hash anew, and secrets. It belongs to all
+// records that say the same, as long as one of them or an origin is alive, and is never given again.
+const kept = new Map<string, WeakRef<Keyed>>()
+const forgotten = new FinalizationRegistry<string>((text) => {
+  if (kept.get(text)?.deref() === undefined) kept.delete(text)
+})
+let marks = 0
+
+const keep = (options: Snapshot): Keyed | InvalidOption => {
+  const text = textOf(options)
+  if (text instanceof InvalidOption) return text
+  const before = kept.get(text)?.deref()
+  if (before !== undefined) return before
+  const made = { options, mark: text === "" ? "" : String(++marks) }
+  kept.set(text, new WeakRef(made))
+  forgotten.register(made, text)
+  return made
+}
+
+// By identity: whoever passes the same record for every request pays once. What is done to a record after its first use has
+// no effect, so key and connection cannot come to differ.
+const known = new WeakMap<Options, Keyed>()
+
+/**
+ * Keeps options for an origin; those that say the same become one record, so that they share what TLS makes of it. Unknown
+ * names in a record are not kept.
+ *
+ * @internal
+ */
+export const keyed = (given: Options): Keyed | InvalidOption => {
+  if (!Predicate.isRecord(given)) {
+    return new InvalidOption({ option: "tls", reason: "it must be a record of options" })
+  }
+  const before = known.get(given)
+  if (before !== undefined) return before
+  const made = Either.merge(Either.try({
+    try: () => keep(new Snapshot(given)),
+    catch: (error) =>
+      new InvalidOption({
+        option: "tls",
+        reason: `reading it failed (${error instanceof Error ? error.name : typeof error})`
+      })
+  }))
+  if (made instanceof InvalidOption) return made
+  known.set(given, made)
+  known.set(made.options, made)
+  return made
 }

@@ -6,6 +6,10 @@
 
 export * as ConnectionEvent from "./ConnectionEvent.ts"
 
+export * as ConnectionMetrics from "./ConnectionMetrics.ts"
+
+export * as ConnectionPool from "./ConnectionPool.ts"
+
 export * as FileBody from "./FileBody.ts"
 
 export * as HttpBody from "./HttpBody.ts"
@@ -31,6 +35,8 @@ export * as HttpTimeouts from "./HttpTimeouts.ts"
 export * as NodeTransport from "./NodeTransport.ts"
 
 export * as Origin from "./Origin.ts"
+
+export * as Proxy from "./Proxy.ts"
 
 export * as TestTransport from "./TestTransport.ts"
 

@@ -19,8 +19,89 @@ interface Case {
 
 const cause = Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" })
 
+const hop: HttpError.RedirectHop = { status: 302, method: "GET", url: "http://a.test/a?…" }
+
 /** One of each. That none is missing is checked by the type, and against the exported classes below. */
 const cases: { readonly [Tag in HttpError.HttpError["_tag"]]: Case } = {
+  PoolQueueFull: {
+    make: () => new HttpError.PoolQueueFull({ limit: 5 }),
+    message:
+      "No connection is free, and 5 requests wait for one already, which is the limit (`waiters`). Send fewer at once, or "
+      + "allow more connections (`connectionsPerOrigin`, `connections`).",
+    phase: "pool",
+    fault: "Local"
+  },
+  PoolClosed: {
+    make: () => new HttpError.PoolClosed(),
+    message:
+      "The connection pool is closed: `shutdown` was called, or its scope has ended. Send requests within its scope.",
+    phase: "pool",
+    fault: "Local"
+  },
+  TooManyRedirects: {
+    make: () => new HttpError.TooManyRedirects({ limit: 0, history: [hop] }),
+    message: "The request was redirected more than 0 times, which is the limit (`limit`). The last one was 302 to GET "
+      + "\"http://a.test/a?…\". See `history`, and raise the limit if the way is right.",
+    phase: "redirect",
+    fault: "Remote"
+  },
+  RedirectLoop: {
+    make: () => new HttpError.RedirectLoop({ history: [hop] }),
+    message: "The redirects go in a circle: this request has been sent before. The last one was 302 to GET "
+      + "\"http://a.test/a?…\". See `history`; the server may want credentials or a cookie that it does not get.",
+    phase: "redirect",
+    fault: "Remote"
+  },
+  InvalidRedirect: {
+    make: () => new HttpError.InvalidRedirect({ reason: "Malformed", history: [hop] }),
+    message:
+      "The redirect cannot be followed: its Location field is no URL. Report it to whoever runs the server. The last one was "
+      + "302 to GET \"http://a.test/a?…\".",
+    phase: "redirect",
+    fault: "Remote"
+  },
+  UnsafeRedirect: {
+    make: () => new HttpError.UnsafeRedirect({ reason: "Scheme", target: "ftp:", history: [hop] }),
+    message:
+      "The redirect to \"ftp:\" was not followed. Only http and https are followed: ask for the target in another way if it "
+      + "is trusted. The last one was 302 to GET \"http://a.test/a?…\".",
+    phase: "redirect",
+    fault: "Remote"
+  },
+  UnreplayableBody: {
+    make: () => new HttpError.UnreplayableBody({ status: 307, body: "Stream", history: [hop] }),
+    message:
+      "The server redirects with 307, which wants the body again, but it can be read only once. Send it from memory, or say "
+      + "`replayStreams: true` if running the stream once more gives the same bytes. The last one was 302 to GET "
+      + "\"http://a.test/a?…\".",
+    phase: "redirect",
+    fault: "User"
+  },
+  ContentDecodingError: {
+    make: () => new HttpError.ContentDecodingError({ coding: "gzip", reason: "Truncated", decoded: 7 }),
+    message:
+      "The body cannot be decoded from gzip: it ends too early (after 7 decoded bytes). To have it without compression, "
+      + "send the field Accept-Encoding with \"identity\".",
+    phase: "decode",
+    fault: "Remote"
+  },
+  DecompressionBomb: {
+    make: () =>
+      new HttpError.DecompressionBomb({ coding: "br", limit: "maxBytes", maximum: 5, encoded: 3, decoded: 6 }),
+    message:
+      "The br body is too large when decoded: 3 bytes became 6, and the limit is 5 (`maxBytes`). If the server is trusted, "
+      + "raise it.",
+    phase: "decode",
+    fault: "Remote"
+  },
+  TooManyContentCodings: {
+    make: () => new HttpError.TooManyContentCodings({ count: 6, limit: 5 }),
+    message:
+      "The body was encoded 6 times, and at most 5 codings are undone. No honest server does so; to have the body as it "
+      + "came, use a client without `decompress`.",
+    phase: "decode",
+    fault: "Remote"
+  },
   InvalidUrl: {
     make: () => new HttpError.InvalidUrl({ part: "port", reason: "70000 is more than 65535" }),
     message: "The port is not valid: 70000 is more than 65535.",
@@ -429,6 +510,7 @@ describe("every class", () => {
         requestState: "NotSent",
         processed: "No",
         replayable: true,
+        resends: 0,
         timings: {
           dns: undefined,
           connect: undefined,

@@ -3,8 +3,11 @@ import * as Either from "effect/Either"
 import * as Equal from "effect/Equal"
 import * as FastCheck from "effect/FastCheck"
 import * as Hash from "effect/Hash"
-import { InvalidUrl, UnsupportedScheme } from "../src/HttpError.ts"
+import * as util from "node:util"
+import { InvalidOption, InvalidUrl, UnsupportedScheme } from "../src/HttpError.ts"
 import * as Origin from "../src/Origin.ts"
+import * as Proxy from "../src/Proxy.ts"
+import type * as Tls from "../src/Tls.ts"
 
 const make = (host: string, options?: Partial<Parameters<typeof Origin.make>[0]>) =>
   Origin.make({ scheme: "http", host, ...options })
@@ -434,6 +437,420 @@ describe("Origin", () => {
       for (const [i, a] of all.entries()) {
         for (const [j, b] of all.entries()) expect(Equal.equals(a, b)).toBe(i === j)
       }
+    })
+  })
+
+  describe("key", () => {
+    type Options = Origin.Options & { readonly socketPath?: string | undefined }
+
+    const secure = (options: Options) => Either.getOrThrow(Origin.make({ scheme: "https", host: "h", ...options }))
+
+    const keyOf = (options: Options) => Origin.key(secure(options))
+
+    // Everything that an encoding could take for its own punctuation.
+    const nasty = FastCheck.oneof(
+      FastCheck.constantFrom(
+        "",
+        " ",
+        ",",
+        ":",
+        "\"",
+        "\\",
+        "\\\"",
+        "null",
+        "true",
+        "undefined",
+        "{}",
+        "[]",
+        "][",
+        "a",
+        "b"
+      ),
+      FastCheck.array(FastCheck.constantFrom(..."\",:[]{}\\ /@-u0041ab\n\0\ud800é", "\",\"", "\":\"", "\\u0041"), {
+        maxLength: 6
+      })
+        .map((pieces) => pieces.join("")),
+      FastCheck.string({ unit: "binary", maxLength: 4 })
+    )
+    const some = <A>(arbitrary: FastCheck.Arbitrary<A>) => FastCheck.option(arbitrary, { nil: undefined })
+    const pem = FastCheck.oneof(nasty, FastCheck.array(nasty, { maxLength: 3 }))
+    const version = FastCheck.constantFrom<"TLSv1.2" | "TLSv1.3">("TLSv1.2", "TLSv1.3")
+    const protocol = FastCheck.constantFrom<"http/1.1" | "http/1.0">("http/1.1", "http/1.0")
+
+    // A new option without a line here does not compile.
+    const tlsFields: { readonly [K in keyof Tls.Options]-?: FastCheck.Arbitrary<Tls.Options[K]> } = {
+      serverName: some(nasty),
+      ca: some(pem),
+      cert: some(nasty),
+      key: some(nasty),
+      passphrase: some(nasty),
+      crl: some(pem),
+      minVersion: some(version),
+      maxVersion: some(version),
+      ciphers: some(nasty),
+      alpn: some(FastCheck.array(protocol, { maxLength: 2 })),
+      verify: some(FastCheck.boolean())
+    }
+    const tlsOptions: FastCheck.Arbitrary<Tls.Options> = FastCheck.record(tlsFields, { requiredKeys: [] })
+
+    const visible = nasty.map((text) => text.replace(/[\p{Cc}\p{Surrogate}]/gu, "-"))
+    const proxyFields: { readonly [K in keyof Proxy.Options]-?: FastCheck.Arbitrary<Proxy.Options[K]> } = {
+      host: FastCheck.constantFrom("p", "q", "::1"),
+      port: some(FastCheck.constantFrom(80, 81)),
+      credentials: some(
+        FastCheck.record({ username: visible.map((text) => text.replaceAll(":", "")), password: visible })
+      ),
+      headers: FastCheck.array(
+        FastCheck.tuple(FastCheck.constantFrom("a", "A", "b"), visible.map((text) => text.replace(/[^ -~]/g, "-"))),
+        { maxLength: 2 }
+      )
+    }
+    const proxyOptions: FastCheck.Arbitrary<Proxy.Options> = FastCheck.record(proxyFields, { requiredKeys: ["host"] })
+
+    const places: { readonly [K in keyof Origin.Parts]-?: FastCheck.Arbitrary<Origin.Parts[K]> } = {
+      scheme: FastCheck.constantFrom<"http" | "https">("http", "https"),
+      host: FastCheck.constantFrom("h", "h.", "::1", "::1:8", "fe80::1%eth0", "fe80::1%eth1", "127.0.0.1"),
+      port: some(FastCheck.constantFrom(80, 443, 8, 8080)),
+      socketPath: some(nasty.map((text) => `/${text.replaceAll("\0", "")}`))
+    }
+    const options: { readonly [K in keyof Origin.Options]-?: FastCheck.Arbitrary<unknown> } = {
+      tls: some(tlsOptions),
+      proxy: some(proxyOptions),
+      localAddress: some(FastCheck.constantFrom("127.0.0.1", "127.0.0.2", "::1", "fe80::1%eth0"))
+    }
+
+    interface Drawn extends Origin.Parts {
+      readonly tls?: Tls.Options | undefined
+      readonly proxy?: Proxy.Options | undefined
+      readonly localAddress?: string | undefined
+    }
+    const drawn = FastCheck.record(
+      { ...places, ...options } as { [K in keyof Drawn]-?: FastCheck.Arbitrary<Drawn[K]> },
+      {
+        requiredKeys: ["scheme", "host"]
+      }
+    ).map((parts): Drawn => parts.socketPath === undefined ? parts : { ...parts, proxy: undefined })
+
+    const made = (parts: Drawn) =>
+      Either.getOrThrow(Origin.make({
+        ...parts,
+        proxy: parts.proxy === undefined ? undefined : Either.getOrThrow(Proxy.make(parts.proxy))
+      }))
+
+    const isDefault: { readonly [K in keyof Tls.Options]?: unknown } = {
+      minVersion: "TLSv1.2",
+      maxVersion: "TLSv1.3",
+      alpn: ["http/1.1"],
+      verify: true
+    }
+
+    /** What the connection would be, in plain words: the oracle of the properties. */
+    const meaning = ({ host, localAddress, port, proxy, scheme, socketPath, tls }: Drawn) => ({
+      scheme,
+      host,
+      port: port ?? (scheme === "http" ? 80 : 443),
+      socketPath,
+      localAddress,
+      tls: scheme === "http" ? {} : Object.fromEntries(
+        Object.entries(tls ?? {})
+          .filter(([field, value]) =>
+            value !== undefined && !util.isDeepStrictEqual(value, isDefault[field as keyof Tls.Options])
+          )
+          .map(([field, value]) => [field, field === "ca" || field === "crl" ? [value].flat() : value])
+      ),
+      proxy: proxy === undefined ? undefined : {
+        host: proxy.host,
+        port: proxy.port ?? 80,
+        credentials: proxy.credentials === undefined ? undefined : { ...proxy.credentials },
+        headers: proxy.headers ?? []
+      }
+    })
+
+    const agree = (a: Drawn, b: Drawn) => {
+      const same = util.isDeepStrictEqual(meaning(a), meaning(b))
+      const [x, y] = [made(a), made(b)]
+      expect([Origin.key(x) === Origin.key(y), Equal.equals(x, y)]).toEqual([same, same])
+      if (same) expect(Hash.hash(x)).toBe(Hash.hash(y))
+    }
+
+    it("of any two origins is the same exactly if their connections are", () => {
+      FastCheck.assert(FastCheck.property(drawn, drawn, agree), { numRuns: 1000 })
+      FastCheck.assert(FastCheck.property(drawn, (parts) => agree(parts, { ...parts })))
+    })
+
+    it.each(Object.keys(tlsFields) as ReadonlyArray<keyof Tls.Options>)("differs with the option tls.%s", (field) => {
+      let different = 0
+      FastCheck.assert(
+        FastCheck.property(tlsOptions, tlsFields[field], tlsFields[field], (others, a, b) => {
+          const [x, y] = [a, b].map((value): Drawn => ({
+            scheme: "https",
+            host: "h",
+            tls: { ...others, [field]: value }
+          }))
+          if (x === undefined || y === undefined) return
+          if (!util.isDeepStrictEqual(meaning(x), meaning(y))) different++
+          agree(x, y)
+        }),
+        { numRuns: 300 }
+      )
+      expect(different).toBeGreaterThan(50)
+    })
+
+    it.each(Object.keys(proxyFields) as ReadonlyArray<keyof Proxy.Options>)("differs with the proxy's %s", (field) => {
+      let different = 0
+      FastCheck.assert(
+        FastCheck.property(proxyOptions, proxyFields[field], proxyFields[field], (others, a, b) => {
+          const [x, y] = [a, b].map((value): Drawn => ({
+            scheme: "http",
+            host: "h",
+            proxy: { ...others, [field]: value }
+          }))
+          if (x === undefined || y === undefined) return
+          if (!util.isDeepStrictEqual(meaning(x), meaning(y))) different++
+          agree(x, y)
+        }),
+        { numRuns: 300 }
+      )
+      expect(different).toBeGreaterThan(50)
+    })
+
+    it.each(Object.keys({ ...places, ...options }) as ReadonlyArray<keyof Drawn>)(
+      "differs with the part %s",
+      (field) => {
+        let different = 0
+        FastCheck.assert(
+          FastCheck.property(drawn, drawn, (a, b) => {
+            const changed: Drawn = { ...a, [field]: b[field] }
+            if (changed.socketPath !== undefined && changed.proxy !== undefined) return
+            if (!util.isDeepStrictEqual(meaning(a), meaning(changed))) different++
+            agree(a, changed)
+          }),
+          { numRuns: 300 }
+        )
+        expect(different).toBeGreaterThan(20)
+      }
+    )
+
+    it("does not depend on the order of the options, nor on those that are undefined", () => {
+      FastCheck.assert(FastCheck.property(tlsOptions, (tls) => {
+        const backwards = Object.fromEntries(Object.entries(tls).toReversed())
+        const padded = { ...Object.fromEntries(Object.keys(tlsFields).map((field) => [field, undefined])), ...tls }
+        expect(keyOf({ tls: backwards })).toBe(keyOf({ tls }))
+        expect(keyOf({ tls: padded })).toBe(keyOf({ tls }))
+      }))
+    })
+
+    it.each<readonly [Tls.Options, Tls.Options | undefined]>([
+      [{}, undefined],
+      [{ verify: true, minVersion: "TLSv1.2", maxVersion: "TLSv1.3", alpn: ["http/1.1"] }, undefined],
+      [{ ca: "A" }, { ca: ["A"] }],
+      [{ crl: ["A"] }, { crl: "A" }]
+    ])("of %j is that of %j", (a, b) => {
+      expect(keyOf({ tls: a })).toBe(keyOf({ tls: b }))
+    })
+
+    it.each<readonly [Tls.Options, Tls.Options]>([
+      // Nobody is trusted, or whom the system trusts.
+      [{ ca: [] }, {}],
+      [{ alpn: [] }, {}],
+      [{ verify: false }, {}],
+      [{ ca: ["A", "B"] }, { ca: ["B", "A"] }],
+      [{ ca: ["A", "B"] }, { ca: ["A,B"] }],
+      [{ ca: ["A\",\"B"] }, { ca: ["A", "B"] }],
+      [{ cert: "x", key: "y" }, { cert: "y", key: "x" }],
+      [{ serverName: "a\",\"key\":\"b" }, { serverName: "a", key: "b" }],
+      [{ passphrase: "\ud800" }, { passphrase: "\\ud800" }]
+    ])("of %j is not that of %j", (a, b) => {
+      expect(keyOf({ tls: a })).not.toBe(keyOf({ tls: b }))
+    })
+
+    it("tells a unix socket of that name from none", () => {
+      const localAddress = "::1"
+      for (const socketPath of ["null", "undefined", " "]) {
+        expect(keyOf({ localAddress, socketPath })).not.toBe(keyOf({ localAddress }))
+      }
+      expect(keyOf({ localAddress, socketPath: "a" })).not.toBe(keyOf({ socketPath: "a\",\"::1" }))
+    })
+
+    it("has nothing of the options of TLS in it", () => {
+      expect(keyOf({ tls: { key: "hunter2", passphrase: "hunter3" } })).not.toContain("hunter")
+    })
+
+    it("makes one record of options that say the same, so that they share a context of TLS", () => {
+      const [a, b, c] = [{ ca: "A" }, { ca: ["A"], verify: true }, { ca: "B" }].map((tls) => secure({ tls }).tls)
+      expect([a === b, a === c]).toEqual([true, false])
+    })
+
+    it("of a plain origin is what it looks like", () => {
+      expect(Origin.key(get("h"))).toBe("http://h:80")
+      expect(keyOf({ tls: {} })).toBe("https://h:443")
+    })
+
+    it("is made once", () => {
+      const origin = secure({ tls: { key: "k" } })
+      expect(Object.is(Origin.key(origin), Origin.key(origin))).toBe(true)
+    })
+
+    it("and the options stay what they were when the caller changes the record", () => {
+      const ca = ["A"]
+      const tls = { verify: true, ca, ciphers: "of this test" }
+      const origin = secure({ tls })
+      tls.verify = false
+      ca.push("B")
+      expect(origin.tls).toMatchObject({ verify: true, ca: ["A"], ciphers: "of this test" })
+      expect(Origin.key(origin)).toBe(keyOf({ tls: { ca: "A", ciphers: "of this test" } }))
+      // The same record says what it said the first time, so that the key stays true.
+      expect(secure({ tls }).tls).toBe(origin.tls)
+    })
+
+    it("leaves options of TLS out of an http origin", () => {
+      const origin = get("h", { tls: { verify: false } as never })
+      expect(origin.tls).toBeUndefined()
+      expect(Origin.key(origin)).toBe("http://h:80")
+    })
+  })
+
+  describe("options", () => {
+    const proxy = Either.getOrThrow(Proxy.fromUrl("http://hunter1:hunter2@proxy:3128", { headers: { x: "hunter3" } }))
+    const tls = { key: "hunter4", passphrase: "hunter5", cert: "hunter6" }
+
+    const untyped = (options: unknown) => Origin.make({ scheme: "https", host: "h", ...(options as Origin.Options) })
+
+    it("are kept by make, fromUrl and withOptions alike", () => {
+      const options = { tls, proxy, localAddress: "0:0::1" }
+      const a = Either.getOrThrow(Origin.make({ scheme: "https", host: "h", ...options }))
+      const b = Either.getOrThrow(Origin.fromUrl("https://h/x", options)).origin
+      const plain = Either.getOrThrow(Origin.fromUrl("https://h/x")).origin
+      const c = Either.getOrThrow(Origin.withOptions(plain, options))
+      const d = Either.getOrThrow(Origin.withOptions(options)(plain))
+      for (const origin of [a, b, c, d]) {
+        expect([origin.tls, origin.proxy, origin.localAddress]).toEqual([expect.objectContaining(tls), proxy, "::1"])
+        expect(Equal.equals(origin, a)).toBe(true)
+      }
+      expect(Equal.equals(Either.getOrThrow(Origin.withOptions(a, {})), plain)).toBe(true)
+      expect([plain.tls, plain.proxy, plain.localAddress]).toEqual([undefined, undefined, undefined])
+    })
+
+    it("of a URL include a unix socket", () => {
+      const { origin } = Either.getOrThrow(Origin.fromUrl("http://h/x", { socketPath: "/run/app.sock" }))
+      expect(Origin.format(origin)).toBe("unix:/run/app.sock")
+      expect(failure(Origin.fromUrl("http://h/x", { socketPath: "" }))).toMatchObject({ part: "socketPath" })
+      const kept = Either.getOrThrow(Origin.withOptions(origin, { localAddress: "::1" }))
+      expect(kept.socketPath).toBe("/run/app.sock")
+      expect(failure(Origin.withOptions(origin, { proxy }))).toMatchObject({ option: "proxy" })
+    })
+
+    it.each<readonly [unknown, string]>([
+      [{ tls: null }, "tls"],
+      [{ tls: true }, "tls"],
+      [{ tls: [] }, "tls"],
+      [{ tls: "hunter" }, "tls"],
+      [{ tls: { ca: null } }, "tls"],
+      [{ tls: { ca: [1] } }, "tls.ca"],
+      [{ tls: { crl: Buffer.from("hunter") } }, "tls.crl"],
+      [{ tls: { key: Buffer.from("hunter") } }, "tls.key"],
+      [{ tls: { cert: null } }, "tls.cert"],
+      [{ tls: { serverName: 1 } }, "tls.serverName"],
+      [{ tls: { verify: 0 } }, "tls.verify"],
+      [{ tls: { verify: "false" } }, "tls.verify"],
+      [{ tls: { alpn: "http/1.1" } }, "tls.alpn"],
+      [{ tls: { minVersion: 1.2 } }, "tls.minVersion"],
+      [{ proxy: "http://hunter@proxy" }, "proxy"],
+      [{ proxy: { host: "proxy", port: 80 } }, "proxy"],
+      [{ proxy: null }, "proxy"],
+      [{ proxy, socketPath: "/run/app.sock" }, "proxy"],
+      [{ localAddress: null }, "localAddress"],
+      [{ localAddress: 1 }, "localAddress"],
+      [{ localAddress: "" }, "localAddress"],
+      [{ localAddress: "localhost" }, "localAddress"],
+      [{ localAddress: "1.2.3.4:80" }, "localAddress"],
+      [{ localAddress: "[::1]:80" }, "localAddress"],
+      [{ localAddress: "1.2.3.256" }, "localAddress"],
+      [{ localAddress: "1.2.3.4a" }, "localAddress"],
+      [{ localAddress: "::1%" }, "localAddress"]
+    ])("are refused: %o (%s)", (options, option) => {
+      const error = failure(untyped(options))
+      expect(error).toBeInstanceOf(InvalidOption)
+      expect(error).toMatchObject({ option })
+      expect(error.message + JSON.stringify(error) + util.inspect(error)).not.toContain("hunter")
+    })
+
+    it("are refused where reading them fails", () => {
+      const tls = {
+        get key(): string {
+          throw new RangeError("hunter")
+        }
+      }
+      const error = failure(Origin.make({ scheme: "https", host: "h", tls }))
+      expect(error.message).toBe("The option \"tls\" is not valid: reading it failed (RangeError).")
+    })
+
+    it("are checked for http as well", () => {
+      expect(failure(Origin.make({ scheme: "http", host: "h", tls: { verify: 0 } as never }))).toMatchObject({
+        option: "tls.verify"
+      })
+    })
+
+    it("have error types only where there are options", () => {
+      const plain: Either.Either<unknown, InvalidUrl> = Origin.make({ scheme: "http", host: "h", tls: undefined })
+      const located: Either.Either<unknown, InvalidUrl | UnsupportedScheme> = Origin.fromUrl("http://h")
+      // @ts-expect-error: an option can be wrong
+      const wrong: Either.Either<unknown, InvalidUrl> = Origin.make({ scheme: "http", host: "h", localAddress: "::1" })
+      expect([plain, located, wrong].every(Either.isRight)).toBe(true)
+    })
+
+    it("are shown as being there, and no secret of theirs is", () => {
+      const origin = Either.getOrThrow(
+        Origin.make({ scheme: "https", host: "h", tls, proxy, localAddress: "127.0.0.1" })
+      )
+      expect(Origin.key(origin)).toContain("hunter2")
+      Hash.hash(origin)
+      expect(JSON.parse(JSON.stringify(origin))).toEqual({
+        _id: "Origin",
+        scheme: "https",
+        host: "h",
+        port: 443,
+        tls: true,
+        proxy: "proxy:3128",
+        localAddress: true
+      })
+      expect([String(origin), Origin.format(origin)]).toEqual(["https://h:443", "https://h:443"])
+      const basic = Buffer.from("hunter1:hunter2").toString("base64").slice(0, 10)
+      for (
+        const value of [
+          origin,
+          [origin],
+          { origin },
+          { ...origin },
+          new Map([[origin, origin]]),
+          origin.tls,
+          { ...origin.proxy },
+          Object.assign(new Error("x"), { origin })
+        ]
+      ) {
+        for (
+          const text of [
+            JSON.stringify(value),
+            String(value),
+            util.format("%o %O %j %s", value, value, value, value),
+            util.inspect(value, { depth: null, showHidden: true })
+          ]
+        ) {
+          expect(text).not.toContain("hunter")
+          expect(text).not.toContain(basic)
+        }
+      }
+      // Nor where the inspection ignores what an origin says of itself.
+      expect(util.inspect(origin, { depth: null, showHidden: true, customInspect: false })).not.toContain("hunter")
+      expect(util.inspect(origin)).toContain("proxy:3128")
+    })
+
+    it("is how an origin differs from what only looks like one", () => {
+      expect([Origin.isOrigin(get("h")), Origin.isOrigin({ ...get("h") }), Origin.isOrigin(null)]).toEqual([
+        true,
+        false,
+        false
+      ])
     })
   })
 })

@@ -1,5 +1,6 @@
 /** The guides name what there is: every error with its fields, every timeout, limit and leniency with its default. */
 import * as Duration from "effect/Duration"
+import * as Either from "effect/Either"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { fileURLToPath } from "node:url"
@@ -7,6 +8,7 @@ import { describe, expect, it } from "vitest"
 import * as HttpLeniency from "../src/HttpLeniency.ts"
 import * as HttpLimits from "../src/HttpLimits.ts"
 import * as HttpTimeouts from "../src/HttpTimeouts.ts"
+import { toSettings } from "../src/internal/pool/settings.ts"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const read = (file: string) => fs.readFileSync(path.join(root, file), "utf8")
@@ -88,5 +90,35 @@ describe("docs/testing.md", () => {
       .map(([, , name = ""]) => name)
     expect(exported.length).toBeGreaterThan(15)
     expect(exported.filter((name) => !new RegExp(`\\b${name}\\b`).test(guide))).toEqual([])
+  })
+})
+
+describe("docs/pool.md", () => {
+  it("has the options with their defaults", () => {
+    const { places, ...settings } = Either.getOrThrow(toSettings({}))
+    const numbers = {
+      connectionsPerOrigin: places.connectionsPerOrigin,
+      connections: places.connections,
+      idlePerOrigin: places.idlePerOrigin,
+      idle: places.idle,
+      waiters: places.waiters,
+      requestsPerConnection: places.requestsPerConnection,
+      lifetime: settings.lifetimeMillis,
+      lifetimeJitter: settings.lifetimeJitter,
+      idleTime: places.idleMillis,
+      keepAliveMargin: settings.keepAliveMargin,
+      drainBytes: settings.drainBytes,
+      drainTime: settings.drainMillis,
+      unreadTime: settings.unreadMillis,
+      shutdownGrace: settings.graceMillis
+    }
+    const documented = rows(section("docs/pool.md", "Options")).map((cells) => {
+      const text = cells[2] ?? ""
+      return [
+        names(cells[0])[0] ?? "",
+        text.includes(" ") ? Duration.toMillis(Duration.decode(text as "1 second")) : Number(text)
+      ] as const
+    })
+    expect(sorted(documented)).toEqual(sorted(Object.entries(numbers)))
   })
 })

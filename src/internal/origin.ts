@@ -1,40 +1,157 @@
-/** Making origins, from parts and from URLs. Errors are values here; `Origin.ts` puts them into an `Either`. */
+/**
+ * Making origins, from parts and from URLs. Errors are values here; `Origin.ts` puts them into an `Either`.
+ *
+ * The key of an origin holds secrets of its proxy. It leaves the origin through `keyOf` only, and nothing that shows an origin shows it.
+ * What TLS options are is nothing to this file: it takes them together with their part of the key (`Tls.keyed`).
+ */
 import * as Equal from "effect/Equal"
 import * as Hash from "effect/Hash"
-import { InvalidUrl, UnsupportedScheme } from "./error/request.ts"
-import { checkPort, parseHostPort } from "./syntax/host.ts"
+import * as Inspectable from "effect/Inspectable"
+import { InvalidOption, InvalidUrl, UnsupportedScheme } from "./error/request.ts"
+import type { Proxy } from "./proxy.ts"
+import { isProxy, keyOf as keyOfProxy } from "./proxy.ts"
+import { bracketed, checkPort, parseHostPort } from "./syntax/host.ts"
+
+export const TypeId: unique symbol = Symbol.for("effect-http-client/Origin") as never
+
+export type TypeId = typeof TypeId
 
 export type Scheme = "http" | "https"
 
-export class Origin implements Equal.Equal {
+/** TLS options, and what stands for them in a key; empty where they change nothing. */
+export interface Keyed<T> {
+  readonly options: T
+  readonly mark: string
+}
+
+/** What makes a connection different, beside where it goes. A plain origin has none. */
+export interface Options<T> {
+  readonly tls: Keyed<T> | undefined
+  readonly proxy: Proxy | undefined
+  readonly localAddress: string | undefined
+}
+
+/** An origin as others see it. */
+export interface Origin<T> extends Equal.Equal, Inspectable.Inspectable {
+  readonly [TypeId]: TypeId
   readonly scheme: Scheme
   readonly host: string
   readonly port: number
   readonly socketPath: string | undefined
+  readonly tls: T | undefined
+  readonly proxy: Proxy | undefined
+  readonly localAddress: string | undefined
+}
 
-  constructor(scheme: Scheme, host: string, port: number, socketPath: string | undefined) {
+class Checked<T> implements Origin<T> {
+  readonly scheme: Scheme
+  readonly host: string
+  readonly port: number
+  readonly socketPath: string | undefined
+  // Private, so that neither a spread nor an inspection that ignores `toJSON` finds a secret.
+  readonly #options: Options<T> | undefined
+  #key: string | undefined
+
+  constructor(
+    scheme: Scheme,
+    host: string,
+    port: number,
+    socketPath: string | undefined,
+    options: Options<T> | undefined
+  ) {
     this.scheme = scheme
     this.host = host
     this.port = port
     this.socketPath = socketPath
+    this.#options = options
+    this.#key = undefined
+  }
+
+  get [TypeId](): TypeId {
+    return TypeId
+  }
+
+  get tls(): T | undefined {
+    return this.#options?.tls?.options
+  }
+
+  get proxy(): Proxy | undefined {
+    return this.#options?.proxy
+  }
+
+  get localAddress(): string | undefined {
+    return this.#options?.localAddress
   }
 
   [Equal.symbol](that: unknown): boolean {
-    return that instanceof Origin && that.host === this.host && that.port === this.port && that.scheme === this.scheme
-      && that.socketPath === this.socketPath
+    return this === that || (isOrigin(that) && keyOf(this) === keyOf(that))
   }
 
   [Hash.symbol](): number {
-    const text = `${this.scheme}://${this.host}:${this.port}${
-      this.socketPath === undefined ? "" : ` ${this.socketPath}`
+    return Hash.cached(this, Hash.string(keyOf(this)))
+  }
+
+  toJSON(): unknown {
+    const { host, localAddress, port, proxy, scheme, socketPath, tls } = this
+    return {
+      _id: "Origin",
+      scheme,
+      host,
+      port,
+      ...(socketPath === undefined ? undefined : { socketPath }),
+      ...(tls === undefined ? undefined : { tls: true }),
+      ...(proxy === undefined ? undefined : { proxy: `${bracketed(proxy.host)}:${proxy.port}` }),
+      ...(localAddress === undefined ? undefined : { localAddress: true })
+    }
+  }
+
+  toString(): string {
+    return format(this)
+  }
+
+  [Inspectable.NodeInspectSymbol](): unknown {
+    return this.toJSON()
+  }
+
+  static key(origin: Checked<unknown>): string {
+    return origin.#key ??= Checked.#makeKey(origin)
+  }
+
+  /**
+   * Host and port can be told apart, because a port has no colon; what follows the space, which no host has, is JSON and says
+   * itself where it ends.
+   */
+  static #makeKey(origin: Checked<unknown>): string {
+    const plain = `${origin.scheme}://${origin.host}:${origin.port}`
+    const options = origin.#options
+    if (options === undefined && origin.socketPath === undefined) return plain
+    const { localAddress, proxy, tls } = options ?? none
+    return `${plain} ${JSON.stringify([origin.socketPath ?? null, localAddress ?? null])} ${tls?.mark ?? "null"} ${
+      proxy === undefined ? "null" : keyOfProxy(proxy)
     }`
-    return Hash.cached(this, Hash.string(text))
   }
 }
 
+const none: Options<never> = { tls: undefined, proxy: undefined, localAddress: undefined }
+
+export const isOrigin = (u: unknown): u is Checked<unknown> => u instanceof Checked
+
+export const keyOf = (origin: Origin<unknown>): string => {
+  if (origin instanceof Checked) return Checked.key(origin)
+  // The types say that there are no others.
+  throw new TypeError(
+    "This is no origin of this copy of effect-http-client: make it with Origin.make or Origin.fromUrl"
+  )
+}
+
+export const format = (origin: Pick<Origin<unknown>, "scheme" | "host" | "port" | "socketPath">): string =>
+  origin.socketPath === undefined
+    ? `${origin.scheme}://${bracketed(origin.host)}:${origin.port}`
+    : `unix:${origin.socketPath}`
+
 /** An origin, and what the request line asks it for. */
-export interface Located {
-  readonly origin: Origin
+export interface Located<T> {
+  readonly origin: Origin<T>
   readonly target: string
 }
 
@@ -50,23 +167,93 @@ export const defaultPort = (scheme: Scheme): number => scheme === "https" ? 443 
 
 const invalid = (part: InvalidUrl["part"], reason: string): InvalidUrl => new InvalidUrl({ part, reason })
 
-export const make = (parts: Parts): Origin | InvalidUrl => {
-  const { port, scheme, socketPath } = parts
-  if (socketPath === "") return invalid("socketPath", "it is empty")
-  if (socketPath?.includes("\0")) return invalid("socketPath", "it has a NUL")
-  const parsed = parseHostPort(parts.host, "option")
+const invalidOption = (option: string, reason: string): InvalidOption => new InvalidOption({ option, reason })
+
+/** An address in canonical form. A name would have to be resolved, and could then stand for several. */
+const parseAddress = (text: string): string | InvalidOption => {
+  const wrong = invalidOption("localAddress", "it is not an IP address")
+  if (typeof text !== "string") return wrong
+  const parsed = parseHostPort(text, "option")
+  if (parsed instanceof InvalidUrl || parsed.port !== undefined) return wrong
+  return parsed.host.includes(":") || /^[0-9]+(?:\.[0-9]+){3}$/.test(parsed.host) ? parsed.host : wrong
+}
+
+const checkSocketPath = (socketPath: string): InvalidUrl | undefined =>
+  typeof socketPath !== "string"
+    ? invalid("socketPath", "it is not a string")
+    : socketPath === ""
+    ? invalid("socketPath", "it is empty")
+    : socketPath.includes("\0")
+    ? invalid("socketPath", "it has a NUL")
+    : undefined
+
+const checkOptions = <T>(
+  scheme: Scheme,
+  socketPath: string | undefined,
+  given: Options<T>
+): Options<T> | InvalidOption | undefined => {
+  const { proxy } = given
+  if (proxy !== undefined && !isProxy(proxy)) {
+    return invalidOption("proxy", "it must be made with `Proxy.make` or `Proxy.fromUrl`")
+  }
+  if (proxy !== undefined && socketPath !== undefined) {
+    return invalidOption("proxy", "a unix socket is not reached through a proxy; leave out one of the two")
+  }
+  const localAddress = given.localAddress === undefined ? undefined : parseAddress(given.localAddress)
+  if (localAddress instanceof InvalidOption) return localAddress
+  const tls = scheme === "http" || given.tls?.mark === "" ? undefined : given.tls
+  return tls === undefined && proxy === undefined && localAddress === undefined
+    ? undefined
+    : { tls, proxy, localAddress }
+}
+
+/** An origin whose host and port have been checked. */
+export const build = <T>(
+  scheme: Scheme,
+  host: string,
+  port: number,
+  socketPath: string | undefined,
+  given: Options<T> | undefined
+): Origin<T> | InvalidUrl | InvalidOption => {
+  const wrong = socketPath === undefined ? undefined : checkSocketPath(socketPath)
+  if (wrong !== undefined) return wrong
+  const options = given === undefined ? undefined : checkOptions(scheme, socketPath, given)
+  return options instanceof InvalidOption ? options : new Checked(scheme, host, port, socketPath, options)
+}
+
+/** The same place with these options. */
+export const replaceOptions = <T>(
+  { host, port, scheme, socketPath }: Pick<Origin<T>, "scheme" | "host" | "port" | "socketPath">,
+  given: Options<T> | undefined
+): Origin<T> | InvalidOption => {
+  const options = given === undefined ? undefined : checkOptions(scheme, socketPath, given)
+  return options instanceof InvalidOption ? options : new Checked(scheme, host, port, socketPath, options)
+}
+
+export const make = <T>(parts: Parts, given: Options<T> | undefined): Origin<T> | InvalidUrl | InvalidOption => {
+  const { host, port, scheme, socketPath } = parts
+  if (typeof host !== "string") return invalid("host", "it is not a string")
+  const parsed = parseHostPort(host, "option")
   if (parsed instanceof InvalidUrl) return parsed
-  if (port === undefined) return new Origin(scheme, parsed.host, parsed.port ?? defaultPort(scheme), socketPath)
+  if (port === undefined) return build(scheme, parsed.host, parsed.port ?? defaultPort(scheme), socketPath, given)
   // Python leaves the colon in the host and fails in DNS.
   if (parsed.port !== undefined) return invalid("host", "it has a port, and the port is given on its own as well")
   const checked = checkPort(port)
-  return typeof checked === "number" ? new Origin(scheme, parsed.host, checked, socketPath) : checked
+  return typeof checked === "number" ? build(scheme, parsed.host, checked, socketPath, given) : checked
 }
 
-const locate = (scheme: Scheme, authority: string, target: string): Located | InvalidUrl => {
+/** Where to, and what for, before it becomes an origin. */
+interface Place {
+  readonly scheme: Scheme
+  readonly host: string
+  readonly port: number
+  readonly target: string
+}
+
+const locate = (scheme: Scheme, authority: string, target: string): Place | InvalidUrl => {
   const parsed = parseHostPort(authority, "url")
   if (parsed instanceof InvalidUrl) return parsed
-  return { origin: new Origin(scheme, parsed.host, parsed.port ?? defaultPort(scheme), undefined), target }
+  return { scheme, host: parsed.host, port: parsed.port ?? defaultPort(scheme), target }
 }
 
 const credentials = (): InvalidUrl =>
@@ -119,7 +306,7 @@ const judgeScheme = (url: string): InvalidUrl | UnsupportedScheme => {
     : new UnsupportedScheme({ scheme })
 }
 
-const fromText = (url: string): Located | InvalidUrl | UnsupportedScheme => {
+const fromText = (url: string): Place | InvalidUrl | UnsupportedScheme => {
   let unsafe = false
   for (let i = 0; i < url.length; i++) {
     const kind = kindTable[url.charCodeAt(i)]
@@ -140,10 +327,21 @@ const fromText = (url: string): Located | InvalidUrl | UnsupportedScheme => {
   return typeof target === "string" ? locate(scheme.length === 7 ? "http" : "https", authority, target) : target
 }
 
-export const fromUrl = (url: string | URL): Located | InvalidUrl | UnsupportedScheme => {
+const fromEither = (url: string | URL): Place | InvalidUrl | UnsupportedScheme => {
   if (typeof url === "string") return fromText(url)
   if (url.username !== "" || url.password !== "") return credentials()
   const protocol = url.protocol
   if (protocol !== "http:" && protocol !== "https:") return new UnsupportedScheme({ scheme: protocol.slice(0, -1) })
   return locate(protocol === "http:" ? "http" : "https", url.host, url.pathname + url.search)
+}
+
+export const fromUrl = <T>(
+  url: string | URL,
+  socketPath: string | undefined,
+  given: Options<T> | undefined
+): Located<T> | InvalidUrl | UnsupportedScheme | InvalidOption => {
+  const place = fromEither(url)
+  if (place instanceof InvalidUrl || place instanceof UnsupportedScheme) return place
+  const origin = build(place.scheme, place.host, place.port, socketPath, given)
+  return origin instanceof InvalidUrl || origin instanceof InvalidOption ? origin : { origin, target: place.target }
 }

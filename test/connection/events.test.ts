@@ -9,22 +9,28 @@ import { asked, head, latin1, ok, one, over, settled } from "./over.ts"
 /** The events of what `over` runs, without the connection's id, which differs from run to run. */
 const recorder = () => {
   const events: Array<ConnectionEvent.ConnectionEvent> = []
+  const show = (event: ConnectionEvent.ConnectionEvent): string => {
+    switch (event._tag) {
+      case "Connect":
+        return `Connect ${event.host} ${event.port}`
+      case "Connected":
+        return "Connected"
+      case "ConnectFailed":
+        return `ConnectFailed ${event.error?._tag ?? "-"}`
+      case "Send":
+      case "Receive":
+        return `${event._tag} ${event.bytes}`
+      case "Close":
+        return `Close ${event.requestsServed} ${event.reason} ${event.error?._tag ?? "-"}`
+      default:
+        return event._tag
+    }
+  }
   return {
     events,
     onEvent: (event: ConnectionEvent.ConnectionEvent) => events.push(event),
-    told: () =>
-      events.map((event) => {
-        switch (event._tag) {
-          case "Connect":
-            return `Connect ${event.host} ${event.port}`
-          case "Connected":
-            return "Connected"
-          case "Send":
-            return `Send ${event.bytes}`
-          case "Close":
-            return `Close ${event.requestsServed} ${event.error?._tag ?? "-"}`
-        }
-      })
+    told: () => events.filter((event) => event._tag !== "Receive").map(show),
+    received: () => events.filter((event) => event._tag === "Receive").map(show)
   }
 }
 
@@ -54,7 +60,7 @@ describe("onEvent", () => {
           }),
         { onEvent }
       )
-      assert.strictEqual(told().at(-1), "Close 1 -")
+      assert.strictEqual(told().at(-1), "Close 1 Closed -")
     })
   })
 
@@ -67,12 +73,10 @@ describe("onEvent", () => {
           yield* connection.request("GET", "/")
           const { id } = (yield* connection.getResponse).connection
           yield* connection.close
-          assert.deepStrictEqual(events.map((event) => event._tag === "Connect" ? id : event.connection), [
-            id,
-            id,
-            id,
-            id
-          ])
+          assert.deepStrictEqual(
+            events.map((event) => "connection" in event ? [event._tag, event.connection] : [event._tag]),
+            [["Connect"], ["Connected", id], ["Send", id], ["Receive", id], ["Close", id]]
+          )
         }),
       { onEvent }
     )
@@ -139,7 +143,7 @@ describe("onEvent", () => {
       (connection) =>
         Effect.gen(function*() {
           for (let i = 0; i < 2; i++) yield* connection.execute(HttpRequest.get("/"))
-          const each = ["Connect proxy.test 3128", "Connected", `Send ${get.length}`, "Close 1 -"]
+          const each = ["Connect proxy.test 3128", "Connected", `Send ${get.length}`, "Close 1 NotPersistent -"]
           assert.deepStrictEqual(told(), [...each, ...each])
         }),
       { onEvent, host: "proxy.test:3128", tunnel: { host: "far.test" } }
@@ -151,7 +155,7 @@ describe("onEvent", () => {
     return over([T.refuse()], (connection) =>
       Effect.gen(function*() {
         yield* Effect.flip(connection.connect)
-        assert.deepStrictEqual(told(), ["Connect a.test 80"])
+        assert.deepStrictEqual(told(), ["Connect a.test 80", "ConnectFailed ConnectError"])
       }), { onEvent })
   })
 
@@ -165,9 +169,9 @@ describe("onEvent", () => {
   })
 
   it.effect.each<readonly [what: string, steps: ReadonlyArray<T.Step>, told: string]>([
-    ["a server that goes away", [T.eof], "Close 0 RemoteDisconnected"],
-    ["an answer that is none", [T.reply("garbage\r\n")], "Close 0 BadStatusLine"],
-    ["a connection that breaks", [T.reset], "Close 0 ReadError"]
+    ["a server that goes away", [T.eof], "Close 0 Failure RemoteDisconnected"],
+    ["an answer that is none", [T.reply("garbage\r\n")], "Close 0 Failure BadStatusLine"],
+    ["a connection that breaks", [T.reset], "Close 0 Failure ReadError"]
   ])("tells of %s in the end", ([, steps, last]) => {
     const { onEvent, told } = recorder()
     return over(

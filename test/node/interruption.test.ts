@@ -319,6 +319,7 @@ const steps: ReadonlyArray<Step> = [
 
 /** Every timeout, none of which runs out. */
 const hours: HttpTimeouts = {
+  pool: "1 hour",
   dns: "1 hour",
   connect: "1 hour",
   tls: "1 hour",
@@ -331,6 +332,7 @@ const hours: HttpTimeouts = {
 }
 
 const unlimited: HttpTimeouts = {
+  pool: Infinity,
   dns: Infinity,
   connect: Infinity,
   tls: Infinity,

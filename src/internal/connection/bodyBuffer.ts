@@ -32,6 +32,8 @@ export class BodyBuffer {
   trailers: HttpFields.HttpFields = HttpFields.empty
   /** Whether everything is kept, because all of it is wanted at once. */
   collecting = false
+  /** Whether a stream gives it out, which ends with whoever runs it. */
+  streaming = false
   /** Whether nothing is kept, because nobody will read. */
   discarding = false
 

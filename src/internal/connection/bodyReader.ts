@@ -65,7 +65,7 @@ export class BodyReader {
     // A stream that another fiber reads must not take what is missing now for the end.
     if (body.size > 0 && body.settled) this.#lost ??= this.#consumed()
     body.clear()
-    if (!body.settled) this.#exchange.abandon("the response was closed before its body was read")
+    if (!body.settled) this.#exchange.letGo("the response was closed before its body was read")
   }
 
   get bytes(): Effect.Effect<Uint8Array, BodyFailure> {
@@ -121,6 +121,7 @@ export class BodyReader {
     return Stream.fromChannel(Channel.suspend(() => {
       if (!this.#free) return Channel.fromEffect(this.#alreadyConsumed)
       this.#reading = "stream"
+      this.#exchange.body.streaming = true
       return Channel.ensuring(
         this.#loop(),
         Effect.sync(() => {

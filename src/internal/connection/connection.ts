@@ -5,7 +5,6 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Runtime from "effect/Runtime"
-import type { ConnectionEvent } from "../../ConnectionEvent.ts"
 import type * as HttpFields from "../../HttpFields.ts"
 import type * as HttpLeniency from "../../HttpLeniency.ts"
 import type * as HttpLimits from "../../HttpLimits.ts"
@@ -17,7 +16,9 @@ import type { ConnectionState } from "../error/state.ts"
 import type { Outgoing } from "../protocol/outgoing.ts"
 import type { Target } from "../protocol/target.ts"
 import type { Deadlines } from "./deadlines.ts"
+import type { EventHub } from "./events.ts"
 import type { Exchange } from "./exchange.ts"
+import type { Care } from "./exchangeContext.ts"
 import type { Link } from "./link.ts"
 import type { Millis } from "./timeouts.ts"
 
@@ -47,7 +48,17 @@ export interface Settings {
   readonly wireTap: boolean
   /** Names of fields whose values the wire tap does not show, asked anew for each exchange. */
   readonly redactedNames: Effect.Effect<ReadonlyArray<string | RegExp>>
-  readonly onEvent: ((event: ConnectionEvent) => void) | undefined
+  readonly events: EventHub
+  /** The proxy to connect to in place of the origin. */
+  readonly proxy: { readonly host: string; readonly port: number } | undefined
+  /** What a pool takes care of beside. */
+  readonly care: Care | undefined
+}
+
+/** Who is told what becomes of the link: the pool that it belongs to. */
+export interface Watcher {
+  idle(): void
+  closed(): void
 }
 
 /** A request that `putRequest` has started. */
@@ -79,7 +90,11 @@ export class Connection {
   /** How often the caller closed it. */
   dismissals = 0
   closed = false
+  /** Whether it is only lent: the link that it has is all it gets. */
+  leased = false
   tunnel: Tunnel | undefined
+  /** Set before a link is opened. */
+  watcher: Watcher | undefined
   /** What the proxy answered with to the last CONNECT. */
   proxyFields: HttpFields.HttpFields | undefined
 
@@ -113,7 +128,7 @@ export class Connection {
     this.dismissals++
     this.started = undefined
     this.abortOpening?.(reason)
-    this.exchange?.abandon(reason)
+    this.exchange?.abandon(reason, "Closed")
     this.link?.dismiss()
   }
 }

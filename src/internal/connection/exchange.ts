@@ -6,6 +6,7 @@
  */
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import type { CloseReason } from "../../ConnectionEvent.ts"
 import type { ConnectionInfo, HttpError, Timings } from "../../HttpError.ts"
 import type * as HttpFields from "../../HttpFields.ts"
 import type { Informational } from "../../HttpResponse.ts"
@@ -58,11 +59,15 @@ export class Exchange implements Listener {
   #sentWaiter: (() => void) | undefined
   readonly #stamps: Stamps
   readonly #step: Deadline = { at: Infinity, expired: () => this.#timeOut(this.#stepKind) }
-  readonly #idle: Deadline = { at: Infinity, expired: () => this.#timeOut("bodyIdle") }
+  readonly #idle: Deadline = { at: Infinity, expired: () => this.#idleEnded() }
   readonly #total: Deadline = { at: Infinity, expired: () => this.#timeOut("total") }
   #stepKind: TimeoutKind = "head"
   /** Whether the body is held back until the server says 100. */
   #holding = false
+  /** What the time between two pieces of the body is limited for. */
+  #idleKind: "bodyIdle" | "unread" | "drain" = "bodyIdle"
+  /** Bytes of the body after which draining is given up. */
+  #drainUntil = Infinity
 
   constructor(options: ExchangeOptions) {
     const { deadlines, link } = options
@@ -198,17 +203,57 @@ export class Exchange implements Listener {
 
   /** Calls back once, when the body has something to give; `timeouts.bodyIdle` runs until then. */
   whenBody(callback: () => void): void {
-    this.options.deadlines.arm(this.#idle, this.options.timeouts.bodyIdle)
+    this.#armIdle("bodyIdle", this.options.timeouts.bodyIdle)
     this.body.wait(() => {
       this.options.deadlines.disarm(this.#idle)
       callback()
+      this.leave()
     })
     if (this.body.awaited) this.link.resume()
   }
 
+  /** Nobody waits for the body now. A pool gives up a response that is left so for long, unless it is being streamed. */
+  leave(): void {
+    const { care } = this.options
+    if (care === undefined || this.body.settled || this.body.awaited || this.body.streaming) return
+    if (this.#drainUntil === Infinity) this.#armIdle("unread", care.unreadMillis)
+  }
+
+  /** Nobody will read the rest. A pool reads a small one itself, so that the link can be used again. */
+  letGo(reason: string): void {
+    const { care } = this.options
+    if (this.done || this.#drainUntil !== Infinity) return
+    const left = this.framing?.kind === "length" ? this.framing.length - this.body.received : 0
+    // What is awaited is not to be dropped unheard, and what ends with the connection would not save it.
+    const drainable = care !== undefined && this.sent && !this.body.awaited && this.link.machine.persistent
+      && left <= care.drainBytes
+    if (!drainable) return this.abandon(reason, "Undrained")
+    this.#drainUntil = this.body.received + care.drainBytes
+    this.#armIdle("drain", care.drainMillis)
+    this.link.resume()
+  }
+
+  #armIdle(kind: "bodyIdle" | "unread" | "drain", millis: number): void {
+    this.#idleKind = kind
+    this.options.deadlines.arm(this.#idle, millis)
+  }
+
+  #idleEnded(): void {
+    const { care } = this.options
+    switch (this.#idleKind) {
+      case "bodyIdle":
+        return this.#timeOut("bodyIdle")
+      case "drain":
+        return this.abandon("the rest of the response did not come in time to be dropped (`drainTime`)", "Undrained")
+      case "unread":
+        care?.onUnread(this)
+        return this.abandon(`the response was left unread for ${care?.unreadMillis} ms (\`unreadTime\`)`, "Unread")
+    }
+  }
+
   onBytes(count: number): void {
     this.read += count
-    if (this.body.awaited) this.options.deadlines.arm(this.#idle, this.options.timeouts.bodyIdle)
+    if (this.body.awaited) this.#armIdle("bodyIdle", this.options.timeouts.bodyIdle)
   }
 
   onInformational(head: ResponseHead): void {
@@ -230,7 +275,10 @@ export class Exchange implements Listener {
   }
 
   onData(view: Uint8Array): boolean {
-    return this.body.push(view)
+    const more = this.body.push(view)
+    if (this.body.received <= this.#drainUntil) return more
+    this.abandon("the rest of the response was too long to be dropped (`drainBytes`)", "Undrained")
+    return true
   }
 
   onEnd(trailers: HttpFields.HttpFields): void {
@@ -267,22 +315,23 @@ export class Exchange implements Listener {
   #settle(): void {
     if (!this.body.ended || !(this.sent || this.stopped)) return
     this.#disarmAll()
+    this.options.care?.onEnd(this, undefined)
     this.link.finish(this.options.deadlines.now())
   }
 
   // --- failing
 
   /** Ends the exchange with a failure and closes the link. What is complete stays complete. */
-  fail(error: HttpError): void {
+  fail(error: HttpError, reason: CloseReason = "Failure"): void {
     if (this.done) return
     const located = this.locate(error)
     if (this.head === undefined) {
-      this.#end({ error: located }, located)
+      this.#end({ error: located }, located, reason)
     } else if (this.body.ended) {
       // The response is whole: it wins over whatever happens to the rest of the request.
       this.stopSending()
     } else {
-      this.#close(located)
+      this.#close(located, reason)
       this.body.fail(asBodyFailure(this, located))
     }
   }
@@ -290,24 +339,25 @@ export class Exchange implements Listener {
   /** Ends the exchange with a defect of the caller's. */
   die(defect: Cause.Cause<never>, squashed: unknown): void {
     if (this.done) return
-    if (this.head === undefined) this.#end({ defect }, undefined)
+    if (this.head === undefined) this.#end({ defect }, undefined, "Failure")
     else this.fail(new ConnectionClosed({ reason: "the stream of the request's body died", cause: squashed }))
   }
 
   /** The caller has gone away: the link cannot be used again, because bytes would be lost. */
-  abandon(reason: string): void {
-    this.fail(new ConnectionClosed({ reason }))
+  abandon(reason: string, closed: CloseReason = "Interrupted"): void {
+    this.fail(new ConnectionClosed({ reason }), closed)
   }
 
-  #end(ending: Ending, error: HttpError | undefined): void {
+  #end(ending: Ending, error: HttpError | undefined, reason: CloseReason): void {
     this.ending = ending
-    this.#close(error)
+    this.#close(error, reason)
     this.#wakeHead()
   }
 
-  #close(error: HttpError | undefined): void {
+  #close(error: HttpError | undefined, reason: CloseReason): void {
     this.#disarmAll()
-    this.link.close(error)
+    this.options.care?.onEnd(this, error)
+    this.link.close(reason, error)
     this.stopped = !this.sent
     this.#dismissSender()
   }

@@ -19,6 +19,19 @@ import type { Deadlines } from "./deadlines.ts"
 import type { Link } from "./link.ts"
 import type { Millis } from "./timeouts.ts"
 
+/** What a pool takes care of in an exchange. A connection of its own does without. */
+export interface Care {
+  /** How much of a response that is let go is read, in bytes and milliseconds. */
+  readonly drainBytes: number
+  readonly drainMillis: number
+  /** How long a response may be left unread, in milliseconds. */
+  readonly unreadMillis: number
+  /** The response has been left unread for that long; the exchange ends it then. */
+  readonly onUnread: (exchange: ExchangeView) => void
+  /** The exchange has ended, with the failure if there is one. The link is told afterwards. */
+  readonly onEnd: (exchange: ExchangeView, error: HttpError | undefined) => void
+}
+
 /** What an exchange is made with. */
 export interface ExchangeOptions {
   readonly link: Link
@@ -34,6 +47,9 @@ export interface ExchangeOptions {
   readonly fresh: boolean
   /** When the exchange was asked for, in the deadlines' fractional milliseconds. */
   readonly startedAt: number
+  /** How often the request was sent before. */
+  readonly resends: number
+  readonly care: Care | undefined
 }
 
 /** What is read of an exchange here. */
@@ -83,7 +99,7 @@ export const timingsOf = (exchange: ExchangeView, stamps: Stamps): Timings => {
 }
 
 const timeoutPhase: { readonly [K in TimeoutKind]: Phase | undefined } = {
-  pool: "state",
+  pool: "pool",
   dns: "dns",
   connect: "connect",
   tls: "tls",
@@ -125,6 +141,7 @@ export const contextOf = (exchange: ExchangeView, error: Tagged<string>): ErrorC
     requestState: requestStateOf(exchange),
     processed: started ? "Yes" : exchange.written > 0 ? "Unknown" : "No",
     replayable: exchange.options.replayable,
+    resends: exchange.options.resends,
     timings: exchange.timings
   }
 }

@@ -25,7 +25,7 @@ import * as state from "../error/state.ts"
 import type { Tunnel } from "./connection.ts"
 import { Connection } from "./connection.ts"
 import { makeDeadlines } from "./deadlines.ts"
-import { guarded } from "./events.ts"
+import { EventHub } from "./events.ts"
 import type { OpenFailure } from "./open.ts"
 import { openLink, reserving } from "./open.ts"
 import type { ExecuteFailure } from "./pipeline.ts"
@@ -140,7 +140,9 @@ export const make = (
       autoOpen: options.autoOpen ?? true,
       wireTap: options.wireTap ?? false,
       redactedNames,
-      onEvent: guarded(options.onEvent, runtime)
+      events: new EventHub(runtime, options.onEvent),
+      proxy: undefined,
+      care: undefined
     }, tunnel)
     yield* Effect.addFinalizer(() =>
       Effect.suspend(() => {
@@ -179,6 +181,11 @@ export class Face {
       const connection = this.#connection
       if (connection.closed) return Effect.fail(new state.ConnectionClosed({ reason: "its scope has ended" }))
       if (connection.link?.open === true) return Effect.void
+      if (connection.leased) {
+        return Effect.fail(
+          new state.ConnectionClosed({ reason: "the leased connection has closed, lease another one" })
+        )
+      }
       // A request that has been started may wait for its connection; one that is being sent has its own.
       return connection.state === "Idle" || connection.state === "RequestStarted"
         ? reserving(connection, restore(Effect.asVoid(openLink(connection, connection.settings.timeouts))))

@@ -4,6 +4,7 @@
  * The receiver stays attached while the link is idle, so any byte, FIN or fault of an idle connection closes it at once and
  * never answers the next request. All methods are synchronous and none fails; a closed link stays closed.
  */
+import type { CloseReason } from "../../ConnectionEvent.ts"
 import type { HttpError } from "../../HttpError.ts"
 import type * as HttpFields from "../../HttpFields.ts"
 import type * as Transport from "../../Transport.ts"
@@ -12,6 +13,7 @@ import type { Framing } from "../protocol/framing.ts"
 import type { ResponseHead } from "../protocol/head.ts"
 import type { MachineError, RequestFacts } from "../protocol/machine.ts"
 import { Machine } from "../protocol/machine.ts"
+import type { EventHub } from "./events.ts"
 
 /** Who is told what comes in while an exchange is under way. */
 export interface Listener {
@@ -33,8 +35,10 @@ export interface Listener {
 export interface LinkHooks {
   /** Frees what opening it took. */
   readonly release: () => void
-  readonly onSend: ((link: Link, bytes: number) => void) | undefined
-  readonly onClose: ((link: Link, error: HttpError | undefined) => void) | undefined
+  readonly events: EventHub
+  /** An exchange is complete, and the link can be used again. */
+  readonly onIdle: ((link: Link) => void) | undefined
+  readonly onClose: (link: Link, reason: CloseReason, error: HttpError | undefined) => void
 }
 
 let lastId = 0
@@ -48,7 +52,8 @@ export class Link implements Transport.Receiver {
   closedBy: HttpError | undefined
   /** Whether it was closed by the caller. */
   dismissed = false
-  /** When it became idle, in milliseconds. */
+  /** When it was opened, and when it became idle, in milliseconds. */
+  readonly openedAt: number
   idleSince: number
   /** Milliseconds that the tunnel took; `undefined` without one. */
   readonly proxyMillis: number | undefined
@@ -58,6 +63,7 @@ export class Link implements Transport.Receiver {
 
   constructor(duplex: Transport.Duplex, now: number, hooks: LinkHooks, proxyMillis?: number) {
     this.duplex = duplex
+    this.openedAt = now
     this.idleSince = now
     this.#hooks = hooks
     this.proxyMillis = proxyMillis
@@ -84,16 +90,19 @@ export class Link implements Transport.Receiver {
     this.#listener = undefined
     if (this.machine.reusable) {
       this.idleSince = now
+      this.#hooks.onIdle?.(this)
     } else {
       const { excess } = this.machine
-      this.close(excess > 0 ? new UnexpectedMessage({ received: excess }) : undefined)
+      if (excess > 0) this.close("Failure", new UnexpectedMessage({ received: excess }))
+      else this.close("NotPersistent")
     }
   }
 
   /** Sends bytes; see `Duplex.write`. */
   write(bytes: Uint8Array | string, more?: Uint8Array): boolean {
     if (!this.open) return true
-    this.#hooks.onSend?.(this, bytes.length + (more?.length ?? 0))
+    const { events } = this.#hooks
+    if (events.active) events.emit({ _tag: "Send", connection: this.id, bytes: bytes.length + (more?.length ?? 0) })
     return this.duplex.write(bytes, more)
   }
 
@@ -107,21 +116,23 @@ export class Link implements Transport.Receiver {
   /** Closes at once, because the caller wants it. */
   dismiss(): void {
     this.dismissed = true
-    this.close()
+    this.close("Closed")
   }
 
   /** Closes at once. Idempotent. */
-  close(error?: HttpError): void {
+  close(reason: CloseReason, error?: HttpError): void {
     if (!this.open) return
     this.open = false
     this.closedBy = error
     this.#listener = undefined
     this.duplex.destroy()
     this.#hooks.release()
-    this.#hooks.onClose?.(this, error)
+    this.#hooks.onClose(this, reason, error)
   }
 
   onData(bytes: Uint8Array): boolean {
+    const { events } = this.#hooks
+    if (events.active) events.emit({ _tag: "Receive", connection: this.id, bytes: bytes.length })
     this.#listener?.onBytes(bytes.length)
     this.machine.receive(bytes)
     const more = this.#drain()
@@ -132,7 +143,7 @@ export class Link implements Transport.Receiver {
   onEnd(): void {
     this.machine.eof()
     if (this.#listener === undefined) {
-      this.close()
+      this.close("Peer")
       return
     }
     this.#drain()
@@ -141,7 +152,7 @@ export class Link implements Transport.Receiver {
 
   onError(fault: Transport.DuplexFault): void {
     const listener = this.#listener
-    if (listener === undefined) this.close(new ReadError(fault))
+    if (listener === undefined) this.close("Peer", new ReadError(fault))
     else listener.onFault(fault)
   }
 
@@ -168,7 +179,7 @@ export class Link implements Transport.Receiver {
           more = true
           break
         case "Failure":
-          if (this.#listener === undefined) this.close(event.error)
+          if (this.#listener === undefined) this.close("Peer", event.error)
           else this.#listener.onFailure(event.error)
           return true
       }

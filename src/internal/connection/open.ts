@@ -3,13 +3,15 @@
  *
  * Whatever ends the opening early (failure, interruption, timeout) leaves nothing open. Errors get their context here.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
+import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
-import type { ConnectFailure, TunnelFailure } from "../../HttpError.ts"
+import type { ConnectFailure, HttpError, TunnelFailure } from "../../HttpError.ts"
 import * as Origin from "../../Origin.ts"
 import type * as Transport from "../../Transport.ts"
 import type { Tagged } from "../error/base.ts"
@@ -34,7 +36,7 @@ const phaseOfTimeout = (kind: TimeoutKind): Phase =>
   kind === "dns" || kind === "tls" || kind === "proxy" ? kind : "connect"
 
 /** An error of opening: nothing of the request was sent. */
-const locateOpening = <E extends Tagged<string>>(connection: Connection, error: E): E =>
+export const locateOpening = <E extends Tagged<string>>(connection: Connection, error: E): E =>
   locate(error, {
     ...error.context,
     phase: error instanceof HttpTimeout ? phaseOfTimeout(error.kind) : error.context.phase,
@@ -52,17 +54,25 @@ const establish = (
   connection: Connection,
   timeouts: Millis
 ): Effect.Effect<Established, OpenFailure, Scope.Scope> => {
-  const { deadlines, localAddress, onEvent, origin, tls, transport } = connection.settings
+  const { deadlines, events, localAddress, origin, proxy, tls, transport } = connection.settings
   const { tunnel } = connection
+  const { host, port } = proxy ?? origin
   const endpoint: Transport.Endpoint = {
-    host: origin.host,
-    port: origin.port,
+    host,
+    port,
     socketPath: origin.socketPath,
     localAddress,
     tls: tunnel === undefined ? tls : undefined
   }
   return Effect.suspend((): Effect.Effect<Established, OpenFailure, Scope.Scope> => {
-    onEvent?.({ _tag: "Connect", host: origin.socketPath ?? origin.host, port: origin.port })
+    if (events.active) {
+      events.emit({
+        _tag: "Connect",
+        origin: Origin.format(connection.origin),
+        host: origin.socketPath ?? host,
+        port
+      })
+    }
     const opened = transport.open(endpoint, timeouts)
     if (tunnel === undefined) return Effect.map(opened, (duplex) => ({ duplex, proxyMillis: undefined }))
     return Effect.flatMap(opened, (duplex) => {
@@ -128,7 +138,7 @@ const abortable = <A, E>(
 
 /** A link over an open duplex. */
 const makeLink = (connection: Connection, scope: Scope.CloseableScope, established: Established): Link => {
-  const { deadlines, onEvent, runtime } = connection.settings
+  const { deadlines, events, runtime } = connection.settings
   const link = new Link(
     established.duplex,
     deadlines.now(),
@@ -137,17 +147,39 @@ const makeLink = (connection: Connection, scope: Scope.CloseableScope, establish
         deadlines.rest()
         Runtime.runFork(runtime)(Scope.close(scope, Exit.void))
       },
-      onSend: onEvent === undefined ? undefined : ({ id }, bytes) => onEvent({ _tag: "Send", connection: id, bytes }),
-      onClose: onEvent === undefined
-        ? undefined
-        : ({ id, machine }, error) => onEvent({ _tag: "Close", connection: id, requestsServed: machine.served, error })
+      events,
+      onIdle: connection.watcher === undefined ? undefined : () => connection.watcher?.idle(),
+      onClose: ({ id, machine, openedAt }, reason, error) => {
+        if (events.active) {
+          events.emit({
+            _tag: "Close",
+            connection: id,
+            origin: Origin.format(connection.origin),
+            requestsServed: machine.served,
+            millis: deadlines.now() - openedAt,
+            reason,
+            error
+          })
+        }
+        connection.watcher?.closed()
+      }
     },
     established.proxyMillis
   )
   // Before it is attached: what has come already may close it at once.
-  onEvent?.({ _tag: "Connected", connection: link.id })
+  if (events.active) {
+    events.emit({ _tag: "Connected", connection: link.id, origin: Origin.format(connection.origin) })
+  }
   link.attach()
   return link
+}
+
+/** Tells that an opening failed, or was given up. */
+const tellFailed = (connection: Connection, cause: Cause.Cause<HttpError>): void => {
+  const { events } = connection.settings
+  if (!events.active) return
+  const error = Option.getOrUndefined(Cause.failureOption(cause))
+  events.emit({ _tag: "ConnectFailed", origin: Origin.format(connection.origin), error })
 }
 
 /** Opens a link and makes it the connection's. */
@@ -161,7 +193,11 @@ export const openLink = (connection: Connection, timeouts: Millis): Effect.Effec
             abortable(connection, Scope.extend(establish(connection, timeouts), scope), restore, timeouts.total),
             (error) => locateOpening(connection, error)
           ),
-          (exit) => Exit.isSuccess(exit) ? Effect.void : Scope.close(scope, exit)
+          (exit) => {
+            if (Exit.isSuccess(exit)) return Effect.void
+            tellFailed(connection, exit.cause)
+            return Scope.close(scope, exit)
+          }
         ),
         (established) => {
           const link = makeLink(connection, scope, established)
@@ -225,7 +261,7 @@ export const withLink = <A, E>(
 }
 
 /** Why a link was closed between its opening and the first request on it. */
-const goneAtOnce = (link: Link): ConnectionClosed | ReadError | RemoteDisconnected | UnexpectedMessage =>
+export const goneAtOnce = (link: Link): ConnectionClosed | ReadError | RemoteDisconnected | UnexpectedMessage =>
   link.dismissed
     ? new ConnectionClosed({ reason: "it was closed while it was being opened" })
     : link.closedBy instanceof UnexpectedMessage || link.closedBy instanceof ReadError

@@ -26,7 +26,7 @@ import type { Link } from "./link.ts"
 import type { OpenFailure } from "./open.ts"
 import { withLink } from "./open.ts"
 import type { Prepared } from "./prepare.ts"
-import { prepare } from "./prepare.ts"
+import { prepareFor } from "./prepare.ts"
 import { makeResponse } from "./response.ts"
 import { continued, forkStream, sendBytes } from "./sendBody.ts"
 import { tapHead, tapResponse } from "./wireTap.ts"
@@ -66,7 +66,9 @@ export const sendHead = <E>(
     replayable: body._tag !== "Streaming" || body.replayable,
     blockSize: connection.settings.blockSize,
     fresh,
-    startedAt
+    startedAt,
+    resends: prepared.resends,
+    care: connection.settings.care
   })
   connection.exchange = exchange
   const first = firstPiece(prepared, connection.settings.blockSize)
@@ -152,8 +154,28 @@ export const deliver = (
       exchange.abandon("the request was interrupted")
       return Effect.zipRight(exchange.senderEnded, Effect.failCause(cause))
     },
-    onSuccess: () => Effect.succeed(response)
+    onSuccess: () => {
+      exchange.leave()
+      return Effect.succeed(response)
+    }
   })
+
+/** Sends a request on a usable link and gives its response as soon as its head is there. To be called uninterruptible. */
+export const exchangeOn = <E>(
+  connection: Connection,
+  link: Link,
+  prepared: Prepared<E>,
+  startedAt: number,
+  fresh: boolean,
+  restore: <B, F>(effect: Effect.Effect<B, F>) => Effect.Effect<B, F>
+): Effect.Effect<HttpResponse, HttpError<E>> => {
+  const exchange = sendHead(connection, link, prepared, startedAt, fresh)
+  const sent = Effect.zipRight(tapHead(connection, prepared.head.text), sendBody(exchange, prepared))
+  return Effect.flatMap(
+    orAbandon(exchange, Effect.zipRight(sent, receive<E>(connection, exchange, restore))),
+    (response) => deliver(exchange, restore, response)
+  )
+}
 
 /** Sends a request and gives its response as soon as its head is there. */
 export const execute = <E>(
@@ -167,16 +189,14 @@ export const execute = <E>(
         return Effect.fail(locate(hindrance, { ...hindrance.context, origin: Origin.format(connection.origin) }))
       }
       const startedAt = connection.settings.deadlines.now()
-      const ready = prepare(connection, request)
+      const ready = prepareFor(connection, request)
       if (Either.isLeft(ready)) return Effect.fail(ready.left)
       const prepared = ready.right
-      return withLink(connection, prepared.timeouts, restore, (link, fresh) => {
-        const exchange = sendHead(connection, link, prepared, startedAt, fresh)
-        const sent = Effect.zipRight(tapHead(connection, prepared.head.text), sendBody(exchange, prepared))
-        return Effect.flatMap(
-          orAbandon(exchange, Effect.zipRight(sent, receive<E>(connection, exchange, restore))),
-          (response) => deliver(exchange, restore, response)
-        )
-      })
+      return withLink(
+        connection,
+        prepared.timeouts,
+        restore,
+        (link, fresh) => exchangeOn(connection, link, prepared, startedAt, fresh, restore)
+      )
     })
   ) as Effect.Effect<HttpResponse, ExecuteFailure<E>>

@@ -2,6 +2,7 @@
 import * as Either from "effect/Either"
 import type * as HttpBody from "../../HttpBody.ts"
 import type { InvalidRequest } from "../../HttpError.ts"
+import type * as HttpFields from "../../HttpFields.ts"
 import type { HttpRequest } from "../../HttpRequest.ts"
 import * as Origin from "../../Origin.ts"
 import { locate } from "../error/base.ts"
@@ -10,8 +11,9 @@ import type { Content, EncodedHead } from "../protocol/encode.ts"
 import { checkMethod, encodeHead } from "../protocol/encode.ts"
 import type { RequestFacts } from "../protocol/machine.ts"
 import { Outgoing } from "../protocol/outgoing.ts"
+import type { Target } from "../protocol/target.ts"
 import { resolveTarget } from "../protocol/target.ts"
-import type { Connection } from "./connection.ts"
+import type { Connection, Settings } from "./connection.ts"
 import type { Millis } from "./timeouts.ts"
 import { toLimits, toMillis } from "./timeouts.ts"
 
@@ -23,6 +25,8 @@ export interface Prepared<out E> {
   readonly facts: RequestFacts
   readonly timeouts: Millis
   readonly url: string
+  /** How often it was sent before. */
+  readonly resends: number
 }
 
 const contentOf = (body: HttpBody.HttpBody<unknown>): Content => {
@@ -44,22 +48,35 @@ export const urlOf = (origin: Origin.Origin, authority: string, target: string):
     ? `${origin.scheme}://${authority}`
     : target
 
-/** Checks and encodes a request. */
-export const prepare = <E>(
-  connection: Connection,
+/** Checks and encodes a request for a connection. */
+export const prepareFor = <E>(
+  { origin, settings }: Connection,
   request: HttpRequest<E>
 ): Either.Either<Prepared<E>, InvalidRequest | BodyLengthMismatch> => {
-  const { origin, settings } = connection
+  // First, because the method decides what the target may be.
+  const wrong = checkMethod(request.method)
+  if (wrong !== undefined) return Either.left(locate(wrong, { ...wrong.context, origin: Origin.format(origin) }))
+  const target = resolveTarget(request.method, request.target, origin, request.targetForm ?? "origin")
+  return Either.isLeft(target)
+    ? Either.left(locate(target.left, { ...target.left.context, origin: Origin.format(origin) }))
+    : prepare(settings, origin, request, target.right, request.fields, 0)
+}
+
+/** Checks and encodes a request whose target is known. `fields` are those that are sent. */
+export const prepare = <E>(
+  settings: Pick<Settings, "leniency" | "limits" | "timeouts">,
+  origin: Origin.Origin,
+  request: HttpRequest<E>,
+  target: Target,
+  fields: HttpFields.HttpFields,
+  resends: number
+): Either.Either<Prepared<E>, InvalidRequest | BodyLengthMismatch> => {
   const { body, method } = request
   const prepared = Either.gen(function*() {
-    // First, because the method decides what the target may be.
-    const wrong = checkMethod(method)
-    if (wrong !== undefined) return yield* Either.left(wrong)
-    const target = yield* resolveTarget(method, request.target, origin, request.targetForm ?? "origin")
     const head = yield* encodeHead({
       method,
       target,
-      fields: request.fields,
+      fields,
       trailers: request.trailers,
       content: contentOf(body),
       contentType: body.contentType,
@@ -79,7 +96,8 @@ export const prepare = <E>(
         leniency: request.leniency ?? leniency
       },
       timeouts: request.timeouts ? yield* toMillis(request.timeouts, timeouts) : timeouts,
-      url: urlOf(origin, target.authority, target.target)
+      url: urlOf(origin, target.authority, target.target),
+      resends
     }
   })
   return Either.mapLeft(prepared, (error) => locate(error, { ...error.context, origin: Origin.format(origin) }))

@@ -61,6 +61,10 @@ class Response implements HttpResponse {
     return this.#exchange.timings
   }
 
+  get resends(): number {
+    return this.#exchange.options.resends
+  }
+
   get informational(): ReadonlyArray<Informational> {
     return this.#exchange.informational
   }

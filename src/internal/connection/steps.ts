@@ -141,7 +141,8 @@ export const endHeaders = <E>(
             outgoing,
             facts: { method: started.method, close: head.close, limits, leniency },
             timeouts,
-            url: urlOf(connection.origin, started.target.authority, started.target.target)
+            url: urlOf(connection.origin, started.target.authority, started.target.target),
+            resends: 0
           }
           const exchange = sendHead(connection, link, prepared, startedAt, fresh)
           started.exchange = exchange

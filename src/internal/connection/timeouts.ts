@@ -47,7 +47,8 @@ const isNegative = (input: unknown): boolean => {
   }
 }
 
-const readDuration = (input: unknown): number | undefined =>
+/** Milliseconds; `undefined` for what is no duration of at least 0. */
+export const readDuration = (input: unknown): number | undefined =>
   isNegative(input)
     ? undefined
     : Option.getOrUndefined(Option.map(Duration.decodeUnknown(input), (duration) => Duration.toMillis(duration)))
@@ -71,6 +72,7 @@ export const toLimits = (
 
 /** No timeout at all. */
 export const noTimeouts: Millis = {
+  pool: Infinity,
   dns: Infinity,
   connect: Infinity,
   tls: Infinity,

@@ -32,6 +32,9 @@ export type Phase =
   | "head"
   | "body"
   | "idle"
+  | "pool"
+  | "redirect"
+  | "decode"
 
 /**
  * How much of the request had been given to the transport.
@@ -110,6 +113,8 @@ export interface ErrorContext {
   readonly processed: Processed
   /** Whether the request's body can be sent again. */
   readonly replayable: boolean
+  /** How often a pool had sent the request before, on a connection that had gone: 0 or 1. */
+  readonly resends: number
   readonly timings: Timings
 }
 
@@ -141,5 +146,6 @@ export const unlocated = (phase: Phase, fault: Fault): ErrorContext =>
     requestState: "NotSent",
     processed: "No",
     replayable: true,
+    resends: 0,
     timings: noTimings
   })

@@ -1,0 +1,246 @@
+/**
+ * Metrics of a pool, under the names of OpenTelemetry's semantic conventions where they have one.
+ *
+ * Fed by the pool's events, so a pool that nobody observes pays nothing. Each event is counted when it happens; none is lost.
+ *
+ * | metric                             | kind      | unit         | attributes                                                                                          |
+ * | ---------------------------------- | --------- | ------------ | --------------------------------------------------------------------------------------------------- |
+ * | `http.client.request.duration`     | histogram | s            | `http.request.method`, `server.address`, `server.port`, `http.response.status_code`, `error.type`   |
+ * | `http.client.open_connections`     | counter   | {connection} | `http.connection.state` (`active`, `idle`), `server.address`, `server.port`                         |
+ * | `http.client.connection.duration`  | histogram | s            | `server.address`, `server.port`                                                                     |
+ * | `http.client.connection.wait_time` | histogram | s            | `server.address`, `server.port`                                                                     |
+ * | `http.client.connection.io`        | counter   | By           | `network.io.direction` (`transmit`, `receive`), `server.address`, `server.port`                     |
+ *
+ * The last two have no name in the conventions; theirs follow those of database clients and of processes.
+ *
+ * @since 0.2.0
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import * as MetricBoundaries from "effect/MetricBoundaries"
+import * as MetricLabel from "effect/MetricLabel"
+import type * as Scope from "effect/Scope"
+import type { ConnectionEvent } from "./ConnectionEvent.ts"
+import { ConnectionPool } from "./ConnectionPool.ts"
+
+/** Seconds; the boundaries that the conventions advise for the duration of requests. */
+const requestSeconds = MetricBoundaries.fromIterable([
+  0.005,
+  0.01,
+  0.025,
+  0.05,
+  0.075,
+  0.1,
+  0.25,
+  0.5,
+  0.75,
+  1,
+  2.5,
+  5,
+  7.5,
+  10
+])
+
+/** Seconds; the boundaries that the conventions advise for the duration of connections. */
+const connectionSeconds = MetricBoundaries.fromIterable([
+  0.01,
+  0.02,
+  0.05,
+  0.1,
+  0.2,
+  0.5,
+  1,
+  2,
+  5,
+  10,
+  30,
+  60,
+  120,
+  300
+])
+
+/**
+ * How long requests took, to the end of their response or to their failure, in seconds: `http.client.request.duration`. A request that was sent
+ * twice counts twice.
+ *
+ * @since 0.2.0
+ * @category metrics
+ */
+export const requestDuration: Metric.Metric.Histogram<number> = Metric.histogram(
+  "http.client.request.duration",
+  requestSeconds,
+  "Duration of HTTP client requests."
+)
+
+/**
+ * How many connections are open, by state: `http.client.open_connections`.
+ *
+ * @since 0.2.0
+ * @category metrics
+ */
+export const openConnections: Metric.Metric.Counter<number> = Metric.counter("http.client.open_connections", {
+  description: "Number of outbound HTTP connections that are currently active or idle on the client."
+})
+
+/**
+ * How long connections were open, in seconds: `http.client.connection.duration`.
+ *
+ * @since 0.2.0
+ * @category metrics
+ */
+export const connectionDuration: Metric.Metric.Histogram<number> = Metric.histogram(
+  "http.client.connection.duration",
+  connectionSeconds,
+  "The duration of the successfully established outbound HTTP connections."
+)
+
+/**
+ * How long requests waited for a connection, the opening of one included, in seconds: `http.client.connection.wait_time`. Requests that found an
+ * idle one do not count.
+ *
+ * @since 0.2.0
+ * @category metrics
+ */
+export const waitTime: Metric.Metric.Histogram<number> = Metric.histogram(
+  "http.client.connection.wait_time",
+  requestSeconds,
+  "How long requests waited for a connection of the pool."
+)
+
+/**
+ * How many bytes were sent and received, heads included, before TLS: `http.client.connection.io`.
+ *
+ * @since 0.2.0
+ * @category metrics
+ */
+export const io: Metric.Metric.Counter<number> = Metric.counter("http.client.connection.io", {
+  description: "Bytes that were sent and received on HTTP connections.",
+  incremental: true
+})
+
+type Labels = ReadonlyArray<MetricLabel.MetricLabel>
+
+/** The labels of one origin, made once. */
+interface OriginLabels {
+  readonly server: Labels
+  readonly active: Labels
+  readonly idle: Labels
+  readonly transmit: Labels
+  readonly receive: Labels
+}
+
+/** Address and port of an origin as events name it: `scheme://host:port` or `unix:path`. */
+const serverOf = (origin: string): Labels => {
+  if (origin.startsWith("unix:")) return [MetricLabel.make("server.address", origin.slice("unix:".length))]
+  const [, host = origin, port = ""] = /^[a-z]+:\/\/\[?(.*?)\]?:([0-9]+)$/.exec(origin) ?? []
+  return [MetricLabel.make("server.address", host), MetricLabel.make("server.port", port)]
+}
+
+const labelsOf = (origin: string): OriginLabels => {
+  const server = serverOf(origin)
+  const and = (key: string, value: string): Labels => [...server, MetricLabel.make(key, value)]
+  return {
+    server,
+    active: and("http.connection.state", "active"),
+    idle: and("http.connection.state", "idle"),
+    transmit: and("network.io.direction", "transmit"),
+    receive: and("network.io.direction", "receive")
+  }
+}
+
+/** A connection that is open. */
+interface Open {
+  readonly labels: OriginLabels
+  active: boolean
+}
+
+type RequestEnd = Extract<ConnectionEvent, { readonly _tag: "RequestEnd" }>
+
+const requestLabels = ({ error, method, status }: RequestEnd, { server }: OriginLabels): Labels => {
+  const labels = [...server, MetricLabel.make("http.request.method", method)]
+  if (status !== undefined) labels.push(MetricLabel.make("http.response.status_code", String(status)))
+  const failure = error?._tag ?? (status !== undefined && status >= 400 ? String(status) : undefined)
+  if (failure !== undefined) labels.push(MetricLabel.make("error.type", failure))
+  return labels
+}
+
+/** What counts the events of one pool. */
+const counter = (): (event: ConnectionEvent) => void => {
+  const open = new Map<number, Open>()
+  // Labels belong to origins that have a connection; those of others are made when they are needed.
+  const known = new Map<string, { readonly labels: OriginLabels; users: number }>()
+  const labelsFor = (origin: string): OriginLabels => known.get(origin)?.labels ?? labelsOf(origin)
+  const move = (id: number, active: boolean): void => {
+    const connection = open.get(id)
+    if (connection === undefined || connection.active === active) return
+    openConnections.unsafeUpdate(-1, connection.active ? connection.labels.active : connection.labels.idle)
+    openConnections.unsafeUpdate(1, active ? connection.labels.active : connection.labels.idle)
+    connection.active = active
+  }
+  return (event) => {
+    switch (event._tag) {
+      case "Connected": {
+        const entry = known.get(event.origin) ?? { labels: labelsOf(event.origin), users: 0 }
+        entry.users++
+        known.set(event.origin, entry)
+        open.set(event.connection, { labels: entry.labels, active: false })
+        return openConnections.unsafeUpdate(1, entry.labels.idle)
+      }
+      case "Acquire":
+        return move(event.connection, true)
+      case "Release":
+        return move(event.connection, false)
+      case "Close": {
+        const connection = open.get(event.connection)
+        if (connection === undefined) return
+        open.delete(event.connection)
+        const entry = known.get(event.origin)
+        if (entry !== undefined && --entry.users === 0) known.delete(event.origin)
+        openConnections.unsafeUpdate(-1, connection.active ? connection.labels.active : connection.labels.idle)
+        return connectionDuration.unsafeUpdate(event.millis / 1000, connection.labels.server)
+      }
+      case "Send":
+        return io.unsafeUpdate(event.bytes, open.get(event.connection)?.labels.transmit ?? [])
+      case "Receive":
+        return io.unsafeUpdate(event.bytes, open.get(event.connection)?.labels.receive ?? [])
+      case "WaitEnd":
+        return waitTime.unsafeUpdate(event.millis / 1000, labelsFor(event.origin).server)
+      case "RequestEnd":
+        return requestDuration.unsafeUpdate(event.millis / 1000, requestLabels(event, labelsFor(event.origin)))
+    }
+  }
+}
+
+/**
+ * Counts what happens in a pool from now on, until the scope ends. Connections that are open already are not counted, so begin before the first
+ * request.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const observe = (pool: ConnectionPool): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.suspend(() => pool.subscribe(counter()))
+
+/**
+ * Counts what happens in the pool of the context.
+ *
+ * @example
+ * ```ts
+ * import { Layer } from "effect"
+ * import { ConnectionMetrics, ConnectionPool, NodeTransport, PooledHttpClient } from "effect-http-client"
+ *
+ * const pool = Layer.provide(ConnectionPool.layer({ connectionsPerOrigin: 10 }), NodeTransport.layer)
+ *
+ * export const client = PooledHttpClient.layerWithoutPool.pipe(
+ *   Layer.merge(ConnectionMetrics.layer),
+ *   Layer.provideMerge(pool)
+ * )
+ * ```
+ *
+ * @since 0.2.0
+ * @category layers
+ */
+export const layer: Layer.Layer<never, never, ConnectionPool> = Layer.scopedDiscard(
+  Effect.flatMap(ConnectionPool, observe)
+)

@@ -1,0 +1,34 @@
+/**
+ * Failures of the connection pool itself. Waiting for too long is `HttpTimeout` with the kind `pool`.
+ *
+ * @since 0.2.0
+ */
+import { tagged } from "./base.ts"
+
+/**
+ * As many requests wait for a connection as `waiters` of the pool allows; nothing of this one was sent.
+ *
+ * @since 0.2.0
+ * @category errors of the pool
+ */
+export class PoolQueueFull extends tagged("PoolQueueFull", "Local", "pool")<{
+  /** The limit: `waiters`. */
+  readonly limit: number
+}> {
+  override get message(): string {
+    return `No connection is free, and ${this.limit} requests wait for one already, which is the limit (\`waiters\`). `
+      + "Send fewer at once, or allow more connections (`connectionsPerOrigin`, `connections`)."
+  }
+}
+
+/**
+ * The pool is shut down, or its scope has ended; nothing of the request was sent.
+ *
+ * @since 0.2.0
+ * @category errors of the pool
+ */
+export class PoolClosed extends tagged("PoolClosed", "Local", "pool")<{}> {
+  override get message(): string {
+    return "The connection pool is closed: `shutdown` was called, or its scope has ended. Send requests within its scope."
+  }
+}

@@ -1,0 +1,217 @@
+/**
+ * The unions of errors: by stage, and what Python's base classes became.
+ *
+ * @since 0.1.0
+ */
+import type * as body from "./body.ts"
+import type * as connect from "./connect.ts"
+import type * as decoding from "./decoding.ts"
+import type * as head from "./head.ts"
+import type * as pool from "./pool.ts"
+import type * as redirect from "./redirect.ts"
+import type * as request from "./request.ts"
+import type * as send from "./send.ts"
+import type * as state from "./state.ts"
+import type * as timeout from "./timeout.ts"
+
+/**
+ * A union: the caller's mistakes in a request, found before the first byte is sent.
+ *
+ * @since 0.1.0
+ * @category unions
+ */
+export type InvalidRequest =
+  | request.InvalidUrl
+  | request.UnsupportedScheme
+  | request.InvalidMethod
+  | request.InvalidHeaderName
+  | request.InvalidHeaderValue
+  | request.ForbiddenHeader
+  | request.ConflictingFraming
+  | request.InvalidTrailer
+  | request.UnsupportedBody
+  | request.InvalidOption
+
+/**
+ * A union: calls in a state that does not allow them: the base class `http.client.ImproperConnectionState`.
+ *
+ * @since 0.1.0
+ * @category unions
+ */
+export type ImproperConnectionState =
+  | state.CannotSendRequest
+  | state.CannotSendHeader
+  | state.ResponseNotReady
+
+/**
+ * A union: failures of opening a connection, the proxy's tunnel included.
+ *
+ * @since 0.1.0
+ * @category unions
+ */
+export type ConnectFailure =
+  | connect.DnsError
+  | connect.ConnectError
+  | connect.TlsError
+  | timeout.HttpTimeout
+
+/**
+ * A union: failures of opening a tunnel through a proxy once the proxy is connected.
+ *
+ * @since 0.1.0
+ * @category unions
+ */
+export type TunnelFailure =
+  | connect.ProxyConnectError
+  | connect.ProxyAuthRequired
+  | Exclude<HeadFailure, head.StaleConnection>
+
+/**
+ * A union: failures of sending a request.
+ *
+ * @since 0.1.0
+ * @category unions
+ */
+export type SendFailure =
+  | send.WriteError
+  | send.BodyLengthMismatch
+  | timeout.HttpTimeout
+  | state.ConnectionClosed
+
+/**
+ * A union: failures of waiting for and parsing the head of a response.
+ *
+ * @since 0.1.0
+ * @category unions
+ */
+export type HeadFailure =
+  | head.RemoteDisconnected
+  | head.StaleConnection
+  | head.ReadError
+  | head.BadStatusLine
+  | head.UnknownProtocol
+  | head.InvalidStatusCode
+  | head.LineTooLong
+  | head.HeadersTooLarge
+  | head.TooManyHeaders
+  | head.InvalidHeaderLine
+  | head.InvalidContentLength
+  | head.ConflictingContentLength
+  | head.UnknownTransferEncoding
+  | head.FramingConflict
+  | head.IncompleteHeaders
+  | head.TooManyInformational
+  | head.UnexpectedUpgrade
+  | head.UnexpectedMessage
+  | timeout.HttpTimeout
+  | state.ConnectionClosed
+
+/**
+ * A union: failures of reading the body of a response.
+ *
+ * @since 0.1.0
+ * @category unions
+ */
+export type BodyFailure =
+  | body.IncompleteRead
+  | body.InvalidChunkSize
+  | body.InvalidChunkEnd
+  | body.ChunkTooLarge
+  | body.ChunkExtensionsTooLong
+  | head.LineTooLong
+  | request.InvalidTrailer
+  | body.TrailersTooLarge
+  | body.BodyTooLarge
+  | body.ConnectionReset
+  | state.BodyAlreadyConsumed
+  | timeout.HttpTimeout
+  | state.ConnectionClosed
+
+/**
+ * A union: failures of getting a connection from the pool.
+ *
+ * @since 0.2.0
+ * @category unions
+ */
+export type PoolFailure =
+  | pool.PoolQueueFull
+  | pool.PoolClosed
+  | timeout.HttpTimeout
+
+/**
+ * A union: failures of following redirects.
+ *
+ * @since 0.2.0
+ * @category unions
+ */
+export type RedirectFailure =
+  | redirect.TooManyRedirects
+  | redirect.RedirectLoop
+  | redirect.InvalidRedirect
+  | redirect.UnsafeRedirect
+  | redirect.UnreplayableBody
+
+/**
+ * A union: failures of decoding a compressed body.
+ *
+ * @since 0.2.0
+ * @category unions
+ */
+export type DecodingFailure =
+  | decoding.ContentDecodingError
+  | decoding.DecompressionBomb
+  | decoding.TooManyContentCodings
+
+/**
+ * A union: every error of this library. `E` is the error of the caller's own body stream.
+ *
+ * @since 0.1.0
+ * @category unions
+ */
+export type HttpError<E = unknown> =
+  | InvalidRequest
+  | request.UnimplementedFileMode
+  | ImproperConnectionState
+  | state.NotConnected
+  | ConnectFailure
+  | TunnelFailure
+  | SendFailure
+  | send.RequestBodyError<E>
+  | HeadFailure
+  | BodyFailure
+  | body.BodyDecodeError
+  | PoolFailure
+  | RedirectFailure
+  | DecodingFailure
+
+/**
+ * A union: what Python raises as `http.client.BadStatusLine`, or as the `RemoteDisconnected` below it.
+ *
+ * @since 0.1.0
+ * @category unions
+ */
+export type BadStatusLineFamily =
+  | head.BadStatusLine
+  | head.InvalidStatusCode
+  | head.RemoteDisconnected
+  | head.StaleConnection
+
+/**
+ * A union: the base class `http.client.HTTPException`, that is what Python's 14 classes became here, and what it raises as
+ * a plain `HTTPException`.
+ *
+ * @since 0.1.0
+ * @category unions
+ */
+export type HttpException =
+  | state.NotConnected
+  | request.InvalidUrl
+  | head.UnknownProtocol
+  | head.UnknownTransferEncoding
+  | request.UnimplementedFileMode
+  | body.IncompleteRead
+  | ImproperConnectionState
+  | BadStatusLineFamily
+  | head.LineTooLong
+  | head.TooManyHeaders
+  | body.InvalidChunkSize

@@ -1,0 +1,139 @@
+/**
+ * Waits for a connection of the pool: in the queue, and for the opening of one.
+ *
+ * Interruption, a timeout and a failure leave no place in the queue, no opening, and no connection that nobody has.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import type { WaitEnd } from "../../ConnectionEvent.ts"
+import type { PoolFailure } from "../../HttpError.ts"
+import * as Origin from "../../Origin.ts"
+import type { Deadline } from "../connection/deadlines.ts"
+import type { OpenFailure } from "../connection/open.ts"
+import { goneAtOnce, locateOpening } from "../connection/open.ts"
+import type { Millis } from "../connection/timeouts.ts"
+import { locate } from "../error/base.ts"
+import { PoolQueueFull } from "../error/pool.ts"
+import { HttpTimeout } from "../error/timeout.ts"
+import type { Member, Ticket, Waiter } from "./member.ts"
+import type { Pool } from "./pool.ts"
+
+/** What can go wrong before a request has a connection. */
+export type CheckoutFailure = PoolFailure | OpenFailure
+
+/** What is asked for. */
+export interface Demand {
+  readonly key: string
+  readonly origin: Origin.Origin
+  readonly timeouts: Millis
+  /** When the request began, in the deadlines' milliseconds. */
+  readonly startedAt: number
+  /** Whether it must be a connection that has served nobody. */
+  readonly fresh: boolean
+}
+
+type Restore = <B, F>(effect: Effect.Effect<B, F>) => Effect.Effect<B, F>
+
+/** The connection of a demand: the newest idle one, or the first that there is. To be called, and used, uninterruptible. */
+export const checkout = (
+  pool: Pool,
+  demand: Demand,
+  restore: Restore
+): Effect.Effect<Member, CheckoutFailure> => {
+  if (pool.state.closing) return Effect.fail(pool.closedError(Origin.format(demand.origin)))
+  const member = demand.fresh ? undefined : pool.take(demand.key)
+  if (member !== undefined) return Effect.succeed(member)
+  const begunAt = pool.deadlines.now()
+  return told(pool, demand, begunAt, wait(pool, demand, restore, { begunAt, order: undefined }))
+}
+
+/** When a request came to wait, and where it stands if it had its turn already and got a connection that was dead. */
+interface Place {
+  readonly begunAt: number
+  readonly order: number | undefined
+}
+
+/** Waits for a turn. */
+const wait = (
+  pool: Pool,
+  demand: Demand,
+  restore: Restore,
+  place: Place
+): Effect.Effect<Member, CheckoutFailure> =>
+  Effect.flatMap(Effect.runtime<never>(), (runtime) => {
+    const { deadlines, settings } = pool
+    const { begunAt } = place
+    const { fresh, key, origin, startedAt, timeouts } = demand
+    const name = Origin.format(origin)
+    let ticket: Ticket | undefined
+    let settle = (_effect: Effect.Effect<Member, CheckoutFailure>): void => {}
+    const fail = (error: HttpTimeout | PoolQueueFull): void =>
+      settle(Effect.fail(locate(error, { ...error.context, phase: "pool", origin: name })))
+    const turn: Deadline = {
+      at: Infinity,
+      // A connection that is being opened has limits of its own.
+      expired: () => ticket?.attempt ?? fail(new HttpTimeout({ kind: "pool", millis: timeouts.pool }))
+    }
+    const total: Deadline = {
+      at: Infinity,
+      expired: () => fail(new HttpTimeout({ kind: "total", millis: timeouts.total }))
+    }
+    const limit = (on: boolean): void =>
+      deadlines.arm(turn, on ? Math.max(0, timeouts.pool - (deadlines.now() - begunAt)) : Infinity)
+    const waiter: Waiter = {
+      runtime,
+      timeouts,
+      give: (member) => settle(Effect.succeed(member)),
+      fail: (error) => settle(Effect.fail(error as CheckoutFailure)),
+      die: (exit) => settle(exit),
+      limit
+    }
+    const waiting = Effect.async<Member, CheckoutFailure>((resume) => {
+      settle = resume
+      limit(true)
+      if (timeouts.total !== Infinity) {
+        deadlines.arm(total, Math.max(0, timeouts.total - (deadlines.now() - startedAt)))
+      }
+      ticket = pool.enqueue(key, origin, waiter, fresh, place.order)
+      if (ticket === undefined) fail(new PoolQueueFull({ limit: settings.places.waiters }))
+    })
+    const waited = Effect.onExit(restore(waiting), (exit) => {
+      deadlines.disarm(turn)
+      deadlines.disarm(total)
+      return Exit.isSuccess(exit) || ticket === undefined ? Effect.void : pool.cancel(ticket)
+    })
+    return Effect.flatMap(waited, (member): Effect.Effect<Member, CheckoutFailure> => {
+      const { connection, slot } = member
+      if (connection.link?.usable) return Effect.succeed(member)
+      // The server has closed it since it was given. One that had served nobody might do so for ever.
+      return slot.served === 1 && connection.link !== undefined
+        ? Effect.fail(locateOpening(connection, goneAtOnce(connection.link)))
+        : wait(pool, demand, restore, { begunAt, order: ticket?.order })
+    })
+  })
+
+/** Tells of the waiting, where anybody listens. */
+const told = (
+  pool: Pool,
+  { origin }: Demand,
+  begunAt: number,
+  waiting: Effect.Effect<Member, CheckoutFailure>
+): Effect.Effect<Member, CheckoutFailure> => {
+  if (!pool.events.active) return waiting
+  const name = Origin.format(origin)
+  pool.tell({ _tag: "Wait", origin: name })
+  return Effect.onExit(waiting, (exit) =>
+    Effect.sync(() => {
+      const millis = pool.deadlines.now() - begunAt
+      pool.tell({ _tag: "WaitEnd", origin: name, millis, outcome: outcomeOf(exit) })
+    }))
+}
+
+const outcomeOf = (exit: Exit.Exit<Member, CheckoutFailure>): WaitEnd["outcome"] => {
+  if (Exit.isSuccess(exit)) return "Connection"
+  if (Exit.isInterrupted(exit)) return "Interrupted"
+  const error = Option.getOrUndefined(Cause.failureOption(exit.cause))
+  return error?._tag === "HttpTimeout" && (error.kind === "pool" || error.kind === "total") ? "Timeout" : "Failed"
+}

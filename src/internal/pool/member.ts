@@ -1,0 +1,59 @@
+/** One connection of a pool, from the beginning of its opening to its end: whoever watches it tells the pool what becomes of it. */
+import type * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type * as Runtime from "effect/Runtime"
+import type { HttpError } from "../../HttpError.ts"
+import type { Connection, Watcher } from "../connection/connection.ts"
+import type { Link } from "../connection/link.ts"
+import type { OpenFailure } from "../connection/open.ts"
+import type { Millis } from "../connection/timeouts.ts"
+import type { Destination } from "./destination.ts"
+import type * as places from "./places.ts"
+
+/** A request that waits. */
+export interface Waiter {
+  /** In which a connection is opened for it, so that it is the request's own work. */
+  readonly runtime: Runtime.Runtime<never>
+  /** The limits of opening. */
+  readonly timeouts: Millis
+  readonly give: (member: Member) => void
+  readonly fail: (error: HttpError) => void
+  readonly die: (exit: Exit.Exit<never, OpenFailure>) => void
+  /** Whether the time that it may wait for the pool counts: not while a connection is being opened for it, which has limits of its own. */
+  readonly limit: (on: boolean) => void
+}
+
+export type Slot = places.Slot<Destination, Member, Waiter>
+export type Ticket = places.Ticket<Destination, Member, Waiter>
+export type Command = places.Command<Destination, Member, Waiter>
+
+/** What a member tells. */
+export interface Keeper {
+  onIdle(member: Member): void
+  onClosed(member: Member): void
+}
+
+export class Member implements Watcher {
+  readonly slot: Slot
+  readonly connection: Connection
+  /** Opens it. */
+  opening: Fiber.RuntimeFiber<Exit.Exit<Link, OpenFailure>> | undefined
+  /** The connection that it is lent as, whose holder has it until the lease ends. */
+  lease: Connection | undefined
+  readonly #keeper: Keeper
+
+  constructor(slot: Slot, connection: Connection, keeper: Keeper) {
+    this.slot = slot
+    this.connection = connection
+    this.#keeper = keeper
+    connection.watcher = this
+  }
+
+  idle(): void {
+    if (this.lease === undefined) this.#keeper.onIdle(this)
+  }
+
+  closed(): void {
+    this.#keeper.onClosed(this)
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * What the decisions of a pool are about: groups (one for each origin), slots (places for a connection), tickets (requests that
+ * wait), and the commands that come of them. Data alone; `poolState.ts` changes it.
+ *
+ * `O` is what the pool keeps of an origin, `C` of a connection, `W` of a waiting request. No decision looks into them.
+ */
+import type { CloseReason } from "../../ConnectionEvent.ts"
+import { Entry, List } from "./list.ts"
+
+/**
+ * `connecting` until a connection is open, then in turns `busy` and `idle`, and `gone` for ever as soon as it is decided that it is to be
+ * closed, so that its place is free at once.
+ */
+export type SlotStatus = "connecting" | "busy" | "idle" | "gone"
+
+export class Slot<O, C, W> {
+  readonly group: Group<O, C, W>
+  status: SlotStatus = "connecting"
+  /** Whose request the connection is being opened for; nobody's where it got another one meanwhile. */
+  owner: Ticket<O, C, W> | undefined
+  /** Set by the pool when it opens it. */
+  connection: C | undefined
+  /** How often it was given out. */
+  served = 0
+  /** How often it may still be given out. */
+  left: number
+  /** When it is too old to be kept, and when it has been idle for too long. */
+  expiresAt = Infinity
+  idleUntil = Infinity
+  /** Its places among the idle of its group and of all. */
+  readonly inGroup = new Entry<Slot<O, C, W>>(this)
+  readonly inAll = new Entry<Slot<O, C, W>>(this)
+
+  constructor(group: Group<O, C, W>, owner: Ticket<O, C, W>, left: number) {
+    this.group = group
+    this.owner = owner
+    this.left = left
+  }
+}
+
+export class Ticket<O, C, W> {
+  readonly group: Group<O, C, W>
+  readonly waiter: W
+  /** The order in which all tickets were drawn. */
+  readonly order: number
+  /** Whether only a connection that has served nobody will do. */
+  readonly fresh: boolean
+  /** The connection that is being opened for it. */
+  attempt: Slot<O, C, W> | undefined
+  /** The connection that it was given. */
+  granted: Slot<O, C, W> | undefined
+  readonly entry = new Entry<Ticket<O, C, W>>(this)
+
+  constructor(group: Group<O, C, W>, waiter: W, order: number, fresh: boolean) {
+    this.group = group
+    this.waiter = waiter
+    this.order = order
+    this.fresh = fresh
+  }
+
+  get waiting(): boolean {
+    return this.entry.list !== undefined
+  }
+}
+
+export class Group<O, C, W> {
+  readonly key: string
+  readonly origin: O
+  /** Oldest first. */
+  readonly idle = new List<Slot<O, C, W>>()
+  /** First come first. */
+  readonly waiting = new List<Ticket<O, C, W>>()
+  /** Slots that are not gone. */
+  open = 0
+  connecting = 0
+  /** How many of those who wait want a connection that has served nobody. */
+  freshWaiting = 0
+
+  constructor(key: string, origin: O) {
+    this.key = key
+    this.origin = origin
+  }
+
+  get busy(): number {
+    return this.open - this.connecting - this.idle.size
+  }
+}
+
+export interface Limits {
+  readonly connectionsPerOrigin: number
+  readonly connections: number
+  readonly idlePerOrigin: number
+  readonly idle: number
+  readonly waiters: number
+  readonly requestsPerConnection: number
+  /** How long a connection may be idle, in milliseconds. */
+  readonly idleMillis: number
+}
+
+export type Command<O, C, W> =
+  /** Open a connection in the slot, for the ticket. */
+  | { readonly _tag: "Open"; readonly slot: Slot<O, C, W>; readonly ticket: Ticket<O, C, W> }
+  /** The ticket has its connection: the slot in `granted`. */
+  | { readonly _tag: "Give"; readonly ticket: Ticket<O, C, W> }
+  /** An opening that was another's is the ticket's now. */
+  | { readonly _tag: "Adopt"; readonly ticket: Ticket<O, C, W> }
+  /** The opening that was the ticket's has served another, who was there before. */
+  | { readonly _tag: "Orphan"; readonly ticket: Ticket<O, C, W> }
+  /** The pool is closed, the ticket gets nothing. */
+  | { readonly _tag: "Refuse"; readonly ticket: Ticket<O, C, W> }
+  /** Close the connection. */
+  | { readonly _tag: "Close"; readonly slot: Slot<O, C, W>; readonly reason: CloseReason }
+  /** Give up the opening. */
+  | { readonly _tag: "Abort"; readonly slot: Slot<O, C, W> }
+
+/** What the server says of keeping its connection: `Keep-Alive: timeout, max`. */
+export interface Hint {
+  readonly idleMillis: number
+  /** How often it may still be given out. */
+  readonly left: number
+}

@@ -1,0 +1,349 @@
+/**
+ * Carries out what `poolState.ts` decides, and tells it what happens: opens connections in fibers of the requests they are for, closes
+ * them, wakes those who wait. All methods are synchronous; the Effects over them are in `checkout.ts`, `execute.ts` and `lease.ts`.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import * as Runtime from "effect/Runtime"
+import type { CloseReason } from "../../ConnectionEvent.ts"
+import type { HttpError } from "../../HttpError.ts"
+import type * as Origin from "../../Origin.ts"
+import type * as Transport from "../../Transport.ts"
+import { Connection } from "../connection/connection.ts"
+import type { Deadline, Deadlines } from "../connection/deadlines.ts"
+import { EventHub } from "../connection/events.ts"
+import type { Care, ExchangeView } from "../connection/exchangeContext.ts"
+import type { Link } from "../connection/link.ts"
+import type { OpenFailure } from "../connection/open.ts"
+import { goneAtOnce, locateOpening, openLink } from "../connection/open.ts"
+import { locate } from "../error/base.ts"
+import { PoolClosed } from "../error/pool.ts"
+import type { ResponseHead } from "../protocol/head.ts"
+import type { Destination } from "./destination.ts"
+import { destination } from "./destination.ts"
+import { keepAlive } from "./keepAlive.ts"
+import type { Command, Keeper, Slot, Ticket, Waiter } from "./member.ts"
+import { Member } from "./member.ts"
+import { PoolState } from "./poolState.ts"
+import type { PoolSettings } from "./settings.ts"
+
+/** How much a pool remembers of servers that spoke HTTP/1.0. */
+const rememberedServers = 1024
+
+/** The least time between two searches for connections that were idle for too long, in milliseconds. */
+const sweepInterval = 100
+
+export class Pool implements Keeper {
+  readonly settings: PoolSettings
+  readonly deadlines: Deadlines
+  readonly events: EventHub
+  readonly state: PoolState<Destination, Member, Waiter>
+  readonly counts = { opened: 0, closed: 0, requests: 0, reused: 0, retried: 0, reclaimed: 0 }
+  readonly #shared: Parameters<typeof destination>[1]
+  readonly #runtime: Runtime.Runtime<never>
+  readonly #sweep: Deadline = { at: Infinity, expired: () => this.#expire() }
+  readonly #openings = new Set<Fiber.Fiber<unknown>>()
+  /** Origins whose server spoke HTTP/1.0, which knows no chunks (RFC 9112 section 6.1). */
+  readonly #legacy = new Set<string>()
+  readonly #emptied = new Set<() => void>()
+  #carrying = false
+  /** Whether it is shut down and nothing is let finish any longer. */
+  ended = false
+
+  constructor(
+    settings: PoolSettings,
+    transport: Transport.Service,
+    deadlines: Deadlines,
+    runtime: Runtime.Runtime<never>,
+    redactedNames: Effect.Effect<ReadonlyArray<string | RegExp>>
+  ) {
+    this.settings = settings
+    this.deadlines = deadlines
+    this.#runtime = runtime
+    this.events = new EventHub(runtime, settings.onEvent)
+    this.state = new PoolState(settings.places)
+    const care: Care = {
+      drainBytes: settings.drainBytes,
+      drainMillis: settings.drainMillis,
+      unreadMillis: settings.unreadMillis,
+      onUnread: (exchange) => this.#reclaimed(exchange),
+      onEnd: (exchange, error) => this.#ended(exchange, error)
+    }
+    this.#shared = {
+      transport,
+      deadlines,
+      runtime,
+      timeouts: settings.timeouts,
+      limits: settings.limits,
+      leniency: settings.leniency,
+      blockSize: settings.blockSize,
+      autoOpen: false,
+      wireTap: settings.wireTap,
+      redactedNames,
+      events: this.events,
+      care
+    }
+  }
+
+  // --- giving out
+
+  /** The newest idle connection. */
+  take(key: string): Member | undefined {
+    const slot = this.state.take(key, this.deadlines.now())
+    this.carryOut()
+    return slot?.connection
+  }
+
+  /** Draws a ticket; `undefined` where too many wait. */
+  enqueue(key: string, origin: Origin.Origin, waiter: Waiter, fresh: boolean, order?: number): Ticket | undefined {
+    const ticket = this.state.enqueue(key, () => destination(origin, this.#shared), waiter, fresh, order)
+    this.carryOut()
+    return ticket
+  }
+
+  /** A request does not want to wait any longer. Gives the opening whose end is to be waited for. */
+  cancel(ticket: Ticket): Effect.Effect<void> {
+    const abandoned = this.state.cancel(ticket, this.deadlines.now())
+    this.carryOut()
+    const opening = abandoned?.connection?.opening
+    return opening === undefined ? Effect.void : Effect.asVoid(Fiber.await(opening))
+  }
+
+  /** Whether the server of an origin is known to speak HTTP/1.0. */
+  isLegacy(key: string): boolean {
+    return this.#legacy.has(key)
+  }
+
+  /** A connection is about to be used. One that was given out may have died, or its request gone, before that. */
+  lent({ connection, slot }: Member): void {
+    const reused = slot.served > 1
+    this.counts.requests++
+    if (reused) this.counts.reused++
+    const { link } = connection
+    if (this.events.active && link !== undefined) {
+      this.events.emit({ _tag: "Acquire", connection: link.id, origin: slot.group.origin.name, reused })
+    }
+  }
+
+  // --- what happens to connections
+
+  onIdle(member: Member): void {
+    const { connection } = member
+    const head = connection.exchange?.head
+    // What is unread of it, and what the caller gave, must not live as long as the connection.
+    connection.exchange = undefined
+    this.checkin(member, head)
+  }
+
+  /** A connection is free again. */
+  checkin({ connection, slot }: Member, head: ResponseHead | undefined): void {
+    const { link } = connection
+    if (this.events.active && link !== undefined) {
+      this.events.emit({ _tag: "Release", connection: link.id, origin: slot.group.origin.name })
+    }
+    const hint = head === undefined ? undefined : keepAlive(head.fields, this.settings.keepAliveMargin)
+    this.state.checkin(slot, this.deadlines.now(), hint)
+    this.carryOut()
+    this.#expireAt(slot)
+  }
+
+  onClosed({ connection, slot }: Member): void {
+    this.counts.closed++
+    connection.exchange = undefined
+    // One that closes before it is given out has failed to open; `#opened` tells that.
+    if (slot.status === "connecting") return
+    this.state.gone(slot)
+    this.carryOut()
+  }
+
+  #expireAt(slot: Slot): void {
+    if (slot.status !== "idle" || slot.idleUntil >= this.#sweep.at) return
+    this.deadlines.arm(this.#sweep, Math.max(0, slot.idleUntil - this.deadlines.now()))
+  }
+
+  #expire(): void {
+    const now = this.deadlines.now()
+    const next = this.state.expire(now)
+    this.carryOut()
+    // Later than needed does no harm: whatever is too old is not given out anyway.
+    this.deadlines.arm(this.#sweep, next === Infinity ? Infinity : Math.max(sweepInterval, next - now))
+  }
+
+  #ended(exchange: ExchangeView, error: HttpError | undefined): void {
+    const { deadlines, facts, link, origin, startedAt } = exchange.options
+    if (!this.events.active) return
+    this.events.emit({
+      _tag: "RequestEnd",
+      connection: link.id,
+      origin,
+      method: facts.method,
+      status: exchange.head?.status,
+      error,
+      millis: deadlines.now() - startedAt
+    })
+  }
+
+  #reclaimed({ connection: { id }, options: { facts: { method }, origin, url } }: ExchangeView): void {
+    const millis = this.settings.unreadMillis
+    this.counts.reclaimed++
+    this.tell({ _tag: "Reclaim", connection: id, origin, method, millis })
+    const what = `${method} ${url.replace(/\?.*$/s, "")}`
+    Runtime.runFork(this.#runtime)(Effect.logWarning(
+      `The response to ${what} was left unread for ${millis} ms, so its connection ${id} has been closed. `
+        + "Read it (`text`, `stream`), or `close` it."
+    ))
+  }
+
+  /** Remembers a server of HTTP/1.0. */
+  noteVersion(key: string, version: 10 | 11): void {
+    if (version === 11) {
+      if (this.#legacy.size > 0) this.#legacy.delete(key)
+      return
+    }
+    this.#legacy.delete(key)
+    this.#legacy.add(key)
+    if (this.#legacy.size <= rememberedServers) return
+    for (const oldest of this.#legacy) {
+      this.#legacy.delete(oldest)
+      return
+    }
+  }
+
+  tell(event: Parameters<EventHub["emit"]>[0]): void {
+    if (this.events.active) this.events.emit(event)
+  }
+
+  // --- carrying out
+
+  /** Carries out what was decided. What that brings about is decided meanwhile, and carried out after it. */
+  carryOut(): void {
+    const { state } = this
+    if (this.#carrying) return
+    if (state.commands.length > 0) {
+      this.#carrying = true
+      do {
+        const { commands } = state
+        state.commands = []
+        for (const command of commands) this.#carry(command)
+      } while (state.commands.length > 0)
+      this.#carrying = false
+    }
+    if (!this.isEmpty) return
+    // A pool that holds nothing has no timer.
+    this.deadlines.disarm(this.#sweep)
+    this.deadlines.rest()
+    for (const callback of this.#emptied) callback()
+  }
+
+  #carry(command: Command): void {
+    switch (command._tag) {
+      case "Open":
+        return this.#open(command.slot, command.ticket)
+      case "Give": {
+        const member = command.ticket.granted?.connection
+        return member === undefined ? undefined : command.ticket.waiter.give(member)
+      }
+      case "Adopt":
+        return command.ticket.waiter.limit(false)
+      case "Orphan":
+        return command.ticket.waiter.limit(true)
+      case "Refuse":
+        return command.ticket.waiter.fail(this.closedError(command.ticket.group.origin.name))
+      case "Close":
+        return this.#close(command.slot, command.reason)
+      case "Abort":
+        command.slot.connection?.opening?.unsafeInterruptAsFork(FiberId.none)
+    }
+  }
+
+  closedError(origin: string): PoolClosed {
+    const error = new PoolClosed()
+    return locate(error, { ...error.context, origin })
+  }
+
+  #close({ connection: member }: Slot, reason: CloseReason): void {
+    if (member === undefined) return
+    const { connection, lease } = member
+    const why = "the pool was shut down"
+    const { exchange } = lease ?? connection
+    exchange?.abandon(why, reason)
+    connection.link?.close(reason)
+    lease?.disconnect(why)
+  }
+
+  #open(slot: Slot, ticket: Ticket): void {
+    const { settings, tunnel } = slot.group.origin
+    const member = new Member(slot, new Connection(settings, tunnel), this)
+    const { runtime, timeouts } = ticket.waiter
+    slot.connection = member
+    ticket.waiter.limit(false)
+    // The time of the request as a whole is not that of the opening, which may serve another one in the end.
+    const opening = openLink(member.connection, { ...timeouts, total: Infinity })
+    const fiber = Runtime.runFork(runtime)(Effect.exit(Effect.interruptible(opening)))
+    member.opening = fiber
+    this.#openings.add(fiber)
+    fiber.addObserver((exit) => {
+      this.#openings.delete(fiber)
+      this.#opened(member, Exit.flatten(exit))
+    })
+  }
+
+  #opened(member: Member, exit: Exit.Exit<Link, OpenFailure>): void {
+    const { connection, slot } = member
+    const { link } = connection
+    if (link !== undefined) this.counts.opened++
+    member.opening = undefined
+    if (slot.status !== "connecting") return link?.close("Closed")
+    if (Exit.isSuccess(exit) && link?.usable) {
+      this.state.connected(slot, this.deadlines.now(), this.#lifetime())
+      this.carryOut()
+      return this.#expireAt(slot)
+    }
+    link?.close("Closed")
+    const owner = this.state.failed(slot)
+    if (owner !== undefined) this.#fail(owner, connection, exit)
+    this.carryOut()
+  }
+
+  #fail({ waiter }: Ticket, connection: Connection, exit: Exit.Exit<Link, OpenFailure>): void {
+    if (Exit.isSuccess(exit)) return waiter.fail(locateOpening(connection, goneAtOnce(exit.value)))
+    const failure = Cause.failureOrCause(exit.cause)
+    if (failure._tag === "Left") return waiter.fail(failure.left)
+    waiter.die(Exit.failCause(failure.right))
+  }
+
+  /** Varies, so that connections that were opened at once do not end at once. */
+  #lifetime(): number {
+    const { lifetimeJitter, lifetimeMillis } = this.settings
+    return lifetimeMillis * (1 + lifetimeJitter * (2 * Math.random() - 1))
+  }
+
+  // --- ending
+
+  /** Whether no connection is open or being opened, and nobody waits. */
+  get isEmpty(): boolean {
+    return this.state.open === 0 && this.state.waiting === 0
+  }
+
+  /** Calls back, perhaps more than once, when it is empty. Returns how to forget it. */
+  whenEmpty(callback: () => void): () => void {
+    this.#emptied.add(callback)
+    if (this.isEmpty) callback()
+    return () => this.#emptied.delete(callback)
+  }
+
+  /** What is still to end when all is closed: openings that were given up, and the finalizers of bodies that were being sent. */
+  get endings(): Effect.Effect<void> {
+    const senders = [...this.state.slots].map((slot) =>
+      (slot.connection?.lease ?? slot.connection?.connection)?.exchange?.senderEnded ?? Effect.void
+    )
+    return Effect.suspend(() =>
+      Effect.asVoid(
+        Effect.all([...senders, ...[...this.#openings].map((fiber) => Fiber.await(fiber))], { discard: true })
+      )
+    )
+  }
+}

@@ -1,0 +1,397 @@
+/**
+ * The decisions of a pool: who gets which connection, when one is opened, when one is closed. Pure: no I/O, no clock, no Effect.
+ *
+ * Each method is one event. It changes the state at once, so that the next event finds it true, and leaves in `commands` what
+ * the pool has to carry out. The rules:
+ * - The newest idle connection is given out first. Whoever finds none draws a ticket; tickets are served in order.
+ * - A ticket whose group has room gets a connection of its own opened. Whichever connection is free first is taken: the
+ *   openings of a group belong to its first tickets, and pass on to the next ones.
+ * - Nobody waits for room that an idle connection holds, or an opening that nobody waits for.
+ * - Where the total is the limit, a connection that comes free goes to the oldest ticket of all that could use its place: if that
+ *   is another group's it is closed, and one opened there.
+ */
+import type { CloseReason } from "../../ConnectionEvent.ts"
+import { List } from "./list.ts"
+import type { Command, Hint, Limits } from "./places.ts"
+import { Group, Slot, Ticket } from "./places.ts"
+
+export class PoolState<O, C, W> {
+  readonly limits: Limits
+  readonly groups = new Map<string, Group<O, C, W>>()
+  /** All slots that are not gone. */
+  readonly slots = new Set<Slot<O, C, W>>()
+  /** All idle slots, oldest first. */
+  readonly idle = new List<Slot<O, C, W>>()
+  /** The groups in which somebody waits. */
+  readonly #waitingGroups = new Set<Group<O, C, W>>()
+  waiting = 0
+  connecting = 0
+  /** Openings that are nobody's. */
+  readonly #orphans = new Set<Slot<O, C, W>>()
+  #order = 0
+  closing = false
+  /** What is to be carried out, in order. Whoever does so empties it. */
+  commands: Array<Command<O, C, W>> = []
+
+  constructor(limits: Limits) {
+    this.limits = limits
+  }
+
+  get open(): number {
+    return this.slots.size
+  }
+
+  get busy(): number {
+    return this.open - this.connecting - this.idle.size
+  }
+
+  /** Takes the newest idle connection that is not too old. */
+  take(key: string, now: number): Slot<O, C, W> | undefined {
+    const group = this.groups.get(key)
+    if (group === undefined) return undefined
+    for (let entry = group.idle.last; entry !== undefined; entry = group.idle.last) {
+      const slot = entry.value
+      if (slot.idleUntil > now) {
+        this.#leaveIdle(slot)
+        this.#lend(slot)
+        return slot
+      }
+      this.#close(slot, slot.expiresAt <= now ? "Lifetime" : "IdleTime")
+    }
+    return undefined
+  }
+
+  /**
+   * Draws a ticket; `undefined` where too many wait. `order` is that of a ticket whose connection was dead when it came to it, which has
+   * waited enough. A group in which nothing is open and nobody waits is not kept.
+   */
+  enqueue(key: string, origin: () => O, waiter: W, fresh: boolean, order?: number): Ticket<O, C, W> | undefined {
+    const group = this.groups.get(key) ?? new Group<O, C, W>(key, origin())
+    // Those for whom a connection is being opened do not wait for others.
+    const queued = this.waiting - (this.connecting - this.#orphans.size)
+    if (order === undefined && queued >= this.limits.waiters && !this.#roomFor(group)) return undefined
+    const ticket = new Ticket(group, waiter, order ?? this.#order++, fresh)
+    if (order === undefined) group.waiting.push(ticket.entry)
+    else group.waiting.insertBefore(ticket.entry, (other) => other.order > order)
+    this.groups.set(key, group)
+    this.waiting++
+    if (fresh) group.freshWaiting++
+    this.#waitingGroups.add(group)
+    this.#openFor(this.#nextIn(group))
+    return ticket
+  }
+
+  /** A connection was opened. It is given out, or kept. */
+  connected(slot: Slot<O, C, W>, now: number, lifetimeMillis: number): void {
+    const { owner } = slot
+    this.#disown(slot)
+    this.#endConnecting(slot)
+    slot.status = "busy"
+    slot.expiresAt = now + lifetimeMillis
+    this.#offer(slot, now)
+    // The opening that belonged to whoever got this one is the owner's now, unless there was none.
+    if (owner?.waiting && owner.attempt === undefined) this.commands.push({ _tag: "Orphan", ticket: owner })
+  }
+
+  /** A connection could not be opened. Gives whose it was. */
+  failed(slot: Slot<O, C, W>): Ticket<O, C, W> | undefined {
+    const { owner } = slot
+    this.#disown(slot)
+    if (owner !== undefined) this.#leaveQueue(owner)
+    this.#free(slot)
+    return owner
+  }
+
+  /** A connection is free again, and can be used again. */
+  checkin(slot: Slot<O, C, W>, now: number, hint: Hint | undefined): void {
+    if (slot.status !== "busy") return
+    if (hint !== undefined) slot.left = Math.min(slot.left, hint.left)
+    this.#offer(slot, now, hint?.idleMillis)
+  }
+
+  /** A connection was given out and not used. */
+  giveBack(slot: Slot<O, C, W>, now: number): void {
+    if (slot.status !== "busy") return
+    slot.served--
+    slot.left++
+    this.#offer(slot, now)
+  }
+
+  /** A connection was closed. */
+  gone(slot: Slot<O, C, W>): void {
+    if (slot.status === "gone") return
+    if (slot.status === "idle") this.#leaveIdle(slot)
+    this.#free(slot)
+  }
+
+  /**
+   * A request does not want to wait any longer. Gives the opening that nobody wants now, whose end is to be waited for; the connection
+   * that it had been given already is given back.
+   */
+  cancel(ticket: Ticket<O, C, W>, now: number): Slot<O, C, W> | undefined {
+    const { attempt, granted } = ticket
+    ticket.granted = undefined
+    if (granted !== undefined) this.giveBack(granted, now)
+    if (!ticket.waiting) return undefined
+    this.#leaveQueue(ticket)
+    if (attempt === undefined) return undefined
+    this.#disown(attempt)
+    if (this.#adopt(attempt)) return undefined
+    this.#abort(attempt)
+    this.#free(attempt)
+    return attempt
+  }
+
+  /** Closes what has been idle for too long. Gives when to look again; `Infinity` where nothing is idle. */
+  expire(now: number): number {
+    let next = Infinity
+    // Closing one may close others, to make room.
+    for (const slot of [...this.idle]) {
+      if (slot.status !== "idle") continue
+      if (slot.idleUntil <= now) this.#close(slot, slot.expiresAt <= now ? "Lifetime" : "IdleTime")
+      else if (slot.idleUntil < next) next = slot.idleUntil
+    }
+    return next
+  }
+
+  /** Closes what is idle. */
+  closeIdle(reason: CloseReason): void {
+    for (const slot of [...this.idle]) if (slot.status === "idle") this.#close(slot, reason)
+  }
+
+  /** Ends the pool: nothing is kept. Who waits already may still be served. */
+  shutdown(): void {
+    this.closing = true
+    this.closeIdle("Shutdown")
+    for (const slot of [...this.#orphans]) {
+      this.#abort(slot)
+      this.#free(slot)
+    }
+  }
+
+  /** Ends everything. */
+  destroy(): void {
+    this.closing = true
+    for (const group of [...this.#waitingGroups]) {
+      for (const ticket of [...group.waiting]) {
+        if (ticket.attempt !== undefined) this.#disown(ticket.attempt)
+        this.#leaveQueue(ticket)
+        this.commands.push({ _tag: "Refuse", ticket })
+      }
+    }
+    for (const slot of [...this.slots]) {
+      if (slot.status === "connecting") {
+        this.#abort(slot)
+        this.#free(slot)
+      } else this.#close(slot, "Shutdown")
+    }
+  }
+
+  // --- giving out
+
+  #lend(slot: Slot<O, C, W>): void {
+    slot.status = "busy"
+    slot.served++
+    slot.left--
+  }
+
+  /** A connection that nobody uses: to whom does it go? */
+  #offer(slot: Slot<O, C, W>, now: number, hintMillis = Infinity): void {
+    const { group } = slot
+    if (slot.served > 0) {
+      if (slot.expiresAt <= now) return this.#close(slot, "Lifetime")
+      if (slot.left <= 0) return this.#close(slot, "Requests")
+    }
+    const ticket = this.#servable(slot)
+    if (this.#older(slot, ticket)) return this.#close(slot, "Room")
+    if (ticket !== undefined) return this.#give(ticket, slot)
+    if (this.closing) return this.#close(slot, "Shutdown")
+    slot.status = "idle"
+    slot.idleUntil = Math.min(now + this.limits.idleMillis, now + hintMillis, slot.expiresAt)
+    group.idle.push(slot.inGroup)
+    this.idle.push(slot.inAll)
+    if (group.idle.size > this.limits.idlePerOrigin) this.#closeOldest(group.idle, "IdleLimit")
+    else if (this.idle.size > this.limits.idle) this.#closeOldest(this.idle, "IdleLimit")
+  }
+
+  /** The first ticket of its group that the connection will do for. */
+  #servable({ group, served }: Slot<O, C, W>): Ticket<O, C, W> | undefined {
+    if (served === 0 || group.freshWaiting === 0) return group.waiting.first?.value
+    for (const ticket of group.waiting) if (!ticket.fresh) return ticket
+    return undefined
+  }
+
+  /** Whether a ticket that is older than this one, if there is one, could use the place of a connection, but not the connection. */
+  #older(slot: Slot<O, C, W>, ticket: Ticket<O, C, W> | undefined): boolean {
+    // One that was just opened is for whoever is there: closing it for another would serve nobody.
+    if (slot.served === 0 && ticket !== undefined) return false
+    const full = this.open >= this.limits.connections
+    if (!full && slot.group.freshWaiting === 0) return false
+    const other = full ? this.#oldest(slot) : this.#nextIn(slot.group, slot)
+    return other !== undefined && other !== ticket && (ticket === undefined || other.order < ticket.order)
+  }
+
+  #give(ticket: Ticket<O, C, W>, slot: Slot<O, C, W>): void {
+    const { attempt } = ticket
+    this.#leaveQueue(ticket)
+    ticket.granted = slot
+    this.#lend(slot)
+    this.commands.push({ _tag: "Give", ticket })
+    if (attempt === undefined) return
+    this.#disown(attempt)
+    if (this.#adopt(attempt)) return
+    if (this.closing) {
+      this.#abort(attempt)
+      this.#free(attempt)
+      return
+    }
+    // It is kept when it is done, unless its place is wanted.
+    this.#orphans.add(attempt)
+    this.#dispatch(ticket.group)
+  }
+
+  /** An opening that has lost its ticket goes to the next one that has none. Whether there is one. */
+  #adopt(attempt: Slot<O, C, W>): boolean {
+    for (const ticket of attempt.group.waiting) {
+      if (ticket.attempt !== undefined) continue
+      this.#orphans.delete(attempt)
+      ticket.attempt = attempt
+      attempt.owner = ticket
+      this.commands.push({ _tag: "Adopt", ticket })
+      return true
+    }
+    return false
+  }
+
+  #disown(attempt: Slot<O, C, W>): void {
+    if (attempt.owner !== undefined) attempt.owner.attempt = undefined
+    attempt.owner = undefined
+    this.#orphans.delete(attempt)
+  }
+
+  #leaveQueue(ticket: Ticket<O, C, W>): void {
+    const { group } = ticket
+    group.waiting.remove(ticket.entry)
+    this.waiting--
+    if (ticket.fresh) group.freshWaiting--
+    if (group.waiting.size === 0) this.#waitingGroups.delete(group)
+    this.#forget(group)
+  }
+
+  // --- making room
+
+  /** Whether a connection can be opened to the origin now, if need be in place of an idle one. `leaving` counts as gone. */
+  #roomIn(group: Group<O, C, W>, leaving?: Slot<O, C, W>): boolean {
+    const open = group.open - (leaving?.group === group ? 1 : 0)
+    return open - group.idle.size < this.limits.connectionsPerOrigin
+  }
+
+  #roomFor(group: Group<O, C, W>): boolean {
+    return this.#roomIn(group) && (this.open < this.limits.connections || this.idle.size > 0 || this.#orphans.size > 0)
+  }
+
+  /** The first ticket of a group that has no connection being opened, if the group has room for one. */
+  #nextIn(group: Group<O, C, W>, leaving?: Slot<O, C, W>): Ticket<O, C, W> | undefined {
+    if (!this.#roomIn(group, leaving)) return undefined
+    for (const ticket of group.waiting) if (ticket.attempt === undefined) return ticket
+    return undefined
+  }
+
+  /** The first ticket of all groups that have room. */
+  #oldest(leaving?: Slot<O, C, W>): Ticket<O, C, W> | undefined {
+    let oldest: Ticket<O, C, W> | undefined
+    for (const group of this.#waitingGroups) {
+      const ticket = this.#nextIn(group, leaving)
+      if (ticket !== undefined && (oldest === undefined || ticket.order < oldest.order)) oldest = ticket
+    }
+    return oldest
+  }
+
+  /** A place has come free: opens a connection for whoever can use it. Only where the total was the limit that may be another group. */
+  #dispatch(group: Group<O, C, W>, wasFull = this.open >= this.limits.connections): void {
+    while (this.#openFor(wasFull ? this.#oldest() : this.#nextIn(group)));
+  }
+
+  /** Opens a connection for a ticket whose group has room. Whether there was a place. */
+  #openFor(ticket: Ticket<O, C, W> | undefined): boolean {
+    if (ticket === undefined) return false
+    const { group } = ticket
+    for (const orphan of this.#orphans) if (orphan.group === group && this.#adopt(orphan)) return true
+    // Only whoever wants a new one waits while connections of its group are idle.
+    if (group.open >= this.limits.connectionsPerOrigin) this.#closeOldest(group.idle, "Room")
+    if (this.open >= this.limits.connections) {
+      if (this.idle.size > 0) this.#closeOldest(this.idle, "Room")
+      else if (!this.#giveUpOrphan()) return false
+    }
+    const slot = new Slot(group, ticket, this.limits.requestsPerConnection)
+    ticket.attempt = slot
+    this.slots.add(slot)
+    this.groups.set(group.key, group)
+    group.open++
+    group.connecting++
+    this.connecting++
+    this.commands.push({ _tag: "Open", slot, ticket })
+    return true
+  }
+
+  #giveUpOrphan(): boolean {
+    for (const orphan of this.#orphans) {
+      this.#abort(orphan)
+      this.#remove(orphan)
+      return true
+    }
+    return false
+  }
+
+  // --- closing
+
+  #closeOldest(idle: List<Slot<O, C, W>>, reason: CloseReason): void {
+    const slot = idle.first?.value
+    if (slot === undefined) return
+    this.commands.push({ _tag: "Close", slot, reason })
+    this.#leaveIdle(slot)
+    this.#remove(slot)
+  }
+
+  #close(slot: Slot<O, C, W>, reason: CloseReason): void {
+    this.commands.push({ _tag: "Close", slot, reason })
+    if (slot.status === "idle") this.#leaveIdle(slot)
+    this.#free(slot)
+  }
+
+  #abort(slot: Slot<O, C, W>): void {
+    this.commands.push({ _tag: "Abort", slot })
+  }
+
+  #leaveIdle(slot: Slot<O, C, W>): void {
+    slot.group.idle.remove(slot.inGroup)
+    this.idle.remove(slot.inAll)
+  }
+
+  #endConnecting(slot: Slot<O, C, W>): void {
+    slot.group.connecting--
+    this.connecting--
+  }
+
+  /** Takes a slot out, without looking for who can use its place. */
+  #remove(slot: Slot<O, C, W>): void {
+    if (slot.status === "connecting") this.#endConnecting(slot)
+    slot.status = "gone"
+    this.slots.delete(slot)
+    this.#orphans.delete(slot)
+    slot.group.open--
+    this.#forget(slot.group)
+  }
+
+  #free(slot: Slot<O, C, W>): void {
+    const wasFull = this.open >= this.limits.connections
+    this.#remove(slot)
+    this.#dispatch(slot.group, wasFull)
+  }
+
+  #forget(group: Group<O, C, W>): void {
+    if (group.open === 0 && group.waiting.size === 0 && this.groups.get(group.key) === group) {
+      this.groups.delete(group.key)
+    }
+  }
+}

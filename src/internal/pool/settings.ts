@@ -1,0 +1,144 @@
+/** The options of a pool, checked, as plain numbers. */
+import * as Duration from "effect/Duration"
+import * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
+import type { ConnectionEvent } from "../../ConnectionEvent.ts"
+import type * as HttpLeniency from "../../HttpLeniency.ts"
+import { strict } from "../../HttpLeniency.ts"
+import * as HttpLimits from "../../HttpLimits.ts"
+import * as HttpTimeouts from "../../HttpTimeouts.ts"
+import * as Origin from "../../Origin.ts"
+import type * as Proxy from "../../Proxy.ts"
+import type * as Tls from "../../Tls.ts"
+import type { Millis } from "../connection/timeouts.ts"
+import { noTimeouts, readDuration, toLimits, toMillis } from "../connection/timeouts.ts"
+import { InvalidOption } from "../error/request.ts"
+import type { Limits } from "./places.ts"
+
+/** The options of `ConnectionPool.make`, where they are documented. */
+export interface PoolOptions {
+  readonly connectionsPerOrigin?: number | undefined
+  readonly connections?: number | undefined
+  readonly idlePerOrigin?: number | undefined
+  readonly idle?: number | undefined
+  readonly waiters?: number | undefined
+  readonly requestsPerConnection?: number | undefined
+  readonly lifetime?: Duration.DurationInput | undefined
+  readonly lifetimeJitter?: number | undefined
+  readonly idleTime?: Duration.DurationInput | undefined
+  readonly keepAliveMargin?: Duration.DurationInput | undefined
+  readonly drainBytes?: number | undefined
+  readonly drainTime?: Duration.DurationInput | undefined
+  readonly unreadTime?: Duration.DurationInput | undefined
+  readonly shutdownGrace?: Duration.DurationInput | undefined
+  readonly tls?: Tls.Options | undefined
+  readonly proxy?: Proxy.Proxy | Proxy.Settings | undefined
+  readonly localAddress?: string | undefined
+  readonly blockSize?: number | undefined
+  readonly timeouts?: Partial<HttpTimeouts.HttpTimeouts> | undefined
+  readonly limits?: Partial<HttpLimits.HttpLimits> | undefined
+  readonly leniency?: HttpLeniency.HttpLeniency | undefined
+  readonly wireTap?: boolean | undefined
+  readonly onEvent?: ((event: ConnectionEvent) => void) | undefined
+}
+
+export interface PoolSettings {
+  /** For the decisions. */
+  readonly places: Limits
+  readonly lifetimeMillis: number
+  readonly lifetimeJitter: number
+  readonly keepAliveMargin: number
+  readonly drainBytes: number
+  readonly drainMillis: number
+  readonly unreadMillis: number
+  readonly graceMillis: number
+  readonly tls: Tls.Options | undefined
+  readonly proxy: Proxy.Proxy | Proxy.Settings | undefined
+  readonly localAddress: string | undefined
+  readonly blockSize: number
+  readonly timeouts: Millis
+  readonly limits: HttpLimits.HttpLimits
+  readonly leniency: HttpLeniency.HttpLeniency
+  readonly wireTap: boolean
+  readonly onEvent: ((event: ConnectionEvent) => void) | undefined
+}
+
+const invalid = (option: string, reason: string): Either.Either<never, InvalidOption> =>
+  Either.left(new InvalidOption({ option, reason }))
+
+/** A number of things, of which there must be at least `least`. */
+const count = (
+  option: keyof PoolOptions & string,
+  value: unknown,
+  least: number,
+  orElse: number
+): Either.Either<number, InvalidOption> =>
+  value === undefined
+    ? Either.right(orElse)
+    : typeof value === "number" && value >= least && (Number.isInteger(value) || value === Infinity)
+    ? Either.right(value)
+    : invalid(option, `it must be a whole number of at least ${least}, or Infinity`)
+
+const millis = (option: string, value: unknown, orElse: number): Either.Either<number, InvalidOption> => {
+  if (value === undefined) return Either.right(orElse)
+  const read = readDuration(value)
+  return read === undefined
+    ? invalid(option, `it must be a duration of at least 0, such as 500 or "5 seconds"`)
+    : Either.right(read)
+}
+
+/** What the options of a connection would make wrong for every origin is found here, with any origin. */
+const checkOrigin = ({ localAddress, proxy, tls }: PoolOptions): Either.Either<void, InvalidOption> =>
+  Either.map(
+    Either.mapLeft(
+      Origin.make({
+        scheme: "https",
+        host: "localhost",
+        tls,
+        proxy: Predicate.hasProperty(proxy, "bypass") ? undefined : proxy,
+        localAddress
+      }),
+      (error) => error instanceof InvalidOption ? error : new InvalidOption({ option: "tls", reason: error.reason })
+    ),
+    () => undefined
+  )
+
+/** Checks the options and puts the defaults in. */
+export const toSettings = (options: PoolOptions): Either.Either<PoolSettings, InvalidOption> =>
+  Either.gen(function*() {
+    const { blockSize = 65_536, lifetimeJitter = 0.1 } = options
+    if (!Number.isSafeInteger(blockSize) || blockSize < 1) {
+      return yield* invalid("blockSize", "it must be a whole number of at least 1")
+    }
+    if (!(lifetimeJitter >= 0 && lifetimeJitter <= 1)) {
+      return yield* invalid("lifetimeJitter", "it must be a number from 0 to 1")
+    }
+    yield* checkOrigin(options)
+    return {
+      places: {
+        connectionsPerOrigin: yield* count("connectionsPerOrigin", options.connectionsPerOrigin, 1, 64),
+        connections: yield* count("connections", options.connections, 1, 1024),
+        idlePerOrigin: yield* count("idlePerOrigin", options.idlePerOrigin, 0, 64),
+        idle: yield* count("idle", options.idle, 0, 256),
+        waiters: yield* count("waiters", options.waiters, 0, 65_536),
+        requestsPerConnection: yield* count("requestsPerConnection", options.requestsPerConnection, 1, Infinity),
+        idleMillis: yield* millis("idleTime", options.idleTime, 30_000)
+      },
+      lifetimeMillis: yield* millis("lifetime", options.lifetime, 900_000),
+      lifetimeJitter,
+      keepAliveMargin: yield* millis("keepAliveMargin", options.keepAliveMargin, 1000),
+      drainBytes: yield* count("drainBytes", options.drainBytes, 0, 65_536),
+      drainMillis: yield* millis("drainTime", options.drainTime, 1000),
+      unreadMillis: yield* millis("unreadTime", options.unreadTime, 30_000),
+      graceMillis: yield* millis("shutdownGrace", options.shutdownGrace, 1000),
+      tls: options.tls,
+      proxy: options.proxy,
+      localAddress: options.localAddress,
+      blockSize,
+      timeouts: yield* toMillis(HttpTimeouts.make(options.timeouts ?? {}), noTimeouts),
+      limits: yield* toLimits(options.limits ?? {}, HttpLimits.defaults),
+      leniency: options.leniency ?? strict,
+      wireTap: options.wireTap ?? false,
+      onEvent: options.onEvent
+    }
+  })
