@@ -128,7 +128,8 @@ export interface Release {
 }
 
 /**
- * A request ended: with its whole response, or with a failure.
+ * A request ended: with its whole response, or with a failure. One that is sent once more ends twice, the first time with what it is
+ * sent again for, as OpenTelemetry counts resends.
  *
  * @since 0.2.0
  * @category models

@@ -201,6 +201,8 @@ export interface Stats extends Counts {
  * @category models
  */
 export interface ConnectionPool {
+  /** How connections are made for requests that bring no `origin` of their own: what the pool was made with. */
+  readonly connectionOptions: Pick<Options, "localAddress" | "proxy" | "tls">
   /**
    * Sends a request on a pooled connection and gives its response as soon as its head is there. The target is an absolute URL,
    * unless the request has an `origin`. The connection comes back by itself: at once if all of the body came with the head, else when

@@ -173,13 +173,15 @@ export function fromUrl(
 >
 export function fromUrl(
   url: string | URL,
-  options: Options & Pick<Parts, "socketPath"> = {}
+  how?: Options & Pick<Parts, "socketPath">
 ): Either.Either<
   { readonly origin: Origin; readonly target: string },
   InvalidUrl | UnsupportedScheme | InvalidOption
 > {
-  const settled = given(options)
-  const located = settled instanceof InvalidOption ? settled : internal.fromUrl(url, options.socketPath, settled)
+  const options = how === undefined ? undefined : given(how)
+  const located = options instanceof InvalidOption
+    ? options
+    : internal.fromUrl(url, how === undefined ? undefined : { socketPath: how.socketPath, options })
   return located instanceof InvalidUrl || located instanceof UnsupportedScheme || located instanceof InvalidOption
     ? Either.left(located)
     : Either.right(located)

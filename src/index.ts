@@ -36,6 +36,8 @@ export * as NodeTransport from "./NodeTransport.ts"
 
 export * as Origin from "./Origin.ts"
 
+export * as PooledHttpClient from "./PooledHttpClient.ts"
+
 export * as Proxy from "./Proxy.ts"
 
 export * as TestTransport from "./TestTransport.ts"

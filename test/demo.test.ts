@@ -1,9 +1,15 @@
 /** The demo as a user runs it: a process of its own, judged by its exit status and by what it prints. */
+import { it } from "@effect/vitest"
+import type { ConnectionEvent } from "effect-http-client"
+import * as Effect from "effect/Effect"
+import * as TestClock from "effect/TestClock"
 import { spawn } from "node:child_process"
 import * as http from "node:http"
 import * as net from "node:net"
 import { fileURLToPath } from "node:url"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { afterAll, beforeAll, describe, expect } from "vitest"
+import { watch } from "../docs/demo/parts/watch.ts"
+import { Report } from "../docs/demo/report.ts"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 
@@ -88,9 +94,90 @@ describe("npm run demo", () => {
     expect(run.output).toMatch(/^ ✓ (?:DnsError|HttpTimeout) +[A-Z].+\n(?: {10}.+\n)*? +phase dns · fault Network · /m)
   })
 
+  it.each([
+    ["1,000 requests over 10 connections", /requests +1000, of these 99\d on a connection that was used before\n/],
+    ["the counts of the pool", /10 opened; now 10 idle · 0 busy · 0 connecting · 0 requests waiting\n/],
+    ["how often each event came", /^ {3}Connected +10 {3}Release +1000 {3}Reclaim +0$/m],
+    ["connections closed by a server, idle", /the server closed +[1-9]\d* connections while they were idle\n/],
+    ["and just when a request came", /^ +[1-9]\d* just when a request came to them, in place of an answer$/m],
+    ["that such requests are sent once more", /sent once more +[1-9]\d* requests\n/],
+    ["that none of them failed", /failures +0 of 500 requests\n/],
+    [
+      "the warning of a response that nobody reads",
+      /logged +WARN: The response to GET http:\/\/127\.0\.0\.1:\d+\/bytes was left unread for 200 ms/
+    ],
+    ["that it was reclaimed", /reclaimed +1; now 1 idle · 0 busy · 0 connecting · 0 requests waiting\n/],
+    ["what its reader is told", /^ ✓ ConnectionClosed +The connection is closed: the response was left unread/m],
+    ["the platform's client over one connection", /connections +1 for 3 requests, 2 of them reused\n/]
+  ])("shows %s", (_, line) => {
+    expect(run.output).toMatch(line)
+  })
+
+  it.each([
+    ["Transport", "ConnectError"],
+    ["Transport", "HttpTimeout"],
+    ["Encode", "InvalidHeaderValue"]
+  ])("shows the RequestError with the reason %s that is made of %s", (reason, tag) => {
+    const shown = new RegExp(
+      `^ +RequestError +reason ${reason}\\n {23}${reason}: .+\\n(?: {23}.+\\n)*? ✓ ${tag} +phase \\w+ · fault`,
+      "m"
+    )
+    expect(run.output).toMatch(shown)
+  })
+
+  it("shows the table of events once for each pool, as this is no terminal", () => {
+    expect(run.output.match(/^ {3}Connect +\d+ {3}Acquire +\d+ {3}Retry +\d+$/gm)).toHaveLength(3)
+  })
+
   it("uses no colours where it does not write to a terminal", () => {
     expect(run.output).not.toContain("\x1b")
   })
+})
+
+describe("the table of events", () => {
+  const event = (_tag: "Send" | "Receive", bytes: number) => ({ _tag, connection: 1, bytes }) as const
+
+  /** What is written while a pool tells of two events. */
+  const written = (terminal: boolean) =>
+    Effect.gen(function*() {
+      const pieces: Array<string> = []
+      const report = new Report({ write: (text) => pieces.push(text), terminal, colours: false })
+      let tell = (_event: ConnectionEvent.ConnectionEvent): void => {}
+      const pool = {
+        subscribe: (listener: typeof tell) =>
+          Effect.sync(() => {
+            tell = listener
+          })
+      }
+      const work = Effect.gen(function*() {
+        tell(event("Send", 20))
+        yield* TestClock.adjust("50 millis")
+        tell(event("Receive", 300))
+        yield* TestClock.adjust("50 millis")
+      })
+      yield* watch(report, pool, work)
+      return pieces
+    })
+
+  it.effect("is redrawn in place on a terminal while it changes", () =>
+    Effect.gen(function*() {
+      const pieces = yield* written(true)
+      const tables = pieces.map((piece) => piece.split("\n"))
+      expect(tables.map((lines) => lines.length)).toEqual([6, 6, 6, 6])
+      // Up by the five lines of the one before; each line ends with the erasure of what stood there.
+      expect(pieces.map((piece) => piece.startsWith("\x1b[5A\r"))).toEqual([false, true, true, true])
+      expect(tables.flatMap((lines) => lines.slice(0, 5)).every((line) => line.endsWith("\x1b[K"))).toBe(true)
+      expect(pieces.map((piece) => /Receive +(\d+)/.exec(piece)?.[1])).toEqual(["0", "0", "1", "1"])
+      expect(pieces.at(-1)).toMatch(/bytes sent +20 B[^]*bytes received +300 B/)
+    }))
+
+  it.effect("is written once, at the end, where there is no terminal", () =>
+    Effect.gen(function*() {
+      const pieces = yield* written(false)
+      expect(pieces).toHaveLength(5)
+      expect(pieces.join("")).toMatch(/Send +1 .*\n.*Receive +1 /)
+      expect(pieces.join("")).not.toContain("\x1b")
+    }))
 })
 
 describe("npm run demo -- URL", () => {

@@ -36,7 +36,8 @@ describe("the code of the documents type-checks", () => {
     host.fileExists = (file) => blocks.has(path.normalize(file)) || fileExists.call(host, file)
     host.readFile = (file) => blocks.get(path.normalize(file)) ?? readFile.call(host, file)
     program = ts.createProgram([...blocks.keys()], { ...options, noUnusedLocals: false }, host)
-  })
+    // A compiler takes its time where others work too.
+  }, 120_000)
 
   it.each([...blocks.keys()].map((file) => path.relative(root, file)))("%s", (name) => {
     const file = program.getSourceFile(path.join(root, name))

@@ -5,6 +5,8 @@ import { certificates } from "../../test/fixtures/certificates.ts"
 import { download, upload } from "./parts/bodies.ts"
 import { earlyAnswer, failures } from "./parts/failures.ts"
 import type { Part, Servers } from "./parts/part.ts"
+import { platform } from "./parts/platform.ts"
+import { abandoned, fickle, pooled } from "./parts/pool.ts"
 import { get, keepAlive, steps } from "./parts/requests.ts"
 import { tunnel } from "./parts/tunnel.ts"
 import type { Report } from "./report.ts"
@@ -12,7 +14,20 @@ import { host } from "./servers/listen.ts"
 import { startOrigin, startSecureOrigin } from "./servers/origin.ts"
 import { startProxy } from "./servers/proxy.ts"
 
-const parts: ReadonlyArray<Part> = [get, keepAlive, steps, upload, download, tunnel, failures, earlyAnswer]
+const parts: ReadonlyArray<Part> = [
+  get,
+  keepAlive,
+  steps,
+  upload,
+  download,
+  tunnel,
+  failures,
+  earlyAnswer,
+  pooled,
+  fickle,
+  abandoned,
+  platform
+]
 
 const servers = Effect.gen(function*() {
   const { ca, selfSigned, server } = yield* Effect.promise(certificates)

@@ -1,7 +1,7 @@
 /**
  * What the demo prints, and what it has checked.
  *
- * Headings, aligned rows, checks and a progress bar. Colours and redrawing only on a terminal, colours not where `NO_COLOR` is
+ * Headings, aligned rows, checks, a progress bar and lines that change. Colours and redrawing only on a terminal, colours not where `NO_COLOR` is
  * set. Whatever comes from a peer is printed through `printable`, so that it cannot steer the terminal.
  */
 const labelWidth = 20
@@ -145,6 +145,20 @@ export class Report {
       const bar = `   [${"█".repeat(filled)}${"░".repeat(width - filled)}] ${String(percent).padStart(3)} %  ${note}`
       if (!this.#output.terminal) this.line(bar)
       else this.#output.write(`\r${bar}\x1b[K${done === total ? "\n" : ""}`)
+    }
+  }
+
+  /** Lines that change: redrawn in place on a terminal, printed once elsewhere, when they are final. */
+  live(): (lines: ReadonlyArray<string>, final: boolean) => void {
+    let shown = 0
+    return (lines, final) => {
+      if (!this.#output.terminal) {
+        if (final) { for (const line of lines) this.line(line) }
+        return
+      }
+      const up = shown === 0 ? "" : `\x1b[${shown}A`
+      this.#output.write(up + lines.map((line) => `\r${line}\x1b[K\n`).join(""))
+      shown = lines.length
     }
   }
 }

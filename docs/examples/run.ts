@@ -3,11 +3,13 @@
  *
  * Exit status 1 where something differs. `test/examples.test.ts` sees to it that every example is listed here and in the README.
  */
+import { HttpBody, HttpRequest } from "effect-http-client"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -16,15 +18,22 @@ import { certificates } from "../../test/fixtures/certificates.ts"
 import { host, raw, unusedPort } from "../demo/servers/listen.ts"
 import { startOrigin, startSecureOrigin } from "../demo/servers/origin.ts"
 import { credentials, startProxy } from "../demo/servers/proxy.ts"
+import { startRedirecting, startUnsteady } from "../demo/servers/turning.ts"
 import * as downloadToFile from "./download-to-file.ts"
 import * as errorsByTag from "./errors-by-tag.ts"
+import * as events from "./events.ts"
 import * as get from "./get.ts"
 import * as head from "./head.ts"
 import * as jsonWithSchema from "./json-with-schema.ts"
 import * as notFound from "./not-found.ts"
+import * as platformClient from "./platform-client.ts"
+import * as poolLease from "./pool-lease.ts"
+import * as pool from "./pool.ts"
 import * as postForm from "./post-form.ts"
 import * as put from "./put.ts"
 import * as readInPieces from "./read-in-pieces.ts"
+import * as redirects from "./redirects.ts"
+import * as retryByContext from "./retry-by-context.ts"
 import * as steps from "./steps.ts"
 import * as timeouts from "./timeouts.ts"
 import * as tunnel from "./tunnel.ts"
@@ -128,6 +137,39 @@ const all = Effect.gen(function*() {
       "cut short: 4 of 10 bytes"
     ]
   )
+  yield* example("pool", pool.program(host, port), { answers: 100, opened: 10, idle: 10, busy: 0 })
+  yield* example("pool-lease", poolLease.program(host, port), { same: true, served: 1, opened: 1, idle: 1, busy: 0 })
+  yield* example("platform-client", platformClient.program(host, port), {
+    received: { contentType: "application/json", bytes: 15 },
+    why: "Transport: HttpTimeout, processed: Unknown"
+  })
+  const redirecting = yield* startRedirecting
+  yield* example("redirects", redirects.program(host, redirecting), {
+    text: "GET /archive/7, without credentials\n",
+    history: ["POST 303", "GET 307"],
+    round: "RedirectLoop"
+  })
+  const unsteady = `http://${host}:${yield* startUnsteady}`
+  const body = HttpBody.stream(Stream.make(new Uint8Array(100)))
+  yield* example(
+    "retry-by-context",
+    Effect.all([
+      retryByContext.program(HttpRequest.get(`${unsteady}/`)),
+      retryByContext.program(HttpRequest.post(`${unsteady}/`)),
+      retryByContext.program(HttpRequest.put(`${unsteady}/`, { body })),
+      retryByContext.program(HttpRequest.post(`http://${host}:${refused}/`))
+    ]),
+    [
+      "GET /, for the 2. time\n",
+      "RemoteDisconnected, processed: Unknown, replayable",
+      "RemoteDisconnected, processed: Unknown, not replayable",
+      "ConnectError, processed: No, replayable"
+    ]
+  )
+  yield* example("events", events.program(host, port), {
+    counts: { Connect: 1, Connected: 1, Acquire: 3, Release: 3, RequestEnd: 3, Close: 1 },
+    closed: [{ reason: "Closed", requestsServed: 3 }]
+  })
 })
 
 await Effect.runPromise(Effect.scoped(all))

@@ -242,18 +242,26 @@ export const make = <T>(parts: Parts, given: Options<T> | undefined): Origin<T> 
   return typeof checked === "number" ? build(scheme, parsed.host, checked, socketPath, given) : checked
 }
 
-/** Where to, and what for, before it becomes an origin. */
-interface Place {
-  readonly scheme: Scheme
-  readonly host: string
-  readonly port: number
-  readonly target: string
+/** What of an origin no URL says; `undefined` for a plain one. */
+export interface Beside<T> {
+  readonly socketPath: string | undefined
+  readonly options: Options<T> | undefined
 }
 
-const locate = (scheme: Scheme, authority: string, target: string): Place | InvalidUrl => {
+type Failure = InvalidUrl | UnsupportedScheme | InvalidOption
+
+const locate = <T>(
+  scheme: Scheme,
+  authority: string,
+  target: string,
+  beside: Beside<T> | undefined
+): Located<T> | InvalidUrl | InvalidOption => {
   const parsed = parseHostPort(authority, "url")
   if (parsed instanceof InvalidUrl) return parsed
-  return { scheme, host: parsed.host, port: parsed.port ?? defaultPort(scheme), target }
+  const { host, port = defaultPort(scheme) } = parsed
+  if (beside === undefined) return { origin: new Checked<T>(scheme, host, port, undefined, undefined), target }
+  const origin = build(scheme, host, port, beside.socketPath, beside.options)
+  return origin instanceof InvalidUrl || origin instanceof InvalidOption ? origin : { origin, target }
 }
 
 const credentials = (): InvalidUrl =>
@@ -306,7 +314,7 @@ const judgeScheme = (url: string): InvalidUrl | UnsupportedScheme => {
     : new UnsupportedScheme({ scheme })
 }
 
-const fromText = (url: string): Place | InvalidUrl | UnsupportedScheme => {
+const fromText = <T>(url: string, beside: Beside<T> | undefined): Located<T> | Failure => {
   let unsafe = false
   for (let i = 0; i < url.length; i++) {
     const kind = kindTable[url.charCodeAt(i)]
@@ -324,24 +332,13 @@ const fromText = (url: string): Place | InvalidUrl | UnsupportedScheme => {
   const rest = url.slice(end, hash === -1 ? url.length : hash)
   const written = rest.startsWith("/") ? rest : `/${rest}`
   const target = unsafe ? encodeTarget(written) : written
-  return typeof target === "string" ? locate(scheme.length === 7 ? "http" : "https", authority, target) : target
+  return typeof target === "string" ? locate(scheme.length === 7 ? "http" : "https", authority, target, beside) : target
 }
 
-const fromEither = (url: string | URL): Place | InvalidUrl | UnsupportedScheme => {
-  if (typeof url === "string") return fromText(url)
+export const fromUrl = <T>(url: string | URL, beside: Beside<T> | undefined): Located<T> | Failure => {
+  if (typeof url === "string") return fromText(url, beside)
   if (url.username !== "" || url.password !== "") return credentials()
   const protocol = url.protocol
   if (protocol !== "http:" && protocol !== "https:") return new UnsupportedScheme({ scheme: protocol.slice(0, -1) })
-  return locate(protocol === "http:" ? "http" : "https", url.host, url.pathname + url.search)
-}
-
-export const fromUrl = <T>(
-  url: string | URL,
-  socketPath: string | undefined,
-  given: Options<T> | undefined
-): Located<T> | InvalidUrl | UnsupportedScheme | InvalidOption => {
-  const place = fromEither(url)
-  if (place instanceof InvalidUrl || place instanceof UnsupportedScheme) return place
-  const origin = build(place.scheme, place.host, place.port, socketPath, given)
-  return origin instanceof InvalidUrl || origin instanceof InvalidOption ? origin : { origin, target: place.target }
+  return locate(protocol === "http:" ? "http" : "https", url.host, url.pathname + url.search, beside)
 }

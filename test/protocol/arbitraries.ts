@@ -163,7 +163,9 @@ const pieces = [
 ]
 
 /** Pieces of responses in any order: most are wrong somewhere, and not at once. */
-const patchwork = FastCheck.array(FastCheck.constantFrom(...pieces), { maxLength: 16 }).map((parts) => parts.join(""))
+const patchwork = FastCheck.array(FastCheck.constantFrom(...pieces), { maxLength: 16, size: "max" }).map((parts) =>
+  parts.join("")
+)
 
 interface Change {
   readonly at: number

@@ -231,7 +231,7 @@ describe("every connection", () => {
 
   holds(
     "is reusable on proof only, and never again once it was not",
-    [FastCheck.array(step, { maxLength: 20 })],
+    [FastCheck.array(step, { maxLength: 20, size: "max" })],
     (steps) => {
       const machine = new Machine()
       let started = 0

@@ -8,6 +8,7 @@
 import * as Channel from "effect/Channel"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import type { BodyFailure } from "../../HttpError.ts"
 import type * as HttpFields from "../../HttpFields.ts"
@@ -20,6 +21,9 @@ import type { Exchange } from "./exchange.ts"
 type Reading = "unread" | "read" | "stream" | "collect" | "close"
 
 const empty: Uint8Array = new Uint8Array(0)
+
+const closing = "the response was closed before its body was read"
+const interruption = "the reading of the body was interrupted"
 
 /** A number of bytes: as in Python a negative one has no limit. Whatever is less than one byte is none, `NaN` too. */
 const count = (n: number): number => n < 0 ? Infinity : Math.floor(n) || 0
@@ -46,6 +50,8 @@ export class BodyReader {
   #whole: Effect.Effect<Uint8Array, BodyFailure> | undefined
   /** Why a body that has ended cannot be read to its end: bytes of it were dropped. */
   #lost: BodyFailure | undefined
+  /** Whether it was closed before it had ended, so that whoever still reads misses bytes, though the rest may come. */
+  #cut = false
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange
@@ -57,15 +63,18 @@ export class BodyReader {
     return body.discarding || (body.ended && body.size === 0)
   }
 
-  /** Lets go of the body. */
-  close(): void {
+  /** Lets go of the body. Where that is because its reader was interrupted, the connection is closed at once. */
+  close(interrupted = false): void {
     const { body } = this.#exchange
     if (this.#reading !== "collect") this.#reading = "close"
     body.discarding = true
     // A stream that another fiber reads must not take what is missing now for the end.
     if (body.size > 0 && body.settled) this.#lost ??= this.#consumed()
     body.clear()
-    if (!body.settled) this.#exchange.letGo("the response was closed before its body was read")
+    if (body.settled) return
+    this.#cut = true
+    if (interrupted) this.#exchange.abandon(interruption)
+    else this.#exchange.letGo(closing)
   }
 
   get bytes(): Effect.Effect<Uint8Array, BodyFailure> {
@@ -121,13 +130,11 @@ export class BodyReader {
     return Stream.fromChannel(Channel.suspend(() => {
       if (!this.#free) return Channel.fromEffect(this.#alreadyConsumed)
       this.#reading = "stream"
-      this.#exchange.body.streaming = true
-      return Channel.ensuring(
-        this.#loop(),
+      this.#exchange.stream()
+      return Channel.ensuringWith(this.#loop(), (exit) =>
         Effect.sync(() => {
-          if (!this.#exchange.body.settled) this.close()
-        })
-      )
+          if (!this.#exchange.body.settled) this.close(Exit.isInterrupted(exit))
+        }))
     }))
   }
 
@@ -152,6 +159,7 @@ export class BodyReader {
   /** What a reading fails with that has taken all that is there. */
   get #failure(): BodyFailure | undefined {
     return this.#exchange.body.failure ?? this.#lost
+      ?? (this.#cut ? this.#exchange.locate(new ConnectionClosed({ reason: closing })) : undefined)
   }
 
   #consumed(): BodyFailure {
@@ -203,10 +211,9 @@ export class BodyReader {
   #interrupted(): void {
     if (this.#whole !== undefined) return
     const { body } = this.#exchange
-    const reason = "the reading of the body was interrupted"
     body.clear()
-    if (body.settled) this.#lost ??= this.#exchange.locate(new ConnectionClosed({ reason }))
-    else this.#exchange.abandon(reason)
+    if (body.settled) this.#lost ??= this.#exchange.locate(new ConnectionClosed({ reason: interruption }))
+    else this.#exchange.abandon(interruption)
   }
 
   /** Waits until nothing more will come, whoever reads. */
@@ -224,7 +231,9 @@ export class BodyReader {
       const { body } = this.#exchange
       const give = (): Effect.Effect<Uint8Array, BodyFailure> =>
         body.size > 0 ? Effect.succeed(take(body)) : this.#finish([])
-      return body.ready ? give() : this.#wait("read", give, this.#alreadyConsumed)
+      if (!body.ready) return this.#wait("read", give, this.#alreadyConsumed)
+      this.#exchange.leave()
+      return give()
     })
   }
 
@@ -234,7 +243,10 @@ export class BodyReader {
       if (n === 0) return Effect.succeed(empty)
       const { body } = this.#exchange
       const whole = enough(n)
-      if (whole > 0) return Effect.succeed(body.take(whole))
+      if (whole > 0) {
+        this.#exchange.leave()
+        return Effect.succeed(body.take(whole))
+      }
       if (body.settled) return this.#finish([body.takeAll()])
       const pieces: Array<Uint8Array> = []
       let left = n
@@ -275,7 +287,11 @@ export class BodyReader {
     // The end of the stream, interruption included, closes the response. So no waiting needs a cleanup of its own, which would
     // cost 9 runtime operations more a chunk.
     const waited: Body = Channel.flatMap(
-      Channel.fromEffect(Effect.async<void>((resume) => this.#exchange.whenBody(() => resume(Effect.void)))),
+      Channel.fromEffect(Effect.async<void>((resume) => {
+        // What is being dropped is not waited for.
+        if (this.#cut) resume(Effect.void)
+        else this.#exchange.whenBody(() => resume(Effect.void))
+      })),
       give
     )
     return Channel.suspend(() => body.ready ? give() : waited)

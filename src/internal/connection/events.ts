@@ -14,6 +14,7 @@ export class EventHub {
   readonly #listeners = new Set<Listener>()
   readonly #endings = new Set<() => void>()
   readonly #runtime: Runtime.Runtime<never>
+  #over = false
 
   constructor(runtime: Runtime.Runtime<never>, listener: Listener | undefined) {
     this.#runtime = runtime
@@ -27,6 +28,10 @@ export class EventHub {
 
   /** Returns how to unsubscribe. The same function may be subscribed several times. `ended` is called when nothing more happens. */
   subscribe(listener: Listener, ended: () => void = () => {}): () => void {
+    if (this.#over) {
+      ended()
+      return () => {}
+    }
     const own: Listener = (event) => listener(event)
     const end = (): void => ended()
     this.#listeners.add(own)
@@ -39,6 +44,7 @@ export class EventHub {
 
   /** Nothing more happens. */
   end(): void {
+    this.#over = true
     for (const ended of this.#endings) ended()
     this.#endings.clear()
     this.#listeners.clear()
@@ -51,7 +57,7 @@ export class EventHub {
         listener(event)
       } catch (defect) {
         Runtime.runFork(this.#runtime)(
-          Effect.logError(`\`onEvent\` threw at the event ${event._tag}`, Cause.die(defect))
+          Effect.logError(`A listener (\`onEvent\`, \`subscribe\`) threw at the event ${event._tag}`, Cause.die(defect))
         )
       }
     }

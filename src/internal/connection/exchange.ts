@@ -20,6 +20,7 @@ import type { Framing } from "../protocol/framing.ts"
 import type { ResponseHead } from "../protocol/head.ts"
 import type { MachineError } from "../protocol/machine.ts"
 import { BodyBuffer } from "./bodyBuffer.ts"
+import { BodyTimes } from "./bodyTimes.ts"
 import type { Deadline } from "./deadlines.ts"
 import type { ExchangeOptions, Stamps } from "./exchangeContext.ts"
 import { asBodyFailure, contextOf, faultError, timingsOf } from "./exchangeContext.ts"
@@ -58,16 +59,12 @@ export class Exchange implements Listener {
   #sendWaiter: (() => void) | undefined
   #sentWaiter: (() => void) | undefined
   readonly #stamps: Stamps
-  readonly #step: Deadline = { at: Infinity, expired: () => this.#timeOut(this.#stepKind) }
-  readonly #idle: Deadline = { at: Infinity, expired: () => this.#idleEnded() }
-  readonly #total: Deadline = { at: Infinity, expired: () => this.#timeOut("total") }
+  readonly #step: Deadline = { at: Infinity, expired: () => this.timeOut(this.#stepKind) }
+  readonly #times = new BodyTimes(this)
+  readonly #total: Deadline = { at: Infinity, expired: () => this.timeOut("total") }
   #stepKind: TimeoutKind = "head"
   /** Whether the body is held back until the server says 100. */
   #holding = false
-  /** What the time between two pieces of the body is limited for. */
-  #idleKind: "bodyIdle" | "unread" | "drain" = "bodyIdle"
-  /** Bytes of the body after which draining is given up. */
-  #drainUntil = Infinity
 
   constructor(options: ExchangeOptions) {
     const { deadlines, link } = options
@@ -203,57 +200,34 @@ export class Exchange implements Listener {
 
   /** Calls back once, when the body has something to give; `timeouts.bodyIdle` runs until then. */
   whenBody(callback: () => void): void {
-    this.#armIdle("bodyIdle", this.options.timeouts.bodyIdle)
+    this.#times.wait()
     this.body.wait(() => {
-      this.options.deadlines.disarm(this.#idle)
+      this.#times.stop()
       callback()
       this.leave()
     })
     if (this.body.awaited) this.link.resume()
   }
 
-  /** Nobody waits for the body now. A pool gives up a response that is left so for long, unless it is being streamed. */
+  /** Nobody waits for the body now. */
   leave(): void {
-    const { care } = this.options
-    if (care === undefined || this.body.settled || this.body.awaited || this.body.streaming) return
-    if (this.#drainUntil === Infinity) this.#armIdle("unread", care.unreadMillis)
+    this.#times.leave()
   }
 
-  /** Nobody will read the rest. A pool reads a small one itself, so that the link can be used again. */
+  /** A stream takes the body from now on, in its own time. */
+  stream(): void {
+    this.body.streaming = true
+    this.#times.stop()
+  }
+
+  /** Nobody will read the rest. */
   letGo(reason: string): void {
-    const { care } = this.options
-    if (this.done || this.#drainUntil !== Infinity) return
-    const left = this.framing?.kind === "length" ? this.framing.length - this.body.received : 0
-    // What is awaited is not to be dropped unheard, and what ends with the connection would not save it.
-    const drainable = care !== undefined && this.sent && !this.body.awaited && this.link.machine.persistent
-      && left <= care.drainBytes
-    if (!drainable) return this.abandon(reason, "Undrained")
-    this.#drainUntil = this.body.received + care.drainBytes
-    this.#armIdle("drain", care.drainMillis)
-    this.link.resume()
-  }
-
-  #armIdle(kind: "bodyIdle" | "unread" | "drain", millis: number): void {
-    this.#idleKind = kind
-    this.options.deadlines.arm(this.#idle, millis)
-  }
-
-  #idleEnded(): void {
-    const { care } = this.options
-    switch (this.#idleKind) {
-      case "bodyIdle":
-        return this.#timeOut("bodyIdle")
-      case "drain":
-        return this.abandon("the rest of the response did not come in time to be dropped (`drainTime`)", "Undrained")
-      case "unread":
-        care?.onUnread(this)
-        return this.abandon(`the response was left unread for ${care?.unreadMillis} ms (\`unreadTime\`)`, "Unread")
-    }
+    if (!this.done) this.#times.letGo(reason)
   }
 
   onBytes(count: number): void {
     this.read += count
-    if (this.body.awaited) this.#armIdle("bodyIdle", this.options.timeouts.bodyIdle)
+    if (this.body.awaited) this.#times.wait()
   }
 
   onInformational(head: ResponseHead): void {
@@ -276,15 +250,16 @@ export class Exchange implements Listener {
 
   onData(view: Uint8Array): boolean {
     const more = this.body.push(view)
-    if (this.body.received <= this.#drainUntil) return more
-    this.abandon("the rest of the response was too long to be dropped (`drainBytes`)", "Undrained")
-    return true
+    this.#times.received()
+    return more
   }
 
   onEnd(trailers: HttpFields.HttpFields): void {
     this.#stamps.end = this.options.deadlines.now()
     this.body.end(trailers)
     this.options.deadlines.disarm(this.#total)
+    // The rest of the request may still be on its way, but nobody need read any longer.
+    this.#times.stop()
     this.#settle()
   }
 
@@ -339,8 +314,9 @@ export class Exchange implements Listener {
   /** Ends the exchange with a defect of the caller's. */
   die(defect: Cause.Cause<never>, squashed: unknown): void {
     if (this.done) return
-    if (this.head === undefined) this.#end({ defect }, undefined, "Failure")
-    else this.fail(new ConnectionClosed({ reason: "the stream of the request's body died", cause: squashed }))
+    const error = new ConnectionClosed({ reason: "the stream of the request's body died", cause: squashed })
+    if (this.head === undefined) this.#end({ defect }, this.locate(error), "Failure")
+    else this.fail(error)
   }
 
   /** The caller has gone away: the link cannot be used again, because bytes would be lost. */
@@ -362,7 +338,7 @@ export class Exchange implements Listener {
     this.#dismissSender()
   }
 
-  #timeOut(kind: TimeoutKind): void {
+  timeOut(kind: TimeoutKind): void {
     if (kind === "continue") return this.#release()
     this.fail(new HttpTimeout({ kind, millis: this.options.timeouts[kind as keyof Millis] }))
   }
@@ -375,7 +351,7 @@ export class Exchange implements Listener {
   #disarmAll(): void {
     const { deadlines } = this.options
     deadlines.disarm(this.#step)
-    deadlines.disarm(this.#idle)
+    this.#times.stop()
     deadlines.disarm(this.#total)
   }
 

@@ -160,7 +160,13 @@ export const deliver = (
     }
   })
 
-/** Sends a request on a usable link and gives its response as soon as its head is there. To be called uninterruptible. */
+/** A response that is there, and has not been handed over: `deliver` is to be called with it, as the last step. */
+export interface Received {
+  readonly exchange: Exchange
+  readonly response: HttpResponse
+}
+
+/** Sends a request on a usable link and receives its response, to be delivered. To be called uninterruptible. */
 export const exchangeOn = <E>(
   connection: Connection,
   link: Link,
@@ -168,12 +174,12 @@ export const exchangeOn = <E>(
   startedAt: number,
   fresh: boolean,
   restore: <B, F>(effect: Effect.Effect<B, F>) => Effect.Effect<B, F>
-): Effect.Effect<HttpResponse, HttpError<E>> => {
+): Effect.Effect<Received, HttpError<E>> => {
   const exchange = sendHead(connection, link, prepared, startedAt, fresh)
   const sent = Effect.zipRight(tapHead(connection, prepared.head.text), sendBody(exchange, prepared))
-  return Effect.flatMap(
+  return Effect.map(
     orAbandon(exchange, Effect.zipRight(sent, receive<E>(connection, exchange, restore))),
-    (response) => deliver(exchange, restore, response)
+    (response) => ({ exchange, response })
   )
 }
 
@@ -196,7 +202,11 @@ export const execute = <E>(
         connection,
         prepared.timeouts,
         restore,
-        (link, fresh) => exchangeOn(connection, link, prepared, startedAt, fresh, restore)
+        (link, fresh) =>
+          Effect.flatMap(
+            exchangeOn(connection, link, prepared, startedAt, fresh, restore),
+            ({ exchange, response }) => deliver(exchange, restore, response)
+          )
       )
     })
   ) as Effect.Effect<HttpResponse, ExecuteFailure<E>>

@@ -127,18 +127,20 @@ export class ConnectionReset extends tagged("ConnectionReset", "Network", "body"
   }
 }
 
+const described = { text: "valid text", json: "valid JSON", form: "a valid form" }
+
 /**
- * The body is complete but is not the text or JSON that was asked for.
+ * The body is complete but is not the text, JSON or form that was asked for.
  *
  * @since 0.1.0
  * @category errors of the body
  */
 export class BodyDecodeError extends tagged("BodyDecodeError", "Remote", "body")<{
-  readonly format: "text" | "json"
+  readonly format: "text" | "json" | "form"
   readonly reason: string
   readonly cause?: unknown
 }> {
   override get message(): string {
-    return `The body is not valid ${this.format === "json" ? "JSON" : "text"}: ${this.reason}.`
+    return `The body is not ${described[this.format]}: ${this.reason}.`
   }
 }

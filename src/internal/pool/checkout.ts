@@ -17,7 +17,8 @@ import type { Millis } from "../connection/timeouts.ts"
 import { locate } from "../error/base.ts"
 import { PoolQueueFull } from "../error/pool.ts"
 import { HttpTimeout } from "../error/timeout.ts"
-import type { Member, Ticket, Waiter } from "./member.ts"
+import type { Member, OpeningLimit, Ticket, Waiter } from "./member.ts"
+import { openingLimits } from "./member.ts"
 import type { Pool } from "./pool.ts"
 
 /** What can go wrong before a request has a connection. */
@@ -42,16 +43,21 @@ export const checkout = (
   demand: Demand,
   restore: Restore
 ): Effect.Effect<Member, CheckoutFailure> => {
-  if (pool.state.closing) return Effect.fail(pool.closedError(Origin.format(demand.origin)))
+  // What is sent once more has been under way, so it may finish while the pool is being shut down.
+  if (pool.ended || (pool.state.closing && !demand.fresh)) {
+    return Effect.fail(pool.closedError(Origin.format(demand.origin)))
+  }
   const member = demand.fresh ? undefined : pool.take(demand.key)
-  if (member !== undefined) return Effect.succeed(member)
-  const begunAt = pool.deadlines.now()
-  return told(pool, demand, begunAt, wait(pool, demand, restore, { begunAt, order: undefined }))
+  if (member !== undefined) {
+    pool.lent(member)
+    return Effect.succeed(member)
+  }
+  return told(pool, demand, wait(pool, demand, restore, { waited: 0, order: undefined }))
 }
 
-/** When a request came to wait, and where it stands if it had its turn already and got a connection that was dead. */
+/** Where a request stands that had its turn already, and for how long it has waited for it, in milliseconds. */
 interface Place {
-  readonly begunAt: number
+  readonly waited: number
   readonly order: number | undefined
 }
 
@@ -64,24 +70,32 @@ const wait = (
 ): Effect.Effect<Member, CheckoutFailure> =>
   Effect.flatMap(Effect.runtime<never>(), (runtime) => {
     const { deadlines, settings } = pool
-    const { begunAt } = place
     const { fresh, key, origin, startedAt, timeouts } = demand
     const name = Origin.format(origin)
     let ticket: Ticket | undefined
+    let { waited } = place
+    let waitsSince: number | undefined
     let settle = (_effect: Effect.Effect<Member, CheckoutFailure>): void => {}
-    const fail = (error: HttpTimeout | PoolQueueFull): void =>
-      settle(Effect.fail(locate(error, { ...error.context, phase: "pool", origin: name })))
+    const fail = (error: HttpTimeout | PoolQueueFull, phase: "pool" | "connect" = "pool"): void =>
+      settle(Effect.fail(locate(error, { ...error.context, phase, origin: name })))
     const turn: Deadline = {
       at: Infinity,
-      // A connection that is being opened has limits of its own.
-      expired: () => ticket?.attempt ?? fail(new HttpTimeout({ kind: "pool", millis: timeouts.pool }))
+      expired: () => fail(new HttpTimeout({ kind: "pool", millis: timeouts.pool }))
     }
     const total: Deadline = {
       at: Infinity,
-      expired: () => fail(new HttpTimeout({ kind: "total", millis: timeouts.total }))
+      expired: () =>
+        fail(
+          new HttpTimeout({ kind: "total", millis: timeouts.total }),
+          ticket?.attempt === undefined ? "pool" : "connect"
+        )
     }
-    const limit = (on: boolean): void =>
-      deadlines.arm(turn, on ? Math.max(0, timeouts.pool - (deadlines.now() - begunAt)) : Infinity)
+    const limit = (on: boolean): void => {
+      const now = deadlines.now()
+      if (waitsSince !== undefined) waited += now - waitsSince
+      waitsSince = on ? now : undefined
+      deadlines.arm(turn, on ? Math.max(0, timeouts.pool - waited) : Infinity)
+    }
     const waiter: Waiter = {
       runtime,
       timeouts,
@@ -99,29 +113,50 @@ const wait = (
       ticket = pool.enqueue(key, origin, waiter, fresh, place.order)
       if (ticket === undefined) fail(new PoolQueueFull({ limit: settings.places.waiters }))
     })
-    const waited = Effect.onExit(restore(waiting), (exit) => {
-      deadlines.disarm(turn)
+    const ended = Effect.onExit(restore(waiting), (exit) => {
+      limit(false)
       deadlines.disarm(total)
       return Exit.isSuccess(exit) || ticket === undefined ? Effect.void : pool.cancel(ticket)
     })
-    return Effect.flatMap(waited, (member): Effect.Effect<Member, CheckoutFailure> => {
-      const { connection, slot } = member
-      if (connection.link?.usable) return Effect.succeed(member)
-      // The server has closed it since it was given. One that had served nobody might do so for ever.
-      return slot.served === 1 && connection.link !== undefined
-        ? Effect.fail(locateOpening(connection, goneAtOnce(connection.link)))
-        : wait(pool, demand, restore, { begunAt, order: ticket?.order })
+    const again = (): Effect.Effect<Member, CheckoutFailure> => {
+      // Another one may have come free meanwhile.
+      const idle = fresh ? undefined : pool.take(key)
+      if (idle === undefined) return wait(pool, demand, restore, { waited, order: ticket?.order })
+      pool.lent(idle)
+      return Effect.succeed(idle)
+    }
+    return Effect.matchEffect(ended, {
+      // The opening had been begun for another request, whose limit was lower.
+      onFailure: (error) => isOfOpening(error) && error.millis < timeouts[error.kind] ? again() : Effect.fail(error),
+      onSuccess: (member): Effect.Effect<Member, CheckoutFailure> => {
+        const { connection, slot } = member
+        if (connection.link?.usable) {
+          pool.lent(member)
+          return Effect.succeed(member)
+        }
+        // It has been closed since it was given. The pool may have become empty before the limits above were cleared.
+        pool.carryOut()
+        if (pool.ended) return Effect.fail(pool.closedError(name))
+        // The server closed it. One that had served nobody might do so for ever.
+        return slot.served === 1 && connection.link !== undefined
+          ? Effect.fail(locateOpening(connection, goneAtOnce(connection.link)))
+          : again()
+      }
     })
   })
+
+/** Whether a time limit of opening a connection was reached. */
+const isOfOpening = (error: CheckoutFailure): error is HttpTimeout & { readonly kind: OpeningLimit } =>
+  error._tag === "HttpTimeout" && openingLimits.some((kind) => kind === error.kind)
 
 /** Tells of the waiting, where anybody listens. */
 const told = (
   pool: Pool,
   { origin }: Demand,
-  begunAt: number,
   waiting: Effect.Effect<Member, CheckoutFailure>
 ): Effect.Effect<Member, CheckoutFailure> => {
   if (!pool.events.active) return waiting
+  const begunAt = pool.deadlines.now()
   const name = Origin.format(origin)
   pool.tell({ _tag: "Wait", origin: name })
   return Effect.onExit(waiting, (exit) =>

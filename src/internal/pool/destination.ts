@@ -1,13 +1,14 @@
 /** Where a request of a pool goes: its origin, its target there, and how connections to that origin are made. */
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
-import type { InvalidOption, InvalidUrl, UnsupportedScheme } from "../../HttpError.ts"
+import type { UnsupportedScheme } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
 import type { HttpRequest } from "../../HttpRequest.ts"
 import * as Origin from "../../Origin.ts"
 import * as Proxy from "../../Proxy.ts"
 import type { Settings, Tunnel } from "../connection/connection.ts"
 import { locate } from "../error/base.ts"
+import { InvalidOption, InvalidUrl } from "../error/request.ts"
 import type { Target } from "../protocol/target.ts"
 import { resolveTarget } from "../protocol/target.ts"
 import type { PoolSettings } from "./settings.ts"
@@ -70,6 +71,14 @@ export const route = <E>(
   request: HttpRequest<E>
 ): Either.Either<Route, InvalidUrl | InvalidOption | UnsupportedScheme> => {
   const { fields, method } = request
+  if (typeof request.target !== "string") {
+    return Either.left(new InvalidUrl({ part: "target", reason: "it is not a string" }))
+  }
+  if (request.origin !== undefined && !Origin.isOrigin(request.origin)) {
+    return Either.left(
+      new InvalidOption({ option: "origin", reason: "it must be made with `Origin.make` or `Origin.fromUrl`" })
+    )
+  }
   if (request.origin !== undefined || method === "CONNECT" || request.targetForm === "absolute") {
     const found = request.origin === undefined
       ? Either.map(originOf(settings, request.target), ({ origin }) => origin)

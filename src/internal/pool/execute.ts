@@ -5,17 +5,23 @@
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import * as Runtime from "effect/Runtime"
 import type { HeadFailure, HttpError, InvalidRequest, RequestBodyError, SendFailure } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
 import type { HttpRequest } from "../../HttpRequest.ts"
 import type { HttpResponse } from "../../HttpResponse.ts"
 import * as Origin from "../../Origin.ts"
-import { exchangeOn } from "../connection/pipeline.ts"
+import type { Deadline } from "../connection/deadlines.ts"
+import type { Received } from "../connection/pipeline.ts"
+import { deliver, exchangeOn } from "../connection/pipeline.ts"
 import type { Prepared } from "../connection/prepare.ts"
 import { prepare } from "../connection/prepare.ts"
 import { locate } from "../error/base.ts"
 import { UnsupportedBody } from "../error/request.ts"
 import type { BodyLengthMismatch } from "../error/send.ts"
+import { ConnectionClosed } from "../error/state.ts"
+import { HttpTimeout } from "../error/timeout.ts"
 import { checkMethod } from "../protocol/encode.ts"
 import type { CheckoutFailure } from "./checkout.ts"
 import { checkout } from "./checkout.ts"
@@ -38,6 +44,8 @@ interface Routed<E> {
   readonly request: HttpRequest<E>
   readonly route: Route
   readonly startedAt: number
+  /** What tells when the stream of its body has ended, its finalizers included. */
+  exchange: { readonly senderEnded: Effect.Effect<void> } | undefined
 }
 
 /** Idempotent methods (RFC 9110 section 9.2.2). */
@@ -73,25 +81,26 @@ const prepareFor = <E>(
 /** Sends a request on a connection of the pool. */
 const send = <E>(
   pool: Pool,
-  { route: { key, origin }, startedAt }: Routed<E>,
+  routed: Routed<E>,
   prepared: Prepared<E>,
   restore: Restore
-): Effect.Effect<HttpResponse, HttpError<E>> => {
+): Effect.Effect<Received, HttpError<E>> => {
+  const { route: { key, origin }, startedAt } = routed
   const fresh = prepared.resends > 0
   const { timeouts } = prepared
+  const found = checkout(pool, { key, origin, timeouts, startedAt, fresh }, restore)
   return Effect.flatMap(
-    checkout(pool, { key, origin, timeouts, startedAt, fresh }, restore),
-    ({ connection, slot }): Effect.Effect<HttpResponse, HttpError<E>> => {
+    pool.events.active ? tellingInterruption(pool, routed, found) : found,
+    ({ connection, slot }): Effect.Effect<Received, HttpError<E>> => {
       const { link } = connection
-      // `checkout` gives only what can be used.
-      if (link === undefined) return Effect.dieMessage("a connection of the pool has no link")
-      return Effect.map(
-        exchangeOn(connection, link, prepared, startedAt, slot.served === 1, restore),
-        (response) => {
-          pool.noteVersion(key, response.version)
-          return response
-        }
-      )
+      // It was usable when it was given, but the runtime may have let others run since. Nothing has been sent yet.
+      if (!link?.usable) return send(pool, routed, prepared, restore)
+      const exchange = exchangeOn(connection, link, prepared, startedAt, slot.served === 1, restore)
+      if (connection.exchange !== undefined) routed.exchange = connection.exchange
+      return Effect.map(exchange, (received) => {
+        pool.noteVersion(key, received.response.version)
+        return received
+      })
     }
   )
 }
@@ -107,15 +116,44 @@ const ofBoth = (first: HttpError, second: HttpError): HttpError => {
   return second
 }
 
+/**
+ * Waits for the finalizers of the stream that was being sent: what it holds, such as a file, may not be there twice. A timeout
+ * does not wait for them, as it does not in an exchange; an interruption does.
+ */
+const bodyReleased = <E>(
+  { deadlines }: Pool,
+  { exchange, route: { origin }, startedAt }: Routed<E>,
+  millis: number,
+  restore: Restore
+): Effect.Effect<void, HttpTimeout> =>
+  exchange === undefined ? Effect.void : Effect.flatMap(Effect.runtime<never>(), (runtime) => {
+    const { senderEnded } = exchange
+    let fail = (_error: HttpTimeout): void => {}
+    const total: Deadline = {
+      at: Infinity,
+      expired: () => {
+        const error = new HttpTimeout({ kind: "total", millis })
+        fail(locate(error, { ...error.context, phase: "write", origin: Origin.format(origin) }))
+      }
+    }
+    const waiting = Effect.async<void, HttpTimeout>((resume) => {
+      fail = (error) => resume(Effect.fail(error))
+      if (millis !== Infinity) deadlines.arm(total, Math.max(0, millis - (deadlines.now() - startedAt)))
+      Runtime.runFork(runtime)(senderEnded).addObserver(() => resume(Effect.void))
+    })
+    return Effect.onExit(restore(waiting), (exit) => {
+      deadlines.disarm(total)
+      return Exit.isInterrupted(exit) ? senderEnded : Effect.void
+    })
+  })
+
 /** Sends a request once more, on a new connection. What fails then is not sent again (RFC 9110 section 9.2.2). */
 const repeat = <E>(
   pool: Pool,
   routed: Routed<E>,
   first: HttpError<E>,
   restore: Restore
-): Effect.Effect<HttpResponse, HttpError<E>> => {
-  const prepared = prepareFor(pool, routed, 1)
-  if (Either.isLeft(prepared)) return Effect.fail(prepared.left)
+): Effect.Effect<Received, HttpError<E>> => {
   pool.counts.retried++
   pool.tell({
     _tag: "Retry",
@@ -123,10 +161,17 @@ const repeat = <E>(
     connection: first.context.connection?.id,
     error: first
   })
-  return Effect.mapError(
-    send(pool, routed, prepared.right, restore),
-    (second) => ofBoth(first, second) as HttpError<E>
-  )
+  // What is known of the server may have changed since.
+  const again = Effect.flatMap(prepareFor(pool, routed, 1), (prepared) =>
+    Effect.zipRight(
+      bodyReleased(pool, routed, prepared.timeouts.total, restore),
+      Effect.suspend(() => send(pool, routed, prepared, restore))
+    ))
+  return Effect.catchAll(again, (second) => {
+    const error = ofBoth(first, second) as HttpError<E>
+    tellUnsent(pool, routed, error)
+    return Effect.fail(error)
+  })
 }
 
 /** Tells of a request that ended without a connection; one with a connection tells it itself. */
@@ -143,6 +188,19 @@ const tellUnsent = (pool: Pool, { request, route: { origin }, startedAt }: Route
   })
 }
 
+/** Tells of a request that was interrupted while it waited for a connection. */
+const tellingInterruption = <A, E>(
+  pool: Pool,
+  routed: Routed<unknown>,
+  waiting: Effect.Effect<A, E>
+): Effect.Effect<A, E> =>
+  Effect.onInterrupt(waiting, () =>
+    Effect.sync(() => {
+      const error = new ConnectionClosed({ reason: "the request was interrupted" })
+      const origin = Origin.format(routed.route.origin)
+      tellUnsent(pool, routed, locate(error, { ...error.context, phase: "pool", origin }))
+    }))
+
 /** Sends a request and gives its response as soon as its head is there. */
 export const execute = <E>(pool: Pool, request: HttpRequest<E>): Effect.Effect<HttpResponse, ExecuteFailure<E>> =>
   Effect.uninterruptibleMask((restore) =>
@@ -153,13 +211,15 @@ export const execute = <E>(pool: Pool, request: HttpRequest<E>): Effect.Effect<H
       if (wrong !== undefined) return Effect.fail(wrong)
       const found = route(pool.settings, request)
       if (Either.isLeft(found)) return Effect.fail(found.left)
-      const routed: Routed<E> = { request, route: found.right, startedAt }
+      const routed: Routed<E> = { request, route: found.right, startedAt, exchange: undefined }
       const prepared = prepareFor(pool, routed, 0)
       if (Either.isLeft(prepared)) return Effect.fail(prepared.left)
-      return Effect.catchAll(send(pool, routed, prepared.right, restore), (error) => {
+      const received = Effect.catchAll(send(pool, routed, prepared.right, restore), (error) => {
         if (mayRepeat(request, error)) return repeat(pool, routed, error, restore)
         tellUnsent(pool, routed, error)
         return Effect.fail(error)
       })
+      // Last of all: an interruption behind it would leave a response that nobody has.
+      return Effect.flatMap(received, ({ exchange, response }) => deliver(exchange, restore, response))
     })
   ) as Effect.Effect<HttpResponse, ExecuteFailure<E>>

@@ -60,20 +60,34 @@ export const make = (
 /** Waits until the pool is empty, or the time is over. */
 const drained = (pool: Pool, graceMillis: number): Effect.Effect<void> =>
   Effect.suspend(() => {
-    let done = (): void => {}
-    const deadline: Deadline = { at: Infinity, expired: () => done() }
+    const { deadlines } = pool
+    let over = false
+    let wake = (): void => {}
     let forget = (): void => {}
-    const waiting = Effect.async<void>((resume) => {
-      done = () => resume(Effect.void)
-      pool.deadlines.arm(deadline, graceMillis)
-      forget = pool.whenEmpty(() => done())
+    const deadline: Deadline = {
+      at: Infinity,
+      expired: () => {
+        over = true
+        wake()
+      }
+    }
+    const empty = Effect.async<void>((resume) => {
+      wake = () => resume(Effect.void)
+      forget()
+      forget = pool.whenEmpty(() => wake())
     })
+    // A request may be between two connections: that which it was given has died, or it is about to be sent once more.
+    const loop: Effect.Effect<void> = Effect.zipRight(
+      Effect.zipRight(empty, Effect.yieldNow()),
+      Effect.suspend(() => over || pool.isEmpty ? Effect.void : loop)
+    )
+    deadlines.arm(deadline, graceMillis)
     return Effect.ensuring(
-      waiting,
+      loop,
       Effect.sync(() => {
         forget()
-        pool.deadlines.disarm(deadline)
-        pool.deadlines.rest()
+        deadlines.disarm(deadline)
+        deadlines.rest()
       })
     )
   })
@@ -89,7 +103,7 @@ const shutdown = (pool: Pool, graceMillis: number): Effect.Effect<void> =>
       pool.carryOut()
       return endings
     })
-    return Effect.zipRight(pool.isEmpty || graceMillis === 0 ? Effect.void : drained(pool, graceMillis), destroy)
+    return Effect.zipRight(graceMillis === 0 ? Effect.void : drained(pool, graceMillis), destroy)
   })
 
 /** The methods, documented in `ConnectionPool`. */
@@ -106,6 +120,11 @@ export class Face {
 
   lease(origin: Origin.Origin): Effect.Effect<ConnectionFace, CheckoutFailure, Scope.Scope> {
     return lease(this.#pool, origin)
+  }
+
+  get connectionOptions(): Pick<PoolOptions, "localAddress" | "proxy" | "tls"> {
+    const { localAddress, proxy, tls } = this.#pool.settings
+    return { localAddress, proxy, tls }
   }
 
   get stats(): Effect.Effect<Stats> {

@@ -5,15 +5,16 @@
 import * as HttpFields from "../../HttpFields.ts"
 import type { Hint } from "./places.ts"
 
-/** The number of a parameter. One that is no number, or too long to be meant, says nothing. */
-const parameter = (text: string, name: string): number | undefined => {
+/** The least number of a parameter, `Infinity` for none. What is no number says nothing. */
+const parameter = (text: string, name: string): number => {
+  let least = Infinity
   for (const part of text.split(",")) {
     const [key, value, ...rest] = part.split("=")
     if (key?.trim().toLowerCase() !== name || value === undefined || rest.length > 0) continue
     const digits = value.trim().replace(/^"(.*)"$/, "$1")
-    if (/^[0-9]{1,9}$/.test(digits)) return Number(digits)
+    if (/^[0-9]+$/.test(digits)) least = Math.min(least, Number(digits))
   }
-  return undefined
+  return least
 }
 
 /**
@@ -23,7 +24,8 @@ const parameter = (text: string, name: string): number | undefined => {
 export const keepAlive = (fields: HttpFields.HttpFields, margin: number): Hint | undefined => {
   const text = HttpFields.getUnsafe(fields, "keep-alive")
   if (text === undefined) return undefined
-  const timeout = parameter(text, "timeout")
-  const millis = timeout === undefined ? Infinity : timeout * 1000
-  return { idleMillis: Math.max(millis - margin, millis / 2), left: parameter(text, "max") ?? Infinity }
+  const millis = parameter(text, "timeout") * 1000
+  // Both may be infinite.
+  const idleMillis = millis === Infinity ? Infinity : Math.max(millis - margin, millis / 2)
+  return { idleMillis, left: parameter(text, "max") }
 }

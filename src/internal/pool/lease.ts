@@ -28,6 +28,8 @@ const takeBack = (pool: Pool, member: Member, held: Connection): Effect.Effect<v
     const idle = held.state === "Idle" && held.link?.usable === true
     held.closed = true
     if (!idle) held.disconnect("its lease has ended")
+    // From here on it is another's, whom a late `close` must not hit.
+    held.link = undefined
     member.lease = undefined
     if (idle) pool.checkin(member, head)
     return held.exchange?.senderEnded ?? Effect.void
@@ -38,13 +40,14 @@ export const lease = (pool: Pool, origin: Origin.Origin): Effect.Effect<Face, Ch
   Effect.uninterruptibleMask((restore) =>
     Effect.suspend(() => {
       const { timeouts } = pool.settings
-      const startedAt = pool.deadlines.now()
-      return Effect.flatMap(
-        checkout(pool, { key: key(origin), origin, timeouts, startedAt, fresh: false }, restore),
-        (member) => {
+      const demand = { key: key(origin), origin, timeouts, startedAt: pool.deadlines.now(), fresh: false }
+      const take = (): Effect.Effect<Face, CheckoutFailure, Scope.Scope> =>
+        Effect.flatMap(checkout(pool, demand, restore), (member) => {
+          // It was usable when it was given, but the runtime may have let others run since.
+          if (!member.connection.link?.usable) return take()
           const held = lend(member)
           return Effect.as(Effect.addFinalizer(() => takeBack(pool, member, held)), new Face(held))
-        }
-      )
+        })
+      return take()
     })
   )

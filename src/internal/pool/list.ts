@@ -22,8 +22,12 @@ export class List<A> {
     this.#insert(entry, this.last)
   }
 
-  /** Puts an entry, which is in no list, before the first value of which this is true, behind all others if there is none. */
+  /**
+   * Puts an entry, which is in no list, before the first value of which this is true, behind all others if there is none. It is true of all
+   * that follow one of which it is true, so that the last one tells whether there is any.
+   */
   insertBefore(entry: Entry<A>, isLater: (value: A) => boolean): void {
+    if (this.last !== undefined && !isLater(this.last.value)) return this.push(entry)
     let after = this.first
     while (after !== undefined && !isLater(after.value)) after = after.next
     this.#insert(entry, after === undefined ? this.last : after.previous)

@@ -27,6 +27,11 @@ export type Slot = places.Slot<Destination, Member, Waiter>
 export type Ticket = places.Ticket<Destination, Member, Waiter>
 export type Command = places.Command<Destination, Member, Waiter>
 
+/** The limits of opening a connection. */
+export const openingLimits = ["dns", "connect", "tls", "proxy"] as const
+
+export type OpeningLimit = (typeof openingLimits)[number]
+
 /** What a member tells. */
 export interface Keeper {
   onIdle(member: Member): void
@@ -36,15 +41,18 @@ export interface Keeper {
 export class Member implements Watcher {
   readonly slot: Slot
   readonly connection: Connection
+  /** The limits of its opening: those of the request that it was begun for. */
+  readonly timeouts: Millis
   /** Opens it. */
   opening: Fiber.RuntimeFiber<Exit.Exit<Link, OpenFailure>> | undefined
   /** The connection that it is lent as, whose holder has it until the lease ends. */
   lease: Connection | undefined
   readonly #keeper: Keeper
 
-  constructor(slot: Slot, connection: Connection, keeper: Keeper) {
+  constructor(slot: Slot, connection: Connection, timeouts: Millis, keeper: Keeper) {
     this.slot = slot
     this.connection = connection
+    this.timeouts = timeouts
     this.#keeper = keeper
     connection.watcher = this
   }
@@ -55,5 +63,10 @@ export class Member implements Watcher {
 
   closed(): void {
     this.#keeper.onClosed(this)
+  }
+
+  /** Whether its opening may last longer than it may for a request with these limits. */
+  outlasts(limits: Millis): boolean {
+    return openingLimits.some((kind) => this.timeouts[kind] > limits[kind])
   }
 }

@@ -66,6 +66,8 @@ export class Ticket<O, C, W> {
 export class Group<O, C, W> {
   readonly key: string
   readonly origin: O
+  /** How many slots it may have. */
+  readonly limit: number
   /** Oldest first. */
   readonly idle = new List<Slot<O, C, W>>()
   /** First come first. */
@@ -73,12 +75,31 @@ export class Group<O, C, W> {
   /** Slots that are not gone. */
   open = 0
   connecting = 0
+  /** How many of those that are being opened are nobody's. */
+  orphans = 0
   /** How many of those who wait want a connection that has served nobody. */
   freshWaiting = 0
+  /** What `queued` gave last, by which it stands among the groups that have such a ticket. */
+  next: Ticket<O, C, W> | undefined
+  readonly entry = new Entry<Group<O, C, W>>(this)
 
-  constructor(key: string, origin: O) {
+  constructor(key: string, origin: O, limit: number) {
     this.key = key
     this.origin = origin
+    this.limit = limit
+  }
+
+  /** Whether it may have one more, if need be in place of one that is idle or nobody's. `leaving` is one of its own that counts as gone. */
+  hasRoom(leaving?: Slot<O, C, W>): boolean {
+    const open = leaving === undefined ? this.open : this.open - 1
+    return open - this.idle.size - this.orphans < this.limit
+  }
+
+  /** The first ticket that has no connection being opened, if there is room for one. */
+  queued(leaving?: Slot<O, C, W>): Ticket<O, C, W> | undefined {
+    if (!this.hasRoom(leaving)) return undefined
+    for (const ticket of this.waiting) if (ticket.attempt === undefined) return ticket
+    return undefined
   }
 
   get busy(): number {

@@ -246,8 +246,11 @@ export class Pool implements Keeper {
         const member = command.ticket.granted?.connection
         return member === undefined ? undefined : command.ticket.waiter.give(member)
       }
-      case "Adopt":
-        return command.ticket.waiter.limit(false)
+      case "Adopt": {
+        const { attempt, waiter } = command.ticket
+        // The limits of the opening are another request's. Where they are higher, that of waiting stands in for them.
+        return waiter.limit(attempt?.connection?.outlasts(waiter.timeouts) ?? true)
+      }
       case "Orphan":
         return command.ticket.waiter.limit(true)
       case "Refuse":
@@ -267,17 +270,14 @@ export class Pool implements Keeper {
   #close({ connection: member }: Slot, reason: CloseReason): void {
     if (member === undefined) return
     const { connection, lease } = member
-    const why = "the pool was shut down"
-    const { exchange } = lease ?? connection
-    exchange?.abandon(why, reason)
+    ;(lease ?? connection).exchange?.abandon("the pool was shut down", reason)
     connection.link?.close(reason)
-    lease?.disconnect(why)
   }
 
   #open(slot: Slot, ticket: Ticket): void {
     const { settings, tunnel } = slot.group.origin
-    const member = new Member(slot, new Connection(settings, tunnel), this)
     const { runtime, timeouts } = ticket.waiter
+    const member = new Member(slot, new Connection(settings, tunnel), timeouts, this)
     slot.connection = member
     ticket.waiter.limit(false)
     // The time of the request as a whole is not that of the opening, which may serve another one in the end.

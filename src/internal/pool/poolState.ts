@@ -22,14 +22,15 @@ export class PoolState<O, C, W> {
   readonly slots = new Set<Slot<O, C, W>>()
   /** All idle slots, oldest first. */
   readonly idle = new List<Slot<O, C, W>>()
-  /** The groups in which somebody waits. */
-  readonly #waitingGroups = new Set<Group<O, C, W>>()
+  /** The groups that have a `next` ticket, by its order. */
+  readonly #wanting = new List<Group<O, C, W>>()
   waiting = 0
   connecting = 0
   /** Openings that are nobody's. */
   readonly #orphans = new Set<Slot<O, C, W>>()
   #order = 0
   closing = false
+  #destroyed = false
   /** What is to be carried out, in order. Whoever does so empties it. */
   commands: Array<Command<O, C, W>> = []
 
@@ -62,22 +63,26 @@ export class PoolState<O, C, W> {
   }
 
   /**
-   * Draws a ticket; `undefined` where too many wait. `order` is that of a ticket whose connection was dead when it came to it, which has
-   * waited enough. A group in which nothing is open and nobody waits is not kept.
+   * Draws a ticket, for whoever has found nothing to `take`; `undefined` where too many wait. `order` is that of a ticket whose connection
+   * was dead when it came to it, which has waited enough; after `destroy` it is refused. A group in which nothing is open and nobody
+   * waits is not kept.
    */
   enqueue(key: string, origin: () => O, waiter: W, fresh: boolean, order?: number): Ticket<O, C, W> | undefined {
-    const group = this.groups.get(key) ?? new Group<O, C, W>(key, origin())
+    const group = this.groups.get(key) ?? new Group<O, C, W>(key, origin(), this.limits.connectionsPerOrigin)
     // Those for whom a connection is being opened do not wait for others.
     const queued = this.waiting - (this.connecting - this.#orphans.size)
     if (order === undefined && queued >= this.limits.waiters && !this.#roomFor(group)) return undefined
     const ticket = new Ticket(group, waiter, order ?? this.#order++, fresh)
-    if (order === undefined) group.waiting.push(ticket.entry)
-    else group.waiting.insertBefore(ticket.entry, (other) => other.order > order)
+    if (this.#destroyed) {
+      this.commands.push({ _tag: "Refuse", ticket })
+      return ticket
+    }
+    group.waiting.insertBefore(ticket.entry, (other) => other.order > ticket.order)
     this.groups.set(key, group)
     this.waiting++
     if (fresh) group.freshWaiting++
-    this.#waitingGroups.add(group)
-    this.#openFor(this.#nextIn(group))
+    this.#rank(group)
+    this.#openFor(group.next)
     return ticket
   }
 
@@ -88,7 +93,9 @@ export class PoolState<O, C, W> {
     this.#endConnecting(slot)
     slot.status = "busy"
     slot.expiresAt = now + lifetimeMillis
-    this.#offer(slot, now)
+    slot.idleUntil = Math.min(now + this.limits.idleMillis, slot.expiresAt)
+    // Somebody gets it, however short its life is.
+    this.#offer(slot)
     // The opening that belonged to whoever got this one is the owner's now, unless there was none.
     if (owner?.waiting && owner.attempt === undefined) this.commands.push({ _tag: "Orphan", ticket: owner })
   }
@@ -106,21 +113,13 @@ export class PoolState<O, C, W> {
   checkin(slot: Slot<O, C, W>, now: number, hint: Hint | undefined): void {
     if (slot.status !== "busy") return
     if (hint !== undefined) slot.left = Math.min(slot.left, hint.left)
-    this.#offer(slot, now, hint?.idleMillis)
-  }
-
-  /** A connection was given out and not used. */
-  giveBack(slot: Slot<O, C, W>, now: number): void {
-    if (slot.status !== "busy") return
-    slot.served--
-    slot.left++
-    this.#offer(slot, now)
+    slot.idleUntil = Math.min(now + Math.min(this.limits.idleMillis, hint?.idleMillis ?? Infinity), slot.expiresAt)
+    this.#reoffer(slot, now)
   }
 
   /** A connection was closed. */
   gone(slot: Slot<O, C, W>): void {
     if (slot.status === "gone") return
-    if (slot.status === "idle") this.#leaveIdle(slot)
     this.#free(slot)
   }
 
@@ -131,14 +130,18 @@ export class PoolState<O, C, W> {
   cancel(ticket: Ticket<O, C, W>, now: number): Slot<O, C, W> | undefined {
     const { attempt, granted } = ticket
     ticket.granted = undefined
-    if (granted !== undefined) this.giveBack(granted, now)
+    if (granted?.status === "busy") {
+      // It was not used: for the server it has been idle all the time.
+      granted.served--
+      granted.left++
+      this.#reoffer(granted, now)
+    }
     if (!ticket.waiting) return undefined
     this.#leaveQueue(ticket)
     if (attempt === undefined) return undefined
     this.#disown(attempt)
     if (this.#adopt(attempt)) return undefined
     this.#abort(attempt)
-    this.#free(attempt)
     return attempt
   }
 
@@ -146,7 +149,7 @@ export class PoolState<O, C, W> {
   expire(now: number): number {
     let next = Infinity
     // Closing one may close others, to make room.
-    for (const slot of [...this.idle]) {
+    for (const slot of Array.from(this.idle)) {
       if (slot.status !== "idle") continue
       if (slot.idleUntil <= now) this.#close(slot, slot.expiresAt <= now ? "Lifetime" : "IdleTime")
       else if (slot.idleUntil < next) next = slot.idleUntil
@@ -156,34 +159,30 @@ export class PoolState<O, C, W> {
 
   /** Closes what is idle. */
   closeIdle(reason: CloseReason): void {
-    for (const slot of [...this.idle]) if (slot.status === "idle") this.#close(slot, reason)
+    for (const slot of Array.from(this.idle)) if (slot.status === "idle") this.#close(slot, reason)
   }
 
   /** Ends the pool: nothing is kept. Who waits already may still be served. */
   shutdown(): void {
     this.closing = true
     this.closeIdle("Shutdown")
-    for (const slot of [...this.#orphans]) {
-      this.#abort(slot)
-      this.#free(slot)
-    }
+    for (const slot of this.#orphans) this.#abort(slot)
   }
 
   /** Ends everything. */
   destroy(): void {
     this.closing = true
-    for (const group of [...this.#waitingGroups]) {
-      for (const ticket of [...group.waiting]) {
+    this.#destroyed = true
+    for (const group of this.groups.values()) {
+      for (const ticket of Array.from(group.waiting)) {
         if (ticket.attempt !== undefined) this.#disown(ticket.attempt)
         this.#leaveQueue(ticket)
         this.commands.push({ _tag: "Refuse", ticket })
       }
     }
-    for (const slot of [...this.slots]) {
-      if (slot.status === "connecting") {
-        this.#abort(slot)
-        this.#free(slot)
-      } else this.#close(slot, "Shutdown")
+    for (const slot of this.slots) {
+      if (slot.status === "connecting") this.#abort(slot)
+      else this.#close(slot, "Shutdown")
     }
   }
 
@@ -195,19 +194,22 @@ export class PoolState<O, C, W> {
     slot.left--
   }
 
+  /** A connection that was given out before is offered again, unless it has reached a limit. */
+  #reoffer(slot: Slot<O, C, W>, now: number): void {
+    if (slot.expiresAt <= now) return this.#close(slot, "Lifetime")
+    if (slot.idleUntil < now) return this.#close(slot, "IdleTime")
+    if (slot.left <= 0) return this.#close(slot, "Requests")
+    this.#offer(slot)
+  }
+
   /** A connection that nobody uses: to whom does it go? */
-  #offer(slot: Slot<O, C, W>, now: number, hintMillis = Infinity): void {
+  #offer(slot: Slot<O, C, W>): void {
     const { group } = slot
-    if (slot.served > 0) {
-      if (slot.expiresAt <= now) return this.#close(slot, "Lifetime")
-      if (slot.left <= 0) return this.#close(slot, "Requests")
-    }
     const ticket = this.#servable(slot)
     if (this.#older(slot, ticket)) return this.#close(slot, "Room")
     if (ticket !== undefined) return this.#give(ticket, slot)
     if (this.closing) return this.#close(slot, "Shutdown")
     slot.status = "idle"
-    slot.idleUntil = Math.min(now + this.limits.idleMillis, now + hintMillis, slot.expiresAt)
     group.idle.push(slot.inGroup)
     this.idle.push(slot.inAll)
     if (group.idle.size > this.limits.idlePerOrigin) this.#closeOldest(group.idle, "IdleLimit")
@@ -217,7 +219,11 @@ export class PoolState<O, C, W> {
   /** The first ticket of its group that the connection will do for. */
   #servable({ group, served }: Slot<O, C, W>): Ticket<O, C, W> | undefined {
     if (served === 0 || group.freshWaiting === 0) return group.waiting.first?.value
-    for (const ticket of group.waiting) if (!ticket.fresh) return ticket
+    for (const ticket of group.waiting) {
+      if (!ticket.fresh) return ticket
+      // It is older, and the place is its.
+      if (ticket.attempt === undefined) return undefined
+    }
     return undefined
   }
 
@@ -227,7 +233,9 @@ export class PoolState<O, C, W> {
     if (slot.served === 0 && ticket !== undefined) return false
     const full = this.open >= this.limits.connections
     if (!full && slot.group.freshWaiting === 0) return false
-    const other = full ? this.#oldest(slot) : this.#nextIn(slot.group, slot)
+    const own = slot.group.queued(slot)
+    const first = full ? this.#wanting.first?.value.next : undefined
+    const other = own === undefined || (first !== undefined && first.order < own.order) ? first : own
     return other !== undefined && other !== ticket && (ticket === undefined || other.order < ticket.order)
   }
 
@@ -240,13 +248,10 @@ export class PoolState<O, C, W> {
     if (attempt === undefined) return
     this.#disown(attempt)
     if (this.#adopt(attempt)) return
-    if (this.closing) {
-      this.#abort(attempt)
-      this.#free(attempt)
-      return
-    }
+    if (this.closing) return this.#abort(attempt)
     // It is kept when it is done, unless its place is wanted.
     this.#orphans.add(attempt)
+    attempt.group.orphans++
     this.#dispatch(ticket.group)
   }
 
@@ -254,9 +259,10 @@ export class PoolState<O, C, W> {
   #adopt(attempt: Slot<O, C, W>): boolean {
     for (const ticket of attempt.group.waiting) {
       if (ticket.attempt !== undefined) continue
-      this.#orphans.delete(attempt)
+      this.#disown(attempt)
       ticket.attempt = attempt
       attempt.owner = ticket
+      this.#rank(ticket.group)
       this.commands.push({ _tag: "Adopt", ticket })
       return true
     }
@@ -266,7 +272,7 @@ export class PoolState<O, C, W> {
   #disown(attempt: Slot<O, C, W>): void {
     if (attempt.owner !== undefined) attempt.owner.attempt = undefined
     attempt.owner = undefined
-    this.#orphans.delete(attempt)
+    if (this.#orphans.delete(attempt)) attempt.group.orphans--
   }
 
   #leaveQueue(ticket: Ticket<O, C, W>): void {
@@ -274,49 +280,39 @@ export class PoolState<O, C, W> {
     group.waiting.remove(ticket.entry)
     this.waiting--
     if (ticket.fresh) group.freshWaiting--
-    if (group.waiting.size === 0) this.#waitingGroups.delete(group)
+    this.#rank(group)
     this.#forget(group)
   }
 
   // --- making room
 
-  /** Whether a connection can be opened to the origin now, if need be in place of an idle one. `leaving` counts as gone. */
-  #roomIn(group: Group<O, C, W>, leaving?: Slot<O, C, W>): boolean {
-    const open = group.open - (leaving?.group === group ? 1 : 0)
-    return open - group.idle.size < this.limits.connectionsPerOrigin
-  }
-
   #roomFor(group: Group<O, C, W>): boolean {
-    return this.#roomIn(group) && (this.open < this.limits.connections || this.idle.size > 0 || this.#orphans.size > 0)
+    return group.hasRoom() && (this.open < this.limits.connections || this.idle.size > 0 || this.#orphans.size > 0)
   }
 
-  /** The first ticket of a group that has no connection being opened, if the group has room for one. */
-  #nextIn(group: Group<O, C, W>, leaving?: Slot<O, C, W>): Ticket<O, C, W> | undefined {
-    if (!this.#roomIn(group, leaving)) return undefined
-    for (const ticket of group.waiting) if (ticket.attempt === undefined) return ticket
-    return undefined
-  }
-
-  /** The first ticket of all groups that have room. */
-  #oldest(leaving?: Slot<O, C, W>): Ticket<O, C, W> | undefined {
-    let oldest: Ticket<O, C, W> | undefined
-    for (const group of this.#waitingGroups) {
-      const ticket = this.#nextIn(group, leaving)
-      if (ticket !== undefined && (oldest === undefined || ticket.order < oldest.order)) oldest = ticket
+  /** To be called when a group may have another ticket that is `next`. */
+  #rank(group: Group<O, C, W>): void {
+    const next = group.queued()
+    if (next === group.next) return
+    group.next = next
+    this.#wanting.remove(group.entry)
+    if (next !== undefined) {
+      this.#wanting.insertBefore(group.entry, (other) => other.next !== undefined && other.next.order > next.order)
     }
-    return oldest
   }
 
   /** A place has come free: opens a connection for whoever can use it. Only where the total was the limit that may be another group. */
   #dispatch(group: Group<O, C, W>, wasFull = this.open >= this.limits.connections): void {
-    while (this.#openFor(wasFull ? this.#oldest() : this.#nextIn(group)));
+    while (this.#openFor(wasFull ? this.#wanting.first?.value.next : group.next));
   }
 
   /** Opens a connection for a ticket whose group has room. Whether there was a place. */
   #openFor(ticket: Ticket<O, C, W> | undefined): boolean {
     if (ticket === undefined) return false
     const { group } = ticket
-    for (const orphan of this.#orphans) if (orphan.group === group && this.#adopt(orphan)) return true
+    if (group.orphans > 0) {
+      for (const orphan of this.#orphans) if (orphan.group === group && this.#adopt(orphan)) return true
+    }
     // Only whoever wants a new one waits while connections of its group are idle.
     if (group.open >= this.limits.connectionsPerOrigin) this.#closeOldest(group.idle, "Room")
     if (this.open >= this.limits.connections) {
@@ -326,21 +322,20 @@ export class PoolState<O, C, W> {
     const slot = new Slot(group, ticket, this.limits.requestsPerConnection)
     ticket.attempt = slot
     this.slots.add(slot)
-    this.groups.set(group.key, group)
     group.open++
     group.connecting++
     this.connecting++
+    this.#rank(group)
     this.commands.push({ _tag: "Open", slot, ticket })
     return true
   }
 
   #giveUpOrphan(): boolean {
-    for (const orphan of this.#orphans) {
-      this.#abort(orphan)
-      this.#remove(orphan)
-      return true
-    }
-    return false
+    const [orphan] = this.#orphans
+    if (orphan === undefined) return false
+    this.commands.push({ _tag: "Abort", slot: orphan })
+    this.#remove(orphan)
+    return true
   }
 
   // --- closing
@@ -349,18 +344,17 @@ export class PoolState<O, C, W> {
     const slot = idle.first?.value
     if (slot === undefined) return
     this.commands.push({ _tag: "Close", slot, reason })
-    this.#leaveIdle(slot)
     this.#remove(slot)
   }
 
   #close(slot: Slot<O, C, W>, reason: CloseReason): void {
     this.commands.push({ _tag: "Close", slot, reason })
-    if (slot.status === "idle") this.#leaveIdle(slot)
     this.#free(slot)
   }
 
   #abort(slot: Slot<O, C, W>): void {
     this.commands.push({ _tag: "Abort", slot })
+    this.#free(slot)
   }
 
   #leaveIdle(slot: Slot<O, C, W>): void {
@@ -376,10 +370,12 @@ export class PoolState<O, C, W> {
   /** Takes a slot out, without looking for who can use its place. */
   #remove(slot: Slot<O, C, W>): void {
     if (slot.status === "connecting") this.#endConnecting(slot)
+    if (slot.status === "idle") this.#leaveIdle(slot)
     slot.status = "gone"
     this.slots.delete(slot)
-    this.#orphans.delete(slot)
+    this.#disown(slot)
     slot.group.open--
+    this.#rank(slot.group)
     this.#forget(slot.group)
   }
 

@@ -8,7 +8,7 @@ import { strict } from "../../HttpLeniency.ts"
 import * as HttpLimits from "../../HttpLimits.ts"
 import * as HttpTimeouts from "../../HttpTimeouts.ts"
 import * as Origin from "../../Origin.ts"
-import type * as Proxy from "../../Proxy.ts"
+import * as Proxy from "../../Proxy.ts"
 import type * as Tls from "../../Tls.ts"
 import type { Millis } from "../connection/timeouts.ts"
 import { noTimeouts, readDuration, toLimits, toMillis } from "../connection/timeouts.ts"
@@ -87,21 +87,39 @@ const millis = (option: string, value: unknown, orElse: number): Either.Either<n
     : Either.right(read)
 }
 
+const isSettings = (proxy: unknown): proxy is Proxy.Settings => Predicate.hasProperty(proxy, "bypass")
+
+const proxyRule = "it must be made with `Proxy.make` or `Proxy.fromUrl`, or settings of such proxies"
+
 /** What the options of a connection would make wrong for every origin is found here, with any origin. */
-const checkOrigin = ({ localAddress, proxy, tls }: PoolOptions): Either.Either<void, InvalidOption> =>
-  Either.map(
-    Either.mapLeft(
-      Origin.make({
-        scheme: "https",
-        host: "localhost",
-        tls,
-        proxy: Predicate.hasProperty(proxy, "bypass") ? undefined : proxy,
-        localAddress
-      }),
-      (error) => error instanceof InvalidOption ? error : new InvalidOption({ option: "tls", reason: error.reason })
-    ),
-    () => undefined
-  )
+const checkOrigin = ({ localAddress, proxy, tls }: PoolOptions): Either.Either<void, InvalidOption> => {
+  const proxies = isSettings(proxy) ? [proxy.http, proxy.https] : [proxy]
+  if (!proxies.every((one) => one === undefined || Proxy.isProxy(one))) return invalid("proxy", proxyRule)
+  if (isSettings(proxy) && typeof proxy.bypass !== "function") {
+    return invalid("proxy.bypass", "it must be a function")
+  }
+  const origin = Origin.make({ scheme: "https", host: "localhost", tls, localAddress })
+  return Either.mapBoth(origin, {
+    onLeft: (error) =>
+      error instanceof InvalidOption ? error : new InvalidOption({ option: "tls", reason: error.reason }),
+    onRight: () => undefined
+  })
+}
+
+/** What no type has checked. */
+const checkKinds = (options: PoolOptions): Either.Either<void, InvalidOption> => {
+  for (const option of ["timeouts", "limits", "leniency", "tls"] as const) {
+    if (options[option] !== undefined && !Predicate.isRecord(options[option])) {
+      return invalid(option, "it must be a record of options")
+    }
+  }
+  if (options.wireTap !== undefined && typeof options.wireTap !== "boolean") {
+    return invalid("wireTap", "it must be true or false")
+  }
+  return options.onEvent === undefined || typeof options.onEvent === "function"
+    ? Either.void
+    : invalid("onEvent", "it must be a function")
+}
 
 /** Checks the options and puts the defaults in. */
 export const toSettings = (options: PoolOptions): Either.Either<PoolSettings, InvalidOption> =>
@@ -110,9 +128,10 @@ export const toSettings = (options: PoolOptions): Either.Either<PoolSettings, In
     if (!Number.isSafeInteger(blockSize) || blockSize < 1) {
       return yield* invalid("blockSize", "it must be a whole number of at least 1")
     }
-    if (!(lifetimeJitter >= 0 && lifetimeJitter <= 1)) {
+    if (!(typeof lifetimeJitter === "number" && lifetimeJitter >= 0 && lifetimeJitter <= 1)) {
       return yield* invalid("lifetimeJitter", "it must be a number from 0 to 1")
     }
+    yield* checkKinds(options)
     yield* checkOrigin(options)
     return {
       places: {

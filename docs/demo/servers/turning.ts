@@ -1,0 +1,39 @@
+/** Servers that do not answer at once: one that sends its clients elsewhere, one that goes away the first time that it is asked. */
+import * as Effect from "effect/Effect"
+import * as http from "node:http"
+import { host, listen } from "./listen.ts"
+
+/** Says what it was asked, and whether credentials came along. */
+const elsewhere = Effect.suspend(() =>
+  listen(http.createServer(({ headers: { authorization }, method, url }, response) => {
+    response.end(`${method} ${url}, ${authorization === undefined ? "without" : "with"} credentials\n`)
+  }))
+)
+
+/** Takes orders, sends whoever made one to its page, and from there to another origin. `/round` leads to itself. */
+export const startRedirecting = Effect.flatMap(elsewhere, (other) =>
+  listen(http.createServer((request, response) => {
+    const to = (status: number, location: string) =>
+      response.writeHead(status, { Location: location, "Content-Length": 0 }).end()
+    // To its end, so that the connection can be used for the next request.
+    request.resume().once("end", () => {
+      if (request.method === "POST" && request.url === "/orders") to(303, "/orders/7")
+      else if (request.url === "/orders/7") to(307, `http://${host}:${other}/archive/7`)
+      else if (request.url === "/round") to(302, "/round")
+      else response.writeHead(404).end()
+    })
+  })))
+
+/** Closes the connection on the first request of each method and path, without an answer; the next one has an answer. */
+export const startUnsteady = Effect.suspend(() => {
+  const seen = new Map<string, number>()
+  return listen(http.createServer((request, response) => {
+    const what = `${request.method} ${request.url}`
+    const times = (seen.get(what) ?? 0) + 1
+    seen.set(what, times)
+    request.resume().once("end", () => {
+      if (times === 1) request.socket.destroy()
+      else response.end(`${what}, for the ${times}. time\n`)
+    })
+  }))
+})

@@ -1,0 +1,91 @@
+/**
+ * The time between two pieces of a body: how long one may be awaited, how long nobody may read, and for how long the rest of
+ * a body that was let go is read. One deadline, because only one of these runs at a time. It ends no exchange itself.
+ */
+import type { CloseReason } from "../../ConnectionEvent.ts"
+import type { BodyBuffer } from "./bodyBuffer.ts"
+import type { Deadline } from "./deadlines.ts"
+import type { ExchangeView } from "./exchangeContext.ts"
+
+/** What is done here with an exchange. */
+interface Exchange extends ExchangeView {
+  readonly body: BodyBuffer
+  abandon(reason: string, closed: CloseReason): void
+  timeOut(kind: "bodyIdle"): void
+}
+
+export class BodyTimes {
+  readonly #exchange: Exchange
+  readonly #deadline: Deadline = { at: Infinity, expired: () => this.#expired() }
+  #kind: "bodyIdle" | "unread" | "drain" = "bodyIdle"
+  /** Bytes of the body after which draining is given up. */
+  #drainUntil = Infinity
+
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange
+  }
+
+  /** Whether the rest is being read, to be dropped. */
+  get draining(): boolean {
+    return this.#drainUntil !== Infinity
+  }
+
+  /** Somebody waits for a piece, or waits on after bytes came. */
+  wait(): void {
+    this.#arm("bodyIdle", this.#exchange.options.timeouts.bodyIdle)
+  }
+
+  /** Nobody waits for the body now. A pool gives up a response that is left so for long, unless it is being streamed. */
+  leave(): void {
+    const { body, options: { care } } = this.#exchange
+    if (care === undefined || body.settled || body.awaited || body.streaming) return
+    this.#arm("unread", care.unreadMillis)
+  }
+
+  /** Nobody will read the rest, of which a pool reads a little itself, so that the link can be used again. */
+  letGo(reason: string): void {
+    const { body, framing, link, options: { care }, sent } = this.#exchange
+    if (this.draining) return
+    // What ends with the connection, or is followed by its end, would not save it.
+    if (!link.machine.persistent) return this.#exchange.abandon(reason, "NotPersistent")
+    // What somebody waits for is not to be dropped unheard.
+    if (!sent || body.awaited) return this.#exchange.abandon(reason, "Interrupted")
+    const left = framing?.kind === "length" ? framing.length - body.received : 0
+    if (care === undefined || left > care.drainBytes) return this.#exchange.abandon(reason, "Undrained")
+    this.#drainUntil = body.received + care.drainBytes
+    this.#arm("drain", care.drainMillis)
+    link.resume()
+  }
+
+  /** A piece has come. */
+  received(): void {
+    if (this.#exchange.body.received <= this.#drainUntil) return
+    this.#exchange.abandon("the rest of the response was too long to be dropped (`drainBytes`)", "Undrained")
+  }
+
+  stop(): void {
+    this.#exchange.options.deadlines.disarm(this.#deadline)
+  }
+
+  #arm(kind: "bodyIdle" | "unread" | "drain", millis: number): void {
+    this.#kind = kind
+    this.#exchange.options.deadlines.arm(this.#deadline, millis)
+  }
+
+  #expired(): void {
+    const exchange = this.#exchange
+    const { care } = exchange.options
+    switch (this.#kind) {
+      case "bodyIdle":
+        return exchange.timeOut("bodyIdle")
+      case "drain":
+        return exchange.abandon(
+          "the rest of the response did not come in time to be dropped (`drainTime`)",
+          "Undrained"
+        )
+      case "unread":
+        care?.onUnread(exchange)
+        return exchange.abandon(`the response was left unread for ${care?.unreadMillis} ms (\`unreadTime\`)`, "Unread")
+    }
+  }
+}

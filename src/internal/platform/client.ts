@@ -1,0 +1,191 @@
+/**
+ * The platform's `HttpClient` over a pool: a request is mapped, sent, and its response or failure mapped back, in the fiber of the
+ * caller, with the span around it that the platform's own clients make.
+ *
+ * Built on `HttpClient.makeWith`, because `HttpClient.make` builds a `URL`, an `AbortController` and a finalizer for each request,
+ * which costs more than sending it. A response ends with its reading, with the scope of `HttpClient.withScope`, or by the pool.
+ */
+import * as Headers from "@effect/platform/Headers"
+import * as HttpClient from "@effect/platform/HttpClient"
+import type { RequestError } from "@effect/platform/HttpClientError"
+import type { HttpClientRequest } from "@effect/platform/HttpClientRequest"
+import * as HttpTraceContext from "@effect/platform/HttpTraceContext"
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as FiberRef from "effect/FiberRef"
+import * as RuntimeFlags from "effect/RuntimeFlags"
+import * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
+import * as HttpBody from "../../HttpBody.ts"
+import { fromPlatform } from "../../HttpError.ts"
+import * as HttpRequest from "../../HttpRequest.ts"
+import type { HttpResponse } from "../../HttpResponse.ts"
+import * as Origin from "../../Origin.ts"
+import { UnsupportedBody } from "../error/request.ts"
+import type { RequestFailure } from "./errors.ts"
+import { requestError } from "./errors.ts"
+import type { RequestOptions } from "./references.ts"
+import { CurrentOptions } from "./references.ts"
+import { ReleaseId } from "./release.ts"
+import { toRequest } from "./request.ts"
+import { PlatformResponse } from "./response.ts"
+import type { ConnectionOptions } from "./route.ts"
+import { route } from "./route.ts"
+import { scoped, scopeOf } from "./scoped.ts"
+import { spanOf, tellFailure, tellRequest, tellResponse } from "./span.ts"
+import { parsedOf, targetOf } from "./url.ts"
+
+/** What is needed of a pool. */
+export interface Pool {
+  execute(request: HttpRequest.HttpRequest<unknown>): Effect.Effect<HttpResponse, RequestFailure>
+  /** How it makes connections where a request does not say. */
+  readonly connectionOptions?: ConnectionOptions | undefined
+}
+
+type Sent = Effect.Effect<PlatformResponse, RequestError>
+
+type Running = Fiber.RuntimeFiber<unknown, unknown>
+
+/** A client; `inherited` is the context that it was made in, which counts where that of a request has nothing. */
+export const make = (pool: Pool, inherited: Context.Context<never> = Context.empty()): HttpClient.HttpClient => {
+  const client = new Client(pool, inherited)
+  return HttpClient.makeWith(
+    (sending: Effect.Effect<HttpClientRequest>) => Effect.flatMap(sending, (request) => client.execute(request)),
+    Effect.succeed
+  )
+}
+
+class Client {
+  readonly #pool: Pool
+  readonly #inherited: Context.Context<never>
+
+  constructor(pool: Pool, inherited: Context.Context<never>) {
+    this.#pool = pool
+    this.#inherited = inherited
+  }
+
+  execute(request: HttpClientRequest): Sent {
+    return Effect.withFiberRuntime<PlatformResponse, RequestError>((fiber, { runtimeFlags }) => {
+      const scope = scopeOf(request, fiber.currentContext)
+      return scope === undefined
+        ? this.#run(request, fiber, runtimeFlags)
+        : scoped(
+          request,
+          Effect.withFiberRuntime((fiber, status) => this.#run(request, fiber, status.runtimeFlags)),
+          scope
+        )
+    })
+  }
+
+  #run(request: HttpClientRequest, fiber: Running, flags: RuntimeFlags.RuntimeFlags): Sent {
+    return fiber.getFiberRef(FiberRef.currentTracerEnabled)
+        && !fiber.getFiberRef(HttpClient.currentTracerDisabledWhen)(request)
+      ? this.#traced(request, fiber, RuntimeFlags.interruptible(flags))
+      : this.#send(request, targetOf(request), undefined, fiber)
+  }
+
+  /** Sends a request, with the fields of a trace where there is one. */
+  #send(
+    request: HttpClientRequest,
+    target: string,
+    trace: Headers.Headers | undefined,
+    fiber: Running
+  ): Sent {
+    const ready = this.#prepare(request, target, trace, fiber.currentContext)
+    if ("_tag" in ready) return Effect.fail(requestError(request, ready))
+    return Effect.mapBoth(this.#pool.execute(ready), {
+      onFailure: (error) => requestError(request, error),
+      onSuccess: (response) => new PlatformResponse(request, response, trace)
+    })
+  }
+
+  #prepare(
+    request: HttpClientRequest,
+    target: string,
+    trace: Headers.Headers | undefined,
+    context: Context.Context<never>
+  ): HttpRequest.HttpRequest<unknown> | RequestFailure {
+    const key = CurrentOptions.key
+    const options = (context.unsafeMap.get(key) ?? this.#inherited.unsafeMap.get(key)) as RequestOptions | undefined
+    const routed = route(target, options, this.#pool.connectionOptions)
+    if (Either.isLeft(routed)) return routed.left
+    const ready = toRequest(request, routed.right.target, trace, routed.right.options)
+    return ready instanceof UnsupportedBody || ready.body._tag !== "Streaming" ? ready : this.#within(ready, ready.body)
+  }
+
+  /** A body that comes in pieces runs in the context of the client too, as it does with the platform's own layers. */
+  #within(
+    request: HttpRequest.HttpRequest<unknown>,
+    { contentType, length, replayable, stream }: HttpBody.Streaming<unknown>
+  ): HttpRequest.HttpRequest<unknown> {
+    if (this.#inherited.unsafeMap.size === 0) return request
+    const provided = Stream.mapInputContext(
+      stream,
+      (context: Context.Context<never>) => Context.merge(this.#inherited, context)
+    )
+    return HttpRequest.setBody(request, HttpBody.stream(provided, { contentType, length, replayable }))
+  }
+
+  /** Sends a request within a span of its own, which ends when the head has come, as that of the platform's clients. */
+  #traced(request: HttpClientRequest, fiber: Running, interruptible: boolean): Sent {
+    const target = targetOf(request)
+    const url = parsedOf(request, target)
+    // A URL that cannot be asked for has no span. This costs no second reading of those that can, which are nearly all.
+    if (url === undefined || url.username !== "" || url.password !== "") {
+      const located = Origin.fromUrl(target)
+      if (Either.isLeft(located)) return Effect.fail(requestError(request, located.left))
+    }
+    const { name, options } = spanOf(fiber, this.#inherited, request)
+    const redacted = fiber.getFiberRef(Headers.currentRedactedNames)
+    const context = fiber.currentContext
+    const leave = FiberRef.set(FiberRef.currentContext, context)
+
+    // Written out, because `useSpan` and `withParentSpan` cost 35 operations together.
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(Effect.makeSpan(name, options), (span) => {
+        const send = Effect.suspend(() => {
+          tellRequest(span, request, url, redacted)
+          const propagate = fiber.getFiberRef(HttpClient.currentTracerPropagation)
+          const trace = propagate ? HttpTraceContext.toHeaders(span) : undefined
+          return this.#send(request, target, trace, fiber)
+        })
+        const sent = Effect.matchCauseEffect(restore(send), {
+          onFailure: (cause) =>
+            Effect.flatMap(leave, () => {
+              const failure = Cause.failureOption(cause)
+              if (failure._tag === "Some") {
+                const error = fromPlatform(failure.value)
+                if (error._tag === "Some") tellFailure(span, error.value)
+              }
+              end(span, fiber, Exit.failCause(cause))
+              return Effect.failCause(cause)
+            }),
+          onSuccess: (response) =>
+            Effect.flatMap(leave, () => {
+              tellResponse(span, response, redacted)
+              const interrupted = interruptible ? fiber.getFiberRef(FiberRef.interruptedCause) : Cause.empty
+              // Nothing that lives as long as an exporter likes may hold the response.
+              end(span, fiber, Cause.isEmpty(interrupted) ? Exit.void : Exit.failCause(interrupted))
+              // Nobody would have it: what interrupted the caller meanwhile is seen when this returns.
+              return Cause.isEmpty(interrupted) ? Effect.succeed(response) : Effect.as(response[ReleaseId], response)
+            })
+        })
+        return Effect.zipRight(
+          FiberRef.set(FiberRef.currentContext, Context.add(context, Tracer.ParentSpan, span)),
+          sent
+        )
+      })
+    )
+  }
+}
+
+const end = (span: Tracer.Span, fiber: Running, exit: Exit.Exit<unknown, unknown>): void => {
+  if (span.status._tag === "Ended") return
+  const timed = fiber.getFiberRef(FiberRef.currentTracerTimingEnabled)
+  span.end(timed ? Context.get(fiber.currentDefaultServices, Clock.Clock).unsafeCurrentTimeNanos() : 0n, exit)
+}

@@ -1,0 +1,226 @@
+/**
+ * A response whose body is given as something else than it came: the fields and the body are replaced, the rest is the original's.
+ *
+ * Reads nothing to be shown: the platform's own `HttpIncomingMessage.inspect` starts reading the body.
+ */
+import type { Cookies } from "@effect/platform/Cookies"
+import type { Headers } from "@effect/platform/Headers"
+import type { ResponseError } from "@effect/platform/HttpClientError"
+import type { HttpClientRequest } from "@effect/platform/HttpClientRequest"
+import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import * as HttpIncomingMessage from "@effect/platform/HttpIncomingMessage"
+import * as UrlParams from "@effect/platform/UrlParams"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import * as Inspectable from "effect/Inspectable"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Stream from "effect/Stream"
+import type { DecodingFailure } from "../../HttpError.ts"
+import * as Origin from "../../Origin.ts"
+import type { Tagged } from "../error/base.ts"
+import { locate, TypeId } from "../error/base.ts"
+import { BodyDecodeError } from "../error/body.ts"
+import { decoderOf, formOf } from "./content.ts"
+import { responseError, shownRequest } from "./errors.ts"
+import { shownHeaders } from "./headers.ts"
+import { bodyKind } from "./redirectRules.ts"
+import type { Releasable } from "./release.ts"
+import { release, ReleaseId } from "./release.ts"
+import { sourceOf } from "./response.ts"
+import { targetOf } from "./url.ts"
+
+/** The property that tells a response whose body is decoded. */
+export const DecodedId: unique symbol = Symbol.for("effect-http-client/DecodedResponse") as never
+
+/**
+ * A response whose body is decoded on reading. What else the original has, such as trailers or a reason phrase, is here as well
+ * and not changed.
+ */
+export interface Decoded extends HttpClientResponse.HttpClientResponse {
+  readonly [DecodedId]: typeof DecodedId
+  /** The response as it came: with Content-Encoding, Content-Length, and the encoded body. A body is read from one of the two. */
+  readonly original: HttpClientResponse.HttpClientResponse
+}
+
+/** What the body is given as. Failures of ours are made the platform's here; those of the original are handed on. */
+export interface Body {
+  readonly headers: Headers
+  /** The body in memory. Run once. */
+  readonly bytes: Effect.Effect<Uint8Array, DecodingFailure | ResponseError>
+  readonly stream: Stream.Stream<Uint8Array, DecodingFailure | ResponseError>
+}
+
+/** A response over another. */
+export const makeDecoded = (original: HttpClientResponse.HttpClientResponse, body: Body): Decoded => {
+  const decoded = new DecodedResponse(original, body)
+  mirror(decoded, original)
+  return decoded
+}
+
+/** How much is read, at most, of a response that is let go of and that has no way of its own to do so. As it came: nothing is decoded. */
+export const rawLimits = { bytes: 64 * 1024, time: "1 second" } as const
+
+class DecodedResponse extends Inspectable.Class implements Decoded, Releasable {
+  readonly [DecodedId]: typeof DecodedId = DecodedId
+  readonly [HttpClientResponse.TypeId]: HttpClientResponse.TypeId = HttpClientResponse.TypeId
+  readonly [HttpIncomingMessage.TypeId]: HttpIncomingMessage.TypeId = HttpIncomingMessage.TypeId
+  readonly original: HttpClientResponse.HttpClientResponse
+  readonly headers: Headers
+  readonly #body: Body
+  #bytes: Effect.Effect<Uint8Array, ResponseError> | undefined
+  #arrayBuffer: Effect.Effect<ArrayBuffer, ResponseError> | undefined
+  #text: Effect.Effect<string, ResponseError> | undefined
+  #formData: Effect.Effect<FormData, ResponseError> | undefined
+
+  constructor(original: HttpClientResponse.HttpClientResponse, body: Body) {
+    super()
+    this.original = original
+    this.headers = body.headers
+    this.#body = body
+  }
+
+  get request(): HttpClientRequest {
+    return this.original.request
+  }
+
+  get status(): number {
+    return this.original.status
+  }
+
+  get cookies(): Cookies {
+    return this.original.cookies
+  }
+
+  get remoteAddress(): Option.Option<string> {
+    return this.original.remoteAddress
+  }
+
+  get stream(): Stream.Stream<Uint8Array, ResponseError> {
+    return Stream.mapError(this.#body.stream, (error) => this.#responseError(error))
+  }
+
+  get arrayBuffer(): Effect.Effect<ArrayBuffer, ResponseError> {
+    // A buffer of exactly this size, and the caller's own: text and the like do not change when it is written to.
+    return this.#arrayBuffer ??= once(Effect.map(this.#whole, (bytes) => new Uint8Array(bytes).buffer))
+  }
+
+  get text(): Effect.Effect<string, ResponseError> {
+    return this.#text ??= once(Effect.map(this.#whole, (bytes) => this.#decoder().decode(bytes)))
+  }
+
+  get json(): Effect.Effect<unknown, ResponseError> {
+    return Effect.flatMap(this.text, (text) =>
+      Effect.try({
+        // An empty body is null, as in the platform's own responses.
+        try: (): unknown => text === "" ? null : JSON.parse(text),
+        catch: (cause) => this.#undecodable("json", "it cannot be parsed", cause)
+      }))
+  }
+
+  get urlParamsBody(): Effect.Effect<UrlParams.UrlParams, ResponseError> {
+    return Effect.map(this.text, (text) => UrlParams.fromInput(new URLSearchParams(text)))
+  }
+
+  get formData(): Effect.Effect<FormData, ResponseError> {
+    return this.#formData ??= once(Effect.flatMap(this.#whole, (bytes) =>
+      Effect.tryPromise({
+        try: () => formOf(bytes, this.headers["content-type"]),
+        catch: (cause) => this.#undecodable("text", "it is no form of the kind that Content-Type says", cause)
+      })))
+  }
+
+  /** Nobody will read the body: so nothing is decoded. */
+  get [ReleaseId](): Effect.Effect<void> {
+    return release(this.original, rawLimits)
+  }
+
+  toJSON(): unknown {
+    return {
+      _id: "@effect/platform/HttpClientResponse",
+      request: shownRequest(this.request),
+      status: this.status,
+      headers: shownHeaders(this.headers),
+      remoteAddress: this.remoteAddress.toJSON(),
+      original: { headers: shownHeaders(this.original.headers) }
+    }
+  }
+
+  /** All ways of having the body in memory share one reading. */
+  get #whole(): Effect.Effect<Uint8Array, ResponseError> {
+    return this.#bytes ??= once(Effect.mapError(this.#body.bytes, (error) => this.#responseError(error)))
+  }
+
+  /** Our own responses know the charset of Content-Type, all others of the platform are taken for UTF-8: so they are here. */
+  #decoder(): TextDecoder {
+    return Option.match(sourceOf(this.original), {
+      onNone: () => new TextDecoder(),
+      onSome: ({ fields }) => decoderOf(fields)
+    })
+  }
+
+  #undecodable(format: BodyDecodeError["format"], reason: string, cause: unknown): ResponseError {
+    return this.#responseError(new BodyDecodeError({ format, reason, cause }))
+  }
+
+  #responseError(error: DecodingFailure | BodyDecodeError | ResponseError): ResponseError {
+    if (!isOurs(error)) return error
+    const source = Option.getOrUndefined(sourceOf(this.original))
+    const origin = Either.map(Origin.fromUrl(targetOf(this.request)), ({ origin }) => Origin.format(origin))
+    const { context } = error
+    return responseError(
+      this,
+      locate(error, {
+        ...context,
+        ...(source === undefined ? undefined : { connection: source.connection, timings: source.timings }),
+        origin: Either.getOrUndefined(origin),
+        requestState: "ResponseStarted",
+        processed: "Yes",
+        replayable: !["Stream", "Raw"].includes(bodyKind(this.request.body))
+      })
+    )
+  }
+}
+
+/** Of a client that is not true to its types anything may come, and is handed on. */
+const isOurs = <E extends Tagged<string>>(error: E | ResponseError): error is E => Predicate.hasProperty(error, TypeId)
+
+/**
+ * An effect that is run once, by whoever runs it first; whoever comes meanwhile waits. An interruption is not remembered: the next
+ * one asks the original again, which knows what became of its body.
+ */
+const once = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> => {
+  const turn = Effect.unsafeMakeSemaphore(1).withPermits(1)
+  let outcome: Exit.Exit<A, E> | undefined
+  const run = turn(Effect.suspend(() =>
+    outcome ?? Effect.onExit(effect, (exit) =>
+      Effect.sync(() => {
+        if (!Exit.isInterrupted(exit)) outcome = exit
+      }))
+  ))
+  return Effect.suspend(() => outcome ?? run)
+}
+
+/**
+ * Gives a response what else its original has, in whatever way it has it. Each property is read from the original when it is
+ * asked for, because there it may be private state that answers.
+ */
+const mirror = (self: object, original: object): void => {
+  for (
+    let from: object | null = original;
+    from !== null && from !== Object.prototype;
+    from = Object.getPrototypeOf(from)
+  ) {
+    for (const key of Reflect.ownKeys(from)) {
+      if (key in self) continue
+      Object.defineProperty(self, key, {
+        configurable: true,
+        get: () => {
+          const value: unknown = Reflect.get(original, key)
+          return Predicate.isFunction(value) ? value.bind(original) : value
+        }
+      })
+    }
+  }
+}

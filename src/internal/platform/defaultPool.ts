@@ -1,0 +1,21 @@
+/** The pool with the default options, which are known to be right: making it cannot fail. */
+import * as Headers from "@effect/platform/Headers"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as FiberRef from "effect/FiberRef"
+import type * as Scope from "effect/Scope"
+import * as HttpFields from "../../HttpFields.ts"
+import type { Transport } from "../../Transport.ts"
+import type { Face } from "../pool/face.ts"
+import { unsafeMake } from "../pool/face.ts"
+import { toSettings } from "../pool/settings.ts"
+
+// A default that cannot be would show when this module is loaded, and never in a layer.
+const defaults = Either.getOrThrow(toSettings({}))
+
+const redactedNames: Effect.Effect<ReadonlyArray<string | RegExp>> = Effect.map(
+  FiberRef.get(Headers.currentRedactedNames),
+  (names) => [...HttpFields.redactedNames, ...names]
+)
+
+export const makeDefaultPool: Effect.Effect<Face, never, Scope.Scope | Transport> = unsafeMake(defaults, redactedNames)

@@ -1,0 +1,172 @@
+/**
+ * Our errors as the platform's: which class, with which reason. `docs/errors.md` has the same table.
+ *
+ * A mistake of the caller's is never `Transport`, because `HttpClient.retryTransient` sends what failed with it once more.
+ */
+import type { HttpClientError } from "@effect/platform/HttpClientError"
+import { RequestError, ResponseError } from "@effect/platform/HttpClientError"
+import type { HttpClientRequest } from "@effect/platform/HttpClientRequest"
+import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
+import { NodeInspectSymbol } from "effect/Inspectable"
+import type {
+  BodyDecodeError,
+  BodyFailure,
+  DecodingFailure,
+  HeadFailure,
+  HttpError,
+  InvalidRequest,
+  PoolFailure,
+  RedirectFailure,
+  SendFailure
+} from "../../HttpError.ts"
+import { shownUrl } from "./url.ts"
+
+/** What happens to a response that is there. */
+export type ResponseFailure = BodyFailure | BodyDecodeError | DecodingFailure | RedirectFailure
+
+/** Of these, what happens before there is one too. */
+type Both = Extract<ResponseFailure, InvalidRequest | PoolFailure | SendFailure | HeadFailure>
+
+/** What happens before there is a response: everything else, so that a new error has to be told of below. */
+export type RequestFailure = Exclude<HttpError, Exclude<ResponseFailure, Both>>
+
+/** The reasons of `RequestError`. */
+export const requestReasons: { readonly [Tag in RequestFailure["_tag"]]: RequestError["reason"] } = {
+  InvalidUrl: "InvalidUrl",
+  UnsupportedScheme: "InvalidUrl",
+  InvalidMethod: "Encode",
+  InvalidHeaderName: "Encode",
+  InvalidHeaderValue: "Encode",
+  ForbiddenHeader: "Encode",
+  ConflictingFraming: "Encode",
+  InvalidTrailer: "Encode",
+  UnsupportedBody: "Encode",
+  InvalidOption: "Encode",
+  UnimplementedFileMode: "Encode",
+  CannotSendRequest: "Encode",
+  CannotSendHeader: "Encode",
+  ResponseNotReady: "Encode",
+  NotConnected: "Encode",
+  ConnectionClosed: "Transport",
+  PoolQueueFull: "Transport",
+  PoolClosed: "Encode",
+  DnsError: "Transport",
+  ConnectError: "Transport",
+  TlsError: "Transport",
+  ProxyConnectError: "Transport",
+  ProxyAuthRequired: "Encode",
+  HttpTimeout: "Transport",
+  WriteError: "Transport",
+  BodyLengthMismatch: "Encode",
+  RequestBodyError: "Encode",
+  RemoteDisconnected: "Transport",
+  StaleConnection: "Transport",
+  ReadError: "Transport",
+  BadStatusLine: "Transport",
+  UnknownProtocol: "Transport",
+  InvalidStatusCode: "Transport",
+  LineTooLong: "Transport",
+  HeadersTooLarge: "Transport",
+  TooManyHeaders: "Transport",
+  InvalidHeaderLine: "Transport",
+  InvalidContentLength: "Transport",
+  ConflictingContentLength: "Transport",
+  UnknownTransferEncoding: "Transport",
+  FramingConflict: "Transport",
+  IncompleteHeaders: "Transport",
+  TooManyInformational: "Transport",
+  UnexpectedUpgrade: "Transport",
+  UnexpectedMessage: "Transport"
+}
+
+/** The reasons of `ResponseError`. */
+export const responseReasons: { readonly [Tag in ResponseFailure["_tag"]]: ResponseError["reason"] } = {
+  IncompleteRead: "Decode",
+  InvalidChunkSize: "Decode",
+  InvalidChunkEnd: "Decode",
+  ChunkTooLarge: "Decode",
+  ChunkExtensionsTooLong: "Decode",
+  LineTooLong: "Decode",
+  InvalidTrailer: "Decode",
+  TrailersTooLarge: "Decode",
+  BodyTooLarge: "Decode",
+  ConnectionReset: "Decode",
+  BodyAlreadyConsumed: "Decode",
+  HttpTimeout: "Decode",
+  ConnectionClosed: "Decode",
+  BodyDecodeError: "Decode",
+  ContentDecodingError: "Decode",
+  DecompressionBomb: "Decode",
+  TooManyContentCodings: "Decode",
+  TooManyRedirects: "StatusCode",
+  RedirectLoop: "StatusCode",
+  InvalidRedirect: "StatusCode",
+  UnsafeRedirect: "StatusCode",
+  UnreplayableBody: "StatusCode"
+}
+
+/** What the platform shows of a request may hold secrets: userinfo, the query, the body. This is what can be told. */
+export const shownRequest = ({ method, url }: HttpClientRequest) => ({ method, url: shownUrl(url) })
+
+const json = (error: HttpClientError): Record<string, unknown> => ({
+  _tag: error._tag,
+  reason: error.reason,
+  message: error.message,
+  request: shownRequest(error.request),
+  ...(error._tag === "ResponseError" ? { response: { status: error.response.status } } : undefined),
+  cause: error.cause
+})
+
+/** What Node's `inspect` passes as itself. */
+type Inspect = (value: unknown, options: object | undefined) => string
+
+/** What Node's `inspect`, and with it the console, shows: the stack and what `toJSON` tells. */
+const inspected = (error: HttpClientError, options: object | undefined, inspect: Inspect | undefined): unknown => {
+  const { _tag: _, message: __, ...details } = json(error)
+  return inspect === undefined ? json(error) : `${error.stack} ${inspect(details, options)}`
+}
+
+/** A `RequestError` that shows no secret. */
+class ShownRequestError extends RequestError {
+  override get methodAndUrl(): string {
+    return `${this.request.method} ${shownUrl(this.request.url)}`
+  }
+  override toJSON(): unknown {
+    return json(this)
+  }
+  override [NodeInspectSymbol](_depth?: number, options?: object, inspect?: Inspect): unknown {
+    return inspected(this, options, inspect)
+  }
+}
+
+/** A `ResponseError` that shows no secret. */
+class ShownResponseError extends ResponseError {
+  override get methodAndUrl(): string {
+    return `${this.request.method} ${shownUrl(this.request.url)}`
+  }
+  override toJSON(): unknown {
+    return json(this)
+  }
+  override [NodeInspectSymbol](_depth?: number, options?: object, inspect?: Inspect): unknown {
+    return inspected(this, options, inspect)
+  }
+}
+
+/** A failure before there is a response. */
+export const requestError = (request: HttpClientRequest, cause: RequestFailure): RequestError =>
+  new ShownRequestError({ request, reason: requestReasons[cause._tag], description: cause.message, cause })
+
+/** A failure of a response. `description` where its own words do not fit, `request` where it is not that which was answered. */
+export const responseError = (
+  response: HttpClientResponse,
+  cause: ResponseFailure,
+  description: string = cause.message,
+  request: HttpClientRequest = response.request
+): ResponseError =>
+  new ShownResponseError({
+    request,
+    response,
+    reason: responseReasons[cause._tag],
+    description,
+    cause
+  })

@@ -1,0 +1,282 @@
+/**
+ * Follows redirects over any `HttpClient`: asks, lets go of a 3xx response, asks again. What is asked, and whether, is decided in
+ * `redirectRules.ts`.
+ *
+ * What the caller's client does to a request before it is sent (`mapRequest` with a token, `withCookiesRef`) is done to the first
+ * request alone. Done to every one it would give back the credentials that a redirect to another origin has taken away. Each hop
+ * is a request of the client below, with the span that this makes.
+ */
+import * as Headers from "@effect/platform/Headers"
+import * as HttpClient from "@effect/platform/HttpClient"
+import type { HttpClientError, ResponseError } from "@effect/platform/HttpClientError"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import * as FiberRef from "effect/FiberRef"
+import { dual } from "effect/Function"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as HttpFields from "../../HttpFields.ts"
+import { locate } from "../error/base.ts"
+import type { RedirectHop } from "../error/redirect.ts"
+import { InvalidOption } from "../error/request.ts"
+import { requestError, responseError } from "./errors.ts"
+import { nextRequest } from "./redirectRequest.ts"
+import * as rules from "./redirectRules.ts"
+import { release } from "./release.ts"
+
+/**
+ * How redirects are followed.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface RedirectOptions {
+  /** Redirects of one request; the next one fails with `TooManyRedirects`. Default: 10. */
+  readonly limit?: number | undefined
+  /** Whether a redirect from https to http is followed. Credentials do not go along. Default: `false`. */
+  readonly allowDowngrade?: boolean | undefined
+  /**
+   * Fields that are left out when a redirect leads to another origin. Always left out are Authorization, Cookie, Cookie2,
+   * WWW-Authenticate, Proxy-*, Host, Origin, Referer, and what `Headers.currentRedactedNames` of the platform names. Default: none.
+   */
+  readonly sensitiveHeaders?: ReadonlyArray<string | RegExp> | undefined
+  /**
+   * Whether a `Stream` body gives the same bytes when it is run once more, so that 307 and 308 can be followed with it. What it is made of is not known to
+   * the client: a file does, an upload that is passed on does not. Default: `false`.
+   */
+  readonly replayStreams?: boolean | undefined
+  /**
+   * Bytes of a redirect's body that are read so that its connection can be kept; more closes it. For clients of others: those of
+   * this library have their own limit. Default: 65536.
+   */
+  readonly drainLimit?: number | undefined
+  /** For how long they are read. Default: 1 second. */
+  readonly drainTime?: Duration.DurationInput | undefined
+}
+
+interface Settings extends rules.Policy {
+  readonly bytes: number
+  readonly time: Duration.Duration
+}
+
+const isLimit = (value: unknown): boolean =>
+  typeof value === "number" && value >= 0 && (Number.isInteger(value) || value === Infinity)
+
+const limitRule = "it must be a whole number of at least 0, or Infinity"
+
+const settingsOf = (options: RedirectOptions): Either.Either<Settings, InvalidOption> => {
+  const { drainLimit = 65_536, drainTime = 1000, limit = 10, sensitiveHeaders = [] } = options
+  if (!isLimit(limit)) return Either.left(new InvalidOption({ option: "limit", reason: limitRule }))
+  if (!isLimit(drainLimit)) return Either.left(new InvalidOption({ option: "drainLimit", reason: limitRule }))
+  const time = Duration.decodeUnknown(drainTime)
+  if (Option.isNone(time)) {
+    return Either.left(new InvalidOption({ option: "drainTime", reason: `it must be a duration, such as "1 second"` }))
+  }
+  return Either.right({
+    limit,
+    // Compared, because a string from a configuration would be true whatever it says.
+    allowDowngrade: options.allowDowngrade === true,
+    replayStreams: options.replayStreams === true,
+    sensitive: sensitiveHeaders,
+    bytes: drainLimit,
+    time: time.value
+  })
+}
+
+/** What `makeWith` builds, and so every client of the platform has, beside what its type says. */
+interface Parts<E, R> {
+  readonly preprocess: HttpClient.HttpClient.Preprocess<E, R>
+  readonly postprocess: HttpClient.HttpClient.Postprocess<E, R>
+}
+
+const hasParts = <E, R>(
+  client: HttpClient.HttpClient.With<E, R>
+): client is HttpClient.HttpClient.With<E, R> & Parts<E, R> =>
+  Predicate.hasProperty(client, "preprocess") && Predicate.hasProperty(client, "postprocess")
+
+/** A client built by hand is not known to have a first half, so all of it runs for every hop. */
+const partsOf = <E, R>(client: HttpClient.HttpClient.With<E, R>): Parts<E, R> =>
+  hasParts(client)
+    ? client
+    : {
+      preprocess: Effect.succeed,
+      postprocess: (request) => Effect.flatMap(request, (request) => client.execute(request))
+    }
+
+/** By response, and by the request of the response for combinators that wrap it. Holds no response: these are freed when unused. */
+const histories = new WeakMap<object, ReadonlyArray<RedirectHop>>()
+
+/**
+ * The redirects that led to a response, in order; none where it came at once, or by another way than `followRedirects`.
+ *
+ * @since 0.2.0
+ * @category getters
+ */
+export const redirectHistory = (response: HttpClientResponse): ReadonlyArray<RedirectHop> =>
+  histories.get(response) ?? histories.get(response.request) ?? []
+
+const locationsOf = (response: HttpClientResponse): ReadonlyArray<string> => {
+  // A response of this library knows its field lines one by one.
+  if (Predicate.hasProperty(response, "fields") && HttpFields.isHttpFields(response.fields)) {
+    return HttpFields.getAll(response.fields, "location")
+  }
+  const joined = response.headers["location"]
+  return joined === undefined ? [] : rules.splitLocations(joined)
+}
+
+/** `scheme://host:port`, as every error has it. */
+const originOf = (url: URL): string =>
+  `${url.protocol}//${url.hostname}:${url.port === "" ? url.protocol === "https:" ? 443 : 80 : url.port}`
+
+/**
+ * Our error as the platform's. `StatusCode`, because what cannot be used is the status that came; `retryTransient` looks at the
+ * response's, and no 3xx is among those that it retries.
+ */
+const asResponseError = (
+  error: rules.RedirectError,
+  asked: rules.Asked,
+  request: HttpClientRequest.HttpClientRequest,
+  response: HttpClientResponse
+): ResponseError =>
+  responseError(
+    response,
+    locate(error, {
+      ...error.context,
+      fault: asked.url === undefined ? "User" : error.context.fault,
+      origin: asked.url === undefined ? undefined : originOf(asked.url),
+      requestState: "ResponseStarted",
+      processed: "Yes",
+      replayable: asked.body === "Empty" || asked.body === "Replayable"
+    }),
+    error.message,
+    request
+  )
+
+/** Most clients prepare nothing, and their request is there already: that saves asking the runtime for it. */
+const isReady = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Exit.Success<A, never> =>
+  Exit.isExit(effect) && Exit.isSuccess(effect)
+
+const following = <E, R>(
+  client: HttpClient.HttpClient.With<E, R>,
+  settings: Settings
+): HttpClient.HttpClient.With<E | HttpClientError, R> => {
+  const { postprocess, preprocess } = partsOf(client)
+
+  const settle = (
+    request: HttpClientRequest.HttpClientRequest,
+    chain: rules.Chain,
+    response: HttpClientResponse
+  ): Effect.Effect<HttpClientResponse, E | HttpClientError, R> => {
+    const locations = rules.isRedirect(response.status) ? locationsOf(response) : []
+    return locations.length === 0
+      ? Effect.succeed(response)
+      : Effect.flatMap(
+        FiberRef.get(Headers.currentRedactedNames),
+        (redacted) => redirect(request, chain, response, locations, redacted)
+      )
+  }
+
+  const redirect = (
+    request: HttpClientRequest.HttpClientRequest,
+    chain: rules.Chain,
+    response: HttpClientResponse,
+    locations: ReadonlyArray<string>,
+    redacted: ReadonlyArray<string | RegExp>
+  ): Effect.Effect<HttpClientResponse, E | HttpClientError, R> => {
+    const asked: rules.Asked = {
+      method: request.method,
+      url: Option.getOrUndefined(HttpClientRequest.toUrl(request)),
+      fields: Object.keys(request.headers),
+      body: rules.bodyKind(request.body)
+    }
+    const answered = { status: response.status, locations, setsCookies: "set-cookie" in response.headers }
+    const policy = { ...settings, sensitive: [...settings.sensitive, ...redacted] }
+    const decision = rules.decide(chain, asked, answered, policy)
+    // Before the next request, so that this may have the connection; and before a failure, which nobody reads a body out of.
+    return Effect.zipRight(
+      release(response, settings),
+      Either.match(decision, {
+        onLeft: (error) => Effect.fail(asResponseError(error, asked, request, response)),
+        onRight: (next) => hop(nextRequest(request, next), next.chain)
+      })
+    )
+  }
+
+  const hop = (
+    request: HttpClientRequest.HttpClientRequest,
+    chain: rules.Chain
+  ): Effect.Effect<HttpClientResponse, E | HttpClientError, R> =>
+    Effect.flatMap(postprocess(Effect.succeed(request)), (response) => {
+      histories.set(response, chain.history)
+      histories.set(response.request, chain.history)
+      return settle(request, chain, response)
+    })
+
+  const first = (
+    request: HttpClientRequest.HttpClientRequest,
+    sending: Effect.Effect<HttpClientRequest.HttpClientRequest, E, R>
+  ): Effect.Effect<HttpClientResponse, E | HttpClientError, R> =>
+    Effect.flatMap(postprocess(sending), (response) => settle(request, rules.emptyChain, response))
+
+  return HttpClient.makeWith(
+    (request: Effect.Effect<HttpClientRequest.HttpClientRequest, E, R>) =>
+      isReady(request)
+        ? first(request.value, request)
+        : Effect.flatMap(request, (request) => first(request, Effect.succeed(request))),
+    preprocess
+  )
+}
+
+/** A client whose every request fails, because the options make no sense; before anything is sent. */
+const refusing = <E, R>(
+  client: HttpClient.HttpClient.With<E, R>,
+  cause: InvalidOption
+): HttpClient.HttpClient.With<E | HttpClientError, R> =>
+  HttpClient.transform(
+    client,
+    (_, request) => Effect.fail(requestError(request, cause))
+  )
+
+/**
+ * Follows redirects, over any `HttpClient`. The platform's own `followRedirects` keeps method, body and every credential, wherever
+ * the redirect leads, and leaves the bodies of redirects unread.
+ *
+ * - 303 becomes GET without the body; 301 and 302 make GET of POST; all others, and 307 and 308, keep method and body. HEAD
+ *   stays HEAD. A redirect without a Location, 300 and 304 are given as they are.
+ * - On any change of scheme, host or port credentials and cookies stay behind, and do not come back if a later redirect leads back.
+ * - From https to http, to other schemes, and to a URL with credentials no redirect is followed: `UnsafeRedirect`.
+ * - `InvalidRedirect`, `RedirectLoop`, `TooManyRedirects` and `UnreplayableBody` are the other failures. All are the `cause` of a
+ *   `ResponseError` with the reason `StatusCode`, and have a `history`; the body of its response is let go of. That of a request
+ *   that succeeds is in `redirectHistory`.
+ * - Each redirect is a request of its own, with its own span, on the same connection if there is one: the body of a redirect is
+ *   read or let go of first.
+ *
+ * Put it next to the client, before what looks at the status (`filterStatusOk`). A cookie that a redirect sets is not sent with
+ * the next request by `withCookiesRef`, which sets Cookie once.
+ *
+ * @since 0.2.0
+ * @category combinators
+ */
+export const followRedirects: {
+  (
+    options?: RedirectOptions
+  ): <E, R>(client: HttpClient.HttpClient.With<E, R>) => HttpClient.HttpClient.With<E | HttpClientError, R>
+  <E, R>(
+    client: HttpClient.HttpClient.With<E, R>,
+    options?: RedirectOptions
+  ): HttpClient.HttpClient.With<E | HttpClientError, R>
+} = dual(
+  (args) => Predicate.hasProperty(args[0], HttpClient.TypeId),
+  <E, R>(
+    client: HttpClient.HttpClient.With<E, R>,
+    options: RedirectOptions = {}
+  ): HttpClient.HttpClient.With<E | HttpClientError, R> =>
+    Either.match(settingsOf(options), {
+      onLeft: (error) => refusing(client, error),
+      onRight: (settings) => following(client, settings)
+    })
+)

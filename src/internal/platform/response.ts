@@ -1,0 +1,259 @@
+/**
+ * Our response as the platform's. Everything is made when it is asked for; a whole reading is remembered, so that it can be had
+ * again, in another form too.
+ *
+ * Holds no resource: what it stands for is let go of by reading to the end, by `ReleaseId`, or by the pool. Nothing that lives
+ * long may hold it, and nothing here does. Inspecting it does not read the body, as it does with the platform's own responses.
+ */
+import * as Cookies from "@effect/platform/Cookies"
+import * as Headers from "@effect/platform/Headers"
+import type { ResponseError } from "@effect/platform/HttpClientError"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import * as HttpIncomingMessage from "@effect/platform/HttpIncomingMessage"
+import * as UrlParams from "@effect/platform/UrlParams"
+import * as Effect from "effect/Effect"
+import * as Inspectable from "effect/Inspectable"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Stream from "effect/Stream"
+import type { Timings } from "../../HttpError.ts"
+import * as HttpFields from "../../HttpFields.ts"
+import type { HttpResponse, Informational } from "../../HttpResponse.ts"
+import { locate } from "../error/base.ts"
+import { BodyDecodeError, BodyTooLarge } from "../error/body.ts"
+import { BodyAlreadyConsumed } from "../error/state.ts"
+import { decoderOf, formOf, limitNames, maxBodySize } from "./content.ts"
+import type { ResponseFailure } from "./errors.ts"
+import { responseError, shownRequest } from "./errors.ts"
+import { headersOf, shownHeaders } from "./headers.ts"
+import type { Releasable } from "./release.ts"
+import { ReleaseId } from "./release.ts"
+import { WholeBody } from "./wholeBody.ts"
+
+/** The property under which a response has ours. A combinator that wraps a response may hand it on. */
+export const SourceId: unique symbol = Symbol.for("effect-http-client/source") as never
+
+/**
+ * A response of this client: what the platform has of one, and what else is known of it.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface PooledResponse extends HttpClientResponse.HttpClientResponse {
+  /** 10 for HTTP/1.0, 11 for HTTP/1.1. */
+  readonly version: 10 | 11
+  /** The reason phrase, for display only; often empty. */
+  readonly reason: string
+  /** All fields, in order and as sent. */
+  readonly fields: HttpFields.HttpFields
+  /** The trailer fields. Reads the body to its end first where nobody has. */
+  readonly trailers: Effect.Effect<HttpFields.HttpFields, ResponseError>
+  /** The time that each phase took, so far. */
+  readonly timings: Timings
+  /** The informational (1xx) responses that came before it, in order. */
+  readonly informational: ReadonlyArray<Informational>
+}
+
+export class PlatformResponse extends Inspectable.Class implements PooledResponse, Releasable {
+  readonly [HttpIncomingMessage.TypeId]: HttpIncomingMessage.TypeId = HttpIncomingMessage.TypeId
+  readonly [HttpClientResponse.TypeId]: HttpClientResponse.TypeId = HttpClientResponse.TypeId
+  readonly [SourceId]: HttpResponse
+  readonly #trace: Headers.Headers | undefined
+  readonly #body: WholeBody
+  #request: HttpClientRequest.HttpClientRequest
+  #traced: boolean
+  #headers: Headers.Headers | undefined
+  #cookies: Cookies.Cookies | undefined
+  #text: string | undefined
+  #form: FormData | undefined
+  #whenRead: (() => void) | undefined
+
+  constructor(
+    request: HttpClientRequest.HttpClientRequest,
+    source: HttpResponse,
+    trace: Headers.Headers | undefined
+  ) {
+    super()
+    this.#request = request
+    this.#trace = trace
+    this.#traced = trace === undefined
+    this.#body = new WholeBody(source)
+    this[SourceId] = source
+  }
+
+  /** As it was sent, with the fields of the trace. */
+  get request(): HttpClientRequest.HttpClientRequest {
+    if (!this.#traced) {
+      this.#traced = true
+      this.#request = HttpClientRequest.setHeaders(this.#request, this.#trace ?? Headers.empty)
+    }
+    return this.#request
+  }
+
+  get status(): number {
+    return this[SourceId].status
+  }
+
+  get version(): 10 | 11 {
+    return this[SourceId].version
+  }
+
+  get reason(): string {
+    return this[SourceId].reason
+  }
+
+  get fields(): HttpFields.HttpFields {
+    return this[SourceId].fields
+  }
+
+  get timings(): Timings {
+    return this[SourceId].timings
+  }
+
+  get informational(): ReadonlyArray<Informational> {
+    return this[SourceId].informational
+  }
+
+  get headers(): Headers.Headers {
+    return this.#headers ??= headersOf(this.fields)
+  }
+
+  get cookies(): Cookies.Cookies {
+    return this.#cookies ??= HttpFields.has(this.fields, "set-cookie")
+      ? Cookies.fromSetCookie(HttpFields.getAll(this.fields, "set-cookie"))
+      : Cookies.empty
+  }
+
+  get remoteAddress(): Option.Option<string> {
+    return Option.fromNullable(this[SourceId].connection.remoteAddress)
+  }
+
+  /** Calls back when a reading of the body has ended, however. */
+  whenRead(callback: () => void): void {
+    this.#whenRead = callback
+  }
+
+  get [ReleaseId](): Effect.Effect<void> {
+    return this[SourceId].close
+  }
+
+  get stream(): Stream.Stream<Uint8Array, ResponseError> {
+    return Stream.suspend(() => {
+      if (this.#body.busy) return Stream.fail(this.#error(new BodyAlreadyConsumed({ by: "collect" })))
+      const stream = Stream.mapError(this[SourceId].stream, (error) => this.#error(error))
+      const read = this.#whenRead
+      return read === undefined ? stream : Stream.ensuring(stream, Effect.sync(read))
+    })
+  }
+
+  get text(): Effect.Effect<string, ResponseError> {
+    return this.#whole((bytes) => this.#text ??= decoderOf(this.fields).decode(bytes))
+  }
+
+  get arrayBuffer(): Effect.Effect<ArrayBuffer, ResponseError> {
+    return this.#whole(({ buffer, byteLength, byteOffset }) =>
+      (byteOffset === 0 && byteLength === buffer.byteLength
+        ? buffer
+        : buffer.slice(byteOffset, byteOffset + byteLength)) as ArrayBuffer
+    )
+  }
+
+  get json(): Effect.Effect<unknown, ResponseError> {
+    return Effect.flatMap(this.text, (text) => {
+      if (text === "") return Effect.succeed(null)
+      try {
+        return Effect.succeed(JSON.parse(text) as unknown)
+      } catch (cause) {
+        return this.#undecodable(new BodyDecodeError({ format: "json", reason: "it cannot be parsed", cause }))
+      }
+    })
+  }
+
+  get urlParamsBody(): Effect.Effect<UrlParams.UrlParams, ResponseError> {
+    return Effect.map(this.text, (text) => UrlParams.fromInput(new URLSearchParams(text)))
+  }
+
+  get formData(): Effect.Effect<FormData, ResponseError> {
+    return Effect.flatMap(
+      this.#whole((bytes) => bytes),
+      (bytes) =>
+        this.#form !== undefined ? Effect.succeed(this.#form) : Effect.matchEffect(
+          Effect.tryPromise(() => formOf(bytes, HttpFields.getUnsafe(this.fields, "content-type"))),
+          {
+            onSuccess: (form) => Effect.succeed(this.#form ??= form),
+            onFailure: ({ error: cause }) =>
+              this.#undecodable(
+                new BodyDecodeError({
+                  format: "form",
+                  reason: "it is no form of the kind that Content-Type says",
+                  cause
+                })
+              )
+          }
+        )
+    )
+  }
+
+  get trailers(): Effect.Effect<HttpFields.HttpFields, ResponseError> {
+    return Effect.withFiberRuntime<HttpFields.HttpFields, ResponseError>((fiber) => {
+      const { trailers } = this[SourceId]
+      const limit = maxBodySize(fiber.currentContext)
+      // Where nobody has, this reads the body; where somebody does, there is nothing to limit.
+      const limited = limit === Infinity ? trailers : Effect.catchAll(
+        Effect.zipRight(this.#body.read(limit), trailers),
+        (error) => error._tag === "BodyAlreadyConsumed" ? trailers : Effect.fail(error)
+      )
+      return Effect.mapError(limited, (error) => this.#error(error))
+    })
+  }
+
+  toJSON(): unknown {
+    return {
+      _id: "@effect/platform/HttpClientResponse",
+      request: shownRequest(this.#request),
+      status: this.status,
+      reason: this.reason,
+      version: this.version,
+      headers: shownHeaders(this.headers),
+      remoteAddress: this.remoteAddress.toJSON()
+    }
+  }
+
+  /** The whole body, made into something. */
+  #whole<A>(f: (bytes: Uint8Array) => A): Effect.Effect<A, ResponseError> {
+    return Effect.withFiberRuntime<A, ResponseError>((fiber) =>
+      Effect.mapBoth(this.#body.read(maxBodySize(fiber.currentContext)), {
+        onFailure: (error) => {
+          this.#whenRead?.()
+          return this.#error(error)
+        },
+        onSuccess: (bytes) => {
+          this.#whenRead?.()
+          return f(bytes)
+        }
+      })
+    )
+  }
+
+  /** What the response itself fails with, when it is asked for the same, knows the connection. */
+  #undecodable(error: BodyDecodeError): Effect.Effect<never, ResponseError> {
+    return Effect.matchEffect(this[SourceId].json, {
+      onFailure: ({ context }) => {
+        const { fault, phase } = error.context
+        return Effect.fail(this.#error(locate(error, { ...context, phase, fault })))
+      },
+      onSuccess: () => Effect.fail(this.#error(error))
+    })
+  }
+
+  #error(cause: ResponseFailure): ResponseError {
+    return cause instanceof BodyTooLarge
+      ? responseError(this, cause, `The body is larger than ${cause.limit} bytes (${limitNames}).`)
+      : responseError(this, cause)
+  }
+}
+
+/** Our response behind one of the platform's, where there is one. */
+export const sourceOf = (response: HttpClientResponse.HttpClientResponse): Option.Option<HttpResponse> =>
+  Predicate.hasProperty(response, SourceId) ? Option.some(response[SourceId] as HttpResponse) : Option.none()

@@ -1,0 +1,92 @@
+/**
+ * A whole body in memory, within the platform's `MaxBodySize` where there is one. Read once; whoever asks later, or at the same
+ * time, gets the same.
+ *
+ * Without a limit the response itself collects. With one it is read in pieces, so that no more than the limit is ever held, and let
+ * go of at the first byte too many; a length that is declared is believed at once.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
+import type { BodyFailure } from "../../HttpError.ts"
+import * as HttpFields from "../../HttpFields.ts"
+import type { HttpResponse } from "../../HttpResponse.ts"
+import { join } from "../connection/bodyBuffer.ts"
+import { locate } from "../error/base.ts"
+import { BodyTooLarge } from "../error/body.ts"
+
+const declaredLength = ({ fields, framing }: HttpResponse): number =>
+  framing === "length" ? Number(HttpFields.getUnsafe(fields, "content-length")) : 0
+
+export class WholeBody {
+  readonly #source: HttpResponse
+  /** What was read in pieces. */
+  #bytes: Uint8Array | undefined
+  /** The reading in pieces. */
+  #gathering: Deferred.Deferred<Uint8Array, BodyFailure> | undefined
+  /** Whether the response was asked to collect. */
+  #collecting = false
+
+  constructor(source: HttpResponse) {
+    this.#source = source
+  }
+
+  /** Whether the body is being read in pieces: whoever took one beside would make a hole. */
+  get busy(): boolean {
+    return this.#gathering !== undefined && this.#bytes === undefined
+  }
+
+  /** All of the body; `limit` is `Infinity` for none. To be called when the reading is to begin. */
+  read(limit: number): Effect.Effect<Uint8Array, BodyFailure> {
+    if (this.#bytes !== undefined) return this.#checked(this.#bytes, limit)
+    if (this.#gathering !== undefined) {
+      return Effect.flatMap(Deferred.await(this.#gathering), (bytes) => this.#checked(bytes, limit))
+    }
+    if (limit !== Infinity && !this.#collecting) return this.#gather(limit)
+    this.#collecting = true
+    return limit === Infinity
+      ? this.#source.bytes
+      : Effect.flatMap(this.#source.bytes, (bytes) => this.#checked(bytes, limit))
+  }
+
+  #checked(bytes: Uint8Array, limit: number): Effect.Effect<Uint8Array, BodyFailure> {
+    return bytes.length <= limit ? Effect.succeed(bytes) : Effect.fail(new BodyTooLarge({ limit }))
+  }
+
+  #gather(limit: number): Effect.Effect<Uint8Array, BodyFailure> {
+    const gathering = Deferred.unsafeMake<Uint8Array, BodyFailure>(FiberId.none)
+    this.#gathering = gathering
+    const pieces: Array<Uint8Array> = []
+    let size = 0
+    const next: Effect.Effect<Uint8Array, BodyFailure> = Effect.flatMap(this.#source.read1(), (piece) => {
+      if (piece.length === 0) {
+        this.#bytes = join(pieces)
+        return Effect.succeed(this.#bytes)
+      }
+      pieces.push(piece)
+      size += piece.length
+      return size > limit ? this.#tooLarge(limit) : next
+    })
+    return Effect.onExit(
+      declaredLength(this.#source) > limit ? this.#tooLarge(limit) : next,
+      (exit) =>
+        Exit.isInterrupted(exit)
+          // What was taken is nobody's. Whoever waits beside is told what a closed response tells.
+          ? Effect.zipRight(this.#source.close, Deferred.complete(gathering, this.#source.bytes))
+          : Deferred.done(gathering, exit)
+    )
+  }
+
+  /** Lets go of the response. What it fails with then knows the connection. */
+  #tooLarge(limit: number): Effect.Effect<never, BodyFailure> {
+    const error = new BodyTooLarge({ limit })
+    return Effect.zipRight(
+      this.#source.close,
+      Effect.matchEffect(this.#source.bytes, {
+        onFailure: ({ context }) => Effect.fail(locate(error, { ...context, phase: "body", fault: "Remote" })),
+        onSuccess: () => Effect.fail(error)
+      })
+    )
+  }
+}

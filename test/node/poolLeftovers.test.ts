@@ -1,0 +1,395 @@
+/**
+ * What of a request over real sockets outlives it, or holds a connection without waiting: the rest of a response that was let go, a
+ * response that nobody reads, an opening that was taken over, a lease. It ends too, and leaves nothing. And requests that are
+ * interrupted at any turn of the event loop.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Logger from "effect/Logger"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type * as http from "node:http"
+import * as ConnectionPool from "../../src/ConnectionPool.ts"
+import * as HttpBody from "../../src/HttpBody.ts"
+import type { HttpConnection } from "../../src/HttpConnection.ts"
+import type { HttpError } from "../../src/HttpError.ts"
+import * as HttpRequest from "../../src/HttpRequest.ts"
+import { certificates } from "../fixtures/certificates.ts"
+import { leavesNothing, serve, socketCount, turn, turnUntil, unanswering } from "../fixtures/sockets.ts"
+import { secureWebServer, webServer } from "../fixtures/web.ts"
+import {
+  answers,
+  contained,
+  descriptors,
+  failsWith,
+  holds,
+  hours,
+  interrupted,
+  originOf,
+  proxyAt,
+  proxyServer,
+  type Running,
+  type Stage,
+  stage,
+  textOf,
+  until,
+  watched
+} from "./poolKit.ts"
+
+/** Warnings are expected. */
+const quietly = Effect.provide(Logger.remove(Logger.defaultLogger))
+
+const part = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345"
+
+describe("what no request waits for any longer ends too", () => {
+  const draining = (options: ConnectionPool.Options) =>
+    Effect.gen(function*() {
+      const server = yield* stage(answers(part))
+      const { all, onEvent, reasons } = watched()
+      const pool = yield* ConnectionPool.make({ connections: 1, shutdownGrace: 0, onEvent, ...options })
+      yield* Effect.flatMap(pool.execute(HttpRequest.get(server.url)), ({ close }) => close)
+      yield* holds(pool, { busy: 1 })
+      return { pool, server, all, reasons }
+    })
+
+  it.live("the rest of a response that was let go: it comes, and the connection is used again", () =>
+    contained(Effect.gen(function*() {
+      const { pool, server } = yield* draining({ drainTime: "1 hour" })
+      const socket = yield* server.connections.next
+      socket.write("67890")
+      yield* until(pool, ({ idle }) => idle === 1)
+      yield* holds(pool, { idle: 1 })
+      socket.once("data", () => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"))
+      assert.strictEqual(yield* textOf(pool, HttpRequest.get(server.url)), "ok")
+      assert.strictEqual(server.connections.all.length, 1)
+    })))
+
+  it.live("the rest of a response that was let go: it does not come in time", () =>
+    contained(Effect.gen(function*() {
+      const { pool, reasons, server } = yield* draining({ drainTime: 1 })
+      yield* server.closed
+      yield* holds(pool, {})
+      assert.deepStrictEqual(reasons(), ["Undrained"])
+    })))
+
+  for (
+    const [name, end, reason] of [
+      ["the pool is shut down at once", (pool) => pool.shutdown({ grace: 0 }), "Shutdown"],
+      ["the pool is shut down and the time is over", (pool) => pool.shutdown({ grace: 1 }), "Shutdown"],
+      [
+        "another origin needs the place, and gets it after the time",
+        (pool, url) => textOf(pool, HttpRequest.get(url)),
+        "Undrained"
+      ]
+    ] satisfies ReadonlyArray<
+      [string, (pool: ConnectionPool.ConnectionPool, url: string) => Effect.Effect<unknown, HttpError>, string]
+    >
+  ) {
+    it.live(`the rest of a response that was let go: ${name}`, () =>
+      contained(Effect.gen(function*() {
+        const other = yield* stage(() => {})
+        yield* other.work
+        const { pool, reasons, server } = yield* draining({ drainTime: reason === "Undrained" ? 1 : "1 hour" })
+        yield* end(pool, other.url)
+        yield* server.closed
+        assert.deepStrictEqual(reasons(), [reason])
+        yield* pool.closeIdle
+        yield* holds(pool, {})
+      })))
+  }
+
+  it.live("a response that its reader, who was interrupted, left unread", () =>
+    quietly(contained(Effect.gen(function*() {
+      const server = yield* stage(answers(part))
+      const pool = yield* ConnectionPool.make({ connections: 1, unreadTime: 1, shutdownGrace: 0 })
+      const reached = yield* Deferred.make<void>()
+      const fiber = yield* Effect.fork(Effect.flatMap(
+        pool.execute(HttpRequest.get(server.url)),
+        () => Effect.zipRight(Deferred.succeed(reached, undefined), Effect.never)
+      ))
+      yield* Deferred.await(reached)
+      yield* Fiber.interrupt(fiber)
+      yield* server.closed
+      yield* holds(pool, {})
+      assert.strictEqual((yield* pool.stats).reclaimed, 1)
+      yield* server.work
+      yield* textOf(pool, HttpRequest.get(server.url))
+    }))))
+
+  it.live("an opening that was taken over from a request that was interrupted, by one that is interrupted too", () =>
+    contained(Effect.gen(function*() {
+      const port = yield* unanswering
+      const pool = yield* ConnectionPool.make({ connections: 1, shutdownGrace: 0, timeouts: hours })
+      const request = pool.execute(HttpRequest.get(`http://127.0.0.1:${port}/`))
+      yield* leavesNothing(Effect.gen(function*() {
+        const first = yield* Effect.fork(request)
+        yield* until(pool, ({ connecting }) => connecting === 1)
+        const second = yield* Effect.fork(request)
+        yield* until(pool, ({ waiting }) => waiting === 2)
+        const sockets = socketCount()
+        yield* Fiber.interrupt(first)
+        yield* holds(pool, { connecting: 1, waiting: 1 })
+        yield* Effect.repeatN(turn, 50)
+        assert.strictEqual(socketCount(), sockets)
+        yield* Fiber.interrupt(second)
+        yield* holds(pool, {})
+      }))
+    })))
+
+  it.live("a thousand that wait, all interrupted at once", () =>
+    contained(Effect.gen(function*() {
+      const server = yield* stage(() => {})
+      const pool = yield* ConnectionPool.make({ connections: 1, shutdownGrace: 0, timeouts: hours })
+      yield* leavesNothing(Effect.gen(function*() {
+        const request = pool.execute(HttpRequest.get(server.url))
+        const fiber = yield* Effect.fork(Effect.all(Array.from({ length: 1001 }, () => request), {
+          concurrency: "unbounded",
+          discard: true
+        }))
+        yield* until(pool, ({ waiting }) => waiting === 1000)
+        yield* server.received("\r\n\r\n")
+        yield* Fiber.interrupt(fiber)
+        yield* holds(pool, {})
+        yield* server.closed
+      }))
+      assert.strictEqual((yield* pool.stats).opened, 1)
+    })))
+
+  it.live("a shutdown that is interrupted: what is under way goes on, and nothing new is taken", () =>
+    contained(Effect.gen(function*() {
+      const server = yield* stage(() => {})
+      const pool = yield* ConnectionPool.make({ shutdownGrace: 0 })
+      const fiber = yield* Effect.fork(textOf(pool, HttpRequest.get(server.url)))
+      yield* server.received("\r\n\r\n")
+      yield* leavesNothing(Effect.gen(function*() {
+        const shutdown = yield* Effect.fork(pool.shutdown({ grace: "1 hour" }))
+        yield* Effect.repeatN(turn, 20)
+        yield* Fiber.interrupt(shutdown)
+      }))
+      assert.strictEqual((yield* Effect.flip(pool.execute(HttpRequest.get(server.url))))._tag, "PoolClosed")
+      const socket = yield* server.connections.next
+      socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+      assert.strictEqual(yield* Fiber.join(fiber), "ok")
+      yield* server.closed
+      yield* holds(pool, {})
+    })))
+})
+
+describe("a body that still goes up when its response is whole", () => {
+  /** A server that answers as soon as something comes, and reads on. */
+  const early = (
+    use: (kit: {
+      readonly pool: ConnectionPool.ConnectionPool
+      readonly server: Stage
+      readonly endPool: Effect.Effect<void>
+      readonly endBody: Effect.Effect<unknown>
+      readonly ended: () => number
+    }) => Effect.Effect<void, unknown>
+  ) =>
+    contained(Effect.gen(function*() {
+      const server = yield* stage(answers("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"))
+      const scope = yield* Scope.make()
+      const pool = yield* Scope.extend(
+        ConnectionPool.make({ connections: 1, shutdownGrace: 0, timeouts: hours }),
+        scope
+      )
+      const last = yield* Deferred.make<void>()
+      let ended = 0
+      const stream = Stream.concat(
+        Stream.make<[Uint8Array]>(Buffer.from("first")),
+        Stream.drain(Stream.fromEffect(Deferred.await(last)))
+      )
+      const body = HttpBody.stream(Stream.ensuring(stream, Effect.sync(() => void ended++)))
+      assert.strictEqual(yield* textOf(pool, HttpRequest.put(server.url, { body })), "ok")
+      yield* holds(pool, { busy: 1 })
+      assert.strictEqual(ended, 0)
+      yield* use({
+        pool,
+        server,
+        endPool: Scope.close(scope, Exit.void),
+        endBody: Deferred.succeed(last, undefined),
+        ended: () => ended
+      })
+      assert.strictEqual(ended, 1)
+      yield* holds(pool, {})
+      yield* server.closed
+    }))
+
+  it.live("holds its connection until it has ended, which is used again then", () =>
+    early(({ endBody, endPool, pool, server }) =>
+      Effect.gen(function*() {
+        yield* endBody
+        yield* until(pool, ({ idle }) => idle === 1)
+        const socket = yield* server.connections.next
+        socket.once("data", () => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"))
+        yield* textOf(pool, HttpRequest.get(server.url))
+        assert.strictEqual(server.connections.all.length, 1)
+        yield* endPool
+      })
+    ))
+
+  it.live("ends when the server closes", () =>
+    early(({ ended, pool, server }) =>
+      Effect.gen(function*() {
+        const socket = yield* server.connections.next
+        socket.end()
+        yield* until(pool, ({ busy }) => busy === 0)
+        yield* turnUntil(() => ended() === 1)
+      })
+    ))
+
+  it.live("ends with the scope of the pool, which waits for its finalizers", () => early(({ endPool }) => endPool))
+
+  it.live("ends when the time of a shutdown is over, which waits for its finalizers", () =>
+    early(({ pool }) => pool.shutdown({ grace: 1 })))
+
+  it.live("is what a shutdown waits for", () =>
+    early(({ endBody, pool }) =>
+      Effect.gen(function*() {
+        const shutdown = yield* Effect.fork(pool.shutdown({ grace: "1 hour" }))
+        yield* Effect.repeatN(turn, 20)
+        assert.isNull(shutdown.unsafePoll())
+        yield* endBody
+        yield* Fiber.join(shutdown)
+      })
+    ))
+})
+
+describe("a lease", () => {
+  const idleLease = (
+    use: (kit: {
+      readonly pool: ConnectionPool.ConnectionPool
+      readonly server: Stage
+      readonly lease: Running
+      readonly go: Effect.Effect<unknown>
+    }) => Effect.Effect<void, unknown>
+  ) =>
+    contained(Effect.gen(function*() {
+      const server = yield* stage((socket) => {
+        socket.on("data", () => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"))
+      })
+      const scope = yield* Scope.make()
+      const pool = yield* Scope.extend(
+        ConnectionPool.make({ connections: 1, shutdownGrace: 0, timeouts: hours }),
+        scope
+      )
+      const [reached, going] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+      const once = (connection: HttpConnection) =>
+        Effect.flatMap(connection.execute(HttpRequest.get("/")), ({ text }) => text)
+      const lease = yield* Effect.fork(Effect.scoped(Effect.gen(function*() {
+        const connection = yield* pool.lease(originOf(server.url))
+        yield* once(connection)
+        yield* Deferred.succeed(reached, undefined)
+        yield* Deferred.await(going)
+        return yield* once(connection)
+      })))
+      yield* Deferred.await(reached)
+      yield* holds(pool, { busy: 1 })
+      yield* use({ pool, server, lease, go: Deferred.succeed(going, undefined) })
+      yield* Scope.close(scope, Exit.void)
+      yield* holds(pool, {})
+      yield* server.closed
+    }))
+
+  it.live("that is idle and interrupted gives its connection back, and the next request goes on it", () =>
+    idleLease(({ lease, pool, server }) =>
+      Effect.gen(function*() {
+        yield* interrupted(lease)
+        yield* holds(pool, { idle: 1 })
+        yield* textOf(pool, HttpRequest.get(server.url))
+        assert.strictEqual(server.connections.all.length, 1)
+      })
+    ))
+
+  it.live("that is idle when the pool is shut down finds its connection closed", () =>
+    idleLease(({ go, lease, pool, server }) =>
+      Effect.gen(function*() {
+        yield* pool.shutdown({ grace: 1 })
+        yield* server.closed
+        yield* holds(pool, {})
+        yield* go
+        yield* failsWith(lease, "NotConnected")
+      })
+    ))
+
+  it.live("that ends is what a shutdown waits for", () =>
+    idleLease(({ go, lease, pool, server }) =>
+      Effect.gen(function*() {
+        const shutdown = yield* Effect.fork(pool.shutdown({ grace: "1 hour" }))
+        yield* Effect.repeatN(turn, 20)
+        assert.isNull(shutdown.unsafePoll())
+        yield* go
+        assert.strictEqual(yield* Fiber.join(lease), "ok")
+        yield* Fiber.join(shutdown)
+        yield* server.closed
+      })
+    ))
+
+  it.live("whose server closes finds its connection closed, and its place is free", () =>
+    idleLease(({ go, lease, pool, server }) =>
+      Effect.gen(function*() {
+        const socket = yield* server.connections.next
+        socket.end()
+        yield* until(pool, ({ busy }) => busy === 0)
+        yield* holds(pool, {})
+        yield* go
+        yield* failsWith(lease, "NotConnected")
+        yield* server.work
+        yield* textOf(pool, HttpRequest.get(server.url))
+        yield* holds(pool, { idle: 1 })
+      })
+    ))
+})
+
+describe("a request that is interrupted after any number of turns of the event loop leaves nothing", () => {
+  const runs: ReadonlyArray<readonly [name: string, secure: boolean, proxied: boolean]> = [
+    ["in clear", false, false],
+    ["over TLS", true, false],
+    ["over TLS in a tunnel", true, true]
+  ]
+  for (const [name, secure, proxied] of runs) {
+    it.live(name, () =>
+      contained(Effect.gen(function*() {
+        const { ca, server: identity } = yield* Effect.promise(certificates)
+        const slowly: http.RequestListener = (request, response) => {
+          response.write("first")
+          request.resume().on("end", () => setImmediate(() => setImmediate(() => response.end("second"))))
+        }
+        const server = secure ? yield* secureWebServer(identity, slowly) : yield* webServer(slowly)
+        const through = yield* serve(proxyServer().server, "connection", { host: "127.0.0.1", port: 0 })
+        const pool = yield* ConnectionPool.make({
+          connections: 1,
+          timeouts: hours,
+          shutdownGrace: 0,
+          ...(secure ? { tls: { ca } } : undefined),
+          ...(proxied ? { proxy: proxyAt(through.port) } : undefined)
+        })
+        const url = `${secure ? "https" : "http"}://127.0.0.1:${server.port}/`
+        const body = HttpBody.stream(Stream.make<[Uint8Array]>(Buffer.from("up")))
+        const request = HttpRequest.put(url, { body, timeouts: { ...hours, pool: 0 } })
+        const before = descriptors()
+        let turns = 0
+        for (let done = false; !done; turns++) {
+          yield* pool.closeIdle
+          const fiber = yield* Effect.fork(textOf(pool, request))
+          for (let i = 0; i < turns; i++) yield* turn
+          done = fiber.unsafePoll() !== null
+          const exit = yield* Fiber.interrupt(fiber)
+          if (Exit.isSuccess(exit)) assert.strictEqual(exit.value, "firstsecond")
+          else assert.isTrue(Cause.isInterruptedOnly(exit.cause), Cause.pretty(exit.cause))
+          const { idle } = yield* pool.stats
+          yield* holds(pool, { idle: Exit.isSuccess(exit) ? 1 : idle })
+        }
+        // Else it was not interrupted at all.
+        assert.isAbove(turns, 3)
+        yield* pool.closeIdle
+        yield* holds(pool, {})
+        for (let turns = 0; turns < 5000 && descriptors() > before; turns++) yield* turn
+        assert.isAtMost(descriptors(), before)
+      })))
+  }
+})

@@ -1,0 +1,106 @@
+/** Interruption between any two runtime operations of a request through the platform's face: nothing is left. */
+import * as HttpClient from "@effect/platform/HttpClient"
+import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
+import * as Runtime from "effect/Runtime"
+import * as Stream from "effect/Stream"
+import * as T from "../../src/TestTransport.ts"
+import { settled } from "../connection/harness.ts"
+import { anyHead, clientTo, ok, quietly, url } from "./kit.ts"
+
+interface Run {
+  readonly exit: Exit.Exit<unknown, unknown>
+  readonly ops: number
+}
+
+/** Runs an effect that is interrupted at its operation of this number. */
+const interruptedAt = (effect: Effect.Effect<unknown, unknown>, at: number): Effect.Effect<Run> =>
+  Effect.flatMap(Effect.runtime<never>(), (runtime) =>
+    Effect.async((resume) => {
+      let ops = 0
+      const fiber = Runtime.runFork(runtime)(effect, {
+        // Else it runs before there is a fiber to interrupt.
+        immediate: false,
+        scheduler: {
+          shouldYield: () => {
+            if (++ops !== at) return false
+            fiber.unsafeInterruptAsFork(FiberId.none)
+            return 0
+          },
+          scheduleTask: (task) => queueMicrotask(task)
+        }
+      })
+      fiber.addObserver((exit) => resume(Effect.succeed({ exit, ops })))
+    }))
+
+type Ask = (client: HttpClient.HttpClient) => Effect.Effect<unknown, unknown>
+
+/** One run; how many connections are busy after it. Where the whole ends, so does everything. */
+const runOnce = (ask: Ask, answer: ReadonlyArray<T.Step>, at: number) =>
+  Effect.scoped(Effect.gen(function*() {
+    const { client, pool, transport } = yield* clientTo([T.connection(anyHead, ...answer)])
+    const { exit, ops } = yield* interruptedAt(ask(client), at)
+    if (Exit.isFailure(exit)) {
+      assert.isTrue(Cause.isInterruptedOnly(exit.cause), `failed with ${Cause.pretty(exit.cause)}`)
+    }
+    yield* settled
+    const { busy, connecting, waiting } = yield* pool.stats
+    assert.deepStrictEqual([connecting, waiting], [0, 0], `at ${at}`)
+    return { busy, exit, ops, open: transport.openCount }
+  }))
+
+/** At how many operations an interruption leaves a connection busy. */
+const left = (ask: Ask, answer: ReadonlyArray<T.Step>) =>
+  Effect.gen(function*() {
+    let count = 0
+    for (let at = 1;; at++) {
+      const { busy, exit } = yield* runOnce(ask, answer, at)
+      if (Exit.isSuccess(exit)) return count
+      count += busy
+    }
+  })
+
+const modes: ReadonlyArray<
+  readonly [name: string, run: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>]
+> = [["traced", (effect) => effect], ["untraced", quietly]]
+
+for (const [mode, run] of modes) {
+  describe(`a request, ${mode}`, () => {
+    const wholes: ReadonlyArray<readonly [name: string, ask: Ask]> = [
+      ["text", (client) => Effect.flatMap(client.get(url), ({ text }) => text)],
+      ["a stream", (client) => Effect.flatMap(client.get(url), ({ stream }) => Stream.runDrain(stream))]
+    ]
+    for (const [name, ask] of wholes) {
+      it.effect(
+        `leaves nothing wherever it is interrupted, but between the head and the reading of the body: ${name}`,
+        () =>
+          Effect.gen(function*() {
+            const answer = [T.reply(ok("hello"), { split: [38, 40] })]
+            assert.isAtMost(yield* run(left(ask, answer)), 10)
+          }),
+        60_000
+      )
+    }
+
+    it.effect(
+      "leaves an answer that nobody has only where it was interrupted after the last look",
+      () =>
+        Effect.gen(function*() {
+          const answer = [T.reply("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"), T.stall]
+          // The pool's own last steps, and ours after them.
+          assert.isAtMost(yield* run(left((client) => client.get(url), answer)), mode === "traced" ? 8 : 6)
+        }),
+      60_000
+    )
+
+    it.effect("leaves no more than that where a scope ends it", () =>
+      Effect.gen(function*() {
+        const answer = [T.reply("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"), T.stall]
+        const ask: Ask = (client) => Effect.scoped(HttpClient.withScope(client).get(url))
+        assert.isAtMost(yield* run(left(ask, answer)), mode === "traced" ? 8 : 6)
+      }), 60_000)
+  })
+}

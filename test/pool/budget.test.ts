@@ -1,0 +1,202 @@
+/**
+ * What a request through a pool costs in runtime operations, over what it costs on a connection of its own: exact counts, not timings,
+ * by a scheduler whose `shouldYield` counts. A count that goes up has a reason to be found. The promise is 100 for `execute` and `text`, and
+ * 25 for the way into the pool and out of it; what is held here is nearer to what it is.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Fiber from "effect/Fiber"
+import * as Supervisor from "effect/Supervisor"
+import * as TestClock from "effect/TestClock"
+import * as HttpBody from "../../src/HttpBody.ts"
+import * as HttpConnection from "../../src/HttpConnection.ts"
+import * as HttpRequest from "../../src/HttpRequest.ts"
+import * as Origin from "../../src/Origin.ts"
+import * as T from "../../src/TestTransport.ts"
+import * as Transport from "../../src/Transport.ts"
+import { bytesOf, getHead, host, lengthHead, ok, started } from "../connection/harness.ts"
+import { get, holds, poolOver, serves, textOf } from "./harness.ts"
+
+interface Cost {
+  readonly ops: number
+  readonly hops: number
+  readonly fibers: number
+}
+
+/** What an effect costs, the fibers that it starts included. */
+const costOf = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<Cost, E> =>
+  Effect.async<Cost, E>((resume) => {
+    const cost = { ops: 0, hops: 0 }
+    const fibers = new Set<unknown>()
+    const fiber = Effect.runFork(effect, {
+      immediate: true,
+      scheduler: {
+        shouldYield: (running) => {
+          cost.ops++
+          fibers.add(running)
+          return false
+        },
+        scheduleTask: (task) => {
+          cost.hops++
+          queueMicrotask(task)
+        }
+      }
+    })
+    fiber.addObserver((exit) => resume(Effect.as(exit, { ...cost, fibers: fibers.size })))
+  })
+
+/** Counts the fibers that are started, wherever from. */
+class StartCounter extends Supervisor.AbstractSupervisor<number> {
+  starts = 0
+  override get value(): Effect.Effect<number> {
+    return Effect.sync(() => this.starts)
+  }
+  override onStart(): void {
+    this.starts++
+  }
+}
+
+/** A pool with a connection that has served two requests, so that what is measured starts no sleeper of the timeouts. */
+const warm = (...steps: ReadonlyArray<T.Step>) =>
+  Effect.tap(
+    poolOver([T.connection(...serves("/warm", "/warm"), ...steps)]),
+    ({ pool }) => Effect.zipRight(textOf(pool, get("/warm")), textOf(pool, get("/warm")))
+  )
+
+/** A connection of its own that has served as many. */
+const warmConnection = (...steps: ReadonlyArray<T.Step>) =>
+  Effect.gen(function*() {
+    const transport = yield* T.make([T.connection(...serves("/warm", "/warm"), ...steps)])
+    const connection = yield* Effect.provideService(HttpConnection.make({ host }), Transport.Transport, transport)
+    for (const path of ["/warm", "/warm"]) {
+      yield* Effect.flatMap(connection.execute(HttpRequest.get(path)), (response) => response.text)
+    }
+    return connection
+  })
+
+const url = "http://a.test/"
+
+const cases: ReadonlyArray<
+  readonly [
+    name: string,
+    request: (target: string) => HttpRequest.HttpRequest,
+    wire: string,
+    split: T.Split | undefined
+  ]
+> = [
+  ["a GET whose answer comes at once", (target) => HttpRequest.get(target), getHead(), undefined],
+  ["a GET whose body comes behind its head", (target) => HttpRequest.get(target), getHead(), [38]],
+  [
+    "a POST with a small body",
+    (target) => HttpRequest.post(target, { body: HttpBody.bytes(bytesOf("abc")) }),
+    `${lengthHead(3)}abc`,
+    undefined
+  ]
+]
+
+describe("execute and text of a warm pool", () => {
+  for (const [name, request, wire, split] of cases) {
+    it.scoped(`cost at most 60 operations, one fiber and two hops: ${name}`, () =>
+      Effect.gen(function*() {
+        const { pool } = yield* warm(T.expect(wire), T.reply(ok("hello"), { split }))
+        const cost = yield* costOf(textOf(pool, request(url)))
+        assert.isAtMost(cost.ops, 60)
+        assert.strictEqual(cost.fibers, 1)
+        assert.isAtMost(cost.hops, 2)
+      }))
+
+    it.scoped(`cost at most 10 operations more than on a connection of its own: ${name}`, () =>
+      Effect.gen(function*() {
+        const steps = [T.expect(wire), T.reply(ok("hello"), { split })]
+        const { pool } = yield* warm(...steps)
+        const connection = yield* warmConnection(...steps)
+        const pooled = yield* costOf(textOf(pool, request(url)))
+        const alone = yield* costOf(Effect.flatMap(connection.execute(request("/")), (response) => response.text))
+        assert.isAtMost(pooled.ops - alone.ops, 10)
+        assert.isAtMost(pooled.hops, alone.hops)
+      }))
+
+    it.scoped(`start no fiber beside the caller's, the timeouts' sleeper included: ${name}`, () =>
+      Effect.gen(function*() {
+        const supervisor = new StartCounter()
+        const { pool } = yield* Effect.supervised(
+          warm(T.expect(wire), T.reply(ok("hello"), { split }), T.expect(wire), T.reply(ok("hello"), { split })),
+          supervisor
+        )
+        // The first body that is waited for sets the earliest deadline of all.
+        yield* Effect.supervised(textOf(pool, request(url)), supervisor)
+        const before = supervisor.starts
+        assert.isAbove(before, 0, "the sleeper of the first request was not seen")
+        yield* Effect.supervised(textOf(pool, request(url)), supervisor)
+        assert.strictEqual(supervisor.starts, before)
+      }))
+  }
+})
+
+describe("an idle connection", () => {
+  const origin = Either.getOrThrow(Origin.fromUrl(url)).origin
+
+  it.scoped("is leased and given back for at most 15 operations, those of the scope not counted", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* warm()
+      const scoped = yield* costOf(Effect.scoped(Effect.addFinalizer(() => Effect.void)))
+      const lease = yield* costOf(Effect.scoped(pool.lease(origin)))
+      assert.isAtMost(lease.ops - scoped.ops, 15)
+      assert.strictEqual(lease.hops, scoped.hops)
+      yield* holds(pool, { idle: 1 })
+    }))
+})
+
+describe("waiting", () => {
+  /** What a request costs that has to wait for the one before it. */
+  const waiting = Effect.gen(function*() {
+    const { pool } = yield* poolOver([
+      T.connection(
+        ...serves("/warm"),
+        T.expect(getHead("/1")),
+        T.reply(ok("abc").slice(0, -1)),
+        T.delay(1),
+        T.reply("c"),
+        ...serves("/2")
+      )
+    ], { connections: 1 })
+    yield* textOf(pool, get("/warm"))
+    yield* pool.execute(get("/1"))
+    const fiber = yield* started(costOf(textOf(pool, get("/2"))))
+    yield* holds(pool, { busy: 1, waiting: 1 })
+    yield* TestClock.adjust(1)
+    return yield* Fiber.join(fiber)
+  })
+
+  it.scoped("for another's connection costs at most 25 operations and a hop more than to find one idle, and no fiber", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* warm(...serves("/2"))
+      const found = yield* costOf(textOf(pool, get("/2")))
+      const waited = yield* waiting
+      assert.isAtMost(waited.ops - found.ops, 25)
+      assert.isAtMost(waited.hops - found.hops, 1)
+      assert.strictEqual(waited.fibers, 1)
+    }))
+
+  it.scoped("for a new connection costs at most 150 operations more, and two fibers, which open it", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* poolOver([T.connection(...serves("/1", "/2"))])
+      const opened = yield* costOf(textOf(pool, get("/1")))
+      const found = yield* costOf(textOf(pool, get("/2")))
+      assert.isAtMost(opened.ops - found.ops, 150)
+      assert.isAtMost(opened.fibers, 3)
+    }))
+})
+
+describe("listening", () => {
+  it.scoped("costs at most 12 operations a request", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* warm(...serves("/2", "/2"))
+      const unheard = yield* costOf(textOf(pool, get("/2")))
+      yield* pool.subscribe(() => {})
+      const heard = yield* costOf(textOf(pool, get("/2")))
+      assert.isAtMost(heard.ops - unheard.ops, 12)
+      assert.strictEqual(heard.hops, unheard.hops)
+    }))
+})

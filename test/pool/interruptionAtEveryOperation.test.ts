@@ -1,0 +1,244 @@
+/**
+ * Interruption between any two runtime operations of a request through the pool: the run is repeated once for each of its
+ * operations, and interrupted there. Finds what waits do not show, such as a connection that was given and has not been taken.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
+import * as Runtime from "effect/Runtime"
+import * as Stream from "effect/Stream"
+import * as TestClock from "effect/TestClock"
+import type { ConnectionPool, Options } from "../../src/ConnectionPool.ts"
+import * as HttpBody from "../../src/HttpBody.ts"
+import * as HttpRequest from "../../src/HttpRequest.ts"
+import * as Proxy from "../../src/Proxy.ts"
+import * as T from "../../src/TestTransport.ts"
+import { chunk, contained, hasEnded, ok, pieces, settled } from "../connection/harness.ts"
+import { get, holds, holdsNothing, poolOver, textOf } from "./harness.ts"
+import { origin } from "./scenarios.ts"
+
+interface Run {
+  readonly exit: Exit.Exit<unknown, unknown>
+  readonly ops: number
+}
+
+/** Runs an effect that is interrupted at its operation of this number, counting those of the fibers that it starts. */
+const interruptedAt = (effect: Effect.Effect<unknown, unknown>, at: number): Effect.Effect<Run> =>
+  Effect.flatMap(Effect.runtime<never>(), (runtime) =>
+    Effect.async((resume) => {
+      let ops = 0
+      const fiber = Runtime.runFork(runtime)(effect, {
+        // Else it runs before there is a fiber to interrupt.
+        immediate: false,
+        scheduler: {
+          shouldYield: () => {
+            if (++ops !== at) return false
+            fiber.unsafeInterruptAsFork(FiberId.none)
+            return 0
+          },
+          scheduleTask: (task) => queueMicrotask(task)
+        }
+      })
+      fiber.addObserver((exit) => resume(Effect.succeed({ exit, ops })))
+    }))
+
+const request = T.discardUntil("\r\n\r\n")
+const answer = T.reply(
+  `HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunk("abc")}${
+    chunk("def")
+  }0\r\n\r\n`,
+  { split: [10, 40, 78, 83, 90, 92] }
+)
+
+/** Answers whatever is asked, five times. */
+const any = T.connection(...Array.from({ length: 5 }, () => [request, T.reply(ok("any"))]).flat())
+
+interface Scenario {
+  readonly name: string
+  readonly options?: Options
+  /** The connections that are opened first. Those that follow answer anything. */
+  readonly script: T.Script
+  /** What happens before. What it gives goes on beside the run, and must come to its end. */
+  readonly before?: (pool: ConnectionPool) => Effect.Effect<Effect.Effect<unknown, unknown>, unknown>
+  readonly run: (pool: ConnectionPool) => Effect.Effect<unknown, unknown>
+}
+
+/** Occupies a connection, until a second after the run began. */
+const occupied = (pool: ConnectionPool) =>
+  Effect.map(
+    pool.execute(get("/slow")),
+    (response) => Effect.zipRight(Effect.zipRight(settled, TestClock.adjust("1 second")), response.bytes)
+  )
+
+const slowly = [
+  request,
+  T.reply(ok("slow").slice(0, -1)),
+  T.delay("1 second"),
+  T.reply("w")
+]
+
+const leased = (pool: ConnectionPool) =>
+  Effect.scoped(
+    Effect.flatMap(pool.lease(origin), (connection) =>
+      Effect.flatMap(connection.execute(HttpRequest.get("/")), (response) => response.text))
+  )
+
+const scenarios: ReadonlyArray<Scenario> = [
+  {
+    name: "on a new connection",
+    script: [T.connection(request, answer, request, T.reply(ok("any")))],
+    run: (pool) => textOf(pool, get())
+  },
+  {
+    name: "on an idle connection, under a total timeout",
+    options: { timeouts: { total: "1 hour" } },
+    script: [T.connection(request, T.reply(ok("warm")), request, answer, request, T.reply(ok("any")))],
+    before: (pool) => Effect.as(textOf(pool, get()), Effect.void),
+    run: (pool) => textOf(pool, get())
+  },
+  {
+    name: "for whose connection another waits",
+    options: { connectionsPerOrigin: 1 },
+    script: [T.openAfter("500 millis", any)],
+    before: (pool) =>
+      Effect.succeed(
+        Effect.all([
+          Effect.zipRight(settled, textOf(pool, get("/other"))),
+          Effect.zipRight(settled, TestClock.adjust("1 second"))
+        ], { concurrency: 2 })
+      ),
+    run: (pool) => textOf(pool, get())
+  },
+  {
+    name: "behind which another waits for an occupied connection",
+    options: { connectionsPerOrigin: 1 },
+    script: [T.connection(...slowly, request, answer, request, T.reply(ok("any")))],
+    before: (pool) =>
+      Effect.map(
+        occupied(pool),
+        (beside) => Effect.all([beside, Effect.zipRight(settled, textOf(pool, get("/other")))], { concurrency: 2 })
+      ),
+    run: (pool) => textOf(pool, get())
+  },
+  {
+    name: "after waiting for another's connection",
+    options: { connectionsPerOrigin: 1 },
+    script: [T.connection(...slowly, request, answer, request, T.reply(ok("any")))],
+    before: occupied,
+    run: (pool) => textOf(pool, get())
+  },
+  {
+    name: "while whose connection is being opened another's comes free",
+    script: [
+      T.connection(...slowly, request, answer, request, T.reply(ok("any"))),
+      T.openAfter("2 seconds", any)
+    ],
+    before: occupied,
+    run: (pool) => textOf(pool, get())
+  },
+  {
+    name: "after waiting for the place of another origin's",
+    options: { connections: 1 },
+    script: [T.connection(...slowly)],
+    before: occupied,
+    run: (pool) => textOf(pool, HttpRequest.get("http://b.test/"))
+  },
+  {
+    name: "sent once more, because its connection had gone",
+    script: [T.connection(request, T.reply(ok("warm")), request, T.reset), T.connection(request, answer)],
+    before: (pool) => Effect.as(textOf(pool, get()), Effect.void),
+    run: (pool) => textOf(pool, get())
+  },
+  {
+    name: "whose connection cannot be opened",
+    script: [T.refuse()],
+    run: (pool) => Effect.either(textOf(pool, get()))
+  },
+  {
+    name: "whose answer is streamed, and not to its end",
+    script: [T.connection(request, answer, request, T.reply(ok("any")))],
+    run: (pool) => Effect.flatMap(pool.execute(get()), (response) => Stream.runDrain(Stream.take(response.stream, 1)))
+  },
+  {
+    name: "whose body is streamed",
+    script: [
+      T.connection(T.discardUntil(chunk("up")), T.blockWrites, T.unblockWrites, T.discardUntil("0\r\n\r\n"), answer)
+    ],
+    run: (pool) => textOf(pool, HttpRequest.post("http://a.test/", { body: HttpBody.stream(pieces("up", "load")) }))
+  },
+  {
+    name: "through a tunnel with TLS",
+    // A handshake without a limit, because the script's limit is a race of Effect's, which cannot be interrupted everywhere.
+    options: { proxy: Proxy.make({ host: "p.test" }).pipe(Effect.runSync), timeouts: { tls: Infinity } },
+    script: [T.connection(request, T.reply("HTTP/1.1 200 OK\r\n\r\n", { split: 7 }), request, answer, T.stall)],
+    run: (pool) => textOf(pool, HttpRequest.get("https://a.test/"))
+  },
+  {
+    name: "on a lease",
+    script: [T.connection(request, answer, request, T.reply(ok("any")))],
+    run: leased
+  },
+  {
+    name: "on a lease, after waiting for it",
+    options: { connectionsPerOrigin: 1 },
+    script: [T.connection(...slowly, request, answer, request, T.reply(ok("any")))],
+    before: occupied,
+    run: leased
+  }
+]
+
+/** One run, interrupted at this operation; the operations of a run to its end, and how many responses nobody had. */
+const runOnce = ({ before, options, run, script }: Scenario, at: number) =>
+  Effect.scoped(Effect.gen(function*() {
+    const kit = yield* poolOver([...script, any, any, any], {
+      idleTime: Infinity,
+      lifetime: Infinity,
+      unreadTime: "1 minute",
+      ...options
+    })
+    const { pool, transport } = kit
+    const beside = yield* Effect.fork(before === undefined ? Effect.void : yield* before(pool))
+    const { exit, ops } = yield* interruptedAt(run(pool), at)
+    if (Exit.isFailure(exit)) {
+      assert.isTrue(Cause.isInterruptedOnly(exit.cause), `failed with ${Cause.pretty(exit.cause)}`)
+    }
+    // A response that was delivered when the interruption came is reclaimed.
+    yield* settled
+    yield* TestClock.adjust("1 minute")
+    yield* settled
+    assert.isTrue(hasEnded(beside), "another request hangs")
+    yield* Fiber.join(beside)
+    yield* holds(pool, { idle: transport.openCount })
+    // Where the connection has not been used, its script wants what it was opened for.
+    const unused = transport.opened.length === 0 || (transport.openCount > 0 && transport.written(0) === "")
+    // It may be the first to find that there is no connection.
+    yield* Effect.retry(unused ? run(pool) : textOf(pool, get("/next")), { times: 1 })
+    yield* holds(pool, { idle: transport.openCount })
+    yield* pool.closeIdle
+    yield* holdsNothing(kit)
+    return { ops, reclaimed: (yield* pool.stats).reclaimed }
+  })).pipe(Logger.withMinimumLogLevel(LogLevel.None))
+
+describe("interrupted at every operation, a request", () => {
+  for (const scenario of scenarios) {
+    it.effect(`leaves nothing in the pool: ${scenario.name}`, () =>
+      contained(Effect.gen(function*() {
+        const { ops } = yield* runOnce(scenario, Infinity)
+        assert.isAbove(ops, 50)
+        let reclaimed = 0
+        for (let at = 1; at <= ops; at++) {
+          const result = yield* Effect.catchAllCause(runOnce(scenario, at), (cause) =>
+            Effect.die(new Error(`at operation ${at} of ${ops}`, { cause: Cause.squash(cause) })))
+          reclaimed += result.reclaimed
+        }
+        // An interruption after the last look for one is lost on any Effect, and between two calls the response is the caller's.
+        assert.isAtMost(reclaimed, 12)
+        // A run for each operation is hundreds of them.
+      })), 120_000)
+  }
+})

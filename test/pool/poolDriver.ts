@@ -1,0 +1,372 @@
+/**
+ * Drives the decisions of a pool with a list of actions, against the model of `poolModel.ts`, and carries the commands out as `pool.ts` does:
+ * what a command brings about at once is decided meanwhile, and carried out after it.
+ *
+ * An action that finds nothing to act on does nothing, so that any list of actions is one.
+ */
+import type { Hint, Limits } from "../../src/internal/pool/places.ts"
+import type { Command, Conn, Req } from "./poolModel.ts"
+import { Model } from "./poolModel.ts"
+
+/** `pick` chooses among those that there are. */
+export type Action =
+  | { readonly _tag: "checkout"; readonly origin: number; readonly fresh: boolean }
+  /** A request takes the connection that it was given, or finds it dead. */
+  | { readonly _tag: "claim"; readonly pick: number }
+  | { readonly _tag: "checkin"; readonly pick: number; readonly hint: Hint | undefined }
+  /** Its connection is closed while a request uses it: by the server, or by interruption. */
+  | { readonly _tag: "lose"; readonly pick: number }
+  /** A connection was given and the request has not taken it yet when the server closes it. */
+  | { readonly _tag: "die"; readonly pick: number }
+  | { readonly _tag: "opened"; readonly pick: number; readonly lifetime: number }
+  /** Opening one fails; whether its request waits for another, in its place. */
+  | { readonly _tag: "failed"; readonly pick: number; readonly again: boolean }
+  /** How what is opened from now on ends: later, or at once. */
+  | { readonly _tag: "opens"; readonly how: "later" | "opened" | "failed" }
+  /** Time goes by; whether what is too old is looked for. */
+  | { readonly _tag: "time"; readonly millis: number; readonly expire: boolean }
+  | { readonly _tag: "peerCloses"; readonly pick: number }
+  /** A request is interrupted while it waits. */
+  | { readonly _tag: "cancel"; readonly pick: number }
+  /** A request is interrupted when it was given a connection, but has not taken it yet. */
+  | { readonly _tag: "cancelGiven"; readonly pick: number }
+  /** News of a connection that is closed already. */
+  | { readonly _tag: "late"; readonly pick: number }
+  | { readonly _tag: "closeIdle" | "shutdown" | "destroy" }
+
+export class Driver extends Model {
+  readonly #origins: number
+  #opens: "later" | "opened" | "failed" = "later"
+  #requests = 0
+  /** What is being opened, what was given up meanwhile included. */
+  readonly #openings: Array<Conn> = []
+  readonly #given: Array<Req> = []
+  readonly #using: Array<Req> = []
+  readonly #closed: Array<Conn> = []
+  /** Those who were told that they get nothing. Each cancels its ticket, as whoever waits does. */
+  readonly #told: Array<{ readonly req: Req; readonly again: boolean }> = []
+  #carrying = false
+
+  constructor(limits: Limits, origins: number) {
+    super(limits)
+    this.#origins = origins
+  }
+
+  run(actions: Iterable<Action>): void {
+    for (const action of actions) this.act(action)
+  }
+
+  act(action: Action): void {
+    const pick = <A>(list: ReadonlyArray<A>, then: (value: A) => void): void => {
+      const value = "pick" in action ? list[action.pick % list.length] : undefined
+      if (value !== undefined) then(value)
+    }
+    switch (action._tag) {
+      case "checkout":
+        this.#checkout(`origin ${action.origin % this.#origins}`, action.fresh)
+        break
+      case "claim":
+        pick(this.#given, (req) => this.#claim(req))
+        break
+      case "checkin":
+        pick(this.#using, (req) => this.#checkin(req, action.hint))
+        break
+      case "lose":
+        pick(this.#using, (req) => {
+          this.#end(this.#using, req)
+          if (req.held !== undefined) this.#gone(req.held)
+        })
+        break
+      case "die":
+        pick(this.#given, (req) => {
+          if (req.held !== undefined) this.#gone(req.held)
+        })
+        break
+      case "opened":
+        pick(this.#openings, (conn) => this.#opened(conn, action.lifetime))
+        break
+      case "failed":
+        pick(this.#openings, (conn) => this.#failed(conn, action.again))
+        break
+      case "opens":
+        this.#opens = action.how
+        break
+      case "time":
+        this.now += action.millis
+        if (action.expire) this.#expire()
+        break
+      case "peerCloses":
+        pick(this.idle(), (conn) => this.#gone(conn))
+        break
+      case "cancel":
+        pick(this.waiting, (req) => this.#cancel(req))
+        break
+      case "cancelGiven":
+        pick(this.#given, (req) => this.#cancelGiven(req))
+        break
+      case "late":
+        pick(this.#closed, (conn) => this.#late(conn))
+        break
+      case "closeIdle":
+        this.step("closeIdle", () => this.state.closeIdle("Closed"))
+        this.must(this.idle().length === 0, "something is idle still")
+        break
+      case "shutdown":
+        this.#shutdown()
+        break
+      case "destroy":
+        this.#destroy()
+    }
+    this.carryOut()
+    for (let told = this.#told.shift(); told !== undefined; told = this.#told.shift()) {
+      const { again, req } = told
+      this.#nothing("cancel", () => this.#cancelTicket(req))
+      if (again) this.#again(req)
+    }
+  }
+
+  /** Everything that is under way goes well, one after the other: whoever waits is served, in so many rounds. */
+  drain(): void {
+    this.#opens = "later"
+    let rounds = 4 * (this.waiting.length + this.conns.length + this.#openings.length + this.#given.length)
+    while (this.waiting.length + this.#openings.length + this.#given.length + this.#using.length > 0) {
+      this.must(rounds-- > 0, "those who wait are not served")
+      this.act({ _tag: "opened", pick: 0, lifetime: Infinity })
+      this.act({ _tag: "claim", pick: 0 })
+      this.act({ _tag: "checkin", pick: 0, hint: undefined })
+    }
+    this.act({ _tag: "closeIdle" })
+    this.#isEmpty()
+  }
+
+  /** Ends it all at once: what comes to its end afterwards finds nothing. */
+  finish(): void {
+    this.act({ _tag: "destroy" })
+    this.#isEmpty()
+    while (this.#openings.length > 0) this.act({ _tag: "opened", pick: 0, lifetime: Infinity })
+    while (this.#given.length > 0) this.act({ _tag: "claim", pick: 0 })
+    while (this.#using.length > 0) this.act({ _tag: "checkin", pick: 0, hint: undefined })
+    this.#isEmpty()
+  }
+
+  #isEmpty(): void {
+    const { busy, commands, connecting, groups, idle, open, waiting } = this.state
+    const left = open + busy + connecting + waiting + idle.size + groups.size + commands.length
+    this.must(left === 0 && this.conns.length === 0 && this.waiting.length === 0, "something is left")
+  }
+
+  // --- requests
+
+  #checkout(origin: string, fresh: boolean): void {
+    // What is sent once more has been under way, so it may still finish.
+    if (this.closing && (!fresh || this.destroyed)) return
+    const req: Req = {
+      origin,
+      fresh,
+      number: ++this.#requests,
+      phase: "new",
+      ticket: undefined,
+      opening: undefined,
+      held: undefined,
+      limited: false
+    }
+    if (!this.#take(req)) this.#enqueue(req, undefined)
+  }
+
+  /** The newest that is not too old; those that are newer, and too old, are closed. */
+  #take(req: Req): boolean {
+    if (req.fresh) return false
+    const idle = [...this.idle(req.origin)].reverse()
+    const live = idle.findIndex((conn) => conn.keptUntil > this.now)
+    const conn = idle[live]
+    if (conn !== undefined) this.lend(conn, req)
+    const slot = this.step("take", () => this.state.take(req.origin, this.now))
+    this.must(slot === conn?.slot, "not the newest is taken")
+    for (const old of live === -1 ? idle : idle.slice(0, live)) this.must(old.phase === "closed", "one too old is kept")
+    this.carryOut()
+    if (conn === undefined) return false
+    this.must(this.conn(slot).slot.connection === conn, "it was never opened")
+    req.phase = "using"
+    this.#using.push(req)
+    return true
+  }
+
+  #enqueue(req: Req, order: number | undefined): void {
+    const { limits, state } = this
+    const full = order === undefined && this.queued().length >= limits.waiters && !this.hasPlace(req.origin)
+    if (!full) this.enter(req)
+    this.step("enqueue", () => {
+      req.ticket = state.enqueue(req.origin, () => req.origin, req, req.fresh, order)
+    })
+    this.must((req.ticket === undefined) === full, full ? "too many wait" : "refused without need")
+    this.carryOut()
+  }
+
+  #claim(req: Req): void {
+    const { held: conn, ticket } = req
+    if (conn === undefined || ticket === undefined) return
+    this.#given.splice(this.#given.indexOf(req), 1)
+    if (conn.phase !== "closed") {
+      req.phase = "using"
+      this.#using.push(req)
+    } else if (conn.served === 1) req.phase = "ended"
+    else this.#again(req)
+  }
+
+  /** A request whose turn was in vain. */
+  #again(req: Req): void {
+    if (!this.#take(req)) this.#enqueue(req, req.ticket?.order)
+  }
+
+  #end(list: Array<Req>, req: Req): void {
+    list.splice(list.indexOf(req), 1)
+    req.phase = "ended"
+  }
+
+  #checkin(req: Req, hint: Hint | undefined): void {
+    const { held: conn } = req
+    if (conn === undefined) return
+    this.#end(this.#using, req)
+    const { now, state } = this
+    if (conn.phase === "closed") return this.#nothing("checkin", () => state.checkin(conn.slot, now, hint))
+    conn.left = Math.min(conn.left, hint?.left ?? Infinity)
+    conn.keptUntil = Math.min(now + this.limits.idleMillis, now + (hint?.idleMillis ?? Infinity), conn.expiresAt)
+    this.offer("checkin", conn, false, () => state.checkin(conn.slot, now, hint))
+  }
+
+  #cancel(req: Req): void {
+    const opening = this.unwant(req)
+    this.leave(req, "ended")
+    const abandoned = this.step("cancel", () => this.#cancelTicket(req))
+    const given = opening?.phase === "closed" ? opening.slot : undefined
+    this.must(abandoned === given, "another opening is to be waited for")
+  }
+
+  #cancelGiven(req: Req): void {
+    const { held: conn } = req
+    if (conn === undefined) return
+    this.#end(this.#given, req)
+    if (conn.phase === "closed") return this.#nothing("cancel", () => this.#cancelTicket(req))
+    conn.served--
+    conn.left++
+    this.offer("cancel", conn, false, () => this.#cancelTicket(req))
+  }
+
+  #cancelTicket({ ticket }: Req) {
+    return ticket && this.state.cancel(ticket, this.now)
+  }
+
+  // --- connections
+
+  #opened(conn: Conn, lifetime: number): void {
+    if (this.#ended(conn)) return
+    if (conn.owner !== undefined) this.disown(conn.owner)
+    conn.expiresAt = this.now + lifetime
+    conn.keptUntil = Math.min(this.now + this.limits.idleMillis, conn.expiresAt)
+    this.offer("connected", conn, true, () => this.state.connected(conn.slot, this.now, lifetime))
+    this.carryOut()
+  }
+
+  #failed(conn: Conn, again: boolean): void {
+    if (this.#ended(conn)) return
+    const { owner } = conn
+    if (owner !== undefined) {
+      this.leave(owner, "ended")
+      this.#told.push({ req: owner, again })
+    }
+    this.end(conn)
+    const ticket = this.step("failed", () => this.state.failed(conn.slot))
+    this.must(ticket === owner?.ticket, "it was opened for another")
+    this.carryOut()
+  }
+
+  /** The end of an opening; whether it had been given up. */
+  #ended(conn: Conn): boolean {
+    this.#openings.splice(this.#openings.indexOf(conn), 1)
+    const aborted = conn.phase === "closed"
+    this.must((conn.slot.status === "gone") === aborted, "the opening is not what it should be")
+    return aborted
+  }
+
+  #gone(conn: Conn): void {
+    if (conn.phase === "closed") return this.#nothing("gone", () => this.state.gone(conn.slot))
+    this.end(conn)
+    this.#closed.push(conn)
+    this.step("gone", () => this.state.gone(conn.slot))
+  }
+
+  #late(conn: Conn): void {
+    this.#nothing("gone", () => this.state.gone(conn.slot))
+    this.#nothing("checkin", () => this.state.checkin(conn.slot, this.now, undefined))
+  }
+
+  #nothing(event: string, run: () => unknown): void {
+    const before = this.state.commands.length
+    const result = this.step(event, run)
+    this.must(result === undefined && this.state.commands.length === before, "something is decided")
+  }
+
+  #expire(): void {
+    const next = this.step("expire", () => this.state.expire(this.now))
+    const times = this.idle().map((conn) => conn.keptUntil)
+    this.must(times.every((time) => time > this.now), "one too old is kept")
+    this.must(next === Math.min(...times), "it is not looked again when the next is too old")
+  }
+
+  // --- the end
+
+  #shutdown(): void {
+    this.closing = true
+    this.step("shutdown", () => this.state.shutdown())
+  }
+
+  #destroy(): void {
+    this.closing = true
+    this.destroyed = true
+    for (const req of this.waiting) this.disown(req)
+    this.step("destroy", () => this.state.destroy())
+    this.must(this.conns.length + this.waiting.length === 0, "something is left")
+  }
+
+  // --- carrying out
+
+  carryOut(): void {
+    const { state } = this
+    if (this.#carrying) return
+    this.#carrying = true
+    while (state.commands.length > 0) {
+      const { commands } = state
+      state.commands = []
+      for (const command of commands) this.#carry(command)
+    }
+    this.#carrying = false
+  }
+
+  #carry(command: Command): void {
+    switch (command._tag) {
+      case "Open": {
+        const conn = this.conn(command.slot)
+        conn.slot.connection = conn
+        this.#openings.push(conn)
+        if (this.#opens === "opened") this.#opened(conn, Infinity)
+        if (this.#opens === "failed") this.#failed(conn, false)
+        return
+      }
+      case "Give": {
+        const { ticket: { granted, waiter } } = command
+        this.must(granted?.connection !== undefined && granted.connection === waiter.held, "it was never opened")
+        this.#given.push(waiter)
+        return
+      }
+      case "Refuse":
+        this.#told.push({ req: command.ticket.waiter, again: false })
+        return
+      case "Close": {
+        // Whoever watches the connection tells the pool that it has closed.
+        const conn = this.conn(command.slot)
+        this.#closed.push(conn)
+        return this.#nothing("gone", () => this.state.gone(conn.slot))
+      }
+    }
+  }
+}

@@ -1,0 +1,415 @@
+/**
+ * What the decisions of a pool have to be: told from its rules by counting in plain lists, not from how `poolState.ts` does it.
+ *
+ * The model knows of connections and requests what events and commands say. `step` lets one event happen and holds what was
+ * decided against the rules: each command by itself, and all that is open and all who wait afterwards. It throws at the first thing
+ * that is wrong. Which events there are, and how commands are carried out, is in `poolDriver.ts`.
+ */
+import type { CloseReason } from "../../src/ConnectionEvent.ts"
+import type * as places from "../../src/internal/pool/places.ts"
+import { PoolState } from "../../src/internal/pool/poolState.ts"
+
+export type Slot = places.Slot<string, Conn, Req>
+export type Ticket = places.Ticket<string, Conn, Req>
+export type Command = places.Command<string, Conn, Req>
+
+export interface Conn {
+  readonly slot: Slot
+  readonly origin: string
+  /** `free` only while it is decided what becomes of it. */
+  phase: "opening" | "free" | "held" | "idle" | "closed"
+  /** For whom it is being opened. */
+  owner: Req | undefined
+  served: number
+  left: number
+  expiresAt: number
+  keptUntil: number
+  /** The order in which connections came to be idle. */
+  idleSince: number
+}
+
+export interface Req {
+  readonly origin: string
+  /** Whether it wants a connection that has served nobody. */
+  readonly fresh: boolean
+  /** The order in which requests came. */
+  readonly number: number
+  phase: "new" | "waiting" | "given" | "using" | "ended"
+  ticket: Ticket | undefined
+  /** The connection that is being opened for it, and the one that it was given. */
+  opening: Conn | undefined
+  held: Conn | undefined
+  /** Whether the time that it may wait for the pool runs. */
+  limited: boolean
+}
+
+/** What has to become of a connection that nobody uses. */
+type Fate =
+  | { readonly _tag: "Give"; readonly req: Req }
+  | { readonly _tag: "Close"; readonly reason: CloseReason; readonly rival?: Req }
+  | { readonly _tag: "Keep" }
+
+const statusOf = { opening: "connecting", free: "", held: "busy", idle: "idle", closed: "gone" } as const
+
+export class Model {
+  readonly limits: places.Limits
+  readonly state: PoolState<string, Conn, Req>
+  now = 1000
+  /** Those that are not closed. */
+  readonly conns: Array<Conn> = []
+  /** Those that wait, in the order in which they came. */
+  readonly waiting: Array<Req> = []
+  closing = false
+  destroyed = false
+  readonly #bySlot = new Map<Slot, Conn>()
+  #idleOrder = 0
+  /** Whether a request ever came back to its place in the queue: those behind it may have openings then, while it has none. */
+  #cameBack = false
+  /** Of the event that happens: its name, what came free in it, and the opening that its request does not want any longer. */
+  #event = ""
+  #offered: Conn | undefined
+  #fate: Fate | undefined
+  #unwanted: Conn | undefined
+
+  constructor(limits: places.Limits) {
+    this.limits = limits
+    this.state = new PoolState(limits)
+  }
+
+  must(right: boolean, wrong: string): void {
+    if (!right) throw new Error(`${this.#event}: ${wrong}`)
+  }
+
+  #same(actual: unknown, expected: unknown, what: string): void {
+    if (actual !== expected) throw new Error(`${this.#event}: ${what} is ${String(actual)}, not ${String(expected)}`)
+  }
+
+  #sameList<A>(actual: Iterable<A>, expected: ReadonlyArray<A>, what: string): void {
+    let i = 0
+    for (const value of actual) this.must(value === expected[i++], `another in ${what}`)
+    this.#same(i, expected.length, `the number of ${what}`)
+  }
+
+  // --- the rules
+
+  #of(list: ReadonlyArray<Conn>, origin: string | undefined): ReadonlyArray<Conn> {
+    return origin === undefined ? list : list.filter((conn) => conn.origin === origin)
+  }
+
+  open(origin?: string): number {
+    return this.#of(this.conns, origin).length
+  }
+
+  /** Oldest first. */
+  idle(origin?: string): ReadonlyArray<Conn> {
+    return this.#of(this.conns, origin).filter(({ phase }) => phase === "idle" || phase === "free")
+      .sort((a, b) => a.idleSince - b.idleSince)
+  }
+
+  /** Openings that nobody waits for. */
+  #orphans(origin?: string): ReadonlyArray<Conn> {
+    return this.#of(this.conns, origin).filter(({ owner, phase }) => phase === "opening" && owner === undefined)
+  }
+
+  /** Those for whom nothing is being opened. */
+  queued(): ReadonlyArray<Req> {
+    return this.waiting.filter((req) => req.opening === undefined)
+  }
+
+  /** Whether the limit of the origin allows one more, in place of what is idle, nobody's, or leaves. */
+  #hasRoom(origin: string, leaving?: Conn): boolean {
+    const taken = this.#of(this.conns, origin).filter((conn) =>
+      conn !== leaving && conn.phase !== "idle" && (conn.phase !== "opening" || conn.owner !== undefined)
+    )
+    return taken.length < this.limits.connectionsPerOrigin
+  }
+
+  /** Whether a request to the origin that finds no connection has one opened, or gets an opening. */
+  hasPlace(origin: string): boolean {
+    const places = this.limits.connections - this.open() + this.idle().length + this.#orphans().length
+    return places > 0 && this.#hasRoom(origin)
+  }
+
+  #fateOf(conn: Conn, isNew: boolean): Fate {
+    if (!isNew) {
+      if (conn.expiresAt <= this.now) return { _tag: "Close", reason: "Lifetime" }
+      if (conn.keptUntil < this.now) return { _tag: "Close", reason: "IdleTime" }
+      if (conn.left <= 0) return { _tag: "Close", reason: "Requests" }
+    }
+    const full = this.open() === this.limits.connections
+    const req = this.waiting.find(({ fresh, origin }) => origin === conn.origin && (!fresh || conn.served === 0))
+    const rival = this.queued().find((other) =>
+      other !== req && (full || other.origin === conn.origin) && this.#hasRoom(other.origin, conn)
+    )
+    // One that served nobody goes to whoever can use it: closed for another, it would have been opened in vain.
+    if (req !== undefined && (conn.served === 0 || rival === undefined || req.number < rival.number)) {
+      return { _tag: "Give", req }
+    }
+    if (rival !== undefined) return { _tag: "Close", reason: "Room", rival }
+    return this.closing ? { _tag: "Close", reason: "Shutdown" } : { _tag: "Keep" }
+  }
+
+  // --- what the driver says
+
+  /** A request comes to wait, or comes back to where it was in the queue. */
+  enter(req: Req): void {
+    this.#cameBack ||= req.phase !== "new"
+    req.phase = "waiting"
+    req.limited = true
+    const behind = this.waiting.findIndex((other) => other.number > req.number)
+    this.waiting.splice(behind === -1 ? this.waiting.length : behind, 0, req)
+  }
+
+  /** A request waits no longer. */
+  leave(req: Req, phase: "given" | "ended"): void {
+    this.must(req.phase === "waiting", "a request ends twice")
+    req.phase = phase
+    this.waiting.splice(this.waiting.indexOf(req), 1)
+    this.disown(req)
+  }
+
+  /** Leaves the opening of a request to others. */
+  disown(req: Req): Conn | undefined {
+    const { opening } = req
+    if (opening !== undefined) opening.owner = undefined
+    req.opening = undefined
+    return opening
+  }
+
+  /** A request does not want its opening: whoever wants it has it, or it is given up. */
+  unwant(req: Req): Conn | undefined {
+    return this.#unwanted = this.disown(req)
+  }
+
+  /** A connection is a request's from now on. */
+  lend(conn: Conn, req: Req): void {
+    this.must(conn.phase === "free" || conn.phase === "idle", "what is given is not free")
+    this.#same(conn.origin, req.origin, "the origin of what is given")
+    this.must(!req.fresh || conn.served === 0, "a used connection is given to who wants a new one")
+    this.must(conn.left > 0, "given too often")
+    this.must(conn.served === 0 || conn.expiresAt > this.now, "given after its lifetime")
+    this.must(conn.keptUntil >= this.now, "given after its idle time")
+    conn.phase = "held"
+    conn.served++
+    conn.left--
+    req.held = conn
+  }
+
+  /** A connection or an opening is no more. */
+  end(conn: Conn): void {
+    this.must(conn.phase !== "closed", "closed twice")
+    conn.phase = "closed"
+    this.conns.splice(this.conns.indexOf(conn), 1)
+  }
+
+  conn(slot: Slot | undefined): Conn {
+    const conn = slot && this.#bySlot.get(slot)
+    if (conn === undefined) throw new Error(`${this.#event}: nobody has opened it`)
+    return conn
+  }
+
+  /** Lets a connection come free in an event. One that was opened in it goes to somebody once, however short its lifetime is. */
+  offer(event: string, conn: Conn, isNew: boolean, run: () => void): void {
+    // An assignment would let the compiler think that it stays free.
+    Object.assign<Conn, Partial<Conn>>(conn, { phase: "free", idleSince: ++this.#idleOrder })
+    const fate = this.#fateOf(conn, isNew)
+    this.#offered = conn
+    this.#fate = fate
+    this.step(event, run)
+    this.#offered = undefined
+    this.#fate = undefined
+    if (fate._tag === "Give") this.must(fate.req.held === conn, "it does not go to the first who can use it")
+    if (fate._tag === "Close") this.must(conn.phase === "closed", `it is not closed (${fate.reason})`)
+    if (fate._tag === "Close" && fate.rival) this.must(fate.rival.opening !== undefined, "its place goes to another")
+    const { idle, idlePerOrigin } = this.limits
+    if (fate._tag === "Keep") this.must(conn.phase === "idle" || idle * idlePerOrigin === 0, "it is not kept")
+  }
+
+  /** Lets an event happen. */
+  step<A>(event: string, run: () => A): A {
+    const { length } = this.state.commands
+    this.#event = event
+    const result = run()
+    const commands = this.state.commands.slice(length)
+    for (const command of commands) this.#decided(command)
+    for (const conn of this.conns) if (conn.phase === "free") conn.phase = "idle"
+    this.#unwanted = undefined
+    this.#checkLimits()
+    this.#checkQueue(commands)
+    this.#checkCounts()
+    return result
+  }
+
+  // --- what a command may be
+
+  #decided(command: Command): void {
+    if ("ticket" in command) this.must(command.ticket.waiter.phase === "waiting", "decided for one who does not wait")
+    switch (command._tag) {
+      case "Open":
+        return this.#opens(command.slot, command.ticket.waiter)
+      case "Give": {
+        const { ticket: { granted, waiter } } = command
+        this.must(this.conn(granted) === this.#offered, "what is given did not come free")
+        this.must(this.#fate?._tag === "Give" && this.#fate.req === waiter, "given to another than the first")
+        this.leave(waiter, "given")
+        return this.lend(this.conn(granted), waiter)
+      }
+      case "Adopt": {
+        const { ticket: { attempt, waiter } } = command
+        const conn = this.conn(attempt)
+        this.must(conn.phase === "opening" && conn.owner === undefined, "the opening is another's")
+        this.#same(conn.origin, waiter.origin, "the origin of the opening")
+        return this.#owns(waiter, conn)
+      }
+      case "Orphan": {
+        const { ticket: { waiter } } = command
+        this.must(!waiter.limited && waiter.opening === undefined, "it has not lost its opening")
+        waiter.limited = true
+        return
+      }
+      case "Refuse":
+        this.must(this.destroyed, "refused before the end")
+        return this.leave(command.ticket.waiter, "ended")
+      case "Close": {
+        const conn = this.conn(command.slot)
+        this.must(this.#mayClose(conn, command.reason), `closed without need (${command.reason})`)
+        return this.end(conn)
+      }
+      case "Abort": {
+        const conn = this.conn(command.slot)
+        this.must(conn.phase === "opening" && conn.owner === undefined, "an opening is given up that somebody wants")
+        const wanted = !this.destroyed && this.queued().some(({ origin }) => origin === conn.origin)
+        this.must(!wanted, "an opening is given up that another could have")
+        const needed = this.open() === this.limits.connections && this.idle().length === 0
+        this.must(this.closing || conn === this.#unwanted || needed, "an opening is given up without need")
+        return this.end(conn)
+      }
+    }
+  }
+
+  #owns(req: Req, conn: Conn): void {
+    this.must(req.opening === undefined, "it has an opening already")
+    req.opening = conn
+    req.limited = false
+    conn.owner = req
+  }
+
+  #opens(slot: Slot, req: Req): void {
+    this.must(!this.destroyed, "opened after the end")
+    this.must(!this.#bySlot.has(slot), "opened twice")
+    this.must(this.#orphans(req.origin).length === 0, "opened, although an opening is nobody's")
+    const { requestsPerConnection: left } = this.limits
+    const times = { expiresAt: Infinity, keptUntil: Infinity, idleSince: 0 }
+    const conn: Conn = { slot, origin: req.origin, phase: "opening", owner: undefined, served: 0, left, ...times }
+    this.#bySlot.set(slot, conn)
+    this.conns.push(conn)
+    this.#owns(req, conn)
+    this.#checkOpen(req.origin)
+  }
+
+  #mayClose(conn: Conn, reason: CloseReason): boolean {
+    if (conn === this.#offered && this.#fate?._tag === "Close" && this.#fate.reason === reason) return true
+    if (reason === "Shutdown") return this.closing && (conn.phase === "idle" || this.destroyed)
+    if (conn.phase !== "idle" && conn !== this.#offered) return false
+    const { connections, connectionsPerOrigin, idle, idlePerOrigin } = this.limits
+    const [all, own] = [this.idle(), this.idle(conn.origin)]
+    switch (reason) {
+      case "Lifetime":
+      case "IdleTime":
+        return conn.keptUntil <= this.now && (conn.expiresAt <= this.now) === (reason === "Lifetime")
+      case "IdleLimit":
+        return own.length > idlePerOrigin ? own[0] === conn : all.length > idle && all[0] === conn
+      case "Room":
+        return (all[0] === conn && this.open() === connections)
+          || (own[0] === conn && this.open(conn.origin) === connectionsPerOrigin)
+      default:
+        return reason === "Closed" && this.#event === "closeIdle"
+    }
+  }
+
+  // --- what holds after every event
+
+  #checkOpen(origin: string): void {
+    this.must(this.open() <= this.limits.connections, "more connections than the limit")
+    this.must(this.open(origin) <= this.limits.connectionsPerOrigin, "more connections to an origin than its limit")
+  }
+
+  #checkLimits(): void {
+    const { idle, idlePerOrigin } = this.limits
+    this.must(this.idle().length <= idle, "more idle connections than the limit")
+    for (const { origin } of this.conns) {
+      this.#checkOpen(origin)
+      this.must(this.idle(origin).length <= idlePerOrigin, "more idle connections to an origin than its limit")
+    }
+    if (this.closing) this.must(this.idle().length + this.#orphans().length === 0, "kept after the end")
+  }
+
+  /** Nobody waits in vain, and whoever came first is served first. */
+  #checkQueue(commands: ReadonlyArray<Command>): void {
+    const queued = this.queued()
+    const origins = new Set(queued.map((req) => req.origin))
+    for (const origin of origins) this.must(!this.hasPlace(origin), "one waits, although there is a place")
+    for (const req of this.waiting) {
+      this.must(req.fresh || this.idle(req.origin).length === 0, "one waits, although a connection is idle")
+      this.#same(req.limited, req.opening === undefined, "whether the time that it may wait runs")
+      // The openings of an origin are those of its first.
+      const overtaken = queued.some((other) => other.origin === req.origin && other.number < req.number)
+      this.must(this.#cameBack || req.opening === undefined || !overtaken, "an opening is of one who came later")
+    }
+    for (const command of commands) {
+      if (command._tag !== "Open" && command._tag !== "Adopt") continue
+      const { waiter: { number, origin } } = command.ticket
+      for (const other of queued) {
+        if (other.number > number) continue
+        this.must(other.origin !== origin, "an opening goes to one who came later")
+        this.must(command._tag === "Adopt" || !this.#hasRoom(other.origin), "a place goes to one who came later")
+      }
+    }
+  }
+
+  /** The counts, lists and records are those of the connections and requests. */
+  #checkCounts(): void {
+    const { state, state: { groups } } = this
+    const count = (phase: Conn["phase"], origin?: string): number =>
+      this.#of(this.conns, origin).filter((conn) => conn.phase === phase).length
+    const slots = (conns: ReadonlyArray<Conn>): ReadonlyArray<Slot> => conns.map((conn) => conn.slot)
+    this.#sameList(state.slots, slots(this.conns), "connections")
+    this.#sameList(state.idle, slots(this.idle()), "idle connections")
+    this.#same(state.idle.size, this.idle().length, "the size of the idle")
+    this.#same(state.open, this.conns.length, "open")
+    this.#same(state.busy, count("held"), "busy")
+    this.#same(state.connecting, count("opening"), "connecting")
+    this.#same(state.waiting, this.waiting.length, "waiting")
+    const keys = new Set([...this.conns, ...this.waiting].map(({ origin }) => origin))
+    this.#same(groups.size, keys.size, "the number of origins")
+    for (const key of keys) {
+      const group = groups.get(key)
+      if (group === undefined) throw new Error(`${this.#event}: an origin was forgotten`)
+      const waiting = this.waiting.filter((req) => req.origin === key)
+      const next = this.#hasRoom(key) ? waiting.find((req) => req.opening === undefined) : undefined
+      this.#same(group.next?.waiter, next, "the next of the origin")
+      this.#same(group.open, this.open(key), "open to the origin")
+      this.#same(group.busy, count("held", key), "busy of the origin")
+      this.#same(group.connecting, count("opening", key), "connecting to the origin")
+      this.#sameList(group.idle, slots(this.idle(key)), "idle connections of the origin")
+      this.#same(group.idle.size, this.idle(key).length, "the size of the idle of the origin")
+      this.#sameList(group.waiting, waiting.map((req) => req.ticket), "waiting for the origin")
+      this.#same(group.waiting.size, waiting.length, "the size of the waiting for the origin")
+      this.#same(group.freshWaiting, waiting.filter((req) => req.fresh).length, "waiting for a new one of the origin")
+    }
+    for (const { left, origin, owner, keptUntil, phase, served, slot } of this.conns) {
+      this.#same(slot.status, statusOf[phase], "the status")
+      this.#same(slot.group, groups.get(origin), "the group of a connection")
+      this.#same(slot.owner, owner?.ticket, "the owner")
+      this.#same(slot.served, served, "served")
+      this.#same(slot.left, left, "left")
+      if (phase === "idle") this.#same(slot.idleUntil, keptUntil, "kept until")
+    }
+    for (const { opening, origin, ticket } of this.waiting) {
+      this.#same(ticket?.group, groups.get(origin), "the group of a request")
+      this.#same(ticket?.attempt, opening?.slot, "its opening")
+      this.#same(ticket?.waiting, true, "waiting")
+      this.#same(ticket?.granted, undefined, "granted")
+    }
+  }
+}
