@@ -76,7 +76,7 @@ export interface Options {
   readonly idle?: number | undefined
   /** Requests that may wait for a connection at once, in all; the next one fails with `PoolQueueFull`. Default: 65536. */
   readonly waiters?: number | undefined
-  /** Requests after which a connection is closed; at least 1. Default: no limit. */
+  /** Requests after which a connection is closed; at least 1. A lease counts as one. Default: no limit. */
   readonly requestsPerConnection?: number | undefined
   /** Age at which a connection is closed as soon as it is idle, so that changes of DNS are followed. Default: 15 minutes. */
   readonly lifetime?: Duration.DurationInput | undefined
@@ -95,7 +95,8 @@ export interface Options {
   readonly drainTime?: Duration.DurationInput | undefined
   /**
    * How long a response may be left unread before its connection is taken from it, with a warning in the log. The time runs while nobody reads: not
-   * during a `stream`, and anew after each piece. Default: 30 seconds.
+   * during a `stream`, and anew after each piece. Less than
+   * `timeouts.pool`, so that whoever waits for its place still gets it. Default: 10 seconds.
    */
   readonly unreadTime?: Duration.DurationInput | undefined
   /** How long the end of the scope waits for requests that are under way. Default: 1 second. */
@@ -211,7 +212,8 @@ export interface ConnectionPool {
   execute<E = never>(request: HttpRequest<E>): Effect.Effect<HttpResponse, ExecuteFailure<E>>
   /**
    * A connection for the caller alone until the scope ends, for the step-by-step calls or several requests in a row. It comes back to the pool
-   * if it is idle then, else it is closed. It does not open anew: once closed, its calls fail with `NotConnected`.
+   * if it is idle then, else it is closed. It does not open anew: once closed, as by `close` of a response whose body has not arrived, its
+   * calls fail with `NotConnected`.
    */
   lease(origin: Origin.Origin): Effect.Effect<HttpConnection, LeaseFailure, Scope.Scope>
   /** The counts now. */

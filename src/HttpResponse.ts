@@ -6,7 +6,8 @@
  * `BodyAlreadyConsumed`; a whole reading after pieces gives the rest.
  *
  * Interrupting a reading of pieces or of the whole while it waits closes the connection, because bytes would be lost, and what is
- * read after it fails with `ConnectionClosed`; ending the stream early closes it too, unless all of the body had arrived.
+ * read after it fails with `ConnectionClosed`. Ending the stream early, or `close`, closes the connection too, unless all of the body had
+ * arrived; a pool first reads and drops a rest that is small (`drainBytes`, `drainTime`), and keeps its connection.
  * `close` while another fiber reads fails that reading with `ConnectionClosed`, or with `BodyAlreadyConsumed` where the body had
  * arrived: no reading succeeds with fewer bytes than there were.
  *
@@ -118,7 +119,10 @@ export interface HttpResponse {
   readonly trailers: Effect.Effect<HttpFields.HttpFields, BodyFailure>
   /** Whether the body was read to its end or the response closed: `closed`, `isclosed()`. */
   readonly closed: Effect.Effect<boolean>
-  /** Lets go of the response. The connection is closed with it, unless all of the body had arrived. Idempotent: `close()`. */
+  /**
+   * Lets go of the response. The connection is closed with it, unless all of the body had arrived, or a pool reads the rest to keep it.
+   * Idempotent: `close()`.
+   */
   readonly close: Effect.Effect<void>
 }
 

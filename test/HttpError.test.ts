@@ -625,6 +625,7 @@ describe("messages", () => {
       NotTls: "The server does not speak TLS on this port: did you mean http?",
       Alert: "The server refused the handshake: it may want a client certificate.",
       Closed: "The server closed the connection during the handshake.",
+      InvalidOptions: "One of the options in `tls` cannot be used, see `cause`: nothing was sent.",
       Other: "See `cause`."
     }
     for (const [reason, advice] of Object.entries(tls) as Array<[HttpError.TlsReason, string]>) {

@@ -13,7 +13,7 @@ it("has for every timeout the default that its documentation says", () => {
     text === "none" ? Infinity : Duration.toMillis(text as Duration.DurationInput)
   ])
   expect(Object.fromEntries(documented)).toEqual(millis(HttpTimeouts.defaults))
-  expect(documented.length).toBe(9)
+  expect(documented.length).toBe(10)
 })
 
 it("make replaces those that are given, in any form of a duration, and changes no default", () => {

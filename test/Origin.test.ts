@@ -1,4 +1,4 @@
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect, expectTypeOf, it } from "@effect/vitest"
 import * as Either from "effect/Either"
 import * as Equal from "effect/Equal"
 import * as FastCheck from "effect/FastCheck"
@@ -792,11 +792,13 @@ describe("Origin", () => {
     })
 
     it("have error types only where there are options", () => {
-      const plain: Either.Either<unknown, InvalidUrl> = Origin.make({ scheme: "http", host: "h", tls: undefined })
-      const located: Either.Either<unknown, InvalidUrl | UnsupportedScheme> = Origin.fromUrl("http://h")
-      // @ts-expect-error: an option can be wrong
-      const wrong: Either.Either<unknown, InvalidUrl> = Origin.make({ scheme: "http", host: "h", localAddress: "::1" })
-      expect([plain, located, wrong].every(Either.isRight)).toBe(true)
+      const plain = Origin.make({ scheme: "http", host: "h", tls: undefined })
+      const located = Origin.fromUrl("http://h")
+      const other = Origin.make({ scheme: "http", host: "h", localAddress: "::1" })
+      expectTypeOf<Either.Either.Left<typeof plain>>().toEqualTypeOf<InvalidUrl>()
+      expectTypeOf<Either.Either.Left<typeof located>>().toEqualTypeOf<InvalidUrl | UnsupportedScheme>()
+      expectTypeOf<Either.Either.Left<typeof other>>().toEqualTypeOf<InvalidUrl | InvalidOption>()
+      expect([plain, located, other].every(Either.isRight)).toBe(true)
     })
 
     it("are shown as being there, and no secret of theirs is", () => {

@@ -142,7 +142,7 @@ describe("TLS", () => {
       const error = yield* Effect.flip(transport.open(to(yield* unusedPort, options), noLimits))
       assert.instanceOf(error, TlsError)
       if (error._tag !== "TlsError") return
-      assert.deepStrictEqual([error.reason, error.code], ["Other", code])
+      assert.deepStrictEqual([error.reason, error.code], ["InvalidOptions", code])
       assert.include(String(error.cause), reason)
     }))
 
@@ -403,7 +403,7 @@ describe("a handshake fails with", () => {
       }
     }))))
 
-  it.live("Other for options that OpenSSL refuses, before anything is opened, and shows no secret", () =>
+  it.live("InvalidOptions, the fault of the caller, for options that OpenSSL refuses, before anything is opened, and shows no secret", () =>
     leavesNothing(Effect.scoped(Effect.gen(function*() {
       const { ca: certificate, client } = yield* made
       const server = yield* tcpServer()
@@ -417,7 +417,8 @@ describe("a handshake fails with", () => {
       ]
       for (const options of bad) {
         const error = yield* Effect.flip(transport.open(to(server.port, options), noLimits))
-        assert.strictEqual(error._tag === "TlsError" && error.reason, "Other")
+        assert.strictEqual(error._tag === "TlsError" && error.reason, "InvalidOptions")
+        assert.strictEqual(error.context.fault, "User")
         assert.notInclude(JSON.stringify(error) + error.message, "hunter2")
       }
       yield* transport.open({ host: "127.0.0.1", port: server.port }, noLimits)
@@ -567,7 +568,7 @@ describe("TLS inside a channel", () => {
       const server = yield* tcpServer()
       const outer = yield* transport.open({ host: "127.0.0.1", port: server.port }, noLimits)
       const error = yield* Effect.flip(transport.secure(outer, "localhost", { ciphers: "no such" }, Infinity))
-      assert.strictEqual(error._tag === "TlsError" && error.reason, "Other")
+      assert.strictEqual(error._tag === "TlsError" && error.reason, "InvalidOptions")
       yield* gone(yield* server.connections.next)
     }))))
 

@@ -114,7 +114,10 @@ export const still = (count: () => number): Effect.Effect<void> =>
 
 /** One that holds the only connection, and gets no answer. */
 export const holding = (server: Stage) => (pool: ConnectionPool) =>
-  Effect.zipRight(Effect.forkScoped(pool.execute(HttpRequest.get(`${server.url}holder`))), server.received("/holder"))
+  Effect.zipRight(
+    Effect.forkScoped(pool.execute(HttpRequest.get(`${server.url}holder`))),
+    server.received("/holder")
+  )
 
 /** One for which a connection is being opened, for ever. */
 export const opening = (port: number) => (pool: ConnectionPool) =>

@@ -92,12 +92,14 @@ const leavesNoTrace = (halt: Halt, { around = identity, end, goesOn, own, timeou
     const listeners = processListeners()
     const before = descriptors()
     const run = halt.run(own === undefined ? pool : limited(pool, own))
-    const fiber: Running = yield* Effect.supervised(Effect.fork(around(run)), supervisor)
-    if (waits) yield* halt.reached(pool)
-    yield* end({ pool, fiber, endPool, endOthers })
-    yield* holds(pool, goesOn ? halt.left ?? {} : {})
-    yield* halt.closed
-    yield* noFiber(supervisor)
+    yield* leavesNothing(Effect.gen(function*() {
+      const fiber: Running = yield* Effect.supervised(Effect.fork(around(run)), supervisor)
+      if (waits) yield* halt.reached(pool)
+      yield* end({ pool, fiber, endPool, endOthers })
+      yield* holds(pool, goesOn ? halt.left ?? {} : {})
+      yield* halt.closed
+      yield* noFiber(supervisor)
+    }))
     // A server may hear of a connection when that has been closed already.
     for (let turns = 0; turns < 5000 && descriptors() > before; turns++) yield* Effect.zipRight(turn, halt.closed)
     assert.isAtMost(descriptors(), before)

@@ -122,6 +122,19 @@ export const proxyAt = (port: number): Proxy.Proxy => Either.getOrThrow(Proxy.ma
 
 // --- servers
 
+/**
+ * A port that nobody listens on, and that stays so while a server of it is away: below those that systems give out by themselves
+ * (32768 and more on Linux, 49152 and more elsewhere).
+ */
+export const quietPort: Effect.Effect<number> = Effect.suspend(() => {
+  const port = 10_240 + Math.floor(Math.random() * 20_000)
+  return Effect.async<number>((resume) => {
+    const server = net.createServer().listen({ host: "127.0.0.1", port })
+    server.on("error", () => resume(quietPort))
+    server.on("listening", () => server.close(() => resume(Effect.succeed(port))))
+  })
+})
+
 /** What a server does with a connection. */
 export type Treatment = (socket: net.Socket) => void
 
@@ -159,6 +172,7 @@ export const stage = (
     const changes = new Events<never>()
     let text = ""
     let working = false
+    let over = false
     const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       if (working) return give(web, socket)
       socket.on("end", () => socket.destroy())
@@ -168,13 +182,18 @@ export const stage = (
           changes.changed()
         })
       }
+      // It was under way when the others were seen to close.
+      if (over) socket.resume()
       treat(socket)
     })
     return Effect.map(serve(server, "connection", loopback), ({ connections, port }): Stage => ({
       port,
       url: `http://127.0.0.1:${port}/`,
       received: (part) => changes.until(() => text.includes(part)),
-      closed: Effect.suspend(() => Effect.forEach(connections.all, gone, { discard: true })),
+      closed: Effect.suspend(() => {
+        over = true
+        return Effect.forEach(connections.all, gone, { discard: true })
+      }),
       connections,
       work: Effect.sync(() => {
         working = true

@@ -1,7 +1,7 @@
 /**
- * What of a request over real sockets outlives it, or holds a connection without waiting: the rest of a response that was let go, a
- * response that nobody reads, an opening that was taken over, a lease. It ends too, and leaves nothing. And requests that are
- * interrupted at any turn of the event loop.
+ * What of a request over real sockets outlives it: the rest of a response that was let go, a response that nobody reads, an opening
+ * that was taken over, a body whose response is whole. It ends too, and leaves nothing. And requests that are interrupted
+ * at any turn of the event loop.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
@@ -15,24 +15,21 @@ import * as Stream from "effect/Stream"
 import type * as http from "node:http"
 import * as ConnectionPool from "../../src/ConnectionPool.ts"
 import * as HttpBody from "../../src/HttpBody.ts"
-import type { HttpConnection } from "../../src/HttpConnection.ts"
 import type { HttpError } from "../../src/HttpError.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
+import * as NodeTransport from "../../src/NodeTransport.ts"
+import * as Transport from "../../src/Transport.ts"
 import { certificates } from "../fixtures/certificates.ts"
 import { leavesNothing, serve, socketCount, turn, turnUntil, unanswering } from "../fixtures/sockets.ts"
-import { secureWebServer, webServer } from "../fixtures/web.ts"
+import { secureWebServer, sendPieces, webServer } from "../fixtures/web.ts"
 import {
   answers,
   contained,
   descriptors,
-  failsWith,
   holds,
   hours,
-  interrupted,
-  originOf,
   proxyAt,
   proxyServer,
-  type Running,
   type Stage,
   stage,
   textOf,
@@ -102,6 +99,23 @@ describe("what no request waits for any longer ends too", () => {
       })))
   }
 
+  it.live("the rest of a response that was let go: it is chunked, and longer than is read", () =>
+    contained(Effect.gen(function*() {
+      let sent = 0
+      const server = yield* webServer((_request, response) =>
+        sendPieces(50_000_000, response, (bytes) => {
+          sent += bytes
+        })
+      )
+      const { onEvent, reasons } = watched()
+      const pool = yield* ConnectionPool.make({ connections: 1, shutdownGrace: 0, drainTime: "1 hour", onEvent })
+      yield* Effect.flatMap(pool.execute(HttpRequest.get(`http://127.0.0.1:${server.port}/`)), ({ close }) => close)
+      yield* until(pool, ({ busy }) => busy === 0)
+      yield* holds(pool, {})
+      assert.deepStrictEqual(reasons(), ["Undrained"])
+      assert.isBelow(sent, 50_000_000)
+    })))
+
   it.live("a response that its reader, who was interrupted, left unread", () =>
     quietly(contained(Effect.gen(function*() {
       const server = yield* stage(answers(part))
@@ -140,6 +154,35 @@ describe("what no request waits for any longer ends too", () => {
       }))
     })))
 
+  it.live("an opening that nobody wants any longer, which the interruption of its request waits for", () =>
+    contained(Effect.gen(function*() {
+      const port = yield* unanswering
+      const gate = yield* Deferred.make<void>()
+      const transport: Transport.Service = {
+        ...NodeTransport.transport,
+        open: (endpoint, timeouts) =>
+          Effect.zipRight(
+            Effect.addFinalizer(() => Deferred.await(gate)),
+            NodeTransport.transport.open(endpoint, timeouts)
+          )
+      }
+      const pool = yield* Effect.provideService(
+        ConnectionPool.make({ shutdownGrace: 0 }),
+        Transport.Transport,
+        transport
+      )
+      const fiber = yield* Effect.fork(pool.execute(HttpRequest.get(`http://127.0.0.1:${port}/`)))
+      yield* until(pool, ({ connecting }) => connecting === 1)
+      yield* Effect.repeatN(turn, 5)
+      const interruption = yield* Effect.fork(Fiber.interrupt(fiber))
+      yield* Effect.repeatN(turn, 20)
+      // Its place is free already.
+      yield* holds(pool, {})
+      assert.isNull(interruption.unsafePoll())
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(interruption)
+    })))
+
   it.live("a thousand that wait, all interrupted at once", () =>
     contained(Effect.gen(function*() {
       const server = yield* stage(() => {})
@@ -176,6 +219,26 @@ describe("what no request waits for any longer ends too", () => {
       assert.strictEqual(yield* Fiber.join(fiber), "ok")
       yield* server.closed
       yield* holds(pool, {})
+    })))
+})
+
+describe("a shutdown", () => {
+  it.live("waits for a request that is sent once more meanwhile, though the pool is empty in between", () =>
+    contained(Effect.gen(function*() {
+      const server = yield* stage(answers("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"))
+      const pool = yield* ConnectionPool.make({ shutdownGrace: 0 })
+      yield* textOf(pool, HttpRequest.get(server.url))
+      const fiber = yield* Effect.fork(pool.execute(HttpRequest.get(`${server.url}again`)))
+      yield* server.received("/again")
+      const shutdown = yield* Effect.fork(pool.shutdown({ grace: "1 hour" }))
+      yield* Effect.repeatN(turn, 5)
+      const socket = yield* server.connections.next
+      socket.destroy()
+      const response = yield* Fiber.join(fiber)
+      assert.deepStrictEqual([response.resends, yield* response.text], [1, "ok"])
+      yield* Fiber.join(shutdown)
+      yield* holds(pool, {})
+      yield* server.closed
     })))
 })
 
@@ -255,92 +318,6 @@ describe("a body that still goes up when its response is whole", () => {
         assert.isNull(shutdown.unsafePoll())
         yield* endBody
         yield* Fiber.join(shutdown)
-      })
-    ))
-})
-
-describe("a lease", () => {
-  const idleLease = (
-    use: (kit: {
-      readonly pool: ConnectionPool.ConnectionPool
-      readonly server: Stage
-      readonly lease: Running
-      readonly go: Effect.Effect<unknown>
-    }) => Effect.Effect<void, unknown>
-  ) =>
-    contained(Effect.gen(function*() {
-      const server = yield* stage((socket) => {
-        socket.on("data", () => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"))
-      })
-      const scope = yield* Scope.make()
-      const pool = yield* Scope.extend(
-        ConnectionPool.make({ connections: 1, shutdownGrace: 0, timeouts: hours }),
-        scope
-      )
-      const [reached, going] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
-      const once = (connection: HttpConnection) =>
-        Effect.flatMap(connection.execute(HttpRequest.get("/")), ({ text }) => text)
-      const lease = yield* Effect.fork(Effect.scoped(Effect.gen(function*() {
-        const connection = yield* pool.lease(originOf(server.url))
-        yield* once(connection)
-        yield* Deferred.succeed(reached, undefined)
-        yield* Deferred.await(going)
-        return yield* once(connection)
-      })))
-      yield* Deferred.await(reached)
-      yield* holds(pool, { busy: 1 })
-      yield* use({ pool, server, lease, go: Deferred.succeed(going, undefined) })
-      yield* Scope.close(scope, Exit.void)
-      yield* holds(pool, {})
-      yield* server.closed
-    }))
-
-  it.live("that is idle and interrupted gives its connection back, and the next request goes on it", () =>
-    idleLease(({ lease, pool, server }) =>
-      Effect.gen(function*() {
-        yield* interrupted(lease)
-        yield* holds(pool, { idle: 1 })
-        yield* textOf(pool, HttpRequest.get(server.url))
-        assert.strictEqual(server.connections.all.length, 1)
-      })
-    ))
-
-  it.live("that is idle when the pool is shut down finds its connection closed", () =>
-    idleLease(({ go, lease, pool, server }) =>
-      Effect.gen(function*() {
-        yield* pool.shutdown({ grace: 1 })
-        yield* server.closed
-        yield* holds(pool, {})
-        yield* go
-        yield* failsWith(lease, "NotConnected")
-      })
-    ))
-
-  it.live("that ends is what a shutdown waits for", () =>
-    idleLease(({ go, lease, pool, server }) =>
-      Effect.gen(function*() {
-        const shutdown = yield* Effect.fork(pool.shutdown({ grace: "1 hour" }))
-        yield* Effect.repeatN(turn, 20)
-        assert.isNull(shutdown.unsafePoll())
-        yield* go
-        assert.strictEqual(yield* Fiber.join(lease), "ok")
-        yield* Fiber.join(shutdown)
-        yield* server.closed
-      })
-    ))
-
-  it.live("whose server closes finds its connection closed, and its place is free", () =>
-    idleLease(({ go, lease, pool, server }) =>
-      Effect.gen(function*() {
-        const socket = yield* server.connections.next
-        socket.end()
-        yield* until(pool, ({ busy }) => busy === 0)
-        yield* holds(pool, {})
-        yield* go
-        yield* failsWith(lease, "NotConnected")
-        yield* server.work
-        yield* textOf(pool, HttpRequest.get(server.url))
-        yield* holds(pool, { idle: 1 })
       })
     ))
 })

@@ -13,7 +13,18 @@ import * as Proxy from "../../src/Proxy.ts"
 import { certificates, type Identity } from "../fixtures/certificates.ts"
 import { gone, serve, unusedPort } from "../fixtures/sockets.ts"
 import { bodyOf, secureWebServer, webServer } from "../fixtures/web.ts"
-import { type Asked, contained, holds, originOf, proxyServer, stage, textOf, until, watched } from "./poolKit.ts"
+import {
+  type Asked,
+  contained,
+  holds,
+  originOf,
+  proxyServer,
+  quietPort,
+  stage,
+  textOf,
+  until,
+  watched
+} from "./poolKit.ts"
 
 const made = Effect.promise(certificates)
 const loopback = { host: "127.0.0.1", port: 0 }
@@ -50,11 +61,11 @@ const behind = (options: { readonly refuse?: Parameters<typeof proxyServer>[0]; 
     }
   })
 
+const parsed = (text: string) =>
+  JSON.parse(text) as { readonly target: string; readonly headers: http.IncomingHttpHeaders; readonly body: string }
+
 const json = (pool: ConnectionPool.ConnectionPool, request: HttpRequest.HttpRequest) =>
-  Effect.map(
-    textOf(pool, request),
-    (text) => JSON.parse(text) as { target: string; headers: http.IncomingHttpHeaders; body: string }
-  )
+  Effect.map(textOf(pool, request), parsed)
 
 describe("http through a proxy", () => {
   it.live("is forwarded: the proxy is asked in the absolute form, with credentials that are for it alone", () =>
@@ -130,7 +141,9 @@ describe("http through a proxy", () => {
 
   it.live("that goes while its connection is idle is noticed at once, and the next request fails or finds another", () =>
     contained(Effect.gen(function*() {
-      const { plain, proxy } = yield* behind()
+      const { plain } = yield* behind()
+      const where = { host: "127.0.0.1", port: yield* quietPort }
+      const proxy = yield* serve(proxyServer().server, "connection", where)
       const { onEvent, reasons } = watched()
       const pool = yield* ConnectionPool.make({ proxy: proxyOf(proxy.port), onEvent })
       yield* textOf(pool, HttpRequest.get(plain.url))
@@ -138,7 +151,7 @@ describe("http through a proxy", () => {
       yield* until(pool, ({ idle }) => idle === 0)
       assert.deepStrictEqual(reasons(), ["Peer"])
       assert.strictEqual((yield* Effect.flip(pool.execute(HttpRequest.get(plain.url))))._tag, "ConnectError")
-      yield* serve(proxyServer().server, "connection", { host: "127.0.0.1", port: proxy.port })
+      yield* serve(proxyServer().server, "connection", where)
       yield* textOf(pool, HttpRequest.get(plain.url))
       assert.strictEqual((yield* pool.stats).retried, 0)
     })))
@@ -334,6 +347,27 @@ describe("https through a proxy", () => {
         yield* holds(pool, {})
         yield* server.closed
       }
+    })))
+})
+
+describe("a lease through a proxy", () => {
+  it.live("has a tunnel to https, which the next request uses again, without what is for the proxy", () =>
+    contained(Effect.gen(function*() {
+      const { asked, ca, proxy, secure } = yield* behind()
+      const pool = yield* ConnectionPool.make()
+      const origin = originOf(secure.url, { tls: { ca }, proxy: proxyOf(proxy.port, { credentials }) })
+      yield* Effect.scoped(Effect.gen(function*() {
+        const connection = yield* pool.lease(origin)
+        yield* holds(pool, { busy: 1 })
+        for (let times = 0; times < 2; times++) {
+          const response = yield* connection.execute(HttpRequest.get("/path"))
+          const { headers, target } = parsed(yield* response.text)
+          assert.deepStrictEqual([target, headers["proxy-authorization"]], ["/path", undefined])
+        }
+      }))
+      yield* holds(pool, { idle: 1 })
+      yield* textOf(pool, HttpRequest.get("/", { origin }))
+      assert.deepStrictEqual(asked.map(({ method }) => method), ["CONNECT"])
     })))
 })
 

@@ -232,7 +232,7 @@ describe("a mistake of the caller's is a typed failure, and never Transport", ()
   > = [
     ["a URL without host", "InvalidUrl", "InvalidUrl", HttpClientRequest.get("/a")],
     ["no URL", "InvalidUrl", "InvalidUrl", HttpClientRequest.get("")],
-    ["a space in the URL", "InvalidUrl", "InvalidUrl", HttpClientRequest.get(`${url}/a b`)],
+    ["a line feed in the URL", "InvalidUrl", "InvalidUrl", HttpClientRequest.get(`${url}/a\nb`)],
     ["credentials in the URL", "InvalidUrl", "InvalidUrl", HttpClientRequest.get("http://u:p@a.test/")],
     ["another scheme", "InvalidUrl", "UnsupportedScheme", HttpClientRequest.get("ftp://a.test/")],
     ["a method that is no token", "Encode", "InvalidMethod", HttpClientRequest.make("A B" as "GET")(url)],

@@ -255,6 +255,20 @@ describe("the limits of draining", () => {
       })))
   }
 
+  it.effect("do not begin anew with another close", () =>
+    contained(Effect.gen(function*() {
+      const kit = yield* watchedPool([T.connection(T.expect(getHead()), T.reply(chunkedAnswer), T.stall)], {
+        drainBytes: Infinity
+      })
+      const response = yield* kit.pool.execute(get())
+      yield* response.close
+      yield* TestClock.adjust(999)
+      yield* response.close
+      yield* holds(kit.pool, { busy: 1 })
+      yield* TestClock.adjust(1)
+      yield* holdsNothing(kit)
+    })))
+
   it.effect("are beside those of the request", () =>
     contained(Effect.gen(function*() {
       const kit = yield* answering(behind(`${lengthHead(4)}ab`))

@@ -227,11 +227,6 @@ describe("the connection is closed at the end of the scope", () => {
       [T.expect(getHead("/1")), halfway, T.stall],
       (connection) => connection.execute(HttpRequest.get("/1"))
     ],
-    [
-      "when a response has been let go",
-      [T.expect(getHead("/1")), halfway, T.stall],
-      (connection) => Effect.flatMap(connection.execute(HttpRequest.get("/1")), (response) => response.close)
-    ],
     ["when the holder has closed it", [], (connection) => connection.close]
   ]
   for (const [name, steps, use] of cases) {
@@ -246,6 +241,23 @@ describe("the connection is closed at the end of the scope", () => {
         yield* transport.verify
       })))
   }
+
+  it.effect("and at once when a response is let go whose body has not arrived: the next call could not wait for the rest", () =>
+    contained(Effect.gen(function*() {
+      const kit = yield* watchedPool([
+        T.connection(T.expect(getHead("/1")), halfway, T.stall, T.expectDestroy),
+        serving("/2")
+      ])
+      const { events, pool } = kit
+      yield* Effect.scoped(Effect.gen(function*() {
+        const connection = yield* pool.lease(origin)
+        const response = yield* connection.execute(HttpRequest.get("/1"))
+        yield* response.close
+        yield* failsWith(connection.execute(HttpRequest.get("/3")), "NotConnected")
+        assert.deepStrictEqual(reasons(events), ["Undrained"])
+      }))
+      assert.strictEqual(yield* textOf(pool, get("/2")), "/2")
+    })))
 
   it.effect("but not when the whole response is there, though nobody read it, and it can still be read", () =>
     contained(Effect.gen(function*() {

@@ -64,24 +64,24 @@ const lasts = ({ pool }: PoolKit, millis: number): Effect.Effect<void> =>
   })
 
 describe("a response that nobody reads", () => {
-  it.effect("is given up after 30 seconds: the connection is closed, and the log says whose it was", () =>
+  it.effect("is given up after 10 seconds: the connection is closed, and the log says whose it was", () =>
     logging((logs) =>
       Effect.gen(function*() {
         const kit = yield* watchedPool([
           T.connection(T.expect(getHead("/a/b?token=secret&x=?y")), T.reply(`${lengthHead(9)}abc`), T.stall)
         ])
         const response = yield* kit.pool.execute(get("/a/b?token=secret&x=?y"))
-        yield* lasts(kit, 30_000)
+        yield* lasts(kit, 10_000)
         assert.strictEqual((yield* kit.pool.stats).reclaimed, 1)
         const { id } = response.connection
         assert.deepStrictEqual(logs, [
-          `WARN The response to GET http://a.test/a/b was left unread for 30000 ms, so its connection ${id} has been closed. `
+          `WARN The response to GET http://a.test/a/b was left unread for 10000 ms, so its connection ${id} has been closed. `
           + "Read it (`text`, `stream`), or `close` it."
         ])
         const { events } = kit
         assert.deepStrictEqual(tags(events).slice(-3), ["Reclaim", "RequestEnd", "Close"])
         assert.deepStrictEqual(eventsOf(events, "Reclaim"), [
-          { _tag: "Reclaim", connection: id, origin: "http://a.test:80", method: "GET", millis: 30_000 }
+          { _tag: "Reclaim", connection: id, origin: "http://a.test:80", method: "GET", millis: 10_000 }
         ])
         assert.deepStrictEqual(reasons(events), ["Unread"])
         assert.deepStrictEqual(endings(events), ["GET 200 ConnectionClosed"])
@@ -206,10 +206,10 @@ describe("the time begins anew", () => {
           const kit = yield* answering(`${lengthHead(99)}a\nb\nc\nd\n`)
           const response = yield* kit.pool.execute(get())
           for (let i = 0; i < 3; i++) {
-            yield* TestClock.adjust(29_999)
+            yield* TestClock.adjust(9999)
             yield* read(response)
           }
-          yield* lasts(kit, 30_000)
+          yield* lasts(kit, 10_000)
         })
       ))
 
@@ -225,7 +225,7 @@ describe("the time begins anew", () => {
             yield* Fiber.join(reader)
             if (name === "peek") yield* response.read1()
           }
-          yield* lasts(kit, 30_000)
+          yield* lasts(kit, 10_000)
         })
       ))
   }
@@ -233,12 +233,12 @@ describe("the time begins anew", () => {
   it.effect("when its reader has gone on to another piece, not when bytes come for nobody", () =>
     logging(() =>
       Effect.gen(function*() {
-        const later = [1, 2].flatMap(() => [T.delay("10 seconds"), T.reply("ab")])
+        const later = [1, 2].flatMap(() => [T.delay("4 seconds"), T.reply("ab")])
         const kit = yield* answering(lengthHead(99), {}, ...later)
         yield* kit.pool.execute(get())
-        yield* TestClock.adjust("10 seconds")
-        yield* TestClock.adjust("10 seconds")
-        yield* lasts(kit, 10_000)
+        yield* TestClock.adjust("4 seconds")
+        yield* TestClock.adjust("4 seconds")
+        yield* lasts(kit, 2000)
       })
     ))
 })
@@ -254,7 +254,7 @@ describe("the time does not run", () => {
         Effect.gen(function*() {
           const kit = yield* answering(`${lengthHead(6)}ab\n`, {}, T.delay("1 minute"), T.reply("cd\n"))
           const response = yield* kit.pool.execute(get())
-          yield* TestClock.adjust(29_999)
+          yield* TestClock.adjust(9999)
           const reader = yield* started(run(response))
           yield* TestClock.adjust("1 hour")
           yield* TestClock.adjust("1 hour")

@@ -18,16 +18,12 @@ export class BodyTimes {
   readonly #exchange: Exchange
   readonly #deadline: Deadline = { at: Infinity, expired: () => this.#expired() }
   #kind: "bodyIdle" | "unread" | "drain" = "bodyIdle"
-  /** Bytes of the body after which draining is given up. */
+  /** Whether the rest is being read, to be dropped; and the bytes of the body after which that is given up. */
+  #draining = false
   #drainUntil = Infinity
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange
-  }
-
-  /** Whether the rest is being read, to be dropped. */
-  get draining(): boolean {
-    return this.#drainUntil !== Infinity
   }
 
   /** Somebody waits for a piece, or waits on after bytes came. */
@@ -45,13 +41,14 @@ export class BodyTimes {
   /** Nobody will read the rest, of which a pool reads a little itself, so that the link can be used again. */
   letGo(reason: string): void {
     const { body, framing, link, options: { care }, sent } = this.#exchange
-    if (this.draining) return
+    if (this.#draining) return
     // What ends with the connection, or is followed by its end, would not save it.
     if (!link.machine.persistent) return this.#exchange.abandon(reason, "NotPersistent")
     // What somebody waits for is not to be dropped unheard.
     if (!sent || body.awaited) return this.#exchange.abandon(reason, "Interrupted")
     const left = framing?.kind === "length" ? framing.length - body.received : 0
     if (care === undefined || left > care.drainBytes) return this.#exchange.abandon(reason, "Undrained")
+    this.#draining = true
     this.#drainUntil = body.received + care.drainBytes
     this.#arm("drain", care.drainMillis)
     link.resume()

@@ -21,7 +21,7 @@ import type { Millis } from "./timeouts.ts"
 
 /** What a pool takes care of in an exchange. A connection of its own does without. */
 export interface Care {
-  /** How much of a response that is let go is read, in bytes and milliseconds. */
+  /** How much of a response that is let go is read, in bytes (nothing is where it is negative) and milliseconds. */
   readonly drainBytes: number
   readonly drainMillis: number
   /** How long a response may be left unread, in milliseconds. */

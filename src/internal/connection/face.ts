@@ -269,6 +269,14 @@ export class Face {
   ): Effect.Effect<void, InvalidRequest> {
     const set = Effect.suspend(() => {
       const connection = this.#connection
+      if (connection.leased) {
+        return Effect.fail(
+          new InvalidOption({
+            option: "tunnel",
+            reason: "the connection is leased; give the `Origin` of the lease a proxy"
+          })
+        )
+      }
       if (connection.link?.open === true || connection.abortOpening !== undefined) {
         return Effect.fail(
           new InvalidOption({ option: "tunnel", reason: "the connection is open already; `close` it first" })

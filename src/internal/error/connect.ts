@@ -117,6 +117,7 @@ export type TlsReason =
   | "NotTls"
   | "Alert"
   | "Closed"
+  | "InvalidOptions"
   | "Other"
 
 const tlsAdvice: { readonly [K in TlsReason]: string } = {
@@ -131,6 +132,7 @@ const tlsAdvice: { readonly [K in TlsReason]: string } = {
   NotTls: "The server does not speak TLS on this port: did you mean http?",
   Alert: "The server refused the handshake: it may want a client certificate.",
   Closed: "The server closed the connection during the handshake.",
+  InvalidOptions: "One of the options in `tls` cannot be used, see `cause`: nothing was sent.",
   Other: "See `cause`."
 }
 

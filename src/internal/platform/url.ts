@@ -40,7 +40,7 @@ const refused = /[\0-\x20\x7f]/
 const unsettled = / |[/](?:\.|%2e){1,2}(?:[/?#]|$)/i
 
 /** What the pool refuses for a reason, though `URL` would make something of it. */
-const suspect = /[\0-\x1f\x7f\\]/
+const suspect = /[^ -~\u0080-\uffff]|\\/
 
 /** A URL with its dot segments resolved and its spaces encoded, as the platform's own clients send it. */
 const settled = (url: string): string =>

@@ -14,8 +14,10 @@ import type { Pool } from "./pool.ts"
 const lend = (member: Member): Connection => {
   const { connection: { link, settings, tunnel } } = member
   const { care } = settings
-  // The holder has it until the end of the scope anyway, so an unread response holds up nobody.
-  const held = new Connection({ ...settings, care: care && { ...care, unreadMillis: Infinity } }, tunnel)
+  // The holder has it until the end of the scope anyway, so an unread response holds up nobody; and what is let go ends the
+  // connection at once, because the next call could not wait for a rest that is being dropped.
+  const kept = care && { ...care, unreadMillis: Infinity, drainBytes: -1 }
+  const held = new Connection({ ...settings, care: kept }, tunnel)
   held.link = link
   held.leased = true
   member.lease = held

@@ -148,7 +148,7 @@ export const toSettings = (options: PoolOptions): Either.Either<PoolSettings, In
       keepAliveMargin: yield* millis("keepAliveMargin", options.keepAliveMargin, 1000),
       drainBytes: yield* count("drainBytes", options.drainBytes, 0, 65_536),
       drainMillis: yield* millis("drainTime", options.drainTime, 1000),
-      unreadMillis: yield* millis("unreadTime", options.unreadTime, 30_000),
+      unreadMillis: yield* millis("unreadTime", options.unreadTime, 10_000),
       graceMillis: yield* millis("shutdownGrace", options.shutdownGrace, 1000),
       tls: options.tls,
       proxy: options.proxy,
