@@ -8,6 +8,7 @@ import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
+import type * as ConnectionPool from "../../src/ConnectionPool.ts"
 import * as HttpBody from "../../src/HttpBody.ts"
 import * as HttpLeniency from "../../src/HttpLeniency.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
@@ -301,6 +302,89 @@ describe("a request that is still being sent when its answer comes", () => {
       yield* holds(pool, { idle: 1 })
       assert.strictEqual(yield* textOf(pool, get("/2")), "/2")
       yield* transport.verify
+    })))
+
+  /** A pool whose only place has an upload that does not end, and its answer, which is whole. */
+  const answeredEarly = (options: ConnectionPool.Options = {}, more: ReadonlyArray<T.Step> = []) =>
+    watchedPool(
+      [
+        T.connection(T.expect(chunkedHead() + chunk("up")), T.reply(ok("abc")), ...more, T.expectDestroy),
+        serving("/2")
+      ],
+      { connectionsPerOrigin: 1, ...options }
+    )
+
+  it.effect("is given up when no more of it comes for `unreadTime`, so that its place is not held for ever", () =>
+    contained(Effect.gen(function*() {
+      const kit = yield* answeredEarly()
+      const response = yield* kit.pool.execute(upload)
+      assert.strictEqual(yield* response.text, "abc")
+      const next = yield* started(textOf(kit.pool, get("/2", { timeouts: { pool: "1 hour" } })))
+      yield* TestClock.adjust(9_999)
+      yield* holds(kit.pool, { busy: 1, waiting: 1 })
+      yield* TestClock.adjust(1)
+      assert.strictEqual(yield* Fiber.join(next), "/2")
+      assert.deepStrictEqual(reasons(kit.events), ["NotPersistent"])
+      assert.deepStrictEqual(endings(kit.events), ["POST 200 whole", "GET 200 whole"])
+      yield* kit.transport.verify
+    })))
+
+  it.effect("may take as long as it likes while more of it comes", () =>
+    contained(Effect.gen(function*() {
+      const texts = ["a", "b", "c", "d"]
+      const kit = yield* answeredEarly({}, [...texts.map((text) => T.expect(chunk(text))), T.expect("0\r\n\r\n")])
+      const later = Stream.mapEffect(
+        Stream.fromIterable(texts),
+        (text) => Effect.as(Effect.sleep("9 seconds"), bytesOf(text))
+      )
+      const body = HttpBody.stream(Stream.concat(pieces("up"), later))
+      const response = yield* kit.pool.execute(HttpRequest.post("http://a.test/", { body }))
+      assert.strictEqual(yield* response.text, "abc")
+      for (const _ of texts) {
+        yield* holds(kit.pool, { busy: 1 })
+        yield* TestClock.adjust("9 seconds")
+      }
+      yield* holds(kit.pool, { idle: 1 })
+      assert.deepStrictEqual(reasons(kit.events), [])
+    })))
+
+  it.effect("may wait for the transport as long as `timeouts.write` allows", () =>
+    contained(Effect.gen(function*() {
+      const length = 200_000
+      const wire = `POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: ${length}\r\n\r\n`
+      const kit = yield* watchedPool([
+        T.connection(
+          T.discard(wire.length),
+          T.blockWrites,
+          T.reply(ok("abc")),
+          T.delay("25 seconds"),
+          T.unblockWrites,
+          T.discard(length),
+          ...serves("/2")
+        )
+      ])
+      const body = HttpBody.bytes(bytesOf("x".repeat(length)))
+      const timeouts = { write: "30 seconds" as const }
+      const request = HttpRequest.post("http://a.test/", { body, timeouts })
+      assert.strictEqual(yield* textOf(kit.pool, request), "abc")
+      yield* TestClock.adjust(24_999)
+      yield* holds(kit.pool, { busy: 1 })
+      yield* TestClock.adjust(1)
+      yield* settled
+      yield* holds(kit.pool, { idle: 1 })
+      assert.strictEqual(yield* textOf(kit.pool, get("/2")), "/2")
+    })))
+
+  it.effect("is limited by `timeouts.total`, and its answer stays whole", () =>
+    contained(Effect.gen(function*() {
+      const kit = yield* answeredEarly({ timeouts: { total: "5 seconds" } })
+      const response = yield* kit.pool.execute(upload)
+      yield* TestClock.adjust(4_999)
+      yield* holds(kit.pool, { busy: 1 })
+      yield* TestClock.adjust(1)
+      assert.deepStrictEqual(endings(kit.events), ["POST 200 whole"])
+      yield* holdsNothing(kit)
+      assert.strictEqual(yield* response.text, "abc")
     })))
 
   it.effect("ends with the connection that the server closes behind its answer, which stays whole", () =>

@@ -217,6 +217,10 @@ const acquireLink = (
 ): Effect.Effect<Link, OpenFailure | NotConnected> => {
   const { link, settings, state } = connection
   if (link?.usable) return Effect.succeed(link)
+  if (connection.leased) {
+    const reason = "the leased connection has closed, lease another one"
+    return Effect.fail(locateOpening(connection, new ConnectionClosed({ reason, cause: link?.closedBy })))
+  }
   if (!settings.autoOpen) {
     return Effect.fail(locateOpening(connection, new NotConnected({ state, cause: link?.closedBy })))
   }

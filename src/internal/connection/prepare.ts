@@ -2,9 +2,10 @@
 import * as Either from "effect/Either"
 import type * as HttpBody from "../../HttpBody.ts"
 import type { InvalidRequest } from "../../HttpError.ts"
-import type * as HttpFields from "../../HttpFields.ts"
+import * as HttpFields from "../../HttpFields.ts"
 import type { HttpRequest } from "../../HttpRequest.ts"
 import * as Origin from "../../Origin.ts"
+import * as Proxy from "../../Proxy.ts"
 import { locate } from "../error/base.ts"
 import type { BodyLengthMismatch } from "../error/send.ts"
 import type { Content, EncodedHead } from "../protocol/encode.ts"
@@ -48,6 +49,19 @@ export const urlOf = (origin: Origin.Origin, authority: string, target: string):
     ? `${origin.scheme}://${authority}`
     : target
 
+/** A proxy forwards requests that are not encrypted, so it sees them: they name their origin, and carry the fields for it. */
+export const forwarded = ({ proxy, scheme }: Origin.Origin): boolean => proxy !== undefined && scheme === "http"
+
+/** The fields of a request to an origin, and those for the proxy that forwards it, unless the request has its own. */
+export const withProxyFields = (origin: Origin.Origin, fields: HttpFields.HttpFields): HttpFields.HttpFields => {
+  if (!forwarded(origin) || origin.proxy === undefined) return fields
+  let all = fields
+  for (const [name, value] of Proxy.fields(origin.proxy)) {
+    if (!HttpFields.has(fields, name)) all = HttpFields.append(all, name, value)
+  }
+  return all
+}
+
 /** Checks and encodes a request for a connection. */
 export const prepareFor = <E>(
   { origin, settings }: Connection,
@@ -56,10 +70,11 @@ export const prepareFor = <E>(
   // First, because the method decides what the target may be.
   const wrong = checkMethod(request.method)
   if (wrong !== undefined) return Either.left(locate(wrong, { ...wrong.context, origin: Origin.format(origin) }))
-  const target = resolveTarget(request.method, request.target, origin, request.targetForm ?? "origin")
+  const form = forwarded(origin) ? "absolute" : request.targetForm ?? "origin"
+  const target = resolveTarget(request.method, request.target, origin, form)
   return Either.isLeft(target)
     ? Either.left(locate(target.left, { ...target.left.context, origin: Origin.format(origin) }))
-    : prepare(settings, origin, request, target.right, request.fields, 0)
+    : prepare(settings, origin, request, target.right, withProxyFields(origin, request.fields), 0)
 }
 
 /** Checks and encodes a request whose target is known. `fields` are those that are sent. */

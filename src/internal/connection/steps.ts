@@ -9,6 +9,7 @@ import * as Either from "effect/Either"
 import * as HttpBody from "../../HttpBody.ts"
 import type { CannotSendHeader, InvalidRequest } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
+import type * as Origin from "../../Origin.ts"
 import * as state from "../error/state.ts"
 import { checkField, checkMethod, encodeHead } from "../protocol/encode.ts"
 import { Outgoing } from "../protocol/outgoing.ts"
@@ -16,7 +17,7 @@ import { resolveTarget } from "../protocol/target.ts"
 import type { Connection, Started } from "./connection.ts"
 import { withLink } from "./open.ts"
 import { sendBody, sendHead } from "./pipeline.ts"
-import { urlOf } from "./prepare.ts"
+import { forwarded, urlOf, withProxyFields } from "./prepare.ts"
 import type { StepFailure } from "./stepsBody.ts"
 import { alone, failing, forget, sent } from "./stepsBody.ts"
 import { tapHead } from "./wireTap.ts"
@@ -39,10 +40,10 @@ export const putRequest = (
   Effect.suspend((): Either.Either<void, InvalidRequest | state.CannotSendRequest | state.ConnectionClosed> => {
     const error = connection.hindrance ?? checkMethod(method)
     if (error !== undefined) return Either.left(error)
-    const form = connection.tunnel === undefined && typeof target === "string" && /^[a-z]+:\/\//i.test(target)
-      ? "absolute"
-      : "origin"
-    return Either.map(resolveTarget(method, target, connection.origin, form), (target) => {
+    const { origin } = connection
+    const named = connection.tunnel === undefined && typeof target === "string" && /^[a-z]+:\/\//i.test(target)
+    const form = named || forwarded(origin) ? "absolute" : "origin"
+    return Either.map(resolveTarget(method, target, origin, form), (target) => {
       connection.started = {
         method,
         target,
@@ -87,6 +88,7 @@ export const putHeader = (
 
 /** Encodes the head of what was started. `whole`: nothing will be sent but `body`. */
 const encodeStarted = (
+  origin: Origin.Origin,
   started: Started,
   body: HttpBody.HttpBody<unknown>,
   whole: boolean
@@ -94,7 +96,7 @@ const encodeStarted = (
   encodeHead({
     method: started.method,
     target: started.target,
-    fields: HttpFields.unsafeMake(started.names, started.values),
+    fields: withProxyFields(origin, HttpFields.unsafeMake(started.names, started.values)),
     trailers: HttpFields.empty,
     content: body._tag === "Bytes"
       ? { kind: "known", length: body.bytes.length }
@@ -125,7 +127,7 @@ export const endHeaders = <E>(
       const ready = Either.gen(function*() {
         const started = yield* openRequest(connection)
         const body = yield* HttpBody.fromInput(input)
-        const head = yield* encodeStarted(started, body, whole)
+        const head = yield* encodeStarted(connection.origin, started, body, whole)
         return { started, body, head }
       })
       if (Either.isLeft(ready)) return Effect.fail(ready.left)

@@ -2,11 +2,12 @@
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import type { UnsupportedScheme } from "../../HttpError.ts"
-import * as HttpFields from "../../HttpFields.ts"
+import type * as HttpFields from "../../HttpFields.ts"
 import type { HttpRequest } from "../../HttpRequest.ts"
 import * as Origin from "../../Origin.ts"
 import * as Proxy from "../../Proxy.ts"
 import type { Settings, Tunnel } from "../connection/connection.ts"
+import { forwarded, withProxyFields } from "../connection/prepare.ts"
 import { locate } from "../error/base.ts"
 import { InvalidOption, InvalidUrl } from "../error/request.ts"
 import type { Target } from "../protocol/target.ts"
@@ -31,18 +32,28 @@ export interface Destination {
   readonly tunnel: Tunnel | undefined
 }
 
-/** A proxy forwards requests that are not encrypted, so it sees them: they name their origin, and carry the fields for it. */
-const forwarded = ({ proxy, scheme }: Origin.Origin): boolean => proxy !== undefined && scheme === "http"
+const routeTo = (origin: Origin.Origin, target: Target, fields: HttpFields.HttpFields): Route => ({
+  origin,
+  key: Origin.key(origin),
+  target,
+  fields: withProxyFields(origin, fields)
+})
 
-const routeTo = (origin: Origin.Origin, target: Target, fields: HttpFields.HttpFields): Route => {
-  const key = Origin.key(origin)
-  if (!forwarded(origin) || origin.proxy === undefined) return { origin, key, target, fields }
-  let all = fields
-  for (const [name, value] of Proxy.fields(origin.proxy)) {
-    if (!HttpFields.has(fields, name)) all = HttpFields.append(all, name, value)
-  }
-  return { origin, key, target, fields: all }
-}
+/** The proxy for an origin. `bypass` is the caller's code, whose error is named without its message. */
+const proxyFor = (
+  proxy: PoolSettings["proxy"],
+  origin: Origin.Origin
+): Either.Either<Proxy.Proxy | undefined, InvalidOption> =>
+  Predicate.hasProperty(proxy, "bypass")
+    ? Either.try({
+      try: () => Proxy.forOrigin(proxy, origin),
+      catch: (error) =>
+        new InvalidOption({
+          option: "proxy.bypass",
+          reason: `it threw (${error instanceof Error ? error.name : typeof error}); it must give true or false`
+        })
+    })
+    : Either.right(proxy)
 
 /** The origin of a URL, with the options of the pool. */
 const originOf = (
@@ -55,15 +66,16 @@ const originOf = (
   const { localAddress, proxy, tls } = settings
   if (proxy === undefined && tls === undefined && localAddress === undefined) return Origin.fromUrl(url)
   return Either.flatMap(Origin.fromUrl(url), ({ origin, target }) =>
-    Either.map(
-      Origin.withOptions(origin, {
-        localAddress,
-        proxy: Predicate.hasProperty(proxy, "bypass") ? Proxy.forOrigin(proxy, origin) : proxy,
-        tls: origin.scheme === "https" ? tls : undefined
-      }),
-      (origin) => ({ origin, target })
-    ))
+    Either.flatMap(proxyFor(proxy, origin), (proxy) =>
+      Either.map(
+        Origin.withOptions(origin, { localAddress, proxy, tls: origin.scheme === "https" ? tls : undefined }),
+        (origin) => ({ origin, target })
+      )))
 }
+
+/** For callers whose types nobody has checked. */
+export const notAnOrigin = (): InvalidOption =>
+  new InvalidOption({ option: "origin", reason: "it must be made with `Origin.make` or `Origin.fromUrl`" })
 
 /** Where a request goes: to its own `origin`, else to that of its URL. */
 export const route = <E>(
@@ -74,11 +86,7 @@ export const route = <E>(
   if (typeof request.target !== "string") {
     return Either.left(new InvalidUrl({ part: "target", reason: "it is not a string" }))
   }
-  if (request.origin !== undefined && !Origin.isOrigin(request.origin)) {
-    return Either.left(
-      new InvalidOption({ option: "origin", reason: "it must be made with `Origin.make` or `Origin.fromUrl`" })
-    )
-  }
+  if (request.origin !== undefined && !Origin.isOrigin(request.origin)) return Either.left(notAnOrigin())
   if (request.origin !== undefined || method === "CONNECT" || request.targetForm === "absolute") {
     const found = request.origin === undefined
       ? Either.map(originOf(settings, request.target), ({ origin }) => origin)
