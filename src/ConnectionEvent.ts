@@ -111,7 +111,7 @@ export interface Acquire {
   readonly _tag: "Acquire"
   readonly connection: number
   readonly origin: string
-  /** Whether it had served a request before. */
+  /** Whether it had been given out before. */
   readonly reused: boolean
 }
 
@@ -181,7 +181,7 @@ export interface Reclaim {
  * Why a connection was closed, and with that why it is not used again.
  *
  * - `Peer`: the server closed it, or sent something, while it was idle.
- * - `NotPersistent`: one of both sides said `close`, or the body ended with the connection.
+ * - `NotPersistent`: one of both sides said `close`, the body ended with the connection, or the request was not sent to its end.
  * - `Failure`: an exchange on it failed; see `error`.
  * - `Interrupted`: the caller went away in the middle of an exchange.
  * - `Undrained`: a response was let go whose rest was too large, or too slow, to be read to its end.
@@ -190,8 +190,8 @@ export interface Reclaim {
  * - `Lifetime`: it is older than the pool allows.
  * - `Requests`: it served as many requests as the pool, or the server's Keep-Alive, allows.
  * - `IdleLimit`: more connections are idle than the pool allows.
- * - `Room`: another origin waited for its place.
- * - `Closed`: the caller closed it, or the lease or the scope that it belonged to ended.
+ * - `Room`: its place was wanted for another origin, or for a request of its own that is sent once more and needs a new one.
+ * - `Closed`: the caller closed it, or the lease or the scope that it belonged to ended, or it was open only after nobody wanted it.
  * - `Shutdown`: the pool was shut down.
  *
  * @since 0.2.0
@@ -232,8 +232,8 @@ export interface Close {
 }
 
 /**
- * What happens to connections and requests. A connection on its own tells `Connect`, `Connected`, `Send`, `Receive` and `Close`; a pool
- * tells all.
+ * What happens to connections and requests. A connection on its own tells `Connect`, `Connected`, `ConnectFailed`, `Send`, `Receive`
+ * and `Close`; a pool tells all.
  *
  * @since 0.1.0
  * @category models

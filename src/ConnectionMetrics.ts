@@ -165,8 +165,14 @@ const requestLabels = ({ error, method, status }: RequestEnd, { server }: Origin
   return labels
 }
 
-/** What counts the events of one pool. */
-const counter = (): (event: ConnectionEvent) => void => {
+/** What counts the events of one pool, and how it ends. */
+interface Counter {
+  readonly count: (event: ConnectionEvent) => void
+  /** Takes off what is still open: the counts are of the process, and nobody would tell when it closes. */
+  readonly end: () => void
+}
+
+const makeCounter = (): Counter => {
   const open = new Map<number, Open>()
   // Labels belong to origins that have a connection; those of others are made when they are needed.
   const known = new Map<string, { readonly labels: OriginLabels; users: number }>()
@@ -178,7 +184,13 @@ const counter = (): (event: ConnectionEvent) => void => {
     openConnections.unsafeUpdate(1, active ? connection.labels.active : connection.labels.idle)
     connection.active = active
   }
-  return (event) => {
+  const end = (): void => {
+    for (const { active, labels } of open.values()) {
+      openConnections.unsafeUpdate(-1, active ? labels.active : labels.idle)
+    }
+    open.clear()
+  }
+  const count = (event: ConnectionEvent): void => {
     switch (event._tag) {
       case "Connected": {
         const entry = known.get(event.origin) ?? { labels: labelsOf(event.origin), users: 0 }
@@ -210,20 +222,26 @@ const counter = (): (event: ConnectionEvent) => void => {
         return requestDuration.unsafeUpdate(event.millis / 1000, requestLabels(event, labelsFor(event.origin)))
     }
   }
+  return { count, end }
 }
 
 /**
  * Counts what happens in a pool from now on, until the scope ends. Connections that are open already are not counted, so begin before the first
- * request.
+ * request. Those that are open when the scope ends count as open no longer, and how long they were open is not counted.
  *
  * @since 0.2.0
  * @category constructors
  */
 export const observe = (pool: ConnectionPool): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.suspend(() => pool.subscribe(counter()))
+  Effect.suspend(() => {
+    const { count, end } = makeCounter()
+    // It runs last, so nothing is counted after it.
+    return Effect.zipRight(Effect.addFinalizer(() => Effect.sync(end)), pool.subscribe(count))
+  })
 
 /**
- * Counts what happens in the pool of the context.
+ * Counts what happens in the pool of the context. The layer ends before the pool that it is built upon: to count all, to the end of the last
+ * connection, let the program end with `pool.shutdown()`.
  *
  * @example
  * ```ts

@@ -6,7 +6,7 @@
  *   long as the limits allow; whichever is free first is taken. Where `connections` is the limit, turns are fair across origins.
  * - A connection comes back only on proof: the request sent whole, the response read whole, both sides persistent, nothing unread. An idle one is
  *   watched; whatever comes on it closes it at once.
- * - A request is sent once more, on a new connection, only if the connection had been used before, no byte of an answer came, the
+ * - A request is sent once more, on a new connection, only if the connection had been used before or kept idle, no byte of an answer came, the
  *   body can be sent again, and the method is idempotent (or has an Idempotency-Key) or nothing had been written.
  * - Interruption takes back whatever the request held: its place in the queue, the connect that was for it, the connection
  *   that it was using.
@@ -96,10 +96,14 @@ export interface Options {
   /**
    * How long a response may be left unread before its connection is taken from it, with a warning in the log. The time runs while nobody reads: not
    * during a `stream`, and anew after each piece. Less than
-   * `timeouts.pool`, so that whoever waits for its place still gets it. Default: 10 seconds.
+   * `timeouts.pool`, so that whoever waits for its place still gets it. It also limits the wait for the next piece of a streamed request whose
+   * response is whole already. Default: 10 seconds.
    */
   readonly unreadTime?: Duration.DurationInput | undefined
-  /** How long the end of the scope waits for requests that are under way. Default: 1 second. */
+  /**
+   * How long the end of the scope waits for requests that are under way, unread responses among them. Under `TestClock` set it to 0, or read or
+   * close every response: nobody moves the clock then. Default: 1 second.
+   */
   readonly shutdownGrace?: Duration.DurationInput | undefined
   /** TLS options of requests whose target is an `https` URL. Default: none, see `Tls.Options`. */
   readonly tls?: Tls.Options | undefined
@@ -142,7 +146,7 @@ export type ExecuteFailure<E = never> =
  * @since 0.2.0
  * @category errors
  */
-export type LeaseFailure = PoolFailure | ConnectFailure | TunnelFailure | ConnectionClosed
+export type LeaseFailure = PoolFailure | ConnectFailure | TunnelFailure | ConnectionClosed | InvalidOption
 
 /**
  * How many connections and waiting requests there are.
@@ -212,8 +216,12 @@ export interface ConnectionPool {
   execute<E = never>(request: HttpRequest<E>): Effect.Effect<HttpResponse, ExecuteFailure<E>>
   /**
    * A connection for the caller alone until the scope ends, for the step-by-step calls or several requests in a row. It comes back to the pool
-   * if it is idle then, else it is closed. It does not open anew: once closed, as by `close` of a response whose body has not arrived, its
-   * calls fail with `NotConnected`.
+   * if it is idle then, else it is closed. It does not open anew: once closed, by the server or by `close` of a response whose body has
+   * not arrived, its calls fail with `ConnectionClosed`; lease another one then.
+   *
+   * The options of connections are those of the `origin`. What the pool was made with (`connectionOptions`) is for requests with a URL
+   * alone; put it on with `Origin.withOptions` where a lease is to have it. A request for an origin of scheme `http` with a proxy is sent
+   * as the proxy takes it: its target in the absolute form, with the fields for the proxy.
    */
   lease(origin: Origin.Origin): Effect.Effect<HttpConnection, LeaseFailure, Scope.Scope>
   /** The counts now. */
@@ -229,7 +237,9 @@ export interface ConnectionPool {
   readonly closeIdle: Effect.Effect<void>
   /**
    * Ends the pool: new requests fail with `PoolClosed`, idle connections are closed, what is under way or waiting may finish within
-   * `grace` (default: `shutdownGrace`); what is left then is closed and fails. Returns when nothing is left. Idempotent.
+   * `grace` (default: `shutdownGrace`); what is left then is closed and fails. Returns when nothing is left, the finalizers of
+   * bodies that were being sent included. Idempotent. A `grace` that is no duration of at least 0 is a defect, `InvalidOption`, and the pool
+   * goes on.
    */
   shutdown(options?: { readonly grace?: Duration.DurationInput | undefined }): Effect.Effect<void>
 }

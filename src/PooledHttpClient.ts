@@ -27,7 +27,7 @@
  */
 import * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
-import * as Config from "effect/Config"
+import type * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -40,6 +40,7 @@ import type { HttpLimits } from "./HttpLimits.ts"
 import type { HttpResponse } from "./HttpResponse.ts"
 import type { HttpTimeouts } from "./HttpTimeouts.ts"
 import * as client from "./internal/platform/client.ts"
+import * as options from "./internal/platform/config.ts"
 import * as decompression from "./internal/platform/decompress.ts"
 import { makeDefaultPool } from "./internal/platform/defaultPool.ts"
 import * as redirects from "./internal/platform/redirects.ts"
@@ -110,8 +111,8 @@ export const make: Effect.Effect<HttpClient.HttpClient, never, ConnectionPool.Co
 )
 
 /**
- * The client over the `ConnectionPool` of the context, as a layer. Where a request has no span, no span name generator and no
- * options around it, those count that the layer was built in.
+ * The client over the `ConnectionPool` of the context, as a layer. Where a request has no span and no span name generator around it,
+ * those count that the layer was built in. Options of a request are over those that the layer was built in, as `withOptions` nests.
  *
  * @since 0.2.0
  * @category layers
@@ -185,11 +186,7 @@ export const layerConfig = (
 ): Layer.Layer<
   HttpClient.HttpClient | ConnectionPool.ConnectionPool,
   ConfigError.ConfigError | InvalidOption
-> =>
-  // `Config.unwrap` throws for a record without entries.
-  Object.keys(config).length === 0
-    ? layerWith({})
-    : Layer.unwrapEffect(Effect.map(Config.unwrap(config), layerWith))
+> => Layer.unwrapEffect(Effect.map(Effect.suspend(() => options.unwrap(config)), layerWith))
 
 /**
  * The client over sockets and a pool with the default options, ready to use. The pool is provided too, for its counts and events.

@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import type * as MetricState from "effect/MetricState"
 import * as Option from "effect/Option"
@@ -103,6 +104,37 @@ describe("ConnectionMetrics", () => {
         "http.connection.state=active server.port=80": 0,
         "http.connection.state=idle server.port=80": 0
       })
+    }))
+
+  it.effect("do not keep connections as open that outlive the observation, as those of a pool below the layer do", () =>
+    Effect.gen(function*() {
+      const host = "five.test"
+      const below = Layer.provide(
+        ConnectionPool.layer({ shutdownGrace: 0 }),
+        T.layer([
+          T.connection(T.expect(head(host)), T.reply(ok("1"))),
+          T.connection(T.expect(head(host)), T.stall)
+        ])
+      )
+      const use = Effect.gen(function*() {
+        const pool = yield* ConnectionPool.ConnectionPool
+        // One connection is idle when the end comes, and one is in use.
+        const text = Effect.flatMap(pool.execute(get(host)), (response) => response.text)
+        yield* Effect.fork(text)
+        yield* text
+        yield* settled
+        assert.deepStrictEqual(yield* series("http.client.open_connections", host), {
+          "http.connection.state=active server.port=80": 1,
+          "http.connection.state=idle server.port=80": 1
+        })
+      })
+      for (let i = 0; i < 3; i++) {
+        yield* Effect.provide(use, ConnectionMetrics.layer.pipe(Layer.provideMerge(below)))
+        assert.deepStrictEqual(yield* series("http.client.open_connections", host), {
+          "http.connection.state=active server.port=80": 0,
+          "http.connection.state=idle server.port=80": 0
+        })
+      }
     }))
 
   it.scoped("stop counting when the scope of the observation ends", () =>

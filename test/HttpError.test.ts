@@ -252,7 +252,8 @@ const cases: { readonly [Tag in HttpError.HttpError["_tag"]]: Case } = {
         fields: HttpFields.empty,
         bodyPrefix: new Uint8Array(0)
       }),
-    message: "The proxy wants credentials (407). Set a Proxy-Authorization field on the tunnel.",
+    message:
+      "The proxy wants credentials (407). Give the proxy its `credentials` (`Proxy.make`), or the tunnel a Proxy-Authorization field.",
     phase: "proxy",
     fault: "User"
   },

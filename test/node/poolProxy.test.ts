@@ -369,6 +369,26 @@ describe("a lease through a proxy", () => {
       yield* textOf(pool, HttpRequest.get("/", { origin }))
       assert.deepStrictEqual(asked.map(({ method }) => method), ["CONNECT"])
     })))
+
+  it.live("has its requests for http forwarded, with what is for the proxy", () =>
+    contained(Effect.gen(function*() {
+      const { asked, plain, proxy } = yield* behind()
+      const pool = yield* ConnectionPool.make()
+      const origin = originOf(plain.url, { proxy: proxyOf(proxy.port, { credentials }) })
+      yield* Effect.scoped(Effect.gen(function*() {
+        const connection = yield* pool.lease(origin)
+        const response = yield* connection.execute(HttpRequest.get("/path"))
+        assert.strictEqual(parsed(yield* response.text).target, "/path")
+        yield* connection.request("GET", "/steps")
+        const stepwise = yield* connection.getResponse
+        assert.strictEqual(parsed(yield* stepwise.text).target, "/steps")
+      }))
+      yield* holds(pool, { idle: 1 })
+      assert.deepStrictEqual(
+        asked.map(({ headers, url }) => [url, headers["proxy-authorization"]]),
+        ["/path", "/steps"].map((path) => [`${plain.url}${path}`, basic])
+      )
+    })))
 })
 
 describe("settings of proxies", () => {

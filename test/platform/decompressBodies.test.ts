@@ -426,6 +426,31 @@ describe("a body that grows too large", () => {
       )
     }))
 
+  it.effect("is held to the MaxBodySize of each reading by itself", () =>
+    Effect.gen(function*() {
+      const text = "a".repeat(5000)
+      const response = yield* decompress(encoded("gzip", kind("gzip").encode(bytesOf(text)))).get(url)
+      const within = (size: number) => <A, E>(read: Effect.Effect<A, E>) =>
+        HttpIncomingMessage.withMaxBodySize(read, Option.some(size))
+      const refused = <A, E>(read: Effect.Effect<A, E>) =>
+        Effect.map(Effect.flip(within(10)(read)), (error) => {
+          const { cause } = error as ResponseError
+          assert.instanceOf(cause, DecompressionBomb)
+          assert.deepInclude({ ...cause }, { limit: "MaxBodySize", maximum: 10, coding: "gzip" })
+        })
+      yield* refused(response.text)
+      assert.strictEqual(yield* response.text, text)
+      assert.strictEqual(yield* within(5000)(response.text), text)
+      for (
+        const read of [response.text, response.arrayBuffer, response.json, response.urlParamsBody, response.formData]
+      ) {
+        yield* refused(read)
+      }
+      const buffer = yield* response.arrayBuffer
+      structuredClone(buffer, { transfer: [buffer] })
+      assert.strictEqual((yield* response.arrayBuffer).byteLength, 5000)
+    }))
+
   it.effect("may be larger than MaxBodySize before it is decoded, but not by as much as one likes", () =>
     Effect.gen(function*() {
       const sized = (contentEncoding: string, body: Uint8Array, size: number) =>

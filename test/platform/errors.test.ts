@@ -7,6 +7,8 @@ import * as Option from "effect/Option"
 import * as fs from "node:fs"
 import { inspect } from "node:util"
 import * as HttpError from "../../src/HttpError.ts"
+import { locate } from "../../src/internal/error/base.ts"
+import { unlocated } from "../../src/internal/error/context.ts"
 import { requestError, requestReasons, responseError, responseReasons } from "../../src/internal/platform/errors.ts"
 
 const request = HttpClientRequest.post("http://user:password@a.test/path?token=secret", {
@@ -39,6 +41,15 @@ describe("the table", () => {
     const own = Object.entries(requestReasons).filter(([tag]) => faultOf(tag) === "User")
     assert.isAbove(own.length, 15)
     for (const [tag, reason] of own) assert.notStrictEqual(reason, "Transport", tag)
+  })
+
+  it("is not believed of an instance that is the caller's fault", () => {
+    const closed = () => new HttpError.ConnectionClosed({ reason: "x" })
+    assert.strictEqual(requestError(request, closed()).reason, "Transport")
+    const own = locate(closed(), unlocated("write", "User"))
+    assert.strictEqual(requestError(request, own).reason, "Encode")
+    const url = new HttpError.InvalidUrl({ part: "host", reason: "x" })
+    assert.strictEqual(requestError(request, url).reason, "InvalidUrl")
   })
 
   it("stands in the guide", () => {

@@ -15,14 +15,17 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as TestClock from "effect/TestClock"
 import * as http from "node:http"
 import type * as net from "node:net"
 import * as ConnectionPool from "../../src/ConnectionPool.ts"
+import { tiedTo } from "../../src/internal/platform/scoped.ts"
 import * as PooledHttpClient from "../../src/PooledHttpClient.ts"
 import * as T from "../../src/TestTransport.ts"
 import { started } from "../connection/harness.ts"
@@ -89,6 +92,59 @@ describe("withScope", () => {
       assert.strictEqual((yield* pool.stats).idle, 1)
     }))
 
+  it.scoped("holds nothing of a response that has ended, read or not, however long the scope lasts", () =>
+    Effect.gen(function*() {
+      const count = 100
+      const noContent = T.reply("HTTP/1.1 204 No\r\n\r\n")
+      const ended: ReadonlyArray<T.Step> = Array.from({ length: count }, () => [anyHead, noContent]).flat()
+      const { client } = yield* clientOver(...ended, anyHead, T.reply("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"))
+      const scope = yield* Scope.Scope
+      for (let times = 0; times < count; times++) yield* HttpClient.withScope(client).get(url)
+      assert.strictEqual(tiedTo(scope), 0)
+      yield* HttpClient.withScope(client).get(url)
+      assert.strictEqual(tiedTo(scope), 1)
+    }))
+
+  it.scoped("holds few of those that are let go of by another way", () =>
+    Effect.gen(function*() {
+      const count = 100
+      const { client } = yield* clientTo(
+        Array.from({ length: count }, () => T.connection(anyHead, T.reply(unread), T.expectDestroy))
+      )
+      const scope = yield* Scope.Scope
+      for (let times = 0; times < count; times++) {
+        const response = yield* HttpClient.withScope(client).get(url)
+        const source = Option.getOrUndefined(PooledHttpClient.fromResponse(response)) ?? assert.fail("no source")
+        yield* source.close
+      }
+      assert.isBelow(tiedTo(scope), 40)
+    }))
+
+  const wholes: ReadonlyArray<
+    readonly [name: string, read: (response: PooledHttpClient.PooledResponse) => Effect.Effect<unknown, unknown>]
+  > = [
+    ["text", ({ text }) => text],
+    ["arrayBuffer", ({ arrayBuffer }) => arrayBuffer],
+    ["a stream", ({ stream }) => Stream.runDrain(stream)],
+    ["trailers", ({ trailers }) => trailers]
+  ]
+  it.scoped.each(wholes)("holds nothing of a response that was read as %s", ([, read]) =>
+    Effect.gen(function*() {
+      const { client } = yield* clientOver(
+        anyHead,
+        T.reply("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab"),
+        T.delay("1 second"),
+        T.reply("cde")
+      )
+      const scope = yield* Scope.Scope
+      const response = yield* HttpClient.withScope(client).get(url)
+      assert.strictEqual(tiedTo(scope), 1)
+      const fiber = yield* started(read(response as PooledHttpClient.PooledResponse))
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(fiber)
+      assert.strictEqual(tiedTo(scope), 0)
+    }))
+
   it.scoped("ends with the request where that is interrupted", () =>
     Effect.gen(function*() {
       const { client, transport } = yield* clientOver(anyHead, T.expectDestroy)
@@ -116,6 +172,20 @@ describe("retryTransient", () => {
       ])
       const response = yield* HttpClient.retryTransient(client, policy).get(url)
       assert.strictEqual(yield* response.text, "at last")
+    }))
+
+  it.scoped("does not send a body again that interrupts itself", () =>
+    Effect.gen(function*() {
+      let runs = 0
+      const stream = Stream.fromEffect(Effect.suspend(() => {
+        runs++
+        return Effect.interrupt
+      }))
+      const { client } = yield* clientTo(Array.from({ length: 3 }, () => T.connection(anyHead, T.expectDestroy)))
+      const sent = HttpClient.retryTransient(client, policy).post(url, { body: HttpBody.stream(stream) })
+      const error = yield* failsWith(sent, "RequestError", "Encode", "ConnectionClosed")
+      assert.strictEqual(error.context.fault, "User")
+      assert.strictEqual(runs, 1)
     }))
 
   it.scoped("sends no mistake again", () =>

@@ -1,14 +1,17 @@
 /** Interruption between any two runtime operations of a request through the platform's face: nothing is left. */
 import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpIncomingMessage from "@effect/platform/HttpIncomingMessage"
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
+import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Stream from "effect/Stream"
 import * as T from "../../src/TestTransport.ts"
-import { settled } from "../connection/harness.ts"
+import { settled, started } from "../connection/harness.ts"
 import { anyHead, clientTo, ok, quietly, url } from "./kit.ts"
 
 interface Run {
@@ -62,6 +65,28 @@ const left = (ask: Ask, answer: ReadonlyArray<T.Step>) =>
       count += busy
     }
   })
+
+describe("a body within MaxBodySize", () => {
+  const limited = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    HttpIncomingMessage.withMaxBodySize(effect, Option.some(1000))
+
+  it.effect("is read again, or fails, wherever the reading was interrupted", () =>
+    Effect.gen(function*() {
+      for (let at = 1, over = false; !over; at++) {
+        yield* Effect.scoped(Effect.gen(function*() {
+          const { client } = yield* clientTo([
+            T.connection(anyHead, T.reply(ok("hello"), { split: [38, 40] }))
+          ])
+          const response = yield* quietly(client.get(url))
+          const { exit } = yield* interruptedAt(limited(response.text), at)
+          over = Exit.isSuccess(exit)
+          const again = yield* started(Effect.either(limited(response.text)))
+          yield* settled
+          assert.isTrue(Option.isSome(yield* Fiber.poll(again)), `hangs where it was interrupted at ${at}`)
+        }))
+      }
+    }), 60_000)
+})
 
 const modes: ReadonlyArray<
   readonly [name: string, run: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>]

@@ -7,6 +7,7 @@ import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -19,7 +20,9 @@ import * as PooledHttpClient from "../../src/PooledHttpClient.ts"
 import * as T from "../../src/TestTransport.ts"
 import type { Transport } from "../../src/Transport.ts"
 import { webServer } from "../fixtures/web.ts"
+import { clients } from "./clients.ts"
 import { anyHead, clientOver, failsWith, ok, quietly, url } from "./kit.ts"
+import { outcome } from "./parity/case.ts"
 
 const text = (target: string) => Effect.flatMap(HttpClient.get(target), (response) => response.text)
 
@@ -92,6 +95,48 @@ describe("the end of a layer", () => {
     }))
 })
 
+describe("a finalizer that asks for something", () => {
+  const layers = Object.entries(clients).filter(([name]) => name !== "fetch")
+  /** What a finalizer got, in a scope that the layer is within, or that is within the layer. */
+  const goodbye = (
+    run: (program: Effect.Effect<void, never, HttpClient.HttpClient | Scope.Scope>) => Effect.Effect<void>
+  ) =>
+    Effect.gen(function*() {
+      const target = yield* serving
+      const seen: Array<string> = []
+      const program = Effect.flatMap(HttpClient.HttpClient, (client) =>
+        Effect.addFinalizer(() =>
+          Effect.flatMap(client.get(target), (response) =>
+            response.text).pipe(
+              outcome,
+              Effect.map((text) => seen.push(text))
+            )
+        ))
+      yield* run(program)
+      return seen
+    })
+
+  it.scopedLive.each(layers)("is answered in a scope within the layer: %s", ([, layer]) =>
+    Effect.gen(function*() {
+      const seen = yield* goodbye((program) => program.pipe(Effect.scoped, Effect.provide(layer)))
+      assert.deepStrictEqual(seen, ["hello"])
+    }))
+
+  const outside: Readonly<Record<string, string>> = {
+    ours: "RequestError Encode: PoolClosed",
+    node: "hello",
+    undici: "RequestError Transport"
+  }
+  it.scopedLive.each(layers)(
+    "is not, but by node:http, in a scope around it: %s",
+    ([name, layer]) =>
+      Effect.gen(function*() {
+        const seen = yield* goodbye((program) => program.pipe(Effect.provide(layer), Effect.scoped))
+        assert.deepStrictEqual(seen, [outside[name]])
+      })
+  )
+})
+
 describe("layerWith", () => {
   it.scopedLive("gives the pool its options", () =>
     Effect.gen(function*() {
@@ -134,6 +179,27 @@ describe("layerConfig", () => {
         Effect.scoped,
         Effect.withConfigProvider(ConfigProvider.fromMap(new Map([["N", "-1"]]))),
         Effect.flip
+      )
+      assert.strictEqual(nameOf(error), "InvalidOption")
+    }))
+
+  const given: ReadonlyArray<readonly [name: string, config: Config.Config.Wrap<ConnectionPool.Options>]> = [
+    ["nothing", {}],
+    ["a record of nothing", { timeouts: {} }],
+    ["undefined", { tls: undefined } as never],
+    ["a record of undefined", { timeouts: { head: undefined }, limits: { body: Config.succeed(5) } } as never],
+    ["values", { connections: 5, timeouts: { head: "5 seconds", total: Duration.seconds(6) } } as never]
+  ]
+  it.effect.each(given)("may have %s", ([, config]) =>
+    Effect.gen(function*() {
+      const context = yield* Effect.scoped(Layer.build(PooledHttpClient.layerConfig(config)))
+      assert.isTrue(HttpClient.TypeId in Context.get(context, HttpClient.HttpClient))
+    }))
+
+  it.effect("fails for a value that cannot be", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(
+        Effect.scoped(Layer.build(PooledHttpClient.layerConfig({ connections: 0 } as never)))
       )
       assert.strictEqual(nameOf(error), "InvalidOption")
     }))

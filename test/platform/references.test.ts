@@ -144,6 +144,56 @@ describe("options", () => {
       yield* failsWith(Effect.provide(HttpClient.get(url), layer), "RequestError", "Encode", "InvalidOption")
     }).pipe(Effect.scoped))
 
+  it.effect("of a request are over those of the layer, one by one", () =>
+    Effect.gen(function*() {
+      const settings: PooledHttpClient.RequestOptions = {
+        timeouts: { head: 1, total: 1 },
+        limits: { body: 1 },
+        leniency: HttpLeniency.httpClient,
+        expectContinue: true,
+        localAddress: "127.0.0.2"
+      }
+      const context = Context.make(PooledHttpClient.CurrentOptions, settings) as Context.Context<never>
+      const request = yield* asked(
+        (client) =>
+          get(client).pipe(PooledHttpClient.withTimeouts({ head: 2 }), PooledHttpClient.withExpectContinue(false)),
+        undefined,
+        context
+      )
+      assert.deepStrictEqual(optionsOf(request), {
+        expectContinue: false,
+        leniency: HttpLeniency.httpClient,
+        limits: { body: 1 },
+        timeouts: { head: 2, total: 1 }
+      })
+      assert.strictEqual(request.origin?.localAddress, "127.0.0.2")
+      const { origin } = yield* asked(
+        (client) => PooledHttpClient.withLocalAddress(get(client), undefined),
+        undefined,
+        context
+      )
+      assert.isDefined(origin)
+      assert.isUndefined(origin?.localAddress)
+    }))
+
+  it.effect("that are no records are none", () =>
+    Effect.gen(function*() {
+      const nothing = null as unknown as PooledHttpClient.RequestOptions
+      const request = yield* asked((client) =>
+        get(client).pipe(PooledHttpClient.withOptions(nothing), PooledHttpClient.withTimeouts({ head: 1 }))
+      )
+      assert.deepStrictEqual(request.timeouts, { head: 1 })
+      const inner = yield* asked((client) =>
+        get(client).pipe(
+          PooledHttpClient.withTimeouts(null as unknown as { readonly head: number }),
+          PooledHttpClient.withTimeouts({ head: 1 })
+        )
+      )
+      assert.deepStrictEqual(inner.timeouts, { head: 1 })
+      const context = Context.make(PooledHttpClient.CurrentOptions, nothing) as Context.Context<never>
+      assert.isUndefined((yield* asked(get, undefined, context)).timeouts)
+    }))
+
   const record = FastCheck.record({
     timeouts: FastCheck.option(
       FastCheck.dictionary(
@@ -259,6 +309,15 @@ describe("where a request connects", () => {
         "InvalidUrl",
         "InvalidUrl"
       )
+    }))
+
+  const noProxies: ReadonlyArray<unknown> = ["http://proxy.test:3128", 5, true, () => proxy, {}]
+  it.scoped.each(noProxies)("fails for a proxy that is none: %s", (proxy) =>
+    Effect.gen(function*() {
+      const { client } = yield* clientOver(anyHead)
+      const sent = PooledHttpClient.withProxy(client.get(url), proxy as Proxy.Proxy)
+      const error = yield* failsWith(sent, "RequestError", "Encode", "InvalidOption")
+      assert.strictEqual(error.option, "proxy")
     }))
 
   it.scoped("is really there", () =>

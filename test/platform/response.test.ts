@@ -199,6 +199,24 @@ describe("a whole body", () => {
       assert.strictEqual(error.context.processed, "Yes")
       assert.notInclude((yield* Effect.flip(response.json)).message, "secret")
       assert.instanceOf(error.cause, SyntaxError)
+      assert.notInclude(inspect(error.cause), "secret")
+    }))
+
+  const broken = [
+    "secret",
+    "{\"secret\": x}",
+    "{\"a\": 1 secret}",
+    "[\"secret\"",
+    "secret at position 5",
+    "\"secret\n\""
+  ]
+  it.scoped.each(broken)("that is no JSON shows nothing of itself: %j", (body) =>
+    Effect.gen(function*() {
+      const response = yield* answering(ok(body))
+      const failure = yield* Effect.flip(response.json)
+      for (let error: unknown = failure; error instanceof Error; error = error.cause) {
+        assert.notInclude(`${error.message} ${error.stack} ${inspect(error)}`, "secret")
+      }
     }))
 
   it.scoped("that is no form fails, and says on which connection", () =>
@@ -234,6 +252,18 @@ describe("a whole body", () => {
       yield* Fiber.interrupt(reading)
       assert.strictEqual(transport.openCount, 0)
       yield* transport.verify
+    }))
+})
+
+describe("an ArrayBuffer", () => {
+  it.scoped("is the caller's own: what becomes of it changes nothing", () =>
+    Effect.gen(function*() {
+      const response = yield* answering(ok("abc"))
+      const buffer = yield* response.arrayBuffer
+      new Uint8Array(buffer).fill(0)
+      structuredClone(buffer, { transfer: [buffer] })
+      assert.strictEqual(latin1(yield* response.arrayBuffer), "abc")
+      assert.strictEqual(yield* response.text, "abc")
     }))
 })
 
@@ -322,6 +352,18 @@ describe("MaxBodySize", () => {
     )
     return { ...kit, response: yield* quietly(kit.client.get(url)) }
   })
+
+  it.scoped("counts beside trailers that read the body", () =>
+    Effect.gen(function*() {
+      const { response } = yield* dripping
+      const trailers = yield* started(pooled(response).trailers)
+      const within = yield* started(withMaxBodySize(3)(response.text))
+      const beyond = yield* started(Effect.either(withMaxBodySize(2)(response.text)))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Fiber.join(within), "abc")
+      yield* failsWith(Effect.flatten(Fiber.join(beyond)), "ResponseError", "Decode", "BodyTooLarge")
+      assert.deepStrictEqual(HttpFields.entries(yield* Fiber.join(trailers)), [])
+    }))
 
   it.scoped("gives all readers that read at the same time the same", () =>
     Effect.gen(function*() {

@@ -6,18 +6,21 @@ import { assert, describe, it, vi } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
+import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import type { ConnectionEvent } from "../../src/ConnectionEvent.ts"
 import type * as ConnectionPool from "../../src/ConnectionPool.ts"
 import * as HttpBody from "../../src/HttpBody.ts"
+import type { HttpError } from "../../src/HttpError.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
 import { EventHub } from "../../src/internal/connection/events.ts"
 import * as Origin from "../../src/Origin.ts"
 import * as T from "../../src/TestTransport.ts"
 import { bytesOf, contained, failsWith, getHead, ok, settled, started } from "../connection/harness.ts"
 import type { PoolKit } from "./harness.ts"
-import { get, poolOver, serves, serving, slow, tags, textOf, watchedPool } from "./harness.ts"
+import { get, holds, poolOver, serves, serving, slow, tags, textOf, watchedPool } from "./harness.ts"
+import { eventsOf } from "./over.ts"
 
 const origin = Either.getOrThrow(Origin.fromUrl("http://a.test/")).origin
 
@@ -302,6 +305,29 @@ describe("an event", () => {
       assert.notInclude(JSON.stringify(events), "secret")
     })))
 })
+
+it.effect("whoever asks for a connection when it hears of a Close gets another one than that which is being closed", () =>
+  contained(Effect.gen(function*() {
+    const { events, pool, transport } = yield* watchedPool([
+      T.connection(...serves("/1"), T.delay("1 second"), T.eof),
+      serving("/2")
+    ], { connectionsPerOrigin: 1 })
+    const runtime = yield* Effect.runtime<never>()
+    const asked: Array<Fiber.Fiber<string, HttpError>> = []
+    yield* pool.subscribe((event) => {
+      if (event._tag === "Close" && asked.length === 0) asked.push(Runtime.runFork(runtime)(textOf(pool, get("/2"))))
+    })
+    yield* textOf(pool, get("/1"))
+    yield* TestClock.adjust("1 second")
+    assert.deepStrictEqual(yield* Fiber.joinAll(asked), ["/2"])
+    const [first, second, ...more] = eventsOf(events, "Acquire")
+    assert.notStrictEqual(first?.connection, second?.connection)
+    assert.deepStrictEqual(more, [])
+    const { requests, reused } = yield* pool.stats
+    assert.deepStrictEqual({ requests, reused }, { requests: 2, reused: 0 })
+    yield* holds(pool, { idle: 1 })
+    yield* transport.verify
+  })))
 
 it.effect("nothing is told where nobody listens, whatever happens", () =>
   Effect.gen(function*() {

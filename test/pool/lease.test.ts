@@ -5,6 +5,7 @@ import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Inspectable from "effect/Inspectable"
+import * as Predicate from "effect/Predicate"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import type { ConnectionPool, LeaseFailure } from "../../src/ConnectionPool.ts"
@@ -12,6 +13,7 @@ import type { HttpConnection } from "../../src/HttpConnection.ts"
 import type { HttpError } from "../../src/HttpError.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
 import * as Origin from "../../src/Origin.ts"
+import * as Proxy from "../../src/Proxy.ts"
 import * as T from "../../src/TestTransport.ts"
 import { contained, failsWith, getHead, hasEnded, ok, settled, started } from "../connection/harness.ts"
 import {
@@ -127,9 +129,11 @@ describe("a lease", () => {
       yield* connection.close
       const error = yield* failsWith(connection.connect, "ConnectionClosed")
       assert.include(error.message, "lease another")
-      yield* failsWith(connection.execute(HttpRequest.get("/")), "NotConnected")
+      const refused = yield* failsWith(connection.execute(HttpRequest.get("/")), "ConnectionClosed")
+      assert.include(refused.message, "lease another")
+      assert.deepInclude(refused.context, { fault: "Local", processed: "No", origin: "http://a.test:80" })
       yield* connection.putRequest("GET", "/")
-      yield* failsWith(connection.endHeaders(), "NotConnected")
+      yield* failsWith(connection.endHeaders(), "ConnectionClosed")
       assert.strictEqual(transport.opened.length, 1)
     })))
 
@@ -162,6 +166,72 @@ describe("a lease", () => {
       assert.deepInclude(transport.opened[0], { host: "a.test", port: 443, localAddress: "127.0.0.2", tls: {} })
       assert.deepInclude(transport.opened[1], { host: "a.test", port: 80, localAddress: undefined, tls: undefined })
       yield* holds(pool, { idle: 2 })
+    })))
+})
+
+describe("through a proxy that forwards, a lease", () => {
+  const proxy = Either.getOrThrow(
+    Proxy.make({ host: "p.test", credentials: { username: "u", password: "p" }, headers: { "X-Tenant": "a" } })
+  )
+  const behind = Either.getOrThrow(Origin.make({ scheme: "http", host: "a.test", proxy }))
+  const credentials = "Proxy-Authorization: Basic dTpw\r\n"
+  const request = (connection: HttpConnection, target: string, field?: readonly [string, string]) =>
+    Effect.zipRight(
+      connection.request("GET", target, field && { headers: [field] }),
+      Effect.flatMap(connection.getResponse, (response) => response.text)
+    )
+  const cases: ReadonlyArray<
+    readonly [
+      name: string,
+      wire: string,
+      use: (connection: HttpConnection) => Effect.Effect<string, HttpError<unknown>>
+    ]
+  > = [
+    [
+      "execute",
+      `GET http://a.test/x HTTP/1.1\r\nHost: a.test\r\nX-Tenant: a\r\n${credentials}\r\n`,
+      (connection) => textOn(connection, "/x")
+    ],
+    [
+      "execute, whose own field wins",
+      "GET http://a.test/x HTTP/1.1\r\nHost: a.test\r\nproxy-authorization: Bearer x\r\nX-Tenant: a\r\n\r\n",
+      (connection) =>
+        Effect.flatMap(
+          connection.execute(
+            HttpRequest.get("/x", { headers: { "proxy-authorization": "Bearer x" }, targetForm: "origin" })
+          ),
+          (response) => response.text
+        )
+    ],
+    [
+      "request",
+      `GET http://a.test/x HTTP/1.1\r\nHost: a.test\r\nAccept-Encoding: identity\r\nX-Tenant: a\r\n${credentials}\r\n`,
+      (connection) => request(connection, "/x")
+    ],
+    [
+      "request, whose own field wins",
+      `GET http://a.test/x HTTP/1.1\r\nHost: a.test\r\nAccept-Encoding: identity\r\nx-tenant: b\r\n${credentials}\r\n`,
+      (connection) => request(connection, "http://a.test/x", ["x-tenant", "b"])
+    ]
+  ]
+  for (const [name, wire, use] of cases) {
+    it.effect(`sends the whole URL, and the fields for the proxy: ${name}`, () =>
+      contained(Effect.gen(function*() {
+        const { pool, transport } = yield* poolOver([T.connection(T.expect(wire), T.reply(ok("one")))])
+        assert.strictEqual(yield* Effect.scoped(Effect.flatMap(pool.lease(behind), use)), "one")
+        assert.deepInclude(transport.opened[0], { host: "p.test", port: 80 })
+        yield* transport.verify
+        yield* holds(pool, { idle: 1 })
+      })))
+  }
+
+  it.effect("of what is no origin fails with InvalidOption", () =>
+    contained(Effect.gen(function*() {
+      const kit = yield* poolOver([])
+      const text: unknown = "http://a.test"
+      const error = yield* failsWith(Effect.scoped(kit.pool.lease(text as Origin.Origin)), "InvalidOption")
+      assert.strictEqual(error.option, "origin")
+      yield* holdsNothing(kit)
     })))
 })
 
@@ -253,7 +323,7 @@ describe("the connection is closed at the end of the scope", () => {
         const connection = yield* pool.lease(origin)
         const response = yield* connection.execute(HttpRequest.get("/1"))
         yield* response.close
-        yield* failsWith(connection.execute(HttpRequest.get("/3")), "NotConnected")
+        yield* failsWith(connection.execute(HttpRequest.get("/3")), "ConnectionClosed")
         assert.deepStrictEqual(reasons(events), ["Undrained"])
       }))
       assert.strictEqual(yield* textOf(pool, get("/2")), "/2")
@@ -286,12 +356,12 @@ describe("the connection is closed at the end of the scope", () => {
 })
 
 describe("the connection is gone before the end of the scope", () => {
-  const cases: ReadonlyArray<readonly [name: string, steps: ReadonlyArray<T.Step>, reason: string]> = [
+  const cases: ReadonlyArray<readonly [name: string, steps: ReadonlyArray<T.Step>, reason: string, cause?: string]> = [
     ["when the server closes it", [T.delay("1 second"), T.eof], "Peer"],
-    ["when a byte comes on it", [T.delay("1 second"), T.reply("H")], "Peer"],
+    ["when a byte comes on it", [T.delay("1 second"), T.reply("H")], "Peer", "UnexpectedMessage"],
     ["when the server said close", [T.expect(getHead("/1")), T.reply(ok("one", "Connection: close"))], "NotPersistent"]
   ]
-  for (const [name, steps, reason] of cases) {
+  for (const [name, steps, reason, cause] of cases) {
     it.effect(`${name}: its place is free at once, and its calls fail`, () =>
       contained(Effect.gen(function*() {
         const kit = yield* watchedPool([T.connection(...steps, T.expectDestroy), serving("/2")], {
@@ -303,7 +373,9 @@ describe("the connection is gone before the end of the scope", () => {
         yield* TestClock.adjust("1 second")
         yield* holds(pool, {})
         assert.isFalse(yield* connection.isOpen)
-        yield* failsWith(connection.execute(HttpRequest.get("/1")), "NotConnected")
+        const error = yield* failsWith(connection.execute(HttpRequest.get("/1")), "ConnectionClosed")
+        assert.include(error.message, "lease another")
+        assert.strictEqual(Predicate.hasProperty(error.cause, "_tag") ? error.cause._tag : undefined, cause)
         yield* failsWith(connection.connect, "ConnectionClosed")
         assert.strictEqual(yield* textOf(pool, get("/2")), "/2")
         yield* end

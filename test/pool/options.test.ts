@@ -4,12 +4,14 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/TestClock"
 import * as ConnectionPool from "../../src/ConnectionPool.ts"
 import * as HttpLeniency from "../../src/HttpLeniency.ts"
+import * as Proxy from "../../src/Proxy.ts"
 import * as T from "../../src/TestTransport.ts"
 import * as Transport from "../../src/Transport.ts"
 import { contained, failsWith, getHead, hasEnded, ok, settled, started } from "../connection/harness.ts"
@@ -220,6 +222,23 @@ describe("what a pool passes on", () => {
       yield* Fiber.interrupt(patient)
     })))
 })
+
+it.effect("a bypass that throws fails the request with InvalidOption, which does not repeat what it says", () =>
+  Effect.scoped(Effect.gen(function*() {
+    const { pool } = yield* poolOver([], {
+      proxy: {
+        http: Either.getOrThrow(Proxy.make({ host: "p.test" })),
+        https: undefined,
+        bypass: () => {
+          throw new TypeError(secret)
+        }
+      }
+    })
+    const error = yield* failsWith(pool.execute(get()), "InvalidOption")
+    assert.strictEqual(error.option, "proxy.bypass")
+    assert.include(error.message, "TypeError")
+    assert.notInclude(`${error.message} ${JSON.stringify(error)}`, secret)
+  })))
 
 it.effect("a layer gives the pool, and fails with InvalidOption", () =>
   Effect.gen(function*() {

@@ -643,4 +643,39 @@ describe("the cost of a request", () => {
     // Whoever looks for the next in line may pass by those for whom one of the ten connections is being opened.
     assert.isBelow(looks(() => serve(requests, origin, fresh)), 50 * requests)
   })
+
+  const unlimited: Limits = {
+    ...generous,
+    connections: Infinity,
+    connectionsPerOrigin: Infinity,
+    idle: Infinity,
+    idlePerOrigin: Infinity,
+    waiters: Infinity
+  }
+
+  it("is a few looks where a connection is opened for each, in whatever order they are open", () => {
+    const requests = 4000
+    const state = new PoolState<string, never, number>(unlimited)
+    const count = looks(() => {
+      for (let i = 0; i < requests; i++) state.enqueue("x", () => "x", i, false)
+      const openings = state.commands.splice(0).flatMap((command) => command._tag === "Open" ? [command.slot] : [])
+      for (const opening of openings.toReversed()) state.connected(opening, 0, Infinity)
+    })
+    assert.strictEqual(state.waiting, 0)
+    assert.isBelow(count, 10 * requests)
+  })
+
+  it("is a few looks where the first of each of many origins gives up", () => {
+    const origins = 4000
+    const state = new PoolState<string, never, number>({ ...generous, waiters: Infinity })
+    const firsts: Array<Ticket<string, never, number> | undefined> = []
+    const count = looks(() => {
+      for (let i = 0; i < origins; i++) {
+        firsts.push(state.enqueue(`x${i}`, () => `x${i}`, i, false))
+        state.enqueue(`x${i}`, () => `x${i}`, i, false)
+      }
+      for (const ticket of firsts) if (ticket !== undefined) state.cancel(ticket, 0)
+    })
+    assert.isBelow(count, 10 * origins)
+  })
 })

@@ -27,6 +27,13 @@ const goings: ReadonlyArray<readonly [name: string, step: T.Step]> = [
   ["ETIMEDOUT", T.fail("ETIMEDOUT")]
 ]
 
+/** Answers after a second. */
+const slowSteps = (path: string, ...fields: ReadonlyArray<string>): ReadonlyArray<T.Step> => [
+  T.expect(getHead(path)),
+  T.delay("1 second"),
+  T.reply(ok(path, ...fields))
+]
+
 const large = "x".repeat(200_000)
 
 interface Case {
@@ -113,6 +120,33 @@ describe("a request on a used connection is sent once more where the server goes
       assert.strictEqual(yield* textOf(pool, get("/x")), "/x")
       yield* transport.verify
     })))
+})
+
+describe("a request on a connection that was kept idle, though it had served nobody, is sent once more", () => {
+  for (const [how, going] of goings) {
+    it.effect(`where the server goes away without a byte, by ${how}`, () =>
+      contained(Effect.gen(function*() {
+        const { events, pool, transport } = yield* watchedPool([
+          T.connection(...slowSteps("/1"), ...slowSteps("/2", "Connection: close")),
+          T.openAfter("5 seconds", T.connection(T.expect(getHead("/x")), going)),
+          serving("/x")
+        ])
+        const first = yield* started(textOf(pool, get("/1")))
+        const second = yield* started(textOf(pool, get("/2")))
+        // Both are served by the connection that is open first.
+        yield* TestClock.adjust("2 seconds")
+        assert.deepStrictEqual([yield* Fiber.join(first), yield* Fiber.join(second)], ["/1", "/2"])
+        yield* TestClock.adjust("3 seconds")
+        yield* holds(pool, { idle: 1 })
+        yield* TestClock.adjust("20 seconds")
+        assert.strictEqual(yield* textOf(pool, get("/x")), "/x")
+        yield* transport.verify
+        const [retry] = eventsOf(events, "Retry")
+        assert.strictEqual(retry?.error._tag, "StaleConnection")
+        assert.deepInclude(retry?.error.context.connection, { reused: false, requestsServed: 0, idleMillis: 20_000 })
+        assert.strictEqual(retry?.error.context.timings.connect, undefined)
+      })))
+  }
 })
 
 const cut: ReadonlyArray<readonly [name: string, steps: ReadonlyArray<T.Step>, tag: HttpError["_tag"]]> = [
@@ -241,12 +275,11 @@ describe("the connection that a request is sent on once more", () => {
       yield* holds(pool, { idle: 2 })
     })))
 
-  it.effect("is waited for where the pool is full, in turn, and has the place of one that has served another", () =>
+  it.effect("is waited for where the pool is full, in the place that the request had, though no more may wait", () =>
     contained(Effect.gen(function*() {
       const kit = yield* warmed([T.expect(getHead("/x")), T.delay("1 second"), T.eof], [
-        T.connection(T.expect(getHead("/2")), T.delay("1 second"), T.reply(ok("/2")), T.expectDestroy),
-        serving("/x")
-      ], { connections: 1 })
+        T.connection(...slowSteps("/x"), ...serves("/2"))
+      ], { connections: 1, waiters: 1 })
       const { pool, transport } = kit
       const failing = yield* started(textOf(pool, get("/x")))
       const waiting = yield* started(textOf(pool, get("/2")))
@@ -255,7 +288,7 @@ describe("the connection that a request is sent on once more", () => {
       yield* holds(pool, { busy: 1, waiting: 1 })
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual(yield* Fiber.join(Fiber.zip(failing, waiting)), ["/x", "/2"])
-      assert.deepStrictEqual(reasons(kit.events), ["Failure", "Room"])
+      assert.deepStrictEqual(reasons(kit.events), ["Failure"])
       yield* transport.verify
     })))
 
@@ -312,24 +345,6 @@ describe("the second attempt", () => {
       const response = yield* kit.pool.execute(get("/x"))
       const error = yield* failsWith(response.text, "IncompleteRead")
       assert.deepInclude(error.context, { resends: 1, processed: "Yes" })
-    })))
-
-  it.effect("waits for the pool as long as any request, and fails with that", () =>
-    contained(Effect.gen(function*() {
-      const kit = yield* warmed([T.expect(getHead("/x")), T.delay("1 second"), T.eof], [
-        T.connection(T.expect(getHead("/2")), T.stall)
-      ], { connections: 1, timeouts: { pool: "3 seconds" } })
-      const failing = yield* started(kit.pool.execute(get("/x")))
-      const waiting = yield* started(kit.pool.execute(get("/2")))
-      yield* TestClock.adjust("1 second")
-      yield* settled
-      yield* TestClock.adjust("3 seconds")
-      const error = yield* failsWith(Fiber.join(failing), "HttpTimeout")
-      assert.strictEqual(error.kind, "pool")
-      assert.deepInclude(error.context, { resends: 1, processed: "Unknown", requestState: "NotSent", phase: "pool" })
-      assert.deepStrictEqual(endings(kit.events), ["GET - StaleConnection", "GET - HttpTimeout"])
-      yield* Fiber.interrupt(waiting)
-      yield* holdsNothing(kit)
     })))
 
   it.effect("fails with PoolClosed where the pool has ended meanwhile", () =>

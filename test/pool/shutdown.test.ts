@@ -95,8 +95,7 @@ describe("a pool that is shut down", () => {
     contained(Effect.gen(function*() {
       const kit = yield* watchedPool([
         T.connection(...serves("/0"), T.expect(getHead("/1")), T.delay("1 second"), T.reset),
-        T.openAfter("1 second", slow("/2")),
-        slow("/1")
+        T.openAfter("1 second", slow("/1", "/2"))
       ], one)
       const { pool, transport } = kit
       yield* textOf(pool, get("/0"))
@@ -172,7 +171,7 @@ describe("a pool that is shut down", () => {
         yield* TestClock.adjust("5 seconds")
         yield* Fiber.join(shutdown)
         assert.include((yield* Fiber.join(request)).message, "shut down")
-        yield* failsWith(connection.execute(HttpRequest.get("/")), "NotConnected")
+        yield* failsWith(connection.execute(HttpRequest.get("/")), "ConnectionClosed")
         yield* holdsNothing(kit)
       }))
       assert.deepStrictEqual(reasons(events), ["Shutdown"])

@@ -166,20 +166,25 @@ describe("a response that nobody reads", () => {
   it.effect("is not given up where all of it has come, while the request is still being sent", () =>
     logging((logs) =>
       Effect.gen(function*() {
-        const last = Stream.fromEffect(Effect.as(Effect.sleep("2 minutes"), bytesOf("load")))
-        const body = HttpBody.stream(Stream.concat(pieces("up"), last))
+        // A request of which nothing more comes is given up itself.
+        const later = Stream.mapEffect(
+          Stream.make("lo", "ad"),
+          (text) => Effect.as(Effect.sleep("9 seconds"), bytesOf(text))
+        )
+        const body = HttpBody.stream(Stream.concat(pieces("up"), later))
         const kit = yield* watchedPool([
           T.connection(
             T.expect(chunkedHead() + chunk("up")),
             T.reply(lengthHead(3)),
             T.delay("1 second"),
             T.reply("abc"),
-            T.expect(`${chunk("load")}0\r\n\r\n`)
+            T.expect(`${chunk("lo")}${chunk("ad")}0\r\n\r\n`)
           )
         ])
         const response = yield* kit.pool.execute(HttpRequest.post("http://a.test/", { body }))
         yield* TestClock.adjust("1 second")
-        yield* TestClock.adjust("2 minutes")
+        yield* TestClock.adjust("8 seconds")
+        yield* TestClock.adjust("9 seconds")
         yield* settled
         yield* holds(kit.pool, { idle: 1 })
         assert.strictEqual(yield* response.text, "abc")

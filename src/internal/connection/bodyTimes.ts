@@ -1,6 +1,7 @@
 /**
  * The time between two pieces of a body: how long one may be awaited, how long nobody may read, and for how long the rest of
- * a body that was let go is read. One deadline, because only one of these runs at a time. It ends no exchange itself.
+ * a body that was let go is read. One deadline, because only one of these runs at a time; another for the rest of a request whose
+ * response is whole. It ends no exchange itself.
  */
 import type { CloseReason } from "../../ConnectionEvent.ts"
 import type { BodyBuffer } from "./bodyBuffer.ts"
@@ -12,6 +13,8 @@ interface Exchange extends ExchangeView {
   readonly body: BodyBuffer
   abandon(reason: string, closed: CloseReason): void
   timeOut(kind: "bodyIdle"): void
+  readonly heldUp: boolean
+  stopSending(): void
 }
 
 export class BodyTimes {
@@ -21,6 +24,8 @@ export class BodyTimes {
   /** Whether the rest is being read, to be dropped; and the bytes of the body after which that is given up. */
   #draining = false
   #drainUntil = Infinity
+  /** Made where it is needed, which is seldom. */
+  #rest: Deadline | undefined
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange
@@ -42,6 +47,7 @@ export class BodyTimes {
   letGo(reason: string): void {
     const { body, framing, link, options: { care }, sent } = this.#exchange
     if (this.#draining) return
+    if (body.ended) return this.#exchange.stopSending()
     // What ends with the connection, or is followed by its end, would not save it.
     if (!link.machine.persistent) return this.#exchange.abandon(reason, "NotPersistent")
     // What somebody waits for is not to be dropped unheard.
@@ -60,8 +66,26 @@ export class BodyTimes {
     this.#exchange.abandon("the rest of the response was too long to be dropped (`drainBytes`)", "Undrained")
   }
 
+  /**
+   * The response is whole, the request is not. A pool waits for each further piece as long as it waits for a reader: a stream that
+   * has no end would hold the place for ever. A piece that the transport does not take is a matter of `timeouts.write`.
+   */
+  awaitRest(): void {
+    const exchange = this.#exchange
+    const { care, deadlines } = exchange.options
+    if (care === undefined) return
+    this.#rest ??= { at: Infinity, expired: () => exchange.heldUp ? this.awaitRest() : exchange.stopSending() }
+    deadlines.arm(this.#rest, care.unreadMillis)
+  }
+
   stop(): void {
     this.#exchange.options.deadlines.disarm(this.#deadline)
+  }
+
+  /** The exchange is over. */
+  end(): void {
+    this.stop()
+    if (this.#rest !== undefined) this.#exchange.options.deadlines.disarm(this.#rest)
   }
 
   #arm(kind: "bodyIdle" | "unread" | "drain", millis: number): void {

@@ -23,7 +23,7 @@ import { BodyBuffer } from "./bodyBuffer.ts"
 import { BodyTimes } from "./bodyTimes.ts"
 import type { Deadline } from "./deadlines.ts"
 import type { ExchangeOptions, Stamps } from "./exchangeContext.ts"
-import { asBodyFailure, contextOf, faultError, timingsOf } from "./exchangeContext.ts"
+import { asBodyFailure, contextOf, faultError, machineError, timingsOf } from "./exchangeContext.ts"
 import type { Link, Listener } from "./link.ts"
 import type { Millis } from "./timeouts.ts"
 
@@ -98,6 +98,7 @@ export class Exchange implements Listener {
   /** Gives bytes to the transport; see `Duplex.write`. */
   write(bytes: Uint8Array | string, more?: Uint8Array): boolean {
     this.written += bytes.length + (more?.length ?? 0)
+    if (this.body.ended) this.#times.awaitRest()
     return this.link.write(bytes, more)
   }
 
@@ -149,6 +150,11 @@ export class Exchange implements Listener {
   whenSent(callback: () => void): void {
     if (this.sent || this.stopped || this.ending !== undefined) callback()
     else this.#sentWaiter = callback
+  }
+
+  /** Whether whoever sends waits for the transport, which `timeouts.write` limits, or for the server's 100. */
+  get heldUp(): boolean {
+    return this.#sendWaiter !== undefined
   }
 
   stopWaitingToSend(): void {
@@ -220,7 +226,7 @@ export class Exchange implements Listener {
     this.#times.stop()
   }
 
-  /** Nobody will read the rest. */
+  /** Nobody will read the rest. Where all has come there is no use in sending what is left of the request either. */
   letGo(reason: string): void {
     if (!this.done) this.#times.letGo(reason)
   }
@@ -257,14 +263,14 @@ export class Exchange implements Listener {
   onEnd(trailers: HttpFields.HttpFields): void {
     this.#stamps.end = this.options.deadlines.now()
     this.body.end(trailers)
-    this.options.deadlines.disarm(this.#total)
-    // The rest of the request may still be on its way, but nobody need read any longer.
+    // Nobody need read any longer, but the rest of the request may still be on its way, and `timeouts.total` is for that too.
     this.#times.stop()
+    if (!this.sent && !this.stopped) this.#times.awaitRest()
     this.#settle()
   }
 
   onFailure(error: MachineError): void {
-    this.fail(error)
+    this.fail(machineError(this, error))
   }
 
   onFault(fault: DuplexFault): void {
@@ -351,7 +357,7 @@ export class Exchange implements Listener {
   #disarmAll(): void {
     const { deadlines } = this.options
     deadlines.disarm(this.#step)
-    this.#times.stop()
+    this.#times.end()
     deadlines.disarm(this.#total)
   }
 

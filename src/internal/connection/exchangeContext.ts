@@ -14,7 +14,7 @@ import type { TimeoutKind } from "../error/timeout.ts"
 import { HttpTimeout } from "../error/timeout.ts"
 import type { Framing } from "../protocol/framing.ts"
 import type { ResponseHead } from "../protocol/head.ts"
-import type { RequestFacts } from "../protocol/machine.ts"
+import type { MachineError, RequestFacts } from "../protocol/machine.ts"
 import type { Deadlines } from "./deadlines.ts"
 import type { Link } from "./link.ts"
 import type { Millis } from "./timeouts.ts"
@@ -157,9 +157,13 @@ export const faultError = (exchange: ExchangeView, { cause, code }: DuplexFault)
       cause
     })
   }
-  if (exchange.connection.reused && exchange.read === 0) return new StaleConnection({ cause })
+  if ((exchange.connection.reused || exchange.link.kept) && exchange.read === 0) return new StaleConnection({ cause })
   return exchange.sent ? new ReadError({ code, cause }) : new WriteError({ code, cause })
 }
+
+/** Which failure it is that the machine found. It does not know of a link that was kept without having served anybody. */
+export const machineError = ({ link, read }: ExchangeView, error: MachineError): MachineError =>
+  error._tag === "RemoteDisconnected" && link.kept && read === 0 ? new StaleConnection({}) : error
 
 /** How a failure of the exchange looks to whoever reads the body. */
 export const asBodyFailure = (exchange: ExchangeView, error: HttpError): BodyFailure => {

@@ -52,6 +52,8 @@ export class Link implements Transport.Receiver {
   closedBy: HttpError | undefined
   /** Whether it was closed by the caller. */
   dismissed = false
+  /** Whether a pool has kept it idle, so that the server may close it just as the next request is sent, even the first one. */
+  kept = false
   /** When it was opened, and when it became idle, in milliseconds. */
   readonly openedAt: number
   idleSince: number

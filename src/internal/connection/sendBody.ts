@@ -12,8 +12,11 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import type { HttpError } from "../../HttpError.ts"
+import { locate } from "../error/base.ts"
+import { unlocated } from "../error/context.ts"
 import { UnsupportedBody } from "../error/request.ts"
 import { RequestBodyError } from "../error/send.ts"
+import { ConnectionClosed } from "../error/state.ts"
 import type { Outgoing } from "../protocol/outgoing.ts"
 import type { Exchange } from "./exchange.ts"
 
@@ -180,5 +183,7 @@ const settle = (exchange: Exchange, outgoing: Outgoing, exit: Exit.Exit<void, Ht
   // The exchange itself ends the fiber when there is no use in going on, and the answer wins over what the stream says then.
   if (exchange.stopped) return
   if (failure._tag === "Left") return exchange.fail(failure.left)
-  exchange.abandon("the stream of the request's body was interrupted")
+  // By itself: nobody else interrupts the fiber, so it is the caller's to mend.
+  const error = new ConnectionClosed({ reason: "the stream of the request's body was interrupted" })
+  exchange.fail(locate(error, unlocated("write", "User")), "Interrupted")
 }

@@ -192,6 +192,6 @@ export class ProxyAuthRequired extends tagged("ProxyAuthRequired", "User", "prox
   readonly bodyPrefix: Uint8Array
 }> {
   override get message(): string {
-    return "The proxy wants credentials (407). Set a Proxy-Authorization field on the tunnel."
+    return "The proxy wants credentials (407). Give the proxy its `credentials` (`Proxy.make`), or the tunnel a Proxy-Authorization field."
   }
 }

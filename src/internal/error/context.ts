@@ -65,7 +65,7 @@ export interface ConnectionInfo {
   readonly reused: boolean
   /** How many requests it had answered before this one. */
   readonly requestsServed: number
-  /** Milliseconds it had been idle before this exchange; 0 on its first one. */
+  /** Milliseconds it had been idle before this exchange; 0 where it was opened for it. */
   readonly idleMillis: number
   readonly localAddress: string | undefined
   readonly localPort: number | undefined

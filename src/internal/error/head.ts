@@ -19,7 +19,7 @@ export class RemoteDisconnected extends tagged("RemoteDisconnected", "Remote", "
 }
 
 /**
- * A reused connection was closed by the server before any byte of an answer: the keep-alive race.
+ * A connection that was used again, or had been kept idle, was closed by the server before any byte of an answer: the keep-alive race.
  *
  * `context.processed` and `context.replayable` say whether sending again is safe.
  *

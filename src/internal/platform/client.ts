@@ -30,7 +30,7 @@ import { UnsupportedBody } from "../error/request.ts"
 import type { RequestFailure } from "./errors.ts"
 import { requestError } from "./errors.ts"
 import type { RequestOptions } from "./references.ts"
-import { CurrentOptions } from "./references.ts"
+import { CurrentOptions, merge } from "./references.ts"
 import { ReleaseId } from "./release.ts"
 import { toRequest } from "./request.ts"
 import { PlatformResponse } from "./response.ts"
@@ -110,12 +110,18 @@ class Client {
     trace: Headers.Headers | undefined,
     context: Context.Context<never>
   ): HttpRequest.HttpRequest<unknown> | RequestFailure {
-    const key = CurrentOptions.key
-    const options = (context.unsafeMap.get(key) ?? this.#inherited.unsafeMap.get(key)) as RequestOptions | undefined
-    const routed = route(target, options, this.#pool.connectionOptions)
+    const routed = route(target, this.#options(context), this.#pool.connectionOptions)
     if (Either.isLeft(routed)) return routed.left
     const ready = toRequest(request, routed.right.target, trace, routed.right.options)
     return ready instanceof UnsupportedBody || ready.body._tag !== "Streaming" ? ready : this.#within(ready, ready.body)
+  }
+
+  /** The options of the request over those of the client. */
+  #options(context: Context.Context<never>): RequestOptions | undefined {
+    const { key } = CurrentOptions
+    const own = context.unsafeMap.get(key) as RequestOptions | undefined
+    const inherited = this.#inherited.unsafeMap.get(key) as RequestOptions | undefined
+    return own === undefined || inherited === undefined ? own ?? inherited : merge(inherited, own)
   }
 
   /** A body that comes in pieces runs in the context of the client too, as it does with the platform's own layers. */

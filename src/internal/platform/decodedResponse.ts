@@ -10,6 +10,7 @@ import type { HttpClientRequest } from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as HttpIncomingMessage from "@effect/platform/HttpIncomingMessage"
 import * as UrlParams from "@effect/platform/UrlParams"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
@@ -22,7 +23,8 @@ import * as Origin from "../../Origin.ts"
 import type { Tagged } from "../error/base.ts"
 import { locate, TypeId } from "../error/base.ts"
 import { BodyDecodeError } from "../error/body.ts"
-import { decoderOf, formOf } from "./content.ts"
+import { DecompressionBomb } from "../error/decoding.ts"
+import { decoderOf, formOf, jsonOf, maxBodySize } from "./content.ts"
 import { responseError, shownRequest } from "./errors.ts"
 import { shownHeaders } from "./headers.ts"
 import { bodyKind } from "./redirectRules.ts"
@@ -47,8 +49,10 @@ export interface Decoded extends HttpClientResponse.HttpClientResponse {
 /** What the body is given as. Failures of ours are made the platform's here; those of the original are handed on. */
 export interface Body {
   readonly headers: Headers
-  /** The body in memory. Run once. */
+  /** The body in memory, within `MaxBodySize`. Run once, and again only after that was too small. */
   readonly bytes: Effect.Effect<Uint8Array, DecodingFailure | ResponseError>
+  /** What a body in memory of so many bytes fails with where `MaxBodySize` is this. */
+  readonly tooLarge: (bytes: number, maximum: number) => DecodingFailure | undefined
   readonly stream: Stream.Stream<Uint8Array, DecodingFailure | ResponseError>
 }
 
@@ -70,8 +74,7 @@ class DecodedResponse extends Inspectable.Class implements Decoded, Releasable {
   readonly headers: Headers
   readonly #body: Body
   #bytes: Effect.Effect<Uint8Array, ResponseError> | undefined
-  #arrayBuffer: Effect.Effect<ArrayBuffer, ResponseError> | undefined
-  #text: Effect.Effect<string, ResponseError> | undefined
+  #text: string | undefined
   #formData: Effect.Effect<FormData, ResponseError> | undefined
 
   constructor(original: HttpClientResponse.HttpClientResponse, body: Body) {
@@ -102,21 +105,16 @@ class DecodedResponse extends Inspectable.Class implements Decoded, Releasable {
   }
 
   get arrayBuffer(): Effect.Effect<ArrayBuffer, ResponseError> {
-    // A buffer of exactly this size, and the caller's own: text and the like do not change when it is written to.
-    return this.#arrayBuffer ??= once(Effect.map(this.#whole, (bytes) => new Uint8Array(bytes).buffer))
+    // A buffer of exactly this size, and the caller's own: nothing that is remembered changes when it is written to.
+    return Effect.map(this.#whole, (bytes) => new Uint8Array(bytes).buffer)
   }
 
   get text(): Effect.Effect<string, ResponseError> {
-    return this.#text ??= once(Effect.map(this.#whole, (bytes) => this.#decoder().decode(bytes)))
+    return Effect.map(this.#whole, (bytes) => this.#text ??= this.#decoder().decode(bytes))
   }
 
   get json(): Effect.Effect<unknown, ResponseError> {
-    return Effect.flatMap(this.text, (text) =>
-      Effect.try({
-        // An empty body is null, as in the platform's own responses.
-        try: (): unknown => text === "" ? null : JSON.parse(text),
-        catch: (cause) => this.#undecodable("json", "it cannot be parsed", cause)
-      }))
+    return Effect.flatMap(this.text, (text) => Either.mapLeft(jsonOf(text), (error) => this.#responseError(error)))
   }
 
   get urlParamsBody(): Effect.Effect<UrlParams.UrlParams, ResponseError> {
@@ -124,10 +122,13 @@ class DecodedResponse extends Inspectable.Class implements Decoded, Releasable {
   }
 
   get formData(): Effect.Effect<FormData, ResponseError> {
-    return this.#formData ??= once(Effect.flatMap(this.#whole, (bytes) =>
-      Effect.tryPromise({
+    return Effect.flatMap(this.#whole, (bytes) =>
+      this.#formData ??= once(Effect.tryPromise({
         try: () => formOf(bytes, this.headers["content-type"]),
-        catch: (cause) => this.#undecodable("text", "it is no form of the kind that Content-Type says", cause)
+        catch: (cause) => {
+          const reason = "it is no form of the kind that Content-Type says"
+          return this.#responseError(new BodyDecodeError({ format: "text", reason, cause }))
+        }
       })))
   }
 
@@ -147,9 +148,19 @@ class DecodedResponse extends Inspectable.Class implements Decoded, Releasable {
     }
   }
 
-  /** All ways of having the body in memory share one reading. */
+  /** All ways of having the body in memory share one reading; how large it may be is for each to say. */
   get #whole(): Effect.Effect<Uint8Array, ResponseError> {
-    return this.#bytes ??= once(Effect.mapError(this.#body.bytes, (error) => this.#responseError(error)))
+    return Effect.withFiberRuntime<Uint8Array, ResponseError>((fiber) => {
+      const maximum = maxBodySize(fiber.currentContext)
+      this.#bytes ??= once(
+        Effect.mapError(this.#body.bytes, (error) => this.#responseError(error)),
+        ({ cause }) => !(cause instanceof DecompressionBomb && cause.limit === "MaxBodySize")
+      )
+      return Effect.flatMap(this.#bytes, (bytes) => {
+        const error = bytes.length <= maximum ? undefined : this.#body.tooLarge(bytes.length, maximum)
+        return error === undefined ? Effect.succeed(bytes) : Effect.fail(this.#responseError(error))
+      })
+    })
   }
 
   /** Our own responses know the charset of Content-Type, all others of the platform are taken for UTF-8: so they are here. */
@@ -158,10 +169,6 @@ class DecodedResponse extends Inspectable.Class implements Decoded, Releasable {
       onNone: () => new TextDecoder(),
       onSome: ({ fields }) => decoderOf(fields)
     })
-  }
-
-  #undecodable(format: BodyDecodeError["format"], reason: string, cause: unknown): ResponseError {
-    return this.#responseError(new BodyDecodeError({ format, reason, cause }))
   }
 
   #responseError(error: DecodingFailure | BodyDecodeError | ResponseError): ResponseError {
@@ -187,16 +194,18 @@ class DecodedResponse extends Inspectable.Class implements Decoded, Releasable {
 const isOurs = <E extends Tagged<string>>(error: E | ResponseError): error is E => Predicate.hasProperty(error, TypeId)
 
 /**
- * An effect that is run once, by whoever runs it first; whoever comes meanwhile waits. An interruption is not remembered: the next
- * one asks the original again, which knows what became of its body.
+ * An effect that is run once, by whoever runs it first; whoever comes meanwhile waits. An interruption is not remembered, nor a
+ * failure that is not `final`: the next one asks the original again, which knows what became of its body.
  */
-const once = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> => {
+const once = <A, E>(effect: Effect.Effect<A, E>, final: (error: E) => boolean = () => true): Effect.Effect<A, E> => {
   const turn = Effect.unsafeMakeSemaphore(1).withPermits(1)
   let outcome: Exit.Exit<A, E> | undefined
   const run = turn(Effect.suspend(() =>
     outcome ?? Effect.onExit(effect, (exit) =>
       Effect.sync(() => {
-        if (!Exit.isInterrupted(exit)) outcome = exit
+        if (Exit.isInterrupted(exit)) return
+        const failure = Exit.isSuccess(exit) ? Option.none() : Cause.failureOption(exit.cause)
+        if (Option.isNone(failure) || final(failure.value)) outcome = exit
       }))
   ))
   return Effect.suspend(() => outcome ?? run)

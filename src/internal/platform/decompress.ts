@@ -21,8 +21,8 @@ import { DecodedId, makeDecoded, rawLimits } from "./decodedResponse.ts"
 import type { Coding } from "./decompressRules.ts"
 import { acceptEncoding, judge, maxCodings } from "./decompressRules.ts"
 import { inflate, inflateAll } from "./inflate.ts"
-import type { Limits } from "./inflater.ts"
-import { available } from "./inflater.ts"
+import type { Limits, Received } from "./inflater.ts"
+import { available, tooLarge } from "./inflater.ts"
 import { release } from "./release.ts"
 
 export type { Coding, Decoded }
@@ -132,22 +132,32 @@ const decoded = (response: HttpClientResponse, known: ReadonlySet<string>, limit
   }
 }
 
-const inflated = (response: HttpClientResponse, codings: ReadonlyArray<Coding>, limits: Limits): Body => ({
-  headers: Headers.remove(response.headers, ["content-encoding", "content-length"]),
-  // In memory, without a Stream: the encoded body is read whole, by the original's own means, and then decoded.
-  bytes: Effect.withFiberRuntime((fiber) => {
-    const size = maxBodySize(fiber.currentContext)
-    return Effect.flatMap(
-      size === Infinity
-        ? response.arrayBuffer
-        : HttpIncomingMessage.withMaxBodySize(response.arrayBuffer, Option.some(encodedSize(size))),
-      (encoded) => inflateAll(new Uint8Array(encoded), codings, limits, size)
-    )
-  }),
-  get stream() {
-    return inflate(response.stream, codings, limits)
+const inflated = (response: HttpClientResponse, codings: ReadonlyArray<Coding>, limits: Limits): Body => {
+  const received: Received = { bytes: 0 }
+  return {
+    headers: Headers.remove(response.headers, ["content-encoding", "content-length"]),
+    // In memory, without a Stream: the encoded body is read whole, by the original's own means, and then decoded.
+    bytes: Effect.withFiberRuntime((fiber) => {
+      const size = maxBodySize(fiber.currentContext)
+      return Effect.flatMap(
+        size === Infinity
+          ? response.arrayBuffer
+          : HttpIncomingMessage.withMaxBodySize(response.arrayBuffer, Option.some(encodedSize(size))),
+        (encoded) => {
+          received.bytes = encoded.byteLength
+          return inflateAll(new Uint8Array(encoded), codings, limits, size)
+        }
+      )
+    }),
+    tooLarge: (bytes, maximum) => {
+      const coding = codings.at(-1)
+      return coding === undefined ? undefined : tooLarge(coding, bytes, { limits, maxBodySize: maximum, received })
+    },
+    get stream() {
+      return inflate(response.stream, codings, limits)
+    }
   }
-})
+}
 
 /**
  * How much of an encoded body is read for a decoded one of this size. Encoding can make small bodies larger, by up to some tens
@@ -161,5 +171,6 @@ const refused = (response: HttpClientResponse, count: number): Body => {
     release(response, rawLimits),
     Effect.suspend(() => Effect.fail(new TooManyContentCodings({ count, limit: maxCodings })))
   )
-  return { headers: response.headers, bytes: failure, stream: Stream.fromEffect(failure) }
+  const tooLarge = () => undefined
+  return { headers: response.headers, bytes: failure, tooLarge, stream: Stream.fromEffect(failure) }
 }

@@ -1,7 +1,8 @@
 /**
  * Our errors as the platform's: which class, with which reason. `docs/errors.md` has the same table.
  *
- * A mistake of the caller's is never `Transport`, because `HttpClient.retryTransient` sends what failed with it once more.
+ * A mistake of the caller's is never `Transport`, because `HttpClient.retryTransient` sends what failed with it once more: where
+ * the context of an error says that the fault is the `User`'s, it is `Encode` whatever its class.
  */
 import type { HttpClientError } from "@effect/platform/HttpClientError"
 import { RequestError, ResponseError } from "@effect/platform/HttpClientError"
@@ -152,9 +153,15 @@ class ShownResponseError extends ResponseError {
   }
 }
 
+/** That of the class; but what is the caller's fault this time is not to be repeated, though most of its class may be. */
+const requestReason = ({ _tag, context }: RequestFailure): RequestError["reason"] => {
+  const reason = requestReasons[_tag]
+  return reason === "Transport" && context.fault === "User" ? "Encode" : reason
+}
+
 /** A failure before there is a response. */
 export const requestError = (request: HttpClientRequest, cause: RequestFailure): RequestError =>
-  new ShownRequestError({ request, reason: requestReasons[cause._tag], description: cause.message, cause })
+  new ShownRequestError({ request, reason: requestReason(cause), description: cause.message, cause })
 
 /** A failure of a response. `description` where its own words do not fit, `request` where it is not that which was answered. */
 export const responseError = (

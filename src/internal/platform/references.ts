@@ -2,6 +2,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
+import * as Predicate from "effect/Predicate"
 import type * as HttpRequest from "../../HttpRequest.ts"
 import type * as Proxy from "../../Proxy.ts"
 import type * as Tls from "../../Tls.ts"
@@ -37,16 +38,16 @@ export class CurrentOptions extends Context.Reference<CurrentOptions>()("effect-
 
 /** `undefined` leaves what is around it. */
 const over = <A extends object>(outer: A | undefined, inner: A | undefined): A | undefined => {
-  if (outer === undefined || inner === undefined) return inner ?? outer
+  if (Predicate.isNullable(outer) || Predicate.isNullable(inner)) return inner ?? outer
   return { ...outer, ...Object.fromEntries(Object.entries(inner).filter(([, value]) => value !== undefined)) }
 }
 
-/** Options over those around them: timeouts and limits one by one, all else as a whole. */
-export const merge = (outer: RequestOptions, inner: RequestOptions): RequestOptions => ({
+/** Options over those around them: timeouts and limits one by one, all else as a whole. What types forbid, no record, is none. */
+export const merge = (outer: RequestOptions | null, inner: RequestOptions | null): RequestOptions => ({
   ...outer,
   ...inner,
-  timeouts: over(outer.timeouts, inner.timeouts),
-  limits: over(outer.limits, inner.limits)
+  timeouts: over(outer?.timeouts, inner?.timeouts),
+  limits: over(outer?.limits, inner?.limits)
 })
 
 /** Runs an effect with options over those that are around it. */

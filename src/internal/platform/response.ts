@@ -13,6 +13,7 @@ import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as HttpIncomingMessage from "@effect/platform/HttpIncomingMessage"
 import * as UrlParams from "@effect/platform/UrlParams"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Inspectable from "effect/Inspectable"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
@@ -23,7 +24,7 @@ import type { HttpResponse, Informational } from "../../HttpResponse.ts"
 import { locate } from "../error/base.ts"
 import { BodyDecodeError, BodyTooLarge } from "../error/body.ts"
 import { BodyAlreadyConsumed } from "../error/state.ts"
-import { decoderOf, formOf, limitNames, maxBodySize } from "./content.ts"
+import { decoderOf, formOf, jsonOf, limitNames, maxBodySize } from "./content.ts"
 import type { ResponseFailure } from "./errors.ts"
 import { responseError, shownRequest } from "./errors.ts"
 import { headersOf, shownHeaders } from "./headers.ts"
@@ -152,21 +153,14 @@ export class PlatformResponse extends Inspectable.Class implements PooledRespons
   }
 
   get arrayBuffer(): Effect.Effect<ArrayBuffer, ResponseError> {
-    return this.#whole(({ buffer, byteLength, byteOffset }) =>
-      (byteOffset === 0 && byteLength === buffer.byteLength
-        ? buffer
-        : buffer.slice(byteOffset, byteOffset + byteLength)) as ArrayBuffer
-    )
+    // The caller's own: what is remembered does not change when it is written to or handed to another thread.
+    return this.#whole((bytes) => new Uint8Array(bytes).buffer)
   }
 
   get json(): Effect.Effect<unknown, ResponseError> {
     return Effect.flatMap(this.text, (text) => {
-      if (text === "") return Effect.succeed(null)
-      try {
-        return Effect.succeed(JSON.parse(text) as unknown)
-      } catch (cause) {
-        return this.#undecodable(new BodyDecodeError({ format: "json", reason: "it cannot be parsed", cause }))
-      }
+      const json = jsonOf(text)
+      return Either.isRight(json) ? Effect.succeed(json.right) : this.#undecodable(json.left)
     })
   }
 
@@ -199,12 +193,21 @@ export class PlatformResponse extends Inspectable.Class implements PooledRespons
     return Effect.withFiberRuntime<HttpFields.HttpFields, ResponseError>((fiber) => {
       const { trailers } = this[SourceId]
       const limit = maxBodySize(fiber.currentContext)
-      // Where nobody has, this reads the body; where somebody does, there is nothing to limit.
-      const limited = limit === Infinity ? trailers : Effect.catchAll(
+      // Where nobody has, this reads the body, as all that share its reading do; where somebody does, there is nothing to limit.
+      const read = Effect.catchAll(
         Effect.zipRight(this.#body.read(limit), trailers),
         (error) => error._tag === "BodyAlreadyConsumed" ? trailers : Effect.fail(error)
       )
-      return Effect.mapError(limited, (error) => this.#error(error))
+      return Effect.mapBoth(read, {
+        onFailure: (error) => {
+          this.#whenRead?.()
+          return this.#error(error)
+        },
+        onSuccess: (fields) => {
+          this.#whenRead?.()
+          return fields
+        }
+      })
     })
   }
 

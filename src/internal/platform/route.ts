@@ -1,5 +1,6 @@
 /** What the options around a request make of it: the options that the pool reads, and where else than its URL says it goes. */
 import * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
 import type { InvalidOption, InvalidUrl, UnsupportedScheme } from "../../HttpError.ts"
 import type * as HttpRequest from "../../HttpRequest.ts"
 import * as Origin from "../../Origin.ts"
@@ -19,6 +20,9 @@ const none: HttpRequest.Options = {}
 
 const connectionKeys = ["tls", "proxy", "localAddress", "socketPath"] as const
 
+/** Types do not hold for everybody: what is neither settings nor a proxy is refused with the origin. */
+const isSettings = (proxy: RequestOptions["proxy"]): proxy is Proxy.Settings => Predicate.hasProperty(proxy, "bypass")
+
 /** The origin with other connection options than those of the pool. What a request does not say stays as the pool has it. */
 const originWith = (
   origin: Origin.Origin,
@@ -31,7 +35,7 @@ const originWith = (
   return Origin.withOptions(origin, {
     tls,
     localAddress,
-    proxy: proxy !== undefined && "bypass" in proxy ? Proxy.forOrigin(proxy, origin) : proxy
+    proxy: isSettings(proxy) ? Proxy.forOrigin(proxy, origin) : proxy
   })
 }
 
@@ -41,7 +45,7 @@ export const route = (
   options: RequestOptions | undefined,
   defaults: ConnectionOptions | undefined
 ): Either.Either<Routed, InvalidUrl | InvalidOption | UnsupportedScheme> => {
-  if (options === undefined) return Either.right({ target, options: none })
+  if (!Predicate.isObject(options)) return Either.right({ target, options: none })
   const { expectContinue, leniency, limits, timeouts } = options
   const own = { expectContinue, leniency, limits, timeouts }
   if (!connectionKeys.some((key) => key in options)) return Either.right({ target, options: own })

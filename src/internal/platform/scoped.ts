@@ -12,10 +12,12 @@ import * as Fiber from "effect/Fiber"
 import { globalValue } from "effect/GlobalValue"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
+import type { HttpResponse } from "../../HttpResponse.ts"
 import { ConnectionClosed } from "../error/state.ts"
 import { requestError } from "./errors.ts"
 import { ReleaseId } from "./release.ts"
 import type { PlatformResponse } from "./response.ts"
+import { SourceId } from "./response.ts"
 
 const scopedRequests = globalValue(
   "@effect/platform/HttpClient/scopedRequests",
@@ -36,16 +38,58 @@ export const scopeOf = (request: HttpClientRequest, context: Context.Context<nev
   return Option.isNone(scope) ? undefined : { scope: scope.value, signal: controller.signal }
 }
 
-/**
- * Ends a response with a scope. Once its body was read nothing of it is held any longer: a scope may last as long as the program.
- */
-const tie = (response: PlatformResponse, scope: Scope.Scope): Effect.Effect<void> => {
-  let tied: PlatformResponse | undefined = response
-  response.whenRead(() => {
-    tied = undefined
-  })
-  return Scope.addFinalizer(scope, Effect.suspend(() => tied === undefined ? Effect.void : tied[ReleaseId]))
+/** The responses that end with a scope. */
+interface Ties {
+  readonly open: Set<HttpResponse>
+  /** So many make it worth a look which of them have ended. */
+  many: number
+  ended: boolean
 }
+
+const fewest = 32
+
+const tiesOf = new WeakMap<Scope.Scope, Ties>()
+
+/** How many responses a scope holds. */
+export const tiedTo = (scope: Scope.Scope): number => tiesOf.get(scope)?.open.size ?? 0
+
+/** Whether nothing of a response is to come, or to be read, any more: its connection is not its own any longer. */
+const isOver = (source: HttpResponse): Effect.Effect<boolean> =>
+  source.timings.total === undefined ? source.closed : Effect.succeed(true)
+
+const makeTies = (scope: Scope.Scope): Effect.Effect<Ties> =>
+  Effect.suspend(() => {
+    const ties: Ties = { open: new Set(), many: fewest, ended: false }
+    tiesOf.set(scope, ties)
+    const end = Effect.suspend(() => {
+      ties.ended = true
+      const open = [...ties.open]
+      ties.open.clear()
+      return Effect.forEach(open, (source) => source.close, { discard: true })
+    })
+    return Effect.as(Scope.addFinalizer(scope, end), ties)
+  })
+
+/**
+ * Ends a response with a scope. A scope may last as long as the program, so what has ended is not held: what has come whole, what
+ * was read, and, looked for when there are many, what its pool or somebody else has let go of.
+ */
+const tie = (response: PlatformResponse, scope: Scope.Scope): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const source = response[SourceId]
+    if (yield* isOver(source)) return
+    const ties = tiesOf.get(scope) ?? (yield* makeTies(scope))
+    if (ties.ended) return yield* source.close
+    ties.open.add(source)
+    response.whenRead(() => {
+      ties.open.delete(source)
+    })
+    if (ties.open.size < ties.many) return
+    for (const other of ties.open) {
+      if (yield* isOver(other)) ties.open.delete(other)
+    }
+    ties.many = Math.max(fewest, 2 * ties.open.size)
+  })
 
 /** Calls back when the scope ends. Returns how to forget it. */
 const whenEnded = (signal: AbortSignal, callback: () => void): () => void => {

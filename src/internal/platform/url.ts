@@ -42,9 +42,14 @@ const unsettled = / |[/](?:\.|%2e){1,2}(?:[/?#]|$)/i
 /** What the pool refuses for a reason, though `URL` would make something of it. */
 const suspect = /[^ -~\u0080-\uffff]|\\/
 
-/** A URL with its dot segments resolved and its spaces encoded, as the platform's own clients send it. */
-const settled = (url: string): string =>
-  unsettled.test(url) && !suspect.test(url) && URL.canParse(url) ? new URL(url).href : url
+/** A query of nothing, which to `URL` is none. What stands before it is looked at so that one in a fragment is none either. */
+const emptyQuery = /^([^?#]*)\?(?=#|$)/
+
+/** A URL with its dot segments resolved, its spaces encoded and no empty query, as the platform's own clients send it. */
+const settled = (url: string): string => {
+  const href = unsettled.test(url) && !suspect.test(url) && URL.canParse(url) ? new URL(url).href : url
+  return href.endsWith("?") || href.includes("?#") ? href.replace(emptyQuery, "$1") : href
+}
 
 /**
  * The absolute URL that is asked for. As in the platform the parameters follow what the URL has of a query, which is then written

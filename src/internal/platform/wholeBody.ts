@@ -19,6 +19,9 @@ import { BodyTooLarge } from "../error/body.ts"
 const declaredLength = ({ fields, framing }: HttpResponse): number =>
   framing === "length" ? Number(HttpFields.getUnsafe(fields, "content-length")) : 0
 
+/** Gives an effect back the interruptibility that was around the mask. */
+type Restore = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
+
 export class WholeBody {
   readonly #source: HttpResponse
   /** What was read in pieces. */
@@ -43,7 +46,7 @@ export class WholeBody {
     if (this.#gathering !== undefined) {
       return Effect.flatMap(Deferred.await(this.#gathering), (bytes) => this.#checked(bytes, limit))
     }
-    if (limit !== Infinity && !this.#collecting) return this.#gather(limit)
+    if (limit !== Infinity && !this.#collecting) return this.#begin(limit)
     this.#collecting = true
     return limit === Infinity
       ? this.#source.bytes
@@ -54,7 +57,15 @@ export class WholeBody {
     return bytes.length <= limit ? Effect.succeed(bytes) : Effect.fail(new BodyTooLarge({ limit }))
   }
 
-  #gather(limit: number): Effect.Effect<Uint8Array, BodyFailure> {
+  /** Nothing can interrupt between the beginning and what cleans up after it: whoever comes later would wait for ever. */
+  #begin(limit: number): Effect.Effect<Uint8Array, BodyFailure> {
+    return Effect.uninterruptibleMask((restore) =>
+      // Another fiber may have begun since this was asked for.
+      this.#gathering === undefined && !this.#collecting ? this.#gather(limit, restore) : restore(this.read(limit))
+    )
+  }
+
+  #gather(limit: number, restore: Restore): Effect.Effect<Uint8Array, BodyFailure> {
     const gathering = Deferred.unsafeMake<Uint8Array, BodyFailure>(FiberId.none)
     this.#gathering = gathering
     const pieces: Array<Uint8Array> = []
@@ -69,12 +80,12 @@ export class WholeBody {
       return size > limit ? this.#tooLarge(limit) : next
     })
     return Effect.onExit(
-      declaredLength(this.#source) > limit ? this.#tooLarge(limit) : next,
+      restore(declaredLength(this.#source) > limit ? this.#tooLarge(limit) : next),
       (exit) =>
-        Exit.isInterrupted(exit)
+        Exit.isInterrupted(exit) && this.#bytes === undefined
           // What was taken is nobody's. Whoever waits beside is told what a closed response tells.
           ? Effect.zipRight(this.#source.close, Deferred.complete(gathering, this.#source.bytes))
-          : Deferred.done(gathering, exit)
+          : Deferred.done(gathering, this.#bytes === undefined ? exit : Exit.succeed(this.#bytes))
     )
   }
 

@@ -17,7 +17,7 @@ import type { Millis } from "../connection/timeouts.ts"
 import { locate } from "../error/base.ts"
 import { PoolQueueFull } from "../error/pool.ts"
 import { HttpTimeout } from "../error/timeout.ts"
-import type { Member, OpeningLimit, Ticket, Waiter } from "./member.ts"
+import type { Member, OpeningLimit, Place, Ticket, Waiter } from "./member.ts"
 import { openingLimits } from "./member.ts"
 import type { Pool } from "./pool.ts"
 
@@ -33,6 +33,7 @@ export interface Demand {
   readonly startedAt: number
   /** Whether it must be a connection that has served nobody. */
   readonly fresh: boolean
+  readonly place: Place
 }
 
 type Restore = <B, F>(effect: Effect.Effect<B, F>) => Effect.Effect<B, F>
@@ -43,37 +44,30 @@ export const checkout = (
   demand: Demand,
   restore: Restore
 ): Effect.Effect<Member, CheckoutFailure> => {
-  // What is sent once more has been under way, so it may finish while the pool is being shut down.
-  if (pool.ended || (pool.state.closing && !demand.fresh)) {
+  if (pool.ended || (pool.state.closing && !demand.place.accepted)) {
     return Effect.fail(pool.closedError(Origin.format(demand.origin)))
   }
   const member = demand.fresh ? undefined : pool.take(demand.key)
-  if (member !== undefined) {
-    pool.lent(member)
-    return Effect.succeed(member)
-  }
-  return told(pool, demand, wait(pool, demand, restore, { waited: 0, order: undefined }))
+  return member === undefined ? told(pool, demand, wait(pool, demand, restore)) : lend(pool, demand, member)
 }
 
-/** Where a request stands that had its turn already, and for how long it has waited for it, in milliseconds. */
-interface Place {
-  readonly waited: number
-  readonly order: number | undefined
+const lend = (pool: Pool, { place }: Demand, member: Member): Effect.Effect<Member> => {
+  place.accepted = true
+  pool.lent(member)
+  return Effect.succeed(member)
 }
 
 /** Waits for a turn. */
 const wait = (
   pool: Pool,
   demand: Demand,
-  restore: Restore,
-  place: Place
+  restore: Restore
 ): Effect.Effect<Member, CheckoutFailure> =>
   Effect.flatMap(Effect.runtime<never>(), (runtime) => {
     const { deadlines, settings } = pool
-    const { fresh, key, origin, startedAt, timeouts } = demand
+    const { fresh, key, origin, place, startedAt, timeouts } = demand
     const name = Origin.format(origin)
     let ticket: Ticket | undefined
-    let { waited } = place
     let waitsSince: number | undefined
     let settle = (_effect: Effect.Effect<Member, CheckoutFailure>): void => {}
     const fail = (error: HttpTimeout | PoolQueueFull, phase: "pool" | "connect" = "pool"): void =>
@@ -92,9 +86,9 @@ const wait = (
     }
     const limit = (on: boolean): void => {
       const now = deadlines.now()
-      if (waitsSince !== undefined) waited += now - waitsSince
+      if (waitsSince !== undefined) place.waited += now - waitsSince
       waitsSince = on ? now : undefined
-      deadlines.arm(turn, on ? Math.max(0, timeouts.pool - waited) : Infinity)
+      deadlines.arm(turn, on ? Math.max(0, timeouts.pool - place.waited) : Infinity)
     }
     const waiter: Waiter = {
       runtime,
@@ -110,7 +104,7 @@ const wait = (
       if (timeouts.total !== Infinity) {
         deadlines.arm(total, Math.max(0, timeouts.total - (deadlines.now() - startedAt)))
       }
-      ticket = pool.enqueue(key, origin, waiter, fresh, place.order)
+      ticket = pool.enqueue(key, origin, waiter, fresh, place)
       if (ticket === undefined) fail(new PoolQueueFull({ limit: settings.places.waiters }))
     })
     const ended = Effect.onExit(restore(waiting), (exit) => {
@@ -121,19 +115,15 @@ const wait = (
     const again = (): Effect.Effect<Member, CheckoutFailure> => {
       // Another one may have come free meanwhile.
       const idle = fresh ? undefined : pool.take(key)
-      if (idle === undefined) return wait(pool, demand, restore, { waited, order: ticket?.order })
-      pool.lent(idle)
-      return Effect.succeed(idle)
+      place.accepted = true
+      return idle === undefined ? wait(pool, demand, restore) : lend(pool, demand, idle)
     }
     return Effect.matchEffect(ended, {
       // The opening had been begun for another request, whose limit was lower.
       onFailure: (error) => isOfOpening(error) && error.millis < timeouts[error.kind] ? again() : Effect.fail(error),
       onSuccess: (member): Effect.Effect<Member, CheckoutFailure> => {
         const { connection, slot } = member
-        if (connection.link?.usable) {
-          pool.lent(member)
-          return Effect.succeed(member)
-        }
+        if (connection.link?.usable) return lend(pool, demand, member)
         // It has been closed since it was given. The pool may have become empty before the limits above were cleared.
         pool.carryOut()
         if (pool.ended) return Effect.fail(pool.closedError(name))

@@ -65,12 +65,15 @@ const originOf = (
 > => {
   const { localAddress, proxy, tls } = settings
   if (proxy === undefined && tls === undefined && localAddress === undefined) return Origin.fromUrl(url)
-  return Either.flatMap(Origin.fromUrl(url), ({ origin, target }) =>
-    Either.flatMap(proxyFor(proxy, origin), (proxy) =>
-      Either.map(
-        Origin.withOptions(origin, { localAddress, proxy, tls: origin.scheme === "https" ? tls : undefined }),
-        (origin) => ({ origin, target })
-      )))
+  return Either.flatMap(
+    Origin.fromUrl(url),
+    ({ origin, target }) =>
+      Either.flatMap(proxyFor(proxy, origin), (proxy) =>
+        Either.map(
+          Origin.withOptions(origin, { localAddress, proxy, tls: origin.scheme === "https" ? tls : undefined }),
+          (origin) => ({ origin, target })
+        ))
+  )
 }
 
 /** For callers whose types nobody has checked. */

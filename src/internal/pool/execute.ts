@@ -27,6 +27,7 @@ import type { CheckoutFailure } from "./checkout.ts"
 import { checkout } from "./checkout.ts"
 import type { Route } from "./destination.ts"
 import { route } from "./destination.ts"
+import type { Place } from "./member.ts"
 import type { Pool } from "./pool.ts"
 
 /** What `execute` can fail with. */
@@ -46,6 +47,7 @@ interface Routed<E> {
   readonly startedAt: number
   /** What tells when the stream of its body has ended, its finalizers included. */
   exchange: { readonly senderEnded: Effect.Effect<void> } | undefined
+  readonly place: Place
 }
 
 /** Idempotent methods (RFC 9110 section 9.2.2). */
@@ -55,12 +57,13 @@ const idempotent = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"])
 const staleTags = new Set<HttpError["_tag"]>(["StaleConnection", "RemoteDisconnected", "ReadError", "WriteError"])
 
 /**
- * Whether a request may be sent once more (RFC 9110 section 9.2.2, RFC 9112 section 9.3.1): the connection had been used before, so that the server
- * may have closed it when the request was under way; no byte of an answer came; the body can be sent again; and it does no harm
- * if the server has seen the first one.
+ * Whether a request may be sent once more (RFC 9110 section 9.2.2, RFC 9112 section 9.3.1): the connection had been used before, or
+ * kept idle, so that the server may have closed it when the request was under way; no byte of an answer came; the body can be sent
+ * again; and it does no harm if the server has seen the first one.
  */
 const mayRepeat = ({ fields, method }: HttpRequest<unknown>, { _tag, context }: HttpError): boolean =>
-  staleTags.has(_tag) && context.connection?.reused === true && context.bytesRead === 0 && context.replayable
+  staleTags.has(_tag) && (context.connection?.reused === true || _tag === "StaleConnection")
+  && context.bytesRead === 0 && context.replayable
   && (context.bytesWritten === 0 || idempotent.has(method) || HttpFields.has(fields, "idempotency-key"))
 
 /** Encodes a request for its origin. */
@@ -85,17 +88,17 @@ const send = <E>(
   prepared: Prepared<E>,
   restore: Restore
 ): Effect.Effect<Received, HttpError<E>> => {
-  const { route: { key, origin }, startedAt } = routed
+  const { place, route: { key, origin }, startedAt } = routed
   const fresh = prepared.resends > 0
   const { timeouts } = prepared
-  const found = checkout(pool, { key, origin, timeouts, startedAt, fresh }, restore)
+  const found = checkout(pool, { key, origin, timeouts, startedAt, fresh, place }, restore)
   return Effect.flatMap(
     pool.events.active ? tellingInterruption(pool, routed, found) : found,
     ({ connection, slot }): Effect.Effect<Received, HttpError<E>> => {
       const { link } = connection
       // It was usable when it was given, but the runtime may have let others run since. Nothing has been sent yet.
       if (!link?.usable) return send(pool, routed, prepared, restore)
-      const exchange = exchangeOn(connection, link, prepared, startedAt, slot.served === 1, restore)
+      const exchange = exchangeOn(connection, link, prepared, startedAt, slot.served === 1 && !link.kept, restore)
       if (connection.exchange !== undefined) routed.exchange = connection.exchange
       return Effect.map(exchange, (received) => {
         pool.noteVersion(key, received.response.version)
@@ -154,18 +157,20 @@ const repeat = <E>(
   first: HttpError<E>,
   restore: Restore
 ): Effect.Effect<Received, HttpError<E>> => {
-  pool.counts.retried++
-  pool.tell({
-    _tag: "Retry",
-    origin: Origin.format(routed.route.origin),
-    connection: first.context.connection?.id,
-    error: first
-  })
   // What is known of the server may have changed since.
   const again = Effect.flatMap(prepareFor(pool, routed, 1), (prepared) =>
     Effect.zipRight(
-      bodyReleased(pool, routed, prepared.timeouts.total, restore),
-      Effect.suspend(() => send(pool, routed, prepared, restore))
+      tellingInterruption(pool, routed, bodyReleased(pool, routed, prepared.timeouts.total, restore)),
+      Effect.suspend(() => {
+        pool.counts.retried++
+        pool.tell({
+          _tag: "Retry",
+          origin: Origin.format(routed.route.origin),
+          connection: first.context.connection?.id,
+          error: first
+        })
+        return send(pool, routed, prepared, restore)
+      })
     ))
   return Effect.catchAll(again, (second) => {
     const error = ofBoth(first, second) as HttpError<E>
@@ -211,7 +216,7 @@ export const execute = <E>(pool: Pool, request: HttpRequest<E>): Effect.Effect<H
       if (wrong !== undefined) return Effect.fail(wrong)
       const found = route(pool.settings, request)
       if (Either.isLeft(found)) return Effect.fail(found.left)
-      const routed: Routed<E> = { request, route: found.right, startedAt, exchange: undefined }
+      const routed: Routed<E> = { request, route: found.right, startedAt, exchange: undefined, place: pool.place() }
       const prepared = prepareFor(pool, routed, 0)
       if (Either.isLeft(prepared)) return Effect.fail(prepared.left)
       const received = Effect.catchAll(send(pool, routed, prepared.right, restore), (error) => {
@@ -219,7 +224,18 @@ export const execute = <E>(pool: Pool, request: HttpRequest<E>): Effect.Effect<H
         tellUnsent(pool, routed, error)
         return Effect.fail(error)
       })
-      // Last of all: an interruption behind it would leave a response that nobody has.
-      return Effect.flatMap(received, ({ exchange, response }) => deliver(exchange, restore, response))
+      // Only now, because nothing would count it off if what came before had thrown.
+      pool.underWay++
+      return Effect.matchCauseEffect(received, {
+        onFailure: (cause) => {
+          pool.leave()
+          return Effect.failCause(cause)
+        },
+        // `deliver` last of all: an interruption behind it would leave a response that nobody has.
+        onSuccess: ({ exchange, response }) => {
+          pool.leave()
+          return deliver(exchange, restore, response)
+        }
+      })
     })
   ) as Effect.Effect<HttpResponse, ExecuteFailure<E>>

@@ -1,5 +1,5 @@
 /** Makes a pool in a scope, and gives it the methods that users see. */
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -11,10 +11,11 @@ import { Transport } from "../../Transport.ts"
 import type { Deadline } from "../connection/deadlines.ts"
 import { makeDeadlines } from "../connection/deadlines.ts"
 import type { Face as ConnectionFace } from "../connection/face.ts"
-import type { InvalidOption } from "../error/request.ts"
-import type { CheckoutFailure } from "./checkout.ts"
+import { readDuration } from "../connection/timeouts.ts"
+import { InvalidOption } from "../error/request.ts"
 import type { ExecuteFailure } from "./execute.ts"
 import { execute } from "./execute.ts"
+import type { LeaseFailure } from "./lease.ts"
 import { lease } from "./lease.ts"
 import { Pool } from "./pool.ts"
 import type { PoolOptions, PoolSettings } from "./settings.ts"
@@ -22,6 +23,8 @@ import { toSettings } from "./settings.ts"
 
 /** Events that are kept for a reader of the stream that is slow. */
 const eventBuffer = 4096
+
+const durationRule = `it must be a duration of at least 0, such as 500 or "5 seconds"`
 
 /** How many connections and waiting requests there are. */
 interface Counts {
@@ -45,7 +48,11 @@ export const unsafeMake = (
     const runtime = yield* Effect.runtime<never>()
     const pool = new Pool(settings, yield* Transport, yield* makeDeadlines, runtime, redactedNames)
     yield* Effect.addFinalizer(() =>
-      Effect.zipRight(shutdown(pool, settings.graceMillis), Effect.sync(() => pool.events.end()))
+      // Who was refused has yet to tell it.
+      Effect.zipRight(
+        shutdown(pool, settings.graceMillis),
+        Effect.zipRight(quiet(pool), Effect.sync(() => pool.events.end()))
+      )
     )
     return new Face(pool)
   })
@@ -57,7 +64,14 @@ export const make = (
 ): Effect.Effect<Face, InvalidOption, Scope.Scope | Transport> =>
   Effect.flatMap(Effect.suspend(() => toSettings(options)), (settings) => unsafeMake(settings, redactedNames))
 
-/** Waits until the pool is empty, or the time is over. */
+/** Waits until no request is under way. */
+const quiet = (pool: Pool): Effect.Effect<void> =>
+  Effect.async<void>((resume) => {
+    const forget = pool.whenQuiet(() => resume(Effect.void))
+    return Effect.sync(forget)
+  })
+
+/** Waits until the pool is empty and stays so, or the time is over. */
 const drained = (pool: Pool, graceMillis: number): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { deadlines } = pool
@@ -74,12 +88,11 @@ const drained = (pool: Pool, graceMillis: number): Effect.Effect<void> =>
     const empty = Effect.async<void>((resume) => {
       wake = () => resume(Effect.void)
       forget()
-      forget = pool.whenEmpty(() => wake())
+      forget = pool.whenQuiet(() => wake())
     })
-    // A request may be between two connections: that which it was given has died, or it is about to be sent once more.
     const loop: Effect.Effect<void> = Effect.zipRight(
-      Effect.zipRight(empty, Effect.yieldNow()),
-      Effect.suspend(() => over || pool.isEmpty ? Effect.void : loop)
+      empty,
+      Effect.suspend(() => over || pool.isQuiet ? Effect.void : loop)
     )
     deadlines.arm(deadline, graceMillis)
     return Effect.ensuring(
@@ -97,11 +110,10 @@ const shutdown = (pool: Pool, graceMillis: number): Effect.Effect<void> =>
     pool.state.shutdown()
     pool.carryOut()
     const destroy = Effect.suspend(() => {
-      const { endings } = pool
       pool.ended = true
       pool.state.destroy()
       pool.carryOut()
-      return endings
+      return pool.endings
     })
     return Effect.zipRight(graceMillis === 0 ? Effect.void : drained(pool, graceMillis), destroy)
   })
@@ -118,7 +130,7 @@ export class Face {
     return execute(this.#pool, request)
   }
 
-  lease(origin: Origin.Origin): Effect.Effect<ConnectionFace, CheckoutFailure, Scope.Scope> {
+  lease(origin: Origin.Origin): Effect.Effect<ConnectionFace, LeaseFailure, Scope.Scope> {
     return lease(this.#pool, origin)
   }
 
@@ -173,10 +185,13 @@ export class Face {
   }
 
   shutdown(options: { readonly grace?: Duration.DurationInput | undefined } = {}): Effect.Effect<void> {
-    const { graceMillis } = this.#pool.settings
-    return Effect.suspend(() =>
-      shutdown(this.#pool, options.grace === undefined ? graceMillis : Duration.toMillis(options.grace))
-    )
+    return Effect.suspend(() => {
+      const { grace } = options
+      const millis = grace === undefined ? this.#pool.settings.graceMillis : readDuration(grace)
+      return millis === undefined
+        ? Effect.die(new InvalidOption({ option: "grace", reason: durationRule }))
+        : shutdown(this.#pool, millis)
+    })
   }
 
   toJSON(): unknown {

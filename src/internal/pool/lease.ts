@@ -2,13 +2,18 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Origin from "../../Origin.ts"
-import { key } from "../../Origin.ts"
+import { isOrigin, key } from "../../Origin.ts"
 import { Connection } from "../connection/connection.ts"
 import { Face } from "../connection/face.ts"
+import type { InvalidOption } from "../error/request.ts"
 import type { CheckoutFailure } from "./checkout.ts"
 import { checkout } from "./checkout.ts"
+import { notAnOrigin } from "./destination.ts"
 import type { Member } from "./member.ts"
 import type { Pool } from "./pool.ts"
+
+/** What `lease` can fail with. */
+export type LeaseFailure = CheckoutFailure | InvalidOption
 
 /** A handle of its own on the connection, so that the holder of an ended lease has nothing. */
 const lend = (member: Member): Connection => {
@@ -38,18 +43,31 @@ const takeBack = (pool: Pool, member: Member, held: Connection): Effect.Effect<v
   })
 
 /** A connection for the caller alone, until the end of the scope. */
-export const lease = (pool: Pool, origin: Origin.Origin): Effect.Effect<Face, CheckoutFailure, Scope.Scope> =>
+export const lease = (pool: Pool, origin: Origin.Origin): Effect.Effect<Face, LeaseFailure, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.suspend(() => {
+      if (!isOrigin(origin)) return Effect.fail(notAnOrigin())
       const { timeouts } = pool.settings
-      const demand = { key: key(origin), origin, timeouts, startedAt: pool.deadlines.now(), fresh: false }
-      const take = (): Effect.Effect<Face, CheckoutFailure, Scope.Scope> =>
-        Effect.flatMap(checkout(pool, demand, restore), (member) => {
-          // It was usable when it was given, but the runtime may have let others run since.
-          if (!member.connection.link?.usable) return take()
-          const held = lend(member)
-          return Effect.as(Effect.addFinalizer(() => takeBack(pool, member, held)), new Face(held))
+      const startedAt = pool.deadlines.now()
+      const demand = { key: key(origin), origin, timeouts, startedAt, fresh: false, place: pool.place() }
+      const take = (): Effect.Effect<Face, LeaseFailure, Scope.Scope> => {
+        const found = checkout(pool, demand, restore)
+        pool.underWay++
+        return Effect.matchCauseEffect(found, {
+          onFailure: (cause) => {
+            pool.leave()
+            return Effect.failCause(cause)
+          },
+          onSuccess: (member): Effect.Effect<Face, LeaseFailure, Scope.Scope> => {
+            // It was usable when it was given, but the runtime may have let others run since.
+            const again = member.connection.link?.usable ? undefined : take()
+            pool.leave()
+            if (again !== undefined) return again
+            const held = lend(member)
+            return Effect.as(Effect.addFinalizer(() => takeBack(pool, member, held)), new Face(held))
+          }
         })
+      }
       return take()
     })
   )

@@ -23,6 +23,16 @@ export interface Waiter {
   readonly limit: (on: boolean) => void
 }
 
+/** Where a request stands in the queue, however often it asks for a connection. */
+export interface Place {
+  /** As if a ticket had been drawn when the request began. */
+  order: number
+  /** For how long it has waited for its turn, in milliseconds. */
+  waited: number
+  /** Whether it has had its turn: it may finish while the pool is being shut down, and no queue is too full for it. */
+  accepted: boolean
+}
+
 export type Slot = places.Slot<Destination, Member, Waiter>
 export type Ticket = places.Ticket<Destination, Member, Waiter>
 export type Command = places.Command<Destination, Member, Waiter>

@@ -50,6 +50,8 @@ export class Ticket<O, C, W> {
   /** The connection that it was given. */
   granted: Slot<O, C, W> | undefined
   readonly entry = new Entry<Ticket<O, C, W>>(this)
+  /** Its place among those for whom no connection is being opened. */
+  readonly inQueue = new Entry<Ticket<O, C, W>>(this)
 
   constructor(group: Group<O, C, W>, waiter: W, order: number, fresh: boolean) {
     this.group = group
@@ -60,6 +62,11 @@ export class Ticket<O, C, W> {
 
   get waiting(): boolean {
     return this.entry.list !== undefined
+  }
+
+  /** It waits, and no connection is being opened for it. */
+  queueUp(): void {
+    this.group.queue.insertBefore(this.inQueue, (other) => other.order > this.order)
   }
 }
 
@@ -72,6 +79,8 @@ export class Group<O, C, W> {
   readonly idle = new List<Slot<O, C, W>>()
   /** First come first. */
   readonly waiting = new List<Ticket<O, C, W>>()
+  /** Those of them for whom no connection is being opened, in the same order. */
+  readonly queue = new List<Ticket<O, C, W>>()
   /** Slots that are not gone. */
   open = 0
   connecting = 0
@@ -81,7 +90,6 @@ export class Group<O, C, W> {
   freshWaiting = 0
   /** What `queued` gave last, by which it stands among the groups that have such a ticket. */
   next: Ticket<O, C, W> | undefined
-  readonly entry = new Entry<Group<O, C, W>>(this)
 
   constructor(key: string, origin: O, limit: number) {
     this.key = key
@@ -97,9 +105,7 @@ export class Group<O, C, W> {
 
   /** The first ticket that has no connection being opened, if there is room for one. */
   queued(leaving?: Slot<O, C, W>): Ticket<O, C, W> | undefined {
-    if (!this.hasRoom(leaving)) return undefined
-    for (const ticket of this.waiting) if (ticket.attempt === undefined) return ticket
-    return undefined
+    return this.hasRoom(leaving) ? this.queue.first?.value : undefined
   }
 
   get busy(): number {

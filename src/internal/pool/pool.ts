@@ -25,7 +25,7 @@ import type { ResponseHead } from "../protocol/head.ts"
 import type { Destination } from "./destination.ts"
 import { destination } from "./destination.ts"
 import { keepAlive } from "./keepAlive.ts"
-import type { Command, Keeper, Slot, Ticket, Waiter } from "./member.ts"
+import type { Command, Keeper, Place, Slot, Ticket, Waiter } from "./member.ts"
 import { Member } from "./member.ts"
 import { PoolState } from "./poolState.ts"
 import type { PoolSettings } from "./settings.ts"
@@ -48,8 +48,14 @@ export class Pool implements Keeper {
   readonly #openings = new Set<Fiber.Fiber<unknown>>()
   /** Origins whose server spoke HTTP/1.0, which knows no chunks (RFC 9112 section 6.1). */
   readonly #legacy = new Set<string>()
-  readonly #emptied = new Set<() => void>()
+  readonly #quieted = new Set<() => void>()
+  /** The senders of bodies whose connection has closed. */
+  readonly #senders = new Set<Fiber.Fiber<void>>()
+  /** The last ticket. */
+  #drawn = -1
   #carrying = false
+  /** Requests and leases that have no response, no connection and no failure yet: they may be between two connections. */
+  underWay = 0
   /** Whether it is shut down and nothing is let finish any longer. */
   ended = false
 
@@ -90,16 +96,30 @@ export class Pool implements Keeper {
 
   // --- giving out
 
+  /** The place of a request that begins now: behind all tickets that have been drawn, before all that will be. */
+  place(): Place {
+    return { order: this.#drawn + 0.5, waited: 0, accepted: false }
+  }
+
   /** The newest idle connection. */
   take(key: string): Member | undefined {
-    const slot = this.state.take(key, this.deadlines.now())
+    let slot = this.state.take(key, this.deadlines.now())
+    // One that is just being closed, of which the pool has not heard yet: an event's listener may ask for a connection meanwhile.
+    while (slot?.connection?.connection.link?.open === false) slot = this.state.take(key, this.deadlines.now())
     this.carryOut()
-    return slot?.connection
+    const member = slot?.connection
+    if (member?.connection.link !== undefined) member.connection.link.kept = true
+    return member
   }
 
   /** Draws a ticket; `undefined` where too many wait. */
-  enqueue(key: string, origin: Origin.Origin, waiter: Waiter, fresh: boolean, order?: number): Ticket | undefined {
+  enqueue(key: string, origin: Origin.Origin, waiter: Waiter, fresh: boolean, place: Place): Ticket | undefined {
+    const order = place.accepted ? place.order : undefined
     const ticket = this.state.enqueue(key, () => destination(origin, this.#shared), waiter, fresh, order)
+    if (ticket !== undefined) {
+      place.order = ticket.order
+      this.#drawn = Math.max(this.#drawn, ticket.order)
+    }
     this.carryOut()
     return ticket
   }
@@ -150,13 +170,22 @@ export class Pool implements Keeper {
     this.#expireAt(slot)
   }
 
-  onClosed({ connection, slot }: Member): void {
+  onClosed({ connection, lease, slot }: Member): void {
     this.counts.closed++
+    this.#keepSender((lease ?? connection).exchange)
     connection.exchange = undefined
     // One that closes before it is given out has failed to open; `#opened` tells that.
     if (slot.status === "connecting") return
     this.state.gone(slot)
     this.carryOut()
+  }
+
+  /** The finalizers of a body that was being sent may run for longer than its connection is there, and its request. */
+  #keepSender(exchange: Connection["exchange"]): void {
+    if (exchange === undefined || exchange.senderEnded === Effect.void) return
+    const fiber = Runtime.runFork(this.#runtime)(exchange.senderEnded, { immediate: true })
+    this.#senders.add(fiber)
+    fiber.addObserver(() => this.#senders.delete(fiber))
   }
 
   #expireAt(slot: Slot): void {
@@ -235,7 +264,17 @@ export class Pool implements Keeper {
     // A pool that holds nothing has no timer.
     this.deadlines.disarm(this.#sweep)
     this.deadlines.rest()
-    for (const callback of this.#emptied) callback()
+    this.#tellQuiet()
+  }
+
+  /** What `underWay` counts has come to its end. */
+  leave(): void {
+    this.underWay--
+    this.#tellQuiet()
+  }
+
+  #tellQuiet(): void {
+    if (this.#quieted.size > 0 && this.isQuiet) { for (const callback of this.#quieted) callback() }
   }
 
   #carry(command: Command): void {
@@ -328,22 +367,22 @@ export class Pool implements Keeper {
     return this.state.open === 0 && this.state.waiting === 0
   }
 
-  /** Calls back, perhaps more than once, when it is empty. Returns how to forget it. */
-  whenEmpty(callback: () => void): () => void {
-    this.#emptied.add(callback)
-    if (this.isEmpty) callback()
-    return () => this.#emptied.delete(callback)
+  /** Whether it is empty, and no request is about to change that. */
+  get isQuiet(): boolean {
+    return this.isEmpty && this.underWay === 0
+  }
+
+  /** Calls back, perhaps more than once, when it is quiet. Returns how to forget it. */
+  whenQuiet(callback: () => void): () => void {
+    this.#quieted.add(callback)
+    if (this.isQuiet) callback()
+    return () => this.#quieted.delete(callback)
   }
 
   /** What is still to end when all is closed: openings that were given up, and the finalizers of bodies that were being sent. */
   get endings(): Effect.Effect<void> {
-    const senders = [...this.state.slots].map((slot) =>
-      (slot.connection?.lease ?? slot.connection?.connection)?.exchange?.senderEnded ?? Effect.void
-    )
     return Effect.suspend(() =>
-      Effect.asVoid(
-        Effect.all([...senders, ...[...this.#openings].map((fiber) => Fiber.await(fiber))], { discard: true })
-      )
+      Effect.forEach([...this.#senders, ...this.#openings], (fiber) => Fiber.await(fiber), { discard: true })
     )
   }
 }

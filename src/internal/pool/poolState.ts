@@ -11,6 +11,7 @@
  *   is another group's it is closed, and one opened there.
  */
 import type { CloseReason } from "../../ConnectionEvent.ts"
+import { Heap } from "./heap.ts"
 import { List } from "./list.ts"
 import type { Command, Hint, Limits } from "./places.ts"
 import { Group, Slot, Ticket } from "./places.ts"
@@ -23,7 +24,7 @@ export class PoolState<O, C, W> {
   /** All idle slots, oldest first. */
   readonly idle = new List<Slot<O, C, W>>()
   /** The groups that have a `next` ticket, by its order. */
-  readonly #wanting = new List<Group<O, C, W>>()
+  readonly #wanting = new Heap<Group<O, C, W>>((a, b) => (a.next?.order ?? Infinity) < (b.next?.order ?? Infinity))
   waiting = 0
   connecting = 0
   /** Openings that are nobody's. */
@@ -78,6 +79,7 @@ export class PoolState<O, C, W> {
       return ticket
     }
     group.waiting.insertBefore(ticket.entry, (other) => other.order > ticket.order)
+    ticket.queueUp()
     this.groups.set(key, group)
     this.waiting++
     if (fresh) group.freshWaiting++
@@ -234,7 +236,7 @@ export class PoolState<O, C, W> {
     const full = this.open >= this.limits.connections
     if (!full && slot.group.freshWaiting === 0) return false
     const own = slot.group.queued(slot)
-    const first = full ? this.#wanting.first?.value.next : undefined
+    const first = full ? this.#wanting.first?.next : undefined
     const other = own === undefined || (first !== undefined && first.order < own.order) ? first : own
     return other !== undefined && other !== ticket && (ticket === undefined || other.order < ticket.order)
   }
@@ -257,27 +259,32 @@ export class PoolState<O, C, W> {
 
   /** An opening that has lost its ticket goes to the next one that has none. Whether there is one. */
   #adopt(attempt: Slot<O, C, W>): boolean {
-    for (const ticket of attempt.group.waiting) {
-      if (ticket.attempt !== undefined) continue
-      this.#disown(attempt)
-      ticket.attempt = attempt
-      attempt.owner = ticket
-      this.#rank(ticket.group)
-      this.commands.push({ _tag: "Adopt", ticket })
-      return true
-    }
-    return false
+    const { group } = attempt
+    const ticket = group.queue.first?.value
+    if (ticket === undefined) return false
+    this.#disown(attempt)
+    ticket.attempt = attempt
+    attempt.owner = ticket
+    group.queue.remove(ticket.inQueue)
+    this.#rank(group)
+    this.commands.push({ _tag: "Adopt", ticket })
+    return true
   }
 
   #disown(attempt: Slot<O, C, W>): void {
-    if (attempt.owner !== undefined) attempt.owner.attempt = undefined
+    const { owner } = attempt
     attempt.owner = undefined
+    if (owner !== undefined) {
+      owner.attempt = undefined
+      if (owner.waiting) owner.queueUp()
+    }
     if (this.#orphans.delete(attempt)) attempt.group.orphans--
   }
 
   #leaveQueue(ticket: Ticket<O, C, W>): void {
     const { group } = ticket
     group.waiting.remove(ticket.entry)
+    group.queue.remove(ticket.inQueue)
     this.waiting--
     if (ticket.fresh) group.freshWaiting--
     this.#rank(group)
@@ -294,16 +301,14 @@ export class PoolState<O, C, W> {
   #rank(group: Group<O, C, W>): void {
     const next = group.queued()
     if (next === group.next) return
+    this.#wanting.remove(group)
     group.next = next
-    this.#wanting.remove(group.entry)
-    if (next !== undefined) {
-      this.#wanting.insertBefore(group.entry, (other) => other.next !== undefined && other.next.order > next.order)
-    }
+    if (next !== undefined) this.#wanting.add(group)
   }
 
   /** A place has come free: opens a connection for whoever can use it. Only where the total was the limit that may be another group. */
   #dispatch(group: Group<O, C, W>, wasFull = this.open >= this.limits.connections): void {
-    while (this.#openFor(wasFull ? this.#wanting.first?.value.next : group.next));
+    while (this.#openFor(wasFull ? this.#wanting.first?.next : group.next));
   }
 
   /** Opens a connection for a ticket whose group has room. Whether there was a place. */
@@ -321,6 +326,7 @@ export class PoolState<O, C, W> {
     }
     const slot = new Slot(group, ticket, this.limits.requestsPerConnection)
     ticket.attempt = slot
+    group.queue.remove(ticket.inQueue)
     this.slots.add(slot)
     group.open++
     group.connecting++
