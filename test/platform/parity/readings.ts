@@ -47,7 +47,15 @@ export const cases = [
   second("text", "stream", { ours: consumed, node: "", undici: "" }),
   second("stream", "stream", { ours: consumed, node: "", undici: "" }),
   second("stream", "text", { ours: consumed, node: "nothing", undici: decode }),
-  second("formData", "formData", { ours: [["12", ""]], node: decode, undici: decode }),
+  differs(
+    "reads formData, then formData",
+    { ours: [["12", ""]], node: "no form", undici: "no form" },
+    // Of a body that is gone node:http makes a failure, and with Node 24 a form without fields.
+    Effect.map(
+      twice("12", form, form),
+      ([, seen]) => seen === decode || (Array.isArray(seen) && seen.length === 0) ? "no form" : seen
+    )
+  ),
   differs("limits text by MaxBodySize", {
     ours: ["12345", tooLarge, tooLarge],
     node: ["12345", decode, decode],
