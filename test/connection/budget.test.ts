@@ -8,51 +8,13 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Channel from "effect/Channel"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import * as Supervisor from "effect/Supervisor"
 import * as HttpBody from "../../src/HttpBody.ts"
 import type { BodyFailure } from "../../src/HttpError.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
 import * as T from "../../src/TestTransport.ts"
+import type { Cost } from "../fixtures/cost.ts"
+import { costOf, StartCounter } from "../fixtures/cost.ts"
 import { bytesOf, chunk, chunkedHead, connected, getHead, lengthHead, ok, textOf } from "./harness.ts"
-
-interface Cost {
-  readonly ops: number
-  readonly hops: number
-  readonly fibers: number
-}
-
-/** What an effect costs, the fibers that it starts included. */
-const costOf = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<Cost, E> =>
-  Effect.async<Cost, E>((resume) => {
-    const cost = { ops: 0, hops: 0 }
-    const fibers = new Set<unknown>()
-    const fiber = Effect.runFork(effect, {
-      immediate: true,
-      scheduler: {
-        shouldYield: (running) => {
-          cost.ops++
-          fibers.add(running)
-          return false
-        },
-        scheduleTask: (task) => {
-          cost.hops++
-          queueMicrotask(task)
-        }
-      }
-    })
-    fiber.addObserver((exit) => resume(Effect.as(exit, { ...cost, fibers: fibers.size })))
-  })
-
-/** Counts the fibers that are started, wherever from. */
-class StartCounter extends Supervisor.AbstractSupervisor<number> {
-  starts = 0
-  override get value(): Effect.Effect<number> {
-    return Effect.sync(() => this.starts)
-  }
-  override onStart(): void {
-    this.starts++
-  }
-}
 
 const get = HttpRequest.get("/")
 

@@ -2,40 +2,11 @@
 import type * as HttpClient from "@effect/platform/HttpClient"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Runtime from "effect/Runtime"
 import * as HttpRequest from "../../src/HttpRequest.ts"
 import * as PooledHttpClient from "../../src/PooledHttpClient.ts"
 import * as T from "../../src/TestTransport.ts"
+import { costOf } from "../fixtures/cost.ts"
 import { anyHead, clientOver, ok, quietly, url } from "./kit.ts"
-
-interface Cost {
-  readonly ops: number
-  readonly hops: number
-  readonly fibers: number
-}
-
-/** What an effect costs, run as the caller runs. */
-const costOf = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<Cost, E> =>
-  Effect.flatMap(Effect.runtime<never>(), (runtime) =>
-    Effect.async<Cost, E>((resume) => {
-      const cost = { ops: 0, hops: 0 }
-      const fibers = new Set<unknown>()
-      const fiber = Runtime.runFork(runtime)(effect, {
-        immediate: true,
-        scheduler: {
-          shouldYield: (running) => {
-            cost.ops++
-            fibers.add(running)
-            return false
-          },
-          scheduleTask: (task) => {
-            cost.hops++
-            queueMicrotask(task)
-          }
-        }
-      })
-      fiber.addObserver((exit) => resume(Effect.as(exit, { ...cost, fibers: fibers.size })))
-    }))
 
 const answered = [anyHead, T.reply(ok("{\"a\":1}"))]
 

@@ -7,7 +7,6 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
-import * as Supervisor from "effect/Supervisor"
 import * as TestClock from "effect/TestClock"
 import * as HttpBody from "../../src/HttpBody.ts"
 import * as HttpConnection from "../../src/HttpConnection.ts"
@@ -16,46 +15,8 @@ import * as Origin from "../../src/Origin.ts"
 import * as T from "../../src/TestTransport.ts"
 import * as Transport from "../../src/Transport.ts"
 import { bytesOf, getHead, host, lengthHead, ok, started } from "../connection/harness.ts"
+import { costOf, StartCounter } from "../fixtures/cost.ts"
 import { get, holds, poolOver, serves, textOf } from "./harness.ts"
-
-interface Cost {
-  readonly ops: number
-  readonly hops: number
-  readonly fibers: number
-}
-
-/** What an effect costs, the fibers that it starts included. */
-const costOf = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<Cost, E> =>
-  Effect.async<Cost, E>((resume) => {
-    const cost = { ops: 0, hops: 0 }
-    const fibers = new Set<unknown>()
-    const fiber = Effect.runFork(effect, {
-      immediate: true,
-      scheduler: {
-        shouldYield: (running) => {
-          cost.ops++
-          fibers.add(running)
-          return false
-        },
-        scheduleTask: (task) => {
-          cost.hops++
-          queueMicrotask(task)
-        }
-      }
-    })
-    fiber.addObserver((exit) => resume(Effect.as(exit, { ...cost, fibers: fibers.size })))
-  })
-
-/** Counts the fibers that are started, wherever from. */
-class StartCounter extends Supervisor.AbstractSupervisor<number> {
-  starts = 0
-  override get value(): Effect.Effect<number> {
-    return Effect.sync(() => this.starts)
-  }
-  override onStart(): void {
-    this.starts++
-  }
-}
 
 /** A pool with a connection that has served two requests, so that what is measured starts no sleeper of the timeouts. */
 const warm = (...steps: ReadonlyArray<T.Step>) =>
