@@ -1,4 +1,4 @@
-/** The programs that users copy run as they stand: the README's first one, and every file of docs/examples. */
+/** The programs that users copy run as they stand: those of the README, and every file of docs/examples. */
 import { spawn } from "node:child_process"
 import * as fs from "node:fs"
 import * as http from "node:http"
@@ -27,7 +27,9 @@ const tsx = (...args: ReadonlyArray<string>): Promise<{ readonly status: number 
 const patience = { timeout: 60_000 }
 
 describe("the example of the README", () => {
-  const code = /^```ts\n(.*?)^```$/ms.exec(read("README.md"))?.[1] ?? ""
+  const blocks = [...read("README.md").matchAll(/^```ts\n(.*?)^```$/gms)].map(([, block = ""]) => block)
+  const code = blocks.find((block) => block.includes("HttpConnection.make")) ?? ""
+  const service = blocks.find((block) => block.includes("PooledHttpClient.layer")) ?? ""
   let server: http.Server
   let port: number
 
@@ -52,6 +54,13 @@ describe("the example of the README", () => {
   it("is ten lines of code at most, without its imports", () => {
     const lines = code.split("\n").filter((line) => line.trim() !== "" && !line.startsWith("import "))
     expect(lines.length).toBeLessThanOrEqual(10)
+  })
+
+  it("for a service prints what a server answers, and ends", patience, async () => {
+    const url = "http://localhost:8080"
+    expect(service).toContain(url)
+    const { output, status } = await tsx("-e", service.replace(url, `http://127.0.0.1:${port}`))
+    expect({ output, status }).toEqual({ output: "200 GET /users/1\n", status: 0 })
   })
 
   it("prints what a server answers, and ends", patience, async () => {
