@@ -97,15 +97,54 @@ export interface Input<E = never> extends Options {
   readonly trailers?: HttpFields.Input | undefined
 }
 
-const Prototype: Pipeable & { readonly [TypeId]: TypeId } = {
-  [TypeId]: TypeId,
+/** A class with all its fields, because requests are made again and again, and are read by code that must see one shape. */
+class Request<out E> implements HttpRequest<E> {
+  readonly method: string
+  readonly target: string
+  readonly fields: HttpFields.HttpFields
+  readonly body: HttpBody.HttpBody<E>
+  readonly trailers: HttpFields.HttpFields
+  readonly origin: Origin | undefined
+  readonly timeouts: Partial<HttpTimeouts> | undefined
+  readonly limits: Partial<HttpLimits> | undefined
+  readonly leniency: HttpLeniency | undefined
+  readonly targetForm: "origin" | "absolute" | undefined
+  readonly expectContinue: boolean | undefined
+
+  constructor(
+    method: string,
+    target: string,
+    fields: HttpFields.HttpFields,
+    body: HttpBody.HttpBody<E>,
+    trailers: HttpFields.HttpFields,
+    options: Options
+  ) {
+    this.method = method
+    this.target = target
+    this.fields = fields
+    this.body = body
+    this.trailers = trailers
+    this.origin = options.origin
+    this.timeouts = options.timeouts
+    this.limits = options.limits
+    this.leniency = options.leniency
+    this.targetForm = options.targetForm
+    this.expectContinue = options.expectContinue
+  }
+
+  get [TypeId](): TypeId {
+    return TypeId
+  }
+
   pipe() {
     return pipeArguments(this, arguments)
   }
 }
 
 const unsafeMake = <E>(parts: Omit<HttpRequest<E>, TypeId | "pipe">): HttpRequest<E> =>
-  Object.assign(Object.create(Prototype) as Pipeable & { readonly [TypeId]: TypeId }, parts)
+  new Request(parts.method, parts.target, parts.fields, parts.body, parts.trailers, parts)
+
+const noInput: Input = {}
 
 /**
  * Whether a value is a request.
@@ -129,16 +168,16 @@ export const isHttpRequest = (u: unknown): u is HttpRequest<unknown> =>
  * @since 0.1.0
  * @category constructors
  */
-export const make = <E = never>(method: string, target: string, input: Input<E> = {}): HttpRequest<E> => {
-  const { body, headers, trailers, ...options } = input
-  return unsafeMake<E>({
-    ...options,
+export const make = <E = never>(method: string, target: string, input: Input<E> = noInput): HttpRequest<E> => {
+  const { body, headers, trailers } = input
+  return new Request<E>(
     method,
     target,
-    fields: headers === undefined ? HttpFields.empty : HttpFields.fromInput(headers),
-    body: body ?? emptyBody,
-    trailers: trailers === undefined ? HttpFields.empty : HttpFields.fromInput(trailers)
-  })
+    headers === undefined ? HttpFields.empty : HttpFields.fromInput(headers),
+    body ?? emptyBody,
+    trailers === undefined ? HttpFields.empty : HttpFields.fromInput(trailers),
+    input
+  )
 }
 
 /**

@@ -14,7 +14,7 @@ import { dual } from "effect/Function"
 import type * as Inspectable from "effect/Inspectable"
 import { InvalidOption, InvalidUrl, UnsupportedScheme } from "./internal/error/request.ts"
 import * as internal from "./internal/origin.ts"
-import { bracketed, withoutZone } from "./internal/syntax/host.ts"
+import { withoutZone } from "./internal/syntax/host.ts"
 import type * as Proxy from "./Proxy.ts"
 import * as Tls from "./Tls.ts"
 
@@ -239,8 +239,7 @@ export const defaultPort: (scheme: "http" | "https") => number = internal.defaul
  * @since 0.1.0
  * @category getters
  */
-export const authority = (origin: Origin): string =>
-  origin.port === internal.defaultPort(origin.scheme) ? bracketed(withoutZone(origin.host)) : hostPort(origin)
+export const authority: (origin: Origin) => string = internal.authority
 
 /**
  * Host and port, always both: the authority-form that CONNECT asks a proxy for (RFC 9112 section 3.2.3).
@@ -248,7 +247,7 @@ export const authority = (origin: Origin): string =>
  * @since 0.1.0
  * @category getters
  */
-export const hostPort = (origin: Origin): string => `${bracketed(withoutZone(origin.host))}:${origin.port}`
+export const hostPort: (origin: Origin) => string = internal.hostPort
 
 /**
  * The name that the server's certificate must be for: the host without zone id and without a last dot (RFC 6066 section 3). Of

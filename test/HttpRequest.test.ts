@@ -15,7 +15,8 @@ describe("make", () => {
     expect(lines(request.fields)).toEqual([])
     expect(lines(request.trailers)).toEqual([])
     expect(request.body).toBe(HttpBody.empty)
-    expect(Object.keys(request).toSorted()).toEqual(["body", "fields", "method", "target", "trailers"])
+    const { body: _, fields: __, method: ___, target: ____, trailers: _____, ...options } = request
+    expect(Object.values(options).filter((option) => option !== undefined)).toEqual([])
   })
 
   it("keeps fields and trailers in order, with their spelling, from a record, from pairs, or as fields", () => {

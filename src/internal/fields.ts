@@ -1,5 +1,6 @@
 /**
- * The field list behind `HttpFields`: two parallel arrays and the functions over them.
+ * The field list behind `HttpFields`, in two forms, and the functions over them: two parallel arrays, or the text of a parsed
+ * head and where its fields stand in it.
  *
  * Lookup is linear and case-insensitive. Heads have some ten lines, so an index would cost more than it saves; and there is
  * no object keyed by names, because `__proto__` is a legal field name.
@@ -8,7 +9,7 @@ import * as Equal from "effect/Equal"
 import * as Hash from "effect/Hash"
 import * as Inspectable from "effect/Inspectable"
 import * as Pipeable from "effect/Pipeable"
-import { equalsIgnoreCase } from "./syntax/ascii.ts"
+import { equalsIgnoreCase, isAtIgnoreCase } from "./syntax/ascii.ts"
 import type { MediaType } from "./syntax/mediaType.ts"
 import * as mediaType from "./syntax/mediaType.ts"
 
@@ -26,23 +27,22 @@ export interface Lines {
   readonly values: ReadonlyArray<string>
 }
 
-export class Fields implements Pipeable.Pipeable, Inspectable.Inspectable, Equal.Equal {
-  readonly [TypeId]: TypeId = TypeId
-  readonly names: ReadonlyArray<string>
-  readonly values: ReadonlyArray<string>
+/** What both forms have in common. */
+export abstract class AnyFields implements Pipeable.Pipeable, Inspectable.Inspectable, Equal.Equal {
+  abstract readonly names: ReadonlyArray<string>
+  abstract readonly values: ReadonlyArray<string>
 
-  constructor(names: ReadonlyArray<string>, values: ReadonlyArray<string>) {
-    this.names = names
-    this.values = values
+  get [TypeId](): TypeId {
+    return TypeId
   }
 
   *[Symbol.iterator](): IterableIterator<Entry> {
-    for (let i = 0; i < this.names.length; i++) yield [name(this, i), value(this, i)]
+    for (let i = 0; i < size(this); i++) yield [name(this, i), value(this, i)]
   }
 
   [Equal.symbol](that: unknown): boolean {
-    if (!(that instanceof Fields) || that.names.length !== this.names.length) return false
-    for (let i = 0; i < this.names.length; i++) {
+    if (!(that instanceof AnyFields) || size(that) !== size(this)) return false
+    for (let i = 0; i < size(this); i++) {
       if (value(this, i) !== value(that, i) || !equalsIgnoreCase(name(this, i), name(that, i))) return false
     }
     return true
@@ -50,7 +50,7 @@ export class Fields implements Pipeable.Pipeable, Inspectable.Inspectable, Equal
 
   [Hash.symbol](): number {
     let hash = Hash.string("HttpFields")
-    for (let i = 0; i < this.names.length; i++) {
+    for (let i = 0; i < size(this); i++) {
       hash = hash * 31 ^ Hash.string(name(this, i).toLowerCase())
       hash = hash * 31 ^ Hash.string(value(this, i))
     }
@@ -74,9 +74,102 @@ export class Fields implements Pipeable.Pipeable, Inspectable.Inspectable, Equal
   }
 }
 
-// Both arrays have the same length, and every index given to these two is below it.
-const name = (self: Lines, index: number): string => self.names[index] as string
-const value = (self: Lines, index: number): string => self.values[index] as string
+/** A list of two arrays of the same length. */
+export class Fields extends AnyFields {
+  readonly names: ReadonlyArray<string>
+  readonly values: ReadonlyArray<string>
+
+  constructor(names: ReadonlyArray<string>, values: ReadonlyArray<string>) {
+    super()
+    this.names = names
+    this.values = values
+  }
+}
+
+/** How many bits of a `span` are its length; 18 are left for its start, so that it is a small integer to V8, which arrays hold as it is. */
+const lengthBits = 12
+
+/** Offsets and lengths must be below these. */
+export const spanLimits = { offset: 1 << 18, length: 1 << lengthBits } as const
+
+/** A part of a text as one number: half the memory of two, for something that every response has many of. */
+export const span = (start: number, end: number): number => (start << lengthBits) | (end - start)
+
+const spanStart = (span: number): number => span >> lengthBits
+
+const spanLength = (span: number): number => span & (spanLimits.length - 1)
+
+const cut = (text: string, span: number): string => text.slice(spanStart(span), spanStart(span) + spanLength(span))
+
+/** The strings of every second span. */
+const everySecond = (text: string, spans: ReadonlyArray<number>, first: 0 | 1): ReadonlyArray<string> => {
+  const strings: Array<string> = []
+  for (let i = first; i < spans.length; i += 2) strings.push(cut(text, spans[i] as number))
+  return strings
+}
+
+/**
+ * The fields of a parsed head: its text, and a span for each name and each value in turn.
+ *
+ * Strings are made only of what is looked at. Most of a head never is, and to make strings of all costs as much as to find where they
+ * stand; a name is compared in its place.
+ */
+export class ParsedFields extends AnyFields {
+  // Not `#private`, because what compares by properties would then take any two lists of this form for the same.
+  readonly text: string
+  readonly spans: ReadonlyArray<number>
+  madeNames: ReadonlyArray<string> | undefined
+  madeValues: ReadonlyArray<string> | undefined
+
+  constructor(text: string, spans: ReadonlyArray<number>) {
+    super()
+    this.text = text
+    this.spans = spans
+    this.madeNames = undefined
+    this.madeValues = undefined
+  }
+
+  get names(): ReadonlyArray<string> {
+    return this.madeNames ??= everySecond(this.text, this.spans, 0)
+  }
+
+  get values(): ReadonlyArray<string> {
+    return this.madeValues ??= everySecond(this.text, this.spans, 1)
+  }
+
+  get size(): number {
+    return this.spans.length / 2
+  }
+
+  name(index: number): string {
+    return this.madeNames?.[index] ?? cut(this.text, this.spans[index * 2] as number)
+  }
+
+  value(index: number): string {
+    return this.madeValues?.[index] ?? cut(this.text, this.spans[index * 2 + 1] as number)
+  }
+
+  indexOf(wanted: string, from: number): number {
+    const spans = this.spans
+    const text = this.text
+    for (let i = from * 2; i < spans.length; i += 2) {
+      const span = spans[i] as number
+      if (spanLength(span) === wanted.length && isAtIgnoreCase(text, spanStart(span), wanted)) return i / 2
+    }
+    return -1
+  }
+}
+
+/** The number of lines, without making strings of them. */
+export const size = (self: Lines): number => self instanceof ParsedFields ? self.size : self.names.length
+
+/** The name at an index, which must be below the size. Makes no more than this string. */
+export const name = (self: Lines, index: number): string =>
+  self instanceof ParsedFields ? self.name(index) : self.names[index] as string
+
+/** The value at an index, which must be below the size. Makes no more than this string. */
+export const value = (self: Lines, index: number): string =>
+  self instanceof ParsedFields ? self.value(index) : self.values[index] as string
 
 export const redactedNames: ReadonlyArray<string> = Object.freeze([
   "authorization",
@@ -86,9 +179,9 @@ export const redactedNames: ReadonlyArray<string> = Object.freeze([
   "x-api-key"
 ])
 
-export const isFields = (u: unknown): u is Fields => typeof u === "object" && u !== null && TypeId in u
+export const isFields = (u: unknown): u is AnyFields => typeof u === "object" && u !== null && TypeId in u
 
-export const empty: Fields = new Fields(Object.freeze([]), Object.freeze([]))
+export const empty: AnyFields = new Fields(Object.freeze([]), Object.freeze([]))
 
 /**
  * The text of a value. What the types forbid stays what it is and is refused when the list is sent: `String` of it would
@@ -96,7 +189,7 @@ export const empty: Fields = new Fields(Object.freeze([]), Object.freeze([]))
  */
 const textOf = (value: Value): string => typeof value === "number" ? String(value) : value
 
-export const fromEntries = (lines: Iterable<readonly [name: string, value: Value]>): Fields => {
+export const fromEntries = (lines: Iterable<readonly [name: string, value: Value]>): AnyFields => {
   const names: Array<string> = []
   const values: Array<string> = []
   for (const [name, value] of lines) {
@@ -106,7 +199,7 @@ export const fromEntries = (lines: Iterable<readonly [name: string, value: Value
   return new Fields(names, values)
 }
 
-export const fromRecord = (record: Readonly<Record<string, Value | ReadonlyArray<Value> | undefined>>): Fields => {
+export const fromRecord = (record: Readonly<Record<string, Value | ReadonlyArray<Value> | undefined>>): AnyFields => {
   const names: Array<string> = []
   const values: Array<string> = []
   for (const name of Object.keys(record)) {
@@ -121,6 +214,7 @@ export const fromRecord = (record: Readonly<Record<string, Value | ReadonlyArray
 }
 
 const indexOf = (self: Lines, wanted: string, from: number): number => {
+  if (self instanceof ParsedFields) return self.indexOf(wanted, from)
   const names = self.names
   for (let i = from; i < names.length; i++) if (equalsIgnoreCase(name(self, i), wanted)) return i
   return -1
@@ -154,7 +248,7 @@ export const getAll = (self: Lines, wanted: string): ReadonlyArray<string> => {
 
 export const entries = (self: Lines): ReadonlyArray<Entry> => self.names.map((name, i) => [name, value(self, i)])
 
-export const set = (self: Lines, wanted: string, given: Value): Fields => {
+export const set = (self: Lines, wanted: string, given: Value): AnyFields => {
   const names: Array<string> = []
   const values: Array<string> = []
   let placed = false
@@ -168,10 +262,10 @@ export const set = (self: Lines, wanted: string, given: Value): Fields => {
   return placed ? new Fields(names, values) : append(self, wanted, given)
 }
 
-export const append = (self: Lines, name: string, value: Value): Fields =>
+export const append = (self: Lines, name: string, value: Value): AnyFields =>
   new Fields([...self.names, name], [...self.values, textOf(value)])
 
-const without = (self: Lines, dropped: (name: string) => boolean): Fields => {
+const without = (self: Lines, dropped: (name: string) => boolean): AnyFields => {
   const names: Array<string> = []
   const values: Array<string> = []
   for (let i = 0; i < self.names.length; i++) {
@@ -182,9 +276,10 @@ const without = (self: Lines, dropped: (name: string) => boolean): Fields => {
   return new Fields(names, values)
 }
 
-export const remove = (self: Lines, wanted: string): Fields => without(self, (name) => equalsIgnoreCase(name, wanted))
+export const remove = (self: Lines, wanted: string): AnyFields =>
+  without(self, (name) => equalsIgnoreCase(name, wanted))
 
-export const merge = (self: Lines, that: Lines): Fields => {
+export const merge = (self: Lines, that: Lines): AnyFields => {
   const kept = without(self, (name) => has(that, name))
   return new Fields([...kept.names, ...that.names], [...kept.values, ...that.values])
 }
@@ -193,7 +288,7 @@ const matches = (name: string, pattern: string | RegExp): boolean =>
   // `search`, because `test` with a global expression remembers where it stopped the last time.
   typeof pattern === "string" ? equalsIgnoreCase(name, pattern) : name.toLowerCase().search(pattern) !== -1
 
-export const redact = (self: Lines, patterns: ReadonlyArray<string | RegExp>): Fields =>
+export const redact = (self: Lines, patterns: ReadonlyArray<string | RegExp>): AnyFields =>
   new Fields(
     self.names,
     self.names.map((name, i) => patterns.some((pattern) => matches(name, pattern)) ? "<redacted>" : value(self, i))
@@ -205,7 +300,17 @@ export const contentType = (self: Lines): MediaType | undefined => {
   return text === undefined ? undefined : mediaType.parse(text)
 }
 
+/** Of the last Content-Type that was asked for its charset: most responses of a server have the same one. */
+let lastType = ""
+let lastCharset: string | undefined
+
 export const contentCharset = (self: Lines): string | undefined => {
-  const charset = contentType(self)?.parameters.get("charset")?.toLowerCase()
-  return charset === "" ? undefined : charset
+  const text = first(self, "content-type")
+  if (text === undefined) return undefined
+  if (text !== lastType) {
+    const charset = mediaType.parse(text)?.parameters.get("charset")?.toLowerCase()
+    lastCharset = charset === "" ? undefined : charset
+    lastType = text
+  }
+  return lastCharset
 }

@@ -10,7 +10,7 @@ import * as Inspectable from "effect/Inspectable"
 import { InvalidOption, InvalidUrl, UnsupportedScheme } from "./error/request.ts"
 import type { Proxy } from "./proxy.ts"
 import { isProxy, keyOf as keyOfProxy } from "./proxy.ts"
-import { bracketed, checkPort, parseHostPort } from "./syntax/host.ts"
+import { bracketed, checkPort, parseHostPort, withoutZone } from "./syntax/host.ts"
 
 export const TypeId: unique symbol = Symbol.for("effect-http-client/Origin") as never
 
@@ -51,6 +51,7 @@ class Checked<T> implements Origin<T> {
   // Private, so that neither a spread nor an inspection that ignores `toJSON` finds a secret.
   readonly #options: Options<T> | undefined
   #key: string | undefined
+  #authority: string | undefined
 
   constructor(
     scheme: Scheme,
@@ -65,6 +66,7 @@ class Checked<T> implements Origin<T> {
     this.socketPath = socketPath
     this.#options = options
     this.#key = undefined
+    this.#authority = undefined
   }
 
   get [TypeId](): TypeId {
@@ -113,6 +115,10 @@ class Checked<T> implements Origin<T> {
     return this.toJSON()
   }
 
+  static authority(origin: Checked<unknown>): string {
+    return origin.#authority ??= authorityOf(origin)
+  }
+
   static key(origin: Checked<unknown>): string {
     return origin.#key ??= Checked.#makeKey(origin)
   }
@@ -144,6 +150,16 @@ export const keyOf = (origin: Origin<unknown>): string => {
   )
 }
 
+/** The value of the Host field of requests to an origin. */
+export const authority = (origin: Origin<unknown>): string =>
+  origin instanceof Checked ? Checked.authority(origin) : authorityOf(origin)
+
+export const hostPort = ({ host, port }: Pick<Origin<unknown>, "host" | "port">): string =>
+  `${bracketed(withoutZone(host))}:${port}`
+
+const authorityOf = (origin: Origin<unknown>): string =>
+  origin.port === defaultPort(origin.scheme) ? bracketed(withoutZone(origin.host)) : hostPort(origin)
+
 export const format = (origin: Pick<Origin<unknown>, "scheme" | "host" | "port" | "socketPath">): string =>
   origin.socketPath === undefined
     ? `${origin.scheme}://${bracketed(origin.host)}:${origin.port}`
@@ -153,6 +169,31 @@ export const format = (origin: Pick<Origin<unknown>, "scheme" | "host" | "port" 
 export interface Located<T> {
   readonly origin: Origin<T>
   readonly target: string
+}
+
+class LocatedUrl<T> implements Located<T> {
+  readonly origin: Origin<T>
+  readonly target: string
+
+  constructor(origin: Origin<T>, target: string) {
+    this.origin = origin
+    this.target = target
+  }
+}
+
+/**
+ * The plain origins of the last URLs, by what stands before their path: a service asks few of them again and again, and to parse a host
+ * costs more than all the rest of a URL. Only what has been checked is in here.
+ */
+const known = new Map<string, Checked<never>>()
+
+/** Some 200 bytes each. */
+const knownOrigins = 1000
+
+const remember = (start: string, origin: Checked<never>): void => {
+  if (known.size >= knownOrigins) known.clear()
+  // A copy, because a slice keeps the whole URL, of which the query may be long or secret.
+  known.set(Buffer.from(start).toString(), origin)
 }
 
 export interface Parts {
@@ -259,9 +300,9 @@ const locate = <T>(
   const parsed = parseHostPort(authority, "url")
   if (parsed instanceof InvalidUrl) return parsed
   const { host, port = defaultPort(scheme) } = parsed
-  if (beside === undefined) return { origin: new Checked<T>(scheme, host, port, undefined, undefined), target }
+  if (beside === undefined) return new LocatedUrl<T>(new Checked(scheme, host, port, undefined, undefined), target)
   const origin = build(scheme, host, port, beside.socketPath, beside.options)
-  return origin instanceof InvalidUrl || origin instanceof InvalidOption ? origin : { origin, target }
+  return origin instanceof InvalidUrl || origin instanceof InvalidOption ? origin : new LocatedUrl(origin, target)
 }
 
 const credentials = (): InvalidUrl =>
@@ -295,6 +336,10 @@ const kindTable = Uint8Array.from(
     code <= 0x20 || code === 0x7f ? Refused : "\"<>`{}'\\".includes(String.fromCharCode(code)) ? Unsafe : Plain
 )
 
+/** Index behind `http://` or `https://`, whatever the case of its letters; -1 where there is neither. */
+const endOfScheme = (url: string): number =>
+  url.startsWith("http://") ? 7 : url.startsWith("https://") ? 8 : /^https?:\/\//i.exec(url)?.[0].length ?? -1
+
 /** Index of the first `/`, `?` or `#` at or after `from`, or the length. */
 const endOfAuthority = (url: string, from: number): number => {
   for (let i = from; i < url.length; i++) {
@@ -323,16 +368,22 @@ const fromText = <T>(url: string, beside: Beside<T> | undefined): Located<T> | F
     if (kind === Refused) return invalid("url", `it has a space or control character at offset ${i}`)
     unsafe = true
   }
-  const scheme = /^https?:\/\//i.exec(url)?.[0]
-  if (scheme === undefined) return judgeScheme(url)
-  const end = endOfAuthority(url, scheme.length)
-  const authority = url.slice(scheme.length, end)
+  const schemeEnd = endOfScheme(url)
+  if (schemeEnd < 0) return judgeScheme(url)
+  const end = endOfAuthority(url, schemeEnd)
+  const start = url.slice(0, end)
+  const origin = beside === undefined ? known.get(start) : undefined
+  const authority = origin === undefined ? start.slice(schemeEnd) : ""
   if (authority.includes("@")) return credentials()
   const hash = url.indexOf("#", end)
   const rest = url.slice(end, hash === -1 ? url.length : hash)
   const written = rest.startsWith("/") ? rest : `/${rest}`
   const target = unsafe ? encodeTarget(written) : written
-  return typeof target === "string" ? locate(scheme.length === 7 ? "http" : "https", authority, target, beside) : target
+  if (typeof target !== "string") return target
+  if (origin !== undefined) return new LocatedUrl<T>(origin, target)
+  const located = locate(schemeEnd === 7 ? "http" : "https", authority, target, beside)
+  if (beside === undefined && located instanceof LocatedUrl) remember(start, located.origin as Checked<never>)
+  return located
 }
 
 export const fromUrl = <T>(url: string | URL, beside: Beside<T> | undefined): Located<T> | Failure => {

@@ -5,8 +5,8 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as Supervisor from "effect/Supervisor"
 import * as TestClock from "effect/TestClock"
-import type { Deadline, Deadlines } from "../../src/internal/connection/deadlines.ts"
-import { makeDeadlines } from "../../src/internal/connection/deadlines.ts"
+import type { Deadlines } from "../../src/internal/connection/deadlines.ts"
+import { Deadline, makeDeadlines } from "../../src/internal/connection/deadlines.ts"
 
 interface Kit {
   readonly deadlines: Deadlines
@@ -28,13 +28,13 @@ const kit: Effect.Effect<Kit, never, Scope.Scope> = Effect.gen(function*() {
   return {
     deadlines,
     fired,
-    named: (name, also = () => {}) => ({
-      at: Infinity,
-      expired: () => {
-        fired.push(name)
-        also()
-      }
-    }),
+    named: (name, also = () => {}) =>
+      new Deadline({
+        expire: () => {
+          fired.push(name)
+          also()
+        }
+      }),
     // An interrupted fiber ends in a later microtask; all of them run before the next macrotask.
     sleepers: Effect.zipRight(
       Effect.async<void>((resume) => {

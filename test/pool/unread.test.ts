@@ -329,7 +329,7 @@ describe("nothing that lives long holds the response", () => {
     Effect.flatMap(
       pool.execute(get()),
       (response) =>
-        Effect.as(use(response), { response: new WeakRef(response), hints: new WeakRef(response.informational) })
+        Effect.as(use(response), { response: new WeakRef(response), hints: new WeakRef(response.connection) })
     )
 
   for (

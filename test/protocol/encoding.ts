@@ -1,7 +1,7 @@
 /** A request in few words, and what the encoder makes of it. */
 import * as Either from "effect/Either"
 import * as HttpFields from "../../src/HttpFields.ts"
-import type { Content, EncodedHead, RequestParts } from "../../src/internal/protocol/encode.ts"
+import type { Content, EncodedHead, EncodeError, RequestParts } from "../../src/internal/protocol/encode.ts"
 import { encodeHead } from "../../src/internal/protocol/encode.ts"
 
 export interface RequestText extends Partial<Omit<RequestParts, "content" | "fields" | "target" | "trailers">> {
@@ -12,8 +12,8 @@ export interface RequestText extends Partial<Omit<RequestParts, "content" | "fie
   readonly trailers?: ReadonlyArray<readonly [name: string, value: string]>
 }
 
-export const encoded = (request: RequestText): ReturnType<typeof encodeHead> =>
-  encodeHead({
+export const encoded = (request: RequestText): Either.Either<EncodedHead, EncodeError> => {
+  const head = encodeHead({
     method: request.method ?? "GET",
     target: { target: request.target ?? "/", authority: request.host ?? "h" },
     fields: HttpFields.make(...request.fields ?? []),
@@ -24,6 +24,8 @@ export const encoded = (request: RequestText): ReturnType<typeof encodeHead> =>
     acceptEncoding: request.acceptEncoding,
     expectContinue: request.expectContinue ?? false
   })
+  return "_tag" in head ? Either.left(head) : Either.right(head)
+}
 
 export const headOf = (request: RequestText): EncodedHead => Either.getOrThrow(encoded(request))
 

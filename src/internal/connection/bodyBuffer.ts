@@ -16,11 +16,19 @@ const largestBlock = 65_536
 const empty: Uint8Array = new Uint8Array(0)
 
 /** Bytes in one array, from `start` to `end`; behind `end` there may be room for more. */
-interface Block {
+class Block {
   readonly bytes: Uint8Array
-  start: number
+  start = 0
   end: number
+
+  constructor(bytes: Uint8Array, end: number) {
+    this.bytes = bytes
+    this.end = end
+  }
 }
+
+/** Replaced before anything is put into it. */
+const noBlocks: Array<Block> = []
 
 export class BodyBuffer {
   /** Bytes that are there. */
@@ -37,14 +45,15 @@ export class BodyBuffer {
   /** Whether nothing is kept, because nobody will read. */
   discarding = false
 
-  #blocks: Array<Block> = []
+  #blocks: Array<Block> = noBlocks
   #waiter: (() => void) | undefined
-  readonly #settlers = new Set<() => void>()
+  /** Those who wait for the end, where there are any. */
+  #settlers: Set<() => void> | undefined
 
-  /** Takes a copy. Returns whether more is wanted. */
-  push(view: Uint8Array): boolean {
-    this.received += view.length
-    if (!this.discarding) this.#keep(view)
+  /** Takes a copy of `input` from `start` to `end`. Returns whether more is wanted. */
+  push(input: Uint8Array, start = 0, end = input.length): boolean {
+    this.received += end - start
+    if (!this.discarding) this.#keep(input, start, end)
     this.#wake()
     return this.wantsMore
   }
@@ -90,17 +99,20 @@ export class BodyBuffer {
 
   /** Calls back once nothing more will come; any number may wait. */
   onSettled(callback: () => void): void {
-    if (this.settled) callback()
-    else this.#settlers.add(callback)
+    if (this.settled) return callback()
+    this.#settlers ??= new Set()
+    this.#settlers.add(callback)
   }
 
   offSettled(callback: () => void): void {
-    this.#settlers.delete(callback)
+    this.#settlers?.delete(callback)
   }
 
   #settle(): void {
-    for (const callback of this.#settlers) callback()
-    this.#settlers.clear()
+    const settlers = this.#settlers
+    if (settlers === undefined) return
+    this.#settlers = undefined
+    for (const callback of settlers) callback()
   }
 
   #wake(): void {
@@ -119,7 +131,10 @@ export class BodyBuffer {
 
   /** All bytes that are there, in one piece. */
   takeAll(): Uint8Array {
-    return join(this.takeChunks())
+    const [first, second] = this.#blocks
+    if (first === undefined || second !== undefined) return join(this.takeChunks())
+    this.clear()
+    return content(first)
   }
 
   /** The first `n` bytes that are there, fewer where there are fewer. */
@@ -157,23 +172,30 @@ export class BodyBuffer {
   }
 
   clear(): void {
-    this.#blocks = []
+    this.#blocks = noBlocks
     this.size = 0
   }
 
-  #keep(view: Uint8Array): void {
-    this.size += view.length
+  #keep(input: Uint8Array, start: number, end: number): void {
+    const length = end - start
+    this.size += length
     const last = this.#blocks[this.#blocks.length - 1]
-    if (last !== undefined && last.bytes.length - last.end >= view.length) {
-      last.bytes.set(view, last.end)
-      last.end += view.length
+    if (last === undefined) {
+      // The first block is exact: most bodies come in one piece.
+      const bytes = uncleared(length)
+      fill(bytes, 0, input, start, end)
+      this.#blocks = [new Block(bytes, length)]
       return
     }
-    // The first block is exact: most bodies come in one piece.
-    const room = last === undefined ? view.length : Math.max(view.length, Math.min(largestBlock, last.bytes.length * 2))
-    const bytes = room === view.length ? new Uint8Array(view) : new Uint8Array(room)
-    if (room !== view.length) bytes.set(view)
-    this.#blocks.push({ bytes, start: 0, end: view.length })
+    if (last.bytes.length - last.end >= length) {
+      fill(last.bytes, last.end, input, start, end)
+      last.end += length
+      return
+    }
+    const room = Math.min(largestBlock, last.bytes.length * 2)
+    const bytes = room > length ? new Uint8Array(room) : uncleared(length)
+    fill(bytes, 0, input, start, end)
+    this.#blocks.push(new Block(bytes, length))
   }
 
   #drop(n: number): void {
@@ -192,6 +214,21 @@ export class BodyBuffer {
     // Blocks double in size, so there are few of them and moving them is cheap.
     if (whole > 0) this.#blocks.splice(0, whole)
   }
+}
+
+/** Bytes that V8 keeps within the array itself; a larger array has memory of its own, which costs a microsecond. */
+const inPlace = 64
+
+/** For bytes that are all written before anybody has it. */
+const uncleared = (length: number): Uint8Array =>
+  length <= inPlace ? new Uint8Array(length) : new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
+
+/** Copies `input` from `start` to `end`. Byte by byte where making a view would cost more. */
+const fill = (bytes: Uint8Array, at: number, input: Uint8Array, start: number, end: number): void => {
+  if (end - start > inPlace) {
+    return bytes.set(start === 0 && end === input.length ? input : input.subarray(start, end), at)
+  }
+  for (let i = start; i < end; i++) bytes[at + i - start] = input[i] as number
 }
 
 const LF = 0x0a

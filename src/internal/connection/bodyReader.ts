@@ -77,6 +77,16 @@ export class BodyReader {
     else this.#exchange.letGo(closing)
   }
 
+  /** The whole body, where all of it is there and nobody has read of it; `undefined` where that is not so plain. */
+  get whole(): Uint8Array | undefined {
+    const { body } = this.#exchange
+    if (this.#reading !== "unread" || !body.ended || body.awaited || this.#failure !== undefined) return undefined
+    this.#reading = "collect"
+    const bytes = body.takeAll()
+    this.#whole = Effect.succeed(bytes)
+    return bytes
+  }
+
   get bytes(): Effect.Effect<Uint8Array, BodyFailure> {
     return Effect.suspend(() => {
       if (this.#whole !== undefined) return this.#whole
@@ -167,7 +177,9 @@ export class BodyReader {
     return this.#exchange.locate(new BodyAlreadyConsumed({ by }))
   }
 
-  readonly #alreadyConsumed: Effect.Effect<never, BodyFailure> = Effect.suspend(() => Effect.fail(this.#consumed()))
+  get #alreadyConsumed(): Effect.Effect<never, BodyFailure> {
+    return Effect.suspend(() => Effect.fail(this.#consumed()))
+  }
 
   #pieces<A>(reading: () => Effect.Effect<A, BodyFailure>): Effect.Effect<A, BodyFailure> {
     return Effect.suspend(() => {

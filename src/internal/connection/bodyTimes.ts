@@ -5,7 +5,8 @@
  */
 import type { CloseReason } from "../../ConnectionEvent.ts"
 import type { BodyBuffer } from "./bodyBuffer.ts"
-import type { Deadline } from "./deadlines.ts"
+import type { Expiring } from "./deadlines.ts"
+import { Deadline } from "./deadlines.ts"
 import type { ExchangeView } from "./exchangeContext.ts"
 
 /** What is done here with an exchange. */
@@ -17,9 +18,9 @@ interface Exchange extends ExchangeView {
   stopSending(): void
 }
 
-export class BodyTimes {
+export class BodyTimes implements Expiring {
   readonly #exchange: Exchange
-  readonly #deadline: Deadline = { at: Infinity, expired: () => this.#expired() }
+  readonly #deadline = new Deadline(this)
   #kind: "bodyIdle" | "unread" | "drain" = "bodyIdle"
   /** Whether the rest is being read, to be dropped; and the bytes of the body after which that is given up. */
   #draining = false
@@ -33,19 +34,19 @@ export class BodyTimes {
 
   /** Somebody waits for a piece, or waits on after bytes came. */
   wait(): void {
-    this.#arm("bodyIdle", this.#exchange.options.timeouts.bodyIdle)
+    this.#arm("bodyIdle", this.#exchange.terms.timeouts.bodyIdle)
   }
 
   /** Nobody waits for the body now. A pool gives up a response that is left so for long, unless it is being streamed. */
   leave(): void {
-    const { body, options: { care } } = this.#exchange
+    const { body, settings: { care } } = this.#exchange
     if (care === undefined || body.settled || body.awaited || body.streaming) return
     this.#arm("unread", care.unreadMillis)
   }
 
   /** Nobody will read the rest, of which a pool reads a little itself, so that the link can be used again. */
   letGo(reason: string): void {
-    const { body, framing, link, options: { care }, sent } = this.#exchange
+    const { body, framing, link, sent, settings: { care } } = this.#exchange
     if (this.#draining) return
     if (body.ended) return this.#exchange.stopSending()
     // What ends with the connection, or is followed by its end, would not save it.
@@ -72,30 +73,31 @@ export class BodyTimes {
    */
   awaitRest(): void {
     const exchange = this.#exchange
-    const { care, deadlines } = exchange.options
+    const { care, deadlines } = exchange.settings
     if (care === undefined) return
-    this.#rest ??= { at: Infinity, expired: () => exchange.heldUp ? this.awaitRest() : exchange.stopSending() }
+    this.#rest ??= new Deadline(this)
     deadlines.arm(this.#rest, care.unreadMillis)
   }
 
   stop(): void {
-    this.#exchange.options.deadlines.disarm(this.#deadline)
+    this.#exchange.settings.deadlines.disarm(this.#deadline)
   }
 
   /** The exchange is over. */
   end(): void {
     this.stop()
-    if (this.#rest !== undefined) this.#exchange.options.deadlines.disarm(this.#rest)
+    if (this.#rest !== undefined) this.#exchange.settings.deadlines.disarm(this.#rest)
   }
 
   #arm(kind: "bodyIdle" | "unread" | "drain", millis: number): void {
     this.#kind = kind
-    this.#exchange.options.deadlines.arm(this.#deadline, millis)
+    this.#exchange.settings.deadlines.arm(this.#deadline, millis)
   }
 
-  #expired(): void {
+  expire(deadline: Deadline): void {
     const exchange = this.#exchange
-    const { care } = exchange.options
+    const { care } = exchange.settings
+    if (deadline === this.#rest) return exchange.heldUp ? this.awaitRest() : exchange.stopSending()
     switch (this.#kind) {
       case "bodyIdle":
         return exchange.timeOut("bodyIdle")

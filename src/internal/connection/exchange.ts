@@ -5,11 +5,11 @@
  * is the border at which errors get their context. Whatever ends an exchange early closes its link.
  */
 import type * as Cause from "effect/Cause"
-import * as Effect from "effect/Effect"
 import type { CloseReason } from "../../ConnectionEvent.ts"
 import type { ConnectionInfo, HttpError, Timings } from "../../HttpError.ts"
 import type * as HttpFields from "../../HttpFields.ts"
 import type { Informational } from "../../HttpResponse.ts"
+import type * as Origin from "../../Origin.ts"
 import type { DuplexFault } from "../../Transport.ts"
 import type { Tagged } from "../error/base.ts"
 import { locate } from "../error/base.ts"
@@ -21,21 +21,27 @@ import type { ResponseHead } from "../protocol/head.ts"
 import type { MachineError } from "../protocol/machine.ts"
 import { BodyBuffer } from "./bodyBuffer.ts"
 import { BodyTimes } from "./bodyTimes.ts"
-import type { Deadline } from "./deadlines.ts"
-import type { ExchangeOptions, Stamps } from "./exchangeContext.ts"
+import type { Expiring } from "./deadlines.ts"
+import { Deadline } from "./deadlines.ts"
+import type { ExchangeSettings, Terms } from "./exchangeContext.ts"
 import { asBodyFailure, contextOf, faultError, machineError, timingsOf } from "./exchangeContext.ts"
 import type { Link, Listener } from "./link.ts"
+import { Sender } from "./sender.ts"
 import type { Millis } from "./timeouts.ts"
 
 /** How an exchange ended before its head: a failure of ours, or a defect of the caller's body. */
 export type Ending = { readonly error: HttpError } | { readonly defect: Cause.Cause<never> }
 
-export class Exchange implements Listener {
+const noInformational: ReadonlyArray<Informational> = []
+
+export class Exchange extends Sender implements Listener, Expiring {
   readonly link: Link
-  readonly options: ExchangeOptions
+  readonly settings: ExchangeSettings
+  readonly origin: Origin.Origin
+  readonly terms: Terms
+  readonly startedAt: number
+  readonly fresh: boolean
   readonly body = new BodyBuffer()
-  readonly informational: Array<Informational> = []
-  readonly connection: ConnectionInfo
   head: ResponseHead | undefined
   framing: Framing | undefined
   /** How it failed, if it failed before its head came. */
@@ -50,42 +56,69 @@ export class Exchange implements Listener {
   full = false
   written = 0
   read = 0
-  /** Ends whoever sends the body. */
-  stopSender: (() => void) | undefined
-  /** Waits for the end of whoever sends the body as a stream, its finalizers included. */
-  senderEnded: Effect.Effect<void> = Effect.void
-
   #headWaiter: (() => void) | undefined
-  #sendWaiter: (() => void) | undefined
-  #sentWaiter: (() => void) | undefined
-  readonly #stamps: Stamps
-  readonly #step: Deadline = { at: Infinity, expired: () => this.timeOut(this.#stepKind) }
-  readonly #times = new BodyTimes(this)
-  readonly #total: Deadline = { at: Infinity, expired: () => this.timeOut("total") }
+  readonly #begunAt: number
+  #sentAt: number | undefined
+  #headAt: number | undefined
+  #endAt: number | undefined
+  /** When the bytes came that are being looked at: the clock is read once for all that is in them. */
+  #readAt = 0
+  // What few exchanges need is made when it is needed.
+  #step: Deadline | undefined
+  #total: Deadline | undefined
+  #times: BodyTimes | undefined
   #stepKind: TimeoutKind = "head"
   /** Whether the body is held back until the server says 100. */
   #holding = false
+  #informational: Array<Informational> | undefined
+  readonly #served: number
+  readonly #idleMillis: number
+  #connection: ConnectionInfo | undefined
 
-  constructor(options: ExchangeOptions) {
-    const { deadlines, link } = options
-    const { info } = link.duplex
-    this.options = options
+  /** `begunAt` is the time now. */
+  constructor(
+    link: Link,
+    settings: ExchangeSettings,
+    origin: Origin.Origin,
+    terms: Terms,
+    startedAt: number,
+    begunAt: number,
+    fresh: boolean
+  ) {
+    super()
     this.link = link
-    this.#stamps = { begun: deadlines.now(), sent: undefined, head: undefined, end: undefined }
-    this.connection = {
-      id: link.id,
-      reused: link.machine.served > 0,
-      requestsServed: link.machine.served,
-      idleMillis: options.fresh ? 0 : Math.max(0, deadlines.now() - link.idleSince),
+    this.settings = settings
+    this.origin = origin
+    this.terms = terms
+    this.startedAt = startedAt
+    this.fresh = fresh
+    this.#begunAt = begunAt
+    this.#served = link.machine.served
+    this.#idleMillis = fresh ? 0 : Math.max(0, begunAt - link.idleSince)
+    link.begin(terms, this)
+    if (terms.timeouts.total !== Infinity) {
+      this.#total = new Deadline(this)
+      settings.deadlines.arm(this.#total, Math.max(0, terms.timeouts.total - (begunAt - startedAt)), begunAt)
+    }
+  }
+
+  /** The connection as it was when the exchange began. */
+  get connection(): ConnectionInfo {
+    const { info } = this.link.duplex
+    return this.#connection ??= {
+      id: this.link.id,
+      reused: this.#served > 0,
+      requestsServed: this.#served,
+      idleMillis: this.#idleMillis,
       localAddress: info.localAddress,
       localPort: info.localPort,
       remoteAddress: info.remoteAddress,
       remotePort: info.remotePort
     }
-    link.begin(options.facts, this)
-    if (options.timeouts.total !== Infinity) {
-      deadlines.arm(this.#total, Math.max(0, options.timeouts.total - (this.#stamps.begun - options.startedAt)))
-    }
+  }
+
+  get informational(): ReadonlyArray<Informational> {
+    return this.#informational ?? noInformational
   }
 
   /** Whether nothing more is to be sent or received. */
@@ -98,19 +131,19 @@ export class Exchange implements Listener {
   /** Gives bytes to the transport; see `Duplex.write`. */
   write(bytes: Uint8Array | string, more?: Uint8Array): boolean {
     this.written += bytes.length + (more?.length ?? 0)
-    if (this.body.ended) this.#times.awaitRest()
+    if (this.body.ended) this.#bodyTimes.awaitRest()
     return this.link.write(bytes, more)
   }
 
-  /** The whole request has been given to the transport: from here the server's time runs. */
-  requestSent(): void {
+  /** The whole request has been given to the transport: from here, which is `now`, the server's time runs. */
+  requestSent(now = this.settings.deadlines.now()): void {
     if (this.sent || this.stopped || this.ending !== undefined) return
     this.sent = true
-    this.#stamps.sent = this.options.deadlines.now()
+    this.#sentAt = now
     this.link.machine.endRequest()
-    if (this.head === undefined) this.#arm("head")
-    else this.options.deadlines.disarm(this.#step)
-    this.#wakeSent()
+    if (this.head === undefined) this.#arm("head", now)
+    else this.#disarmStep()
+    this.wakeSent()
     this.#settle()
   }
 
@@ -122,12 +155,12 @@ export class Exchange implements Listener {
   /** Calls back once, when the transport has taken what was written, or there is no use in sending more. */
   whenDrained(callback: () => void): void {
     if (this.stopped || !this.link.open) return callback()
-    this.#sendWaiter = callback
+    this.sendWaiter = callback
     this.#arm("write")
     this.link.duplex.drained(() => {
-      if (this.#sendWaiter !== callback) return
-      this.options.deadlines.disarm(this.#step)
-      this.#wakeSender()
+      if (this.sendWaiter !== callback) return
+      this.#disarmStep()
+      this.wakeSender()
     })
   }
 
@@ -143,22 +176,13 @@ export class Exchange implements Listener {
   /** Calls back once, when the body may be sent, or must not be. */
   whenContinued(callback: () => void): void {
     if (!this.#holding || this.stopped || !this.link.open) return callback()
-    this.#sendWaiter = callback
+    this.sendWaiter = callback
   }
 
   /** Calls back once, when the request was sent whole, or will not be. */
   whenSent(callback: () => void): void {
     if (this.sent || this.stopped || this.ending !== undefined) callback()
-    else this.#sentWaiter = callback
-  }
-
-  /** Whether whoever sends waits for the transport, which `timeouts.write` limits, or for the server's 100. */
-  get heldUp(): boolean {
-    return this.#sendWaiter !== undefined
-  }
-
-  stopWaitingToSend(): void {
-    this.#sendWaiter = undefined
+    else this.sentWaiter = callback
   }
 
   /** Nothing more of the request will be sent. The link cannot be used again after the response. */
@@ -166,34 +190,15 @@ export class Exchange implements Listener {
     if (this.sent || this.stopped) return
     this.stopped = true
     this.link.machine.abandonRequest()
-    this.options.deadlines.disarm(this.#step)
-    this.#dismissSender()
+    this.#disarmStep()
+    this.dismissSender()
     this.#settle()
-  }
-
-  /** Interrupted first: a sender that is woken before takes one more piece from the caller. */
-  #dismissSender(): void {
-    this.stopSender?.()
-    this.#wakeSender()
-    this.#wakeSent()
   }
 
   /** The body need not be held back any longer. */
   #release(): void {
     this.#holding = false
-    this.#wakeSender()
-  }
-
-  #wakeSender(): void {
-    const waiter = this.#sendWaiter
-    this.#sendWaiter = undefined
-    waiter?.()
-  }
-
-  #wakeSent(): void {
-    const waiter = this.#sentWaiter
-    this.#sentWaiter = undefined
-    waiter?.()
+    this.wakeSender()
   }
 
   // --- receiving
@@ -206,9 +211,10 @@ export class Exchange implements Listener {
 
   /** Calls back once, when the body has something to give; `timeouts.bodyIdle` runs until then. */
   whenBody(callback: () => void): void {
-    this.#times.wait()
+    const times = this.#bodyTimes
+    times.wait()
     this.body.wait(() => {
-      this.#times.stop()
+      times.stop()
       callback()
       this.leave()
     })
@@ -217,29 +223,31 @@ export class Exchange implements Listener {
 
   /** Nobody waits for the body now. */
   leave(): void {
-    this.#times.leave()
+    if (!this.body.settled) this.#bodyTimes.leave()
   }
 
   /** A stream takes the body from now on, in its own time. */
   stream(): void {
     this.body.streaming = true
-    this.#times.stop()
+    this.#times?.stop()
   }
 
   /** Nobody will read the rest. Where all has come there is no use in sending what is left of the request either. */
   letGo(reason: string): void {
-    if (!this.done) this.#times.letGo(reason)
+    if (!this.done) this.#bodyTimes.letGo(reason)
   }
 
-  onBytes(count: number): void {
+  onReceive(count: number): void {
+    this.#readAt = this.settings.deadlines.now()
     this.read += count
-    if (this.body.awaited) this.#times.wait()
+    if (this.body.awaited) this.#bodyTimes.wait()
   }
 
   onInformational(head: ResponseHead): void {
-    this.informational.push({ status: head.status, reason: head.reason, fields: head.fields })
+    this.#informational ??= []
+    this.#informational.push({ status: head.status, reason: head.reason, fields: head.fields })
     if (head.status === 100 && this.#holding) {
-      this.options.deadlines.disarm(this.#step)
+      this.#disarmStep()
       this.#release()
     }
   }
@@ -247,26 +255,25 @@ export class Exchange implements Listener {
   onHead(head: ResponseHead, framing: Framing): void {
     this.head = head
     this.framing = framing
-    this.#stamps.head = this.options.deadlines.now()
-    if (this.#stepKind === "head") this.options.deadlines.disarm(this.#step)
-    if (this.sent) this.options.deadlines.disarm(this.#step)
-    else if (this.#refuses(head)) this.stopSending()
+    this.#headAt = this.#readAt
+    if (this.sent || this.#stepKind === "head") this.#disarmStep()
+    if (!this.sent && this.#refuses(head)) this.stopSending()
     this.#wakeHead()
   }
 
-  onData(view: Uint8Array): boolean {
-    const more = this.body.push(view)
-    this.#times.received()
+  onData(input: Uint8Array, start: number, end: number): boolean {
+    const more = this.body.push(input, start, end)
+    this.#times?.received()
     return more
   }
 
   onEnd(trailers: HttpFields.HttpFields): void {
-    this.#stamps.end = this.options.deadlines.now()
+    this.#endAt = this.#readAt
     this.body.end(trailers)
     // Nobody need read any longer, but the rest of the request may still be on its way, and `timeouts.total` is for that too.
-    this.#times.stop()
-    if (!this.sent && !this.stopped) this.#times.awaitRest()
-    this.#settle()
+    this.#times?.stop()
+    if (!this.sent && !this.stopped) this.#bodyTimes.awaitRest()
+    this.#settle(this.#readAt)
   }
 
   onFailure(error: MachineError): void {
@@ -293,11 +300,11 @@ export class Exchange implements Listener {
   }
 
   /** Lets go of the link once both messages are complete. */
-  #settle(): void {
+  #settle(now?: number): void {
     if (!this.body.ended || !(this.sent || this.stopped)) return
     this.#disarmAll()
-    this.options.care?.onEnd(this, undefined)
-    this.link.finish(this.options.deadlines.now())
+    this.settings.care?.onEnd(this, undefined)
+    this.link.finish(now ?? this.settings.deadlines.now())
   }
 
   // --- failing
@@ -338,34 +345,48 @@ export class Exchange implements Listener {
 
   #close(error: HttpError | undefined, reason: CloseReason): void {
     this.#disarmAll()
-    this.options.care?.onEnd(this, error)
+    this.settings.care?.onEnd(this, error)
     this.link.close(reason, error)
     this.stopped = !this.sent
-    this.#dismissSender()
+    this.dismissSender()
   }
 
   timeOut(kind: TimeoutKind): void {
     if (kind === "continue") return this.#release()
-    this.fail(new HttpTimeout({ kind, millis: this.options.timeouts[kind as keyof Millis] }))
+    this.fail(new HttpTimeout({ kind, millis: this.terms.timeouts[kind as keyof Millis] }))
   }
 
-  #arm(kind: TimeoutKind): void {
+  expire(deadline: Deadline): void {
+    this.timeOut(deadline === this.#total ? "total" : this.#stepKind)
+  }
+
+  #arm(kind: TimeoutKind, now?: number): void {
     this.#stepKind = kind
-    this.options.deadlines.arm(this.#step, this.options.timeouts[kind as keyof Millis])
+    const millis = this.terms.timeouts[kind as keyof Millis]
+    if (millis === Infinity) return this.#disarmStep()
+    this.#step ??= new Deadline(this)
+    this.settings.deadlines.arm(this.#step, millis, now)
+  }
+
+  #disarmStep(): void {
+    if (this.#step !== undefined) this.settings.deadlines.disarm(this.#step)
   }
 
   #disarmAll(): void {
-    const { deadlines } = this.options
-    deadlines.disarm(this.#step)
-    this.#times.end()
-    deadlines.disarm(this.#total)
+    this.#disarmStep()
+    this.#times?.end()
+    if (this.#total !== undefined) this.settings.deadlines.disarm(this.#total)
+  }
+
+  get #bodyTimes(): BodyTimes {
+    return this.#times ??= new BodyTimes(this)
   }
 
   // --- telling
 
   /** The time that each phase took, so far. */
   get timings(): Timings {
-    return timingsOf(this, this.#stamps)
+    return timingsOf(this, { begun: this.#begunAt, sent: this.#sentAt, head: this.#headAt, end: this.#endAt })
   }
 
   /** Gives an error the context of this exchange. */

@@ -3,6 +3,9 @@
  * when the transport breaks. Reads an exchange and changes nothing.
  */
 import type { BodyFailure, ConnectionInfo, HttpError, Timings } from "../../HttpError.ts"
+import type * as HttpLeniency from "../../HttpLeniency.ts"
+import type * as HttpLimits from "../../HttpLimits.ts"
+import * as Origin from "../../Origin.ts"
 import type { DuplexFault } from "../../Transport.ts"
 import type { Tagged } from "../error/base.ts"
 import { ConnectionReset } from "../error/body.ts"
@@ -15,6 +18,7 @@ import { HttpTimeout } from "../error/timeout.ts"
 import type { Framing } from "../protocol/framing.ts"
 import type { ResponseHead } from "../protocol/head.ts"
 import type { MachineError, RequestFacts } from "../protocol/machine.ts"
+import type { Target } from "../protocol/target.ts"
 import type { Deadlines } from "./deadlines.ts"
 import type { Link } from "./link.ts"
 import type { Millis } from "./timeouts.ts"
@@ -32,30 +36,63 @@ export interface Care {
   readonly onEnd: (exchange: ExchangeView, error: HttpError | undefined) => void
 }
 
-/** What an exchange is made with. */
-export interface ExchangeOptions {
-  readonly link: Link
-  readonly deadlines: Deadlines
+/**
+ * What of a request holds until its exchange is over, and longer where its response is kept: neither its fields nor its body.
+ *
+ * A class and no literal, as whatever is made for each request: V8 counts how many objects of a literal live through a collection,
+ * and makes all further ones among the old objects if most of those did that it saw while a program was warming up. Each such object
+ * then keeps what it points to alive until the next collection of everything.
+ */
+export class Terms implements RequestFacts {
+  readonly method: string
+  readonly close: boolean
+  readonly limits: HttpLimits.HttpLimits
+  readonly leniency: HttpLeniency.HttpLeniency
   readonly timeouts: Millis
-  readonly facts: RequestFacts
-  readonly origin: string
-  readonly url: string
+  readonly target: Target
   readonly replayable: boolean
-  /** Bytes that are given to the transport at once; a longer piece is cut. */
-  readonly blockSize: number
-  /** Whether the link was opened for this exchange, so that its timings belong to it. */
-  readonly fresh: boolean
-  /** When the exchange was asked for, in the deadlines' fractional milliseconds. */
-  readonly startedAt: number
   /** How often the request was sent before. */
   readonly resends: number
+
+  constructor(
+    method: string,
+    close: boolean,
+    limits: HttpLimits.HttpLimits,
+    leniency: HttpLeniency.HttpLeniency,
+    timeouts: Millis,
+    target: Target,
+    replayable: boolean,
+    resends: number
+  ) {
+    this.method = method
+    this.close = close
+    this.limits = limits
+    this.leniency = leniency
+    this.timeouts = timeouts
+    this.target = target
+    this.replayable = replayable
+    this.resends = resends
+  }
+}
+
+/** What of the settings of its connection an exchange needs. */
+export interface ExchangeSettings {
+  readonly deadlines: Deadlines
+  /** Bytes that are given to the transport at once; a longer piece is cut. */
+  readonly blockSize: number
   readonly care: Care | undefined
 }
 
 /** What is read of an exchange here. */
 export interface ExchangeView {
-  readonly options: ExchangeOptions
   readonly link: Link
+  readonly settings: ExchangeSettings
+  readonly origin: Origin.Origin
+  readonly terms: Terms
+  /** When the request was asked for, in the deadlines' fractional milliseconds. */
+  readonly startedAt: number
+  /** Whether the link was opened for this exchange, so that its timings belong to it. */
+  readonly fresh: boolean
   readonly connection: ConnectionInfo
   readonly head: ResponseHead | undefined
   readonly framing: Framing | undefined
@@ -70,9 +107,9 @@ export interface ExchangeView {
 /** When what happened, in the deadlines' fractional milliseconds. */
 export interface Stamps {
   readonly begun: number
-  sent: number | undefined
-  head: number | undefined
-  end: number | undefined
+  readonly sent: number | undefined
+  readonly head: number | undefined
+  readonly end: number | undefined
 }
 
 const since = (from: number | undefined, to: number | undefined): number | undefined =>
@@ -84,7 +121,7 @@ const waitingSince = ({ begun, head, sent }: Stamps): number =>
 
 /** The time that each phase took, so far. */
 export const timingsOf = (exchange: ExchangeView, stamps: Stamps): Timings => {
-  const { fresh, startedAt } = exchange.options
+  const { fresh, startedAt } = exchange
   const opening = fresh ? exchange.link.duplex.info.timings : undefined
   return {
     dns: opening?.dns,
@@ -134,14 +171,14 @@ export const contextOf = (exchange: ExchangeView, error: Tagged<string>): ErrorC
     phase: phaseOf(exchange, error),
     // The class is the caller's fault in a request and the server's in a response.
     fault: error._tag === "InvalidTrailer" && started ? "Remote" : error.context.fault,
-    origin: exchange.options.origin,
+    origin: Origin.format(exchange.origin),
     connection: exchange.connection,
     bytesWritten: exchange.written,
     bytesRead: exchange.read,
     requestState: requestStateOf(exchange),
     processed: started ? "Yes" : exchange.written > 0 ? "Unknown" : "No",
-    replayable: exchange.options.replayable,
-    resends: exchange.options.resends,
+    replayable: exchange.terms.replayable,
+    resends: exchange.terms.resends,
     timings: exchange.timings
   }
 }

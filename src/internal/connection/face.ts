@@ -34,7 +34,7 @@ import type { PutRequestOptions } from "./steps.ts"
 import { endHeaders, putHeader, putRequest } from "./steps.ts"
 import type { ResponseFailure, StepFailure } from "./stepsBody.ts"
 import { getResponse, send } from "./stepsBody.ts"
-import { noTimeouts, toLimits, toMillis } from "./timeouts.ts"
+import { checked, noTimeouts, toLimits, toMillis } from "./timeouts.ts"
 import { encodeConnect } from "./tunnel.ts"
 
 /** The options of `HttpConnection.make`, where they are documented. */
@@ -90,11 +90,13 @@ const makeTunnel = (
       ({ reason }) => new InvalidUrl({ part: "tunnel", reason })
     )
     const tunnel: Tunnel = { origin, fields: yield* fieldsOf(headers) }
-    yield* Either.mapLeft(encodeConnect(tunnel), (error) =>
-      error._tag === "BodyLengthMismatch"
+    const head = encodeConnect(tunnel)
+    if (!("_tag" in head)) return tunnel
+    return yield* Either.left(
+      head._tag === "BodyLengthMismatch"
         ? new ForbiddenHeader({ field: "Content-Length", reason: "CONNECT has no content" })
-        : error)
-    return tunnel
+        : head
+    )
   })
 
 /** What fails before it has an origin gets that of the connection. */
@@ -133,8 +135,8 @@ export const make = (
       origin,
       tls,
       localAddress: options.localAddress,
-      timeouts: yield* toMillis(HttpTimeouts.make(options.timeouts ?? {}), noTimeouts),
-      limits: yield* toLimits(options.limits ?? {}, HttpLimits.defaults),
+      timeouts: yield* checked(toMillis(HttpTimeouts.make(options.timeouts ?? {}), noTimeouts)),
+      limits: yield* checked(toLimits(options.limits ?? {}, HttpLimits.defaults)),
       leniency: options.leniency ?? strict,
       blockSize,
       autoOpen: options.autoOpen ?? true,

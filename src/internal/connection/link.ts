@@ -17,11 +17,12 @@ import type { EventHub } from "./events.ts"
 
 /** Who is told what comes in while an exchange is under way. */
 export interface Listener {
-  onBytes(count: number): void
+  /** So many bytes have come, perhaps none before the end, of which the other calls are told now. */
+  onReceive(count: number): void
   onInformational(head: ResponseHead): void
   onHead(head: ResponseHead, framing: Framing): void
-  /** A piece of the body, valid during the call. Returns whether more is wanted. */
-  onData(view: Uint8Array): boolean
+  /** A piece of the body: `input` from `start` to `end`, valid during the call. Returns whether more is wanted. */
+  onData(input: Uint8Array, start: number, end: number): boolean
   onEnd(trailers: HttpFields.HttpFields): void
   /** What came breaks the protocol, or ended too early. */
   onFailure(error: MachineError): void
@@ -135,7 +136,7 @@ export class Link implements Transport.Receiver {
   onData(bytes: Uint8Array): boolean {
     const { events } = this.#hooks
     if (events.active) events.emit({ _tag: "Receive", connection: this.id, bytes: bytes.length })
-    this.#listener?.onBytes(bytes.length)
+    this.#listener?.onReceive(bytes.length)
     this.machine.receive(bytes)
     const more = this.#drain()
     this.#paused = !more
@@ -148,6 +149,7 @@ export class Link implements Transport.Receiver {
       this.close("Peer")
       return
     }
+    this.#listener.onReceive(0)
     this.#drain()
     this.#listener?.onPeerFinished()
   }
@@ -173,7 +175,7 @@ export class Link implements Transport.Receiver {
           this.#listener?.onHead(event.head, event.framing)
           break
         case "Data":
-          more = this.#listener?.onData(event.bytes) ?? true
+          more = this.#listener?.onData(event.input, event.start, event.end) ?? true
           break
         case "End":
           this.#listener?.onEnd(event.trailers)

@@ -23,7 +23,7 @@ import { ConnectionClosed, NotConnected } from "../error/state.ts"
 import type { TimeoutKind } from "../error/timeout.ts"
 import { HttpTimeout } from "../error/timeout.ts"
 import type { Connection } from "./connection.ts"
-import type { Deadline } from "./deadlines.ts"
+import { Deadline } from "./deadlines.ts"
 import { Link } from "./link.ts"
 import type { Millis } from "./timeouts.ts"
 import { openTunnel } from "./tunnel.ts"
@@ -110,10 +110,9 @@ const abortable = <A, E>(
       aborted ??= error
       fiber?.unsafeInterruptAsFork(FiberId.none)
     }
-    const total: Deadline = {
-      at: Infinity,
-      expired: () => abort(new HttpTimeout({ kind: "total", millis: totalMillis }))
-    }
+    const total = new Deadline({
+      expire: () => abort(new HttpTimeout({ kind: "total", millis: totalMillis }))
+    })
     connection.abortOpening = (reason) => abort(new ConnectionClosed({ reason }))
     deadlines.arm(total, totalMillis)
     // Its exit is its value, because a fiber that fails is reported to the log as unhandled.

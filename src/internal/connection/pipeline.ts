@@ -1,10 +1,11 @@
 /**
  * A request's way over a connection: encode the head, send the head, send the body, await the head of the response.
  *
- * Driven by the fiber that asked for it. Interruption or failure at any step after the first byte closes the connection.
+ * Driven by the fiber that asked for it. Interruption or failure at any step after the first byte closes the connection. Steps that have
+ * nothing to wait for are no operations of the runtime: a request without a body to stream costs one wait in one mask.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import type {
   CannotSendRequest,
@@ -20,7 +21,11 @@ import type { HttpRequest } from "../../HttpRequest.ts"
 import type { HttpResponse } from "../../HttpResponse.ts"
 import * as Origin from "../../Origin.ts"
 import { locate } from "../error/base.ts"
+import type { ResponseHead } from "../protocol/head.ts"
+import type { Caller } from "./caller.ts"
+import { uninterrupted } from "./caller.ts"
 import type { Connection } from "./connection.ts"
+import type { Ending } from "./exchange.ts"
 import { Exchange } from "./exchange.ts"
 import type { Link } from "./link.ts"
 import type { OpenFailure } from "./open.ts"
@@ -47,31 +52,20 @@ const smallBody = 65_536
 
 const nothing: Uint8Array = new Uint8Array(0)
 
-/** Begins an exchange and sends its head, with what is at hand of the body. */
+/** Begins an exchange and sends its head, with what is at hand of the body. `now` is the time. */
 export const sendHead = <E>(
   connection: Connection,
   link: Link,
   prepared: Prepared<E>,
   startedAt: number,
+  now: number,
   fresh: boolean
 ): Exchange => {
-  const { body, facts, head, outgoing, timeouts, url } = prepared
-  const exchange = new Exchange({
-    link,
-    deadlines: connection.settings.deadlines,
-    timeouts,
-    facts,
-    origin: Origin.format(connection.origin),
-    url,
-    replayable: body._tag !== "Streaming" || body.replayable,
-    blockSize: connection.settings.blockSize,
-    fresh,
-    startedAt,
-    resends: prepared.resends,
-    care: connection.settings.care
-  })
+  const { body, head, outgoing, terms } = prepared
+  const { settings } = connection
+  const exchange = new Exchange(link, settings, connection.origin, terms, startedAt, now, fresh)
   connection.exchange = exchange
-  const first = firstPiece(prepared, connection.settings.blockSize)
+  const first = firstPiece(prepared, settings.blockSize)
   const framed = outgoing.encode(first)
   if ("_tag" in framed) {
     exchange.fail(framed)
@@ -81,7 +75,7 @@ export const sendHead = <E>(
   exchange.full = !(framed.length > 0 ? exchange.write(head.text, framed) : exchange.write(head.text))
   if (outgoing.done && body._tag !== "Streaming") {
     if (exchange.full) exchange.whenDrained(() => exchange.requestSent())
-    else exchange.requestSent()
+    else exchange.requestSent(now)
   }
   return exchange
 }
@@ -104,83 +98,98 @@ export const sendBody = <E>(exchange: Exchange, prepared: Prepared<E>): Effect.E
   return Effect.sync(() => head.expectContinue ? exchange.whenContinued(send) : send())
 }
 
-/** Waits for the final head. */
-const awaitHead = <E>(exchange: Exchange): Effect.Effect<HttpResponse, HttpError<E>> =>
-  Effect.suspend(() => {
-    if (exchange.head !== undefined) return Effect.succeed(makeResponse(exchange, exchange.head))
-    const { ending } = exchange
-    if (ending === undefined) {
-      return Effect.async<HttpResponse, HttpError<E>>((resume) => {
-        exchange.whenHead(() => resume(awaitHead<E>(exchange)))
-      })
-    }
-    return "error" in ending ? Effect.fail(ending.error as HttpError<E>) : Effect.failCause(ending.defect)
-  })
+/** Waits for the final head, or until there will be none. */
+export const awaitHead = (exchange: Exchange): Effect.Effect<void> =>
+  exchange.head !== undefined || exchange.ending !== undefined
+    ? Effect.void
+    : Effect.async<void>((resume) => exchange.whenHead(() => resume(Effect.void)))
+
+/** One after the other. Where there is nothing to do first, nothing is run for it: most requests have no body to send. */
+const after = (first: Effect.Effect<void>, second: Effect.Effect<void>): Effect.Effect<void> =>
+  first === Effect.void ? second : Effect.zipRight(first, second)
+
+/** Sends the rest of a request whose head has been sent, and waits for the head of the response. To be called uninterruptible. */
+export const untilHead = <E>(
+  connection: Connection,
+  exchange: Exchange,
+  prepared: Prepared<E>,
+  { restore }: Caller
+): Effect.Effect<void> =>
+  after(
+    tapHead(connection, prepared.head.text),
+    after(sendBody(exchange, prepared), restore(awaitHead(exchange)))
+  )
 
 /**
- * Whatever keeps the caller from having the response closes the connection. An interruption waits for the finalizers of the
- * body's stream; a failure does not, because a timeout must not wait for what is slow.
+ * What keeps the caller from having the response closes the connection. An interruption waits for the finalizers of the body's stream; a
+ * failure does not, because a timeout must not wait for what is slow.
  */
+export const abandon = (exchange: Exchange, cause: Cause.Cause<never>): Effect.Effect<never> => {
+  exchange.abandon(interruption)
+  return Cause.isInterrupted(cause)
+    ? Effect.zipRight(exchange.senderEnded, Effect.failCause(cause))
+    : Effect.failCause(cause)
+}
+
+const interruption = "the request was interrupted"
+
+/** `abandon`, where an effect does not succeed. */
 export const orAbandon = <A, E>(exchange: Exchange, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.onExit(effect, (exit) => {
     if (Exit.isSuccess(exit)) return Effect.void
-    exchange.abandon("the request was interrupted")
+    exchange.abandon(interruption)
     return Exit.isInterrupted(exit) ? exchange.senderEnded : Effect.void
   })
 
-/** Waits for the final head, and shows it to the wire tap. */
-export const receive = <E>(
-  connection: Connection,
-  exchange: Exchange,
-  restore: <B, F>(effect: Effect.Effect<B, F>) => Effect.Effect<B, F>
-): Effect.Effect<HttpResponse, HttpError<E>> => {
-  const response = restore(awaitHead<E>(exchange))
-  return connection.settings.wireTap
-    ? Effect.tap(response, (received) => tapResponse(connection, received))
-    : response
-}
+/** Fails as an exchange has ended that has no head. */
+export const failed = (ending: Ending | undefined): Effect.Effect<never, HttpError> =>
+  ending === undefined
+    // Nobody is woken before there is one of the two.
+    ? Effect.dieMessage("an exchange ended with neither a head nor a failure")
+    : "error" in ending
+    ? Effect.fail(ending.error)
+    : Effect.failCause(ending.defect)
 
 /**
  * Hands the response over, unless the caller was interrupted while it was on its way: nobody would have it then. To be the last
  * step, because an interruption after it is no longer seen.
  */
-export const deliver = (
-  exchange: Exchange,
-  restore: <B, F>(effect: Effect.Effect<B, F>) => Effect.Effect<B, F>,
-  response: HttpResponse
-): Effect.Effect<HttpResponse> =>
-  Effect.matchCauseEffect(restore(Effect.void), {
-    onFailure: (cause) => {
-      exchange.abandon("the request was interrupted")
-      return Effect.zipRight(exchange.senderEnded, Effect.failCause(cause))
-    },
-    onSuccess: () => {
-      exchange.leave()
-      return Effect.succeed(response)
-    }
-  })
-
-/** A response that is there, and has not been handed over: `deliver` is to be called with it, as the last step. */
-export interface Received {
-  readonly exchange: Exchange
-  readonly response: HttpResponse
+const deliver = (exchange: Exchange, head: ResponseHead, caller: Caller): Effect.Effect<HttpResponse> => {
+  const cause = caller.interrupted()
+  if (!Cause.isEmpty(cause)) return abandon(exchange, cause)
+  exchange.leave()
+  return Effect.succeed(makeResponse(exchange, head))
 }
 
-/** Sends a request on a usable link and receives its response, to be delivered. To be called uninterruptible. */
-export const exchangeOn = <E>(
+/** Shows a head that has come to the wire tap, and hands the response over. To be the last step. */
+export const received = (
+  connection: Connection,
+  exchange: Exchange,
+  head: ResponseHead,
+  caller: Caller
+): Effect.Effect<HttpResponse> =>
+  connection.settings.wireTap
+    ? Effect.flatMap(tapResponse(connection, head), () => deliver(exchange, head, caller))
+    : deliver(exchange, head, caller)
+
+/** Sends a request on a usable link and receives its response. To be called uninterruptible. */
+const exchangeOn = <E>(
   connection: Connection,
   link: Link,
   prepared: Prepared<E>,
   startedAt: number,
   fresh: boolean,
-  restore: <B, F>(effect: Effect.Effect<B, F>) => Effect.Effect<B, F>
-): Effect.Effect<Received, HttpError<E>> => {
-  const exchange = sendHead(connection, link, prepared, startedAt, fresh)
-  const sent = Effect.zipRight(tapHead(connection, prepared.head.text), sendBody(exchange, prepared))
-  return Effect.map(
-    orAbandon(exchange, Effect.zipRight(sent, receive<E>(connection, exchange, restore))),
-    (response) => ({ exchange, response })
-  )
+  caller: Caller
+): Effect.Effect<HttpResponse, HttpError<E>> => {
+  const now = fresh ? connection.settings.deadlines.now() : startedAt
+  const exchange = sendHead(connection, link, prepared, startedAt, now, fresh)
+  return Effect.matchCauseEffect(untilHead(connection, exchange, prepared, caller), {
+    onFailure: (cause) => abandon(exchange, cause),
+    onSuccess: (): Effect.Effect<HttpResponse, HttpError<E>> =>
+      exchange.head === undefined
+        ? failed(exchange.ending) as Effect.Effect<never, HttpError<E>>
+        : received(connection, exchange, exchange.head, caller)
+  })
 }
 
 /** Sends a request and gives its response as soon as its head is there. */
@@ -188,25 +197,18 @@ export const execute = <E>(
   connection: Connection,
   request: HttpRequest<E>
 ): Effect.Effect<HttpResponse, ExecuteFailure<E>> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.suspend(() => {
-      const { hindrance } = connection
-      if (hindrance !== undefined) {
-        return Effect.fail(locate(hindrance, { ...hindrance.context, origin: Origin.format(connection.origin) }))
-      }
-      const startedAt = connection.settings.deadlines.now()
-      const ready = prepareFor(connection, request)
-      if (Either.isLeft(ready)) return Effect.fail(ready.left)
-      const prepared = ready.right
-      return withLink(
-        connection,
-        prepared.timeouts,
-        restore,
-        (link, fresh) =>
-          Effect.flatMap(
-            exchangeOn(connection, link, prepared, startedAt, fresh, restore),
-            ({ exchange, response }) => deliver(exchange, restore, response)
-          )
-      )
-    })
-  ) as Effect.Effect<HttpResponse, ExecuteFailure<E>>
+  uninterrupted((caller): Effect.Effect<HttpResponse, HttpError<E>> => {
+    const { hindrance } = connection
+    if (hindrance !== undefined) {
+      return Effect.fail(locate(hindrance, { ...hindrance.context, origin: Origin.format(connection.origin) }))
+    }
+    const startedAt = connection.settings.deadlines.now()
+    const prepared = prepareFor(connection, request)
+    if ("_tag" in prepared) return Effect.fail(prepared)
+    return withLink(
+      connection,
+      prepared.terms.timeouts,
+      caller.restore,
+      (link, fresh) => exchangeOn(connection, link, prepared, startedAt, fresh, caller)
+    )
+  }) as Effect.Effect<HttpResponse, ExecuteFailure<E>>

@@ -7,47 +7,47 @@ import type { HttpRequest } from "../../HttpRequest.ts"
 import * as Origin from "../../Origin.ts"
 import * as Proxy from "../../Proxy.ts"
 import { locate } from "../error/base.ts"
+import { InvalidOption } from "../error/request.ts"
 import type { BodyLengthMismatch } from "../error/send.ts"
 import type { Content, EncodedHead } from "../protocol/encode.ts"
 import { checkMethod, encodeHead } from "../protocol/encode.ts"
-import type { RequestFacts } from "../protocol/machine.ts"
 import { Outgoing } from "../protocol/outgoing.ts"
 import type { Target } from "../protocol/target.ts"
 import { resolveTarget } from "../protocol/target.ts"
 import type { Connection, Settings } from "./connection.ts"
-import type { Millis } from "./timeouts.ts"
+import { Terms } from "./exchangeContext.ts"
 import { toLimits, toMillis } from "./timeouts.ts"
 
 /** A request that can be sent. */
-export interface Prepared<out E> {
+export class Prepared<out E> {
   readonly head: EncodedHead
   readonly body: HttpBody.HttpBody<E>
   readonly outgoing: Outgoing
-  readonly facts: RequestFacts
-  readonly timeouts: Millis
-  readonly url: string
-  /** How often it was sent before. */
-  readonly resends: number
+  readonly terms: Terms
+
+  constructor(head: EncodedHead, body: HttpBody.HttpBody<E>, outgoing: Outgoing, terms: Terms) {
+    this.head = head
+    this.body = body
+    this.outgoing = outgoing
+    this.terms = terms
+  }
 }
+
+/** Why a request cannot be sent. */
+export type Unprepared = InvalidRequest | BodyLengthMismatch
+
+const noContent: Content = { kind: "none" }
 
 const contentOf = (body: HttpBody.HttpBody<unknown>): Content => {
   switch (body._tag) {
     case "Empty":
-      return { kind: "none" }
+      return noContent
     case "Bytes":
       return { kind: "known", length: body.bytes.length }
     case "Streaming":
       return body.length === undefined ? { kind: "unknown" } : { kind: "known", length: body.length }
   }
 }
-
-/** The URL of a target, for the response. That of `*` has no path (RFC 9112 section 3.3). */
-export const urlOf = (origin: Origin.Origin, authority: string, target: string): string =>
-  target.startsWith("/")
-    ? `${origin.scheme}://${authority}${target}`
-    : target === "*"
-    ? `${origin.scheme}://${authority}`
-    : target
 
 /** A proxy forwards requests that are not encrypted, so it sees them: they name their origin, and carry the fields for it. */
 export const forwarded = ({ proxy, scheme }: Origin.Origin): boolean => proxy !== undefined && scheme === "http"
@@ -62,18 +62,18 @@ export const withProxyFields = (origin: Origin.Origin, fields: HttpFields.HttpFi
   return all
 }
 
+const atOrigin = (error: Unprepared, origin: Origin.Origin): Unprepared =>
+  locate<Unprepared>(error, { ...error.context, origin: Origin.format(origin) })
+
 /** Checks and encodes a request for a connection. */
-export const prepareFor = <E>(
-  { origin, settings }: Connection,
-  request: HttpRequest<E>
-): Either.Either<Prepared<E>, InvalidRequest | BodyLengthMismatch> => {
+export const prepareFor = <E>({ origin, settings }: Connection, request: HttpRequest<E>): Prepared<E> | Unprepared => {
   // First, because the method decides what the target may be.
   const wrong = checkMethod(request.method)
-  if (wrong !== undefined) return Either.left(locate(wrong, { ...wrong.context, origin: Origin.format(origin) }))
+  if (wrong !== undefined) return atOrigin(wrong, origin)
   const form = forwarded(origin) ? "absolute" : request.targetForm ?? "origin"
   const target = resolveTarget(request.method, request.target, origin, form)
   return Either.isLeft(target)
-    ? Either.left(locate(target.left, { ...target.left.context, origin: Origin.format(origin) }))
+    ? atOrigin(target.left, origin)
     : prepare(settings, origin, request, target.right, withProxyFields(origin, request.fields), 0)
 }
 
@@ -85,35 +85,30 @@ export const prepare = <E>(
   target: Target,
   fields: HttpFields.HttpFields,
   resends: number
-): Either.Either<Prepared<E>, InvalidRequest | BodyLengthMismatch> => {
-  const { body, method } = request
-  const prepared = Either.gen(function*() {
-    const head = yield* encodeHead({
-      method,
-      target,
-      fields,
-      trailers: request.trailers,
-      content: contentOf(body),
-      contentType: body.contentType,
-      skipHost: false,
-      acceptEncoding: undefined,
-      expectContinue: request.expectContinue ?? false
-    })
-    const { leniency, limits, timeouts } = settings
-    return {
-      head,
-      body,
-      outgoing: new Outgoing(head.framing, request.trailers, false),
-      facts: {
-        method,
-        close: head.close,
-        limits: request.limits ? yield* toLimits(request.limits, limits) : limits,
-        leniency: request.leniency ?? leniency
-      },
-      timeouts: request.timeouts ? yield* toMillis(request.timeouts, timeouts) : timeouts,
-      url: urlOf(origin, target.authority, target.target),
-      resends
-    }
+): Prepared<E> | Unprepared => {
+  const { body, method, trailers } = request
+  const head = encodeHead({
+    method,
+    target,
+    fields,
+    trailers,
+    content: contentOf(body),
+    contentType: body.contentType,
+    skipHost: false,
+    acceptEncoding: undefined,
+    expectContinue: request.expectContinue ?? false
   })
-  return Either.mapLeft(prepared, (error) => locate(error, { ...error.context, origin: Origin.format(origin) }))
+  if ("_tag" in head) return atOrigin(head, origin)
+  const limits = !request.limits ? settings.limits : toLimits(request.limits, settings.limits)
+  if (limits instanceof InvalidOption) return atOrigin(limits, origin)
+  const timeouts = !request.timeouts ? settings.timeouts : toMillis(request.timeouts, settings.timeouts)
+  if (timeouts instanceof InvalidOption) return atOrigin(timeouts, origin)
+  const replayable = body._tag !== "Streaming" || body.replayable
+  const leniency = request.leniency ?? settings.leniency
+  return new Prepared(
+    head,
+    body,
+    new Outgoing(head.framing, trailers, false),
+    new Terms(method, head.close, limits, leniency, timeouts, target, replayable, resends)
+  )
 }

@@ -10,22 +10,42 @@ import { TypeId } from "../../HttpResponse.ts"
 import { BodyDecodeError } from "../error/body.ts"
 import { contentCharset } from "../fields.ts"
 import type { ResponseHead } from "../protocol/head.ts"
+import { urlOf } from "../protocol/target.ts"
 import { BodyReader } from "./bodyReader.ts"
 import type { Exchange } from "./exchange.ts"
 
+const utf8 = "utf-8"
+
+/** For whole bodies, after each of which it begins anew; to make one costs more than to decode a small body. */
+const utf8Decoder = new TextDecoder(utf8)
+
 /** The response of an exchange whose head is there. */
 export const makeResponse = (exchange: Exchange, head: ResponseHead): HttpResponse => new Response(exchange, head)
+
+/**
+ * What `bytes` gives, where that is there already and nobody has read of it: for a face that wants to be spared the runtime's operations.
+ * `undefined` otherwise, and for a response that is not made here.
+ */
+export const takeWhole = (response: HttpResponse): Uint8Array | undefined =>
+  response instanceof Response ? Response.whole(response) : undefined
 
 class Response implements HttpResponse {
   readonly [TypeId]: typeof TypeId = TypeId
   readonly #exchange: Exchange
   readonly #head: ResponseHead
-  readonly #body: BodyReader
+  #reader: BodyReader | undefined
 
   constructor(exchange: Exchange, head: ResponseHead) {
     this.#exchange = exchange
     this.#head = head
-    this.#body = new BodyReader(exchange)
+  }
+
+  get #body(): BodyReader {
+    return this.#reader ??= new BodyReader(this.#exchange)
+  }
+
+  static whole(response: Response): Uint8Array | undefined {
+    return response.#body.whole
   }
 
   get version(): 10 | 11 {
@@ -45,7 +65,7 @@ class Response implements HttpResponse {
   }
 
   get url(): string {
-    return this.#exchange.options.url
+    return urlOf(this.#exchange.origin, this.#exchange.terms.target)
   }
 
   get framing(): Framing {
@@ -62,7 +82,7 @@ class Response implements HttpResponse {
   }
 
   get resends(): number {
-    return this.#exchange.options.resends
+    return this.#exchange.terms.resends
   }
 
   get informational(): ReadonlyArray<Informational> {
@@ -78,7 +98,12 @@ class Response implements HttpResponse {
   }
 
   get text(): Effect.Effect<string, BodyFailure | BodyDecodeError> {
-    return Effect.flatMap(this.#body.bytes, (bytes) => this.#decode(bytes))
+    return Effect.suspend(() => {
+      const { whole } = this.#body
+      return whole === undefined
+        ? Effect.flatMap(this.#body.bytes, (bytes) => this.#decode(bytes))
+        : this.#decode(whole)
+    })
   }
 
   get json(): Effect.Effect<unknown, BodyFailure | BodyDecodeError> {
@@ -162,7 +187,7 @@ class Response implements HttpResponse {
 
   /** A decoder for the charset of Content-Type. */
   #decoder(): Effect.Effect<TextDecoder, BodyDecodeError> {
-    const charset = contentCharset(this.#head.fields) ?? "utf-8"
+    const charset = contentCharset(this.#head.fields) ?? utf8
     return Effect.try({
       try: () => new TextDecoder(charset),
       catch: (cause) =>
@@ -173,6 +198,9 @@ class Response implements HttpResponse {
   }
 
   #decode(bytes: Uint8Array): Effect.Effect<string, BodyDecodeError> {
-    return Effect.map(this.#decoder(), (decoder) => decoder.decode(bytes))
+    const charset = contentCharset(this.#head.fields) ?? utf8
+    return charset === utf8
+      ? Effect.succeed(utf8Decoder.decode(bytes))
+      : Effect.map(this.#decoder(), (decoder) => decoder.decode(bytes))
   }
 }

@@ -56,7 +56,7 @@ export const writeEnd = (exchange: Exchange, outgoing: Outgoing): boolean | Http
  * tells what comes of it.
  */
 export const sendBytes = (exchange: Exchange, outgoing: Outgoing, bytes: Uint8Array): void => {
-  const { blockSize } = exchange.options
+  const { blockSize } = exchange.settings
   const pump = (): void => {
     while (!exchange.done && !exchange.stopped) {
       const { offered } = exchange
@@ -83,7 +83,7 @@ export const writePieces = (
   outgoing: Outgoing,
   pieces: ReadonlyArray<Uint8Array>
 ): Effect.Effect<void, HttpError> => {
-  const { blockSize } = exchange.options
+  const { blockSize } = exchange.settings
   let index = 0
   let offset = 0
   const run = (): Effect.Effect<void, HttpError> => {

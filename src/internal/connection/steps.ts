@@ -15,9 +15,10 @@ import { checkField, checkMethod, encodeHead } from "../protocol/encode.ts"
 import { Outgoing } from "../protocol/outgoing.ts"
 import { resolveTarget } from "../protocol/target.ts"
 import type { Connection, Started } from "./connection.ts"
+import { Terms } from "./exchangeContext.ts"
 import { withLink } from "./open.ts"
 import { sendBody, sendHead } from "./pipeline.ts"
-import { forwarded, urlOf, withProxyFields } from "./prepare.ts"
+import { forwarded, Prepared, withProxyFields } from "./prepare.ts"
 import type { StepFailure } from "./stepsBody.ts"
 import { alone, failing, forget, sent } from "./stepsBody.ts"
 import { tapHead } from "./wireTap.ts"
@@ -127,7 +128,8 @@ export const endHeaders = <E>(
       const ready = Either.gen(function*() {
         const started = yield* openRequest(connection)
         const body = yield* HttpBody.fromInput(input)
-        const head = yield* encodeStarted(connection.origin, started, body, whole)
+        const encoded = encodeStarted(connection.origin, started, body, whole)
+        const head = "_tag" in encoded ? yield* Either.left(encoded) : encoded
         return { started, body, head }
       })
       if (Either.isLeft(ready)) return Effect.fail(ready.left)
@@ -137,16 +139,12 @@ export const endHeaders = <E>(
       const { leniency, limits, timeouts } = connection.settings
       return Effect.tapErrorCause(
         withLink(connection, timeouts, restore, (link, fresh) => {
-          const prepared = {
-            head,
-            body,
-            outgoing,
-            facts: { method: started.method, close: head.close, limits, leniency },
-            timeouts,
-            url: urlOf(connection.origin, started.target.authority, started.target.target),
-            resends: 0
-          }
-          const exchange = sendHead(connection, link, prepared, startedAt, fresh)
+          const { method, target } = started
+          const replayable = body._tag !== "Streaming" || body.replayable
+          const terms = new Terms(method, head.close, limits, leniency, timeouts, target, replayable, 0)
+          const prepared = new Prepared(head, body, outgoing, terms)
+          const now = connection.settings.deadlines.now()
+          const exchange = sendHead(connection, link, prepared, startedAt, now, fresh)
           started.exchange = exchange
           started.outgoing = outgoing
           const manual = body._tag === "Empty" && !whole

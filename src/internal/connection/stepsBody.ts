@@ -19,10 +19,11 @@ import * as Origin from "../../Origin.ts"
 import { locate } from "../error/base.ts"
 import * as state from "../error/state.ts"
 import type { Outgoing } from "../protocol/outgoing.ts"
+import { uninterrupted } from "./caller.ts"
 import type { Connection, Started } from "./connection.ts"
 import type { Exchange } from "./exchange.ts"
 import type { OpenFailure } from "./open.ts"
-import { deliver, orAbandon, receive } from "./pipeline.ts"
+import { awaitHead, failed, orAbandon, received } from "./pipeline.ts"
 import { forkStream, writeEnd, writePieces } from "./sendBody.ts"
 
 /** What sending by steps can fail with. */
@@ -137,26 +138,25 @@ const sendOne = (exchange: Exchange, outgoing: Outgoing, bytes: Uint8Array): Eff
 
 /** Ends the request where that is left to do, and gives the response once its head is there. */
 export const getResponse = (connection: Connection): Effect.Effect<HttpResponse, ResponseFailure> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.suspend(() => {
-      const { started, state: now } = connection
-      const exchange = started?.exchange
-      if (started === undefined || exchange === undefined || started.busy) {
-        const error = new state.ResponseNotReady({ state: now })
-        return Effect.fail(locate(error, { ...error.context, origin: Origin.format(connection.origin) }))
-      }
-      if (started.outgoing !== undefined && !exchange.sent && !exchange.stopped && !exchange.done) {
-        const wait = writeEnd(exchange, started.outgoing)
-        if (typeof wait === "object") exchange.fail(wait)
-        else if (wait) exchange.whenDrained(() => exchange.requestSent())
-        else exchange.requestSent()
-      }
-      return Effect.flatMap(
-        alone(
-          started,
-          Effect.ensuring(orAbandon(exchange, receive(connection, exchange, restore)), forget(connection))
-        ),
-        (response) => deliver(exchange, restore, response)
-      )
-    })
-  ) as Effect.Effect<HttpResponse, ResponseFailure>
+  uninterrupted((caller): Effect.Effect<HttpResponse, HttpError> => {
+    const { started, state: now } = connection
+    const exchange = started?.exchange
+    if (started === undefined || exchange === undefined || started.busy) {
+      const error = new state.ResponseNotReady({ state: now })
+      return Effect.fail(locate(error, { ...error.context, origin: Origin.format(connection.origin) }))
+    }
+    if (started.outgoing !== undefined && !exchange.sent && !exchange.stopped && !exchange.done) {
+      const wait = writeEnd(exchange, started.outgoing)
+      if (typeof wait === "object") exchange.fail(wait)
+      else if (wait) exchange.whenDrained(() => exchange.requestSent())
+      else exchange.requestSent()
+    }
+    const waiting = Effect.ensuring(orAbandon(exchange, caller.restore(awaitHead(exchange))), forget(connection))
+    return Effect.flatMap(
+      alone(started, waiting),
+      () =>
+        exchange.head === undefined
+          ? failed(exchange.ending)
+          : received(connection, exchange, exchange.head, caller)
+    )
+  }) as Effect.Effect<HttpResponse, ResponseFailure>

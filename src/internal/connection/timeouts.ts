@@ -21,16 +21,16 @@ const over = <K extends string>(
   base: Numbers<K>,
   read: (value: unknown) => number | undefined,
   rule: string
-): Either.Either<Numbers<K>, InvalidOption> => {
+): Numbers<K> | InvalidOption => {
   const all: { -readonly [P in K]: number } = { ...base }
   for (const key of Object.keys(base) as Array<K>) {
     const option = options[key]
     if (option === undefined) continue
     const value = read(option)
-    if (value === undefined) return Either.left(new InvalidOption({ option: `${group}.${key}`, reason: rule }))
+    if (value === undefined) return new InvalidOption({ option: `${group}.${key}`, reason: rule })
     all[key] = value
   }
-  return Either.right(all)
+  return all
 }
 
 /** Effect takes a negative duration and NaN for zero, which would be over at once. */
@@ -57,7 +57,7 @@ export const readDuration = (input: unknown): number | undefined =>
 export const toMillis = (
   timeouts: Partial<HttpTimeouts.HttpTimeouts>,
   base: Millis
-): Either.Either<Millis, InvalidOption> =>
+): Millis | InvalidOption =>
   over("timeouts", timeouts, base, readDuration, `it must be a duration of at least 0, such as 500 or "5 seconds"`)
 
 const readLimit = (value: unknown): number | undefined =>
@@ -67,8 +67,12 @@ const readLimit = (value: unknown): number | undefined =>
 export const toLimits = (
   limits: Partial<HttpLimits.HttpLimits>,
   base: HttpLimits.HttpLimits
-): Either.Either<HttpLimits.HttpLimits, InvalidOption> =>
+): HttpLimits.HttpLimits | InvalidOption =>
   over("limits", limits, base, readLimit, "it must be a whole number of at least 0, or Infinity")
+
+/** As `Either`, for those that compute with it. */
+export const checked = <A>(value: A | InvalidOption): Either.Either<A, InvalidOption> =>
+  value instanceof InvalidOption ? Either.left(value) : Either.right(value)
 
 /** No timeout at all. */
 export const noTimeouts: Millis = {

@@ -13,13 +13,12 @@ import type { Tagged } from "../error/base.ts"
 import { ProxyAuthRequired, ProxyConnectError } from "../error/connect.ts"
 import { ReadError, UnexpectedMessage } from "../error/head.ts"
 import { HttpTimeout } from "../error/timeout.ts"
-import type { EncodeError } from "../protocol/encode.ts"
 import { encodeHead } from "../protocol/encode.ts"
 import type { ResponseHead } from "../protocol/head.ts"
 import { Machine } from "../protocol/machine.ts"
 import { join } from "./bodyBuffer.ts"
 import type { Connection, Tunnel } from "./connection.ts"
-import type { Deadline } from "./deadlines.ts"
+import { Deadline } from "./deadlines.ts"
 import type { Millis } from "./timeouts.ts"
 import { tapHead, tapResponse } from "./wireTap.ts"
 
@@ -144,24 +143,23 @@ export const openTunnel = (
     const { deadlines } = connection.settings
     let answer: Answer | undefined
     let expired = (): void => {}
-    const deadline: Deadline = { at: Infinity, expired: () => expired() }
-    const ask = Effect.flatMap(
-      // Checked when the tunnel was set, so that what is left to fail is nothing.
-      Effect.orDieWith(encodeConnect(tunnel), (error: EncodeError) => error),
-      ({ text }) =>
-        Effect.zipRight(
-          tapHead(connection, text),
-          Effect.async<void, TunnelFailure | HttpTimeout>((resume) => {
-            const receiver = new Answer(connection, resume)
-            answer = receiver
-            // A refusal whose body does not end is still a refusal.
-            expired = () =>
-              resume(Effect.fail(receiver.refusal ?? new HttpTimeout({ kind: "proxy", millis: timeouts.proxy })))
-            deadlines.arm(deadline, timeouts.proxy)
-            duplex.attach(receiver)
-            duplex.write(text)
-          })
-        )
+    const deadline = new Deadline({ expire: () => expired() })
+    const head = encodeConnect(tunnel)
+    // Checked when the tunnel was set, so that what is left to fail is nothing.
+    if ("_tag" in head) return Effect.die(head)
+    const { text } = head
+    const ask = Effect.zipRight(
+      tapHead(connection, text),
+      Effect.async<void, TunnelFailure | HttpTimeout>((resume) => {
+        const receiver = new Answer(connection, resume)
+        answer = receiver
+        // A refusal whose body does not end is still a refusal.
+        expired = () =>
+          resume(Effect.fail(receiver.refusal ?? new HttpTimeout({ kind: "proxy", millis: timeouts.proxy })))
+        deadlines.arm(deadline, timeouts.proxy)
+        duplex.attach(receiver)
+        duplex.write(text)
+      })
     )
     const limited = Effect.ensuring(ask, Effect.sync(() => deadlines.disarm(deadline)))
     const heard = Effect.suspend(() => {

@@ -55,10 +55,15 @@ type Running = Fiber.RuntimeFiber<unknown, unknown>
 export const make = (pool: Pool, inherited: Context.Context<never> = Context.empty()): HttpClient.HttpClient => {
   const client = new Client(pool, inherited)
   return HttpClient.makeWith(
-    (sending: Effect.Effect<HttpClientRequest>) => Effect.flatMap(sending, (request) => client.execute(request)),
+    // What no `mapRequest` has been added to is there already.
+    (sending: Effect.Effect<HttpClientRequest>) =>
+      isThere(sending) ? client.execute(sending.value) : Effect.flatMap(sending, (request) => client.execute(request)),
     Effect.succeed
   )
 }
+
+const isThere = <A>(effect: Effect.Effect<A>): effect is Exit.Success<A, never> =>
+  Exit.isExit(effect) && effect._tag === "Success"
 
 class Client {
   readonly #pool: Pool
@@ -98,9 +103,9 @@ class Client {
   ): Sent {
     const ready = this.#prepare(request, target, trace, fiber.currentContext)
     if ("_tag" in ready) return Effect.fail(requestError(request, ready))
-    return Effect.mapBoth(this.#pool.execute(ready), {
-      onFailure: (error) => requestError(request, error),
-      onSuccess: (response) => new PlatformResponse(request, response, trace)
+    return Effect.matchEffect(this.#pool.execute(ready), {
+      onFailure: (error) => Effect.fail(requestError(request, error)),
+      onSuccess: (response) => Effect.succeed(new PlatformResponse(request, response, trace))
     })
   }
 
@@ -110,9 +115,10 @@ class Client {
     trace: Headers.Headers | undefined,
     context: Context.Context<never>
   ): HttpRequest.HttpRequest<unknown> | RequestFailure {
-    const routed = route(target, this.#options(context), this.#pool.connectionOptions)
-    if (Either.isLeft(routed)) return routed.left
-    const ready = toRequest(request, routed.right.target, trace, routed.right.options)
+    const options = this.#options(context)
+    const routed = options === undefined ? undefined : route(target, options, this.#pool.connectionOptions)
+    if (routed !== undefined && Either.isLeft(routed)) return routed.left
+    const ready = toRequest(request, routed?.right.target ?? target, trace, routed?.right.options)
     return ready instanceof UnsupportedBody || ready.body._tag !== "Streaming" ? ready : this.#within(ready, ready.body)
   }
 

@@ -88,7 +88,9 @@ const fieldsOf = (request: HttpClientRequest, trace: Readonly<Record<string, str
   const values: Array<string> = []
   const form = isForm(request)
   const { headers } = request
-  for (const name of Object.keys(headers)) {
+  for (const name in headers) {
+    // What a prototype has is no field.
+    if (!Object.hasOwn(headers, name)) continue
     if ((form && ownedByForm.has(name)) || (trace !== undefined && name in trace)) continue
     names.push(name)
     values.push(headers[name] as string)
@@ -99,7 +101,7 @@ const fieldsOf = (request: HttpClientRequest, trace: Readonly<Record<string, str
       values.push(trace[name] as string)
     }
   }
-  return HttpFields.unsafeMake(names, values)
+  return names.length === 0 ? HttpFields.empty : HttpFields.unsafeMake(names, values)
 }
 
 /** The request for the pool. */
@@ -107,9 +109,10 @@ export const toRequest = (
   request: HttpClientRequest,
   target: string,
   trace: Readonly<Record<string, string>> | undefined,
-  options: HttpRequest.Options
+  options: HttpRequest.Options | undefined
 ): HttpRequest.HttpRequest<unknown> | UnsupportedBody => {
   const body = bodyOf(request.body)
   if (body instanceof UnsupportedBody) return body
-  return HttpRequest.make(request.method, target, { ...options, headers: fieldsOf(request, trace), body })
+  const headers = fieldsOf(request, trace)
+  return HttpRequest.make(request.method, target, { ...options, headers, body })
 }

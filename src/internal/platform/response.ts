@@ -21,6 +21,7 @@ import * as Stream from "effect/Stream"
 import type { Timings } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
 import type { HttpResponse, Informational } from "../../HttpResponse.ts"
+import { takeWhole } from "../connection/response.ts"
 import { locate } from "../error/base.ts"
 import { BodyDecodeError, BodyTooLarge } from "../error/body.ts"
 import { BodyAlreadyConsumed } from "../error/state.ts"
@@ -61,7 +62,9 @@ export class PlatformResponse extends Inspectable.Class implements PooledRespons
   readonly [HttpClientResponse.TypeId]: HttpClientResponse.TypeId = HttpClientResponse.TypeId
   readonly [SourceId]: HttpResponse
   readonly #trace: Headers.Headers | undefined
-  readonly #body: WholeBody
+  #reading: WholeBody | undefined
+  /** Whether the body was there whole when it was asked for. */
+  #taken = false
   #request: HttpClientRequest.HttpClientRequest
   #traced: boolean
   #headers: Headers.Headers | undefined
@@ -79,8 +82,11 @@ export class PlatformResponse extends Inspectable.Class implements PooledRespons
     this.#request = request
     this.#trace = trace
     this.#traced = trace === undefined
-    this.#body = new WholeBody(source)
     this[SourceId] = source
+  }
+
+  get #body(): WholeBody {
+    return this.#reading ??= new WholeBody(this[SourceId], this.#taken)
   }
 
   /** As it was sent, with the fields of the trace. */
@@ -225,8 +231,16 @@ export class PlatformResponse extends Inspectable.Class implements PooledRespons
 
   /** The whole body, made into something. */
   #whole<A>(f: (bytes: Uint8Array) => A): Effect.Effect<A, ResponseError> {
-    return Effect.withFiberRuntime<A, ResponseError>((fiber) =>
-      Effect.mapBoth(this.#body.read(maxBodySize(fiber.currentContext)), {
+    return Effect.withFiberRuntime<A, ResponseError>((fiber) => {
+      const limit = maxBodySize(fiber.currentContext)
+      // Most bodies have come with their head, and are there.
+      const whole = limit === Infinity && this.#reading === undefined ? takeWhole(this[SourceId]) : undefined
+      if (whole !== undefined) {
+        this.#taken = true
+        this.#whenRead?.()
+        return Effect.succeed(f(whole))
+      }
+      return Effect.mapBoth(this.#body.read(limit), {
         onFailure: (error) => {
           this.#whenRead?.()
           return this.#error(error)
@@ -236,7 +250,7 @@ export class PlatformResponse extends Inspectable.Class implements PooledRespons
           return f(bytes)
         }
       })
-    )
+    })
   }
 
   /** What the response itself fails with, when it is asked for the same, knows the connection. */

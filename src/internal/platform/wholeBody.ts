@@ -29,10 +29,11 @@ export class WholeBody {
   /** The reading in pieces. */
   #gathering: Deferred.Deferred<Uint8Array, BodyFailure> | undefined
   /** Whether the response was asked to collect. */
-  #collecting = false
+  #collecting: boolean
 
-  constructor(source: HttpResponse) {
+  constructor(source: HttpResponse, collecting: boolean) {
     this.#source = source
+    this.#collecting = collecting
   }
 
   /** Whether the body is being read in pieces: whoever took one beside would make a hole. */

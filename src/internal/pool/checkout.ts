@@ -10,7 +10,8 @@ import * as Option from "effect/Option"
 import type { WaitEnd } from "../../ConnectionEvent.ts"
 import type { PoolFailure } from "../../HttpError.ts"
 import * as Origin from "../../Origin.ts"
-import type { Deadline } from "../connection/deadlines.ts"
+import type { Restore } from "../connection/caller.ts"
+import { Deadline } from "../connection/deadlines.ts"
 import type { OpenFailure } from "../connection/open.ts"
 import { goneAtOnce, locateOpening } from "../connection/open.ts"
 import type { Millis } from "../connection/timeouts.ts"
@@ -36,7 +37,15 @@ export interface Demand {
   readonly place: Place
 }
 
-type Restore = <B, F>(effect: Effect.Effect<B, F>) => Effect.Effect<B, F>
+/** Whether nobody gets a connection any more who has not had a turn. */
+const refuses = (pool: Pool, place: Place): boolean => pool.ended || (pool.state.closing && !place.accepted)
+
+/** The newest idle connection, if there is one. To be used at once. */
+export const takeIdle = (pool: Pool, key: string, place: Place, now: number): Member | undefined => {
+  const member = refuses(pool, place) ? undefined : pool.take(key, now)
+  if (member !== undefined) lend(pool, place, member)
+  return member
+}
 
 /** The connection of a demand: the newest idle one, or the first that there is. To be called, and used, uninterruptible. */
 export const checkout = (
@@ -44,17 +53,16 @@ export const checkout = (
   demand: Demand,
   restore: Restore
 ): Effect.Effect<Member, CheckoutFailure> => {
-  if (pool.ended || (pool.state.closing && !demand.place.accepted)) {
-    return Effect.fail(pool.closedError(Origin.format(demand.origin)))
-  }
-  const member = demand.fresh ? undefined : pool.take(demand.key)
-  return member === undefined ? told(pool, demand, wait(pool, demand, restore)) : lend(pool, demand, member)
+  const { fresh, key, origin, place } = demand
+  if (refuses(pool, place)) return Effect.fail(pool.closedError(Origin.format(origin)))
+  const idle = fresh ? undefined : takeIdle(pool, key, place, pool.deadlines.now())
+  return idle === undefined ? told(pool, demand, wait(pool, demand, restore)) : Effect.succeed(idle)
 }
 
-const lend = (pool: Pool, { place }: Demand, member: Member): Effect.Effect<Member> => {
+const lend = (pool: Pool, place: Place, member: Member): Member => {
   place.accepted = true
   pool.lent(member)
-  return Effect.succeed(member)
+  return member
 }
 
 /** Waits for a turn. */
@@ -72,18 +80,16 @@ const wait = (
     let settle = (_effect: Effect.Effect<Member, CheckoutFailure>): void => {}
     const fail = (error: HttpTimeout | PoolQueueFull, phase: "pool" | "connect" = "pool"): void =>
       settle(Effect.fail(locate(error, { ...error.context, phase, origin: name })))
-    const turn: Deadline = {
-      at: Infinity,
-      expired: () => fail(new HttpTimeout({ kind: "pool", millis: timeouts.pool }))
-    }
-    const total: Deadline = {
-      at: Infinity,
-      expired: () =>
+    const turn = new Deadline({
+      expire: () => fail(new HttpTimeout({ kind: "pool", millis: timeouts.pool }))
+    })
+    const total = new Deadline({
+      expire: () =>
         fail(
           new HttpTimeout({ kind: "total", millis: timeouts.total }),
           ticket?.attempt === undefined ? "pool" : "connect"
         )
-    }
+    })
     const limit = (on: boolean): void => {
       const now = deadlines.now()
       if (waitsSince !== undefined) place.waited += now - waitsSince
@@ -114,16 +120,16 @@ const wait = (
     })
     const again = (): Effect.Effect<Member, CheckoutFailure> => {
       // Another one may have come free meanwhile.
-      const idle = fresh ? undefined : pool.take(key)
+      const idle = fresh ? undefined : pool.take(key, deadlines.now())
       place.accepted = true
-      return idle === undefined ? wait(pool, demand, restore) : lend(pool, demand, idle)
+      return idle === undefined ? wait(pool, demand, restore) : Effect.succeed(lend(pool, place, idle))
     }
     return Effect.matchEffect(ended, {
       // The opening had been begun for another request, whose limit was lower.
       onFailure: (error) => isOfOpening(error) && error.millis < timeouts[error.kind] ? again() : Effect.fail(error),
       onSuccess: (member): Effect.Effect<Member, CheckoutFailure> => {
         const { connection, slot } = member
-        if (connection.link?.usable) return lend(pool, demand, member)
+        if (connection.link?.usable) return Effect.succeed(lend(pool, place, member))
         // It has been closed since it was given. The pool may have become empty before the limits above were cleared.
         pool.carryOut()
         if (pool.ended) return Effect.fail(pool.closedError(name))

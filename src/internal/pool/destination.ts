@@ -10,18 +10,27 @@ import type { Settings, Tunnel } from "../connection/connection.ts"
 import { forwarded, withProxyFields } from "../connection/prepare.ts"
 import { locate } from "../error/base.ts"
 import { InvalidOption, InvalidUrl } from "../error/request.ts"
-import type { Target } from "../protocol/target.ts"
-import { resolveTarget } from "../protocol/target.ts"
+import { resolveTarget, Target } from "../protocol/target.ts"
 import type { PoolSettings } from "./settings.ts"
 
 /** Where a request goes. */
-export interface Route {
+export class Route {
   readonly origin: Origin.Origin
   readonly key: string
   readonly target: Target
   /** Those of the request, and those for a proxy that forwards it. */
   readonly fields: HttpFields.HttpFields
+
+  constructor(origin: Origin.Origin, target: Target, fields: HttpFields.HttpFields) {
+    this.origin = origin
+    this.key = Origin.key(origin)
+    this.target = target
+    this.fields = withProxyFields(origin, fields)
+  }
 }
+
+/** Why a request goes nowhere. */
+export type Unroutable = InvalidUrl | InvalidOption | UnsupportedScheme
 
 /** What the pool keeps of an origin. */
 export interface Destination {
@@ -31,13 +40,6 @@ export interface Destination {
   /** Through the proxy, for https (RFC 9110 section 9.3.6). */
   readonly tunnel: Tunnel | undefined
 }
-
-const routeTo = (origin: Origin.Origin, target: Target, fields: HttpFields.HttpFields): Route => ({
-  origin,
-  key: Origin.key(origin),
-  target,
-  fields: withProxyFields(origin, fields)
-})
 
 /** The proxy for an origin. `bypass` is the caller's code, whose error is named without its message. */
 const proxyFor = (
@@ -84,30 +86,24 @@ export const notAnOrigin = (): InvalidOption =>
 export const route = <E>(
   settings: PoolSettings,
   request: HttpRequest<E>
-): Either.Either<Route, InvalidUrl | InvalidOption | UnsupportedScheme> => {
+): Route | Unroutable => {
   const { fields, method } = request
-  if (typeof request.target !== "string") {
-    return Either.left(new InvalidUrl({ part: "target", reason: "it is not a string" }))
+  if (typeof request.target !== "string") return new InvalidUrl({ part: "target", reason: "it is not a string" })
+  if (request.origin !== undefined && !Origin.isOrigin(request.origin)) return notAnOrigin()
+  const located = request.origin === undefined ? originOf(settings, request.target) : undefined
+  if (located !== undefined && Either.isLeft(located)) return located.left
+  const origin = located === undefined ? request.origin as Origin.Origin : located.right.origin
+  if (located === undefined || method === "CONNECT" || request.targetForm === "absolute") {
+    const form = forwarded(origin) ? "absolute" : request.targetForm ?? "origin"
+    const target = resolveTarget(method, request.target, origin, form)
+    return Either.isRight(target)
+      ? new Route(origin, target.right, fields)
+      : locate<Unroutable>(target.left, { ...target.left.context, origin: Origin.format(origin) })
   }
-  if (request.origin !== undefined && !Origin.isOrigin(request.origin)) return Either.left(notAnOrigin())
-  if (request.origin !== undefined || method === "CONNECT" || request.targetForm === "absolute") {
-    const found = request.origin === undefined
-      ? Either.map(originOf(settings, request.target), ({ origin }) => origin)
-      : Either.right(request.origin)
-    return Either.flatMap(found, (origin) => {
-      const form = forwarded(origin) ? "absolute" : request.targetForm ?? "origin"
-      const target = resolveTarget(method, request.target, origin, form)
-      return Either.mapBoth(target, {
-        onLeft: (error) => locate(error, { ...error.context, origin: Origin.format(origin) }),
-        onRight: (target) => routeTo(origin, target, fields)
-      })
-    })
-  }
-  return Either.map(originOf(settings, request.target), ({ origin, target }) => {
-    const authority = Origin.authority(origin)
-    const whole = forwarded(origin) ? `${origin.scheme}://${authority}${target}` : target
-    return routeTo(origin, { target: whole, authority }, fields)
-  })
+  const { target } = located.right
+  const authority = Origin.authority(origin)
+  const whole = forwarded(origin) ? `${origin.scheme}://${authority}${target}` : target
+  return new Route(origin, new Target(whole, authority), fields)
 }
 
 /** How connections to an origin are made. */

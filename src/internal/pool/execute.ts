@@ -1,10 +1,11 @@
 /**
  * A request through the pool: where it goes, a connection, the exchange, and once more where that is safe.
  *
- * What is wrong with the request is found before it waits for anything.
+ * What is wrong with the request is found before it waits for anything. Where a connection is idle, the request is on its way in the
+ * first operation, and all that is left is one wait in one mask.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Runtime from "effect/Runtime"
 import type { HeadFailure, HttpError, InvalidRequest, RequestBodyError, SendFailure } from "../../HttpError.ts"
@@ -12,22 +13,24 @@ import * as HttpFields from "../../HttpFields.ts"
 import type { HttpRequest } from "../../HttpRequest.ts"
 import type { HttpResponse } from "../../HttpResponse.ts"
 import * as Origin from "../../Origin.ts"
-import type { Deadline } from "../connection/deadlines.ts"
-import type { Received } from "../connection/pipeline.ts"
-import { deliver, exchangeOn } from "../connection/pipeline.ts"
-import type { Prepared } from "../connection/prepare.ts"
+import type { Caller, Restore } from "../connection/caller.ts"
+import { uninterrupted } from "../connection/caller.ts"
+import { Deadline } from "../connection/deadlines.ts"
+import type { Exchange } from "../connection/exchange.ts"
+import type { Link } from "../connection/link.ts"
+import { abandon, failed, received, sendHead, untilHead } from "../connection/pipeline.ts"
+import type { Prepared, Unprepared } from "../connection/prepare.ts"
 import { prepare } from "../connection/prepare.ts"
 import { locate } from "../error/base.ts"
 import { UnsupportedBody } from "../error/request.ts"
-import type { BodyLengthMismatch } from "../error/send.ts"
 import { ConnectionClosed } from "../error/state.ts"
 import { HttpTimeout } from "../error/timeout.ts"
 import { checkMethod } from "../protocol/encode.ts"
 import type { CheckoutFailure } from "./checkout.ts"
-import { checkout } from "./checkout.ts"
+import { checkout, takeIdle } from "./checkout.ts"
 import type { Route } from "./destination.ts"
 import { route } from "./destination.ts"
-import type { Place } from "./member.ts"
+import type { Member, Place } from "./member.ts"
 import type { Pool } from "./pool.ts"
 
 /** What `execute` can fail with. */
@@ -38,17 +41,37 @@ export type ExecuteFailure<E> =
   | HeadFailure
   | ([E] extends [never] ? never : RequestBodyError<E>)
 
-type Restore = <B, F>(effect: Effect.Effect<B, F>) => Effect.Effect<B, F>
-
-/** A request whose target is known. */
-interface Routed<E> {
+/** A request on its way, for the first or the second time. */
+class Attempt<E> {
   readonly request: HttpRequest<E>
   readonly route: Route
   readonly startedAt: number
-  /** What tells when the stream of its body has ended, its finalizers included. */
-  exchange: { readonly senderEnded: Effect.Effect<void> } | undefined
   readonly place: Place
+  readonly caller: Caller
+  /** How the first time ended. */
+  readonly first: HttpError<E> | undefined
+  /** Once it has a connection. */
+  member: Member | undefined = undefined
+  exchange: Exchange | undefined = undefined
+
+  constructor(
+    request: HttpRequest<E>,
+    route: Route,
+    startedAt: number,
+    place: Place,
+    caller: Caller,
+    first: HttpError<E> | undefined
+  ) {
+    this.request = request
+    this.route = route
+    this.startedAt = startedAt
+    this.place = place
+    this.caller = caller
+    this.first = first
+  }
 }
+
+type Sending<E> = Effect.Effect<HttpResponse, HttpError<E>>
 
 /** Idempotent methods (RFC 9110 section 9.2.2). */
 const idempotent = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"])
@@ -69,43 +92,117 @@ const mayRepeat = ({ fields, method }: HttpRequest<unknown>, { _tag, context }: 
 /** Encodes a request for its origin. */
 const prepareFor = <E>(
   pool: Pool,
-  { request, route: { fields, key, origin, target } }: Routed<E>,
+  request: HttpRequest<E>,
+  { fields, key, origin, target }: Route,
   resends: number
-): Either.Either<Prepared<E>, InvalidRequest | BodyLengthMismatch> => {
+): Prepared<E> | Unprepared => {
   if (request.body._tag === "Streaming" && request.body.length === undefined && pool.isLegacy(key)) {
     const error = new UnsupportedBody({
       reason: "its length is not known, and the server speaks HTTP/1.0, which has no chunks; give its `length`"
     })
-    return Either.left(locate(error, { ...error.context, origin: Origin.format(origin) }))
+    return locate(error, { ...error.context, origin: Origin.format(origin) })
   }
   return prepare(pool.settings, origin, request, target, fields, resends)
 }
 
-/** Sends a request on a connection of the pool. */
-const send = <E>(
+/** Sends a request on a connection of the pool, and gives what comes of it. `now` is the time. */
+const send = <E>(pool: Pool, attempt: Attempt<E>, prepared: Prepared<E>, now: number): Sending<E> => {
+  const { first, place, route: { key } } = attempt
+  const idle = first === undefined ? takeIdle(pool, key, place, now) : undefined
+  const sent = idle === undefined ? sendLater(pool, attempt, prepared) : begin(attempt, prepared, idle, now)
+  return Effect.matchCauseEffect(sent, {
+    onFailure: (cause) => stopped(pool, attempt, cause),
+    onSuccess: () => answered(pool, attempt)
+  })
+}
+
+/** Begins an exchange, and waits for its head. `now` is the time. */
+const begin = <E>(attempt: Attempt<E>, prepared: Prepared<E>, member: Member, now: number): Effect.Effect<void> => {
+  const { connection, slot } = member
+  // Whoever gives a member has seen that its link is usable.
+  const link = connection.link as Link
+  const exchange = sendHead(connection, link, prepared, attempt.startedAt, now, slot.served === 1 && !link.kept)
+  attempt.member = member
+  attempt.exchange = exchange
+  return untilHead(connection, exchange, prepared, attempt.caller)
+}
+
+/** Begins an exchange on the connection that it has to wait for. */
+const sendLater = <E>(
   pool: Pool,
-  routed: Routed<E>,
-  prepared: Prepared<E>,
-  restore: Restore
-): Effect.Effect<Received, HttpError<E>> => {
-  const { place, route: { key, origin }, startedAt } = routed
-  const fresh = prepared.resends > 0
-  const { timeouts } = prepared
-  const found = checkout(pool, { key, origin, timeouts, startedAt, fresh, place }, restore)
-  return Effect.flatMap(
-    pool.events.active ? tellingInterruption(pool, routed, found) : found,
-    ({ connection, slot }): Effect.Effect<Received, HttpError<E>> => {
-      const { link } = connection
-      // It was usable when it was given, but the runtime may have let others run since. Nothing has been sent yet.
-      if (!link?.usable) return send(pool, routed, prepared, restore)
-      const exchange = exchangeOn(connection, link, prepared, startedAt, slot.served === 1 && !link.kept, restore)
-      if (connection.exchange !== undefined) routed.exchange = connection.exchange
-      return Effect.map(exchange, (received) => {
-        pool.noteVersion(key, received.response.version)
-        return received
+  attempt: Attempt<E>,
+  prepared: Prepared<E>
+): Effect.Effect<void, CheckoutFailure> => {
+  const { caller, first, place, route: { key, origin }, startedAt } = attempt
+  const demand = { key, origin, timeouts: prepared.terms.timeouts, startedAt, fresh: first !== undefined, place }
+  return Effect.flatMap(checkout(pool, demand, caller.restore), (member) =>
+    // It was usable when it was given, but the runtime may have let others run since. Nothing has been sent yet.
+    member.connection.link?.usable
+      ? begin(attempt, prepared, member, pool.deadlines.now())
+      : sendLater(pool, attempt, prepared))
+}
+
+/** The head is there, or there will be none. */
+const answered = <E>(pool: Pool, attempt: Attempt<E>): Sending<E> => {
+  // Set before anything was waited for.
+  const exchange = attempt.exchange as Exchange
+  const { ending, head } = exchange
+  if (head === undefined) {
+    return ending !== undefined && "error" in ending
+      ? lost(pool, attempt, ending.error as HttpError<E>)
+      : left(pool, failed(ending) as Sending<E>)
+  }
+  pool.noteVersion(attempt.route.key, head.version)
+  pool.leave()
+  return received((attempt.member as Member).connection, exchange, head, attempt.caller)
+}
+
+/** It got no connection, or the caller has gone, or something died. */
+const stopped = <E>(pool: Pool, attempt: Attempt<E>, cause: Cause.Cause<CheckoutFailure>): Sending<E> => {
+  const failure = Cause.failureOrCause(cause)
+  if (failure._tag === "Left") return lost(pool, attempt, failure.left)
+  if (attempt.exchange !== undefined) return left(pool, abandon(attempt.exchange, failure.right))
+  if (Cause.isInterrupted(failure.right)) {
+    const error = new ConnectionClosed({ reason: "the request was interrupted" })
+    const origin = Origin.format(attempt.route.origin)
+    tellUnsent(pool, attempt, locate(error, { ...error.context, phase: "pool", origin }))
+  }
+  return left(pool, Effect.failCause(failure.right))
+}
+
+/** It failed: once more, where that is safe and has not been tried. */
+const lost = <E>(pool: Pool, attempt: Attempt<E>, error: HttpError<E>): Sending<E> => {
+  const { first, request } = attempt
+  if (first === undefined && mayRepeat(request, error)) return repeat(pool, attempt, error)
+  const told = first === undefined ? error : ofBoth(first, error) as HttpError<E>
+  tellUnsent(pool, attempt, told)
+  return left(pool, Effect.fail(told))
+}
+
+/** A request that is not under way any more when this has ended. */
+const left = <A, E>(pool: Pool, ending: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.ensuring(ending, Effect.sync(() => pool.leave()))
+
+/** Sends a request once more, on a new connection. What fails then is not sent again (RFC 9110 section 9.2.2). */
+const repeat = <E>(pool: Pool, before: Attempt<E>, first: HttpError<E>): Sending<E> => {
+  const { caller, place, request, route, startedAt } = before
+  const attempt = new Attempt(request, route, startedAt, place, caller, first)
+  // What is known of the server may have changed since.
+  const prepared = prepareFor(pool, request, route, 1)
+  if ("_tag" in prepared) return lost(pool, attempt, prepared)
+  return Effect.matchCauseEffect(bodyReleased(pool, before, prepared.terms.timeouts.total, caller.restore), {
+    onFailure: (cause) => stopped(pool, attempt, cause),
+    onSuccess: () => {
+      pool.counts.retried++
+      pool.tell({
+        _tag: "Retry",
+        origin: Origin.format(route.origin),
+        connection: first.context.connection?.id,
+        error: first
       })
+      return send(pool, attempt, prepared, pool.deadlines.now())
     }
-  )
+  })
 }
 
 /** What is said of an error of the second attempt holds for both: the server may have seen the first. */
@@ -125,20 +222,19 @@ const ofBoth = (first: HttpError, second: HttpError): HttpError => {
  */
 const bodyReleased = <E>(
   { deadlines }: Pool,
-  { exchange, route: { origin }, startedAt }: Routed<E>,
+  { exchange, route: { origin }, startedAt }: Attempt<E>,
   millis: number,
   restore: Restore
 ): Effect.Effect<void, HttpTimeout> =>
   exchange === undefined ? Effect.void : Effect.flatMap(Effect.runtime<never>(), (runtime) => {
     const { senderEnded } = exchange
     let fail = (_error: HttpTimeout): void => {}
-    const total: Deadline = {
-      at: Infinity,
-      expired: () => {
+    const total = new Deadline({
+      expire: () => {
         const error = new HttpTimeout({ kind: "total", millis })
         fail(locate(error, { ...error.context, phase: "write", origin: Origin.format(origin) }))
       }
-    }
+    })
     const waiting = Effect.async<void, HttpTimeout>((resume) => {
       fail = (error) => resume(Effect.fail(error))
       if (millis !== Infinity) deadlines.arm(total, Math.max(0, millis - (deadlines.now() - startedAt)))
@@ -150,37 +246,12 @@ const bodyReleased = <E>(
     })
   })
 
-/** Sends a request once more, on a new connection. What fails then is not sent again (RFC 9110 section 9.2.2). */
-const repeat = <E>(
-  pool: Pool,
-  routed: Routed<E>,
-  first: HttpError<E>,
-  restore: Restore
-): Effect.Effect<Received, HttpError<E>> => {
-  // What is known of the server may have changed since.
-  const again = Effect.flatMap(prepareFor(pool, routed, 1), (prepared) =>
-    Effect.zipRight(
-      tellingInterruption(pool, routed, bodyReleased(pool, routed, prepared.timeouts.total, restore)),
-      Effect.suspend(() => {
-        pool.counts.retried++
-        pool.tell({
-          _tag: "Retry",
-          origin: Origin.format(routed.route.origin),
-          connection: first.context.connection?.id,
-          error: first
-        })
-        return send(pool, routed, prepared, restore)
-      })
-    ))
-  return Effect.catchAll(again, (second) => {
-    const error = ofBoth(first, second) as HttpError<E>
-    tellUnsent(pool, routed, error)
-    return Effect.fail(error)
-  })
-}
-
 /** Tells of a request that ended without a connection; one with a connection tells it itself. */
-const tellUnsent = (pool: Pool, { request, route: { origin }, startedAt }: Routed<unknown>, error: HttpError): void => {
+const tellUnsent = (
+  pool: Pool,
+  { request, route: { origin }, startedAt }: Pick<Attempt<unknown>, "request" | "route" | "startedAt">,
+  error: HttpError
+): void => {
   if (!pool.events.active || error.context.connection !== undefined) return
   pool.events.emit({
     _tag: "RequestEnd",
@@ -193,49 +264,20 @@ const tellUnsent = (pool: Pool, { request, route: { origin }, startedAt }: Route
   })
 }
 
-/** Tells of a request that was interrupted while it waited for a connection. */
-const tellingInterruption = <A, E>(
-  pool: Pool,
-  routed: Routed<unknown>,
-  waiting: Effect.Effect<A, E>
-): Effect.Effect<A, E> =>
-  Effect.onInterrupt(waiting, () =>
-    Effect.sync(() => {
-      const error = new ConnectionClosed({ reason: "the request was interrupted" })
-      const origin = Origin.format(routed.route.origin)
-      tellUnsent(pool, routed, locate(error, { ...error.context, phase: "pool", origin }))
-    }))
-
 /** Sends a request and gives its response as soon as its head is there. */
 export const execute = <E>(pool: Pool, request: HttpRequest<E>): Effect.Effect<HttpResponse, ExecuteFailure<E>> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.suspend((): Effect.Effect<HttpResponse, HttpError<E>> => {
-      const startedAt = pool.deadlines.now()
-      // First, because the method decides what the target may be.
-      const wrong = checkMethod(request.method)
-      if (wrong !== undefined) return Effect.fail(wrong)
-      const found = route(pool.settings, request)
-      if (Either.isLeft(found)) return Effect.fail(found.left)
-      const routed: Routed<E> = { request, route: found.right, startedAt, exchange: undefined, place: pool.place() }
-      const prepared = prepareFor(pool, routed, 0)
-      if (Either.isLeft(prepared)) return Effect.fail(prepared.left)
-      const received = Effect.catchAll(send(pool, routed, prepared.right, restore), (error) => {
-        if (mayRepeat(request, error)) return repeat(pool, routed, error, restore)
-        tellUnsent(pool, routed, error)
-        return Effect.fail(error)
-      })
-      // Only now, because nothing would count it off if what came before had thrown.
-      pool.underWay++
-      return Effect.matchCauseEffect(received, {
-        onFailure: (cause) => {
-          pool.leave()
-          return Effect.failCause(cause)
-        },
-        // `deliver` last of all: an interruption behind it would leave a response that nobody has.
-        onSuccess: ({ exchange, response }) => {
-          pool.leave()
-          return deliver(exchange, restore, response)
-        }
-      })
-    })
-  ) as Effect.Effect<HttpResponse, ExecuteFailure<E>>
+  uninterrupted((caller): Sending<E> => {
+    const startedAt = pool.deadlines.now()
+    // First, because the method decides what the target may be.
+    const wrong = checkMethod(request.method)
+    if (wrong !== undefined) return Effect.fail(wrong)
+    const found = route(pool.settings, request)
+    if ("_tag" in found) return Effect.fail(found)
+    const prepared = prepareFor(pool, request, found, 0)
+    if ("_tag" in prepared) return Effect.fail(prepared)
+    const attempt = new Attempt(request, found, startedAt, pool.place(), caller, undefined)
+    const sending = send(pool, attempt, prepared, startedAt)
+    // Only now, because nothing would count it off if what came before had thrown.
+    pool.underWay++
+    return sending
+  }) as Effect.Effect<HttpResponse, ExecuteFailure<E>>

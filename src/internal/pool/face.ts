@@ -8,7 +8,7 @@ import type { HttpRequest } from "../../HttpRequest.ts"
 import type { HttpResponse } from "../../HttpResponse.ts"
 import type * as Origin from "../../Origin.ts"
 import { Transport } from "../../Transport.ts"
-import type { Deadline } from "../connection/deadlines.ts"
+import { Deadline } from "../connection/deadlines.ts"
 import { makeDeadlines } from "../connection/deadlines.ts"
 import type { Face as ConnectionFace } from "../connection/face.ts"
 import { readDuration } from "../connection/timeouts.ts"
@@ -78,13 +78,12 @@ const drained = (pool: Pool, graceMillis: number): Effect.Effect<void> =>
     let over = false
     let wake = (): void => {}
     let forget = (): void => {}
-    const deadline: Deadline = {
-      at: Infinity,
-      expired: () => {
+    const deadline = new Deadline({
+      expire: () => {
         over = true
         wake()
       }
-    }
+    })
     const empty = Effect.async<void>((resume) => {
       wake = () => resume(Effect.void)
       forget()

@@ -24,13 +24,17 @@ export interface Waiter {
 }
 
 /** Where a request stands in the queue, however often it asks for a connection. */
-export interface Place {
+export class Place {
   /** As if a ticket had been drawn when the request began. */
   order: number
   /** For how long it has waited for its turn, in milliseconds. */
-  waited: number
+  waited = 0
   /** Whether it has had its turn: it may finish while the pool is being shut down, and no queue is too full for it. */
-  accepted: boolean
+  accepted = false
+
+  constructor(order: number) {
+    this.order = order
+  }
 }
 
 export type Slot = places.Slot<Destination, Member, Waiter>

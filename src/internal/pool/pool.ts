@@ -10,10 +10,11 @@ import * as FiberId from "effect/FiberId"
 import * as Runtime from "effect/Runtime"
 import type { CloseReason } from "../../ConnectionEvent.ts"
 import type { HttpError } from "../../HttpError.ts"
-import type * as Origin from "../../Origin.ts"
+import * as Origin from "../../Origin.ts"
 import type * as Transport from "../../Transport.ts"
 import { Connection } from "../connection/connection.ts"
-import type { Deadline, Deadlines } from "../connection/deadlines.ts"
+import type { Deadlines } from "../connection/deadlines.ts"
+import { Deadline } from "../connection/deadlines.ts"
 import { EventHub } from "../connection/events.ts"
 import type { Care, ExchangeView } from "../connection/exchangeContext.ts"
 import type { Link } from "../connection/link.ts"
@@ -22,11 +23,12 @@ import { goneAtOnce, locateOpening, openLink } from "../connection/open.ts"
 import { locate } from "../error/base.ts"
 import { PoolClosed } from "../error/pool.ts"
 import type { ResponseHead } from "../protocol/head.ts"
+import { urlOf } from "../protocol/target.ts"
 import type { Destination } from "./destination.ts"
 import { destination } from "./destination.ts"
 import { keepAlive } from "./keepAlive.ts"
-import type { Command, Keeper, Place, Slot, Ticket, Waiter } from "./member.ts"
-import { Member } from "./member.ts"
+import type { Command, Keeper, Slot, Ticket, Waiter } from "./member.ts"
+import { Member, Place } from "./member.ts"
 import { PoolState } from "./poolState.ts"
 import type { PoolSettings } from "./settings.ts"
 
@@ -44,7 +46,7 @@ export class Pool implements Keeper {
   readonly counts = { opened: 0, closed: 0, requests: 0, reused: 0, retried: 0, reclaimed: 0 }
   readonly #shared: Parameters<typeof destination>[1]
   readonly #runtime: Runtime.Runtime<never>
-  readonly #sweep: Deadline = { at: Infinity, expired: () => this.#expire() }
+  readonly #sweep = new Deadline({ expire: () => this.#expire() })
   readonly #openings = new Set<Fiber.Fiber<unknown>>()
   /** Origins whose server spoke HTTP/1.0, which knows no chunks (RFC 9112 section 6.1). */
   readonly #legacy = new Set<string>()
@@ -98,14 +100,14 @@ export class Pool implements Keeper {
 
   /** The place of a request that begins now: behind all tickets that have been drawn, before all that will be. */
   place(): Place {
-    return { order: this.#drawn + 0.5, waited: 0, accepted: false }
+    return new Place(this.#drawn + 0.5)
   }
 
   /** The newest idle connection. */
-  take(key: string): Member | undefined {
-    let slot = this.state.take(key, this.deadlines.now())
+  take(key: string, now: number): Member | undefined {
+    let slot = this.state.take(key, now)
     // One that is just being closed, of which the pool has not heard yet: an event's listener may ask for a connection meanwhile.
-    while (slot?.connection?.connection.link?.open === false) slot = this.state.take(key, this.deadlines.now())
+    while (slot?.connection?.connection.link?.open === false) slot = this.state.take(key, now)
     this.carryOut()
     const member = slot?.connection
     if (member?.connection.link !== undefined) member.connection.link.kept = true
@@ -202,23 +204,24 @@ export class Pool implements Keeper {
   }
 
   #ended(exchange: ExchangeView, error: HttpError | undefined): void {
-    const { deadlines, facts, link, origin, startedAt } = exchange.options
     if (!this.events.active) return
+    const { link, origin, settings: { deadlines }, startedAt, terms } = exchange
     this.events.emit({
       _tag: "RequestEnd",
       connection: link.id,
-      origin,
-      method: facts.method,
+      origin: Origin.format(origin),
+      method: terms.method,
       status: exchange.head?.status,
       error,
       millis: deadlines.now() - startedAt
     })
   }
 
-  #reclaimed({ connection: { id }, options: { facts: { method }, origin, url } }: ExchangeView): void {
+  #reclaimed({ connection: { id }, origin, terms: { method, target } }: ExchangeView): void {
     const millis = this.settings.unreadMillis
+    const url = urlOf(origin, target)
     this.counts.reclaimed++
-    this.tell({ _tag: "Reclaim", connection: id, origin, method, millis })
+    this.tell({ _tag: "Reclaim", connection: id, origin: Origin.format(origin), method, millis })
     const what = `${method} ${url.replace(/\?.*$/s, "")}`
     Runtime.runFork(this.#runtime)(Effect.logWarning(
       `The response to ${what} was left unread for ${millis} ms, so its connection ${id} has been closed. `

@@ -11,7 +11,7 @@ import * as Origin from "../../Origin.ts"
 import * as Proxy from "../../Proxy.ts"
 import type * as Tls from "../../Tls.ts"
 import type { Millis } from "../connection/timeouts.ts"
-import { noTimeouts, readDuration, toLimits, toMillis } from "../connection/timeouts.ts"
+import { checked, noTimeouts, readDuration, toLimits, toMillis } from "../connection/timeouts.ts"
 import { InvalidOption } from "../error/request.ts"
 import type { Limits } from "./places.ts"
 
@@ -154,8 +154,8 @@ export const toSettings = (options: PoolOptions): Either.Either<PoolSettings, In
       proxy: options.proxy,
       localAddress: options.localAddress,
       blockSize,
-      timeouts: yield* toMillis(HttpTimeouts.make(options.timeouts ?? {}), noTimeouts),
-      limits: yield* toLimits(options.limits ?? {}, HttpLimits.defaults),
+      timeouts: yield* checked(toMillis(HttpTimeouts.make(options.timeouts ?? {}), noTimeouts)),
+      limits: yield* checked(toLimits(options.limits ?? {}, HttpLimits.defaults)),
       leniency: options.leniency ?? strict,
       wireTap: options.wireTap ?? false,
       onEvent: options.onEvent

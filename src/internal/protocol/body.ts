@@ -40,10 +40,8 @@ export interface BodyDecoder {
   readonly relaxed: boolean
 }
 
-/** A body of known length; 0 for none. */
+/** A body of known length; 0 for none. There is one of these for each response, so what never changes is in the prototype. */
 export class LengthDecoder implements BodyDecoder {
-  readonly trailers = HttpFields.empty
-  readonly relaxed = false
   dataStart = 0
   dataEnd = 0
   received = 0
@@ -54,6 +52,14 @@ export class LengthDecoder implements BodyDecoder {
     this.#length = length
     // Announced too large is too large: no need to read it first.
     if (length > limits.body) this.error = new BodyTooLarge({ limit: limits.body })
+  }
+
+  get trailers(): HttpFields.HttpFields {
+    return HttpFields.empty
+  }
+
+  get relaxed(): boolean {
+    return false
   }
 
   get done(): boolean {

@@ -2,7 +2,8 @@
  * The chunked transfer coding, both ways (RFC 9112 section 7.1).
  *
  * Decoding is strict: a size is `1*HEXDIG`, every line and every chunk ends with CRLF, extensions are ignored and bounded
- * in sum. Each byte outside chunk data costs one step of a small state machine; data is passed over in one.
+ * in sum. Each byte outside chunk data costs one step of a small state machine; data is passed over in one. Size lines without an
+ * extension and the ends of chunks, where all of their bytes are there, take a shorter way to the same states.
  */
 import * as HttpFields from "../../HttpFields.ts"
 import type * as HttpLeniency from "../../HttpLeniency.ts"
@@ -31,12 +32,19 @@ const maxDigits = 16
 
 type State = "Size" | "Space" | "Extension" | "SizeEnd" | "Data" | "DataEnd" | "DataEndLf" | "Trailers"
 
+/** So many digits fit into 31 bits, which V8 counts with fastest: a chunk of less than 256 MiB. */
+const shortDigits = 7
+
 /** The value of a hexadecimal digit, or -1. */
 const hexValue = (byte: number): number => {
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30
   const lower = byte | 0x20
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1
 }
+
+/** Whether CRLF stands at `at`; not where its LF is still to come. */
+const isLineEnd = (bytes: Uint8Array, at: number): boolean =>
+  at + 1 < bytes.length && bytes[at] === CR && bytes[at + 1] === LF
 
 export class ChunkedDecoder implements BodyDecoder {
   dataStart = 0
@@ -70,8 +78,9 @@ export class ChunkedDecoder implements BodyDecoder {
     while (i < bytes.length && !this.done && this.error === undefined) {
       if (this.#state === "Data") return this.#data(bytes, i)
       if (this.#state === "Trailers") return this.#trailerSection(bytes, i)
-      this.#step(bytes[i] as number)
-      i++
+      const short = this.#shortWay(bytes, i)
+      if (short === i) this.#step(bytes[i++] as number)
+      else i = short
     }
     return i
   }
@@ -100,7 +109,37 @@ export class ChunkedDecoder implements BodyDecoder {
     return this.dataEnd
   }
 
+  /** A plain size line or the end of a chunk, whole. The offset behind it, `from` where `#step` has to take it byte by byte. */
+  #shortWay(bytes: Uint8Array, from: number): number {
+    if (this.#state === "DataEnd") {
+      if (!isLineEnd(bytes, from)) return from
+      this.#state = "Size"
+      return from + 2
+    }
+    // In the midst of a size line there is something to go on with.
+    if (this.#state !== "Size" || this.#line > 0) return from
+    const most = Math.min(shortDigits, this.#limits.chunkLine, bytes.length - from)
+    let size = 0
+    let digits = 0
+    while (digits < most) {
+      const value = hexValue(bytes[from + digits] as number)
+      if (value < 0) break
+      size = size * 16 + value
+      digits++
+    }
+    if (digits === 0 || !isLineEnd(bytes, from + digits)) return from
+    this.#left = size
+    this.#sizeComplete()
+    return from + digits + 2
+  }
+
   #trailerSection(bytes: Uint8Array, from: number): number {
+    // Nearly all bodies have no trailers, and need no scanner to find none.
+    if (this.#scanner === undefined && this.#limits.trailers >= 2 && isLineEnd(bytes, from)) {
+      this.dataStart = this.dataEnd = from
+      this.done = true
+      return from + 2
+    }
     this.#scanner ??= new LineScanner(trailerRules(this.#limits, this.#leniency))
     const end = this.#scanner.scan(bytes, from)
     this.dataStart = this.dataEnd = bytes.length

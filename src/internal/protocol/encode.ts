@@ -4,7 +4,6 @@
  * Everything is checked before anything is encoded: what breaks the grammar is an error that names the field and never its
  * value. Decides the framing of the request: known length goes with Content-Length, unknown length chunked, never both.
  */
-import * as Either from "effect/Either"
 import type * as HttpFields from "../../HttpFields.ts"
 import type { InvalidHeaderName, InvalidTrailer } from "../error/request.ts"
 import {
@@ -55,7 +54,7 @@ export interface RequestParts {
 }
 
 /** A head ready to be sent. */
-export interface EncodedHead {
+export class EncodedHead {
   /** All of it, up to and including the empty line; every character is one byte. */
   readonly text: string
   readonly framing: RequestFraming
@@ -63,6 +62,13 @@ export interface EncodedHead {
   readonly close: boolean
   /** Whether the request says `Expect: 100-continue`. */
   readonly expectContinue: boolean
+
+  constructor(text: string, framing: RequestFraming, close: boolean, expectContinue: boolean) {
+    this.text = text
+    this.framing = framing
+    this.close = close
+    this.expectContinue = expectContinue
+  }
 }
 
 /** What can be wrong with a request. */
@@ -117,48 +123,43 @@ const chooseFraming = (parts: RequestParts, facts: FieldFacts): RequestFraming |
   }
   if (hasTrailers || content.kind === "unknown") return { kind: "chunked" }
   if (content.kind === "known") return { kind: "length", length: content.length }
-  return content.kind === "none" && expectsContent.has(parts.method) ? { kind: "length", length: 0 } : { kind: "none" }
+  return content.kind === "none" && expectsContent.has(parts.method) ? noLength : noFraming
 }
 
+const noFraming: RequestFraming = { kind: "none" }
+const noLength: RequestFraming = { kind: "length", length: 0 }
+
 /** Encodes a head. */
-export const encodeHead = (parts: RequestParts): Either.Either<EncodedHead, EncodeError> => {
+export const encodeHead = (parts: RequestParts): EncodedHead | EncodeError => {
   const facts = survey(parts.fields)
   const error = checkMethod(parts.method) ?? checkTrailers(parts.trailers)
-  if (error !== undefined) return Either.left(error)
-  if ("_tag" in facts) return Either.left(facts)
+  if (error !== undefined) return error
+  if ("_tag" in facts) return facts
   const framing = chooseFraming(parts, facts)
-  if ("_tag" in framing) return Either.left(framing)
+  if ("_tag" in framing) return framing
   const hasContent = framing.kind === "chunked" || (framing.kind === "length" && framing.length > 0)
   const expectContinue = facts.expect !== undefined || parts.expectContinue
   if (expectContinue && !hasContent) {
-    return Either.left(
-      new ForbiddenHeader({ field: "Expect", reason: "a request without content cannot wait with it" })
-    )
+    return new ForbiddenHeader({ field: "Expect", reason: "a request without content cannot wait with it" })
   }
   if (hasContent && withoutContent.has(parts.method)) {
-    return Either.left(new UnsupportedBody({ reason: `${parts.method} has no content (RFC 9110 section 9.3)` }))
+    return new UnsupportedBody({ reason: `${parts.method} has no content (RFC 9110 section 9.3)` })
   }
   if (parts.method === "TRACE" && facts.secret !== undefined) {
-    return Either.left(
-      new ForbiddenHeader({
-        field: facts.secret,
-        reason: "TRACE sends it back for all to see (RFC 9110 section 9.3.8)"
-      })
-    )
+    return new ForbiddenHeader({
+      field: facts.secret,
+      reason: "TRACE sends it back for all to see (RFC 9110 section 9.3.8)"
+    })
   }
   if (parts.skipHost && facts.host === undefined) {
-    return Either.left(
-      new InvalidOption({ option: "skipHost", reason: "HTTP/1.1 needs a Host field: put one yourself" })
-    )
+    return new InvalidOption({ option: "skipHost", reason: "HTTP/1.1 needs a Host field: put one yourself" })
   }
-  return Either.map(derivedFields(parts, facts, framing), (derived) => ({
-    text: `${parts.method} ${parts.target.target} HTTP/1.1\r\nHost: ${
-      facts.host ?? parts.target.authority
-    }\r\n${derived}${fieldText(parts.fields)}\r\n`,
-    framing,
-    close: facts.close,
-    expectContinue
-  }))
+  const derived = derivedFields(parts, facts, framing)
+  if (typeof derived !== "string") return derived
+  const host = facts.host ?? parts.target.authority
+  const lines = derived + fieldText(parts.fields)
+  const text = `${parts.method} ${parts.target.target} HTTP/1.1\r\nHost: ${host}\r\n${lines}\r\n`
+  return new EncodedHead(text, framing, facts.close, expectContinue)
 }
 
 /** The fields that follow from the request. What the caller gave in another place goes through the same checks as fields. */
@@ -166,16 +167,16 @@ const derivedFields = (
   parts: RequestParts,
   facts: FieldFacts,
   framing: RequestFraming
-): Either.Either<string, EncodeError> => {
+): string | EncodeError => {
   let text = ""
   if (parts.acceptEncoding !== undefined && !facts.acceptEncoding) {
     const error = checkField("Accept-Encoding", parts.acceptEncoding)
-    if (error !== undefined) return Either.left(error)
+    if (error !== undefined) return error
     text += `Accept-Encoding: ${trimSpace(parts.acceptEncoding)}\r\n`
   }
   if (parts.contentType !== undefined && !facts.contentType) {
     const error = checkField("Content-Type", parts.contentType)
-    if (error !== undefined) return Either.left(error)
+    if (error !== undefined) return error
     text += `Content-Type: ${trimSpace(parts.contentType)}\r\n`
   }
   if (framing.kind === "length" && facts.lengths.length === 0) text += `Content-Length: ${framing.length}\r\n`
@@ -186,7 +187,7 @@ const derivedFields = (
   if (parts.trailers.names.length > 0 && !facts.trailer) {
     text += `Trailer: ${[...new Set(parts.trailers.names)].join(", ")}\r\n`
   }
-  return Either.right(text)
+  return text
 }
 
 const fieldText = (fields: HttpFields.HttpFields): string => {

@@ -3,7 +3,6 @@
  *
  * One function, in the order of RFC 9112 section 6.3's list; persistence is section 9.3.
  */
-import * as HttpFields from "../../HttpFields.ts"
 import type * as HttpLeniency from "../../HttpLeniency.ts"
 import {
   ConflictingContentLength,
@@ -12,6 +11,8 @@ import {
   UnexpectedUpgrade,
   UnknownTransferEncoding
 } from "../error/head.ts"
+// Without the public functions around them, which look at how many arguments they were given.
+import * as fields from "../fields.ts"
 import { listHas, trimSpace } from "../syntax/token.ts"
 import type { ResponseHead } from "./head.ts"
 
@@ -31,18 +32,18 @@ export type FramingError =
   | UnexpectedUpgrade
   | UnknownTransferEncoding
 
-/** The framing, and whether a relaxation was needed to find it. */
-export interface FramingDecision {
-  readonly framing: Framing
-  readonly relaxed: boolean
-}
+const none: Framing = { kind: "none" }
+const tunnel: Framing = { kind: "tunnel" }
+const chunked: Framing = { kind: "chunked" }
+const untilClose: Framing = { kind: "close" }
+const relaxedChunked: Framing = { kind: "chunked" }
+const relaxedClose: Framing = { kind: "close" }
 
-const none: FramingDecision = { framing: { kind: "none" }, relaxed: false }
-const tunnel: FramingDecision = { framing: { kind: "tunnel" }, relaxed: false }
-const chunked: FramingDecision = { framing: { kind: "chunked" }, relaxed: false }
-const untilClose: FramingDecision = { framing: { kind: "close" }, relaxed: false }
-const relaxedChunked: FramingDecision = { framing: { kind: "chunked" }, relaxed: true }
-const relaxedClose: FramingDecision = { framing: { kind: "close" }, relaxed: true }
+/**
+ * Whether `decideFraming` needed a relaxation to come to this. The framings that it gives then are objects of their own, so that no record
+ * of framing and relaxation has to be made for each response.
+ */
+export const isRelaxed = (framing: Framing): boolean => framing === relaxedChunked || framing === relaxedClose
 
 const digits = /^[0-9]+$/
 
@@ -65,8 +66,8 @@ const parseContentLength = (
 
 /** What makes the framing suspicious, whoever reads it (RFC 9112 section 6.1). */
 const framingConflict = (head: ResponseHead): string | undefined => {
-  if (!HttpFields.has(head.fields, "transfer-encoding")) return undefined
-  return HttpFields.has(head.fields, "content-length")
+  if (!fields.has(head.fields, "transfer-encoding")) return undefined
+  return fields.has(head.fields, "content-length")
     ? "it has both Transfer-Encoding and Content-Length"
     : head.version === 10
     ? "it is HTTP/1.0 with Transfer-Encoding"
@@ -78,17 +79,18 @@ export const decideFraming = (
   method: string,
   head: ResponseHead,
   leniency: HttpLeniency.HttpLeniency
-): FramingDecision | FramingError => {
+): Framing | FramingError => {
   // Not in the list: 101 ends HTTP on the connection, and nobody asked for that.
   if (head.status === 101) {
-    return new UnexpectedUpgrade({ protocol: HttpFields.getUnsafe(head.fields, "upgrade") })
+    return new UnexpectedUpgrade({ protocol: fields.get(head.fields, "upgrade") })
   }
   // 2. A tunnel. Before 1., because a 204 opens one too; the list can leave that open, as neither has a body.
   if (method === "CONNECT" && head.status >= 200 && head.status < 300) return tunnel
   // 1. No body, whatever the fields say.
   if (method === "HEAD" || head.status < 200 || head.status === 204 || head.status === 304) return none
-  const codings = HttpFields.getUnsafe(head.fields, "transfer-encoding")
-  const lengths = HttpFields.getAll(head.fields, "content-length")
+  // 6., where the head was found to have nothing that 3. to 5. would ask for.
+  if (head.plainLength >= 0) return { kind: "length", length: head.plainLength }
+  const codings = fields.get(head.fields, "transfer-encoding")
   if (codings !== undefined) {
     // 3. Both, or a Transfer-Encoding in HTTP/1.0.
     const conflict = framingConflict(head)
@@ -97,10 +99,11 @@ export const decideFraming = (
     if (codings.toLowerCase() === "chunked") return conflict === undefined ? chunked : relaxedChunked
     return leniency.unknownTransferCoding ? relaxedClose : new UnknownTransferEncoding({ codings })
   }
+  const lengths = fields.getAll(head.fields, "content-length")
   if (lengths.length > 0) {
     // 5. An invalid Content-Length. 6. A valid one.
     const length = parseContentLength(lengths)
-    if (typeof length === "number") return { framing: { kind: "length", length }, relaxed: false }
+    if (typeof length === "number") return { kind: "length", length }
     return leniency.invalidContentLength ? relaxedClose : length
   }
   // 8. Until close. (7. is about requests.)
@@ -110,14 +113,15 @@ export const decideFraming = (
 /** Whether the server keeps the connection open after this response (RFC 9112 section 9.3). */
 export const persists = (head: ResponseHead, framing: Framing): boolean => {
   if (framing.kind === "close" || framing.kind === "tunnel") return false
+  // HTTP/1.1 without `close`, and without what `framingConflict` looks for.
+  if (head.plainLength >= 0) return true
   // Where no body follows, nobody has yet looked at what section 6.1 calls faulty framing; the connection ends all the same.
   if (framing.kind === "none" && framingConflict(head) !== undefined) return false
-  const connection = HttpFields.getUnsafe(head.fields, "connection")
+  const connection = fields.get(head.fields, "connection")
   if (connection === undefined) return head.version === 11
   if (listHas(connection, "close")) return false
   return head.version === 11 || listHas(connection, "keep-alive")
 }
 
 /** Whether an informational response says that the connection will not persist; its version says nothing. */
-export const saysClose = (head: ResponseHead): boolean =>
-  listHas(HttpFields.getUnsafe(head.fields, "connection") ?? "", "close")
+export const saysClose = (head: ResponseHead): boolean => listHas(fields.get(head.fields, "connection") ?? "", "close")

@@ -18,7 +18,7 @@ import { faulty, needMore } from "../syntax/lineScanner.ts"
 import type { BodyDecoder, BodyError } from "./body.ts"
 import { makeDecoder } from "./decoder.ts"
 import type { Framing, FramingError } from "./framing.ts"
-import { decideFraming, persists, saysClose } from "./framing.ts"
+import { decideFraming, isRelaxed, persists, saysClose } from "./framing.ts"
 import type { HeadError, ResponseHead } from "./head.ts"
 import { HeadParser } from "./head.ts"
 import { Lifecycle } from "./lifecycle.ts"
@@ -39,9 +39,31 @@ export type Event =
   | { readonly _tag: "NeedMore" }
   | { readonly _tag: "Informational"; readonly head: ResponseHead }
   | { readonly _tag: "Head"; readonly head: ResponseHead; readonly framing: Framing }
-  | { readonly _tag: "Data"; readonly bytes: Uint8Array }
+  | DataEvent
   | { readonly _tag: "End"; readonly trailers: HttpFields.HttpFields }
   | { readonly _tag: "Failure"; readonly error: MachineError }
+
+/**
+ * A piece of the body: `input`, as it was received, from `start` to `end`. A view of it is made where one is asked for, because it costs as
+ * much as some field lines, and whoever copies or decodes the piece can do without.
+ */
+export class DataEvent {
+  readonly _tag = "Data"
+  readonly input: Uint8Array
+  readonly start: number
+  readonly end: number
+
+  constructor(input: Uint8Array, start: number, end: number) {
+    this.input = input
+    this.start = start
+    this.end = end
+  }
+
+  get bytes(): Uint8Array {
+    const { end, input, start } = this
+    return start === 0 && end === input.length ? input : input.subarray(start, end)
+  }
+}
 
 /** What the machine must know of a request to read its response. */
 export interface RequestFacts {
@@ -54,6 +76,7 @@ export interface RequestFacts {
 
 const noBytes: Uint8Array = new Uint8Array(0)
 const needMoreEvent: Event = { _tag: "NeedMore" }
+const endEvent: Event = { _tag: "End", trailers: HttpFields.empty }
 
 export class Machine {
   readonly #lifecycle = new Lifecycle()
@@ -162,7 +185,7 @@ export class Machine {
       return this.#ended ? this.#headEnded(parser) : needMoreEvent
     }
     this.#position = end
-    return this.#headComplete(parser.head as ResponseHead)
+    return this.#headComplete(parser)
   }
 
   #headEnded(parser: HeadParser): Event {
@@ -177,14 +200,16 @@ export class Machine {
       return this.#fail(new IncompleteHeaders({ received: parser.received }))
     }
     this.#lifecycle.persistent = false
-    return parser.finish() ? this.#headComplete(parser.head as ResponseHead) : this.#fail(parser.error as HeadError)
+    return parser.finish() ? this.#headComplete(parser) : this.#fail(parser.error as HeadError)
   }
 
-  #headComplete(head: ResponseHead): Event {
+  #headComplete(parser: HeadParser): Event {
+    const head = parser.head as ResponseHead
+    parser.head = undefined
     const request = this.#request as RequestFacts
-    const decision = decideFraming(request.method, head, request.leniency)
-    if ("_tag" in decision) return this.#fail(decision)
-    if (head.relaxed || decision.relaxed) this.#lifecycle.persistent = false
+    const framing = decideFraming(request.method, head, request.leniency)
+    if ("_tag" in framing) return this.#fail(framing)
+    if (head.relaxed || isRelaxed(framing)) this.#lifecycle.persistent = false
     if (head.status < 200) {
       this.#informational++
       this.#lifecycle.moveServer("informational")
@@ -193,7 +218,6 @@ export class Machine {
         ? this.#fail(new TooManyInformational({ limit: request.limits.informational }))
         : { _tag: "Informational", head }
     }
-    const { framing } = decision
     this.#tunnel = framing.kind === "tunnel"
     this.#lifecycle.moveServer("head")
     if (!persists(head, framing)) this.#lifecycle.persistent = false
@@ -208,7 +232,7 @@ export class Machine {
       const input = this.#input
       this.#position = decoder.decode(input, this.#position)
       if (decoder.dataEnd > decoder.dataStart) {
-        return { _tag: "Data", bytes: input.subarray(decoder.dataStart, decoder.dataEnd) }
+        return new DataEvent(input, decoder.dataStart, decoder.dataEnd)
       }
     }
     if (!decoder.done && decoder.error === undefined) {
@@ -223,7 +247,7 @@ export class Machine {
     if (decoder.relaxed) this.#lifecycle.persistent = false
     this.#lifecycle.moveServer("end")
     if (this.#lifecycle.client === "Done") this.#served++
-    return { _tag: "End", trailers: decoder.trailers }
+    return decoder.trailers === HttpFields.empty ? endEvent : { _tag: "End", trailers: decoder.trailers }
   }
 
   #fail(error: MachineError): Event {

@@ -28,8 +28,8 @@ export const checkField = (name: string, value: string): InvalidHeaderName | Inv
 /** What the fields say of things that the encoder decides. */
 export interface FieldFacts {
   host: string | undefined
-  lengths: Array<string>
-  codings: Array<string>
+  lengths: ReadonlyArray<string>
+  codings: ReadonlyArray<string>
   close: boolean
   connectionTe: boolean
   te: string | undefined
@@ -41,21 +41,24 @@ export interface FieldFacts {
   secret: string | undefined
 }
 
+const noFacts: FieldFacts = Object.freeze({
+  host: undefined,
+  lengths: [],
+  codings: [],
+  close: false,
+  connectionTe: false,
+  te: undefined,
+  expect: undefined,
+  contentType: false,
+  acceptEncoding: false,
+  trailer: false,
+  secret: undefined
+})
+
 /** Checks every field and gathers what matters for framing. */
 export const survey = (fields: HttpFields.HttpFields): FieldFacts | FieldError => {
-  const facts: FieldFacts = {
-    host: undefined,
-    lengths: [],
-    codings: [],
-    close: false,
-    connectionTe: false,
-    te: undefined,
-    expect: undefined,
-    contentType: false,
-    acceptEncoding: false,
-    trailer: false,
-    secret: undefined
-  }
+  if (fields.names.length === 0) return noFacts
+  const facts: FieldFacts = { ...noFacts }
   for (let i = 0; i < fields.names.length; i++) {
     const name = fields.names[i] as string
     const value = fields.values[i] as string
@@ -76,10 +79,10 @@ const note = (facts: FieldFacts, name: string, value: string): FieldError | unde
       facts.host = value
       return undefined
     case "content-length":
-      facts.lengths.push(value)
+      facts.lengths = [...facts.lengths, value]
       return undefined
     case "transfer-encoding":
-      facts.codings.push(value)
+      facts.codings = [...facts.codings, value]
       return undefined
     case "connection":
       if (endToEnd.some((framing) => listHas(value, framing))) {

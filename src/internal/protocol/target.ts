@@ -10,10 +10,23 @@ import { InvalidUrl } from "../error/request.ts"
 import { describeCharacter, invalidTargetAt } from "../syntax/token.ts"
 
 /** A target as it goes on the wire, and the value of Host. */
-export interface Target {
+export class Target {
   readonly target: string
   readonly authority: string
+
+  constructor(target: string, authority: string) {
+    this.target = target
+    this.authority = authority
+  }
 }
+
+/** The URL of a target. That of `*` has no path (RFC 9112 section 3.3). */
+export const urlOf = ({ scheme }: Origin.Origin, { authority, target }: Target): string =>
+  target.startsWith("/")
+    ? `${scheme}://${authority}${target}`
+    : target === "*"
+    ? `${scheme}://${authority}`
+    : target
 
 /** `absolute` is for a forward proxy (RFC 9112 section 3.2.2). */
 export type TargetForm = "origin" | "absolute"
@@ -52,7 +65,7 @@ export const resolveTarget = (
   if (bare === "*") {
     if (method !== "OPTIONS") return invalid(`"*" is the target of OPTIONS alone`)
     // A proxy makes "*" of an empty path (RFC 9112 section 3.2.4).
-    return Either.right({ target: form === "absolute" ? `${origin.scheme}://${authority}` : bare, authority })
+    return Either.right(new Target(form === "absolute" ? `${origin.scheme}://${authority}` : bare, authority))
   }
   if (bare !== "" && !bare.startsWith("/") && !bare.startsWith("?")) {
     return invalid("a path begins with a slash, and a URL with http:// or https://")

@@ -7,6 +7,7 @@ import { LineTooLong } from "../error/head.ts"
 import { InvalidTrailer } from "../error/request.ts"
 import type { FieldFault, FieldList } from "../syntax/fieldLines.ts"
 import { parseFieldLines, tooLong } from "../syntax/fieldLines.ts"
+import { fieldRules } from "../syntax/fieldSection.ts"
 import type { LineFault, LineRules, LineScanner } from "../syntax/lineScanner.ts"
 import { describeCharacter, invalidTokenAt, invalidValueAt, shownName } from "../syntax/token.ts"
 
@@ -99,9 +100,9 @@ export const parseTrailers = (
   limits: HttpLimits.HttpLimits,
   leniency: HttpLeniency.HttpLeniency
 ): Trailers | TrailerError => {
-  if (scanner.starts.length === 0) return { trailers: HttpFields.empty, relaxed: scanner.relaxed }
+  if (scanner.lines === 0) return { trailers: HttpFields.empty, relaxed: scanner.relaxed }
   const list: FieldList = { names: [], values: [], relaxed: scanner.relaxed }
-  const fault = parseFieldLines(scanner, 0, { ...leniency, fieldLine: limits.fieldLine }, list)
+  const fault = parseFieldLines(scanner, 0, fieldRules(limits, leniency), list)
   if (fault !== undefined) return fieldError(fault, limits)
   const names: Array<string> = []
   const values: Array<string> = []

@@ -8,11 +8,14 @@
  */
 export const equalsIgnoreCase = (a: string, b: string): boolean => {
   if (a === b) return true
-  const length = a.length
-  if (length !== b.length) return false
-  for (let i = 0; i < length; i++) {
-    const x = a.charCodeAt(i)
-    const y = b.charCodeAt(i)
+  return a.length === b.length && isAtIgnoreCase(a, 0, b)
+}
+
+/** Whether `wanted` stands in `text` at `start`, but for the case of ASCII letters. */
+export const isAtIgnoreCase = (text: string, start: number, wanted: string): boolean => {
+  for (let i = 0; i < wanted.length; i++) {
+    const x = text.charCodeAt(start + i)
+    const y = wanted.charCodeAt(i)
     if (x === y) continue
     if ((x ^ y) !== 0x20) return false
     const lower = x | 0x20

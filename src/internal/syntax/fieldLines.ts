@@ -18,9 +18,11 @@ export interface FieldFault {
 /** The lines of a section, as `LineScanner` finds them. */
 export interface Lines {
   readonly text: string
+  /** How many there are; only so many of `starts` and `ends` count. */
+  readonly lines: number
   readonly starts: ReadonlyArray<number>
   readonly ends: ReadonlyArray<number>
-  readonly flagged: ReadonlySet<number>
+  readonly flagged: ReadonlySet<number> | undefined
 }
 
 /** Relaxations that concern field lines. */
@@ -59,13 +61,13 @@ export const parseFieldLines = (
 ): FieldFault | undefined => {
   let length = 0
   let skipped = false
-  for (let line = from; line < lines.starts.length; line++) {
+  for (let line = from; line < lines.lines; line++) {
     const start = lines.starts[line] as number
     const end = lines.ends[line] as number
     const folded = isSpace(lines.text.charCodeAt(start))
     length = folded ? length + end - start : end - start
     if (folded && skipped) continue
-    const fault = lines.flagged.has(line)
+    const fault = lines.flagged?.has(line) === true
       ? { offset: start, reason: "a control character", name: "" }
       : length > rules.fieldLine
       ? { offset: start, reason: tooLong, name: "" }

@@ -6,7 +6,7 @@
 import type * as HttpLeniency from "../../HttpLeniency.ts"
 import type * as HttpLimits from "../../HttpLimits.ts"
 import { HeadersTooLarge, InvalidHeaderLine, LineTooLong, TooManyHeaders } from "../error/head.ts"
-import type { FieldFault, FieldList } from "./fieldLines.ts"
+import type { FieldFault, FieldList, FieldRules } from "./fieldLines.ts"
 import { parseFieldLines, tooLong } from "./fieldLines.ts"
 import type { LineFault } from "./lineScanner.ts"
 import { faulty, LineScanner, needMore } from "./lineScanner.ts"
@@ -34,6 +34,13 @@ export const fieldError = (fault: FieldFault, limits: HttpLimits.HttpLimits): Se
     ? new LineTooLong({ what: "field line", limit: limits.fieldLine })
     : new InvalidHeaderLine({ offset: fault.offset, reason: fault.reason })
 
+/** The rules for field lines. Made once for many sections. */
+export const fieldRules = (limits: HttpLimits.HttpLimits, leniency: HttpLeniency.HttpLeniency): FieldRules => ({
+  spaceBeforeColon: leniency.spaceBeforeColon,
+  skipInvalidFields: leniency.skipInvalidFields,
+  fieldLine: limits.fieldLine
+})
+
 /** The fields of a section, up to its empty line or the end of the bytes. */
 export const parseSection = (
   bytes: Uint8Array,
@@ -54,6 +61,6 @@ export const parseSection = (
   // Neither of the two says no without setting `fault`.
   if (!whole) return sectionError(scanner.fault as LineFault, limits)
   const fields: FieldList = { names: [], values: [], relaxed: false }
-  const fault = parseFieldLines(scanner, 0, { ...leniency, fieldLine: limits.fieldLine }, fields)
+  const fault = parseFieldLines(scanner, 0, fieldRules(limits, leniency), fields)
   return fault === undefined ? fields : fieldError(fault, limits)
 }

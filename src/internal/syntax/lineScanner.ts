@@ -49,18 +49,24 @@ const empty: Uint8Array = new Uint8Array(0)
 /** Room for unfinished sections that is kept for the next one; more is given back. */
 const keptRoom = 16_384
 
-const latin1 = (bytes: Uint8Array, from: number, to: number): string =>
+/** Lines with room for their offsets that is kept, likewise. */
+const keptLines = 256
+
+/** Bytes as text, one character each. */
+export const latin1 = (bytes: Uint8Array, from: number, to: number): string =>
   (bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
     .toString("latin1", from, to)
 
 export class LineScanner {
   /** The section, once it is complete. */
   text = ""
-  /** Where the lines begin and end in `text`, without the empty one. */
+  /** How many lines there are, without the empty one. */
+  lines = 0
+  /** Where each of them begins and ends in `text`. Kept from section to section, so that only the first `lines` count. */
   starts: Array<number> = []
   ends: Array<number> = []
   /** Lines that hold what the grammar forbids, where the rules let them pass. */
-  readonly flagged = new Set<number>()
+  flagged: Set<number> | undefined
   fault: LineFault | undefined
   /** Whether the section needed a rule that is more than the grammar. */
   relaxed = false
@@ -68,7 +74,7 @@ export class LineScanner {
   length = 0
   /** Whether anything but leading empty lines has come. */
   get started(): boolean {
-    return this.starts.length > 0 || this.length > this.#lineStart
+    return this.lines > 0 || this.length > this.#lineStart
   }
 
   #rules: LineRules
@@ -86,9 +92,12 @@ export class LineScanner {
   reset(rules: LineRules): void {
     this.#rules = rules
     this.text = ""
-    this.starts = []
-    this.ends = []
-    this.flagged.clear()
+    this.lines = 0
+    if (this.starts.length > keptLines) {
+      this.starts = []
+      this.ends = []
+    }
+    this.flagged = undefined
     this.fault = undefined
     this.relaxed = false
     this.length = 0
@@ -113,8 +122,8 @@ export class LineScanner {
    * `undefined` where that line is not complete. Decodes nothing that is to be decoded with the section.
    */
   firstLineUnless(prefix: string): string | undefined {
-    const [start] = this.starts
-    if (start === undefined) return undefined
+    if (this.lines === 0) return undefined
+    const start = this.starts[0] as number
     let at = 0
     while (at < prefix.length && this.#kept[start + at] === prefix.charCodeAt(at)) at++
     return at === prefix.length ? "" : latin1(this.#kept, start, this.ends[0] as number)
@@ -163,7 +172,7 @@ export class LineScanner {
 
   /** How far plain bytes may run before a limit is reached. */
   #stop(available: number, shift: number): number {
-    const limit = this.starts.length === 0 ? this.#rules.firstLine : this.#rules.line
+    const limit = this.lines === 0 ? this.#rules.firstLine : this.#rules.line
     return Math.min(available, Math.min(this.#lineStart + limit, this.#rules.section) - shift)
   }
 
@@ -175,7 +184,7 @@ export class LineScanner {
       return true
     }
     if (byte === LF) return this.#lineFeed(offset)
-    const limit = this.starts.length === 0 ? this.#rules.firstLine : this.#rules.line
+    const limit = this.lines === 0 ? this.#rules.firstLine : this.#rules.line
     if (offset - this.#lineStart >= limit) return this.#fail("line too long", offset)
     return this.#forbidden("control character", offset)
   }
@@ -187,14 +196,15 @@ export class LineScanner {
   }
 
   #forbidden(kind: LineFault["kind"], offset: number): boolean {
-    if (!this.#rules.flagInvalid || this.starts.length === 0) return this.#fail(kind, offset)
+    if (!this.#rules.flagInvalid || this.lines === 0) return this.#fail(kind, offset)
     this.relaxed = true
-    this.flagged.add(this.starts.length)
+    this.flagged ??= new Set()
+    this.flagged.add(this.lines)
     return true
   }
 
   #fail(kind: LineFault["kind"], offset: number): false {
-    this.fault = { kind, offset, line: this.starts.length }
+    this.fault = { kind, offset, line: this.lines }
     return false
   }
 
@@ -206,12 +216,13 @@ export class LineScanner {
   /** A line that ends before `end`; the next begins at `next`. True where it was the empty line that ends the section. */
   #endLine(end: number, next: number): boolean {
     if (end === this.#lineStart) {
-      if (this.starts.length > 0 || this.#skipped === this.#rules.leadingEmptyLines) return true
+      if (this.lines > 0 || this.#skipped === this.#rules.leadingEmptyLines) return true
       this.#skipped++
     } else {
-      this.starts.push(this.#lineStart)
-      this.ends.push(end)
-      if (this.starts.length > this.#rules.lines) this.#fail("too many lines", this.#lineStart)
+      this.starts[this.lines] = this.#lineStart
+      this.ends[this.lines] = end
+      this.lines++
+      if (this.lines > this.#rules.lines) this.#fail("too many lines", this.#lineStart)
     }
     this.#lineStart = next
     return false

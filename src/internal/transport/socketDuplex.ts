@@ -9,6 +9,7 @@ import type * as net from "node:net"
 import type { Duplex, DuplexInfo, Receiver } from "../../Transport.ts"
 import { codeOf, systemError } from "./faults.ts"
 import { Inbound } from "./inbound.ts"
+import { beforeWrite } from "./turn.ts"
 
 // One for all sockets: libuv asks for the buffer right before `read(2)` and the view is given up before the next read, so
 // an idle connection costs no memory. 64 KiB is what libuv itself asks for: 3.8 GB/s against 1.0 with `data` events.
@@ -98,6 +99,7 @@ export class SocketDuplex implements Duplex {
   write(bytes: Uint8Array | string, more?: Uint8Array): boolean {
     const socket = this.#socket
     if (this.#inbound.over) return false
+    beforeWrite(socket, bytes.length + (more?.length ?? 0))
     if (more !== undefined && more.length > 0) {
       socket.cork()
       this.#put(bytes)

@@ -1,0 +1,133 @@
+/**
+ * What is asked for, again and again, and what a client of the benchmarks is: many loops over some connections, each of which asks as soon as
+ * its last response is read.
+ *
+ * Whoever asks takes a turn first, so that all loops of a client end at the same time, and origins are asked round robin.
+ */
+import type { Sample, Session } from "../scenario.ts"
+
+/** A request, and how it is done. */
+export interface Load {
+  /** What is asked for, one after another; several where each is another origin. */
+  readonly urls: ReadonlyArray<string>
+  /** JSON to POST; without one it is a GET. */
+  readonly body: string | undefined
+  /** How the body of the response is read, whole in both cases. */
+  readonly read: "text" | "bytes"
+  /** How many bytes it must have; text is ASCII. */
+  readonly length: number
+  /** The certificate to trust, in PEM. */
+  readonly ca: string | undefined
+  /** How many ask at once. */
+  readonly loops: number
+  /** How many connections there may be to one origin. */
+  readonly connections: number
+}
+
+/** The turns of one run. */
+export class Turns {
+  taken = 0
+  readonly #urls: number
+  readonly #most: number
+  readonly #until: number
+
+  /** Until the time is `until`, by `performance.now()`, and no more than `most`. */
+  constructor(urls: number, most: number, until: number) {
+    this.#urls = urls
+    this.#most = most
+    this.#until = until
+  }
+
+  /** Which URL to ask for, or -1 at the end. */
+  next(): number {
+    if (this.taken === this.#most || performance.now() >= this.#until) return -1
+    return this.taken++ % this.#urls
+  }
+}
+
+/** A client that is ready for its load. */
+export interface Client {
+  /** Lets that many loops take turns until there are none, and ends with the last response. */
+  readonly ask: (turns: Turns, loops: number) => Promise<void>
+  readonly stop: () => Promise<void>
+}
+
+/** How a client is made. */
+export type Start = (load: Load) => Promise<Client>
+
+/** A body that was read. */
+export type Body = string | ArrayBuffer | Uint8Array
+
+export const contentType = "application/json"
+
+/** That of a response, or an error: a benchmark of failures is worth nothing. */
+export const checkStatus = (status: number | undefined): void => {
+  if (status !== 200) throw new Error(`status ${status}`)
+}
+
+export const checkLength = (load: Load, body: Body): void => {
+  const length = typeof body === "string" ? body.length : body.byteLength
+  if (length !== load.length) throw new Error(`${length} bytes instead of ${load.length}`)
+}
+
+/** The path and query of a URL, as a client with a fixed origin wants it. */
+export const pathOf = (url: string): string => url.slice(new URL(url).origin.length)
+
+/** The one origin of a load, for clients that have one. */
+export const originOf = ({ urls }: Load): string => {
+  const origins = new Set(urls.map((url) => new URL(url).origin))
+  const [origin] = origins
+  if (origin === undefined || origins.size > 1) throw new Error("This client has one origin")
+  return origin
+}
+
+/** What stands at an index that `Turns` gave: it is never beyond the end. */
+export const at = <A>(values: ReadonlyArray<A>, index: number): A => values[index] as A
+
+const loop = async (turns: Turns, load: Load, one: (index: number) => Promise<Body>): Promise<void> => {
+  for (let index = turns.next(); index >= 0; index = turns.next()) checkLength(load, await one(index))
+}
+
+/** A client with promises: a loop is one async function. */
+export const promises = (
+  load: Load,
+  one: (index: number) => Promise<Body>,
+  stop: () => Promise<unknown> | void
+): Client => ({
+  ask: async (turns, loops) => {
+    await Promise.all(Array.from({ length: loops }, () => loop(turns, load, one)))
+  },
+  stop: async () => {
+    await stop()
+  }
+})
+
+/** What is measured: requests per second, the time for each in microseconds, or the processor's time for each. */
+export type Value = "per second" | "time" | "processor"
+
+const valueOf = (value: Value, count: number, millis: number, processor: number): number =>
+  value === "per second" ? count / millis * 1000 : (value === "time" ? millis * 1000 : processor) / count
+
+/**
+ * Runs a client. Before each run all of its connections are opened, or tried, by a request on each that is not timed: those that the server
+ * has closed between two runs would cost one client more than another. The processor's time, which the worker takes, is for these too.
+ */
+export const session = async (start: Start, load: Load, value: Value): Promise<Session> => {
+  const client = await start(load)
+  const run = async (millis: number): Promise<Sample> => {
+    const first = new Turns(
+      load.urls.length,
+      Math.max(Math.min(load.loops, load.connections), load.urls.length),
+      Infinity
+    )
+    await client.ask(first, load.loops)
+    const processor = process.cpuUsage()
+    const from = performance.now()
+    const turns = new Turns(load.urls.length, Infinity, from + millis)
+    await client.ask(turns, load.loops)
+    const took = performance.now() - from
+    const { system, user } = process.cpuUsage(processor)
+    return { value: valueOf(value, turns.taken, took, system + user), count: first.taken + turns.taken }
+  }
+  return { run, stop: client.stop }
+}

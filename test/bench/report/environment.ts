@@ -1,0 +1,50 @@
+/** Asks the machine what it is, and the packages which they are. */
+import { execFileSync } from "node:child_process"
+import * as fs from "node:fs"
+import * as os from "node:os"
+import type { Environment } from "./results.ts"
+
+const packages = ["effect", "@effect/platform", "@effect/platform-node", "undici", "axios", "got"]
+
+const root = new URL("../../../", import.meta.url)
+
+const versionIn = (file: string): string | undefined => {
+  const url = new URL(file, root)
+  if (!fs.existsSync(url)) return undefined
+  const { version } = JSON.parse(fs.readFileSync(url, "utf8")) as { readonly version: string }
+  return version
+}
+
+const installed = (name: string): string => versionIn(`node_modules/${name}/package.json`) ?? "not installed"
+
+/** Which commit it is, and whether there are changes that are in none; nothing where there is no git. */
+const commit = (): string => {
+  try {
+    const text = execFileSync("git", ["describe", "--always", "--dirty=, changed"], {
+      cwd: root,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"]
+    })
+    return ` (${text.trim()})`
+  } catch {
+    return ""
+  }
+}
+
+export const environmentOf = (server: string): Environment => ({
+  cpu: os.cpus()[0]?.model.trim() ?? "unknown",
+  cores: os.cpus().length,
+  memory: `${(os.totalmem() / 2 ** 30).toFixed(1)} GiB`,
+  system: `${os.type()} ${os.release()} ${os.arch()}`,
+  node: process.versions.node,
+  server,
+  versions: {
+    "effect-http-client": `${versionIn("package.json") ?? ""}${commit()}`,
+    ...Object.fromEntries(packages.map((name) => [name, installed(name)])),
+    // What `fetch` is.
+    "undici in Node": process.versions["undici"] ?? "unknown",
+    // What the platform's undici layer is over, which need not be the one beside it.
+    "undici in the platform": versionIn("node_modules/@effect/platform-node/node_modules/undici/package.json")
+      ?? installed("undici")
+  }
+})
