@@ -18,7 +18,6 @@ import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
-import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as HttpBody from "../../HttpBody.ts"
@@ -26,7 +25,11 @@ import { fromPlatform } from "../../HttpError.ts"
 import * as HttpRequest from "../../HttpRequest.ts"
 import type { HttpResponse } from "../../HttpResponse.ts"
 import * as Origin from "../../Origin.ts"
+import { uninterrupted } from "../connection/caller.ts"
 import { UnsupportedBody } from "../error/request.ts"
+import type { Surround } from "../pool/execute.ts"
+import type { Execute } from "../pool/face.ts"
+import { executeOf } from "../pool/face.ts"
 import type { RequestFailure } from "./errors.ts"
 import { requestError } from "./errors.ts"
 import type { RequestOptions } from "./references.ts"
@@ -38,7 +41,7 @@ import type { ConnectionOptions } from "./route.ts"
 import { route } from "./route.ts"
 import { scoped, scopeOf } from "./scoped.ts"
 import { spanOf, tellFailure, tellRequest, tellResponse } from "./span.ts"
-import { parsedOf, targetOf } from "./url.ts"
+import { spanUrlOf, targetOf } from "./url.ts"
 
 /** What is needed of a pool. */
 export interface Pool {
@@ -66,32 +69,30 @@ const isThere = <A>(effect: Effect.Effect<A>): effect is Exit.Success<A, never> 
   Exit.isExit(effect) && effect._tag === "Success"
 
 class Client {
-  readonly #pool: Pool
+  readonly #execute: Execute<RequestFailure>
+  readonly #connectionOptions: ConnectionOptions | undefined
   readonly #inherited: Context.Context<never>
 
   constructor(pool: Pool, inherited: Context.Context<never>) {
-    this.#pool = pool
+    this.#execute = executeOf(pool)
+    this.#connectionOptions = pool.connectionOptions
     this.#inherited = inherited
   }
 
   execute(request: HttpClientRequest): Sent {
-    return Effect.withFiberRuntime<PlatformResponse, RequestError>((fiber, { runtimeFlags }) => {
+    return Effect.withFiberRuntime<PlatformResponse, RequestError>((fiber) => {
       const scope = scopeOf(request, fiber.currentContext)
       return scope === undefined
-        ? this.#run(request, fiber, runtimeFlags)
-        : scoped(
-          request,
-          Effect.withFiberRuntime((fiber, status) => this.#run(request, fiber, status.runtimeFlags)),
-          scope
-        )
+        ? this.#run(request, fiber)
+        : scoped(request, Effect.withFiberRuntime((fiber) => this.#run(request, fiber)), scope)
     })
   }
 
-  #run(request: HttpClientRequest, fiber: Running, flags: RuntimeFlags.RuntimeFlags): Sent {
+  #run(request: HttpClientRequest, fiber: Running): Sent {
     return fiber.getFiberRef(FiberRef.currentTracerEnabled)
         && !fiber.getFiberRef(HttpClient.currentTracerDisabledWhen)(request)
-      ? this.#traced(request, fiber, RuntimeFlags.interruptible(flags))
-      : this.#send(request, targetOf(request), undefined, fiber)
+      ? this.#traced(request, fiber)
+      : this.#send(request, targetOf(request), undefined, fiber, asItIs)
   }
 
   /** Sends a request, with the fields of a trace where there is one. */
@@ -99,12 +100,13 @@ class Client {
     request: HttpClientRequest,
     target: string,
     trace: Headers.Headers | undefined,
-    fiber: Running
+    fiber: Running,
+    surround: Surround
   ): Sent {
     const ready = this.#prepare(request, target, trace, fiber.currentContext)
-    if ("_tag" in ready) return Effect.fail(requestError(request, ready))
-    return Effect.matchEffect(this.#pool.execute(ready), {
-      onFailure: (error) => Effect.fail(requestError(request, error)),
+    if ("_tag" in ready) return surround(Effect.fail(requestError(request, ready)))
+    return Effect.matchEffect(this.#execute(ready, surround), {
+      onFailure: (error) => surround(Effect.fail(requestError(request, error))),
       onSuccess: (response) => Effect.succeed(new PlatformResponse(request, response, trace))
     })
   }
@@ -116,7 +118,7 @@ class Client {
     context: Context.Context<never>
   ): HttpRequest.HttpRequest<unknown> | RequestFailure {
     const options = this.#options(context)
-    const routed = options === undefined ? undefined : route(target, options, this.#pool.connectionOptions)
+    const routed = options === undefined ? undefined : route(target, options, this.#connectionOptions)
     if (routed !== undefined && Either.isLeft(routed)) return routed.left
     const ready = toRequest(request, routed?.right.target ?? target, trace, routed?.right.options)
     return ready instanceof UnsupportedBody || ready.body._tag !== "Streaming" ? ready : this.#within(ready, ready.body)
@@ -144,57 +146,52 @@ class Client {
   }
 
   /** Sends a request within a span of its own, which ends when the head has come, as that of the platform's clients. */
-  #traced(request: HttpClientRequest, fiber: Running, interruptible: boolean): Sent {
+  #traced(request: HttpClientRequest, fiber: Running): Sent {
     const target = targetOf(request)
-    const url = parsedOf(request, target)
+    const url = spanUrlOf(request, target)
     // A URL that cannot be asked for has no span. This costs no second reading of those that can, which are nearly all.
-    if (url === undefined || url.username !== "" || url.password !== "") {
+    if (url === undefined || url.hasCredentials) {
       const located = Origin.fromUrl(target)
       if (Either.isLeft(located)) return Effect.fail(requestError(request, located.left))
     }
     const { name, options } = spanOf(fiber, this.#inherited, request)
     const redacted = fiber.getFiberRef(Headers.currentRedactedNames)
-    const context = fiber.currentContext
-    const leave = FiberRef.set(FiberRef.currentContext, context)
 
     // Written out, because `useSpan` and `withParentSpan` cost 35 operations together.
-    return Effect.uninterruptibleMask((restore) =>
+    return uninterrupted((caller) =>
       Effect.flatMap(Effect.makeSpan(name, options), (span) => {
+        const surround: Surround = (effect) => Effect.provideService(effect, Tracer.ParentSpan, span)
         const send = Effect.suspend(() => {
           tellRequest(span, request, url, redacted)
           const propagate = fiber.getFiberRef(HttpClient.currentTracerPropagation)
           const trace = propagate ? HttpTraceContext.toHeaders(span) : undefined
-          return this.#send(request, target, trace, fiber)
+          return this.#send(request, target, trace, fiber, surround)
         })
-        const sent = Effect.matchCauseEffect(restore(send), {
-          onFailure: (cause) =>
-            Effect.flatMap(leave, () => {
-              const failure = Cause.failureOption(cause)
-              if (failure._tag === "Some") {
-                const error = fromPlatform(failure.value)
-                if (error._tag === "Some") tellFailure(span, error.value)
-              }
-              end(span, fiber, Exit.failCause(cause))
-              return Effect.failCause(cause)
-            }),
-          onSuccess: (response) =>
-            Effect.flatMap(leave, () => {
-              tellResponse(span, response, redacted)
-              const interrupted = interruptible ? fiber.getFiberRef(FiberRef.interruptedCause) : Cause.empty
-              // Nothing that lives as long as an exporter likes may hold the response.
-              end(span, fiber, Cause.isEmpty(interrupted) ? Exit.void : Exit.failCause(interrupted))
-              // Nobody would have it: what interrupted the caller meanwhile is seen when this returns.
-              return Cause.isEmpty(interrupted) ? Effect.succeed(response) : Effect.as(response[ReleaseId], response)
-            })
+        return Effect.matchCauseEffect(caller.restore(send), {
+          onFailure: (cause) => {
+            const failure = Cause.failureOption(cause)
+            if (failure._tag === "Some") {
+              const error = fromPlatform(failure.value)
+              if (error._tag === "Some") tellFailure(span, error.value)
+            }
+            end(span, fiber, Exit.failCause(cause))
+            return Effect.failCause(cause)
+          },
+          onSuccess: (response) => {
+            tellResponse(span, response, redacted)
+            const interrupted = caller.interrupted()
+            // Nothing that lives as long as an exporter likes may hold the response.
+            end(span, fiber, Cause.isEmpty(interrupted) ? Exit.void : Exit.failCause(interrupted))
+            // Nobody would have it: what interrupted the caller meanwhile is seen when this returns.
+            return Cause.isEmpty(interrupted) ? Effect.succeed(response) : Effect.as(response[ReleaseId], response)
+          }
         })
-        return Effect.zipRight(
-          FiberRef.set(FiberRef.currentContext, Context.add(context, Tracer.ParentSpan, span)),
-          sent
-        )
       })
     )
   }
 }
+
+const asItIs: Surround = (effect) => effect
 
 const end = (span: Tracer.Span, fiber: Running, exit: Exit.Exit<unknown, unknown>): void => {
   if (span.status._tag === "Ended") return

@@ -9,8 +9,10 @@ import * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
 import * as Tracer from "effect/Tracer"
 import type { ConnectionInfo, HttpError } from "../../HttpError.ts"
+import { name, size, value } from "../fields.ts"
 import type { PlatformResponse } from "./response.ts"
 import { SourceId } from "./response.ts"
+import type { SpanUrl } from "./url.ts"
 
 /** What is a credential for a proxy is nobody's to see, whatever names are asked to be redacted. */
 const always = "proxy-authorization"
@@ -20,14 +22,94 @@ const redacts = (names: ReadonlyArray<string | RegExp>, field: string): boolean 
   // `search`, because `test` with a global expression remembers where it stopped.
   || names.some((name) => typeof name === "string" ? name.toLowerCase() === field : field.search(name) >= 0)
 
+/** How a field is told. */
+interface Told {
+  /** The name of its attribute. */
+  readonly attribute: string
+  readonly secret: boolean
+  /** The last response that it was told of. */
+  turn: number
+}
+
+/** Fields that have been told, by their names as they came, and in lower case. */
+class ToldFields {
+  readonly #prefix: string
+  readonly #redacted: ReadonlyArray<string | RegExp>
+  readonly #known = new Map<string, Told>()
+
+  constructor(prefix: string, redacted: ReadonlyArray<string | RegExp>) {
+    this.#prefix = prefix
+    this.#redacted = redacted
+  }
+
+  get(name: string): Told {
+    return this.#known.get(name) ?? this.#make(name)
+  }
+
+  #make(name: string): Told {
+    // Names that a peer makes up anew each time must not stay.
+    if (this.#known.size >= mostTold) this.#known.clear()
+    const field = name.toLowerCase()
+    const told = this.#known.get(field) ?? {
+      attribute: this.#prefix + field,
+      secret: redacts(this.#redacted, field),
+      turn: 0
+    }
+    this.#known.set(field, told)
+    this.#known.set(name, told)
+    return told
+  }
+}
+
+const mostTold = 500
+
+/**
+ * By the names that were asked to be redacted last, which are nearly always the same. To lower the case of a name, to look for it among
+ * them and to make the name of its attribute costs more than all else of a span.
+ */
+let last: { readonly redacted: unknown; readonly request: ToldFields; readonly response: ToldFields } | undefined
+
+const toldFields = (of: "request" | "response", redacted: ReadonlyArray<string | RegExp>): ToldFields => {
+  if (last?.redacted !== redacted) {
+    last = {
+      redacted,
+      request: new ToldFields("http.request.header.", redacted),
+      response: new ToldFields("http.response.header.", redacted)
+    }
+  }
+  return last[of]
+}
+
 const tellHeaders = (
   span: Tracer.Span,
-  prefix: string,
+  of: "request" | "response",
   headers: Headers.Headers,
   redacted: ReadonlyArray<string | RegExp>
 ): void => {
+  const fields = toldFields(of, redacted)
   for (const field of Object.keys(headers)) {
-    span.attribute(prefix + field, redacts(redacted, field) ? "<redacted>" : String(headers[field]))
+    const { attribute, secret } = fields.get(field)
+    span.attribute(attribute, secret ? "<redacted>" : String(headers[field]))
+  }
+}
+
+let turns = 0
+
+/** The headers of a response, without making the record of them that few ask for. */
+const tellFields = (
+  span: Tracer.Span,
+  response: PlatformResponse,
+  redacted: ReadonlyArray<string | RegExp>
+): void => {
+  const { fields } = response
+  const known = toldFields("response", redacted)
+  const turn = ++turns
+  for (let i = 0; i < size(fields); i++) {
+    const field = known.get(name(fields, i))
+    // Its lines are told as one value.
+    if (field.turn === turn) return tellHeaders(span, "response", response.headers, redacted)
+    field.turn = turn
+    span.attribute(field.attribute, field.secret ? "<redacted>" : value(fields, i))
   }
 }
 
@@ -66,7 +148,7 @@ export const spanOf = (
 export const tellRequest = (
   span: Tracer.Span,
   request: HttpClientRequest,
-  url: URL | undefined,
+  url: SpanUrl | undefined,
   redacted: ReadonlyArray<string | RegExp>
 ): void => {
   span.attribute("http.request.method", request.method)
@@ -74,11 +156,11 @@ export const tellRequest = (
     span.attribute("server.address", url.origin)
     if (url.port !== "") span.attribute("server.port", Number(url.port))
     span.attribute("url.full", url.href)
-    span.attribute("url.path", url.pathname)
-    span.attribute("url.scheme", url.protocol.slice(0, -1))
-    if (url.search.length > 1) span.attribute("url.query", url.search.slice(1))
+    span.attribute("url.path", url.path)
+    span.attribute("url.scheme", url.scheme)
+    if (url.query !== "") span.attribute("url.query", url.query)
   }
-  tellHeaders(span, "http.request.header.", request.headers, redacted)
+  tellHeaders(span, "request", request.headers, redacted)
 }
 
 const tellPeer = (span: Tracer.Span, { remoteAddress, remotePort }: ConnectionInfo): void => {
@@ -97,7 +179,7 @@ export const tellResponse = (
 ): void => {
   const { connection, resends, status, version } = response[SourceId]
   span.attribute("http.response.status_code", status)
-  tellHeaders(span, "http.response.header.", response.headers, redacted)
+  tellFields(span, response, redacted)
   span.attribute("network.protocol.version", version === 11 ? "1.1" : "1.0")
   tellPeer(span, connection)
   tellResends(span, resends)

@@ -13,7 +13,7 @@ import { makeDeadlines } from "../connection/deadlines.ts"
 import type { Face as ConnectionFace } from "../connection/face.ts"
 import { readDuration } from "../connection/timeouts.ts"
 import { InvalidOption } from "../error/request.ts"
-import type { ExecuteFailure } from "./execute.ts"
+import type { ExecuteFailure, Surround } from "./execute.ts"
 import { execute } from "./execute.ts"
 import type { LeaseFailure } from "./lease.ts"
 import { lease } from "./lease.ts"
@@ -129,6 +129,14 @@ export class Face {
     return execute(this.#pool, request)
   }
 
+  static executeWithin<E>(
+    face: Face,
+    request: HttpRequest<E>,
+    surround: Surround
+  ): Effect.Effect<HttpResponse, ExecuteFailure<E>> {
+    return execute(face.#pool, request, surround)
+  }
+
   lease(origin: Origin.Origin): Effect.Effect<ConnectionFace, LeaseFailure, Scope.Scope> {
     return lease(this.#pool, origin)
   }
@@ -198,3 +206,14 @@ export class Face {
     return { _tag: "ConnectionPool", connections: open, idle: size, waiting }
   }
 }
+
+/** `execute` for a face above this one, which has something to put around requests. */
+export type Execute<F> = (request: HttpRequest<unknown>, surround: Surround) => Effect.Effect<HttpResponse, F>
+
+/** That of a pool. One whose `execute` is not the one of this file, because somebody has wrapped it, has it surrounded as a whole. */
+export const executeOf = <F>(pool: {
+  execute(request: HttpRequest<unknown>): Effect.Effect<HttpResponse, F>
+}): Execute<F | ExecuteFailure<unknown>> =>
+  pool instanceof Face && pool.execute === Face.prototype.execute
+    ? (request, surround) => Face.executeWithin(pool, request, surround)
+    : (request, surround) => surround(pool.execute(request))

@@ -32,6 +32,16 @@ export type FramingError =
   | UnexpectedUpgrade
   | UnknownTransferEncoding
 
+/** A class and no literal, because there is one for each response: see `ResponseHead`. */
+class LengthFraming {
+  readonly kind = "length"
+  readonly length: number
+
+  constructor(length: number) {
+    this.length = length
+  }
+}
+
 const none: Framing = { kind: "none" }
 const tunnel: Framing = { kind: "tunnel" }
 const chunked: Framing = { kind: "chunked" }
@@ -89,7 +99,7 @@ export const decideFraming = (
   // 1. No body, whatever the fields say.
   if (method === "HEAD" || head.status < 200 || head.status === 204 || head.status === 304) return none
   // 6., where the head was found to have nothing that 3. to 5. would ask for.
-  if (head.plainLength >= 0) return { kind: "length", length: head.plainLength }
+  if (head.plainLength >= 0) return new LengthFraming(head.plainLength)
   const codings = fields.get(head.fields, "transfer-encoding")
   if (codings !== undefined) {
     // 3. Both, or a Transfer-Encoding in HTTP/1.0.
@@ -103,7 +113,7 @@ export const decideFraming = (
   if (lengths.length > 0) {
     // 5. An invalid Content-Length. 6. A valid one.
     const length = parseContentLength(lengths)
-    if (typeof length === "number") return { kind: "length", length }
+    if (typeof length === "number") return new LengthFraming(length)
     return leniency.invalidContentLength ? relaxedClose : length
   }
   // 8. Until close. (7. is about requests.)

@@ -15,7 +15,7 @@ import { fieldError, fieldRules, sectionError } from "../syntax/fieldSection.ts"
 import { faulty, LineScanner, needMore } from "../syntax/lineScanner.ts"
 import type { LineFault, LineRules } from "../syntax/lineScanner.ts"
 import { trimSpace } from "../syntax/token.ts"
-import type { ResponseHead } from "./responseHead.ts"
+import { ResponseHead } from "./responseHead.ts"
 import { WholeHead } from "./wholeHead.ts"
 
 export type { ResponseHead } from "./responseHead.ts"
@@ -194,14 +194,14 @@ export class HeadParser {
       this.error = fieldError(fault, this.#limits)
       return false
     }
-    this.head = {
-      version: status.version,
-      status: status.status,
-      reason: status.reason,
-      fields: HttpFields.unsafeMake(fields.names, fields.values),
-      relaxed: fields.relaxed,
-      plainLength: -1
-    }
+    this.head = new ResponseHead(
+      status.version,
+      status.status,
+      status.reason,
+      HttpFields.unsafeMake(fields.names, fields.values),
+      fields.relaxed,
+      -1
+    )
     this.#judged = false
     scanner.reset(this.#rules)
     return true

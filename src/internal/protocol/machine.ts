@@ -38,10 +38,22 @@ export type MachineError =
 export type Event =
   | { readonly _tag: "NeedMore" }
   | { readonly _tag: "Informational"; readonly head: ResponseHead }
-  | { readonly _tag: "Head"; readonly head: ResponseHead; readonly framing: Framing }
+  | HeadEvent
   | DataEvent
   | { readonly _tag: "End"; readonly trailers: HttpFields.HttpFields }
   | { readonly _tag: "Failure"; readonly error: MachineError }
+
+/** The final head has come. */
+export class HeadEvent {
+  readonly _tag = "Head"
+  readonly head: ResponseHead
+  readonly framing: Framing
+
+  constructor(head: ResponseHead, framing: Framing) {
+    this.head = head
+    this.framing = framing
+  }
+}
 
 /**
  * A piece of the body: `input`, as it was received, from `start` to `end`. A view of it is made where one is asked for, because it costs as
@@ -222,7 +234,7 @@ export class Machine {
     this.#lifecycle.moveServer("head")
     if (!persists(head, framing)) this.#lifecycle.persistent = false
     this.#decoder = makeDecoder(framing, request.limits, request.leniency)
-    return { _tag: "Head", head, framing }
+    return new HeadEvent(head, framing)
   }
 
   #body(): Event {

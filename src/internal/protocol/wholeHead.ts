@@ -10,7 +10,7 @@ import type * as HttpLimits from "../../HttpLimits.ts"
 import { ParsedFields, span, spanLimits } from "../fields.ts"
 import { latin1 } from "../syntax/lineScanner.ts"
 import { tokenTable, trimSpace } from "../syntax/token.ts"
-import type { ResponseHead } from "./responseHead.ts"
+import { ResponseHead } from "./responseHead.ts"
 
 const CR = 0x0d
 const LF = 0x0a
@@ -150,13 +150,13 @@ export class WholeHead {
   #take(bytes: Uint8Array, from: number, end: number, statusEnd: number, count: number): void {
     const text = latin1(bytes, from, end)
     const version = bytes[from + 7] === 0x30 ? 10 : 11
-    this.head = {
+    this.head = new ResponseHead(
       version,
-      status: statusOf(bytes, from),
-      reason: trimSpace(text, 13, statusEnd),
-      fields: new ParsedFields(text, spans.slice(0, count)),
-      relaxed: false,
-      plainLength: version === 11 ? Math.max(this.#length, -1) : -1
-    }
+      statusOf(bytes, from),
+      trimSpace(text, 13, statusEnd),
+      new ParsedFields(text, spans.slice(0, count)),
+      false,
+      version === 11 ? Math.max(this.#length, -1) : -1
+    )
   }
 }
