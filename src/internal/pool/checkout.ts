@@ -6,11 +6,15 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import * as Runtime from "effect/Runtime"
+import type * as RuntimeFlags from "effect/RuntimeFlags"
 import type { WaitEnd } from "../../ConnectionEvent.ts"
-import type { PoolFailure } from "../../HttpError.ts"
+import type { HttpError, PoolFailure } from "../../HttpError.ts"
 import * as Origin from "../../Origin.ts"
 import type { Restore } from "../connection/caller.ts"
+import type { Expiring } from "../connection/deadlines.ts"
 import { Deadline } from "../connection/deadlines.ts"
 import type { OpenFailure } from "../connection/open.ts"
 import { goneAtOnce, locateOpening } from "../connection/open.ts"
@@ -65,81 +69,158 @@ const lend = (pool: Pool, place: Place, member: Member): Member => {
   return member
 }
 
+/**
+ * A request that waits for its turn. One object, and nothing made that is needed only by the few for whom a connection is opened: thousands
+ * may wait at once, and all that they hold is copied by the collector as long as they do.
+ */
+class Waiting implements Waiter, Expiring {
+  readonly #pool: Pool
+  readonly #demand: Demand
+  readonly #fiber: Fiber.RuntimeFiber<unknown, unknown>
+  readonly #flags: RuntimeFlags.RuntimeFlags
+  readonly #turn = new Deadline(this)
+  #total: Deadline | undefined
+  #ticket: Ticket | undefined
+  #waitsSince: number | undefined
+  #resume: ((effect: Effect.Effect<Member, CheckoutFailure>) => void) | undefined
+
+  constructor(
+    pool: Pool,
+    demand: Demand,
+    fiber: Fiber.RuntimeFiber<unknown, unknown>,
+    flags: RuntimeFlags.RuntimeFlags
+  ) {
+    this.#pool = pool
+    this.#demand = demand
+    this.#fiber = fiber
+    this.#flags = flags
+  }
+
+  get runtime(): Runtime.Runtime<never> {
+    return Runtime.make({
+      context: this.#fiber.currentContext,
+      runtimeFlags: this.#flags,
+      fiberRefs: this.#fiber.getFiberRefs()
+    })
+  }
+
+  get timeouts(): Millis {
+    return this.#demand.timeouts
+  }
+
+  start(resume: (effect: Effect.Effect<Member, CheckoutFailure>) => void): void {
+    const { deadlines, settings } = this.#pool
+    const { fresh, key, origin, place, startedAt, timeouts } = this.#demand
+    this.#resume = resume
+    const now = deadlines.now()
+    this.#limit(true, now)
+    if (timeouts.total !== Infinity) {
+      this.#total = new Deadline(this)
+      deadlines.arm(this.#total, Math.max(0, timeouts.total - (now - startedAt)), now)
+    }
+    this.#ticket = this.#pool.enqueue(key, origin, this, fresh, place)
+    if (this.#ticket === undefined) this.#fail(new PoolQueueFull({ limit: settings.places.waiters }), "pool")
+  }
+
+  /** It waits no longer. */
+  stop(): void {
+    this.limit(false)
+    if (this.#total !== undefined) this.#pool.deadlines.disarm(this.#total)
+  }
+
+  /** It has got nothing: gives its place up, and ends when what was begun for it has ended. */
+  get cancelled(): Effect.Effect<void> {
+    return this.#ticket === undefined ? Effect.void : this.#pool.cancel(this.#ticket)
+  }
+
+  give(member: Member): void {
+    this.#resume?.(Effect.succeed(member))
+  }
+
+  fail(error: HttpError): void {
+    this.#resume?.(Effect.fail(error as CheckoutFailure))
+  }
+
+  die(exit: Exit.Exit<never, OpenFailure>): void {
+    this.#resume?.(exit)
+  }
+
+  limit(on: boolean): void {
+    this.#limit(on, this.#pool.deadlines.now())
+  }
+
+  expire(deadline: Deadline): void {
+    const { timeouts } = this.#demand
+    if (deadline === this.#turn) return this.#fail(new HttpTimeout({ kind: "pool", millis: timeouts.pool }), "pool")
+    const phase = this.#ticket?.attempt === undefined ? "pool" : "connect"
+    this.#fail(new HttpTimeout({ kind: "total", millis: timeouts.total }), phase)
+  }
+
+  #limit(on: boolean, now: number): void {
+    const { place, timeouts } = this.#demand
+    if (this.#waitsSince !== undefined) place.waited += now - this.#waitsSince
+    this.#waitsSince = on ? now : undefined
+    this.#pool.deadlines.arm(this.#turn, on ? Math.max(0, timeouts.pool - place.waited) : Infinity, now)
+  }
+
+  #fail(error: HttpTimeout | PoolQueueFull, phase: "pool" | "connect"): void {
+    this.fail(locate(error, { ...error.context, phase, origin: Origin.format(this.#demand.origin) }))
+  }
+}
+
 /** Waits for a turn. */
 const wait = (
   pool: Pool,
   demand: Demand,
   restore: Restore
 ): Effect.Effect<Member, CheckoutFailure> =>
-  Effect.flatMap(Effect.runtime<never>(), (runtime) => {
-    const { deadlines, settings } = pool
-    const { fresh, key, origin, place, startedAt, timeouts } = demand
-    const name = Origin.format(origin)
-    let ticket: Ticket | undefined
-    let waitsSince: number | undefined
-    let settle = (_effect: Effect.Effect<Member, CheckoutFailure>): void => {}
-    const fail = (error: HttpTimeout | PoolQueueFull, phase: "pool" | "connect" = "pool"): void =>
-      settle(Effect.fail(locate(error, { ...error.context, phase, origin: name })))
-    const turn = new Deadline({
-      expire: () => fail(new HttpTimeout({ kind: "pool", millis: timeouts.pool }))
-    })
-    const total = new Deadline({
-      expire: () =>
-        fail(
-          new HttpTimeout({ kind: "total", millis: timeouts.total }),
-          ticket?.attempt === undefined ? "pool" : "connect"
+  Effect.withFiberRuntime<Member, CheckoutFailure>((fiber, { runtimeFlags }) => {
+    const waiting = new Waiting(pool, demand, fiber, runtimeFlags)
+    const turn = Effect.async<Member, CheckoutFailure>((resume) => waiting.start(resume))
+    return Effect.matchCauseEffect(restore(turn), {
+      onFailure: (cause) => {
+        waiting.stop()
+        const failure = Cause.failureOption(cause)
+        // The opening had been begun for another request, whose limit was lower.
+        const tooSoon = Option.isSome(failure) && isOfOpening(failure.value)
+          && failure.value.millis < demand.timeouts[failure.value.kind]
+        return Effect.zipRight(
+          waiting.cancelled,
+          tooSoon ? Effect.suspend(() => again(pool, demand, restore)) : Effect.failCause(cause)
         )
-    })
-    const limit = (on: boolean): void => {
-      const now = deadlines.now()
-      if (waitsSince !== undefined) place.waited += now - waitsSince
-      waitsSince = on ? now : undefined
-      deadlines.arm(turn, on ? Math.max(0, timeouts.pool - place.waited) : Infinity)
-    }
-    const waiter: Waiter = {
-      runtime,
-      timeouts,
-      give: (member) => settle(Effect.succeed(member)),
-      fail: (error) => settle(Effect.fail(error as CheckoutFailure)),
-      die: (exit) => settle(exit),
-      limit
-    }
-    const waiting = Effect.async<Member, CheckoutFailure>((resume) => {
-      settle = resume
-      limit(true)
-      if (timeouts.total !== Infinity) {
-        deadlines.arm(total, Math.max(0, timeouts.total - (deadlines.now() - startedAt)))
-      }
-      ticket = pool.enqueue(key, origin, waiter, fresh, place)
-      if (ticket === undefined) fail(new PoolQueueFull({ limit: settings.places.waiters }))
-    })
-    const ended = Effect.onExit(restore(waiting), (exit) => {
-      limit(false)
-      deadlines.disarm(total)
-      return Exit.isSuccess(exit) || ticket === undefined ? Effect.void : pool.cancel(ticket)
-    })
-    const again = (): Effect.Effect<Member, CheckoutFailure> => {
-      // Another one may have come free meanwhile.
-      const idle = fresh ? undefined : pool.take(key, deadlines.now())
-      place.accepted = true
-      return idle === undefined ? wait(pool, demand, restore) : Effect.succeed(lend(pool, place, idle))
-    }
-    return Effect.matchEffect(ended, {
-      // The opening had been begun for another request, whose limit was lower.
-      onFailure: (error) => isOfOpening(error) && error.millis < timeouts[error.kind] ? again() : Effect.fail(error),
+      },
       onSuccess: (member): Effect.Effect<Member, CheckoutFailure> => {
-        const { connection, slot } = member
-        if (connection.link?.usable) return Effect.succeed(lend(pool, place, member))
-        // It has been closed since it was given. The pool may have become empty before the limits above were cleared.
-        pool.carryOut()
-        if (pool.ended) return Effect.fail(pool.closedError(name))
-        // The server closed it. One that had served nobody might do so for ever.
-        return slot.served === 1 && connection.link !== undefined
-          ? Effect.fail(locateOpening(connection, goneAtOnce(connection.link)))
-          : again()
+        waiting.stop()
+        return taken(pool, demand, restore, member)
       }
     })
   })
+
+/** Another one may have come free meanwhile. */
+const again = (pool: Pool, demand: Demand, restore: Restore): Effect.Effect<Member, CheckoutFailure> => {
+  const { fresh, key, place } = demand
+  const idle = fresh ? undefined : pool.take(key, pool.deadlines.now())
+  place.accepted = true
+  return idle === undefined ? wait(pool, demand, restore) : Effect.succeed(lend(pool, place, idle))
+}
+
+/** It was given a connection, which may have been closed since. */
+const taken = (
+  pool: Pool,
+  demand: Demand,
+  restore: Restore,
+  member: Member
+): Effect.Effect<Member, CheckoutFailure> => {
+  const { connection, slot } = member
+  if (connection.link?.usable) return Effect.succeed(lend(pool, demand.place, member))
+  // The pool may have become empty before the limits of the waiting were cleared.
+  pool.carryOut()
+  if (pool.ended) return Effect.fail(pool.closedError(Origin.format(demand.origin)))
+  // The server closed it. One that had served nobody might do so for ever.
+  return slot.served === 1 && connection.link !== undefined
+    ? Effect.fail(locateOpening(connection, goneAtOnce(connection.link)))
+    : again(pool, demand, restore)
+}
 
 /** Whether a time limit of opening a connection was reached. */
 const isOfOpening = (error: CheckoutFailure): error is HttpTimeout & { readonly kind: OpeningLimit } =>
