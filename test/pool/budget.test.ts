@@ -58,23 +58,25 @@ const cases: ReadonlyArray<
 
 describe("execute and text of a warm pool", () => {
   for (const [name, request, wire, split] of cases) {
-    it.scoped(`cost at most 60 operations, one fiber and two hops: ${name}`, () =>
+    // The body's own wait, where there is one, is another mask.
+    const [operations, hops] = split === undefined ? [16, 1] : [30, 2]
+    it.scoped(`cost at most ${operations} operations, one fiber and ${hops} hops: ${name}`, () =>
       Effect.gen(function*() {
         const { pool } = yield* warm(T.expect(wire), T.reply(ok("hello"), { split }))
         const cost = yield* costOf(textOf(pool, request(url)))
-        assert.isAtMost(cost.ops, 60)
+        assert.isAtMost(cost.ops, operations)
         assert.strictEqual(cost.fibers, 1)
-        assert.isAtMost(cost.hops, 2)
+        assert.isAtMost(cost.hops, hops)
       }))
 
-    it.scoped(`cost at most 10 operations more than on a connection of its own: ${name}`, () =>
+    it.scoped(`cost no operation more than on a connection of its own: ${name}`, () =>
       Effect.gen(function*() {
         const steps = [T.expect(wire), T.reply(ok("hello"), { split })]
         const { pool } = yield* warm(...steps)
         const connection = yield* warmConnection(...steps)
         const pooled = yield* costOf(textOf(pool, request(url)))
         const alone = yield* costOf(Effect.flatMap(connection.execute(request("/")), (response) => response.text))
-        assert.isAtMost(pooled.ops - alone.ops, 10)
+        assert.isAtMost(pooled.ops, alone.ops)
         assert.isAtMost(pooled.hops, alone.hops)
       }))
 
