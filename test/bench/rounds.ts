@@ -120,12 +120,15 @@ interface Entry {
   worker: Worker | undefined
 }
 
+/** How many runs the first one of a process is as long as. */
+const warmUp = 3
+
 /** Lets the contenders run in turns. The first that fails ends it, with `ContenderFailure`. */
 export const measure = async (scenario: Scenario, plan: Plan): Promise<ReadonlyArray<Measured>> => {
   const { millis, onRun, rounds, setting } = plan
   const entries = scenario.contenders.map((contender): Entry => ({ contender, cpu: [], values: [], worker: undefined }))
 
-  const runOnce = async (entry: Entry): Promise<SampleOf> => {
+  const runOnce = async (entry: Entry, millis: number): Promise<SampleOf> => {
     const { contender } = entry
     if (entry.worker === undefined) {
       entry.worker = startWorker(contender.execArgv ?? [])
@@ -151,11 +154,14 @@ export const measure = async (scenario: Scenario, plan: Plan): Promise<ReadonlyA
   }
 
   try {
-    // Round 0 warms up.
+    // Round 0 warms up, for longer: code of many small functions takes V8 some seconds to compile.
     for (let round = 0; round <= rounds; round++) {
       for (const entry of turns(entries, round)) {
         onRun(entry.contender, round)
-        const { count, cpuMicros, value } = await attempt(entry, runOnce)
+        const { count, cpuMicros, value } = await attempt(
+          entry,
+          (entry) => runOnce(entry, round === 0 ? warmUp * millis : millis)
+        )
         if (round === 0) continue
         entry.values.push(rounded(value))
         if (scenario.unit.per !== undefined) entry.cpu.push(rounded(cpuMicros / count))

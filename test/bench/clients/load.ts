@@ -38,9 +38,9 @@ export class Turns {
     this.#until = until
   }
 
-  /** Which URL to ask for, or -1 at the end. */
+  /** Which URL to ask for, or -1 at the end. Somebody always has a turn, however short the time. */
   next(): number {
-    if (this.taken === this.#most || performance.now() >= this.#until) return -1
+    if (this.taken === this.#most || (this.taken > 0 && performance.now() >= this.#until)) return -1
     return this.taken++ % this.#urls
   }
 }
