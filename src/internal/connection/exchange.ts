@@ -5,6 +5,7 @@
  * is the border at which errors get their context. Whatever ends an exchange early closes its link.
  */
 import type * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
 import type { CloseReason } from "../../ConnectionEvent.ts"
 import type { ConnectionInfo, HttpError, Timings } from "../../HttpError.ts"
 import type * as HttpFields from "../../HttpFields.ts"
@@ -56,7 +57,7 @@ export class Exchange extends Sender implements Listener, Expiring {
   full = false
   written = 0
   read = 0
-  #headWaiter: (() => void) | undefined
+  #headWaiter: ((over: Effect.Effect<void>) => void) | undefined
   readonly #begunAt: number
   #sentAt: number | undefined
   #headAt: number | undefined
@@ -203,9 +204,9 @@ export class Exchange extends Sender implements Listener, Expiring {
 
   // --- receiving
 
-  /** Calls back once, when the head is there or will never be. */
-  whenHead(callback: () => void): void {
-    if (this.head !== undefined || this.ending !== undefined) callback()
+  /** Calls back once, when the head is there or will never be: what it is called with is what a fiber resumes with. */
+  whenHead(callback: (over: Effect.Effect<void>) => void): void {
+    if (this.head !== undefined || this.ending !== undefined) callback(Effect.void)
     else this.#headWaiter = callback
   }
 
@@ -296,7 +297,7 @@ export class Exchange extends Sender implements Listener, Expiring {
   #wakeHead(): void {
     const waiter = this.#headWaiter
     this.#headWaiter = undefined
-    waiter?.()
+    waiter?.(Effect.void)
   }
 
   /** Lets go of the link once both messages are complete. */

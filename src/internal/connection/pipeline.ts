@@ -102,7 +102,7 @@ export const sendBody = <E>(exchange: Exchange, prepared: Prepared<E>): Effect.E
 export const awaitHead = (exchange: Exchange): Effect.Effect<void> =>
   exchange.head !== undefined || exchange.ending !== undefined
     ? Effect.void
-    : Effect.async<void>((resume) => exchange.whenHead(() => resume(Effect.void)))
+    : Effect.async<void>((resume) => exchange.whenHead(resume))
 
 /** One after the other. Where there is nothing to do first, nothing is run for it: most requests have no body to send. */
 const after = (first: Effect.Effect<void>, second: Effect.Effect<void>): Effect.Effect<void> =>

@@ -157,17 +157,18 @@ export class Pool implements Keeper {
     const head = connection.exchange?.head
     // What is unread of it, and what the caller gave, must not live as long as the connection.
     connection.exchange = undefined
-    this.checkin(member, head)
+    // Its exchange has just read the clock.
+    this.checkin(member, head, connection.link?.idleSince)
   }
 
-  /** A connection is free again. */
-  checkin({ connection, slot }: Member, head: ResponseHead | undefined): void {
+  /** A connection is free again. `now` is the time. */
+  checkin({ connection, slot }: Member, head: ResponseHead | undefined, now = this.deadlines.now()): void {
     const { link } = connection
     if (this.events.active && link !== undefined) {
       this.events.emit({ _tag: "Release", connection: link.id, origin: slot.group.origin.name })
     }
     const hint = head === undefined ? undefined : keepAlive(head.fields, this.settings.keepAliveMargin)
-    this.state.checkin(slot, this.deadlines.now(), hint)
+    this.state.checkin(slot, now, hint)
     this.carryOut()
     this.#expireAt(slot)
   }
