@@ -130,6 +130,43 @@ describe("memory", () => {
     assert.strictEqual(chunks.reduce((sum, chunk) => sum + chunk.length, 0), 300_000)
   })
 
+  it("a collected body of announced length comes in one array of its size, and no memory is taken for a length alone", () => {
+    const buffer = new BodyBuffer()
+    buffer.collect(1_000_000)
+    for (let i = 0; i < 10; i++) buffer.push(of(100_000, i))
+    buffer.end(HttpFields.empty)
+    const whole = buffer.takeAll()
+    assert.strictEqual(whole.buffer.byteLength, 1_000_000)
+    assert.isTrue(whole.every((byte, at) => byte === Math.floor(at / 100_000)))
+
+    const lied = new BodyBuffer()
+    lied.collect(1_000_000)
+    lied.push(of(60_000))
+    lied.push(of(60_000))
+    assert.isAtMost(lied.takeChunks().reduce((sum, chunk) => sum + chunk.buffer.byteLength, 0), 60_000 + 65_536)
+  })
+
+  it("what has come of a collected body that was cut short shares its memory with nothing", () => {
+    const buffer = new BodyBuffer()
+    buffer.collect(1_000_000)
+    buffer.push(of(10, 1))
+    buffer.push(of(200_000, 2))
+    buffer.fail(failure())
+    const partial = buffer.takeAll()
+    assert.strictEqual(partial.length, 200_010)
+    assert.strictEqual(partial.buffer.byteLength, 200_010)
+    assert.deepStrictEqual([partial[9], partial[10], partial[200_009]], [1, 2, 2])
+  })
+
+  it("what was read before the rest is collected is not counted as to come", () => {
+    const buffer = new BodyBuffer()
+    buffer.push(of(300))
+    buffer.take(200)
+    buffer.collect(1000)
+    buffer.push(of(700))
+    assert.strictEqual(buffer.takeAll().buffer.byteLength, 800)
+  })
+
   it("a body in one piece is one block of its size, given out as it is", () => {
     const buffer = new BodyBuffer()
     buffer.push(of(1000))
@@ -200,6 +237,22 @@ describe("waiting", () => {
     buffer.push(bytes(1))
     buffer.push(bytes(2))
     assert.deepStrictEqual(woken, ["woken"])
+  })
+
+  it("of a stream for large pieces ends when the turn of the event loop does, or with 256 KiB", async () => {
+    const buffer = new BodyBuffer()
+    buffer.streaming = true
+    const late = waiting(buffer)
+    assert.isTrue(buffer.push(of(65_536)))
+    assert.isTrue(buffer.push(of(65_536)))
+    assert.deepStrictEqual(late, [])
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.deepStrictEqual(late, ["woken"])
+    buffer.clear()
+    const early = waiting(buffer)
+    for (let i = 0; i < 4; i++) assert.isTrue(buffer.push(of(65_536)))
+    assert.deepStrictEqual(early, ["woken"])
+    assert.isFalse(buffer.push(of(65_536)), "nobody waits")
   })
 
   it("for the whole body ends with its end, not with bytes", () => {

@@ -2,7 +2,8 @@
  * The bytes of a response's body between the receiver that brings them and the one reader that takes them.
  *
  * Copies what it keeps, because the receiver's view ends with its call. Above the high-water mark it asks the receiver to
- * pause, unless the whole body is being collected. Bytes that came before a failure are given out before it.
+ * pause, unless the whole body is being collected. Bytes that came before a failure are given out before it. Takes never more than
+ * `growth` times as much memory as bytes have come, whatever length the server has announced.
  */
 import type { BodyFailure } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
@@ -10,8 +11,23 @@ import * as HttpFields from "../../HttpFields.ts"
 /** Bytes kept for a reader that is slow. What one read of the socket brings may come on top. */
 const highWaterMark = 65_536
 
+/** A piece so large seldom comes alone: TLS gives its records one by one, and the system a full buffer where there is more. */
+const largePiece = 16_384
+
+/** What a stream waits for, where large pieces come: to give each of them alone costs as much as to copy it. */
+const together = 262_144
+
 /** Room for a block that follows small ones, so that a body in tiny pieces does not become as many objects. */
 const largestBlock = 65_536
+
+/**
+ * How much larger than what has come the array may be that a whole body is collected in. One byte in so many is then copied twice, and the
+ * memory for a length that is a lie is not used: the system gives a page when it is written to.
+ */
+const growth = 8
+
+/** A longer body is not collected in one array before all of it is there, because there may be no room for such an array. */
+const largestWhole = 1_073_741_824
 
 const empty: Uint8Array = new Uint8Array(0)
 
@@ -40,6 +56,8 @@ export class BodyBuffer {
   trailers: HttpFields.HttpFields = HttpFields.empty
   /** Whether everything is kept, because all of it is wanted at once. */
   collecting = false
+  /** How long the server says the body is, where it does. */
+  #announced = 0
   /** Whether a stream gives it out, which ends with whoever runs it. */
   streaming = false
   /** Whether nothing is kept, because nobody will read. */
@@ -47,6 +65,8 @@ export class BodyBuffer {
 
   #blocks: Array<Block> = noBlocks
   #waiter: (() => void) | undefined
+  /** Whether who waits will be woken at the end of this turn of the event loop. */
+  #postponed = false
   /** Those who wait for the end, where there are any. */
   #settlers: Set<() => void> | undefined
 
@@ -54,8 +74,18 @@ export class BodyBuffer {
   push(input: Uint8Array, start = 0, end = input.length): boolean {
     this.received += end - start
     if (!this.discarding) this.#keep(input, start, end)
-    this.#wake()
-    return this.wantsMore
+    if (this.streaming && this.#waiter !== undefined && end - start >= largePiece && this.size < together) {
+      this.#postpone()
+      return true
+    }
+    // Who waited takes it before more can come, and would only have to resume what was paused.
+    return this.#wake() || this.wantsMore
+  }
+
+  /** Everything is kept from now on. `announced` is how long the server says the body is, 0 where it does not. */
+  collect(announced: number): void {
+    this.collecting = true
+    this.#announced = announced
   }
 
   get wantsMore(): boolean {
@@ -115,11 +145,25 @@ export class BodyBuffer {
     for (const callback of settlers) callback()
   }
 
-  #wake(): void {
-    if (this.#waiter === undefined || !this.ready) return
+  /** Wakes who waits when all that is there now has been read, or earlier where enough has come. */
+  #postpone(): void {
+    if (this.#postponed) return
+    this.#postponed = true
+    setImmediate(BodyBuffer.#late, this)
+  }
+
+  static #late(this: void, buffer: BodyBuffer): void {
+    buffer.#postponed = false
+    buffer.#wake()
+  }
+
+  /** Returns whether somebody waited. */
+  #wake(): boolean {
+    if (this.#waiter === undefined || !this.ready) return false
     const waiter = this.#waiter
     this.#waiter = undefined
     waiter()
+    return true
   }
 
   /** All pieces that are there. */
@@ -134,7 +178,8 @@ export class BodyBuffer {
     const [first, second] = this.#blocks
     if (first === undefined || second !== undefined) return join(this.takeChunks())
     this.clear()
-    return content(first)
+    // Behind what has come of a body that was cut short there is memory that was not cleared.
+    return this.collecting ? exact(first) : content(first)
   }
 
   /** The first `n` bytes that are there, fewer where there are fewer. */
@@ -180,6 +225,12 @@ export class BodyBuffer {
     const length = end - start
     this.size += length
     const last = this.#blocks[this.#blocks.length - 1]
+    if (last !== undefined && last.bytes.length - last.end >= length) {
+      fill(last.bytes, last.end, input, start, end)
+      last.end += length
+      return
+    }
+    if (this.collecting && this.#gather(input, start, end)) return
     if (last === undefined) {
       // The first block is exact: most bodies come in one piece.
       const bytes = uncleared(length)
@@ -187,15 +238,26 @@ export class BodyBuffer {
       this.#blocks = [new Block(bytes, length)]
       return
     }
-    if (last.bytes.length - last.end >= length) {
-      fill(last.bytes, last.end, input, start, end)
-      last.end += length
-      return
-    }
     const room = Math.min(largestBlock, last.bytes.length * 2)
     const bytes = room > length ? new Uint8Array(room) : uncleared(length)
     fill(bytes, 0, input, start, end)
     this.#blocks.push(new Block(bytes, length))
+  }
+
+  /** Puts all in one array that has room for more of what was announced. False where there is no use in that. */
+  #gather(input: Uint8Array, start: number, end: number): boolean {
+    // `size` and `received` count the bytes that are being kept here.
+    const whole = this.size + this.#announced - this.received
+    if (this.#announced === 0 || whole > largestWhole || whole > this.size * growth) return false
+    const bytes = uncleared(whole)
+    let at = 0
+    for (const block of this.#blocks) {
+      fill(bytes, at, block.bytes, block.start, block.end)
+      at += block.end - block.start
+    }
+    fill(bytes, at, input, start, end)
+    this.#blocks = [new Block(bytes, this.size)]
+    return true
   }
 
   #drop(n: number): void {
@@ -236,6 +298,9 @@ const LF = 0x0a
 const content = (block: Block): Uint8Array =>
   block.start === 0 && block.end === block.bytes.length ? block.bytes : block.bytes.subarray(block.start, block.end)
 
+const exact = (block: Block): Uint8Array =>
+  block.start === 0 && block.end === block.bytes.length ? block.bytes : block.bytes.slice(block.start, block.end)
+
 /** Several pieces in one. */
 export const join = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => {
   const [first] = pieces
@@ -243,7 +308,7 @@ export const join = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => {
   if (pieces.length === 1) return first
   let length = 0
   for (const piece of pieces) length += piece.length
-  const whole = new Uint8Array(length)
+  const whole = uncleared(length)
   let offset = 0
   for (const piece of pieces) {
     whole.set(piece, offset)

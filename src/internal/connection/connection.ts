@@ -1,14 +1,19 @@
 /**
- * The state of one connection over all its exchanges: what it is set to, its link while one is open, and which calls are legal.
+ * The state of one connection over all its exchanges: what it is set to, its link while one is open, which calls are legal, and what follows
+ * when the link closes.
  *
  * The Effects over it are in `open.ts`, `pipeline.ts` and `steps.ts`.
  */
 import * as Effect from "effect/Effect"
-import type * as Runtime from "effect/Runtime"
+import * as Exit from "effect/Exit"
+import * as Runtime from "effect/Runtime"
+import * as Scope from "effect/Scope"
+import type { CloseReason } from "../../ConnectionEvent.ts"
+import type { HttpError } from "../../HttpError.ts"
 import type * as HttpFields from "../../HttpFields.ts"
 import type * as HttpLeniency from "../../HttpLeniency.ts"
 import type * as HttpLimits from "../../HttpLimits.ts"
-import type * as Origin from "../../Origin.ts"
+import * as Origin from "../../Origin.ts"
 import type * as Tls from "../../Tls.ts"
 import type * as Transport from "../../Transport.ts"
 import { CannotSendRequest, ConnectionClosed } from "../error/state.ts"
@@ -19,7 +24,7 @@ import type { Deadlines } from "./deadlines.ts"
 import type { EventHub } from "./events.ts"
 import type { Exchange } from "./exchange.ts"
 import type { Care } from "./exchangeContext.ts"
-import type { Link } from "./link.ts"
+import type { Link, LinkOwner } from "./link.ts"
 import type { Millis } from "./timeouts.ts"
 
 /** A tunnel through the proxy that the connection is opened to. */
@@ -76,7 +81,7 @@ export interface Started {
   busy: boolean
 }
 
-export class Connection {
+export class Connection implements LinkOwner {
   readonly settings: Settings
   link: Link | undefined
   /** The last exchange. */
@@ -106,6 +111,32 @@ export class Connection {
   /** Whom requests are for: the far end of the tunnel where there is one. */
   get origin(): Origin.Origin {
     return this.tunnel?.origin ?? this.settings.origin
+  }
+
+  get events(): EventHub {
+    return this.settings.events
+  }
+
+  onIdle(): void {
+    this.watcher?.idle()
+  }
+
+  onClosed({ id, machine, openedAt, scope }: Link, reason: CloseReason, error: HttpError | undefined): void {
+    const { deadlines, events, runtime } = this.settings
+    deadlines.rest()
+    if (scope !== undefined) Runtime.runFork(runtime)(Scope.close(scope, Exit.void))
+    if (events.active) {
+      events.emit({
+        _tag: "Close",
+        connection: id,
+        origin: Origin.format(this.origin),
+        requestsServed: machine.served,
+        millis: deadlines.now() - openedAt,
+        reason,
+        error
+      })
+    }
+    this.watcher?.closed()
   }
 
   get state(): ConnectionState {

@@ -4,6 +4,7 @@
  * The receiver stays attached while the link is idle, so any byte, FIN or fault of an idle connection closes it at once and
  * never answers the next request. All methods are synchronous and none fails; a closed link stays closed.
  */
+import type * as Scope from "effect/Scope"
 import type { CloseReason } from "../../ConnectionEvent.ts"
 import type { HttpError } from "../../HttpError.ts"
 import type * as HttpFields from "../../HttpFields.ts"
@@ -32,14 +33,13 @@ export interface Listener {
   onPeerFinished(): void
 }
 
-/** What is told about a link to whoever opened it. */
-export interface LinkHooks {
-  /** Frees what opening it took. */
-  readonly release: () => void
+/** Whose link it is, and who is told about it. One object with methods, because functions for each link would be memory of each. */
+export interface LinkOwner {
   readonly events: EventHub
   /** An exchange is complete, and the link can be used again. */
-  readonly onIdle: ((link: Link) => void) | undefined
-  readonly onClose: (link: Link, reason: CloseReason, error: HttpError | undefined) => void
+  onIdle(): void
+  /** To free what opening it took, and to tell. */
+  onClosed(link: Link, reason: CloseReason, error: HttpError | undefined): void
 }
 
 let lastId = 0
@@ -58,17 +58,26 @@ export class Link implements Transport.Receiver {
   /** When it was opened, and when it became idle, in milliseconds. */
   readonly openedAt: number
   idleSince: number
+  /** What opening it took; `undefined` where the duplex was all. */
+  readonly scope: Scope.CloseableScope | undefined
   /** Milliseconds that the tunnel took; `undefined` without one. */
   readonly proxyMillis: number | undefined
   #listener: Listener | undefined
   #paused = false
-  readonly #hooks: LinkHooks
+  readonly #owner: LinkOwner
 
-  constructor(duplex: Transport.Duplex, now: number, hooks: LinkHooks, proxyMillis?: number) {
+  constructor(
+    duplex: Transport.Duplex,
+    now: number,
+    owner: LinkOwner,
+    scope: Scope.CloseableScope | undefined,
+    proxyMillis: number | undefined
+  ) {
     this.duplex = duplex
     this.openedAt = now
     this.idleSince = now
-    this.#hooks = hooks
+    this.#owner = owner
+    this.scope = scope
     this.proxyMillis = proxyMillis
   }
 
@@ -93,7 +102,7 @@ export class Link implements Transport.Receiver {
     this.#listener = undefined
     if (this.machine.reusable) {
       this.idleSince = now
-      this.#hooks.onIdle?.(this)
+      this.#owner.onIdle()
     } else {
       const { excess } = this.machine
       if (excess > 0) this.close("Failure", new UnexpectedMessage({ received: excess }))
@@ -104,7 +113,7 @@ export class Link implements Transport.Receiver {
   /** Sends bytes; see `Duplex.write`. */
   write(bytes: Uint8Array | string, more?: Uint8Array): boolean {
     if (!this.open) return true
-    const { events } = this.#hooks
+    const { events } = this.#owner
     if (events.active) events.emit({ _tag: "Send", connection: this.id, bytes: bytes.length + (more?.length ?? 0) })
     return this.duplex.write(bytes, more)
   }
@@ -129,12 +138,11 @@ export class Link implements Transport.Receiver {
     this.closedBy = error
     this.#listener = undefined
     this.duplex.destroy()
-    this.#hooks.release()
-    this.#hooks.onClose(this, reason, error)
+    this.#owner.onClosed(this, reason, error)
   }
 
   onData(bytes: Uint8Array): boolean {
-    const { events } = this.#hooks
+    const { events } = this.#owner
     if (events.active) events.emit({ _tag: "Receive", connection: this.id, bytes: bytes.length })
     this.#listener?.onReceive(bytes.length)
     this.machine.receive(bytes)

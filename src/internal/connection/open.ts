@@ -9,7 +9,6 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
-import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
 import type { ConnectFailure, HttpError, TunnelFailure } from "../../HttpError.ts"
 import * as Origin from "../../Origin.ts"
@@ -22,6 +21,7 @@ import { ReadError, RemoteDisconnected, UnexpectedMessage } from "../error/head.
 import { ConnectionClosed, NotConnected } from "../error/state.ts"
 import type { TimeoutKind } from "../error/timeout.ts"
 import { HttpTimeout } from "../error/timeout.ts"
+import { holdsOnlyDuplexes } from "../transport/scopes.ts"
 import type { Connection } from "./connection.ts"
 import { Deadline } from "./deadlines.ts"
 import { Link } from "./link.ts"
@@ -137,34 +137,11 @@ const abortable = <A, E>(
 
 /** A link over an open duplex. */
 const makeLink = (connection: Connection, scope: Scope.CloseableScope, established: Established): Link => {
-  const { deadlines, events, runtime } = connection.settings
-  const link = new Link(
-    established.duplex,
-    deadlines.now(),
-    {
-      release: () => {
-        deadlines.rest()
-        Runtime.runFork(runtime)(Scope.close(scope, Exit.void))
-      },
-      events,
-      onIdle: connection.watcher === undefined ? undefined : () => connection.watcher?.idle(),
-      onClose: ({ id, machine, openedAt }, reason, error) => {
-        if (events.active) {
-          events.emit({
-            _tag: "Close",
-            connection: id,
-            origin: Origin.format(connection.origin),
-            requestsServed: machine.served,
-            millis: deadlines.now() - openedAt,
-            reason,
-            error
-          })
-        }
-        connection.watcher?.closed()
-      }
-    },
-    established.proxyMillis
-  )
+  const { deadlines, events, transport } = connection.settings
+  const { duplex, proxyMillis } = established
+  // A link that closes destroys its duplex: where nothing else ends with the scope, there is no need to keep it.
+  const kept = connection.tunnel === undefined && holdsOnlyDuplexes(transport) ? undefined : scope
+  const link = new Link(duplex, deadlines.now(), connection, kept, proxyMillis)
   // Before it is attached: what has come already may close it at once.
   if (events.active) {
     events.emit({ _tag: "Connected", connection: link.id, origin: Origin.format(connection.origin) })

@@ -118,11 +118,11 @@ const runStream = <E>(
   whole: boolean
 ): Effect.Effect<void, HttpError<E>> => {
   const loop: Channel.Channel<never, Chunk.Chunk<Uint8Array>, HttpError, E, void, unknown> = Channel.readWithCause({
-    onInput: (pieces: Chunk.Chunk<Uint8Array>) =>
-      Channel.flatMap(
-        Channel.fromEffect(writePieces(exchange, outgoing, Chunk.toReadonlyArray(pieces))),
-        () => loop
-      ),
+    onInput: (pieces: Chunk.Chunk<Uint8Array>) => {
+      const writing = writePieces(exchange, outgoing, Chunk.toReadonlyArray(pieces))
+      // Where nothing is to be waited for, which is so for most pieces, an effect would cost more than the writing.
+      return writing === Effect.void ? loop : Channel.flatMap(Channel.fromEffect(writing), () => loop)
+    },
     onFailure: (cause: Cause.Cause<E>) =>
       Channel.failCause(Cause.map(cause, (error) => new RequestBodyError({ error }))),
     onDone: () => Channel.void

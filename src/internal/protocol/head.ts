@@ -206,4 +206,25 @@ export class HeadParser {
     scanner.reset(this.#rules)
     return true
   }
+
+  /** Whether it reads by these rules. */
+  heeds(limits: HttpLimits.HttpLimits, leniency: HttpLeniency.HttpLeniency): boolean {
+    return this.#limits === limits && this.#leniency === leniency
+  }
+}
+
+/** Between two heads a parser has no state. So whoever needs one for a head borrows it, and an idle connection has none. */
+let spare: HeadParser | undefined
+
+/** A parser for one head, which is the caller's until it is given back. */
+export const borrowParser = (limits: HttpLimits.HttpLimits, leniency: HttpLeniency.HttpLeniency): HeadParser => {
+  const parser = spare
+  if (parser === undefined || !parser.heeds(limits, leniency)) return new HeadParser(limits, leniency)
+  spare = undefined
+  return parser
+}
+
+/** Only after a head that is complete, and has been taken away. */
+export const giveBack = (parser: HeadParser): void => {
+  spare = parser
 }

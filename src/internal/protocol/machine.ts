@@ -19,8 +19,8 @@ import type { BodyDecoder, BodyError } from "./body.ts"
 import { makeDecoder } from "./decoder.ts"
 import type { Framing, FramingError } from "./framing.ts"
 import { decideFraming, isRelaxed, persists, saysClose } from "./framing.ts"
-import type { HeadError, ResponseHead } from "./head.ts"
-import { HeadParser } from "./head.ts"
+import type { HeadError, HeadParser, ResponseHead } from "./head.ts"
+import { borrowParser, giveBack } from "./head.ts"
 import { Lifecycle } from "./lifecycle.ts"
 
 /** Every way in which what the peer sent can be wrong. */
@@ -98,7 +98,9 @@ export class Machine {
   #failure: Event | undefined
   #served = 0
   #informational = 0
+  // These three are of one exchange, and let go with it: an idle connection holds nothing of its last one.
   #request: RequestFacts | undefined
+  /** The parser of a head of which not all has come. */
   #parser: HeadParser | undefined
   #decoder: BodyDecoder | undefined
   #tunnel = false
@@ -134,11 +136,7 @@ export class Machine {
     this.#lifecycle.next()
     this.#lifecycle.moveClient("head")
     if (request.close) this.#lifecycle.persistent = false
-    if (this.#request?.limits !== request.limits || this.#request.leniency !== request.leniency) {
-      this.#parser = new HeadParser(request.limits, request.leniency)
-    }
     this.#request = request
-    this.#decoder = undefined
     this.#informational = 0
     return true
   }
@@ -187,11 +185,13 @@ export class Machine {
   }
 
   #head(): Event {
-    // `startRequest` set both before it moved the client out of `Idle`.
-    const parser = this.#parser as HeadParser
+    // `startRequest` set it before it moved the client out of `Idle`.
+    const { leniency, limits } = this.#request as RequestFacts
+    const parser = this.#parser ?? borrowParser(limits, leniency)
     const end = parser.scan(this.#input, this.#position)
     if (end === faulty) return this.#fail(parser.error as HeadError)
     if (end === needMore) {
+      this.#parser = parser
       this.#input = noBytes
       this.#position = 0
       return this.#ended ? this.#headEnded(parser) : needMoreEvent
@@ -218,6 +218,8 @@ export class Machine {
   #headComplete(parser: HeadParser): Event {
     const head = parser.head as ResponseHead
     parser.head = undefined
+    this.#parser = undefined
+    giveBack(parser)
     const request = this.#request as RequestFacts
     const framing = decideFraming(request.method, head, request.leniency)
     if ("_tag" in framing) return this.#fail(framing)
@@ -259,6 +261,12 @@ export class Machine {
     if (decoder.relaxed) this.#lifecycle.persistent = false
     this.#lifecycle.moveServer("end")
     if (this.#lifecycle.client === "Done") this.#served++
+    this.#request = undefined
+    this.#decoder = undefined
+    if (this.excess === 0) {
+      this.#input = noBytes
+      this.#position = 0
+    }
     return decoder.trailers === HttpFields.empty ? endEvent : { _tag: "End", trailers: decoder.trailers }
   }
 

@@ -9,7 +9,8 @@ import type { DuplexFault, Receiver } from "../../Transport.ts"
 
 export class Inbound {
   #receiver: Receiver | undefined
-  #held: Array<Uint8Array> = []
+  /** Bytes that are held back, where there are any. */
+  #held: Array<Uint8Array> | undefined
   /** Whether bytes must wait: true until a receiver is attached. */
   #paused = true
   #ended = false
@@ -27,7 +28,7 @@ export class Inbound {
 
   /** Whether bytes wait for a receiver. */
   get holding(): boolean {
-    return this.#held.length > 0
+    return this.#held !== undefined
   }
 
   /** Whether there is nothing more to do with the channel. */
@@ -38,8 +39,8 @@ export class Inbound {
   /** Takes bytes; the view may be reused afterwards. Returns whether to go on reading. */
   data(bytes: Uint8Array): boolean {
     if (this.#closed) return false
-    if (this.#paused || this.#delivering || this.#held.length > 0) {
-      this.#held.push(Uint8Array.prototype.slice.call(bytes))
+    if (this.#paused || this.#delivering || this.holding) {
+      ;(this.#held ??= []).push(Uint8Array.prototype.slice.call(bytes))
       return false
     }
     return this.#deliver(bytes)
@@ -75,7 +76,8 @@ export class Inbound {
       return false
     }
     while (!this.#paused && !this.#closed) {
-      const bytes = this.#held.shift()
+      const bytes = this.#held?.shift()
+      if (this.#held?.length === 0) this.#held = undefined
       if (bytes === undefined) break
       this.#deliver(bytes)
     }
@@ -87,7 +89,7 @@ export class Inbound {
   close(): void {
     this.#closed = true
     this.#receiver = undefined
-    this.#held = []
+    this.#held = undefined
   }
 
   #deliver(bytes: Uint8Array): boolean {
@@ -106,7 +108,7 @@ export class Inbound {
 
   /** The end and the fault wait for held bytes only: a pause does not keep a receiver from hearing of them. */
   #tellLast(): void {
-    if (this.#held.length > 0) return
+    if (this.holding) return
     if (this.#ended && !this.#endTold && this.#receiver !== undefined) {
       this.#endTold = true
       this.#receiver.onEnd()

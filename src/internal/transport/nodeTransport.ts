@@ -5,19 +5,21 @@
  * failure, timeout, interruption and defect alike. All limits run on Effect's Clock.
  */
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as net from "node:net"
 import * as tls from "node:tls"
 import type * as Tls from "../../Tls.ts"
-import type { Duplex, DuplexInfo, Endpoint, OpenTimeouts, Service } from "../../Transport.ts"
+import type { Duplex, Endpoint, OpenTimeouts, Service } from "../../Transport.ts"
 import type { TlsError } from "../error/connect.ts"
 import { type Lookup, resolve, systemLookup } from "./addresses.ts"
 import * as connect from "./connect.ts"
 import { tlsError, tlsFailure } from "./faults.ts"
 import { Inbound } from "./inbound.ts"
 import { Opening, until } from "./opening.ts"
+import { onlyDuplexes } from "./scopes.ts"
 import * as security from "./security.ts"
 import { listen, listenToData, SocketDuplex } from "./socketDuplex.ts"
+import { addressesOf, SocketInfo } from "./socketInfo.ts"
 import { within } from "./within.ts"
 
 export interface Settings {
@@ -35,15 +37,18 @@ const owned = <E, R>(
 ): Effect.Effect<Duplex, E, R | Scope.Scope> =>
   Effect.uninterruptibleMask((restore) => {
     const started: Array<Opening> = []
-    return restore(Effect.suspend(() => work(started))).pipe(
+    return restore(work(started)).pipe(
       Effect.onError(() =>
         Effect.sync(() => {
           for (const opening of started) opening.abandon()
         })
       ),
-      Effect.tap((duplex) => Effect.addFinalizer(() => Effect.sync(() => duplex.destroy())))
+      Effect.tap((duplex) => Effect.flatMap(Effect.scope, (scope) => Scope.addFinalizerExit(scope, destroying(duplex))))
     )
   })
+
+/** Not `Effect.addFinalizer`, which keeps all of the fiber that opened it: 1.5 KB. Outside of `owned`, whose variables it would keep. */
+const destroying = (duplex: Duplex) => (): Effect.Effect<void> => Effect.sync(() => duplex.destroy())
 
 /** Waits for TLS on a socket that is connected. */
 const handshake = Effect.fnUntraced(function*(opening: Opening, wanted: security.Security) {
@@ -57,48 +62,48 @@ const handshake = Effect.fnUntraced(function*(opening: Opening, wanted: security
 
 const millisBetween = (from: bigint, to: bigint): number => Number(to - from) / 1e6
 
-const addressesOf = ({ socket }: Opening): Omit<DuplexInfo, "tls" | "timings"> => ({
-  localAddress: socket.localAddress,
-  localPort: socket.localPort,
-  remoteAddress: socket.remoteAddress,
-  remotePort: socket.remotePort
+const open = Effect.fnUntraced(function*(
+  settings: Settings,
+  endpoint: Endpoint,
+  timeouts: OpenTimeouts,
+  started: Array<Opening>
+) {
+  const clock = yield* Effect.clock
+  const now = () => clock.unsafeCurrentTimeNanos()
+  yield* connect.check(endpoint)
+  // Before the first socket: options that OpenSSL refuses must not cost the peer a connection.
+  const wanted = endpoint.tls === undefined ? undefined : yield* security.make(endpoint.host, endpoint.tls)
+
+  const begin = now()
+  const path = endpoint.socketPath
+  const candidates = path !== undefined
+    ? [{ address: path, port: undefined }]
+    : connect.targets(endpoint, yield* within(resolve(settings.lookup, endpoint.host), "dns", timeouts.dns))
+  const resolved = now()
+
+  const opening = yield* within(
+    connect.first(endpoint, candidates, wanted, started, { now, staggerMillis: settings.staggerMillis }),
+    "connect",
+    timeouts.connect
+  )
+  const connected = opening.connectedAt ?? now()
+  const info = wanted === undefined
+    ? undefined
+    : yield* within(handshake(opening, wanted), "tls", timeouts.tls)
+
+  const timings = {
+    dns: path !== undefined || net.isIP(endpoint.host) !== 0 ? undefined : millisBetween(begin, resolved),
+    connect: millisBetween(resolved, connected),
+    tls: opening.securedAt === undefined ? undefined : millisBetween(connected, opening.securedAt)
+  }
+  return duplexOf(opening, new SocketInfo(addressesOf(opening.socket), info, timings))
 })
 
-const open = (settings: Settings) => (endpoint: Endpoint, timeouts: OpenTimeouts) =>
-  owned(Effect.fnUntraced(function*(started) {
-    const clock = yield* Effect.clock
-    const now = () => clock.unsafeCurrentTimeNanos()
-    yield* connect.check(endpoint)
-    // Before the first socket: options that OpenSSL refuses must not cost the peer a connection.
-    const wanted = endpoint.tls === undefined ? undefined : yield* security.make(endpoint.host, endpoint.tls)
-
-    const begin = now()
-    const path = endpoint.socketPath
-    const candidates = path !== undefined
-      ? [{ address: path, port: undefined }]
-      : connect.targets(endpoint, yield* within(resolve(settings.lookup, endpoint.host), "dns", timeouts.dns))
-    const resolved = now()
-
-    const opening = yield* within(
-      connect.first(endpoint, candidates, wanted, started, { now, staggerMillis: settings.staggerMillis }),
-      "connect",
-      timeouts.connect
-    )
-    const connected = opening.connectedAt ?? now()
-    const info = wanted === undefined
-      ? undefined
-      : yield* within(handshake(opening, wanted), "tls", timeouts.tls)
-
-    return new SocketDuplex(opening.socket, opening.inbound, {
-      ...addressesOf(opening),
-      tls: info,
-      timings: {
-        dns: path !== undefined || net.isIP(endpoint.host) !== 0 ? undefined : millisBetween(begin, resolved),
-        connect: millisBetween(resolved, connected),
-        tls: opening.securedAt === undefined ? undefined : millisBetween(connected, opening.securedAt)
-      }
-    })
-  }))
+/** What is open, which from here on is told to its receiver alone. */
+const duplexOf = (opening: Opening, info: SocketInfo): Duplex => {
+  opening.leave()
+  return new SocketDuplex(opening.socket, opening.inbound, info)
+}
 
 /** TLS on a socket that something else has connected; the socket is destroyed with it. */
 const wrap = (
@@ -128,20 +133,29 @@ const wrap = (
     })
   })
 
-const secure = (duplex: Duplex, serverName: string, options: Tls.Options, timeoutMillis: number) =>
-  owned(Effect.fnUntraced(function*(started) {
-    const clock = yield* Effect.clock
-    const now = () => clock.unsafeCurrentTimeNanos()
-    const wanted = yield* security.make(serverName, options)
-    const begin = now()
-    const opening = yield* wrap(duplex, wanted, started, now)
-    const info = yield* within(handshake(opening, wanted), "tls", timeoutMillis)
-    return new SocketDuplex(opening.socket, opening.inbound, {
-      ...duplex.info,
-      tls: info,
-      timings: { ...duplex.info.timings, tls: millisBetween(begin, opening.securedAt ?? now()) }
-    })
-    // The socket below is no use to anybody once this was tried.
-  })).pipe(Effect.onError(() => Effect.sync(() => duplex.destroy())))
+const secure = Effect.fnUntraced(function*(
+  duplex: Duplex,
+  serverName: string,
+  options: Tls.Options,
+  timeoutMillis: number,
+  started: Array<Opening>
+) {
+  const clock = yield* Effect.clock
+  const now = () => clock.unsafeCurrentTimeNanos()
+  const wanted = yield* security.make(serverName, options)
+  const begin = now()
+  const opening = yield* wrap(duplex, wanted, started, now)
+  const info = yield* within(handshake(opening, wanted), "tls", timeoutMillis)
+  const timings = { ...duplex.info.timings, tls: millisBetween(begin, opening.securedAt ?? now()) }
+  return duplexOf(opening, new SocketInfo(duplex.info, info, timings))
+})
 
-export const make = (settings: Settings): Service => ({ open: open(settings), secure })
+export const make = (settings: Settings): Service =>
+  onlyDuplexes({
+    open: (endpoint, timeouts) => owned((started) => open(settings, endpoint, timeouts, started)),
+    secure: (duplex, serverName, options, timeoutMillis) =>
+      owned((started) => secure(duplex, serverName, options, timeoutMillis, started)).pipe(
+        // The socket below is no use to anybody once this was tried.
+        Effect.onError(() => Effect.sync(() => duplex.destroy()))
+      )
+  })

@@ -25,22 +25,27 @@ export class Opening<out Socket extends net.Socket = net.Socket> {
   /** What it failed with, and whether it did: the latter also where it had been connected before. */
   failure: unknown
   failed = false
+  readonly #now: () => bigint
   #watcher: (() => void) | undefined
 
   constructor(socket: Socket, inbound: Inbound, target: Target, now: () => bigint) {
     this.socket = socket
     this.inbound = inbound
     this.target = target
-    socket.once("connect", () => {
-      this.connectedAt = now()
-      this.#watcher?.()
-    })
-    socket.once("secureConnect", () => {
-      this.securedAt = now()
-      this.#watcher?.()
-    })
-    socket.once("error", (error) => this.#fail(error))
-    socket.once("close", () => this.#fail(systemError("ECONNRESET", "The socket closed while it was being opened")))
+    this.#now = now
+    socket.on("connect", this.#connected)
+    socket.on("secureConnect", this.#secured)
+    socket.on("error", this.#fail)
+    socket.on("close", this.#closed)
+  }
+
+  /** Hears nothing more, so that the socket does not keep it. */
+  leave(): void {
+    const { socket } = this
+    socket.off("connect", this.#connected)
+    socket.off("secureConnect", this.#secured)
+    socket.off("error", this.#fail)
+    socket.off("close", this.#closed)
   }
 
   watch(watcher: (() => void) | undefined): void {
@@ -53,12 +58,24 @@ export class Opening<out Socket extends net.Socket = net.Socket> {
     this.socket.destroy()
   }
 
-  #fail(error: unknown): void {
+  readonly #connected = (): void => {
+    this.connectedAt = this.#now()
+    this.#watcher?.()
+  }
+
+  readonly #secured = (): void => {
+    this.securedAt = this.#now()
+    this.#watcher?.()
+  }
+
+  readonly #fail = (error: unknown): void => {
     if (this.failed) return
     this.failed = true
     this.failure = error
     this.#watcher?.()
   }
+
+  readonly #closed = (): void => this.#fail(systemError("ECONNRESET", "The socket closed while it was being opened"))
 }
 
 /** Waits until `settled` holds, which is asked whenever something happens to one of these. */

@@ -4,9 +4,9 @@ import type { Parser } from "../clients/heads.ts"
 import { contender } from "../clients/heads.ts"
 import type { Scenario } from "../scenario.ts"
 
-/** The built file: the package exports nothing internal. */
+/** As the build compiled it, before it became part of a chunk of `dist`: the package exports nothing internal. */
 const headModule = (): Promise<typeof HeadModule> =>
-  import(new URL("../../../dist/internal/protocol/head.js", import.meta.url).href) as Promise<typeof HeadModule>
+  import(new URL("../../../.tmp/build/internal/protocol/head.js", import.meta.url).href) as Promise<typeof HeadModule>
 
 const makeOurs = async (): Promise<Parser> => {
   const { HttpLeniency, HttpLimits } = await import("effect-http-client")
