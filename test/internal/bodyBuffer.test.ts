@@ -13,7 +13,7 @@ const failure = () => new IncompleteRead({ received: 0, expected: undefined, par
 type Command =
   | { readonly kind: "push"; readonly data: Uint8Array }
   | { readonly kind: "take" | "peek"; readonly n: number }
-  | { readonly kind: "takeAll" | "takeChunks" | "lineLength" | "clear" }
+  | { readonly kind: "takeAll" | "takeChunk" | "lineLength" | "clear" }
 
 // Mostly small and with many LFs, sometimes as large as a read of a socket.
 const data = FastCheck.oneof(
@@ -31,7 +31,7 @@ const command: FastCheck.Arbitrary<Command> = FastCheck.oneof(
   {
     weight: 1,
     arbitrary: FastCheck.record({
-      kind: FastCheck.constantFrom("takeAll" as const, "takeChunks" as const, "lineLength" as const, "clear" as const)
+      kind: FastCheck.constantFrom("takeAll" as const, "takeChunk" as const, "lineLength" as const, "clear" as const)
     })
   }
 )
@@ -71,8 +71,8 @@ describe("bytes that come and go", () => {
               gives(buffer.takeAll(), model)
               model = new Uint8Array(0)
               break
-            case "takeChunks":
-              gives(join(buffer.takeChunks()), model)
+            case "takeChunk":
+              gives(join(Array.from(buffer.takeChunk())), model)
               model = new Uint8Array(0)
               break
             case "lineLength":
@@ -119,7 +119,7 @@ describe("memory", () => {
     const buffer = new BodyBuffer()
     buffer.collecting = true
     for (let i = 0; i < 300_000; i++) buffer.push(bytes(i & 0xff))
-    const chunks = buffer.takeChunks()
+    const chunks = Array.from(buffer.takeChunk())
     let last = 1
     for (const chunk of chunks) {
       assert.isAtMost(chunk.buffer.byteLength, Math.min(last * 2, 65_536))
@@ -143,7 +143,10 @@ describe("memory", () => {
     lied.collect(1_000_000)
     lied.push(of(60_000))
     lied.push(of(60_000))
-    assert.isAtMost(lied.takeChunks().reduce((sum, chunk) => sum + chunk.buffer.byteLength, 0), 60_000 + 65_536)
+    assert.isAtMost(
+      Array.from(lied.takeChunk()).reduce((sum, chunk) => sum + chunk.buffer.byteLength, 0),
+      60_000 + 65_536
+    )
   })
 
   it("what has come of a collected body that was cut short shares its memory with nothing", () => {
@@ -170,7 +173,7 @@ describe("memory", () => {
   it("a body in one piece is one block of its size, given out as it is", () => {
     const buffer = new BodyBuffer()
     buffer.push(of(1000))
-    const [chunk, ...others] = buffer.takeChunks()
+    const [chunk, ...others] = Array.from(buffer.takeChunk())
     assert.strictEqual(others.length, 0)
     assert.strictEqual(chunk?.buffer.byteLength, 1000)
   })
@@ -179,7 +182,7 @@ describe("memory", () => {
     const buffer = new BodyBuffer()
     buffer.push(of(10))
     buffer.push(of(100_000))
-    assert.deepStrictEqual(buffer.takeChunks().map((chunk) => chunk.buffer.byteLength), [10, 100_000])
+    assert.deepStrictEqual(Array.from(buffer.takeChunk()).map((chunk) => chunk.buffer.byteLength), [10, 100_000])
   })
 
   it("no more is wanted from 65,536 bytes on, until some are taken", () => {

@@ -5,6 +5,7 @@
  * pause, unless the whole body is being collected. Bytes that came before a failure are given out before it. Takes never more than
  * `growth` times as much memory as bytes have come, whatever length the server has announced.
  */
+import * as Chunk from "effect/Chunk"
 import type { BodyFailure } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
 
@@ -31,20 +32,18 @@ const largestWhole = 1_073_741_824
 
 const empty: Uint8Array = new Uint8Array(0)
 
-/** Bytes in one array, from `start` to `end`; behind `end` there may be room for more. */
+/** Bytes in one array, from `start` to `end`; behind `end` there may be room for more. A list, and not in an array: see `Terms`. */
 class Block {
   readonly bytes: Uint8Array
   start = 0
   end: number
+  next: Block | undefined = undefined
 
   constructor(bytes: Uint8Array, end: number) {
     this.bytes = bytes
     this.end = end
   }
 }
-
-/** Replaced before anything is put into it. */
-const noBlocks: Array<Block> = []
 
 export class BodyBuffer {
   /** Bytes that are there. */
@@ -63,7 +62,8 @@ export class BodyBuffer {
   /** Whether nothing is kept, because nobody will read. */
   discarding = false
 
-  #blocks: Array<Block> = noBlocks
+  #first: Block | undefined
+  #last: Block | undefined
   #waiter: (() => void) | undefined
   /** Whether who waits will be woken at the end of this turn of the event loop. */
   #postponed = false
@@ -167,16 +167,28 @@ export class BodyBuffer {
   }
 
   /** All pieces that are there. */
-  takeChunks(): Array<Uint8Array> {
-    const chunks = this.#blocks.map(content)
+  takeChunk(): Chunk.Chunk<Uint8Array> {
+    const first = this.#first
+    if (first === undefined) return Chunk.empty()
+    const chunk = first === this.#last ? Chunk.of(content(first)) : Chunk.unsafeFromArray(this.#pieces())
     this.clear()
-    return chunks
+    return chunk
+  }
+
+  #pieces(): Array<Uint8Array> {
+    const pieces: Array<Uint8Array> = []
+    for (let block = this.#first; block !== undefined; block = block.next) pieces.push(content(block))
+    return pieces
   }
 
   /** All bytes that are there, in one piece. */
   takeAll(): Uint8Array {
-    const [first, second] = this.#blocks
-    if (first === undefined || second !== undefined) return join(this.takeChunks())
+    const first = this.#first
+    if (first === undefined || first !== this.#last) {
+      const whole = join(this.#pieces())
+      this.clear()
+      return whole
+    }
     this.clear()
     // Behind what has come of a body that was cut short there is memory that was not cleared.
     return this.collecting ? exact(first) : content(first)
@@ -191,13 +203,12 @@ export class BodyBuffer {
 
   /** The first `n` bytes that are there, which stay. */
   peek(n: number): Uint8Array {
-    const [first] = this.#blocks
+    const first = this.#first
     if (first === undefined || n <= 0) return empty
     if (first.end - first.start >= n) return first.bytes.subarray(first.start, first.start + n)
     const pieces: Array<Uint8Array> = []
     let left = n
-    for (const block of this.#blocks) {
-      if (left <= 0) break
+    for (let block: Block | undefined = first; block !== undefined && left > 0; block = block.next) {
       const piece = content(block).subarray(0, left)
       pieces.push(piece)
       left -= piece.length
@@ -208,7 +219,7 @@ export class BodyBuffer {
   /** How many bytes come up to and with the first LF; 0 where there is none. */
   lineLength(): number {
     let before = 0
-    for (const block of this.#blocks) {
+    for (let block = this.#first; block !== undefined; block = block.next) {
       const at = content(block).indexOf(LF)
       if (at >= 0) return before + at + 1
       before += block.end - block.start
@@ -217,14 +228,15 @@ export class BodyBuffer {
   }
 
   clear(): void {
-    this.#blocks = noBlocks
+    this.#first = undefined
+    this.#last = undefined
     this.size = 0
   }
 
   #keep(input: Uint8Array, start: number, end: number): void {
     const length = end - start
     this.size += length
-    const last = this.#blocks[this.#blocks.length - 1]
+    const last = this.#last
     if (last !== undefined && last.bytes.length - last.end >= length) {
       fill(last.bytes, last.end, input, start, end)
       last.end += length
@@ -235,13 +247,13 @@ export class BodyBuffer {
       // The first block is exact: most bodies come in one piece.
       const bytes = uncleared(length)
       fill(bytes, 0, input, start, end)
-      this.#blocks = [new Block(bytes, length)]
+      this.#first = this.#last = new Block(bytes, length)
       return
     }
     const room = Math.min(largestBlock, last.bytes.length * 2)
     const bytes = room > length ? new Uint8Array(room) : uncleared(length)
     fill(bytes, 0, input, start, end)
-    this.#blocks.push(new Block(bytes, length))
+    this.#last = last.next = new Block(bytes, length)
   }
 
   /** Puts all in one array that has room for more of what was announced. False where there is no use in that. */
@@ -251,30 +263,28 @@ export class BodyBuffer {
     if (this.#announced === 0 || whole > largestWhole || whole > this.size * growth) return false
     const bytes = uncleared(whole)
     let at = 0
-    for (const block of this.#blocks) {
+    for (let block = this.#first; block !== undefined; block = block.next) {
       fill(bytes, at, block.bytes, block.start, block.end)
       at += block.end - block.start
     }
     fill(bytes, at, input, start, end)
-    this.#blocks = [new Block(bytes, this.size)]
+    this.#first = this.#last = new Block(bytes, this.size)
     return true
   }
 
   #drop(n: number): void {
     let left = n
-    let whole = 0
     this.size -= n
-    for (const block of this.#blocks) {
+    for (let block = this.#first; block !== undefined; block = this.#first) {
       const length = block.end - block.start
       if (length > left) {
         block.start += left
-        break
+        return
       }
       left -= length
-      whole++
+      this.#first = block.next
     }
-    // Blocks double in size, so there are few of them and moving them is cheap.
-    if (whole > 0) this.#blocks.splice(0, whole)
+    this.#last = undefined
   }
 }
 

@@ -295,7 +295,7 @@ export class BodyReader {
     const give = (): Body => {
       if (body.size > 0) {
         return Channel.flatMap(
-          Channel.write(Chunk.unsafeFromArray(body.takeChunks())),
+          Channel.write(body.takeChunk()),
           () => body.ready ? give() : waited
         )
       }
