@@ -7,6 +7,7 @@
  * public module loads only what this needs. Nothing is minified: names and comments stay, for stack traces and debuggers.
  */
 import { readdirSync, readFileSync } from "node:fs"
+import { isAbsolute } from "node:path"
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "rollup"
 
@@ -46,7 +47,7 @@ export default defineConfig([
   {
     ...common,
     input: Object.fromEntries(modules.filter((name) => name !== "index").map((name) => [name, `${built}${name}.js`])),
-    external: /^[^./]/
+    external: (id) => !id.startsWith(".") && !isAbsolute(id)
   },
   {
     ...common,

@@ -308,9 +308,10 @@ export const contentCharset = (self: Lines): string | undefined => {
   const text = first(self, "content-type")
   if (text === undefined) return undefined
   if (text !== lastType) {
-    const charset = mediaType.parse(text)?.parameters.get("charset")?.toLowerCase()
+    // A copy, because a slice of a head keeps all of it.
+    lastType = Buffer.from(text, "latin1").toString("latin1")
+    const charset = mediaType.parse(lastType)?.parameters.get("charset")?.toLowerCase()
     lastCharset = charset === "" ? undefined : charset
-    lastType = text
   }
   return lastCharset
 }

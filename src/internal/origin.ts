@@ -174,7 +174,6 @@ export interface Located<T> {
 class LocatedUrl<T> implements Located<T> {
   readonly origin: Origin<T>
   readonly target: string
-
   constructor(origin: Origin<T>, target: string) {
     this.origin = origin
     this.target = target
@@ -187,13 +186,20 @@ class LocatedUrl<T> implements Located<T> {
  */
 const known = new Map<string, Checked<never>>()
 
-/** Some 200 bytes each. */
+/** Some 300 bytes each. */
 const knownOrigins = 1000
 
-const remember = (start: string, origin: Checked<never>): void => {
+/** Reads and remembers the origin of what stands before the path. */
+const learn = (start: string, schemeEnd: number): Checked<never> | InvalidUrl => {
+  // A copy, because every slice of a URL keeps all of it, of which the query may be long or secret; what is read of it are slices too.
+  const own = Buffer.from(start).toString()
+  const scheme = schemeEnd === 7 ? "http" : "https"
+  const parsed = parseHostPort(own.slice(schemeEnd), "url")
+  if (parsed instanceof InvalidUrl) return parsed
+  const origin = new Checked<never>(scheme, parsed.host, parsed.port ?? defaultPort(scheme), undefined, undefined)
   if (known.size >= knownOrigins) known.clear()
-  // A copy, because a slice keeps the whole URL, of which the query may be long or secret.
-  known.set(Buffer.from(start).toString(), origin)
+  known.set(own, origin)
+  return origin
 }
 
 export interface Parts {
@@ -380,10 +386,9 @@ const fromText = <T>(url: string, beside: Beside<T> | undefined): Located<T> | F
   const written = rest.startsWith("/") ? rest : `/${rest}`
   const target = unsafe ? encodeTarget(written) : written
   if (typeof target !== "string") return target
-  if (origin !== undefined) return new LocatedUrl<T>(origin, target)
-  const located = locate(schemeEnd === 7 ? "http" : "https", authority, target, beside)
-  if (beside === undefined && located instanceof LocatedUrl) remember(start, located.origin as Checked<never>)
-  return located
+  if (beside !== undefined) return locate(schemeEnd === 7 ? "http" : "https", authority, target, beside)
+  const found = origin ?? learn(start, schemeEnd)
+  return found instanceof InvalidUrl ? found : new LocatedUrl<T>(found, target)
 }
 
 export const fromUrl = <T>(url: string | URL, beside: Beside<T> | undefined): Located<T> | Failure => {

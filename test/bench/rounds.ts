@@ -120,8 +120,8 @@ interface Entry {
   worker: Worker | undefined
 }
 
-/** How many runs the first one of a process is as long as. */
-const warmUp = 3
+/** How long the first run of a process takes at least, in milliseconds. */
+const warmUp = 2500
 
 /** Lets the contenders run in turns. The first that fails ends it, with `ContenderFailure`. */
 export const measure = async (scenario: Scenario, plan: Plan): Promise<ReadonlyArray<Measured>> => {
@@ -160,7 +160,7 @@ export const measure = async (scenario: Scenario, plan: Plan): Promise<ReadonlyA
         onRun(entry.contender, round)
         const { count, cpuMicros, value } = await attempt(
           entry,
-          (entry) => runOnce(entry, round === 0 ? warmUp * millis : millis)
+          (entry) => runOnce(entry, round === 0 ? Math.max(warmUp, millis) : millis)
         )
         if (round === 0) continue
         entry.values.push(rounded(value))

@@ -46,7 +46,7 @@ export interface Setting {
 export interface Contender {
   /** The same name means the same client in all scenarios. */
   readonly name: string
-  /** `ours`, a peer that others use, or the limit, which nobody can be faster than and which counts for no ratio to the fastest peer. */
+  /** `ours`, a peer that others use, or the limit: what no client does without, bare, which counts for no ratio to the fastest peer. */
   readonly side: "ours" | "peer" | "limit"
   readonly start: (setting: Setting) => Promise<Session>
   /** Flags of Node for its process. */

@@ -138,3 +138,32 @@ describe("subscribe", () => {
       assert.strictEqual(logged.length, 2 * told.length)
     }))
 })
+
+describe("a listener that is told that a connection is used now", () => {
+  it.scoped("may end the pool: the request is refused, and waits for nothing", () =>
+    contained(Effect.gen(function*() {
+      let end = (): void => {}
+      const kit = yield* poolOver([serving("/1")], { onEvent: ({ _tag }) => _tag === "Acquire" ? end() : undefined })
+      yield* textOf(kit.pool, get("/1"))
+      end = () => void Effect.runFork(kit.pool.shutdown({ grace: 0 }))
+      assert.strictEqual((yield* Effect.flip(kit.pool.execute(get("/2"))))._tag, "PoolClosed")
+    })))
+})
+
+describe("a logger that throws at the head of a response", () => {
+  it.scoped("costs the connection, and leaves no place taken", () =>
+    contained(Effect.gen(function*() {
+      const reply = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"
+      const script = [T.connection(T.expect(getHead("/1")), T.reply(reply), T.stall)]
+      const logger = Logger.make<unknown, void>(({ message }) => {
+        if (String(message).includes("reply:")) throw new Error("the log is full")
+      })
+      const { pool } = yield* poolOver(script, { wireTap: true })
+      const exit = yield* Effect.exit(pool.execute(get("/1"))).pipe(
+        Effect.provide(Logger.replace(Logger.defaultLogger, logger))
+      )
+      assert.isTrue(Exit.isFailure(exit))
+      yield* settled
+      yield* holds(pool, {})
+    })))
+})

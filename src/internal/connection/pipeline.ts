@@ -161,15 +161,22 @@ const deliver = (exchange: Exchange, head: ResponseHead, caller: Caller): Effect
   return Effect.succeed(makeResponse(exchange, head))
 }
 
-/** Shows a head that has come to the wire tap, and hands the response over. To be the last step. */
+/**
+ * Shows a head that has come to the wire tap, and hands the response over. To be the last step. Showing it runs the caller's logger:
+ * `surround` is put around that alone.
+ */
 export const received = (
   connection: Connection,
   exchange: Exchange,
   head: ResponseHead,
-  caller: Caller
+  caller: Caller,
+  surround: (effect: Effect.Effect<void>) => Effect.Effect<void> = (effect) => effect
 ): Effect.Effect<HttpResponse> =>
   connection.settings.wireTap
-    ? Effect.flatMap(tapResponse(connection, head), () => deliver(exchange, head, caller))
+    ? Effect.flatMap(
+      orAbandon(exchange, surround(tapResponse(connection, head))),
+      () => deliver(exchange, head, caller)
+    )
     : deliver(exchange, head, caller)
 
 /** Sends a request on a usable link and receives its response. To be called uninterruptible. */

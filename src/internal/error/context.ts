@@ -77,7 +77,7 @@ export interface ConnectionInfo {
  * Milliseconds spent in each phase; `undefined` where the phase did not happen (a reused connection has no `dns`).
  *
  * `send` ends when the request was handed over whole, `wait` when the final head was parsed, `body` when the last byte of
- * the body had arrived.
+ * the body had arrived. A request that leaves in one write has 0 for `send`: the clock is not read for it, and encoding it is part of `wait`.
  *
  * @since 0.1.0
  * @category models

@@ -46,17 +46,22 @@ class ToldFields {
     return this.#known.get(name) ?? this.#make(name)
   }
 
+  /** To be called before a head is told: names that a peer makes up anew each time must not stay. */
+  tidy(): void {
+    if (this.#known.size > mostTold) this.#known.clear()
+  }
+
   #make(name: string): Told {
-    // Names that a peer makes up anew each time must not stay.
-    if (this.#known.size >= mostTold) this.#known.clear()
-    const field = name.toLowerCase()
+    // A copy, because a slice of a head keeps all of it, with the values that are nobody's to see.
+    const own = Buffer.from(name, "latin1").toString("latin1")
+    const field = own.toLowerCase()
     const told = this.#known.get(field) ?? {
       attribute: this.#prefix + field,
       secret: redacts(this.#redacted, field),
       turn: 0
     }
     this.#known.set(field, told)
-    this.#known.set(name, told)
+    this.#known.set(own, told)
     return told
   }
 }
@@ -77,7 +82,9 @@ const toldFields = (of: "request" | "response", redacted: ReadonlyArray<string |
       response: new ToldFields("http.response.header.", redacted)
     }
   }
-  return last[of]
+  const fields = last[of]
+  fields.tidy()
+  return fields
 }
 
 const tellHeaders = (

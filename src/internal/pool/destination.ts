@@ -6,10 +6,13 @@ import type * as HttpFields from "../../HttpFields.ts"
 import type { HttpRequest } from "../../HttpRequest.ts"
 import * as Origin from "../../Origin.ts"
 import * as Proxy from "../../Proxy.ts"
+import type * as Tls from "../../Tls.ts"
 import type { Settings, Tunnel } from "../connection/connection.ts"
 import { forwarded, withProxyFields } from "../connection/prepare.ts"
 import { locate } from "../error/base.ts"
 import { InvalidOption, InvalidUrl } from "../error/request.ts"
+import type { Located } from "../origin.ts"
+import { fromUrl } from "../origin.ts"
 import { resolveTarget, Target } from "../protocol/target.ts"
 import type { PoolSettings } from "./settings.ts"
 
@@ -61,21 +64,16 @@ const proxyFor = (
 const originOf = (
   settings: PoolSettings,
   url: string
-): Either.Either<
-  { readonly origin: Origin.Origin; readonly target: string },
-  InvalidUrl | InvalidOption | UnsupportedScheme
-> => {
+): Located<Tls.Options> | Unroutable => {
   const { localAddress, proxy, tls } = settings
-  if (proxy === undefined && tls === undefined && localAddress === undefined) return Origin.fromUrl(url)
-  return Either.flatMap(
-    Origin.fromUrl(url),
-    ({ origin, target }) =>
-      Either.flatMap(proxyFor(proxy, origin), (proxy) =>
-        Either.map(
-          Origin.withOptions(origin, { localAddress, proxy, tls: origin.scheme === "https" ? tls : undefined }),
-          (origin) => ({ origin, target })
-        ))
+  const located = fromUrl<Tls.Options>(url, undefined)
+  if ("_tag" in located || (proxy === undefined && tls === undefined && localAddress === undefined)) return located
+  const { origin, target } = located
+  const there = Either.flatMap(
+    proxyFor(proxy, origin),
+    (proxy) => Origin.withOptions(origin, { localAddress, proxy, tls: origin.scheme === "https" ? tls : undefined })
   )
+  return Either.isLeft(there) ? there.left : { origin: there.right, target }
 }
 
 /** For callers whose types nobody has checked. */
@@ -91,8 +89,8 @@ export const route = <E>(
   if (typeof request.target !== "string") return new InvalidUrl({ part: "target", reason: "it is not a string" })
   if (request.origin !== undefined && !Origin.isOrigin(request.origin)) return notAnOrigin()
   const located = request.origin === undefined ? originOf(settings, request.target) : undefined
-  if (located !== undefined && Either.isLeft(located)) return located.left
-  const origin = located === undefined ? request.origin as Origin.Origin : located.right.origin
+  if (located !== undefined && "_tag" in located) return located
+  const origin = located === undefined ? request.origin as Origin.Origin : located.origin
   if (located === undefined || method === "CONNECT" || request.targetForm === "absolute") {
     const form = forwarded(origin) ? "absolute" : request.targetForm ?? "origin"
     const target = resolveTarget(method, request.target, origin, form)
@@ -100,7 +98,7 @@ export const route = <E>(
       ? new Route(origin, target.right, fields)
       : locate<Unroutable>(target.left, { ...target.left.context, origin: Origin.format(origin) })
   }
-  const { target } = located.right
+  const { target } = located
   const authority = Origin.authority(origin)
   const whole = forwarded(origin) ? `${origin.scheme}://${authority}${target}` : target
   return new Route(origin, new Target(whole, authority), fields)

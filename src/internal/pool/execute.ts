@@ -119,7 +119,9 @@ const prepareFor = <E>(
 /** Sends a request on a connection of the pool, and gives what comes of it. `now` is the time. */
 const send = <E>(pool: Pool, attempt: Attempt<E>, prepared: Prepared<E>, now: number): Sending<E> => {
   const { first, place, route: { key }, surround } = attempt
-  const idle = first === undefined ? takeIdle(pool, key, place, now) : undefined
+  const taken = first === undefined ? takeIdle(pool, key, place, now) : undefined
+  // Whoever was told that it is used now may have closed it.
+  const idle = taken?.connection.link?.usable ? taken : undefined
   const sent = idle === undefined
     ? surround(sendLater(pool, attempt, prepared))
     : pool.settings.wireTap || prepared.body._tag === "Streaming"
@@ -169,8 +171,7 @@ const answered = <E>(pool: Pool, attempt: Attempt<E>): Sending<E> => {
   }
   pool.noteVersion(attempt.route.key, head.version)
   pool.leave()
-  const response = received((attempt.member as Member).connection, exchange, head, attempt.caller)
-  return pool.settings.wireTap ? attempt.surround(response) : response
+  return received((attempt.member as Member).connection, exchange, head, attempt.caller, attempt.surround)
 }
 
 /** It got no connection, or the caller has gone, or something died. */

@@ -8,10 +8,10 @@ import type { Service } from "../../Transport.ts"
 
 const known = new WeakSet<Service>()
 
-/** Says it of a transport. */
+/** Says it of a transport, which cannot change any more. */
 export const onlyDuplexes = (transport: Service): Service => {
   known.add(transport)
-  return transport
+  return Object.freeze(transport)
 }
 
 /** Whether the scope of an opening holds nothing but its duplex. */

@@ -9,7 +9,7 @@ import type * as net from "node:net"
 import type { Duplex, DuplexInfo, Receiver } from "../../Transport.ts"
 import { codeOf, systemError } from "./faults.ts"
 import { Inbound } from "./inbound.ts"
-import { beforeWrite } from "./turn.ts"
+import { gather, letGo } from "./turn.ts"
 
 // One for all sockets: libuv asks for the buffer right before `read(2)` and the view is given up before the next read, so
 // an idle connection costs no memory. 64 KiB is what libuv itself asks for: 3.8 GB/s against 1.0 with `data` events.
@@ -97,6 +97,11 @@ function destroyLater(this: net.Socket, error?: Error): net.Socket {
   return this
 }
 
+/** A head, with the body that leaves with it, that may wait for others: its body is copied then. */
+const smallRequest = 4096
+
+const nothing: Uint8Array = new Uint8Array(0)
+
 /** A socket that is ready to use, as a `Duplex`. */
 export class SocketDuplex implements Duplex {
   readonly info: DuplexInfo
@@ -119,6 +124,7 @@ export class SocketDuplex implements Duplex {
    */
   static release(duplex: Duplex): { readonly socket: net.Socket; readonly early: boolean } | undefined {
     if (!(#socket in duplex)) return undefined
+    letGo(duplex.#socket)
     const early = duplex.#inbound.holding
     duplex.#inbound.close()
     return { socket: duplex.#socket, early }
@@ -127,11 +133,17 @@ export class SocketDuplex implements Duplex {
   write(bytes: Uint8Array | string, more?: Uint8Array): boolean {
     const socket = this.#socket
     if (this.#inbound.over) return false
-    beforeWrite(socket, bytes.length + (more?.length ?? 0))
-    if (more !== undefined && more.length > 0) {
+    const body = more ?? nothing
+    if (typeof bytes === "string" && bytes.length + body.length <= smallRequest) gather(socket)
+    // Nothing overtakes what waits, and a body by itself does not wait: it is the caller's, who may fill its array anew.
+    else letGo(socket)
+    if (body.length > 0 && socket.writableCorked > 0) {
+      this.#put(bytes)
+      this.#put(Uint8Array.prototype.slice.call(body))
+    } else if (body.length > 0) {
       socket.cork()
       this.#put(bytes)
-      this.#put(more)
+      this.#put(body)
       socket.uncork()
     } else {
       this.#put(bytes)
@@ -160,6 +172,8 @@ export class SocketDuplex implements Duplex {
   }
 
   destroy(): void {
+    // What was written has been sent, as far as the system takes it, whoever else has written in this turn.
+    if (!this.#inbound.over) letGo(this.#socket)
     this.#inbound.close()
     this.#waiting = undefined
     this.#socket.destroy()
