@@ -169,9 +169,13 @@ const answered = <E>(pool: Pool, attempt: Attempt<E>): Sending<E> => {
       ? lost(pool, attempt, ending.error as HttpError<E>)
       : left(pool, failed(ending) as Sending<E>)
   }
+  const { connection } = attempt.member as Member
+  // An attempt that has waited long is old to V8: what it still held would not be collected young.
+  attempt.exchange = undefined
+  attempt.member = undefined
   pool.noteVersion(attempt.route.key, head.version)
   pool.leave()
-  return received((attempt.member as Member).connection, exchange, head, attempt.caller, attempt.surround)
+  return received(connection, exchange, head, attempt.caller, attempt.surround)
 }
 
 /** It got no connection, or the caller has gone, or something died. */

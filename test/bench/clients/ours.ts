@@ -58,13 +58,10 @@ export const pool: Start = async (load) => {
 export const connection: Start = async (load) => {
   const { hostname, port, protocol } = new URL(originOf(load))
   const scope = Effect.runSync(Scope.make())
+  const tls = protocol === "https:" ? load.ca === undefined ? true : { ca: load.ca } : undefined
+  const open = HttpConnection.make({ host: hostname, port: Number(port), tls })
   const opened = await Effect.runPromise(
-    Effect.all(Array.from({ length: load.loops }, () =>
-      HttpConnection.make({
-        host: hostname,
-        port: Number(port),
-        ...(protocol === "https:" ? { tls: load.ca === undefined ? true : { ca: load.ca } } : undefined)
-      }))).pipe(Effect.provideService(Scope.Scope, scope), Effect.provide(NodeTransport.layer))
+    Effect.replicateEffect(open, load.loops).pipe(Scope.extend(scope), Effect.provide(NodeTransport.layer))
   )
   const paths = load.urls.map(pathOf)
   const read = load.read === "text" ? text : bytes

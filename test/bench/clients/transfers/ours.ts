@@ -18,14 +18,13 @@ const optionsOf = (transfer: Transfer): ConnectionPool.Options => ({
 const once = (pool: ConnectionPool.ConnectionPool, transfer: Transfer, way: Way): Effect.Effect<number, unknown> => {
   if (way === "upload") {
     // A new stream each time, because its iterator is at its end afterwards. One piece at a time, as from a file or a socket.
-    const send = Effect.suspend(() =>
-      pool.execute(HttpRequest.put(transfer.url, {
-        body: HttpBody.stream(Stream.fromIteratorSucceed(pieces(transfer.size), 1), { length: transfer.size })
-      }))
-    )
-    return Effect.flatMap(send, (response) => {
-      check(response.status)
-      return Effect.map(response.text, counted)
+    return Effect.suspend(() => {
+      const stream: Stream.Stream<Uint8Array> = Stream.fromIteratorSucceed(pieces(transfer.size), 1)
+      const body = HttpBody.stream(stream, { length: transfer.size })
+      return Effect.flatMap(pool.execute(HttpRequest.put(transfer.url, { body })), (response) => {
+        check(response.status)
+        return Effect.map(response.text, counted)
+      })
     })
   }
   return Effect.flatMap(pool.execute(HttpRequest.get(transfer.url)), (response) => {
