@@ -58,7 +58,7 @@ const tick = (value: number, step: number): string => {
 
 export const plot = (result: Result): string => {
   const bars = ranked(result).map(({ name, side, values }) => ({ name, side, ...summary(values) }))
-  const left = Math.max(110, ...bars.map(({ name }) => name.length * 7 + 28))
+  const left = Math.max(110, ...bars.map(({ name }) => name.length * 8 + 28))
   // Any scale does where all is zero.
   const most = Math.max(0, ...bars.map(({ high }) => high)) || 1
   const x = (value: number): number => left + Math.max(0, value) / most * (width - left - right)
