@@ -16,6 +16,7 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import * as Tracer from "effect/Tracer"
 import * as ConnectionPool from "../../src/ConnectionPool.ts"
+import type { HttpRequest } from "../../src/HttpRequest.ts"
 import * as PooledHttpClient from "../../src/PooledHttpClient.ts"
 import * as T from "../../src/TestTransport.ts"
 import { started } from "../connection/harness.ts"
@@ -342,6 +343,37 @@ describe("the parent", () => {
       assert.strictEqual(parentOf(byName.get("piece")), "http.client POST")
       assert.strictEqual(parentOf(byName.get("http.client POST")), "outer")
       assert.strictEqual(parentOf(byName.get("after")), "outer")
+    }))
+
+  it.scoped("of a body that is sent on a connection used before is the request's span too", () =>
+    Effect.gen(function*() {
+      const { client } = yield* clientOver(anyHead, T.reply(ok()), anyHead, T.discardUntil("0\r\n\r\n"), T.reply(ok()))
+      const body = HttpBody.stream(Stream.fromEffect(Effect.withSpan(Effect.succeed(new Uint8Array(1)), "piece")))
+      const spans = yield* spansOf(Effect.zipRight(client.get(url), client.post(url, { body })))
+      assert.strictEqual(parentOf(spans.find(({ name }) => name === "piece")), "http.client POST")
+    }))
+
+  it.scoped("of what a pool runs that somebody has wrapped is the request's span", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* clientOver(anyHead, T.reply(ok()))
+      const execute = pool.execute.bind(pool)
+      const wrapped: ConnectionPool.ConnectionPool = Object.assign(pool, {
+        execute: <E>(request: HttpRequest<E>) =>
+          Effect.zipRight(Effect.withSpan(Effect.void, "wrapper"), execute(request))
+      })
+      const client = yield* Effect.provideService(PooledHttpClient.make, ConnectionPool.ConnectionPool, wrapped)
+      const spans = yield* spansOf(client.get(url))
+      assert.strictEqual(parentOf(spans.find(({ name }) => name === "wrapper")), "http.client GET")
+    }))
+
+  it.scoped("has the lines of one field as one value, however they are spelled", () =>
+    Effect.gen(function*() {
+      const { client } = yield* clientOver(anyHead, T.reply(ok("", "X-Tag: a", "Other: c", "x-tag: b")))
+      const [span] = yield* spansOf(client.get(url))
+      assert.deepInclude(attributesOf(span), {
+        "http.response.header.x-tag": "a, b",
+        "http.response.header.other": "c"
+      })
     }))
 
   it.scoped("of what comes after a failure or an interruption is that of the caller", () =>

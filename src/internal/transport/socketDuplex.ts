@@ -3,7 +3,8 @@
  *
  * Does not open sockets (`connect.ts`) and does not decide when what came in is told (`inbound.ts`). Rules: a socket has an
  * `error` listener from its creation and keeps it, because a destroyed socket can still emit `error`; no byte is copied on
- * the way out; bytes come in through one buffer that all sockets of the process share.
+ * the way out, but for a small body whose head waits for the end of the turn (`turn.ts`); bytes come in through one buffer
+ * that all sockets of the process share.
  */
 import type * as net from "node:net"
 import type { Duplex, DuplexInfo, Receiver } from "../../Transport.ts"

@@ -8,6 +8,7 @@ import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { platform } from "./platform.ts"
+import { sizeOf } from "./stream.ts"
 import { check, counted, pieces, repeatEffect, type Start, type Transfer, type Way } from "./transfer.ts"
 
 const optionsOf = (transfer: Transfer): ConnectionPool.Options => ({
@@ -30,14 +31,7 @@ const once = (pool: ConnectionPool.ConnectionPool, transfer: Transfer, way: Way)
   return Effect.flatMap(pool.execute(HttpRequest.get(transfer.url)), (response) => {
     check(response.status)
     if (way === "memory") return Effect.map(response.bytes, (bytes) => bytes.length)
-    let size = 0
-    return Effect.map(
-      Stream.runForEachChunk(response.stream, (chunk) => {
-        for (const bytes of chunk) size += bytes.length
-        return Effect.void
-      }),
-      () => size
-    )
+    return sizeOf(response.stream)
   })
 }
 

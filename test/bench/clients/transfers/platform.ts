@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Stream from "effect/Stream"
+import { sizeOf } from "./stream.ts"
 import { check, counted, pieces, repeatEffect, type Start, type Transfer, type Way } from "./transfer.ts"
 
 /** One transfer by a client of the platform. */
@@ -35,14 +36,7 @@ export const platform = (
   return Effect.flatMap(client.execute(HttpClientRequest.get(transfer.url)), (response) => {
     check(response.status)
     if (way === "memory") return Effect.map(response.arrayBuffer, (buffer) => buffer.byteLength)
-    let size = 0
-    return Effect.map(
-      Stream.runForEachChunk(response.stream, (chunk) => {
-        for (const bytes of chunk) size += bytes.length
-        return Effect.void
-      }),
-      () => size
-    )
+    return sizeOf(response.stream)
   })
 }
 
