@@ -132,7 +132,8 @@ describe("memory", () => {
 
   it("a collected body of announced length comes in one array of its size, and no memory is taken for a length alone", () => {
     const buffer = new BodyBuffer()
-    buffer.collect(1_000_000)
+    buffer.collecting = true
+    buffer.announced = 1_000_000
     for (let i = 0; i < 10; i++) buffer.push(of(100_000, i))
     buffer.end(HttpFields.empty)
     const whole = buffer.takeAll()
@@ -140,7 +141,8 @@ describe("memory", () => {
     assert.isTrue(whole.every((byte, at) => byte === Math.floor(at / 100_000)))
 
     const lied = new BodyBuffer()
-    lied.collect(1_000_000)
+    lied.collecting = true
+    lied.announced = 1_000_000
     lied.push(of(60_000))
     lied.push(of(60_000))
     assert.isAtMost(
@@ -151,7 +153,8 @@ describe("memory", () => {
 
   it("what has come of a collected body that was cut short shares its memory with nothing", () => {
     const buffer = new BodyBuffer()
-    buffer.collect(1_000_000)
+    buffer.collecting = true
+    buffer.announced = 1_000_000
     buffer.push(of(10, 1))
     buffer.push(of(200_000, 2))
     buffer.fail(failure())
@@ -165,9 +168,47 @@ describe("memory", () => {
     const buffer = new BodyBuffer()
     buffer.push(of(300))
     buffer.take(200)
-    buffer.collect(1000)
+    buffer.collecting = true
+    buffer.announced = 1000
     buffer.push(of(700))
     assert.strictEqual(buffer.takeAll().buffer.byteLength, 800)
+  })
+
+  it("a body of up to 64 KiB has room for all of it from its first piece on, and is copied once", () => {
+    const buffer = new BodyBuffer()
+    buffer.announced = 65_536
+    buffer.push(of(1, 1))
+    buffer.push(of(60_000, 2))
+    const seen = buffer.peek(1).buffer
+    buffer.push(of(5535, 3))
+    const whole = buffer.takeAll()
+    assert.strictEqual(whole.buffer, seen)
+    assert.strictEqual(whole.length, 65_536)
+    assert.deepStrictEqual([whole[0], whole[1], whole[60_000], whole[60_001], whole[65_535]], [1, 2, 2, 3, 3])
+  })
+
+  it("what is taken of such a body is followed by nothing but zeros and the body in its memory", () => {
+    const buffer = new BodyBuffer()
+    buffer.announced = 65_536
+    buffer.push(of(10))
+    const piece = buffer.take(10)
+    assert.isTrue(new Uint8Array(piece.buffer, 10).every((byte) => byte === 0))
+  })
+
+  it("such a body takes that room once, however it is read, and a stream or a longer body never", () => {
+    const sizes = (announced: number, streaming: boolean) => {
+      const buffer = new BodyBuffer()
+      buffer.announced = announced
+      buffer.streaming = streaming
+      return [1, 2, 3].map((value) => {
+        buffer.push(of(value))
+        return buffer.takeAll().buffer.byteLength
+      })
+    }
+    assert.deepStrictEqual(sizes(65_536, false), [65_536, 2, 3])
+    assert.deepStrictEqual(sizes(65_536, true), [1, 2, 3])
+    assert.deepStrictEqual(sizes(65_537, false), [1, 2, 3])
+    assert.deepStrictEqual(sizes(0, false), [1, 2, 3])
   })
 
   it("a body in one piece is one block of its size, given out as it is", () => {

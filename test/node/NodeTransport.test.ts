@@ -190,7 +190,7 @@ describe("an open channel", () => {
         beside.peer.write("x")
         yield* beside.receiver.until(() => beside.receiver.length === turn)
       }
-      assert.isAtMost(receiver.length, 65_536)
+      assert.isAtMost(receiver.length, 131_072)
       assert.isFalse(taken)
       receiver.accepts = true
       duplex.resume()

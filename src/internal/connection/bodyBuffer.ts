@@ -3,7 +3,7 @@
  *
  * Copies what it keeps, because the receiver's view ends with its call. Above the high-water mark it asks the receiver to
  * pause, unless the whole body is being collected. Bytes that came before a failure are given out before it. Takes never more than
- * `growth` times as much memory as bytes have come, whatever length the server has announced.
+ * 64 KiB, or `growth` times as much memory as bytes have come, whatever length the server has announced.
  */
 import * as Chunk from "effect/Chunk"
 import type { BodyFailure } from "../../HttpError.ts"
@@ -21,7 +21,10 @@ const largePiece = 16_384
 /** What a stream waits for, where large pieces come: to give each of them alone costs as much as to copy it. */
 const together = 262_144
 
-/** Room for a block that follows small ones, so that a body in tiny pieces does not become as many objects. */
+/**
+ * Room for a block that follows small ones, so that a body in tiny pieces does not become as many objects; and what a body may take at once
+ * because the server says that it is so long.
+ */
 const largestBlock = 65_536
 
 /**
@@ -59,7 +62,7 @@ export class BodyBuffer {
   /** Whether everything is kept, because all of it is wanted at once. */
   collecting = false
   /** How long the server says the body is, where it does. */
-  #announced = 0
+  announced = 0
   /** Whether a stream gives it out, which ends with whoever runs it. */
   streaming = false
   /** Whether nothing is kept, because nobody will read. */
@@ -83,12 +86,6 @@ export class BodyBuffer {
     }
     // Who waited takes it before more can come, and would only have to resume what was paused.
     return this.#wake() || this.wantsMore
-  }
-
-  /** Everything is kept from now on. `announced` is how long the server says the body is, 0 where it does not. */
-  collect(announced: number): void {
-    this.collecting = true
-    this.#announced = announced
   }
 
   get wantsMore(): boolean {
@@ -246,24 +243,29 @@ export class BodyBuffer {
       return
     }
     if (this.collecting && this.#gather(input, start, end)) return
-    if (last === undefined) {
-      // The first block is exact: most bodies come in one piece.
-      const bytes = uncleared(length)
-      fill(bytes, 0, input, start, end)
-      this.#first = this.#last = new Block(bytes, length)
-      return
-    }
-    const room = Math.min(largestBlock, last.bytes.length * 2)
+    const room = last === undefined ? this.#firstRoom(length) : Math.min(largestBlock, last.bytes.length * 2)
+    // Who is given a part of it may look at all of it.
     const bytes = room > length ? new Uint8Array(room) : uncleared(length)
     fill(bytes, 0, input, start, end)
-    this.#last = last.next = new Block(bytes, length)
+    const block = new Block(bytes, length)
+    if (last === undefined) this.#first = block
+    else last.next = block
+    this.#last = block
+  }
+
+  /**
+   * For the block that a body begins with: all of it, where it is small. Later ones are exact where nothing is before them, or a body that is
+   * read as it trickles in would take room for its rest with each piece.
+   */
+  #firstRoom(length: number): number {
+    return this.received === length && this.announced <= largestBlock && !this.streaming ? this.announced : 0
   }
 
   /** Puts all in one array that has room for more of what was announced. False where there is no use in that. */
   #gather(input: Uint8Array, start: number, end: number): boolean {
     // `size` and `received` count the bytes that are being kept here.
-    const whole = this.size + this.#announced - this.received
-    if (this.#announced === 0 || whole > largestWhole || whole > this.size * growth) return false
+    const whole = this.size + this.announced - this.received
+    if (this.announced === 0 || whole > largestWhole || whole > this.size * growth) return false
     const bytes = unclearedIfRoom(whole)
     if (bytes === undefined) return false
     let at = 0

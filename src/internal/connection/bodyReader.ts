@@ -161,12 +161,6 @@ export class BodyReader {
     })
   }
 
-  /** How long the server says the body is; 0 where it does not. */
-  get #announced(): number {
-    const { framing } = this.#exchange
-    return framing?.kind === "length" ? framing.length : 0
-  }
-
   /** Whether a reading may begin: none but of pieces has, and nobody waits for one, whose bytes would be another's. */
   get #free(): boolean {
     return (this.#reading === "unread" || this.#reading === "read") && !this.#exchange.body.awaited
@@ -211,7 +205,7 @@ export class BodyReader {
       if (!this.#free) return resume(orElse)
       begun = true
       this.#reading = reading
-      if (reading === "collect") this.#exchange.body.collect(this.#announced)
+      if (reading === "collect") this.#exchange.body.collecting = true
       const next = (): void => {
         const result = step()
         if (result === undefined) this.#exchange.whenBody(next)

@@ -256,6 +256,7 @@ export class Exchange extends Sender implements Listener, Expiring {
   onHead(head: ResponseHead, framing: Framing): void {
     this.head = head
     this.framing = framing
+    if (framing.kind === "length") this.body.announced = framing.length
     this.#headAt = this.#readAt
     if (this.sent || this.#stepKind === "head") this.#disarmStep()
     if (!this.sent && this.#refuses(head)) this.stopSending()

@@ -79,7 +79,9 @@ const method = `## How it is measured
 Each client runs in a process of its own, and all of a scenario take turns: in each round each runs once while the others are
 idle, and the order changes from round to round, so that what changes on the machine meanwhile changes for all alike. One run
 before warms up and does not count. Figures are medians over the rounds, with the quartiles as spread. CPU is the time that the
-process of the client took on all its threads, kernel included, divided by what it did. Every response is checked.
+process of the client took on all its threads, kernel included, divided by what it did. Every response is checked. Every process has
+the heap of a service (\`--initial-old-space-size=256 --no-memory-reducer\`): in the smallest one V8 collects everything again and again
+while large bodies come, or does not, by luck (see [performance.md](performance.md#big-bodies-in-a-small-process)).
 
 The ratio is to the median of the fastest peer of the scenario, and more than 1 is always better than that peer, whether the
 unit is one of which more or less is better. The bare sockets are no peer but the limit: they write a request that is ready
