@@ -13,12 +13,12 @@ const answered = [anyHead, T.reply(ok("{\"a\":1}"))]
 type Read = (client: HttpClient.HttpClient) => Effect.Effect<unknown, unknown>
 
 const reads: ReadonlyArray<readonly [name: string, budget: number, read: Read]> = [
-  ["get and text", 18, (client) => Effect.flatMap(client.get(url), (response) => response.text)],
-  ["get and json", 20, (client) => Effect.flatMap(client.get(url), (response) => response.json)],
-  ["get and arrayBuffer", 18, (client) => Effect.flatMap(client.get(url), (response) => response.arrayBuffer)],
+  ["get and text", 16, (client) => Effect.flatMap(client.get(url), (response) => response.text)],
+  ["get and json", 18, (client) => Effect.flatMap(client.get(url), (response) => response.json)],
+  ["get and arrayBuffer", 16, (client) => Effect.flatMap(client.get(url), (response) => response.arrayBuffer)],
   [
     "a query and options",
-    18,
+    16,
     (client) =>
       Effect.flatMap(client.get(url, { urlParams: { a: "b" }, headers: { c: "d" } }), (response) => response.text)
   ]
@@ -26,7 +26,7 @@ const reads: ReadonlyArray<readonly [name: string, budget: number, read: Read]> 
 
 const modes: ReadonlyArray<
   readonly [mode: string, more: number, run: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>]
-> = [["untraced", 0, quietly], ["traced", 13, (effect) => effect]]
+> = [["untraced", 0, quietly], ["traced", 6, (effect) => effect]]
 
 describe("a request and its body", () => {
   for (const [mode, more, run] of modes) {

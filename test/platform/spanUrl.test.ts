@@ -2,11 +2,15 @@
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { assert, describe, it } from "@effect/vitest"
 import * as FastCheck from "effect/FastCheck"
+import { fromUrl } from "../../src/internal/origin.ts"
 import { spanUrlOf, targetOf } from "../../src/internal/platform/url.ts"
+import type * as Tls from "../../src/Tls.ts"
 
 const told = (url: string) => {
   const request = HttpClientRequest.get(url)
-  return spanUrlOf(request, targetOf(request))
+  const target = targetOf(request)
+  const located = fromUrl<Tls.Options>(target, undefined)
+  return spanUrlOf(request, target, "_tag" in located ? undefined : located)
 }
 
 /** The same by `URL` alone. */

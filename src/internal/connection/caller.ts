@@ -37,9 +37,16 @@ class InterruptibleCaller implements Caller {
   }
 }
 
-/** Does something for the fiber that runs this, without interruption but where it is restored. */
+/** Does something for a fiber, which runs with these flags, without interruption but where it is restored. */
+export const uninterruptedFor = <A, E>(
+  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  flags: RuntimeFlags.RuntimeFlags,
+  body: (caller: Caller) => Effect.Effect<A, E>
+): Effect.Effect<A, E> => {
+  const caller = RuntimeFlags.interruptible(flags) ? new InterruptibleCaller(fiber) : fixed
+  return Effect.uninterruptible(Effect.suspend(() => body(caller)))
+}
+
+/** The same for the fiber that runs this. */
 export const uninterrupted = <A, E>(body: (caller: Caller) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
-  Effect.withFiberRuntime<A, E>((fiber, { runtimeFlags }) => {
-    const caller = RuntimeFlags.interruptible(runtimeFlags) ? new InterruptibleCaller(fiber) : fixed
-    return Effect.uninterruptible(Effect.suspend(() => body(caller)))
-  })
+  Effect.withFiberRuntime<A, E>((fiber, { runtimeFlags }) => uninterruptedFor(fiber, runtimeFlags, body))

@@ -29,6 +29,10 @@ export const makeResponse = (exchange: Exchange, head: ResponseHead): HttpRespon
 export const takeWhole = (response: HttpResponse): Uint8Array | undefined =>
   response instanceof Response ? Response.whole(response) : undefined
 
+/** The server's end of the connection, for whoever needs no more of it: what `connection` gives is made for each response. */
+export const peerOf = (response: HttpResponse): Pick<ConnectionInfo, "remoteAddress" | "remotePort"> =>
+  response instanceof Response ? Response.peer(response) : response.connection
+
 class Response implements HttpResponse {
   readonly [TypeId]: typeof TypeId = TypeId
   readonly #exchange: Exchange
@@ -42,6 +46,10 @@ class Response implements HttpResponse {
 
   get #body(): BodyReader {
     return this.#reader ??= new BodyReader(this.#exchange)
+  }
+
+  static peer(response: Response): Pick<ConnectionInfo, "remoteAddress" | "remotePort"> {
+    return response.#exchange.link.duplex.info
   }
 
   static whole(response: Response): Uint8Array | undefined {

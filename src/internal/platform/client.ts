@@ -18,15 +18,18 @@ import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
+import type * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as HttpBody from "../../HttpBody.ts"
 import { fromPlatform } from "../../HttpError.ts"
 import * as HttpRequest from "../../HttpRequest.ts"
 import type { HttpResponse } from "../../HttpResponse.ts"
-import * as Origin from "../../Origin.ts"
-import { uninterrupted } from "../connection/caller.ts"
+import type * as Tls from "../../Tls.ts"
+import type { Caller } from "../connection/caller.ts"
+import { uninterruptedFor } from "../connection/caller.ts"
 import { UnsupportedBody } from "../error/request.ts"
+import { fromUrl } from "../origin.ts"
 import type { Surround } from "../pool/execute.ts"
 import type { Execute } from "../pool/face.ts"
 import { executeOf } from "../pool/face.ts"
@@ -80,34 +83,34 @@ class Client {
   }
 
   execute(request: HttpClientRequest): Sent {
-    return Effect.withFiberRuntime<PlatformResponse, RequestError>((fiber) => {
+    return Effect.withFiberRuntime<PlatformResponse, RequestError>((fiber, { runtimeFlags }) => {
       const scope = scopeOf(request, fiber.currentContext)
       return scope === undefined
-        ? this.#run(request, fiber)
-        : scoped(request, Effect.withFiberRuntime((fiber) => this.#run(request, fiber)), scope)
+        ? this.#run(request, fiber, runtimeFlags)
+        : scoped(
+          request,
+          Effect.withFiberRuntime((fiber, { runtimeFlags }) => this.#run(request, fiber, runtimeFlags)),
+          scope
+        )
     })
   }
 
-  #run(request: HttpClientRequest, fiber: Running): Sent {
-    return fiber.getFiberRef(FiberRef.currentTracerEnabled)
-        && !fiber.getFiberRef(HttpClient.currentTracerDisabledWhen)(request)
-      ? this.#traced(request, fiber)
-      : this.#send(request, targetOf(request), undefined, fiber, asItIs)
+  #run(request: HttpClientRequest, fiber: Running, flags: RuntimeFlags.RuntimeFlags): Sent {
+    const traced = fiber.getFiberRef(FiberRef.currentTracerEnabled)
+      && !fiber.getFiberRef(HttpClient.currentTracerDisabledWhen)(request)
+    return uninterruptedFor(
+      fiber,
+      flags,
+      (caller) => traced ? this.#traced(request, fiber, caller) : this.#untraced(request, fiber, caller)
+    )
   }
 
-  /** Sends a request, with the fields of a trace where there is one. */
-  #send(
-    request: HttpClientRequest,
-    target: string,
-    trace: Headers.Headers | undefined,
-    fiber: Running,
-    surround: Surround
-  ): Sent {
-    const ready = this.#prepare(request, target, trace, fiber.currentContext)
-    if ("_tag" in ready) return surround(Effect.fail(requestError(request, ready)))
-    return Effect.matchEffect(this.#execute(ready, surround), {
-      onFailure: (error) => surround(Effect.fail(requestError(request, error))),
-      onSuccess: (response) => Effect.succeed(new PlatformResponse(request, response, trace))
+  #untraced(request: HttpClientRequest, fiber: Running, caller: Caller): Sent {
+    const ready = this.#prepare(request, targetOf(request), undefined, fiber.currentContext)
+    if ("_tag" in ready) return Effect.fail(requestError(request, ready))
+    return Effect.matchEffect(this.#execute(ready, caller, asItIs, undefined), {
+      onFailure: (error) => Effect.fail(requestError(request, error)),
+      onSuccess: (response) => Effect.succeed(new PlatformResponse(request, response, undefined))
     })
   }
 
@@ -146,48 +149,54 @@ class Client {
   }
 
   /** Sends a request within a span of its own, which ends when the head has come, as that of the platform's clients. */
-  #traced(request: HttpClientRequest, fiber: Running): Sent {
+  #traced(request: HttpClientRequest, fiber: Running, caller: Caller): Sent {
     const target = targetOf(request)
-    const url = spanUrlOf(request, target)
-    // A URL that cannot be asked for has no span. This costs no second reading of those that can, which are nearly all.
-    if (url === undefined || url.hasCredentials) {
-      const located = Origin.fromUrl(target)
-      if (Either.isLeft(located)) return Effect.fail(requestError(request, located.left))
-    }
+    const read = fromUrl<Tls.Options>(target, undefined)
+    const located = "_tag" in read ? undefined : read
+    const url = spanUrlOf(request, target, located)
+    // A URL that cannot be asked for has no span.
+    if ("_tag" in read && (url === undefined || url.hasCredentials)) return Effect.fail(requestError(request, read))
     const { name, options } = spanOf(fiber, this.#inherited, request)
     const redacted = fiber.getFiberRef(Headers.currentRedactedNames)
 
     // Written out, because `useSpan` and `withParentSpan` cost 35 operations together.
-    return uninterrupted((caller) =>
-      Effect.flatMap(Effect.makeSpan(name, options), (span) => {
-        const surround: Surround = (effect) => Effect.provideService(effect, Tracer.ParentSpan, span)
-        const send = Effect.suspend(() => {
-          tellRequest(span, request, url, redacted)
-          const propagate = fiber.getFiberRef(HttpClient.currentTracerPropagation)
-          const trace = propagate ? HttpTraceContext.toHeaders(span) : undefined
-          return this.#send(request, target, trace, fiber, surround)
-        })
-        return Effect.matchCauseEffect(caller.restore(send), {
-          onFailure: (cause) => {
-            const failure = Cause.failureOption(cause)
-            if (failure._tag === "Some") {
-              const error = fromPlatform(failure.value)
-              if (error._tag === "Some") tellFailure(span, error.value)
-            }
-            end(span, fiber, Exit.failCause(cause))
-            return Effect.failCause(cause)
-          },
-          onSuccess: (response) => {
-            tellResponse(span, response, redacted)
-            const interrupted = caller.interrupted()
-            // Nothing that lives as long as an exporter likes may hold the response.
-            end(span, fiber, Cause.isEmpty(interrupted) ? Exit.void : Exit.failCause(interrupted))
-            // Nobody would have it: what interrupted the caller meanwhile is seen when this returns.
-            return Cause.isEmpty(interrupted) ? Effect.succeed(response) : Effect.as(response[ReleaseId], response)
-          }
-        })
+    return Effect.flatMap(Effect.makeSpan(name, options), (span) => {
+      const surround: Surround = (effect) => Effect.provideService(effect, Tracer.ParentSpan, span)
+      let trace: Headers.Headers | undefined
+      // What throws in here, as a tracer of the caller's might, ends the span.
+      const send = Effect.suspend((): Effect.Effect<HttpResponse, RequestError> => {
+        tellRequest(span, request, url, redacted)
+        trace = fiber.getFiberRef(HttpClient.currentTracerPropagation) ? HttpTraceContext.toHeaders(span) : undefined
+        const ready = this.#prepare(request, target, trace, fiber.currentContext)
+        if ("_tag" in ready) return surround(Effect.fail(requestError(request, ready)))
+        // What `#prepare` has read itself it gives an origin, or another target.
+        const same = ready.origin === undefined && ready.target === target ? located : undefined
+        return Effect.catchAll(
+          this.#execute(ready, caller, surround, same),
+          (error) => surround(Effect.fail(requestError(request, error)))
+        )
       })
-    )
+      return Effect.matchCauseEffect(send, {
+        onFailure: (cause) => {
+          const failure = Cause.failureOption(cause)
+          if (failure._tag === "Some") {
+            const error = fromPlatform(failure.value)
+            if (error._tag === "Some") tellFailure(span, error.value)
+          }
+          end(span, fiber, Exit.failCause(cause))
+          return Effect.failCause(cause)
+        },
+        onSuccess: (source) => {
+          const response = new PlatformResponse(request, source, trace)
+          tellResponse(span, response, redacted)
+          const interrupted = caller.interrupted()
+          // Nothing that lives as long as an exporter likes may hold the response.
+          end(span, fiber, Cause.isEmpty(interrupted) ? Exit.void : Exit.failCause(interrupted))
+          // Nobody would have it: what interrupted the caller meanwhile is seen when this returns.
+          return Cause.isEmpty(interrupted) ? Effect.succeed(response) : Effect.as(response[ReleaseId], response)
+        }
+      })
+    })
   }
 }
 

@@ -9,6 +9,7 @@ import * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
 import * as Tracer from "effect/Tracer"
 import type { ConnectionInfo, HttpError } from "../../HttpError.ts"
+import { peerOf } from "../connection/response.ts"
 import { name, size, value } from "../fields.ts"
 import type { PlatformResponse } from "./response.ts"
 import { SourceId } from "./response.ts"
@@ -170,7 +171,10 @@ export const tellRequest = (
   tellHeaders(span, "request", request.headers, redacted)
 }
 
-const tellPeer = (span: Tracer.Span, { remoteAddress, remotePort }: ConnectionInfo): void => {
+const tellPeer = (
+  span: Tracer.Span,
+  { remoteAddress, remotePort }: Pick<ConnectionInfo, "remoteAddress" | "remotePort">
+): void => {
   if (remoteAddress !== undefined) span.attribute("network.peer.address", remoteAddress)
   if (remotePort !== undefined) span.attribute("network.peer.port", remotePort)
 }
@@ -184,11 +188,12 @@ export const tellResponse = (
   response: PlatformResponse,
   redacted: ReadonlyArray<string | RegExp>
 ): void => {
-  const { connection, resends, status, version } = response[SourceId]
+  const source = response[SourceId]
+  const { resends, status, version } = source
   span.attribute("http.response.status_code", status)
   tellFields(span, response, redacted)
   span.attribute("network.protocol.version", version === 11 ? "1.1" : "1.0")
-  tellPeer(span, connection)
+  tellPeer(span, peerOf(source))
   tellResends(span, resends)
   if (status >= 400) span.attribute("error.type", String(status))
 }

@@ -6,9 +6,10 @@
  * is a URL is not decided here: the pool's own parser does that.
  */
 import type { HttpClientRequest } from "@effect/platform/HttpClientRequest"
-import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Origin from "../../Origin.ts"
+import type * as Tls from "../../Tls.ts"
+import type { Located } from "../origin.ts"
 
 /** What `application/x-www-form-urlencoded` leaves as it is (WHATWG URL section 5.2). */
 const plain = /^[A-Za-z0-9*\-._]*$/
@@ -97,10 +98,7 @@ const settledTarget = /^\/[A-Za-z0-9\-._~!$&()*+,;=:@%/]*(?:\?[A-Za-z0-9\-._~!$&
  * The parts of a URL that `URL` would not change. It need not read those: to make one, and to take it apart, is a tenth of what a traced
  * request costs.
  */
-const plainUrlOf = (target: string): SpanUrl | undefined => {
-  const located = Origin.fromUrl(target)
-  if (Either.isLeft(located)) return undefined
-  const { origin, target: asked } = located.right
+const plainUrlOf = (target: string, { origin, target: asked }: Located<Tls.Options>): SpanUrl | undefined => {
   const { port, scheme } = origin
   const written = `${scheme}://${Origin.authority(origin)}`
   // Written otherwise, it is not what `URL` makes of it, though it may be as long.
@@ -119,9 +117,13 @@ const plainUrlOf = (target: string): SpanUrl | undefined => {
   }
 }
 
-/** What is said of the URL of a request; `undefined` where it is none. */
-export const spanUrlOf = (request: HttpClientRequest, target: string): SpanUrl | undefined => {
-  const plain = Option.isNone(request.hash) ? plainUrlOf(target) : undefined
+/** What is said of the URL of a request, which `located` is, if it can be asked for; `undefined` where it is none. */
+export const spanUrlOf = (
+  request: HttpClientRequest,
+  target: string,
+  located: Located<Tls.Options> | undefined
+): SpanUrl | undefined => {
+  const plain = located !== undefined && Option.isNone(request.hash) ? plainUrlOf(target, located) : undefined
   if (plain !== undefined) return plain
   const url = parsedOf(request, target)
   return url && {

@@ -63,10 +63,9 @@ const proxyFor = (
 /** The origin of a URL, with the options of the pool. */
 const originOf = (
   settings: PoolSettings,
-  url: string
+  located: Located<Tls.Options> | Unroutable
 ): Located<Tls.Options> | Unroutable => {
   const { localAddress, proxy, tls } = settings
-  const located = fromUrl<Tls.Options>(url, undefined)
   if ("_tag" in located || (proxy === undefined && tls === undefined && localAddress === undefined)) return located
   const { origin, target } = located
   const there = Either.flatMap(
@@ -80,15 +79,18 @@ const originOf = (
 export const notAnOrigin = (): InvalidOption =>
   new InvalidOption({ option: "origin", reason: "it must be made with `Origin.make` or `Origin.fromUrl`" })
 
-/** Where a request goes: to its own `origin`, else to that of its URL. */
+/** Where a request goes: to its own `origin`, else to that of its URL. `read` is its URL where it has been read already. */
 export const route = <E>(
   settings: PoolSettings,
-  request: HttpRequest<E>
+  request: HttpRequest<E>,
+  read?: Located<Tls.Options>
 ): Route | Unroutable => {
   const { fields, method } = request
   if (typeof request.target !== "string") return new InvalidUrl({ part: "target", reason: "it is not a string" })
   if (request.origin !== undefined && !Origin.isOrigin(request.origin)) return notAnOrigin()
-  const located = request.origin === undefined ? originOf(settings, request.target) : undefined
+  const located = request.origin === undefined
+    ? originOf(settings, read ?? fromUrl(request.target, undefined))
+    : undefined
   if (located !== undefined && "_tag" in located) return located
   const origin = located === undefined ? request.origin as Origin.Origin : located.origin
   if (located === undefined || method === "CONNECT" || request.targetForm === "absolute") {

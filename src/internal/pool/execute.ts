@@ -13,6 +13,7 @@ import * as HttpFields from "../../HttpFields.ts"
 import type { HttpRequest } from "../../HttpRequest.ts"
 import type { HttpResponse } from "../../HttpResponse.ts"
 import * as Origin from "../../Origin.ts"
+import type * as Tls from "../../Tls.ts"
 import type { Caller, Restore } from "../connection/caller.ts"
 import { uninterrupted } from "../connection/caller.ts"
 import { Deadline } from "../connection/deadlines.ts"
@@ -25,6 +26,7 @@ import { locate } from "../error/base.ts"
 import { UnsupportedBody } from "../error/request.ts"
 import { ConnectionClosed } from "../error/state.ts"
 import { HttpTimeout } from "../error/timeout.ts"
+import type { Located } from "../origin.ts"
 import { checkMethod } from "../protocol/encode.ts"
 import type { CheckoutFailure } from "./checkout.ts"
 import { checkout, takeIdle } from "./checkout.ts"
@@ -286,24 +288,31 @@ const tellUnsent = (
   })
 }
 
+/** `execute` for a caller that has seen to it that nothing interrupts this, and may have read the URL of the request. */
+export const executeFor = <E>(
+  pool: Pool,
+  request: HttpRequest<E>,
+  caller: Caller,
+  surround = asItIs,
+  located?: Located<Tls.Options>
+): Effect.Effect<HttpResponse, ExecuteFailure<E>> => {
+  const startedAt = pool.deadlines.now()
+  // First, because the method decides what the target may be.
+  const wrong = checkMethod(request.method)
+  if (wrong !== undefined) return surround(Effect.fail(wrong))
+  const found = route(pool.settings, request, located)
+  if ("_tag" in found) return surround(Effect.fail(found))
+  const prepared = prepareFor(pool, request, found, 0)
+  if ("_tag" in prepared) return surround(Effect.fail(prepared))
+  const attempt = new Attempt(request, found, startedAt, pool.place(), caller, surround, undefined)
+  const sending = send(pool, attempt, prepared, startedAt)
+  // Only now, because nothing would count it off if what came before had thrown.
+  pool.underWay++
+  return sending as Effect.Effect<HttpResponse, ExecuteFailure<E>>
+}
+
 /** Sends a request and gives its response as soon as its head is there. */
 export const execute = <E>(
   pool: Pool,
-  request: HttpRequest<E>,
-  surround = asItIs
-): Effect.Effect<HttpResponse, ExecuteFailure<E>> =>
-  uninterrupted((caller): Sending<E> => {
-    const startedAt = pool.deadlines.now()
-    // First, because the method decides what the target may be.
-    const wrong = checkMethod(request.method)
-    if (wrong !== undefined) return surround(Effect.fail(wrong))
-    const found = route(pool.settings, request)
-    if ("_tag" in found) return surround(Effect.fail(found))
-    const prepared = prepareFor(pool, request, found, 0)
-    if ("_tag" in prepared) return surround(Effect.fail(prepared))
-    const attempt = new Attempt(request, found, startedAt, pool.place(), caller, surround, undefined)
-    const sending = send(pool, attempt, prepared, startedAt)
-    // Only now, because nothing would count it off if what came before had thrown.
-    pool.underWay++
-    return sending
-  }) as Effect.Effect<HttpResponse, ExecuteFailure<E>>
+  request: HttpRequest<E>
+): Effect.Effect<HttpResponse, ExecuteFailure<E>> => uninterrupted((caller) => executeFor(pool, request, caller))

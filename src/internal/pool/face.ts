@@ -7,14 +7,17 @@ import type { ConnectionEvent } from "../../ConnectionEvent.ts"
 import type { HttpRequest } from "../../HttpRequest.ts"
 import type { HttpResponse } from "../../HttpResponse.ts"
 import type * as Origin from "../../Origin.ts"
+import type * as Tls from "../../Tls.ts"
 import { Transport } from "../../Transport.ts"
+import type { Caller } from "../connection/caller.ts"
 import { Deadline } from "../connection/deadlines.ts"
 import { makeDeadlines } from "../connection/deadlines.ts"
 import type { Face as ConnectionFace } from "../connection/face.ts"
 import { readDuration } from "../connection/timeouts.ts"
 import { InvalidOption } from "../error/request.ts"
+import type { Located } from "../origin.ts"
 import type { ExecuteFailure, Surround } from "./execute.ts"
-import { execute } from "./execute.ts"
+import { execute, executeFor } from "./execute.ts"
 import type { LeaseFailure } from "./lease.ts"
 import { lease } from "./lease.ts"
 import { Pool } from "./pool.ts"
@@ -129,12 +132,14 @@ export class Face {
     return execute(this.#pool, request)
   }
 
-  static executeWithin<E>(
+  static executeFor<E>(
     face: Face,
     request: HttpRequest<E>,
-    surround: Surround
+    caller: Caller,
+    surround: Surround,
+    located: Located<Tls.Options> | undefined
   ): Effect.Effect<HttpResponse, ExecuteFailure<E>> {
-    return execute(face.#pool, request, surround)
+    return executeFor(face.#pool, request, caller, surround, located)
   }
 
   lease(origin: Origin.Origin): Effect.Effect<ConnectionFace, LeaseFailure, Scope.Scope> {
@@ -207,13 +212,21 @@ export class Face {
   }
 }
 
-/** `execute` for a face above this one, which has something to put around requests. */
-export type Execute<F> = (request: HttpRequest<unknown>, surround: Surround) => Effect.Effect<HttpResponse, F>
+/**
+ * `execute` for a face above this one, which has something to put around requests, and may have read their URL. To be called where nothing
+ * interrupts.
+ */
+export type Execute<F> = (
+  request: HttpRequest<unknown>,
+  caller: Caller,
+  surround: Surround,
+  located: Located<Tls.Options> | undefined
+) => Effect.Effect<HttpResponse, F>
 
 /** That of a pool. One whose `execute` is not the one of this file, because somebody has wrapped it, has it surrounded as a whole. */
 export const executeOf = <F>(pool: {
   execute(request: HttpRequest<unknown>): Effect.Effect<HttpResponse, F>
 }): Execute<F | ExecuteFailure<unknown>> =>
   pool instanceof Face && pool.execute === Face.prototype.execute
-    ? (request, surround) => Face.executeWithin(pool, request, surround)
-    : (request, surround) => surround(pool.execute(request))
+    ? (request, caller, surround, located) => Face.executeFor(pool, request, caller, surround, located)
+    : (request, caller, surround) => caller.restore(surround(pool.execute(request)))
