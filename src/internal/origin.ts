@@ -331,16 +331,11 @@ const encodeTarget = (target: string): string | InvalidUrl => {
   return path.replace(unsafeInPath, encode) + query.replace(unsafeInQuery, encode)
 }
 
-const Plain = 0
-const Unsafe = 1
-const Refused = 2
+/** What a URL has seldom: what is refused in it, and what must be encoded in its target. Found faster so than by a loop. */
+const unusual = /[^\x21-\x7e]|["<>`{}'\\]/
 
-/** What a character means for a URL. */
-const kindTable = Uint8Array.from(
-  { length: 128 },
-  (_, code) =>
-    code <= 0x20 || code === 0x7f ? Refused : "\"<>`{}'\\".includes(String.fromCharCode(code)) ? Unsafe : Plain
-)
+/** What no URL may have, wherever it stands. `URL` removes tab, CR and LF, and spaces around: what was checked would not be what is sent. */
+const refused = /[\0- \x7f]/
 
 /** Index behind `http://` or `https://`, whatever the case of its letters; -1 where there is neither. */
 const endOfScheme = (url: string): number =>
@@ -366,14 +361,9 @@ const judgeScheme = (url: string): InvalidUrl | UnsupportedScheme => {
 }
 
 const fromText = <T>(url: string, beside: Beside<T> | undefined): Located<T> | Failure => {
-  let unsafe = false
-  for (let i = 0; i < url.length; i++) {
-    const kind = kindTable[url.charCodeAt(i)]
-    if (kind === Plain) continue
-    // `URL` removes tab, CR and LF wherever they are, and spaces around: what was checked would not be what is sent.
-    if (kind === Refused) return invalid("url", `it has a space or control character at offset ${i}`)
-    unsafe = true
-  }
+  const unsafe = unusual.test(url)
+  const offset = unsafe ? url.search(refused) : -1
+  if (offset >= 0) return invalid("url", `it has a space or control character at offset ${offset}`)
   const schemeEnd = endOfScheme(url)
   if (schemeEnd < 0) return judgeScheme(url)
   const end = endOfAuthority(url, schemeEnd)
