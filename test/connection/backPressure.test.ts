@@ -3,7 +3,9 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Chunk from "effect/Chunk"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
+import * as TestClock from "effect/TestClock"
 import * as HttpRequest from "../../src/HttpRequest.ts"
 import * as T from "../../src/TestTransport.ts"
 import { chunk, connected, contained, getHead, ok, settled, started } from "./harness.ts"
@@ -109,5 +111,42 @@ describe("a body that ends while the transport is paused for it", () => {
       assert.strictEqual(transport.openCount, 0)
       assert.isFalse(yield* connection.isOpen)
       assert.strictEqual((yield* response.bytes).length, 65_536)
+    })))
+})
+
+describe("a body of announced length that comes in pieces", () => {
+  const small = 60_000
+  const large = 300_000
+  const headOf = (length: number) => `HTTP/1.1 200 OK\r\nContent-Length: ${length}\r\n\r\n`
+
+  it.scoped("is put into one array as it comes, where it is small", () =>
+    contained(Effect.gen(function*() {
+      const { connection } = yield* connected(
+        T.expect(getHead()),
+        T.reply(`${headOf(small)}${"x".repeat(20_000)}`),
+        T.delay("1 second"),
+        T.reply("x".repeat(small - 20_000))
+      )
+      const response = yield* connection.execute(get)
+      const first = yield* response.peek(1)
+      assert.strictEqual(first.buffer.byteLength, small)
+      const reading = yield* started(response.bytes)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* Fiber.join(reading)).buffer, first.buffer)
+    })))
+
+  it.scoped("takes no more than eight times what has come, and comes in an array of its size", () =>
+    contained(Effect.gen(function*() {
+      const { connection } = yield* connected(
+        T.expect(getHead()),
+        T.reply(`${headOf(large)}${"x".repeat(100)}`),
+        T.delay("1 second"),
+        T.reply("x".repeat(large - 100))
+      )
+      const response = yield* connection.execute(get)
+      assert.isAtMost((yield* response.peek()).buffer.byteLength, 800)
+      const reading = yield* started(response.bytes)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* Fiber.join(reading)).buffer.byteLength, large)
     })))
 })

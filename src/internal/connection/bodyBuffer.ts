@@ -3,7 +3,7 @@
  *
  * Copies what it keeps, because the receiver's view ends with its call. Above the high-water mark it asks the receiver to
  * pause, unless the whole body is being collected. Bytes that came before a failure are given out before it. Takes never more than
- * 64 KiB, or `growth` times as much memory as bytes have come, whatever length the server has announced.
+ * `growth` times as much memory as bytes have come, whatever length the server has announced.
  */
 import * as Chunk from "effect/Chunk"
 import type { BodyFailure } from "../../HttpError.ts"
@@ -21,10 +21,7 @@ const largePiece = 16_384
 /** What a stream waits for, where large pieces come: to give each of them alone costs as much as to copy it. */
 const together = 262_144
 
-/**
- * Room for a block that follows small ones, so that a body in tiny pieces does not become as many objects; and what a body may take at once
- * because the server says that it is so long.
- */
+/** Room for a block that follows small ones, so that a body in tiny pieces does not become as many objects, or for a small body. */
 const largestBlock = 65_536
 
 /**
@@ -170,14 +167,14 @@ export class BodyBuffer {
   takeChunk(): Chunk.Chunk<Uint8Array> {
     const first = this.#first
     if (first === undefined) return Chunk.empty()
-    const chunk = first === this.#last ? Chunk.of(content(first)) : Chunk.unsafeFromArray(this.#pieces())
+    const chunk = first === this.#last ? Chunk.of(given(first)) : Chunk.unsafeFromArray(this.#pieces())
     this.clear()
     return chunk
   }
 
   #pieces(): Array<Uint8Array> {
     const pieces: Array<Uint8Array> = []
-    for (let block = this.#first; block !== undefined; block = block.next) pieces.push(content(block))
+    for (let block = this.#first; block !== undefined; block = block.next) pieces.push(given(block))
     return pieces
   }
 
@@ -191,7 +188,7 @@ export class BodyBuffer {
     }
     this.clear()
     // Behind what has come of a body that was cut short there is memory that was not cleared.
-    return this.collecting ? exact(first) : content(first)
+    return this.collecting ? exact(first) : given(first)
   }
 
   /** The first `n` bytes that are there, fewer where there are fewer. */
@@ -254,11 +251,14 @@ export class BodyBuffer {
   }
 
   /**
-   * For the block that a body begins with: all of it, where it is small. Later ones are exact where nothing is before them, or a body that is
-   * read as it trickles in would take room for its rest with each piece.
+   * For the block that a body begins with: all of it, where it is small and enough of it has come. Later ones are exact where nothing is
+   * before them, or a body that is read as it trickles in would take room for its rest with each piece.
    */
   #firstRoom(length: number): number {
-    return this.received === length && this.announced <= largestBlock && !this.streaming ? this.announced : 0
+    const { announced } = this
+    return this.received === length && announced <= Math.min(largestBlock, length * growth) && !this.streaming
+      ? announced
+      : 0
   }
 
   /** Puts all in one array that has room for more of what was announced. False where there is no use in that. */
@@ -323,6 +323,10 @@ const LF = 0x0a
 
 const content = (block: Block): Uint8Array =>
   block.start === 0 && block.end === block.bytes.length ? block.bytes : block.bytes.subarray(block.start, block.end)
+
+/** The same to be kept by somebody: what he keeps does not hold on to more than twice as much. */
+const given = (block: Block): Uint8Array =>
+  (block.end - block.start) * 2 < block.bytes.length ? exact(block) : content(block)
 
 const exact = (block: Block): Uint8Array =>
   block.start === 0 && block.end === block.bytes.length ? block.bytes : block.bytes.slice(block.start, block.end)

@@ -26,12 +26,11 @@ export const makeResponse = (exchange: Exchange, head: ResponseHead): HttpRespon
  * What `bytes` gives, where that is there already and nobody has read of it: for a face that wants to be spared the runtime's operations.
  * `undefined` otherwise, and for a response that is not made here.
  */
-export const takeWhole = (response: HttpResponse): Uint8Array | undefined =>
-  response instanceof Response ? Response.whole(response) : undefined
+export const takeWhole = (response: HttpResponse): Uint8Array | undefined => Response.whole(response)
 
 /** The server's end of the connection, for whoever needs no more of it: what `connection` gives is made for each response. */
 export const peerOf = (response: HttpResponse): Pick<ConnectionInfo, "remoteAddress" | "remotePort"> =>
-  response instanceof Response ? Response.peer(response) : response.connection
+  Response.peer(response)
 
 class Response implements HttpResponse {
   readonly [TypeId]: typeof TypeId = TypeId
@@ -48,12 +47,13 @@ class Response implements HttpResponse {
     return this.#reader ??= new BodyReader(this.#exchange)
   }
 
-  static peer(response: Response): Pick<ConnectionInfo, "remoteAddress" | "remotePort"> {
-    return response.#exchange.link.duplex.info
+  // Not by `instanceof`, which is true of a proxy of one, too.
+  static peer(response: HttpResponse): Pick<ConnectionInfo, "remoteAddress" | "remotePort"> {
+    return #exchange in response ? response.#exchange.link.duplex.info : response.connection
   }
 
-  static whole(response: Response): Uint8Array | undefined {
-    return response.#body.whole
+  static whole(response: HttpResponse): Uint8Array | undefined {
+    return #exchange in response ? response.#body.whole : undefined
   }
 
   get version(): 10 | 11 {

@@ -169,10 +169,12 @@ class Client {
         trace = fiber.getFiberRef(HttpClient.currentTracerPropagation) ? HttpTraceContext.toHeaders(span) : undefined
         const ready = this.#prepare(request, target, trace, fiber.currentContext)
         if ("_tag" in ready) return surround(Effect.fail(requestError(request, ready)))
-        // What `#prepare` has read itself it gives an origin, or another target.
-        const same = ready.origin === undefined && ready.target === target ? located : undefined
+        // Whoever has gone while the span was made wants nothing sent.
+        const interrupted = caller.interrupted()
+        if (!Cause.isEmpty(interrupted)) return Effect.failCause(interrupted)
+        // What `#prepare` has read itself has an origin, which counts.
         return Effect.catchAll(
-          this.#execute(ready, caller, surround, same),
+          this.#execute(ready, caller, surround, located),
           (error) => surround(Effect.fail(requestError(request, error)))
         )
       })
@@ -188,15 +190,30 @@ class Client {
         },
         onSuccess: (source) => {
           const response = new PlatformResponse(request, source, trace)
-          tellResponse(span, response, redacted)
           const interrupted = caller.interrupted()
-          // Nothing that lives as long as an exporter likes may hold the response.
-          end(span, fiber, Cause.isEmpty(interrupted) ? Exit.void : Exit.failCause(interrupted))
+          try {
+            tellResponse(span, response, redacted)
+            // Nothing that lives as long as an exporter likes may hold the response.
+            end(span, fiber, Cause.isEmpty(interrupted) ? Exit.void : Exit.failCause(interrupted))
+          } catch (error) {
+            return this.#broken(span, fiber, response, error)
+          }
           // Nobody would have it: what interrupted the caller meanwhile is seen when this returns.
           return Cause.isEmpty(interrupted) ? Effect.succeed(response) : Effect.as(response[ReleaseId], response)
         }
       })
     })
+  }
+
+  /** A tracer of the caller's threw: the response is nobody's then. */
+  #broken(span: Tracer.Span, fiber: Running, response: PlatformResponse, error: unknown): Effect.Effect<never> {
+    return Effect.ensuring(
+      Effect.suspend(() => {
+        end(span, fiber, Exit.die(error))
+        return Effect.die(error)
+      }),
+      response[ReleaseId]
+    )
   }
 }
 

@@ -288,7 +288,10 @@ const tellUnsent = (
   })
 }
 
-/** `execute` for a caller that has seen to it that nothing interrupts this, and may have read the URL of the request. */
+/**
+ * `execute` for a caller that has seen to it that nothing interrupts this, and may have read the URL of the request. Begins at once, so what it
+ * gives must be run.
+ */
 export const executeFor = <E>(
   pool: Pool,
   request: HttpRequest<E>,

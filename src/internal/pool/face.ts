@@ -1,4 +1,5 @@
 /** Makes a pool in a scope, and gives it the methods that users see. */
+import * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -229,4 +230,11 @@ export const executeOf = <F>(pool: {
 }): Execute<F | ExecuteFailure<unknown>> =>
   pool instanceof Face && pool.execute === Face.prototype.execute
     ? (request, caller, surround, located) => Face.executeFor(pool, request, caller, surround, located)
-    : (request, caller, surround) => caller.restore(surround(pool.execute(request)))
+    : (request, caller, surround) =>
+      Effect.flatMap(surround(caller.restore(pool.execute(request))), (response) => {
+        const interrupted = caller.interrupted()
+        // Nobody would have it.
+        return Cause.isEmpty(interrupted)
+          ? Effect.succeed(response)
+          : Effect.zipRight(response.close, Effect.failCause(interrupted))
+      })

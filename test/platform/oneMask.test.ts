@@ -1,0 +1,188 @@
+/**
+ * A request through the platform's face is one piece of work that nothing cuts in two: what the caller's own code does in the middle of it (a
+ * tracer, a name of spans, a pool that has been wrapped) leaves nothing open, and the options of the pool hold with a span as without.
+ */
+import * as HttpClient from "@effect/platform/HttpClient"
+import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import type * as Option from "effect/Option"
+import * as TestClock from "effect/TestClock"
+import * as Tracer from "effect/Tracer"
+import * as ConnectionPool from "../../src/ConnectionPool.ts"
+import * as PooledHttpClient from "../../src/PooledHttpClient.ts"
+import * as Proxy from "../../src/Proxy.ts"
+import * as T from "../../src/TestTransport.ts"
+import { settled, started } from "../connection/harness.ts"
+import { anyHead, clientTo, ok, quietly, url } from "./kit.ts"
+
+const modes = [["traced", <A, E, R>(effect: Effect.Effect<A, E, R>) => effect], ["untraced", quietly]] as const
+
+/** A client over a pool that somebody has put something around. */
+const clientOf = (pool: ConnectionPool.ConnectionPool, around: Pick<ConnectionPool.ConnectionPool, "execute">) =>
+  Effect.provideService(PooledHttpClient.make, ConnectionPool.ConnectionPool, { ...pool, ...around })
+
+/** The global of this name. */
+const Proxied = globalThis.Proxy
+
+/** The same fiber, interrupted from within. */
+const interruptSelf = (fiber: Fiber.RuntimeFiber<unknown, unknown>) => fiber.unsafeInterruptAsFork(FiberId.none)
+
+describe("a caller that is interrupted", () => {
+  it.scoped("while the span is made sends nothing, and costs no connection", () =>
+    Effect.gen(function*() {
+      const { client, pool, transport } = yield* clientTo([
+        T.connection(anyHead, T.reply(ok("1")), anyHead, T.reply(ok("2")))
+      ])
+      yield* quietly(Effect.flatMap(client.get(url), ({ text }) => text))
+      const before = transport.written(0).length
+      const asking = yield* Effect.fork(Effect.withFiberRuntime<unknown, unknown>((fiber) =>
+        Effect.provideService(client.post(url), HttpClient.SpanNameGenerator, () => {
+          interruptSelf(fiber)
+          return "gone"
+        })
+      ))
+      assert.isTrue(Exit.isInterrupted(yield* Fiber.await(asking)))
+      yield* settled
+      assert.strictEqual(transport.written(0).length, before)
+      assert.strictEqual((yield* pool.stats).idle, 1)
+    }))
+
+  for (const [mode, run] of modes) {
+    it.scoped(`gets its response all the same where nothing may interrupt it, ${mode}`, () =>
+      Effect.gen(function*() {
+        const { client } = yield* clientTo([T.connection(anyHead, T.delay("1 second"), T.reply(ok("1")))])
+        const got: Array<string> = []
+        const asking = yield* started(
+          run(Effect.uninterruptible(Effect.flatMap(client.get(url), ({ text }) => text))).pipe(
+            Effect.tap((text) => Effect.sync(() => got.push(text))),
+            Effect.uninterruptible
+          )
+        )
+        yield* Fiber.interruptFork(asking)
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.await(asking)
+        assert.deepStrictEqual(got, ["1"])
+      }))
+
+    it.scoped(`is not kept waiting by a pool that somebody has wrapped, ${mode}`, () =>
+      Effect.gen(function*() {
+        const { pool } = yield* clientTo([])
+        const client = yield* clientOf(pool, { execute: () => Effect.never })
+        const asking = yield* started(run(client.get(url)))
+        assert.isTrue(Exit.isInterrupted(yield* Fiber.interrupt(asking)))
+      }))
+  }
+})
+
+describe("a tracer that throws", () => {
+  for (const at of ["attribute", "end"] as const) {
+    it.scoped(`at \`${at}\` of a response leaves no connection busy, and its error is the defect`, () =>
+      Effect.gen(function*() {
+        const { client, pool } = yield* clientTo([
+          T.connection(anyHead, T.reply("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"), T.stall)
+        ])
+        const spans: Array<Tracer.Span> = []
+        const tracer = Tracer.make({
+          context: (f) => f(),
+          span: (name, parent, context, links, startTime, kind) => {
+            const span = new Throwing(at, name, parent, context, links, startTime, kind)
+            spans.push(span)
+            return span
+          }
+        })
+        const exit = yield* Effect.exit(Effect.withTracer(client.get(url), tracer))
+        assert.isTrue(Exit.isFailure(exit) && Cause.isDie(exit.cause) && Cause.pretty(exit.cause).includes("no more"))
+        yield* settled
+        assert.strictEqual((yield* pool.stats).busy, 0)
+        assert.strictEqual(spans.length, 1)
+        if (at === "attribute") assert.strictEqual(spans[0]?.status._tag, "Ended")
+      }))
+  }
+})
+
+/** A span that takes what is said of the request, and throws at what is said of the response, or at its end. */
+class Throwing implements Tracer.Span {
+  readonly _tag = "Span"
+  readonly spanId = "0123456789abcdef"
+  readonly traceId = "0123456789abcdef0123456789abcdef"
+  readonly sampled = true
+  readonly attributes = new Map<string, unknown>()
+  status: Tracer.SpanStatus
+  readonly at: "attribute" | "end"
+  readonly name: string
+  readonly parent: Option.Option<Tracer.AnySpan>
+  readonly context: Context.Context<never>
+  readonly links: ReadonlyArray<Tracer.SpanLink>
+  readonly kind: Tracer.SpanKind
+
+  constructor(
+    at: "attribute" | "end",
+    ...[name, parent, context, links, startTime, kind]: Parameters<Tracer.Tracer["span"]>
+  ) {
+    this.at = at
+    this.name = name
+    this.parent = parent
+    this.context = context
+    this.links = links
+    this.kind = kind
+    this.status = { _tag: "Started", startTime }
+  }
+
+  attribute(key: string, value: unknown): void {
+    if (this.at === "attribute" && key === "http.response.status_code") throw new Error("no more")
+    this.attributes.set(key, value)
+  }
+
+  end(endTime: bigint, exit: Exit.Exit<unknown, unknown>): void {
+    if (this.at === "end") throw new Error("no more")
+    this.status = { _tag: "Ended", startTime: this.status.startTime, endTime, exit }
+  }
+
+  event(): void {}
+
+  addLinks(): void {}
+}
+
+describe("the options of the pool", () => {
+  const proxy = Either.getOrThrow(Proxy.make({ host: "proxy.test", port: 3128 }))
+
+  for (const [mode, run] of modes) {
+    it.scoped(`hold for requests of the platform's client, ${mode}`, () =>
+      Effect.gen(function*() {
+        const { client, transport } = yield* clientTo(
+          [T.connection(T.discardUntil("\r\n\r\n"), T.reply(ok("1")))],
+          { proxy, localAddress: "127.0.0.9" }
+        )
+        assert.strictEqual(yield* run(Effect.flatMap(client.get(`${url}/a`), ({ text }) => text)), "1")
+        const [opened] = transport.opened
+        assert.deepStrictEqual([opened?.host, opened?.port, opened?.localAddress], ["proxy.test", 3128, "127.0.0.9"])
+        assert.include(transport.written(0).toString(), "GET http://a.test/a HTTP/1.1")
+      }))
+  }
+})
+
+describe("a response that a wrapped pool stands in front of", () => {
+  for (const [mode, run] of modes) {
+    it.scoped(`is read as it is, ${mode}`, () =>
+      Effect.gen(function*() {
+        const { pool } = yield* clientTo([T.connection(anyHead, T.reply(ok("hello")), T.stall)])
+        const client = yield* clientOf(pool, {
+          execute: (request) =>
+            Effect.map(pool.execute(request), (response) =>
+              new Proxied(response, {
+                get: (target, key) => {
+                  const value: unknown = Reflect.get(target, key, target)
+                  return typeof value === "function" ? value.bind(target) as unknown : value
+                }
+              }))
+        })
+        assert.strictEqual(yield* run(Effect.flatMap(client.get(url), ({ text }) => text)), "hello")
+      }))
+  }
+})
