@@ -22,7 +22,7 @@ import type { Millis } from "../connection/timeouts.ts"
 import { locate } from "../error/base.ts"
 import { PoolQueueFull } from "../error/pool.ts"
 import { HttpTimeout } from "../error/timeout.ts"
-import type { Member, OpeningLimit, Place, Ticket, Waiter } from "./member.ts"
+import type { Member, OpeningLimit, Place, Surround, Ticket, Waiter } from "./member.ts"
 import { openingLimits } from "./member.ts"
 import type { Pool } from "./pool.ts"
 
@@ -39,6 +39,7 @@ export interface Demand {
   /** Whether it must be a connection that has served nobody. */
   readonly fresh: boolean
   readonly place: Place
+  readonly surround: Surround
 }
 
 /** Whether nobody gets a connection any more who has not had a turn. */
@@ -102,6 +103,10 @@ class Waiting implements Waiter, Expiring {
       runtimeFlags: this.#flags,
       fiberRefs: this.#fiber.getFiberRefs()
     })
+  }
+
+  get surround(): Surround {
+    return this.#demand.surround
   }
 
   get timeouts(): Millis {

@@ -32,7 +32,8 @@ import type { CheckoutFailure } from "./checkout.ts"
 import { checkout, takeIdle } from "./checkout.ts"
 import type { Route } from "./destination.ts"
 import { route } from "./destination.ts"
-import type { Member, Place } from "./member.ts"
+import type { Member, Place, Surround } from "./member.ts"
+import { asItIs } from "./member.ts"
 import type { Pool } from "./pool.ts"
 
 /** What `execute` can fail with. */
@@ -78,14 +79,6 @@ class Attempt<E> {
 
 type Sending<E> = Effect.Effect<HttpResponse, HttpError<E>>
 
-/**
- * Puts what surrounds a request, such as its span, around what it does that anybody could notice it in: what runs the caller's code or a
- * transport's, what writes to the log, and failures. Nothing else needs it, and to put it around a whole request costs a tenth of that.
- */
-export type Surround = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
-
-const asItIs: Surround = (effect) => effect
-
 /** Idempotent methods (RFC 9110 section 9.2.2). */
 const idempotent = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"])
 
@@ -120,15 +113,13 @@ const prepareFor = <E>(
 
 /** Sends a request on a connection of the pool, and gives what comes of it. `now` is the time. */
 const send = <E>(pool: Pool, attempt: Attempt<E>, prepared: Prepared<E>, now: number): Sending<E> => {
-  const { first, place, route: { key }, surround } = attempt
+  const { first, place, route: { key } } = attempt
   const taken = first === undefined ? takeIdle(pool, key, place, now) : undefined
   // Whoever was told that it is used now may have closed it.
   const idle = taken?.connection.link?.usable ? taken : undefined
   const sent = idle === undefined
-    ? surround(sendLater(pool, attempt, prepared))
-    : pool.settings.wireTap || prepared.body._tag === "Streaming"
-    ? surround(begin(attempt, prepared, idle, now))
-    : begin(attempt, prepared, idle, now)
+    ? sendLater(pool, attempt, prepared)
+    : begin(pool, attempt, prepared, idle, now)
   return Effect.matchCauseEffect(sent, {
     onFailure: (cause) => stopped(pool, attempt, cause),
     onSuccess: () => answered(pool, attempt)
@@ -136,14 +127,21 @@ const send = <E>(pool: Pool, attempt: Attempt<E>, prepared: Prepared<E>, now: nu
 }
 
 /** Begins an exchange, and waits for its head. `now` is the time. */
-const begin = <E>(attempt: Attempt<E>, prepared: Prepared<E>, member: Member, now: number): Effect.Effect<void> => {
+const begin = <E>(
+  pool: Pool,
+  attempt: Attempt<E>,
+  prepared: Prepared<E>,
+  member: Member,
+  now: number
+): Effect.Effect<void> => {
   const { connection, slot } = member
   // Whoever gives a member has seen that its link is usable.
   const link = connection.link as Link
   const exchange = sendHead(connection, link, prepared, attempt.startedAt, now, slot.served === 1 && !link.kept)
   attempt.member = member
   attempt.exchange = exchange
-  return untilHead(connection, exchange, prepared, attempt.caller)
+  const waiting = untilHead(connection, exchange, prepared, attempt.caller)
+  return pool.settings.wireTap || prepared.body._tag === "Streaming" ? attempt.surround(waiting) : waiting
 }
 
 /** Begins an exchange on the connection that it has to wait for. */
@@ -152,12 +150,20 @@ const sendLater = <E>(
   attempt: Attempt<E>,
   prepared: Prepared<E>
 ): Effect.Effect<void, CheckoutFailure> => {
-  const { caller, first, place, route: { key, origin }, startedAt } = attempt
-  const demand = { key, origin, timeouts: prepared.terms.timeouts, startedAt, fresh: first !== undefined, place }
+  const { caller, first, place, route: { key, origin }, startedAt, surround } = attempt
+  const demand = {
+    key,
+    origin,
+    timeouts: prepared.terms.timeouts,
+    startedAt,
+    fresh: first !== undefined,
+    place,
+    surround
+  }
   return Effect.flatMap(checkout(pool, demand, caller.restore), (member) =>
     // It was usable when it was given, but the runtime may have let others run since. Nothing has been sent yet.
     member.connection.link?.usable
-      ? begin(attempt, prepared, member, pool.deadlines.now())
+      ? begin(pool, attempt, prepared, member, pool.deadlines.now())
       : sendLater(pool, attempt, prepared))
 }
 

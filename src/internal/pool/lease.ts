@@ -10,6 +10,7 @@ import type { CheckoutFailure } from "./checkout.ts"
 import { checkout } from "./checkout.ts"
 import { notAnOrigin } from "./destination.ts"
 import type { Member } from "./member.ts"
+import { asItIs } from "./member.ts"
 import type { Pool } from "./pool.ts"
 
 /** What `lease` can fail with. */
@@ -49,7 +50,15 @@ export const lease = (pool: Pool, origin: Origin.Origin): Effect.Effect<Face, Le
       if (!isOrigin(origin)) return Effect.fail(notAnOrigin())
       const { timeouts } = pool.settings
       const startedAt = pool.deadlines.now()
-      const demand = { key: key(origin), origin, timeouts, startedAt, fresh: false, place: pool.place() }
+      const demand = {
+        key: key(origin),
+        origin,
+        timeouts,
+        startedAt,
+        fresh: false,
+        place: pool.place(),
+        surround: asItIs
+      }
       const take = (): Effect.Effect<Face, LeaseFailure, Scope.Scope> => {
         const found = checkout(pool, demand, restore)
         pool.underWay++

@@ -1,4 +1,5 @@
 /** One connection of a pool, from the beginning of its opening to its end: whoever watches it tells the pool what becomes of it. */
+import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type * as Runtime from "effect/Runtime"
@@ -10,10 +11,21 @@ import type { Millis } from "../connection/timeouts.ts"
 import type { Destination } from "./destination.ts"
 import type * as places from "./places.ts"
 
+/**
+ * Puts what surrounds a request, such as its span, around what it does that anybody could notice it in: what runs the caller's code or a
+ * transport's, what writes to the log, and failures. Nothing else needs it, and to put it around a whole request, or one that waits, costs
+ * two copies of the fiber's references.
+ */
+export type Surround = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
+
+export const asItIs: Surround = (effect) => effect
+
 /** A request that waits. */
 export interface Waiter {
   /** In which a connection is opened for it, so that it is the request's own work. */
   readonly runtime: Runtime.Runtime<never>
+  /** For the opening. */
+  readonly surround: Surround
   /** The limits of opening. */
   readonly timeouts: Millis
   readonly give: (member: Member) => void

@@ -319,13 +319,13 @@ export class Pool implements Keeper {
 
   #open(slot: Slot, ticket: Ticket): void {
     const { settings, tunnel } = slot.group.origin
-    const { runtime, timeouts } = ticket.waiter
+    const { runtime, surround, timeouts } = ticket.waiter
     const member = new Member(slot, new Connection(settings, tunnel), timeouts, this)
     slot.connection = member
     ticket.waiter.limit(false)
     // The time of the request as a whole is not that of the opening, which may serve another one in the end.
     const opening = openLink(member.connection, { ...timeouts, total: Infinity })
-    const fiber = Runtime.runFork(runtime)(Effect.exit(Effect.interruptible(opening)))
+    const fiber = Runtime.runFork(runtime)(Effect.exit(Effect.interruptible(surround(opening))))
     member.opening = fiber
     this.#openings.add(fiber)
     fiber.addObserver((exit) => {
