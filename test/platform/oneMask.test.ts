@@ -5,19 +5,24 @@
 import * as HttpClient from "@effect/platform/HttpClient"
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
-import type * as Option from "effect/Option"
+import * as FiberRef from "effect/FiberRef"
+import * as FiberRefs from "effect/FiberRefs"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
+import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
 import * as Tracer from "effect/Tracer"
 import * as ConnectionPool from "../../src/ConnectionPool.ts"
 import * as PooledHttpClient from "../../src/PooledHttpClient.ts"
 import * as Proxy from "../../src/Proxy.ts"
 import * as T from "../../src/TestTransport.ts"
+import * as Transport from "../../src/Transport.ts"
 import { settled, started } from "../connection/harness.ts"
 import { anyHead, clientTo, ok, quietly, url } from "./kit.ts"
 
@@ -185,4 +190,47 @@ describe("a response that a wrapped pool stands in front of", () => {
         assert.strictEqual(yield* run(Effect.flatMap(client.get(url), ({ text }) => text)), "hello")
       }))
   }
+})
+
+describe("what a request runs that others see", () => {
+  /** The name of the span that something runs in. */
+  const spanName = Effect.map(Effect.option(Effect.currentSpan), Option.map(({ name }) => name))
+
+  it.scoped("is in its span where a connection is opened for it, though it waits outside of that", () =>
+    Effect.gen(function*() {
+      const seen: Array<Option.Option<string>> = []
+      const transport = yield* T.make([T.connection(anyHead, T.reply(ok()), anyHead, T.reply(ok()))])
+      const watched: Transport.Service = {
+        ...transport,
+        open: (endpoint, timeouts) =>
+          Effect.zipRight(
+            Effect.map(spanName, (name) => void seen.push(name)),
+            transport.open(endpoint, timeouts)
+          )
+      }
+      const pool = yield* Effect.provideService(ConnectionPool.make(), Transport.Transport, watched)
+      const client = yield* Effect.provideService(PooledHttpClient.make, ConnectionPool.ConnectionPool, pool)
+      yield* client.get(url)
+      assert.deepStrictEqual(seen, [Option.some("http.client GET")])
+      assert.deepStrictEqual(yield* spanName, Option.none())
+    }))
+
+  it.scoped("is in its span where it writes to the log, on a new connection and on one used before", () =>
+    Effect.gen(function*() {
+      const seen: Array<string | undefined> = []
+      const logger = Logger.make<unknown, void>(({ context }) => {
+        const span = FiberRefs.getOrDefault(context, FiberRef.currentContext).pipe(Context.getOption(Tracer.ParentSpan))
+        seen.push(Option.getOrUndefined(Option.map(span, (span) => span._tag === "Span" ? span.name : "")))
+      })
+      const { client } = yield* clientTo(
+        [T.connection(anyHead, T.reply(ok()), anyHead, T.reply(ok()))],
+        { wireTap: true }
+      )
+      yield* Effect.zipRight(client.get(url), client.get(url)).pipe(
+        Effect.provide(Logger.replace(Logger.defaultLogger, logger)),
+        Logger.withMinimumLogLevel(LogLevel.All)
+      )
+      assert.strictEqual(seen.length, 4)
+      assert.deepStrictEqual(new Set(seen), new Set(["http.client GET"]))
+    }))
 })
