@@ -243,6 +243,7 @@ describe("the next request", () => {
           yield* followRedirects(client).get("http://a/", { urlParams: { first: "1", more: ["2", "3"] } })
           assert.strictEqual(seen[0]?.url, "http://a/?first=1&more=2&more=3")
           assert.strictEqual(seen[1]?.url, `http://a/b${query}${fragment}`)
+          assert.strictEqual(requests[1]?.hash._tag, fragment === "" ? "None" : "Some")
           assert.deepStrictEqual(requests[1]?.hash, fragment === "" ? Option.none() : Option.some(fragment.slice(1)))
         }))
     }

@@ -131,7 +131,7 @@ describe("the connection of a response that is let go is used again when its res
       const trailers = yield* started(response.trailers)
       yield* failsWith(response.text, "BodyAlreadyConsumed")
       yield* TestClock.adjust(100)
-      assert.deepStrictEqual(HttpFields.get(yield* Fiber.join(trailers), "a"), Option.some("b"))
+      assert.strictEqual(Option.getOrUndefined(HttpFields.get(yield* Fiber.join(trailers), "a")), "b")
       yield* failsWith(response.read1(), "BodyAlreadyConsumed")
       yield* holds(pool, { idle: 1 })
     })))
