@@ -11,6 +11,7 @@ import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Stream from "effect/Stream"
 import * as ConnectionPool from "../../src/ConnectionPool.ts"
+import type { HttpRequest } from "../../src/HttpRequest.ts"
 import * as PooledHttpClient from "../../src/PooledHttpClient.ts"
 import * as T from "../../src/TestTransport.ts"
 import { settled, started } from "../connection/harness.ts"
@@ -53,7 +54,7 @@ const plain: Over = ({ client }) => Effect.succeed(client)
 const wrapped: Over = ({ pool }) =>
   Effect.provideService(PooledHttpClient.make, ConnectionPool.ConnectionPool, {
     ...pool,
-    execute: (request) => pool.execute(request)
+    execute: <E>(request: HttpRequest<E>) => pool.execute(request)
   })
 
 /** One run; how many connections are busy after it. Where the whole ends, so does everything. */
