@@ -32,8 +32,8 @@ interface Worker {
 }
 
 /**
- * A heap as a service has it, and not an empty program that does nothing half of the time. V8 collects everything when there is half as much again as after
- * the last time, which in a small heap is after every 50 MB of bodies, and it makes the heap small while others have their turn: the same
+ * A heap as a service has it, and not an empty program that does nothing half of the time. V8 sets the limit for the next collection of everything by what has lived
+ * through the last one, which in a small heap is reached by every 50 MB of bodies, and it makes the heap small while others have their turn: the same
  * client then does 1,200 or 2,800 MB/s, as the first collection happens to fall. Two cores make it worse, because others sweep what is free.
  */
 const heap = ["--initial-old-space-size=256", "--no-memory-reducer"]

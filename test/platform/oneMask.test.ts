@@ -85,6 +85,26 @@ describe("a caller that is interrupted", () => {
   }
 })
 
+/** A tracer whose spans take what is said of a request, and throw at what is said of its response, or at their end. */
+const breaking = (at: "attribute" | "end", native: Tracer.Tracer) => {
+  const spans: Array<Tracer.Span> = []
+  const fail = () => {
+    throw new Error("no more")
+  }
+  const tracer = Tracer.make({
+    context: native.context,
+    span: (...args) => {
+      const span = native.span(...args)
+      const attribute = span.attribute.bind(span)
+      if (at === "end") span.end = fail
+      else span.attribute = (key, value) => key === "http.response.status_code" ? fail() : attribute(key, value)
+      spans.push(span)
+      return span
+    }
+  })
+  return { spans, tracer }
+}
+
 describe("a tracer that throws", () => {
   for (const at of ["attribute", "end"] as const) {
     it.scoped(`at \`${at}\` of a response leaves no connection busy, and its error is the defect`, () =>
@@ -92,15 +112,7 @@ describe("a tracer that throws", () => {
         const { client, pool } = yield* clientTo([
           T.connection(anyHead, T.reply("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"), T.stall)
         ])
-        const spans: Array<Tracer.Span> = []
-        const tracer = Tracer.make({
-          context: (f) => f(),
-          span: (name, parent, context, links, startTime, kind) => {
-            const span = new Throwing(at, name, parent, context, links, startTime, kind)
-            spans.push(span)
-            return span
-          }
-        })
+        const { spans, tracer } = breaking(at, yield* Effect.tracer)
         const exit = yield* Effect.exit(Effect.withTracer(client.get(url), tracer))
         assert.isTrue(Exit.isFailure(exit) && Cause.isDie(exit.cause) && Cause.pretty(exit.cause).includes("no more"))
         yield* settled
@@ -110,49 +122,6 @@ describe("a tracer that throws", () => {
       }))
   }
 })
-
-/** A span that takes what is said of the request, and throws at what is said of the response, or at its end. */
-class Throwing implements Tracer.Span {
-  readonly _tag = "Span"
-  readonly spanId = "0123456789abcdef"
-  readonly traceId = "0123456789abcdef0123456789abcdef"
-  readonly sampled = true
-  readonly attributes = new Map<string, unknown>()
-  status: Tracer.SpanStatus
-  readonly at: "attribute" | "end"
-  readonly name: string
-  readonly parent: Option.Option<Tracer.AnySpan>
-  readonly context: Context.Context<never>
-  readonly links: ReadonlyArray<Tracer.SpanLink>
-  readonly kind: Tracer.SpanKind
-
-  constructor(
-    at: "attribute" | "end",
-    ...[name, parent, context, links, startTime, kind]: Parameters<Tracer.Tracer["span"]>
-  ) {
-    this.at = at
-    this.name = name
-    this.parent = parent
-    this.context = context
-    this.links = links
-    this.kind = kind
-    this.status = { _tag: "Started", startTime }
-  }
-
-  attribute(key: string, value: unknown): void {
-    if (this.at === "attribute" && key === "http.response.status_code") throw new Error("no more")
-    this.attributes.set(key, value)
-  }
-
-  end(endTime: bigint, exit: Exit.Exit<unknown, unknown>): void {
-    if (this.at === "end") throw new Error("no more")
-    this.status = { _tag: "Ended", startTime: this.status.startTime, endTime, exit }
-  }
-
-  event(): void {}
-
-  addLinks(): void {}
-}
 
 describe("the options of the pool", () => {
   const proxy = Either.getOrThrow(Proxy.make({ host: "proxy.test", port: 3128 }))
@@ -235,5 +204,13 @@ describe("what a request runs that others see", () => {
       )
       assert.strictEqual(seen.length, 4)
       assert.deepStrictEqual(new Set(seen), new Set(["http.client GET"]))
+    }))
+
+  it.scoped("is in its span where it fails, so that the error tells it", () =>
+    Effect.gen(function*() {
+      const { client } = yield* clientTo([T.connection(anyHead, T.eof)])
+      const { cause } = yield* Effect.flip(client.get(url))
+      const exit = yield* Effect.exit(Effect.fail(cause))
+      assert.include(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "", "at http.client GET")
     }))
 })

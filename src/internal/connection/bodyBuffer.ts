@@ -167,14 +167,14 @@ export class BodyBuffer {
   takeChunk(): Chunk.Chunk<Uint8Array> {
     const first = this.#first
     if (first === undefined) return Chunk.empty()
-    const chunk = first === this.#last ? Chunk.of(given(first)) : Chunk.unsafeFromArray(this.#pieces())
+    const chunk = first === this.#last ? Chunk.of(given(first)) : Chunk.unsafeFromArray(this.#pieces(given))
     this.clear()
     return chunk
   }
 
-  #pieces(): Array<Uint8Array> {
+  #pieces(of: (block: Block) => Uint8Array): Array<Uint8Array> {
     const pieces: Array<Uint8Array> = []
-    for (let block = this.#first; block !== undefined; block = block.next) pieces.push(given(block))
+    for (let block = this.#first; block !== undefined; block = block.next) pieces.push(of(block))
     return pieces
   }
 
@@ -182,7 +182,7 @@ export class BodyBuffer {
   takeAll(): Uint8Array {
     const first = this.#first
     if (first === undefined || first !== this.#last) {
-      const whole = join(this.#pieces())
+      const whole = join(this.#pieces(content))
       this.clear()
       return whole
     }

@@ -14,7 +14,7 @@ import { gather, letGo } from "./turn.ts"
 
 // One for all sockets: libuv asks for the buffer right before `read(2)` and the view is given up before the next read, so
 // an idle connection costs no memory. Twice what libuv itself asks for, so that a response of 64 KiB comes whole with its head: read in
-// two pieces it was copied twice. A larger one is slower again: it does not stay in the processor's cache.
+// two pieces it was copied twice. With a larger one large downloads came out slower.
 const buffer = Buffer.allocUnsafeSlow(131_072)
 
 /** The view of the shared buffer that was made last. Responses of a server are often of one length, and a view costs as much as a field. */
