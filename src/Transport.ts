@@ -115,6 +115,38 @@ export interface Duplex {
   end(): void
   /** Closes both sides at once and drops what was not sent. Idempotent; the receiver hears nothing more. */
   destroy(): void
+  /** Makes the channel keep the process alive while it is open, as it does from the start. Idempotent. */
+  ref?(): void
+  /** Lets the process end although the channel is open, because no caller waits for anything on it. Idempotent. */
+  unref?(): void
+}
+
+/**
+ * The async context of a caller: what `AsyncLocalStorage` keeps for it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface AsyncContext {
+  /** Runs a function in the context and returns its result. */
+  run<A>(f: () => A): A
+}
+
+/**
+ * The event loop that brings what arrives on the channels of a transport.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface EventLoop {
+  /**
+   * Calls back once, when every open channel has been polled after this call: bytes, ends and faults that had arrived by then
+   * have been delivered to the receivers. Never calls back within the call, and runs each callback on its own: what one
+   * callback puts into the microtask queue is done before the next callback. Keeps the process alive until then.
+   */
+  afterPoll(callback: () => void): void
+  /** Captures the async context that is current now. */
+  captureContext(): AsyncContext
 }
 
 /**
@@ -124,6 +156,8 @@ export interface Duplex {
  * @category models
  */
 export interface Service {
+  /** The event loop of all channels that this transport opens. Node's by default, which is right for all of Node's streams. */
+  readonly loop?: EventLoop | undefined
   /**
    * Opens a channel; the scope's end destroys it. Interruption aborts the attempt and leaves no socket, timer or listener.
    */

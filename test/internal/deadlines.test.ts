@@ -7,6 +7,7 @@ import * as Supervisor from "effect/Supervisor"
 import * as TestClock from "effect/TestClock"
 import type { Deadlines } from "../../src/internal/connection/deadlines.ts"
 import { Deadline, makeDeadlines } from "../../src/internal/connection/deadlines.ts"
+import { nodeEventLoop } from "../../src/internal/transport/eventLoop.ts"
 
 interface Kit {
   readonly deadlines: Deadlines
@@ -23,7 +24,7 @@ const kit: Effect.Effect<Kit, never, Scope.Scope> = Effect.gen(function*() {
   yield* TestClock.adjust(0)
   const supervisor = yield* Supervisor.track
   const scope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
-  const deadlines = yield* Effect.supervised(Scope.extend(makeDeadlines, scope), supervisor)
+  const deadlines = yield* Effect.supervised(Scope.extend(makeDeadlines(nodeEventLoop), scope), supervisor)
   const fired: Array<string> = []
   return {
     deadlines,

@@ -16,6 +16,7 @@ import { ConnectionReset, IncompleteRead } from "../error/body.ts"
 import { BodyAlreadyConsumed, ConnectionClosed } from "../error/state.ts"
 import { join } from "./bodyBuffer.ts"
 import type { Exchange } from "./exchange.ts"
+import { waitFor } from "./wait.ts"
 
 /** How a body is being, or was, read. */
 type Reading = "unread" | "read" | "stream" | "collect" | "close"
@@ -201,15 +202,15 @@ export class BodyReader {
     orElse: Effect.Effect<A, BodyFailure>
   ): Effect.Effect<A, BodyFailure> {
     let begun = false
-    const waiting = Effect.async<A, BodyFailure>((resume) => {
-      if (!this.#free) return resume(orElse)
+    const waiting = waitFor<A, BodyFailure>(this.#exchange.settings.loop, (waiter) => {
+      if (!this.#free) return waiter.resume(orElse)
       begun = true
       this.#reading = reading
       if (reading === "collect") this.#exchange.body.collecting = true
       const next = (): void => {
         const result = step()
         if (result === undefined) this.#exchange.whenBody(next)
-        else resume(result)
+        else waiter.resume(result)
       }
       this.#exchange.whenBody(next)
     })
@@ -230,9 +231,10 @@ export class BodyReader {
 
   /** Waits until nothing more will come, whoever reads. */
   get #settled(): Effect.Effect<void> {
-    return Effect.async<void>((resume) => {
-      const { body } = this.#exchange
-      const done = (): void => resume(Effect.void)
+    const { body, settings: { loop } } = this.#exchange
+    return waitFor<void>(loop, (waiter) => {
+      // Several readers may wait, and the one that reads is resumed in the same callback (see `wait.ts`).
+      const done = (): void => loop.afterPoll(() => waiter.resume(Effect.void))
       body.onSettled(done)
       return Effect.sync(() => body.offSettled(done))
     })
@@ -299,10 +301,10 @@ export class BodyReader {
     // The end of the stream, interruption included, closes the response. So no waiting needs a cleanup of its own, which would
     // cost 9 runtime operations more a chunk.
     const waited: Body = Channel.flatMap(
-      Channel.fromEffect(Effect.async<void>((resume) => {
+      Channel.fromEffect(waitFor<void>(this.#exchange.settings.loop, (waiter) => {
         // What is being dropped is not waited for.
-        if (this.#cut) resume(Effect.void)
-        else this.#exchange.whenBody(() => resume(Effect.void))
+        if (this.#cut) waiter.resume(Effect.void)
+        else this.#exchange.whenBody(() => waiter.resume(Effect.void))
       })),
       give
     )

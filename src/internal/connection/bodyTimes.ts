@@ -56,6 +56,7 @@ export class BodyTimes implements Expiring {
     const left = framing?.kind === "length" ? framing.length - body.received : 0
     if (care === undefined || left > care.drainBytes) return this.#exchange.abandon(reason, "Undrained")
     this.#draining = true
+    link.unref()
     this.#drainUntil = body.received + care.drainBytes
     this.#arm("drain", care.drainMillis)
     link.resume()
@@ -75,7 +76,7 @@ export class BodyTimes implements Expiring {
     const exchange = this.#exchange
     const { care, deadlines } = exchange.settings
     if (care === undefined) return
-    this.#rest ??= new Deadline(this)
+    this.#rest ??= new Deadline(this, false)
     deadlines.arm(this.#rest, care.unreadMillis)
   }
 
@@ -90,8 +91,14 @@ export class BodyTimes implements Expiring {
   }
 
   #arm(kind: "bodyIdle" | "unread" | "drain", millis: number): void {
+    const { deadlines } = this.#exchange.settings
     this.#kind = kind
-    this.#exchange.settings.deadlines.arm(this.#deadline, millis)
+    const awaited = kind === "bodyIdle"
+    if (this.#deadline.awaited !== awaited) {
+      deadlines.disarm(this.#deadline)
+      this.#deadline.awaited = awaited
+    }
+    deadlines.arm(this.#deadline, millis)
   }
 
   expire(deadline: Deadline): void {

@@ -38,6 +38,8 @@ export interface Tunnel {
 /** What a connection is set to. */
 export interface Settings {
   readonly transport: Transport.Service
+  /** That of the transport. */
+  readonly loop: Transport.EventLoop
   readonly deadlines: Deadlines
   readonly runtime: Runtime.Runtime<never>
   readonly origin: Origin.Origin
@@ -92,8 +94,9 @@ export class Connection implements LinkOwner {
   abortOpening: ((reason: string) => void) | undefined
   /** Whether a request, or `connect`, was accepted that has no link yet: nobody else may begin one meanwhile. */
   reserved = false
-  /** How often the caller closed it. */
+  /** How often the caller closed it, and why last. */
   dismissals = 0
+  dismissedBecause = ""
   closed = false
   /** Whether it is only lent: the link that it has is all it gets. */
   leased = false
@@ -157,6 +160,7 @@ export class Connection implements LinkOwner {
   /** Closes the link, whatever is under way on it. */
   disconnect(reason: string): void {
     this.dismissals++
+    this.dismissedBecause = reason
     this.started = undefined
     this.abortOpening?.(reason)
     this.exchange?.abandon(reason, "Closed")

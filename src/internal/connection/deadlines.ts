@@ -1,21 +1,22 @@
 /**
- * Timeouts without a fiber each: deadlines are numbers in a list, and one fiber sleeps until the earliest.
+ * Timeouts without a fiber each: deadlines are numbers in a list, and one timer sleeps until the earliest.
  *
  * `Effect.timeout` costs 56 runtime operations and two fibers, setting a deadline here costs a few writes and at most an earlier
- * wake-up. All time is Effect's `Clock`, captured when the queue is made, so `TestClock` drives it. The sleeper ends when
- * nothing is set, so an idle connection has no timer.
+ * wake-up. All time is Effect's `Clock`, captured when the queue is made, so `TestClock` drives it. In real time a deadline that is
+ * due expires only after the sockets have been polled once more, because what arrived in time wins; and only deadlines that a
+ * caller waits for keep the process alive. The timer ends when nothing is set, so an idle connection has none.
  */
-import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
-import * as DefaultServices from "effect/DefaultServices"
+import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
+import type { AsyncContext, EventLoop } from "../../Transport.ts"
+import { isLive } from "../transport/polled.ts"
 
-/** Who is told that a deadline has run out. An object and no function, because a function for each deadline would be one more to make. */
+/** Called when a deadline has run out. An interface and no callback, because that would be a closure for each deadline. */
 export interface Expiring {
   expire(deadline: Deadline): void
 }
@@ -25,36 +26,56 @@ export class Deadline {
   /** When it runs out, in the queue's milliseconds; `Infinity` while it is not set. */
   at = Infinity
   readonly owner: Expiring
+  /** True if a caller waits for what it limits, so that the process must not end before. Changed only while it is not set. */
+  awaited: boolean
   /** Its neighbours while it is set. */
   previous: Deadline | undefined = undefined
   next: Deadline | undefined = undefined
 
-  constructor(owner: Expiring) {
+  constructor(owner: Expiring, awaited = true) {
     this.owner = owner
+    this.awaited = awaited
   }
 }
 
-/** The clock that a program has unless it is given another one. */
-const live = Context.get(DefaultServices.liveServices, Clock.Clock)
+// As they are on import, together: a timer that was set by one of them must not be cleared by a replacement of the other.
+const { clearTimeout, performance, setTimeout } = globalThis
 
-const { performance } = globalThis
+/** The longest time that Node's timers can wait, in milliseconds; they take a longer one for none. */
+const longestTimer = 2 ** 31 - 1
+
+/** What wakes the queue at the earliest deadline. */
+interface Sleeper {
+  /** Says whether a caller waits for the wake-up. */
+  hold(awaited: boolean): void
+  cancel(): void
+}
 
 export class Deadlines {
   readonly #clock: Clock.Clock
+  readonly #live: boolean
   readonly #runtime: Runtime.Runtime<never>
+  readonly #loop: EventLoop
+  /** That in which the queue was made: a timer keeps the context in which it is set, and may live for longer than its request. */
+  readonly #context: AsyncContext
   /**
    * Those that are set, in no order. A list and no `Set`: what a `Set` has dropped its old tables still hold, and each points to the next
    * one, so that one old table keeps all exchanges after it from being collected young.
    */
   #first: Deadline | undefined
   #size = 0
-  #sleeper: Fiber.RuntimeFiber<void> | undefined
+  /** How many of them a caller waits for. */
+  #awaited = 0
+  #sleeper: Sleeper | undefined
   #wakeAt = Infinity
   #over = false
 
-  constructor(clock: Clock.Clock, runtime: Runtime.Runtime<never>) {
+  constructor(clock: Clock.Clock, runtime: Runtime.Runtime<never>, loop: EventLoop) {
     this.#clock = clock
+    this.#live = isLive(clock)
     this.#runtime = runtime
+    this.#loop = loop
+    this.#context = loop.captureContext()
   }
 
   /**
@@ -62,7 +83,7 @@ export class Deadlines {
    * the clock or, because the live one tells it by a BigInt that costs several times as much, from where it has it.
    */
   now(): number {
-    return this.#clock === live ? performance.now() : Number(this.#clock.unsafeCurrentTimeNanos()) / 1e6
+    return this.#live ? performance.now() : Number(this.#clock.unsafeCurrentTimeNanos()) / 1e6
   }
 
   /** How many deadlines are set. */
@@ -89,6 +110,7 @@ export class Deadlines {
     deadline.previous = undefined
     deadline.next = undefined
     this.#size--
+    if (deadline.awaited && --this.#awaited === 0) this.#sleeper?.hold(false)
   }
 
   /** Ends the sleeper where it would wake for nothing: a connection that is closed keeps no timer. */
@@ -109,10 +131,11 @@ export class Deadlines {
     if (first !== undefined) first.previous = deadline
     this.#first = deadline
     this.#size++
+    if (deadline.awaited && ++this.#awaited === 1) this.#sleeper?.hold(true)
   }
 
   #interruptSleeper(): void {
-    this.#sleeper?.unsafeInterruptAsFork(FiberId.none)
+    this.#sleeper?.cancel()
     this.#sleeper = undefined
     this.#wakeAt = Infinity
   }
@@ -120,38 +143,60 @@ export class Deadlines {
   #sleepUntil(at: number): void {
     this.#interruptSleeper()
     this.#wakeAt = at
-    // The runtime may have been captured where nothing can be interrupted; the sleeper must be, or its timer outlives the queue.
-    const sleep = Effect.interruptible(this.#clock.sleep(Duration.millis(Math.max(0, at - this.now()))))
-    this.#sleeper = Runtime.runFork(this.#runtime)(Effect.andThen(sleep, () => this.#wake()))
+    const millis = Math.max(0, at - this.now())
+    this.#sleeper = this.#live ? this.#startTimer(millis) : this.#forkSleep(millis)
+  }
+
+  #startTimer(millis: number): Sleeper {
+    const timer = this.#context.run(() => setTimeout(() => this.#wake(), Math.min(Math.ceil(millis), longestTimer)))
+    if (this.#awaited === 0) timer.unref()
+    return {
+      hold: (awaited) => void (awaited ? timer.ref() : timer.unref()),
+      cancel: () => clearTimeout(timer)
+    }
+  }
+
+  #forkSleep(millis: number): Sleeper {
+    // The runtime may have been captured in an uninterruptible region; the sleep must end all the same, or it outlives the queue.
+    const sleep = Effect.interruptible(this.#clock.sleep(Duration.millis(millis)))
+    const fiber: Fiber.RuntimeFiber<void> = Runtime.runFork(this.#runtime)(Effect.andThen(sleep, () => this.#wake()))
+    return { hold: () => {}, cancel: () => fiber.unsafeInterruptAsFork(FiberId.none) }
   }
 
   #wake(): void {
     this.#sleeper = undefined
     this.#wakeAt = Infinity
     const now = this.now()
-    const expired: Array<Deadline> = []
+    const due: Array<Deadline> = []
     let earliest = Infinity
     for (let deadline = this.#first; deadline !== undefined; deadline = deadline.next) {
-      if (deadline.at <= now) expired.push(deadline)
+      if (deadline.at <= now) due.push(deadline)
       else if (deadline.at < earliest) earliest = deadline.at
     }
     if (earliest !== Infinity) this.#sleepUntil(earliest)
     // The earliest first, of two the one that was set first: the list has the last one first.
-    expired.reverse().sort((a, b) => a.at - b.at)
-    for (const deadline of expired) {
-      // One that an earlier one cleared, or set anew, is not due.
-      if (deadline.at > now) continue
-      this.disarm(deadline)
-      deadline.owner.expire(deadline)
+    due.reverse().sort((a, b) => a.at - b.at)
+    for (const deadline of due) {
+      // Each after a poll and in a callback of its own (see `wait.ts`).
+      if (this.#live) this.#loop.afterPoll(() => this.#expire(deadline, now))
+      else this.#expire(deadline, now)
     }
+  }
+
+  /** Ends a deadline that was due at `now`, unless it was cleared or set again since. */
+  #expire(deadline: Deadline, now: number): void {
+    if (deadline.at > now) return
+    this.disarm(deadline)
+    deadline.owner.expire(deadline)
   }
 }
 
 /** A queue that ends with the scope. */
-export const makeDeadlines: Effect.Effect<Deadlines, never, Scope.Scope> = Effect.acquireRelease(
-  Effect.flatMap(
-    Effect.clock,
-    (clock) => Effect.map(Effect.runtime<never>(), (runtime) => new Deadlines(clock, runtime))
-  ),
-  (deadlines) => Effect.sync(() => deadlines.shutdown())
-)
+export const makeDeadlines = (loop: EventLoop): Effect.Effect<Deadlines, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.flatMap(
+      Effect.clock,
+      (clock) => Effect.map(Effect.runtime<never>(), (runtime) => new Deadlines(clock, runtime, loop))
+    ),
+    (deadlines) => Effect.sync(() => deadlines.shutdown())
+  )

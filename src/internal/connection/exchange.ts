@@ -29,6 +29,7 @@ import { asBodyFailure, contextOf, faultError, machineError, timingsOf } from ".
 import type { Link, Listener } from "./link.ts"
 import { Sender } from "./sender.ts"
 import type { Millis } from "./timeouts.ts"
+import type { Waiter } from "./wait.ts"
 
 /** How an exchange ended before its head: a failure of ours, or a defect of the caller's body. */
 export type Ending = { readonly error: HttpError } | { readonly defect: Cause.Cause<never> }
@@ -57,7 +58,7 @@ export class Exchange extends Sender implements Listener, Expiring {
   full = false
   written = 0
   read = 0
-  #headWaiter: ((over: Effect.Effect<void>) => void) | undefined
+  #headWaiter: Waiter<void> | undefined
   readonly #begunAt: number
   #sentAt: number | undefined
   #headAt: number | undefined
@@ -204,10 +205,10 @@ export class Exchange extends Sender implements Listener, Expiring {
 
   // --- receiving
 
-  /** Calls back once, when the head is there or will never be: what it is called with is what a fiber resumes with. */
-  whenHead(callback: (over: Effect.Effect<void>) => void): void {
-    if (this.head !== undefined || this.ending !== undefined) callback(Effect.void)
-    else this.#headWaiter = callback
+  /** Resumes a fiber when the head is there or will never be. */
+  whenHead(waiter: Waiter<void>): void {
+    if (this.head !== undefined || this.ending !== undefined) waiter.resume(Effect.void)
+    else this.#headWaiter = waiter
   }
 
   /** Calls back once, when the body has something to give; `timeouts.bodyIdle` runs until then. */
@@ -298,7 +299,7 @@ export class Exchange extends Sender implements Listener, Expiring {
   #wakeHead(): void {
     const waiter = this.#headWaiter
     this.#headWaiter = undefined
-    waiter?.(Effect.void)
+    waiter?.resume(Effect.void)
   }
 
   /** Lets go of the link once both messages are complete. */

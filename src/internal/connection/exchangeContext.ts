@@ -6,7 +6,7 @@ import type { BodyFailure, ConnectionInfo, HttpError, Timings } from "../../Http
 import type * as HttpLeniency from "../../HttpLeniency.ts"
 import type * as HttpLimits from "../../HttpLimits.ts"
 import * as Origin from "../../Origin.ts"
-import type { DuplexFault } from "../../Transport.ts"
+import type { DuplexFault, EventLoop } from "../../Transport.ts"
 import type { Tagged } from "../error/base.ts"
 import { ConnectionReset } from "../error/body.ts"
 import type { ErrorContext, Phase, RequestState } from "../error/context.ts"
@@ -78,6 +78,7 @@ export class Terms implements RequestFacts {
 /** What of the settings of its connection an exchange needs. */
 export interface ExchangeSettings {
   readonly deadlines: Deadlines
+  readonly loop: EventLoop
   /** Bytes that are given to the transport at once; a longer piece is cut. */
   readonly blockSize: number
   readonly care: Care | undefined

@@ -22,6 +22,7 @@ import { locate } from "../error/base.ts"
 import { ForbiddenHeader, InvalidOption, InvalidUrl } from "../error/request.ts"
 import type { ConnectionState } from "../error/state.ts"
 import * as state from "../error/state.ts"
+import { nodeEventLoop } from "../transport/eventLoop.ts"
 import type { Tunnel } from "./connection.ts"
 import { Connection } from "./connection.ts"
 import { makeDeadlines } from "./deadlines.ts"
@@ -128,9 +129,12 @@ export const make = (
     }
     const tunnel = options.tunnel === undefined ? undefined : yield* makeTunnel(scheme, options.tunnel)
     const runtime = yield* Effect.runtime<never>()
+    const transport = yield* Transport
+    const loop = transport.loop ?? nodeEventLoop
     const connection = new Connection({
-      transport: yield* Transport,
-      deadlines: yield* makeDeadlines,
+      transport,
+      loop,
+      deadlines: yield* makeDeadlines(loop),
       runtime,
       origin,
       tls,

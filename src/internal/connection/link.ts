@@ -1,8 +1,10 @@
 /**
  * One open connection: a duplex, the machine that reads it, and whoever listens at the moment.
  *
- * The receiver stays attached while the link is idle, so any byte, FIN or fault of an idle connection closes it at once and
- * never answers the next request. All methods are synchronous and none fails; a closed link stays closed.
+ * The receiver stays attached while the link is idle, so any byte, FIN or fault of an idle connection closes it as soon as it is
+ * read. A request that uses the link again waits until the event loop has polled it (`reserve`), so that none of these can answer
+ * the request. While no exchange is under way the link lets the process end. All methods are synchronous and none fails; a closed
+ * link stays closed.
  */
 import type * as Scope from "effect/Scope"
 import type { CloseReason } from "../../ConnectionEvent.ts"
@@ -63,6 +65,8 @@ export class Link implements Transport.Receiver {
   /** Milliseconds that the tunnel took; `undefined` without one. */
   readonly proxyMillis: number | undefined
   #listener: Listener | undefined
+  /** What is to be called when the link has been polled for the request that has reserved it. */
+  #reservation: (() => void) | undefined
   #paused = false
   readonly #owner: LinkOwner
 
@@ -83,24 +87,54 @@ export class Link implements Transport.Receiver {
 
   /** Starts to listen. What has come already is told at once, and may close the link. */
   attach(): void {
+    this.duplex.unref?.()
     this.duplex.attach(this)
   }
 
   /** Whether a request can be sent on it now. */
   get usable(): boolean {
-    return this.open && this.#listener === undefined && this.machine.reusable
+    return this.open && this.#listener === undefined && this.#reservation === undefined && this.machine.reusable
+  }
+
+  /**
+   * Keeps the link for one request, and calls back when the event loop has polled it, or at once when it closes. Only where
+   * `usable`.
+   */
+  reserve(loop: Transport.EventLoop, callback: () => void): void {
+    this.#reservation = callback
+    loop.afterPoll(() => {
+      if (this.#reservation === callback) this.#endReservation()
+    })
+  }
+
+  /** Gives the reservation up: nothing is called. */
+  free(): void {
+    this.#reservation = undefined
+  }
+
+  #endReservation(): void {
+    const callback = this.#reservation
+    this.#reservation = undefined
+    callback?.()
   }
 
   /** Begins an exchange. Only where `usable`. */
   begin(request: RequestFacts, listener: Listener): void {
+    this.duplex.ref?.()
     this.machine.startRequest(request)
     this.#listener = listener
+  }
+
+  /** Lets the process end although an exchange is under way, because no caller waits for the rest of it. */
+  unref(): void {
+    this.duplex.unref?.()
   }
 
   /** Ends an exchange: the link is idle if the machine says that it can be used again, else it is closed. */
   finish(now: number): void {
     this.#listener = undefined
     if (this.machine.reusable) {
+      this.duplex.unref?.()
       this.idleSince = now
       this.#owner.onIdle()
     } else {
@@ -138,6 +172,8 @@ export class Link implements Transport.Receiver {
     this.closedBy = error
     this.#listener = undefined
     this.duplex.destroy()
+    // Before its place is another's: the request that has waited for it goes elsewhere, and was there first.
+    this.#endReservation()
     this.#owner.onClosed(this, reason, error)
   }
 

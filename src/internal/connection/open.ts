@@ -25,6 +25,7 @@ import { holdsOnlyDuplexes } from "../transport/scopes.ts"
 import type { Connection } from "./connection.ts"
 import { Deadline } from "./deadlines.ts"
 import { Link } from "./link.ts"
+import { awaitPoll } from "./reuse.ts"
 import type { Millis } from "./timeouts.ts"
 import { openTunnel } from "./tunnel.ts"
 
@@ -150,6 +151,15 @@ const makeLink = (connection: Connection, scope: Scope.CloseableScope, establish
   return link
 }
 
+/**
+ * What the proxy sends behind its answer to CONNECT must not count as an answer of the origin. Inside of TLS it cannot: it would
+ * break the handshake.
+ */
+const afterTunnel = ({ settings: { loop, tls }, tunnel }: Connection, link: Link): Effect.Effect<Link> =>
+  tunnel === undefined || tls !== undefined || !link.usable
+    ? Effect.succeed(link)
+    : Effect.as(awaitPoll(loop, link), link)
+
 /** Tells that an opening failed, or was given up. */
 const tellFailed = (connection: Connection, cause: Cause.Cause<HttpError>): void => {
   const { events } = connection.settings
@@ -163,7 +173,7 @@ export const openLink = (connection: Connection, timeouts: Millis): Effect.Effec
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(Scope.make(), (scope) => {
       const { dismissals } = connection
-      return Effect.map(
+      return Effect.flatMap(
         Effect.onExit(
           Effect.mapError(
             abortable(connection, Scope.extend(establish(connection, timeouts), scope), restore, timeouts.total),
@@ -180,27 +190,51 @@ export const openLink = (connection: Connection, timeouts: Millis): Effect.Effec
           connection.link = link
           // The connection may have been closed after the opening could be aborted and before there was this link.
           if (connection.dismissals !== dismissals) link.dismiss()
-          return link
+          return afterTunnel(connection, link)
         }
       )
     })
   )
 
-/** The link to send the next request on: the open one, or a new one where `autoOpen` allows it. */
-const acquireLink = (
+/** A new link, if one may be opened. */
+const openAnother = (
   connection: Connection,
   timeouts: Millis
 ): Effect.Effect<Link, OpenFailure | NotConnected> => {
-  const { link, settings, state } = connection
-  if (link?.usable) return Effect.succeed(link)
+  const { link, settings, started } = connection
   if (connection.leased) {
     const reason = "the leased connection has closed, lease another one"
     return Effect.fail(locateOpening(connection, new ConnectionClosed({ reason, cause: link?.closedBy })))
   }
   if (!settings.autoOpen) {
-    return Effect.fail(locateOpening(connection, new NotConnected({ state, cause: link?.closedBy })))
+    return Effect.fail(
+      locateOpening(
+        connection,
+        new NotConnected({ state: started === undefined ? "Idle" : "RequestStarted", cause: link?.closedBy })
+      )
+    )
   }
   return openLink(connection, timeouts)
+}
+
+/**
+ * The link to send the next request on: the open one if it is still usable after a poll, else a new one. Nothing has been written
+ * on the one that was not, so that is safe for every request.
+ */
+const acquireLink = (
+  connection: Connection,
+  timeouts: Millis,
+  dismissals: number
+): Effect.Effect<Link, OpenFailure | NotConnected> => {
+  const { link } = connection
+  const another = Effect.suspend(() =>
+    connection.dismissals === dismissals
+      ? openAnother(connection, timeouts)
+      : Effect.fail(locateOpening(connection, new ConnectionClosed({ reason: connection.dismissedBecause })))
+  )
+  return link?.usable
+    ? Effect.flatMap(awaitPoll(connection.settings.loop, link), () => link.usable ? Effect.succeed(link) : another)
+    : another
 }
 
 /** Runs an opening that nobody else may come between from this call on. It must not be interruptible before it runs. */
@@ -215,28 +249,30 @@ export const reserving = <A, E>(connection: Connection, opening: Effect.Effect<A
 }
 
 /**
- * Begins a request on its link: at once on the open one, else on a new one. Nobody can begin another between this call and that
- * of `begin`, however the fibers take turns. To be called in the turn in which nothing hindered it, and uninterruptible.
+ * Runs `begin` on the open link, or opens one first. `fresh` is true for one that was opened. No other fiber can begin a request in
+ * between. Must run in an uninterruptible region, in the same step as the check that the connection is idle; or else the caller has
+ * reserved it since, and gives how often it had been closed then.
  */
 export const withLink = <A, E>(
   connection: Connection,
   timeouts: Millis,
   restore: <B, F>(effect: Effect.Effect<B, F>) => Effect.Effect<B, F>,
-  begin: (link: Link, fresh: boolean) => Effect.Effect<A, E>
+  begin: (link: Link, fresh: boolean) => Effect.Effect<A, E>,
+  dismissals = connection.dismissals
 ): Effect.Effect<A, E | OpenFailure | NotConnected> => {
-  if (connection.link?.usable) return begin(connection.link, false)
-  const acquired = acquireLink(connection, timeouts)
-  const { dismissals } = connection
+  const { link: before } = connection
+  const acquired = acquireLink(connection, timeouts, dismissals)
   connection.reserved = true
-  const release = (): void => {
+  const reserved = Effect.onError(restore(acquired), () =>
+    Effect.sync(() => {
+      before?.free()
+      connection.reserved = false
+    }))
+  return Effect.flatMap(reserved, (link): Effect.Effect<A, E | OpenFailure> => {
     connection.reserved = false
-  }
-  const opened = Effect.onError(restore(acquired), () => Effect.sync(release))
-  return Effect.flatMap(opened, (link): Effect.Effect<A, E | OpenFailure> => {
-    release()
     // `close` may have come when there was nothing yet to be closed, or not any longer.
     if (connection.dismissals !== dismissals) link.dismiss()
-    return link.usable ? begin(link, true) : Effect.fail(locateOpening(connection, goneAtOnce(link)))
+    return link.usable ? begin(link, link !== before) : Effect.fail(locateOpening(connection, goneAtOnce(link)))
   })
 }
 

@@ -20,6 +20,7 @@ import type {
 import type { HttpRequest } from "../../HttpRequest.ts"
 import type { HttpResponse } from "../../HttpResponse.ts"
 import * as Origin from "../../Origin.ts"
+import type { EventLoop } from "../../Transport.ts"
 import { locate } from "../error/base.ts"
 import type { ResponseHead } from "../protocol/head.ts"
 import type { Caller } from "./caller.ts"
@@ -33,7 +34,9 @@ import { withLink } from "./open.ts"
 import type { Prepared } from "./prepare.ts"
 import { prepareFor } from "./prepare.ts"
 import { makeResponse } from "./response.ts"
+import { whenPolled } from "./reuse.ts"
 import { continued, forkStream, sendBytes } from "./sendBody.ts"
+import { waitFor } from "./wait.ts"
 import { tapHead, tapResponse } from "./wireTap.ts"
 
 /** What `execute` can fail with. */
@@ -86,6 +89,31 @@ const firstPiece = <E>({ body, head }: Prepared<E>, blockSize: number): Uint8Arr
   return body.bytes.length <= smallBody ? body.bytes : body.bytes.subarray(0, blockSize)
 }
 
+/** True if all of a request can be sent without its fiber: no stream is to be run, no 100 waited for, nothing shown to the log. */
+export const needsNoFiber = <E>(
+  { wireTap }: { readonly wireTap: boolean },
+  { body, head }: Prepared<E>
+): boolean => !wireTap && body._tag !== "Streaming" && !head.expectContinue
+
+/**
+ * Begins a request on a link that was used or idle before when that has been polled, and waits for the head of its response.
+ * `begin` gives `undefined` where the link cannot be used; that ends the waiting. Only for what needs no fiber.
+ */
+export const untilHeadOncePolled = <E>(
+  loop: EventLoop,
+  link: Link,
+  { body, outgoing }: Prepared<E>,
+  begin: () => Exchange | undefined
+): Effect.Effect<void> =>
+  whenPolled<void>(loop, link, (waiter) => {
+    const exchange = begin()
+    if (exchange === undefined) return waiter.resume(Effect.void)
+    if (!outgoing.done && exchange.ending === undefined) {
+      sendBytes(exchange, outgoing, body._tag === "Bytes" ? body.bytes : nothing)
+    }
+    exchange.whenHead(waiter)
+  })
+
 /** Sends what of the body did not go with the head. A stream is sent by a fiber of its own, which this does not wait for. */
 export const sendBody = <E>(exchange: Exchange, prepared: Prepared<E>): Effect.Effect<void> => {
   const { body, head, outgoing } = prepared
@@ -102,7 +130,7 @@ export const sendBody = <E>(exchange: Exchange, prepared: Prepared<E>): Effect.E
 export const awaitHead = (exchange: Exchange): Effect.Effect<void> =>
   exchange.head !== undefined || exchange.ending !== undefined
     ? Effect.void
-    : Effect.async<void>((resume) => exchange.whenHead(resume))
+    : waitFor<void>(exchange.settings.loop, (waiter) => exchange.whenHead(waiter))
 
 /** One after the other. Where there is nothing to do first, nothing is run for it: most requests have no body to send. */
 const after = (first: Effect.Effect<void>, second: Effect.Effect<void>): Effect.Effect<void> =>
@@ -188,14 +216,48 @@ const exchangeOn = <E>(
   fresh: boolean,
   caller: Caller
 ): Effect.Effect<HttpResponse, HttpError<E>> => {
-  const now = fresh ? connection.settings.deadlines.now() : startedAt
-  const exchange = sendHead(connection, link, prepared, startedAt, now, fresh)
+  const exchange = sendHead(connection, link, prepared, startedAt, connection.settings.deadlines.now(), fresh)
   return Effect.matchCauseEffect(untilHead(connection, exchange, prepared, caller), {
     onFailure: (cause) => abandon(exchange, cause),
-    onSuccess: (): Effect.Effect<HttpResponse, HttpError<E>> =>
-      exchange.head === undefined
-        ? failed(exchange.ending) as Effect.Effect<never, HttpError<E>>
-        : received(connection, exchange, exchange.head, caller)
+    onSuccess: () => answered<E>(connection, exchange, caller)
+  })
+}
+
+/** The response, or why there is none. */
+const answered = <E>(
+  connection: Connection,
+  exchange: Exchange,
+  caller: Caller
+): Effect.Effect<HttpResponse, HttpError<E>> =>
+  exchange.head === undefined
+    ? failed(exchange.ending) as Effect.Effect<never, HttpError<E>>
+    : received(connection, exchange, exchange.head, caller)
+
+/** The same on a link that was used or idle before. Must run in an uninterruptible region. */
+const exchangeOncePolled = <E>(
+  connection: Connection,
+  link: Link,
+  prepared: Prepared<E>,
+  startedAt: number,
+  caller: Caller,
+  otherwise: () => Effect.Effect<HttpResponse, HttpError<E>>
+): Effect.Effect<HttpResponse, HttpError<E>> => {
+  let exchange: Exchange | undefined
+  connection.reserved = true
+  const waiting = untilHeadOncePolled(connection.settings.loop, link, prepared, () => {
+    if (!link.usable) return undefined
+    connection.reserved = false
+    exchange = sendHead(connection, link, prepared, startedAt, connection.settings.deadlines.now(), false)
+    return exchange
+  })
+  return Effect.matchCauseEffect(caller.restore(waiting), {
+    onFailure: (cause) => {
+      if (exchange !== undefined) return abandon(exchange, cause)
+      link.free()
+      connection.reserved = false
+      return Effect.failCause(cause)
+    },
+    onSuccess: () => exchange === undefined ? otherwise() : answered<E>(connection, exchange, caller)
   })
 }
 
@@ -212,10 +274,16 @@ export const execute = <E>(
     const startedAt = connection.settings.deadlines.now()
     const prepared = prepareFor(connection, request)
     if ("_tag" in prepared) return Effect.fail(prepared)
-    return withLink(
-      connection,
-      prepared.terms.timeouts,
-      caller.restore,
-      (link, fresh) => exchangeOn(connection, link, prepared, startedAt, fresh, caller)
-    )
+    const { dismissals, link } = connection
+    const onSome = (): Effect.Effect<HttpResponse, HttpError<E>> =>
+      withLink(
+        connection,
+        prepared.terms.timeouts,
+        caller.restore,
+        (link, fresh) => exchangeOn(connection, link, prepared, startedAt, fresh, caller),
+        dismissals
+      )
+    return link?.usable && needsNoFiber(connection.settings, prepared)
+      ? exchangeOncePolled(connection, link, prepared, startedAt, caller, onSome)
+      : onSome()
   }) as Effect.Effect<HttpResponse, ExecuteFailure<E>>

@@ -19,18 +19,19 @@ import { RequestBodyError } from "../error/send.ts"
 import { ConnectionClosed } from "../error/state.ts"
 import type { Outgoing } from "../protocol/outgoing.ts"
 import type { Exchange } from "./exchange.ts"
+import { waitFor } from "./wait.ts"
 
 /** Waits until the transport has taken what was written. */
 export const drained = (exchange: Exchange): Effect.Effect<void> =>
-  Effect.async<void>((resume) => {
-    exchange.whenDrained(() => resume(Effect.void))
+  waitFor<void>(exchange.settings.loop, (waiter) => {
+    exchange.whenDrained(() => waiter.resume(Effect.void))
     return Effect.sync(() => exchange.stopWaitingToSend())
   })
 
 /** Waits until the body may be sent, or must not be. */
 export const continued = (exchange: Exchange): Effect.Effect<void> =>
-  Effect.async<void>((resume) => {
-    exchange.whenContinued(() => resume(Effect.void))
+  waitFor<void>(exchange.settings.loop, (waiter) => {
+    exchange.whenContinued(() => waiter.resume(Effect.void))
     return Effect.sync(() => exchange.stopWaitingToSend())
   })
 
@@ -166,7 +167,9 @@ export const forkStream = <E>(
       )
     ),
     (fiber) => {
-      exchange.stopSender = () => fiber.unsafeInterruptAsFork(fiber.id())
+      // The finalizers of the stream are the caller's.
+      const context = exchange.settings.loop.captureContext()
+      exchange.stopSender = () => context.run(() => fiber.unsafeInterruptAsFork(fiber.id()))
       exchange.senderEnded = Effect.asVoid(Fiber.await(fiber))
       return fiber
     }

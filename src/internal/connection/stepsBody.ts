@@ -25,6 +25,7 @@ import type { Exchange } from "./exchange.ts"
 import type { OpenFailure } from "./open.ts"
 import { awaitHead, failed, orAbandon, received } from "./pipeline.ts"
 import { forkStream, writeEnd, writePieces } from "./sendBody.ts"
+import { waitFor } from "./wait.ts"
 
 /** What sending by steps can fail with. */
 export type StepFailure<E> =
@@ -41,8 +42,8 @@ export type ResponseFailure = state.ResponseNotReady | ConnectionClosed | SendFa
 
 /** Waits until the request was sent, or will not be. Fails with what kept it from being sent. */
 export const sent = (exchange: Exchange): Effect.Effect<void, HttpError> =>
-  Effect.async<void, HttpError>((resume) => {
-    exchange.whenSent(() => resume(outcome(exchange)))
+  waitFor<void, HttpError>(exchange.settings.loop, (waiter) => {
+    exchange.whenSent(() => waiter.resume(outcome(exchange)))
   })
 
 /** Success unless the exchange has failed. */
@@ -108,8 +109,8 @@ const sendPiece = (
   return Effect.flatMap(
     forkStream(exchange, outgoing, body.stream, Effect.void, false),
     (fiber) =>
-      Effect.async<void, HttpError>((resume) => {
-        fiber.addObserver((exit) => resume(outcomeOfStream(exchange, Exit.flatten(exit))))
+      waitFor<void, HttpError>(exchange.settings.loop, (waiter) => {
+        fiber.addObserver((exit) => waiter.resume(outcomeOfStream(exchange, Exit.flatten(exit))))
       })
   )
 }

@@ -20,6 +20,7 @@ import { join } from "./bodyBuffer.ts"
 import type { Connection, Tunnel } from "./connection.ts"
 import { Deadline } from "./deadlines.ts"
 import type { Millis } from "./timeouts.ts"
+import { waitFor } from "./wait.ts"
 import { tapHead, tapResponse } from "./wireTap.ts"
 
 /** How much of a refusal's body is kept. */
@@ -140,7 +141,7 @@ export const openTunnel = (
   timeouts: Millis
 ): Effect.Effect<void, TunnelFailure | HttpTimeout> =>
   Effect.suspend(() => {
-    const { deadlines } = connection.settings
+    const { deadlines, loop } = connection.settings
     let answer: Answer | undefined
     let expired = (): void => {}
     const deadline = new Deadline({ expire: () => expired() })
@@ -150,12 +151,12 @@ export const openTunnel = (
     const { text } = head
     const ask = Effect.zipRight(
       tapHead(connection, text),
-      Effect.async<void, TunnelFailure | HttpTimeout>((resume) => {
-        const receiver = new Answer(connection, resume)
+      waitFor<void, TunnelFailure | HttpTimeout>(loop, (waiter) => {
+        const receiver = new Answer(connection, (result) => waiter.resume(result))
         answer = receiver
         // A refusal whose body does not end is still a refusal.
         expired = () =>
-          resume(Effect.fail(receiver.refusal ?? new HttpTimeout({ kind: "proxy", millis: timeouts.proxy })))
+          waiter.resume(Effect.fail(receiver.refusal ?? new HttpTimeout({ kind: "proxy", millis: timeouts.proxy })))
         deadlines.arm(deadline, timeouts.proxy)
         duplex.attach(receiver)
         duplex.write(text)

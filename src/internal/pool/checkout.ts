@@ -13,12 +13,16 @@ import type * as RuntimeFlags from "effect/RuntimeFlags"
 import type { WaitEnd } from "../../ConnectionEvent.ts"
 import type { HttpError, PoolFailure } from "../../HttpError.ts"
 import * as Origin from "../../Origin.ts"
+import type { AsyncContext } from "../../Transport.ts"
 import type { Restore } from "../connection/caller.ts"
 import type { Expiring } from "../connection/deadlines.ts"
 import { Deadline } from "../connection/deadlines.ts"
+import type { Link } from "../connection/link.ts"
 import type { OpenFailure } from "../connection/open.ts"
 import { goneAtOnce, locateOpening } from "../connection/open.ts"
+import { awaitPoll } from "../connection/reuse.ts"
 import type { Millis } from "../connection/timeouts.ts"
+import { type Resume, Waiter as FiberWaiter } from "../connection/wait.ts"
 import { locate } from "../error/base.ts"
 import { PoolQueueFull } from "../error/pool.ts"
 import { HttpTimeout } from "../error/timeout.ts"
@@ -45,12 +49,11 @@ export interface Demand {
 /** Whether nobody gets a connection any more who has not had a turn. */
 const refuses = (pool: Pool, place: Place): boolean => pool.ended || (pool.state.closing && !place.accepted)
 
-/** The newest idle connection, if there is one. To be used at once. */
-export const takeIdle = (pool: Pool, key: string, place: Place, now: number): Member | undefined => {
-  const member = refuses(pool, place) ? undefined : pool.take(key, now)
-  if (member !== undefined) lend(pool, place, member)
-  return member
-}
+/**
+ * The newest idle connection, if there is one. It may be used when it has been polled, and must be given back where it is not.
+ */
+export const takeIdle = (pool: Pool, key: string, place: Place, now: number): Member | undefined =>
+  refuses(pool, place) ? undefined : pool.take(key, now)
 
 /** The connection of a demand: the newest idle one, or the first that there is. To be called, and used, uninterruptible. */
 export const checkout = (
@@ -61,10 +64,32 @@ export const checkout = (
   const { fresh, key, origin, place } = demand
   if (refuses(pool, place)) return Effect.fail(pool.closedError(Origin.format(origin)))
   const idle = fresh ? undefined : takeIdle(pool, key, place, pool.deadlines.now())
-  return idle === undefined ? told(pool, demand, wait(pool, demand, restore)) : Effect.succeed(idle)
+  return idle === undefined
+    ? told(pool, demand, wait(pool, demand, restore))
+    : ifAlive(pool, demand, restore, idle, () => checkout(pool, demand, restore))
 }
 
-const lend = (pool: Pool, place: Place, member: Member): Member => {
+/** An idle connection, if a poll shows that it is still open; `otherwise` if not, where nothing has been written. */
+const ifAlive = (
+  pool: Pool,
+  { place }: Demand,
+  restore: Restore,
+  idle: Member,
+  otherwise: () => Effect.Effect<Member, CheckoutFailure>
+): Effect.Effect<Member, CheckoutFailure> => {
+  // An idle connection has a link.
+  const link = idle.connection.link as Link
+  return Effect.matchCauseEffect(restore(awaitPoll(pool.loop, link)), {
+    onFailure: (cause) => {
+      pool.giveBack(idle)
+      return Effect.failCause(cause)
+    },
+    onSuccess: () => link.usable ? Effect.succeed(acquired(pool, place, idle)) : otherwise()
+  })
+}
+
+/** A connection is used from now on. */
+export const acquired = (pool: Pool, place: Place, member: Member): Member => {
   place.accepted = true
   pool.lent(member)
   return member
@@ -83,18 +108,26 @@ class Waiting implements Waiter, Expiring {
   #total: Deadline | undefined
   #ticket: Ticket | undefined
   #waitsSince: number | undefined
-  #resume: ((effect: Effect.Effect<Member, CheckoutFailure>) => void) | undefined
+  readonly #waiter: FiberWaiter<Member, CheckoutFailure>
+  /** The connection that it was given, until that has been polled. */
+  #reserved: Link | undefined
 
   constructor(
     pool: Pool,
     demand: Demand,
     fiber: Fiber.RuntimeFiber<unknown, unknown>,
-    flags: RuntimeFlags.RuntimeFlags
+    flags: RuntimeFlags.RuntimeFlags,
+    resume: Resume<Member, CheckoutFailure>
   ) {
     this.#pool = pool
     this.#demand = demand
     this.#fiber = fiber
     this.#flags = flags
+    this.#waiter = new FiberWaiter(pool.loop, resume)
+  }
+
+  get context(): AsyncContext {
+    return this.#waiter.context
   }
 
   get runtime(): Runtime.Runtime<never> {
@@ -113,10 +146,9 @@ class Waiting implements Waiter, Expiring {
     return this.#demand.timeouts
   }
 
-  start(resume: (effect: Effect.Effect<Member, CheckoutFailure>) => void): void {
+  start(): void {
     const { deadlines, settings } = this.#pool
     const { fresh, key, origin, place, startedAt, timeouts } = this.#demand
-    this.#resume = resume
     const now = deadlines.now()
     this.#limit(true, now)
     if (timeouts.total !== Infinity) {
@@ -135,19 +167,27 @@ class Waiting implements Waiter, Expiring {
 
   /** It has got nothing: gives its place up, and ends when what was begun for it has ended. */
   get cancelled(): Effect.Effect<void> {
+    this.#reserved?.free()
     return this.#ticket === undefined ? Effect.void : this.#pool.cancel(this.#ticket)
   }
 
   give(member: Member): void {
-    this.#resume?.(Effect.succeed(member))
+    this.stop()
+    const { link } = member.connection
+    if (member.fresh || !link?.usable) return this.#waiter.resume(Effect.succeed(member))
+    this.#reserved = link
+    link.reserve(this.#pool.loop, () => {
+      this.#reserved = undefined
+      this.#waiter.resume(Effect.succeed(member))
+    })
   }
 
   fail(error: HttpError): void {
-    this.#resume?.(Effect.fail(error as CheckoutFailure))
+    this.#waiter.resume(Effect.fail(error as CheckoutFailure))
   }
 
   die(exit: Exit.Exit<never, OpenFailure>): void {
-    this.#resume?.(exit)
+    this.#waiter.resume(exit)
   }
 
   limit(on: boolean): void {
@@ -180,22 +220,24 @@ const wait = (
   restore: Restore
 ): Effect.Effect<Member, CheckoutFailure> =>
   Effect.withFiberRuntime<Member, CheckoutFailure>((fiber, { runtimeFlags }) => {
-    const waiting = new Waiting(pool, demand, fiber, runtimeFlags)
-    const turn = Effect.async<Member, CheckoutFailure>((resume) => waiting.start(resume))
+    let waiting: Waiting | undefined
+    const turn = Effect.async<Member, CheckoutFailure>((resume) => {
+      waiting = new Waiting(pool, demand, fiber, runtimeFlags, resume)
+      waiting.start()
+    })
     return Effect.matchCauseEffect(restore(turn), {
       onFailure: (cause) => {
-        waiting.stop()
+        waiting?.stop()
         const failure = Cause.failureOption(cause)
         // The opening had been begun for another request, whose limit was lower.
         const tooSoon = Option.isSome(failure) && isOfOpening(failure.value)
           && failure.value.millis < demand.timeouts[failure.value.kind]
         return Effect.zipRight(
-          waiting.cancelled,
+          waiting?.cancelled ?? Effect.void,
           tooSoon ? Effect.suspend(() => again(pool, demand, restore)) : Effect.failCause(cause)
         )
       },
       onSuccess: (member): Effect.Effect<Member, CheckoutFailure> => {
-        waiting.stop()
         return taken(pool, demand, restore, member)
       }
     })
@@ -206,7 +248,9 @@ const again = (pool: Pool, demand: Demand, restore: Restore): Effect.Effect<Memb
   const { fresh, key, place } = demand
   const idle = fresh ? undefined : pool.take(key, pool.deadlines.now())
   place.accepted = true
-  return idle === undefined ? wait(pool, demand, restore) : Effect.succeed(lend(pool, place, idle))
+  return idle === undefined
+    ? wait(pool, demand, restore)
+    : ifAlive(pool, demand, restore, idle, () => again(pool, demand, restore))
 }
 
 /** It was given a connection, which may have been closed since. */
@@ -216,13 +260,13 @@ const taken = (
   restore: Restore,
   member: Member
 ): Effect.Effect<Member, CheckoutFailure> => {
-  const { connection, slot } = member
-  if (connection.link?.usable) return Effect.succeed(lend(pool, demand.place, member))
+  const { connection } = member
+  if (connection.link?.usable) return Effect.succeed(acquired(pool, demand.place, member))
   // The pool may have become empty before the limits of the waiting were cleared.
   pool.carryOut()
   if (pool.ended) return Effect.fail(pool.closedError(Origin.format(demand.origin)))
   // The server closed it. One that had served nobody might do so for ever.
-  return slot.served === 1 && connection.link !== undefined
+  return member.fresh && connection.link !== undefined
     ? Effect.fail(locateOpening(connection, goneAtOnce(connection.link)))
     : again(pool, demand, restore)
 }

@@ -19,9 +19,18 @@ import { uninterrupted } from "../connection/caller.ts"
 import { Deadline } from "../connection/deadlines.ts"
 import type { Exchange } from "../connection/exchange.ts"
 import type { Link } from "../connection/link.ts"
-import { abandon, failed, received, sendHead, untilHead } from "../connection/pipeline.ts"
+import {
+  abandon,
+  failed,
+  needsNoFiber,
+  received,
+  sendHead,
+  untilHead,
+  untilHeadOncePolled
+} from "../connection/pipeline.ts"
 import type { Prepared, Unprepared } from "../connection/prepare.ts"
 import { prepare } from "../connection/prepare.ts"
+import { waitFor } from "../connection/wait.ts"
 import { locate } from "../error/base.ts"
 import { UnsupportedBody } from "../error/request.ts"
 import { ConnectionClosed } from "../error/state.ts"
@@ -29,7 +38,7 @@ import { HttpTimeout } from "../error/timeout.ts"
 import type { Located } from "../origin.ts"
 import { checkMethod } from "../protocol/encode.ts"
 import type { CheckoutFailure } from "./checkout.ts"
-import { checkout, takeIdle } from "./checkout.ts"
+import { acquired, checkout, takeIdle } from "./checkout.ts"
 import type { Route } from "./destination.ts"
 import { route } from "./destination.ts"
 import type { Member, Place, Surround } from "./member.ts"
@@ -102,7 +111,7 @@ const prepareFor = <E>(
   { fields, key, origin, target }: Route,
   resends: number
 ): Prepared<E> | Unprepared => {
-  if (request.body._tag === "Streaming" && request.body.length === undefined && pool.isLegacy(key)) {
+  if (request.body._tag === "Streaming" && request.body.length === undefined && pool.legacyServers.has(key)) {
     const error = new UnsupportedBody({
       reason: "its length is not known, and the server speaks HTTP/1.0, which has no chunks; give its `length`"
     })
@@ -114,38 +123,72 @@ const prepareFor = <E>(
 /** Sends a request on a connection of the pool, and gives what comes of it. `now` is the time. */
 const send = <E>(pool: Pool, attempt: Attempt<E>, prepared: Prepared<E>, now: number): Sending<E> => {
   const { first, place, route: { key } } = attempt
-  const taken = first === undefined ? takeIdle(pool, key, place, now) : undefined
-  // Whoever was told that it is used now may have closed it.
-  const idle = taken?.connection.link?.usable ? taken : undefined
-  const sent = idle === undefined
-    ? sendLater(pool, attempt, prepared)
-    : begin(pool, attempt, prepared, idle, now)
-  return Effect.matchCauseEffect(sent, {
-    onFailure: (cause) => stopped(pool, attempt, cause),
-    onSuccess: () => answered(pool, attempt)
-  })
+  const idle = first === undefined && needsNoFiber(pool.settings, prepared)
+    ? takeIdle(pool, key, place, now)
+    : undefined
+  return settled(
+    pool,
+    attempt,
+    prepared,
+    idle === undefined ? sendOn(pool, attempt, prepared) : sendOnIdle(pool, attempt, prepared, idle)
+  )
 }
 
-/** Begins an exchange, and waits for its head. `now` is the time. */
+const settled = <E>(
+  pool: Pool,
+  attempt: Attempt<E>,
+  prepared: Prepared<E>,
+  sent: Effect.Effect<void, CheckoutFailure>
+): Sending<E> =>
+  Effect.matchCauseEffect(sent, {
+    onFailure: (cause) => stopped(pool, attempt, cause),
+    onSuccess: () =>
+      attempt.exchange === undefined
+        // The idle connection had closed. Nothing was written on it.
+        ? settled(pool, attempt, prepared, sendOn(pool, attempt, prepared))
+        : answered(pool, attempt)
+  })
+
+/** Begins an exchange on an idle connection when that has been polled, and waits for its head. No exchange if it has closed. */
+const sendOnIdle = <E>(pool: Pool, attempt: Attempt<E>, prepared: Prepared<E>, idle: Member): Effect.Effect<void> => {
+  const { connection } = idle
+  // An idle connection has a link.
+  const link = connection.link as Link
+  attempt.member = idle
+  const waiting = untilHeadOncePolled(pool.loop, link, prepared, () => {
+    if (link.usable) acquired(pool, attempt.place, idle)
+    // A listener of that event may have closed it.
+    if (link.usable) return start(pool, attempt, prepared, idle, link)
+    attempt.member = undefined
+    return undefined
+  })
+  return attempt.caller.restore(waiting)
+}
+
+/** Begins an exchange on a link that is usable. */
+const start = <E>(pool: Pool, attempt: Attempt<E>, prepared: Prepared<E>, member: Member, link: Link): Exchange => {
+  const { connection, fresh } = member
+  const exchange = sendHead(connection, link, prepared, attempt.startedAt, pool.deadlines.now(), fresh)
+  attempt.member = member
+  attempt.exchange = exchange
+  return exchange
+}
+
+/** Begins an exchange, and waits for its head. */
 const begin = <E>(
   pool: Pool,
   attempt: Attempt<E>,
   prepared: Prepared<E>,
   member: Member,
-  now: number
+  link: Link
 ): Effect.Effect<void> => {
-  const { connection, slot } = member
-  // Whoever gives a member has seen that its link is usable.
-  const link = connection.link as Link
-  const exchange = sendHead(connection, link, prepared, attempt.startedAt, now, slot.served === 1 && !link.kept)
-  attempt.member = member
-  attempt.exchange = exchange
-  const waiting = untilHead(connection, exchange, prepared, attempt.caller)
+  const exchange = start(pool, attempt, prepared, member, link)
+  const waiting = untilHead(member.connection, exchange, prepared, attempt.caller)
   return pool.settings.wireTap || prepared.body._tag === "Streaming" ? attempt.surround(waiting) : waiting
 }
 
-/** Begins an exchange on the connection that it has to wait for. */
-const sendLater = <E>(
+/** Begins an exchange on a connection that is idle, or that it has to wait for. */
+const sendOn = <E>(
   pool: Pool,
   attempt: Attempt<E>,
   prepared: Prepared<E>
@@ -160,11 +203,11 @@ const sendLater = <E>(
     place,
     surround
   }
-  return Effect.flatMap(checkout(pool, demand, caller.restore), (member) =>
+  return Effect.flatMap(checkout(pool, demand, caller.restore), (member) => {
+    const { link } = member.connection
     // It was usable when it was given, but the runtime may have let others run since. Nothing has been sent yet.
-    member.connection.link?.usable
-      ? begin(pool, attempt, prepared, member, pool.deadlines.now())
-      : sendLater(pool, attempt, prepared))
+    return link?.usable ? begin(pool, attempt, prepared, member, link) : sendOn(pool, attempt, prepared)
+  })
 }
 
 /** The head is there, or there will be none. */
@@ -181,7 +224,7 @@ const answered = <E>(pool: Pool, attempt: Attempt<E>): Sending<E> => {
   // An attempt that has waited long is old to V8: what it still held would not be collected young.
   attempt.exchange = undefined
   attempt.member = undefined
-  pool.noteVersion(attempt.route.key, head.version)
+  pool.legacyServers.note(attempt.route.key, head.version)
   pool.leave()
   return received(connection, exchange, head, attempt.caller, attempt.surround)
 }
@@ -191,6 +234,8 @@ const stopped = <E>(pool: Pool, attempt: Attempt<E>, cause: Cause.Cause<Checkout
   const failure = Cause.failureOrCause(cause)
   if (failure._tag === "Left") return lost(pool, attempt, failure.left)
   if (attempt.exchange !== undefined) return left(pool, abandon(attempt.exchange, failure.right))
+  // It was still to be polled.
+  if (attempt.member !== undefined) pool.giveBack(attempt.member)
   if (Cause.isInterrupted(failure.right)) {
     const error = new ConnectionClosed({ reason: "the request was interrupted" })
     const origin = Origin.format(attempt.route.origin)
@@ -251,7 +296,7 @@ const ofBoth = (first: HttpError, second: HttpError): HttpError => {
  * does not wait for them, as it does not in an exchange; an interruption does.
  */
 const bodyReleased = <E>(
-  { deadlines }: Pool,
+  { deadlines, loop }: Pool,
   { exchange, route: { origin }, startedAt }: Attempt<E>,
   millis: number,
   restore: Restore
@@ -265,10 +310,10 @@ const bodyReleased = <E>(
         fail(locate(error, { ...error.context, phase: "write", origin: Origin.format(origin) }))
       }
     })
-    const waiting = Effect.async<void, HttpTimeout>((resume) => {
-      fail = (error) => resume(Effect.fail(error))
+    const waiting = waitFor<void, HttpTimeout>(loop, (waiter) => {
+      fail = (error) => waiter.resume(Effect.fail(error))
       if (millis !== Infinity) deadlines.arm(total, Math.max(0, millis - (deadlines.now() - startedAt)))
-      Runtime.runFork(runtime)(senderEnded).addObserver(() => resume(Effect.void))
+      Runtime.runFork(runtime)(senderEnded).addObserver(() => waiter.resume(Effect.void))
     })
     return Effect.onExit(restore(waiting), (exit) => {
       deadlines.disarm(total)

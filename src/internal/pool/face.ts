@@ -15,8 +15,10 @@ import { Deadline } from "../connection/deadlines.ts"
 import { makeDeadlines } from "../connection/deadlines.ts"
 import type { Face as ConnectionFace } from "../connection/face.ts"
 import { readDuration } from "../connection/timeouts.ts"
+import { waitFor } from "../connection/wait.ts"
 import { InvalidOption } from "../error/request.ts"
 import type { Located } from "../origin.ts"
+import { nodeEventLoop } from "../transport/eventLoop.ts"
 import type { ExecuteFailure } from "./execute.ts"
 import { execute, executeFor } from "./execute.ts"
 import type { LeaseFailure } from "./lease.ts"
@@ -51,7 +53,9 @@ export const unsafeMake = (
 ): Effect.Effect<Face, never, Scope.Scope | Transport> =>
   Effect.gen(function*() {
     const runtime = yield* Effect.runtime<never>()
-    const pool = new Pool(settings, yield* Transport, yield* makeDeadlines, runtime, redactedNames)
+    const transport = yield* Transport
+    const loop = transport.loop ?? nodeEventLoop
+    const pool = new Pool(settings, transport, loop, yield* makeDeadlines(loop), runtime, redactedNames)
     yield* Effect.addFinalizer(() =>
       // Who was refused has yet to tell it.
       Effect.zipRight(
@@ -71,8 +75,8 @@ export const make = (
 
 /** Waits until no request is under way. */
 const quiet = (pool: Pool): Effect.Effect<void> =>
-  Effect.async<void>((resume) => {
-    const forget = pool.whenQuiet(() => resume(Effect.void))
+  waitFor<void>(pool.loop, (waiter) => {
+    const forget = pool.whenQuiet(() => waiter.resume(Effect.void))
     return Effect.sync(forget)
   })
 
@@ -89,8 +93,8 @@ const drained = (pool: Pool, graceMillis: number): Effect.Effect<void> =>
         wake()
       }
     })
-    const empty = Effect.async<void>((resume) => {
-      wake = () => resume(Effect.void)
+    const empty = waitFor<void>(pool.loop, (waiter) => {
+      wake = () => waiter.resume(Effect.void)
       forget()
       forget = pool.whenQuiet(() => wake())
     })

@@ -4,6 +4,7 @@ import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type * as Runtime from "effect/Runtime"
 import type { HttpError } from "../../HttpError.ts"
+import type { AsyncContext } from "../../Transport.ts"
 import type { Connection, Watcher } from "../connection/connection.ts"
 import type { Link } from "../connection/link.ts"
 import type { OpenFailure } from "../connection/open.ts"
@@ -24,6 +25,8 @@ export const asItIs: Surround = (effect) => effect
 export interface Waiter {
   /** In which a connection is opened for it, so that it is the request's own work. */
   readonly runtime: Runtime.Runtime<never>
+  /** The async context of the request, for the opening. */
+  readonly context: AsyncContext
   /** For the opening. */
   readonly surround: Surround
   /** The limits of opening. */
@@ -89,6 +92,11 @@ export class Member implements Watcher {
 
   closed(): void {
     this.#keeper.onClosed(this)
+  }
+
+  /** True if its link was opened for the request that has it now, so that it need not be polled before it is used. */
+  get fresh(): boolean {
+    return this.slot.served === 1 && this.connection.link?.kept === false
   }
 
   /** Whether its opening may last longer than it may for a request with these limits. */

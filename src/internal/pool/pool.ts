@@ -27,13 +27,11 @@ import { urlOf } from "../protocol/target.ts"
 import type { Destination } from "./destination.ts"
 import { destination } from "./destination.ts"
 import { keepAlive } from "./keepAlive.ts"
+import { LegacyServers } from "./legacyServers.ts"
 import type { Command, Keeper, Slot, Ticket, Waiter } from "./member.ts"
 import { Member, Place } from "./member.ts"
 import { PoolState } from "./poolState.ts"
 import type { PoolSettings } from "./settings.ts"
-
-/** How much a pool remembers of servers that spoke HTTP/1.0. */
-const rememberedServers = 1024
 
 /** The least time between two searches for connections that were idle for too long, in milliseconds. */
 const sweepInterval = 100
@@ -41,15 +39,15 @@ const sweepInterval = 100
 export class Pool implements Keeper {
   readonly settings: PoolSettings
   readonly deadlines: Deadlines
+  readonly loop: Transport.EventLoop
   readonly events: EventHub
   readonly state: PoolState<Destination, Member, Waiter>
   readonly counts = { opened: 0, closed: 0, requests: 0, reused: 0, retried: 0, reclaimed: 0 }
   readonly #shared: Parameters<typeof destination>[1]
   readonly #runtime: Runtime.Runtime<never>
-  readonly #sweep = new Deadline({ expire: () => this.#expire() })
+  readonly #sweep = new Deadline({ expire: () => this.#expire() }, false)
   readonly #openings = new Set<Fiber.Fiber<unknown>>()
-  /** Origins whose server spoke HTTP/1.0, which knows no chunks (RFC 9112 section 6.1). */
-  readonly #legacy = new Set<string>()
+  readonly legacyServers = new LegacyServers()
   readonly #quieted = new Set<() => void>()
   /** The senders of bodies whose connection has closed. */
   readonly #senders = new Set<Fiber.Fiber<void>>()
@@ -64,12 +62,14 @@ export class Pool implements Keeper {
   constructor(
     settings: PoolSettings,
     transport: Transport.Service,
+    loop: Transport.EventLoop,
     deadlines: Deadlines,
     runtime: Runtime.Runtime<never>,
     redactedNames: Effect.Effect<ReadonlyArray<string | RegExp>>
   ) {
     this.settings = settings
     this.deadlines = deadlines
+    this.loop = loop
     this.#runtime = runtime
     this.events = new EventHub(runtime, settings.onEvent)
     this.state = new PoolState(settings.places)
@@ -82,6 +82,7 @@ export class Pool implements Keeper {
     }
     this.#shared = {
       transport,
+      loop,
       deadlines,
       runtime,
       timeouts: settings.timeouts,
@@ -103,7 +104,7 @@ export class Pool implements Keeper {
     return new Place(this.#drawn + 0.5)
   }
 
-  /** The newest idle connection. */
+  /** The newest idle connection. It may be used only when it has been polled since (see `reuse.ts`). */
   take(key: string, now: number): Member | undefined {
     let slot = this.state.take(key, now)
     // One that is just being closed, of which the pool has not heard yet: an event's listener may ask for a connection meanwhile.
@@ -112,6 +113,14 @@ export class Pool implements Keeper {
     const member = slot?.connection
     if (member?.connection.link !== undefined) member.connection.link.kept = true
     return member
+  }
+
+  /** Takes back a connection that was taken and not used. */
+  giveBack({ connection, slot }: Member): void {
+    connection.link?.free()
+    this.state.giveBack(slot, this.deadlines.now())
+    this.carryOut()
+    this.#expireAt(slot)
   }
 
   /** Draws a ticket; `undefined` where too many wait. */
@@ -132,11 +141,6 @@ export class Pool implements Keeper {
     this.carryOut()
     const opening = abandoned?.connection?.opening
     return opening === undefined ? Effect.void : Effect.asVoid(Fiber.await(opening))
-  }
-
-  /** Whether the server of an origin is known to speak HTTP/1.0. */
-  isLegacy(key: string): boolean {
-    return this.#legacy.has(key)
   }
 
   /** A connection is about to be used. One that was given out may have died, or its request gone, before that. */
@@ -230,21 +234,6 @@ export class Pool implements Keeper {
     ))
   }
 
-  /** Remembers a server of HTTP/1.0. */
-  noteVersion(key: string, version: 10 | 11): void {
-    if (version === 11) {
-      if (this.#legacy.size > 0) this.#legacy.delete(key)
-      return
-    }
-    this.#legacy.delete(key)
-    this.#legacy.add(key)
-    if (this.#legacy.size <= rememberedServers) return
-    for (const oldest of this.#legacy) {
-      this.#legacy.delete(oldest)
-      return
-    }
-  }
-
   tell(event: Parameters<EventHub["emit"]>[0]): void {
     if (this.events.active) this.events.emit(event)
   }
@@ -319,13 +308,14 @@ export class Pool implements Keeper {
 
   #open(slot: Slot, ticket: Ticket): void {
     const { settings, tunnel } = slot.group.origin
-    const { runtime, surround, timeouts } = ticket.waiter
+    const { context, runtime, surround, timeouts } = ticket.waiter
     const member = new Member(slot, new Connection(settings, tunnel), timeouts, this)
     slot.connection = member
     ticket.waiter.limit(false)
     // The time of the request as a whole is not that of the opening, which may serve another one in the end.
     const opening = openLink(member.connection, { ...timeouts, total: Infinity })
-    const fiber = Runtime.runFork(runtime)(Effect.exit(Effect.interruptible(surround(opening))))
+    // It may be another request that has made room for this one: what is opened belongs to the waiter's async context.
+    const fiber = context.run(() => Runtime.runFork(runtime)(Effect.exit(Effect.interruptible(surround(opening)))))
     member.opening = fiber
     this.#openings.add(fiber)
     fiber.addObserver((exit) => {

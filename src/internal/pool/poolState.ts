@@ -64,9 +64,8 @@ export class PoolState<O, C, W> {
   }
 
   /**
-   * Draws a ticket, for whoever has found nothing to `take`; `undefined` where too many wait. `order` is that of a ticket whose connection
-   * was dead when it came to it, which has waited enough; after `destroy` it is refused. A group in which nothing is open and nobody
-   * waits is not kept.
+   * Draws a ticket for a request that has found nothing to `take`; `undefined` if too many wait. `order` is that of a ticket whose
+   * connection had closed, which has waited enough; after `destroy` it is refused. A group without connections and tickets is dropped.
    */
   enqueue(key: string, origin: () => O, waiter: W, fresh: boolean, order?: number): Ticket<O, C, W> | undefined {
     const group = this.groups.get(key) ?? new Group<O, C, W>(key, origin(), this.limits.connectionsPerOrigin)
@@ -119,25 +118,25 @@ export class PoolState<O, C, W> {
     this.#reoffer(slot, now)
   }
 
+  /** A connection was given out and not used: for the server it has been idle all the time. */
+  giveBack(slot: Slot<O, C, W>, now: number): void {
+    if (slot.status !== "busy") return
+    slot.served--
+    slot.left++
+    this.#reoffer(slot, now)
+  }
+
   /** A connection was closed. */
   gone(slot: Slot<O, C, W>): void {
     if (slot.status === "gone") return
     this.#free(slot)
   }
 
-  /**
-   * A request does not want to wait any longer. Gives the opening that nobody wants now, whose end is to be waited for; the connection
-   * that it had been given already is given back.
-   */
+  /** A request waits no longer. Gives the opening that no request wants now, whose end is to be waited for; a connection goes back. */
   cancel(ticket: Ticket<O, C, W>, now: number): Slot<O, C, W> | undefined {
     const { attempt, granted } = ticket
     ticket.granted = undefined
-    if (granted?.status === "busy") {
-      // It was not used: for the server it has been idle all the time.
-      granted.served--
-      granted.left++
-      this.#reoffer(granted, now)
-    }
+    if (granted !== undefined) this.giveBack(granted, now)
     if (!ticket.waiting) return undefined
     this.#leaveQueue(ticket)
     if (attempt === undefined) return undefined

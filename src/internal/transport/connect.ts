@@ -13,11 +13,13 @@ import * as net from "node:net"
 import * as tls from "node:tls"
 import type { Endpoint } from "../../Transport.ts"
 import type { ConnectError } from "../error/connect.ts"
+import { nodeEventLoop } from "./eventLoop.ts"
 import type { FailedAttempt } from "./faults.ts"
 import { connectError, systemError } from "./faults.ts"
 import { Inbound } from "./inbound.ts"
 import type { Target } from "./opening.ts"
 import { Opening, until } from "./opening.ts"
+import { polled } from "./polled.ts"
 import type { Security } from "./security.ts"
 import { listen, onread, readOnAfterWriteError } from "./socketDuplex.ts"
 
@@ -100,6 +102,8 @@ export const first = Effect.fnUntraced(function*(
         until(started, () => started.some(isConnected) || isDone(opening)),
         settings.staggerMillis
       )
+      // It may have connected while the loop was busy.
+      if (!started.some(isDone)) yield* polled(nodeEventLoop)
     }
     const winner = started.find(isConnected)
     if (winner === undefined) continue

@@ -13,6 +13,7 @@ import type { Duplex, Endpoint, OpenTimeouts, Service } from "../../Transport.ts
 import type { TlsError } from "../error/connect.ts"
 import { type Lookup, resolve, systemLookup } from "./addresses.ts"
 import * as connect from "./connect.ts"
+import { nodeEventLoop } from "./eventLoop.ts"
 import { tlsError, tlsFailure } from "./faults.ts"
 import { Inbound } from "./inbound.ts"
 import { Opening, until } from "./opening.ts"
@@ -78,18 +79,22 @@ const open = Effect.fnUntraced(function*(
   const path = endpoint.socketPath
   const candidates = path !== undefined
     ? [{ address: path, port: undefined }]
-    : connect.targets(endpoint, yield* within(resolve(settings.lookup, endpoint.host), "dns", timeouts.dns))
+    : connect.targets(
+      endpoint,
+      yield* within(resolve(settings.lookup, endpoint.host), "dns", timeouts.dns, nodeEventLoop)
+    )
   const resolved = now()
 
   const opening = yield* within(
     connect.first(endpoint, candidates, wanted, started, { now, staggerMillis: settings.staggerMillis }),
     "connect",
-    timeouts.connect
+    timeouts.connect,
+    nodeEventLoop
   )
   const connected = opening.connectedAt ?? now()
   const info = wanted === undefined
     ? undefined
-    : yield* within(handshake(opening, wanted), "tls", timeouts.tls)
+    : yield* within(handshake(opening, wanted), "tls", timeouts.tls, nodeEventLoop)
 
   const timings = {
     dns: path !== undefined || net.isIP(endpoint.host) !== 0 ? undefined : millisBetween(begin, resolved),
@@ -145,13 +150,14 @@ const secure = Effect.fnUntraced(function*(
   const wanted = yield* security.make(serverName, options)
   const begin = now()
   const opening = yield* wrap(duplex, wanted, started, now)
-  const info = yield* within(handshake(opening, wanted), "tls", timeoutMillis)
+  const info = yield* within(handshake(opening, wanted), "tls", timeoutMillis, nodeEventLoop)
   const timings = { ...duplex.info.timings, tls: millisBetween(begin, opening.securedAt ?? now()) }
   return duplexOf(opening, new SocketInfo(duplex.info, info, timings))
 })
 
 export const make = (settings: Settings): Service =>
   onlyDuplexes({
+    loop: nodeEventLoop,
     open: (endpoint, timeouts) => owned((started) => open(settings, endpoint, timeouts, started)),
     secure: (duplex, serverName, options, timeoutMillis) =>
       owned((started) => secure(duplex, serverName, options, timeoutMillis, started)).pipe(

@@ -24,6 +24,7 @@ export interface ConnectionState {
   readonly ended: boolean
   readonly paused: boolean
   readonly destroyed: boolean
+  readonly referenced: boolean
   readonly remaining: ReadonlyArray<string>
 }
 
@@ -55,6 +56,9 @@ const refused = (endpoint: Transport.Endpoint, cause: unknown): ConnectError =>
 const scoped = (duplex: ScriptedDuplex): Effect.Effect<Transport.Duplex, never, Scope.Scope> =>
   Effect.as(Effect.addFinalizer(() => Effect.sync(() => duplex.destroy())), duplex)
 
+/** One context for all: tests over a script want the order of microtasks, which no context changes. */
+const sameContext: Transport.AsyncContext = { run: (f) => f() }
+
 /** `TestTransport.Handle`, where the members are documented. */
 export class ScriptedTransport implements Transport.Service {
   readonly secured: Array<Secured> = []
@@ -65,6 +69,16 @@ export class ScriptedTransport implements Transport.Service {
 
   constructor(script: ReadonlyArray<Connection>) {
     this.script = script
+  }
+
+  /** The script's event loop: a poll is over when no connection has anything left that it can deliver by itself. */
+  readonly loop: Transport.EventLoop = {
+    afterPoll: (callback) => queueMicrotask(() => this.isDelivering ? this.loop.afterPoll(callback) : callback()),
+    captureContext: () => sameContext
+  }
+
+  private get isDelivering(): boolean {
+    return this.attempts.some(({ player }) => player?.delivering === true)
   }
 
   get opened(): ReadonlyArray<Transport.Endpoint> {
@@ -96,6 +110,7 @@ export class ScriptedTransport implements Transport.Service {
       endpoint: attempt.endpoint,
       ended: player?.ended ?? false,
       paused: player?.inbound.paused ?? false,
+      referenced: player !== undefined && player.referenced && !player.closed,
       destroyed: player === undefined ? !attempt.opening : player.closed,
       remaining: player?.remaining.map(describe) ?? []
     }
@@ -160,9 +175,9 @@ export class ScriptedTransport implements Transport.Service {
       ? Effect.fail(connection.open.error ?? refused(attempt.endpoint, undefined))
       : Effect.void
     if (connection.after > 0) {
-      return within(Effect.delay(outcome, Duration.millis(connection.after)), "connect", limit)
+      return within(Effect.delay(outcome, Duration.millis(connection.after)), "connect", limit, this.loop)
     }
-    return connection.open._tag === "Stall" ? within(outcome, "connect", limit) : outcome
+    return connection.open._tag === "Stall" ? within(outcome, "connect", limit, this.loop) : outcome
   }
 
   private unscripted(attempt: Attempt, index: number): Effect.Effect<never, ConnectError> {
@@ -187,7 +202,7 @@ export class ScriptedTransport implements Transport.Service {
         next.player.startTls({ serverName, settle: resume })
       })
       return Effect.uninterruptibleMask((restore) =>
-        restore(within(handshake, "tls", timeoutMillis)).pipe(
+        restore(within(handshake, "tls", timeoutMillis, this.loop)).pipe(
           Effect.onExit((exit) => Exit.isFailure(exit) ? Effect.sync(() => next.destroy()) : Effect.void),
           Effect.zipRight(scoped(next))
         )

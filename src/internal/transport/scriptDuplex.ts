@@ -59,6 +59,12 @@ export class ScriptedDuplex implements Transport.Duplex {
   destroy(): void {
     this.player.destroy()
   }
+  ref(): void {
+    if (!this.replaced) this.player.referenced = true
+  }
+  unref(): void {
+    if (!this.replaced) this.player.referenced = false
+  }
   replace(info: Transport.DuplexInfo): ScriptedDuplex {
     this.replaced = true
     return new ScriptedDuplex(info, this.index, this.player)

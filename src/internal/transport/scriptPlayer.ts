@@ -25,6 +25,8 @@ export class Player {
   failure: ScriptError | undefined
   closed = false
   ended = false
+  /** True while the client would let the channel keep the process alive. */
+  referenced = true
   private readonly index: number
   private readonly steps: ReadonlyArray<Step>
   private readonly runtime: Runtime.Runtime<never>
@@ -44,6 +46,11 @@ export class Player {
     this.steps = steps
     this.runtime = runtime
     this.advance()
+  }
+
+  /** True while something is on its way to the client that no further call of its own is needed for. */
+  get delivering(): boolean {
+    return this.scheduled && !this.closed
   }
 
   get remaining(): ReadonlyArray<Step> {

@@ -3,14 +3,12 @@
  *
  * Does not open sockets (`connect.ts`) and does not decide when what came in is told (`inbound.ts`). Rules: a socket has an
  * `error` listener from its creation and keeps it, because a destroyed socket can still emit `error`; no byte is copied on
- * the way out, but for a small body whose head waits for the end of the turn (`turn.ts`); bytes come in through one buffer
- * that all sockets of the process share.
+ * the way out; bytes come in through one buffer that all sockets of the process share.
  */
 import type * as net from "node:net"
 import type { Duplex, DuplexInfo, Receiver } from "../../Transport.ts"
 import { codeOf, systemError } from "./faults.ts"
 import { Inbound } from "./inbound.ts"
-import { gather, letGo } from "./turn.ts"
 
 // One for all sockets: libuv asks for the buffer right before `read(2)` and the view is given up before the next read, so
 // an idle connection costs no memory. Twice what libuv itself asks for, so that a response of 64 KiB comes whole with its head: read in
@@ -99,11 +97,6 @@ function destroyLater(this: net.Socket, error?: Error): net.Socket {
   return this
 }
 
-/** A head, with the body that leaves with it, that may wait for others: its body is copied then. */
-const smallRequest = 4096
-
-const nothing: Uint8Array = new Uint8Array(0)
-
 /** A socket that is ready to use, as a `Duplex`. */
 export class SocketDuplex implements Duplex {
   readonly info: DuplexInfo
@@ -126,7 +119,6 @@ export class SocketDuplex implements Duplex {
    */
   static release(duplex: Duplex): { readonly socket: net.Socket; readonly early: boolean } | undefined {
     if (!(#socket in duplex)) return undefined
-    letGo(duplex.#socket)
     const early = duplex.#inbound.holding
     duplex.#inbound.close()
     return { socket: duplex.#socket, early }
@@ -135,17 +127,11 @@ export class SocketDuplex implements Duplex {
   write(bytes: Uint8Array | string, more?: Uint8Array): boolean {
     const socket = this.#socket
     if (this.#inbound.over) return false
-    const body = more ?? nothing
-    if (typeof bytes === "string" && bytes.length + body.length <= smallRequest) gather(socket)
-    // Nothing overtakes what waits, and a body by itself does not wait: it is the caller's, who may fill its array anew.
-    else letGo(socket)
-    if (body.length > 0 && socket.writableCorked > 0) {
-      this.#put(bytes)
-      this.#put(Uint8Array.prototype.slice.call(body))
-    } else if (body.length > 0) {
+    if (more !== undefined && more.length > 0) {
+      // Both in one call of the system.
       socket.cork()
       this.#put(bytes)
-      this.#put(body)
+      this.#put(more)
       socket.uncork()
     } else {
       this.#put(bytes)
@@ -174,11 +160,17 @@ export class SocketDuplex implements Duplex {
   }
 
   destroy(): void {
-    // What was written has been sent, as far as the system takes it, whoever else has written in this turn.
-    if (!this.#inbound.over) letGo(this.#socket)
     this.#inbound.close()
     this.#waiting = undefined
     this.#socket.destroy()
+  }
+
+  ref(): void {
+    this.#socket.ref()
+  }
+
+  unref(): void {
+    this.#socket.unref()
   }
 
   // Nothing is written for no bytes: an empty write on TLS makes Node decrypt, and so call the receiver, within `write`.

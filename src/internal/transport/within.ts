@@ -3,11 +3,14 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
+import type { EventLoop } from "../../Transport.ts"
 import type { TimeoutKind } from "../error/timeout.ts"
 import { HttpTimeout } from "../error/timeout.ts"
+import { polled } from "./polled.ts"
 
 /**
- * Ends the work with `HttpTimeout` when it takes longer; `Infinity` is no limit.
+ * Ends the work with `HttpTimeout` when it takes longer; `Infinity` is no limit. What has arrived in time wins over the limit,
+ * although the loop was too busy to read it.
  *
  * In place of `Effect.timeoutFail`, which waits for ever when it is interrupted after its fibers were made and before they have
  * started.
@@ -15,7 +18,8 @@ import { HttpTimeout } from "../error/timeout.ts"
 export const within = <A, E, R>(
   work: Effect.Effect<A, E, R>,
   kind: TimeoutKind,
-  millis: number
+  millis: number,
+  loop: EventLoop
 ): Effect.Effect<A, E | HttpTimeout, R> =>
   millis === Infinity ? work : Effect.uninterruptibleMask((restore) => {
     let late = false
@@ -26,7 +30,9 @@ export const within = <A, E, R>(
         worker.unsafeInterruptAsFork(FiberId.none)
       })
       return Effect.flatMap(
-        Effect.forkDaemon(Effect.zipRight(Effect.interruptible(Effect.sleep(millis)), expire)),
+        Effect.forkDaemon(
+          Effect.zipRight(Effect.interruptible(Effect.zipRight(Effect.sleep(millis), polled(loop))), expire)
+        ),
         (timer) =>
           Effect.flatMap(
             Effect.ensuring(

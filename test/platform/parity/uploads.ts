@@ -53,11 +53,16 @@ export const cases = [
     node: ["nothing", 0],
     undici: transport
   }, mismatched(HttpBody.stream(streamOf("he", "l"), "text/x"), 5)),
-  differs("fails for a stream that is longer than it says", {
-    ours: ["RequestError Encode: BodyLengthMismatch", 0],
-    node: [200, 1],
-    undici: transport
-  }, mismatched(HttpBody.stream(streamOf("he", "llo", "w"), "text/x"), 5)),
+  differs(
+    "fails for a stream that is longer than it says",
+    {
+      ours: "RequestError Encode: BodyLengthMismatch",
+      node: 200,
+      undici: "RequestError Transport"
+    },
+    // What it says has left by then, so it is a matter of time what the server has heard.
+    Effect.map(mismatched(HttpBody.stream(streamOf("he", "llo", "w"), "text/x"), 5), ([status]) => status)
+  ),
   differs("does not end the message of a stream that fails", {
     ours: ["RequestError Encode: RequestBodyError", 0],
     node: ["RequestError Encode", 1],

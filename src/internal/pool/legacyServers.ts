@@ -1,0 +1,27 @@
+/** The origins whose server spoke HTTP/1.0, which knows no chunks (RFC 9112 section 6.1): the last ones that were noticed. */
+
+/** How many are remembered. */
+const most = 1024
+
+export class LegacyServers {
+  readonly #keys = new Set<string>()
+
+  has(key: string): boolean {
+    return this.#keys.has(key)
+  }
+
+  /** Remembers which version the server of an origin has spoken last. */
+  note(key: string, version: 10 | 11): void {
+    if (version === 11) {
+      if (this.#keys.size > 0) this.#keys.delete(key)
+      return
+    }
+    this.#keys.delete(key)
+    this.#keys.add(key)
+    if (this.#keys.size <= most) return
+    for (const oldest of this.#keys) {
+      this.#keys.delete(oldest)
+      return
+    }
+  }
+}
