@@ -33,9 +33,14 @@ export class Waiter<A, E = never> {
   /** Resumes the fiber in its context, whatever runs now. Once; further calls do nothing. */
   resume(effect: Effect.Effect<A, E>): void {
     const running = Fiber.getCurrentFiber()
-    const wake = (): void => this.context.run(() => this.#resume(effect))
-    if (Option.isNone(running) || (Option.isSome(this.#fiber) && running.value === this.#fiber.value)) wake()
-    else this.#loop.afterPoll(wake)
+    const isOther = Option.isSome(running) && !(Option.isSome(this.#fiber) && running.value === this.#fiber.value)
+    if (isOther) this.#loop.afterPoll(() => this.resumeHere(effect))
+    else this.resumeHere(effect)
+  }
+
+  /** The same, if no fiber of another context is running. */
+  resumeHere(effect: Effect.Effect<A, E>): void {
+    this.context.run(() => this.#resume(effect))
   }
 }
 

@@ -174,7 +174,11 @@ class Waiting implements Waiter, Expiring {
   give(member: Member): void {
     this.stop()
     const { link } = member.connection
-    if (member.fresh || !link?.usable) return this.#waiter.resume(Effect.succeed(member))
+    if (member.fresh || !link?.usable) {
+      const given = Effect.succeed(member)
+      // The fiber that has opened it runs now: its context is the same if it was opened for this request.
+      return member.context === this.context ? this.#waiter.resumeHere(given) : this.#waiter.resume(given)
+    }
     this.#reserved = link
     link.reserve(this.#pool.loop, () => {
       this.#reserved = undefined

@@ -309,7 +309,7 @@ export class Pool implements Keeper {
   #open(slot: Slot, ticket: Ticket): void {
     const { settings, tunnel } = slot.group.origin
     const { context, runtime, surround, timeouts } = ticket.waiter
-    const member = new Member(slot, new Connection(settings, tunnel), timeouts, this)
+    const member = new Member(slot, new Connection(settings, tunnel), ticket.waiter, this)
     slot.connection = member
     ticket.waiter.limit(false)
     // The time of the request as a whole is not that of the opening, which may serve another one in the end.
