@@ -115,7 +115,10 @@ export interface Duplex {
   end(): void
   /** Closes both sides at once and drops what was not sent. Idempotent; the receiver hears nothing more. */
   destroy(): void
-  /** Makes the channel keep the process alive while it is open, as it does from the start. Idempotent. */
+  /**
+   * Makes the channel keep the process alive while it is open, as it does from the start. Idempotent. A channel has `ref` and
+   * `unref`, or neither.
+   */
   ref?(): void
   /** Lets the process end although the channel is open, because no caller waits for anything on it. Idempotent. */
   unref?(): void
@@ -141,8 +144,8 @@ export interface AsyncContext {
 export interface EventLoop {
   /**
    * Calls back once, when every open channel has been polled after this call: bytes, ends and faults that had arrived by then
-   * have been delivered to the receivers. Never calls back within the call, and runs each callback on its own: what one
-   * callback puts into the microtask queue is done before the next callback. Keeps the process alive until then.
+   * have been delivered to the receivers. Never calls back within the call. Keeps the process alive until then. The async
+   * context in which it calls back is not defined.
    */
   afterPoll(callback: () => void): void
   /** Captures the async context that is current now. */

@@ -1,9 +1,11 @@
 /**
- * Shows that a graceful reload of a server loses no more POSTs of ours than of undici's: nginx and haproxy are reloaded four times a second while
- * the pool, its `HttpClient` and undici send POSTs over 20 connections each, one client after another. None of them sends a POST twice.
+ * Shows that a graceful reload of a server loses no more POSTs of ours than of undici's: nginx and haproxy are reloaded
+ * four times a second while the pool, its `HttpClient` and undici send POSTs over 20 connections each, one client after
+ * another. None of them sends a POST twice.
  *
- * `npm run bench:reloads`. Ends with status 1 if one of ours lost more than undici did in the same run, by more than chance explains. Some losses no
- * client can prevent: it has written a request, and the server closes the connection before it reads that.
+ * `npm run bench:reloads`. Ends with status 1 if one of ours lost more for each reload than undici did in the same run,
+ * by more than chance explains. Some losses no client can prevent: it has written a request, and the server closes the
+ * connection before it reads that.
  */
 import { setTimeout as sleep } from "node:timers/promises"
 import { parseArgs } from "node:util"
@@ -16,17 +18,12 @@ import * as servers from "./servers/reloaded.ts"
 
 const usage = `npm run bench:reloads -- [options]
 
---requests N          how many POSTs each client sends to each server (12000)
---rounds N            in how many parts, between which the clients take turns (3)
---server nginx|haproxy  only this server`
+--requests N            how many POSTs each client sends to each server (12000)
+--rounds N              in how many parts, between which the clients take turns (3)
+--server nginx|haproxy  only this server
+--pause N               the longest pause between two POSTs of a connection, in milliseconds (80); 0 for none`
 
 const connections = 20
-
-/**
- * Half of the POSTs follow the answer before them at once, so that they meet a server that closes behind its answer. The others come
- * 1 to 80 ms later, and meet one that closes what is idle. The pauses also make all clients equally fast, so that they see equally many reloads.
- */
-const longestPause = 80
 
 const ours: ReadonlyArray<Name> = ["ConnectionPool.execute", "PooledHttpClient"]
 const theirs: Name = "undici Pool.request"
@@ -35,13 +32,19 @@ const order: ReadonlyArray<Name> = [...ours, theirs]
 interface Options {
   readonly requests: number
   readonly rounds: number
+  /**
+   * Half of the POSTs follow the answer before them at once, so that they meet a server that closes behind its answer.
+   * The others come 1 ms to this later, and meet one that closes what is idle. The pauses also make all clients about
+   * equally fast, so that they see about equally many reloads.
+   */
+  readonly pause: number
   readonly servers: ReadonlyArray<ServerName>
 }
 
-const count = (name: string, text: string, most: number): number => {
+const integer = (name: string, text: string, least: number, most: number): number => {
   const value = Number(text)
-  if (Number.isInteger(value) && value >= 1 && value <= most) return value
-  throw new Error(`--${name} must be an integer from 1 to ${most}, and is ${text}`)
+  if (text !== "" && Number.isInteger(value) && value >= least && value <= most) return value
+  throw new Error(`--${name} must be an integer from ${least} to ${most}, and is ${JSON.stringify(text)}`)
 }
 
 const optionsOf = (args: ReadonlyArray<string>): Options => {
@@ -50,14 +53,18 @@ const optionsOf = (args: ReadonlyArray<string>): Options => {
     options: {
       requests: { type: "string", default: "12000" },
       rounds: { type: "string", default: "3" },
+      pause: { type: "string", default: "80" },
       server: { type: "string" }
     }
   })
   const known = servers.names.filter((name) => values.server === undefined || values.server === name)
-  if (known.length === 0) throw new Error(`--server must be one of ${servers.names.join(", ")}, and is ${values.server}`)
+  if (known.length === 0) {
+    throw new Error(`--server must be one of ${servers.names.join(", ")}, and is ${values.server}`)
+  }
   return {
-    requests: count("requests", values.requests, 1_000_000),
-    rounds: count("rounds", values.rounds, 100),
+    requests: integer("requests", values.requests, 1, 1_000_000),
+    rounds: integer("rounds", values.rounds, 1, 100),
+    pause: integer("pause", values.pause, 0, 1000),
     servers: known
   }
 }
@@ -94,26 +101,34 @@ class Tally {
 }
 
 /**
- * How many more than undici a client may lose. What one reload costs is independent of what the next one costs, but its losses are not independent
- * of each other: a process that the system stops for some milliseconds writes on all its connections when it goes on. So the losses are a sum over
- * reloads, and the sum of the squares of its terms estimates its variance, slightly too high; for a Poisson process it would be the sum itself.
- * Three standard deviations of the difference are exceeded by chance in one of 700 comparisons, of which a run has four. At least one loss of
- * each is assumed, because a client that has lost nothing has not shown that it never does.
+ * How a client compares with undici: what undici would have lost in as many reloads, and how much more than that the
+ * client may lose.
+ *
+ * What one reload costs is independent of what the next one costs, but its losses are not independent of each other: a
+ * client that the system stops for some milliseconds writes on all its connections when it goes on. So the losses are a
+ * sum over reloads, and the sum of the squares of its terms estimates its variance, slightly too high; for a Poisson
+ * process it would be the sum itself. Three standard deviations of the difference are exceeded by chance in one of 700
+ * comparisons, of which a run has four. A variance of at least 1 is assumed, because a client that has lost nothing has
+ * not shown that it never does.
  */
-const tolerance = (one: Tally, other: Tally): number =>
-  3 * Math.sqrt(Math.max(one.variance, 1) + Math.max(other.variance, 1))
-
-/** The same pauses for all clients: bits of a linear congruential generator (Numerical Recipes). */
-const pauses = (seed: number): () => number => {
-  let state = seed
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return state < 0x8000_0000 ? 0 : 1 + Math.floor((state - 0x8000_0000) / 0x8000_0000 * longestPause)
+const compare = (one: Tally, peer: Tally): { readonly expected: number; readonly tolerance: number } => {
+  const share = one.reloads / Math.max(peer.reloads, 1)
+  return {
+    expected: peer.lost * share,
+    tolerance: 3 * Math.sqrt(Math.max(one.variance, 1) + Math.max(peer.variance, 1) * share ** 2)
   }
 }
 
-const sendAll = async (poster: Poster, server: Reloaded, requests: number, seed: number, tally: Tally) => {
-  const pause = pauses(seed)
+/** The same pauses for all clients: bits of a linear congruential generator (Numerical Recipes). */
+const pauses = (longest: number, seed: number): () => number => {
+  let state = seed
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return state < 0x8000_0000 ? 0 : Math.ceil((state / 0x8000_0000 - 1) * longest)
+  }
+}
+
+const sendAll = async (poster: Poster, server: Reloaded, requests: number, pause: () => number, tally: Tally) => {
   const before = server.reloads()
   let taken = 0
   const loop = async (): Promise<void> => {
@@ -132,7 +147,7 @@ const sendAll = async (poster: Poster, server: Reloaded, requests: number, seed:
 const turns = (round: number): ReadonlyArray<Name> =>
   order.map((_, index) => order[(index + round) % order.length] as Name)
 
-const measure = async (server: Reloaded, { requests, rounds }: Options): Promise<ReadonlyMap<Name, Tally>> => {
+const measure = async (server: Reloaded, { pause, requests, rounds }: Options): Promise<ReadonlyMap<Name, Tally>> => {
   const tallies = new Map(order.map((name) => [name, new Tally()]))
   for (let round = 0; round < rounds; round++) {
     // Of 10 requests in 3 rounds the parts are 3, 3 and 4.
@@ -141,7 +156,7 @@ const measure = async (server: Reloaded, { requests, rounds }: Options): Promise
       const poster = await posters[name](server.url, connections)
       try {
         // It was made for every name.
-        await sendAll(poster, server, part, round, tallies.get(name) as Tally)
+        await sendAll(poster, server, part, pauses(pause, round), tallies.get(name) as Tally)
       } finally {
         await poster.stop()
       }
@@ -163,7 +178,8 @@ const cellsOf = (server: Reloaded, name: Name, tally: Tally): ReadonlyArray<stri
   String(tally.lost),
   String(tally.reloads),
   String(tally.costly),
-  [...tally.byError].toSorted(([, a], [, b]) => b - a).map(([error, times]) => `${error}: ${times}`).join(", ") || "none"
+  [...tally.byError].toSorted(([, a], [, b]) => b - a).map(([error, times]) => `${error}: ${times}`).join(", ")
+  || "none"
 ]
 
 const main = async (options: Options): Promise<boolean> => {
@@ -179,12 +195,14 @@ const main = async (options: Options): Promise<boolean> => {
         checkReloads(server, name, tally)
         rows.push(cellsOf(server, name, tally))
         if (name === theirs) continue
-        const allowed = tolerance(tally, peer)
-        const passed = tally.lost <= peer.lost + allowed
+        const { expected, tolerance } = compare(tally, peer)
+        const passed = tally.lost <= expected + tolerance
         good &&= passed
-        const difference = `${tally.lost} - ${peer.lost} = ${tally.lost - peer.lost} more than ${theirs}`
         verdicts.push(
-          `${passed ? "passed" : "FAILED"}: ${server.version}, ${name}: ${difference}, ${allowed.toFixed(1)} allowed`
+          `${
+            passed ? "passed" : "FAILED"
+          }: ${server.version}, ${name}: lost ${tally.lost}; ${theirs} for as many reloads: `
+            + `${expected.toFixed(1)}, and ${tolerance.toFixed(1)} more are allowed`
         )
       }
     } finally {
@@ -214,8 +232,9 @@ const run = async (): Promise<void> => {
   }
   process.once("SIGINT", () => giveUp("interrupted", 130))
   process.once("SIGTERM", () => giveUp("terminated", 143))
-  // Pauses take 1 ms a POST and client, divided by the connections; ten times as long is a halt.
-  const patience = 60_000 + options.servers.length * order.length * options.requests * 10
+  const { pause, requests } = options
+  // The mean pause is a quarter of the longest; ten times as long as them, and 10 ms for each POST, are a halt.
+  const patience = 60_000 + options.servers.length * order.length * requests * (10 + 10 * pause / 4 / connections)
   setTimeout(() => giveUp(`Not done after ${Math.round(patience / 1000)} s`, 1), patience).unref()
   try {
     process.exitCode = (await main(options)) ? 0 : 1

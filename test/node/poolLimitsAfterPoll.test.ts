@@ -6,12 +6,15 @@ import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
+import * as Stream from "effect/Stream"
+import * as net from "node:net"
 import type * as ConnectionPool from "../../src/ConnectionPool.ts"
+import * as HttpBody from "../../src/HttpBody.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
 import type { HttpTimeouts } from "../../src/HttpTimeouts.ts"
 import { busyServer, settled, soon, type Step, unanswered } from "../fixtures/busyServer.ts"
 import { turn } from "../fixtures/sockets.ts"
-import { asked, expires, limit, live, makePool, sends, textOf } from "../fixtures/ways.ts"
+import { asked, expires, host, limit, live, makePool, sends, textOf } from "../fixtures/ways.ts"
 import { until, watched } from "./poolKit.ts"
 
 describe("what a pool waits for has come while the loop was busy", () => {
@@ -115,6 +118,44 @@ describe("what a pool waits for has come while the loop was busy", () => {
       yield* closed(1)
       assert.deepStrictEqual(reasons(), ["Unread"])
     }).pipe(Effect.provide(Logger.remove(Logger.defaultLogger))))
+
+  /** A response that is whole before its request is, whose last piece another server has. */
+  const early = (plan: ReadonlyArray<Step>) =>
+    Effect.gen(function*() {
+      const other = yield* busyServer(plan)
+      const all = yield* pooled([asked, sends("early")], { unreadTime: limit })
+      const pieces = Stream.async<Uint8Array>((emit) => {
+        const socket = net.connect(other.port, host)
+        socket.once("data", (bytes: Buffer) => {
+          void emit.single(bytes)
+          void emit.end()
+        })
+        return Effect.sync(() => socket.destroy())
+      })
+      const first = Stream.make(new Uint8Array(1))
+      yield* all.pool.execute(HttpRequest.post(all.url, { body: HttpBody.stream(Stream.concat(first, pieces)) }))
+      return { ...all, other }
+    })
+
+  live("unreadTime: a request that is whole by then lets its connection be used again", () =>
+    Effect.gen(function*() {
+      const { other, pool, reasons } = yield* early(["waits", { sends: "last" }, "reports"])
+      yield* Effect.sync(() => other.answered(limit))
+      yield* until(pool, ({ busy }) => busy === 0)
+      assert.strictEqual((yield* pool.stats).idle, 1)
+      assert.deepStrictEqual(reasons(), [])
+    }))
+
+  live(
+    "unreadTime: if the next piece of the request does not come its connection is closed",
+    () =>
+      Effect.gen(function*() {
+        const { closed, reasons } = yield* early([])
+        yield* silence
+        yield* closed(1)
+        assert.deepStrictEqual(reasons(), ["NotPersistent"])
+      })
+  )
 
   live("idleTime: a server that has closed the connection is told as the reason", () =>
     Effect.gen(function*() {

@@ -131,6 +131,11 @@ export class BodyBuffer {
     this.#settlers.add(callback)
   }
 
+  /** True if a caller waits for the end. */
+  get endAwaited(): boolean {
+    return this.#settlers !== undefined && this.#settlers.size > 0
+  }
+
   offSettled(callback: () => void): void {
     this.#settlers?.delete(callback)
   }

@@ -14,9 +14,9 @@ import type { BodyFailure } from "../../HttpError.ts"
 import type * as HttpFields from "../../HttpFields.ts"
 import { ConnectionReset, IncompleteRead } from "../error/body.ts"
 import { BodyAlreadyConsumed, ConnectionClosed } from "../error/state.ts"
+import { waitFor } from "../transport/wait.ts"
 import { join } from "./bodyBuffer.ts"
 import type { Exchange } from "./exchange.ts"
-import { waitFor } from "./wait.ts"
 
 /** How a body is being, or was, read. */
 type Reading = "unread" | "read" | "stream" | "collect" | "close"
@@ -231,12 +231,17 @@ export class BodyReader {
 
   /** Waits until nothing more will come, whoever reads. */
   get #settled(): Effect.Effect<void> {
-    const { body, settings: { loop } } = this.#exchange
+    const { body, link, settings: { loop } } = this.#exchange
     return waitFor<void>(loop, (waiter) => {
-      // Several readers may wait, and the one that reads is resumed in the same callback (see `wait.ts`).
-      const done = (): void => loop.afterPoll(() => waiter.resume(Effect.void))
+      const done = (): void => waiter.resume(Effect.void)
       body.onSettled(done)
-      return Effect.sync(() => body.offSettled(done))
+      if (body.settled) return
+      // The rest may be on its way to be dropped, which by itself holds no process.
+      link.ref()
+      return Effect.sync(() => {
+        body.offSettled(done)
+        if (body.discarding && !body.settled && !body.endAwaited) link.unref()
+      })
     })
   }
 

@@ -56,7 +56,7 @@ export class BodyTimes implements Expiring {
     const left = framing?.kind === "length" ? framing.length - body.received : 0
     if (care === undefined || left > care.drainBytes) return this.#exchange.abandon(reason, "Undrained")
     this.#draining = true
-    link.unref()
+    if (!body.endAwaited) link.unref()
     this.#drainUntil = body.received + care.drainBytes
     this.#arm("drain", care.drainMillis)
     link.resume()
@@ -93,11 +93,7 @@ export class BodyTimes implements Expiring {
   #arm(kind: "bodyIdle" | "unread" | "drain", millis: number): void {
     const { deadlines } = this.#exchange.settings
     this.#kind = kind
-    const awaited = kind === "bodyIdle"
-    if (this.#deadline.awaited !== awaited) {
-      deadlines.disarm(this.#deadline)
-      this.#deadline.awaited = awaited
-    }
+    deadlines.setAwaited(this.#deadline, kind === "bodyIdle")
     deadlines.arm(this.#deadline, millis)
   }
 

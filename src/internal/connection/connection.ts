@@ -92,8 +92,8 @@ export class Connection implements LinkOwner {
   started: Started | undefined
   /** Aborts the opening of a link that is under way. */
   abortOpening: ((reason: string) => void) | undefined
-  /** Whether a request, or `connect`, was accepted that has no link yet: nobody else may begin one meanwhile. */
-  reserved = false
+  /** Set while a request, or `connect`, was accepted that has no link yet: no other may begin one. Each sets an object of its own. */
+  reservation: object | undefined
   /** How often the caller closed it, and why last. */
   dismissals = 0
   dismissedBecause = ""
@@ -142,9 +142,18 @@ export class Connection implements LinkOwner {
     this.watcher?.closed()
   }
 
+  /** Keeps others from beginning a request. Returns how to end that. */
+  reserve(): () => void {
+    const reservation = {}
+    this.reservation = reservation
+    return () => {
+      if (this.reservation === reservation) this.reservation = undefined
+    }
+  }
+
   get state(): ConnectionState {
     if (this.closed) return "Closed"
-    if (this.reserved || this.abortOpening !== undefined) return "RequestSent"
+    if (this.reservation !== undefined || this.abortOpening !== undefined) return "RequestSent"
     if (this.started !== undefined) return this.started.exchange === undefined ? "RequestStarted" : "RequestSent"
     const { exchange } = this
     if (exchange === undefined || exchange.done) return "Idle"
@@ -161,6 +170,8 @@ export class Connection implements LinkOwner {
   disconnect(reason: string): void {
     this.dismissals++
     this.dismissedBecause = reason
+    // The request that has the link polled ends with this, and need not be waited for.
+    if (this.link?.polling) this.reservation = undefined
     this.started = undefined
     this.abortOpening?.(reason)
     this.exchange?.abandon(reason, "Closed")

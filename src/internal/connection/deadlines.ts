@@ -26,7 +26,7 @@ export class Deadline {
   /** When it runs out, in the queue's milliseconds; `Infinity` while it is not set. */
   at = Infinity
   readonly owner: Expiring
-  /** True if a caller waits for what it limits, so that the process must not end before. Changed only while it is not set. */
+  /** True if a caller waits for what it limits, so that the process must not end before. Changed by `setAwaited`. */
   awaited: boolean
   /** Its neighbours while it is set. */
   previous: Deadline | undefined = undefined
@@ -64,7 +64,8 @@ export class Deadlines {
    */
   #first: Deadline | undefined
   #size = 0
-  /** How many of them a caller waits for. */
+  /** How many callers hold the queue, and how many of these and of the deadlines are waited for. */
+  #holds = 0
   #awaited = 0
   #sleeper: Sleeper | undefined
   #wakeAt = Infinity
@@ -110,12 +111,44 @@ export class Deadlines {
     deadline.previous = undefined
     deadline.next = undefined
     this.#size--
-    if (deadline.awaited && --this.#awaited === 0) this.#sleeper?.hold(false)
+    if (deadline.awaited) this.#unkeep()
+  }
+
+  /** Says whether a caller waits for what a deadline limits. */
+  setAwaited(deadline: Deadline, awaited: boolean): void {
+    if (deadline.awaited === awaited) return
+    deadline.awaited = awaited
+    if (deadline.at === Infinity) return
+    if (awaited) this.#keep()
+    else this.#unkeep()
+  }
+
+  /** Keeps the process alive until `release`, for a caller that waits for something that no socket and no deadline may stand for. */
+  hold(): void {
+    if (this.#over) return
+    this.#holds++
+    this.#keep()
+    if (this.#live && this.#sleeper === undefined) this.#sleepUntil(Infinity)
+  }
+
+  release(): void {
+    if (this.#over) return
+    this.#holds--
+    this.#unkeep()
+    this.rest()
+  }
+
+  #keep(): void {
+    if (++this.#awaited === 1) this.#sleeper?.hold(true)
+  }
+
+  #unkeep(): void {
+    if (--this.#awaited === 0) this.#sleeper?.hold(false)
   }
 
   /** Ends the sleeper where it would wake for nothing: a connection that is closed keeps no timer. */
   rest(): void {
-    if (this.#size === 0) this.#interruptSleeper()
+    if (this.#size === 0 && this.#holds === 0) this.#interruptSleeper()
   }
 
   /** Ends the sleeper; what is set never runs out. A response that is read later must not start another one. */
@@ -131,7 +164,7 @@ export class Deadlines {
     if (first !== undefined) first.previous = deadline
     this.#first = deadline
     this.#size++
-    if (deadline.awaited && ++this.#awaited === 1) this.#sleeper?.hold(true)
+    if (deadline.awaited) this.#keep()
   }
 
   #interruptSleeper(): void {
@@ -173,12 +206,11 @@ export class Deadlines {
       if (deadline.at <= now) due.push(deadline)
       else if (deadline.at < earliest) earliest = deadline.at
     }
-    if (earliest !== Infinity) this.#sleepUntil(earliest)
+    if (earliest !== Infinity || (this.#live && this.#holds > 0)) this.#sleepUntil(earliest)
     // The earliest first, of two the one that was set first: the list has the last one first.
     due.reverse().sort((a, b) => a.at - b.at)
     for (const deadline of due) {
-      // Each after a poll and in a callback of its own (see `wait.ts`).
-      if (this.#live) this.#loop.afterPoll(() => this.#expire(deadline, now))
+      if (this.#live) this.#loop.afterPoll(() => this.#context.run(() => this.#expire(deadline, now)))
       else this.#expire(deadline, now)
     }
   }

@@ -20,6 +20,7 @@ import { HttpTimeout } from "../error/timeout.ts"
 import type { Framing } from "../protocol/framing.ts"
 import type { ResponseHead } from "../protocol/head.ts"
 import type { MachineError } from "../protocol/machine.ts"
+import type { Waiter } from "../transport/wait.ts"
 import { BodyBuffer } from "./bodyBuffer.ts"
 import { BodyTimes } from "./bodyTimes.ts"
 import type { Expiring } from "./deadlines.ts"
@@ -29,7 +30,6 @@ import { asBodyFailure, contextOf, faultError, machineError, timingsOf } from ".
 import type { Link, Listener } from "./link.ts"
 import { Sender } from "./sender.ts"
 import type { Millis } from "./timeouts.ts"
-import type { Waiter } from "./wait.ts"
 
 /** How an exchange ended before its head: a failure of ours, or a defect of the caller's body. */
 export type Ending = { readonly error: HttpError } | { readonly defect: Cause.Cause<never> }
@@ -65,7 +65,6 @@ export class Exchange extends Sender implements Listener, Expiring {
   #endAt: number | undefined
   /** When the bytes came that are being looked at: the clock is read once for all that is in them. */
   #readAt = 0
-  // What few exchanges need is made when it is needed.
   #step: Deadline | undefined
   #total: Deadline | undefined
   #times: BodyTimes | undefined
@@ -236,7 +235,9 @@ export class Exchange extends Sender implements Listener, Expiring {
 
   /** Nobody will read the rest. Where all has come there is no use in sending what is left of the request either. */
   letGo(reason: string): void {
-    if (!this.done) this.#bodyTimes.letGo(reason)
+    if (this.done) return
+    this.#bodyTimes.letGo(reason)
+    if (this.#total !== undefined) this.settings.deadlines.setAwaited(this.#total, false)
   }
 
   onReceive(count: number): void {

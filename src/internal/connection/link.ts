@@ -107,6 +107,11 @@ export class Link implements Transport.Receiver {
     })
   }
 
+  /** True while a request waits until the link has been polled. */
+  get polling(): boolean {
+    return this.#reservation !== undefined
+  }
+
   /** Gives the reservation up: nothing is called. */
   free(): void {
     this.#reservation = undefined
@@ -123,6 +128,11 @@ export class Link implements Transport.Receiver {
     this.duplex.ref?.()
     this.machine.startRequest(request)
     this.#listener = listener
+  }
+
+  /** Keeps the process alive, because a caller waits for the end of the exchange that is under way. */
+  ref(): void {
+    this.duplex.ref?.()
   }
 
   /** Lets the process end although an exchange is under way, because no caller waits for the rest of it. */

@@ -6,7 +6,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
+import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
@@ -22,6 +22,7 @@ import { ConnectionClosed, NotConnected } from "../error/state.ts"
 import type { TimeoutKind } from "../error/timeout.ts"
 import { HttpTimeout } from "../error/timeout.ts"
 import { holdsOnlyDuplexes } from "../transport/scopes.ts"
+import { awaitFiber, interruptFiber } from "../transport/wait.ts"
 import type { Connection } from "./connection.ts"
 import { Deadline } from "./deadlines.ts"
 import { Link } from "./link.ts"
@@ -104,12 +105,14 @@ const abortable = <A, E>(
   totalMillis: number
 ): Effect.Effect<A, E | ConnectionClosed | HttpTimeout> =>
   Effect.suspend(() => {
-    const { deadlines } = connection.settings
+    const { deadlines, loop } = connection.settings
+    const context = loop.captureContext()
     let fiber: Fiber.RuntimeFiber<Exit.Exit<A, E>> | undefined
     let aborted: ConnectionClosed | HttpTimeout | undefined
     const abort = (error: ConnectionClosed | HttpTimeout): void => {
       aborted ??= error
-      fiber?.unsafeInterruptAsFork(FiberId.none)
+      // A transport may run the code of the caller.
+      context.run(() => fiber?.unsafeInterruptAsFork(FiberId.none))
     }
     const total = new Deadline({
       expire: () => abort(new HttpTimeout({ kind: "total", millis: totalMillis }))
@@ -120,7 +123,7 @@ const abortable = <A, E>(
     return Effect.flatMap(Effect.forkDaemon(Effect.exit(Effect.interruptible(opening))), (forked) => {
       fiber = forked
       if (aborted !== undefined) forked.unsafeInterruptAsFork(FiberId.none)
-      const awaited = Effect.onInterrupt(restore(Fiber.await(forked)), () => Fiber.interrupt(forked))
+      const awaited = Effect.onInterrupt(restore(awaitFiber(loop, forked)), () => interruptFiber(loop, forked))
       return Effect.flatMap(
         Effect.ensuring(
           awaited,
@@ -223,53 +226,46 @@ const openAnother = (
  */
 const acquireLink = (
   connection: Connection,
-  timeouts: Millis,
-  dismissals: number
+  timeouts: Millis
 ): Effect.Effect<Link, OpenFailure | NotConnected> => {
-  const { link } = connection
-  const another = Effect.suspend(() =>
-    connection.dismissals === dismissals
-      ? openAnother(connection, timeouts)
-      : Effect.fail(locateOpening(connection, new ConnectionClosed({ reason: connection.dismissedBecause })))
-  )
-  return link?.usable
-    ? Effect.flatMap(awaitPoll(connection.settings.loop, link), () => link.usable ? Effect.succeed(link) : another)
-    : another
+  const { dismissals, link } = connection
+  if (!link?.usable) return openAnother(connection, timeouts)
+  return Effect.flatMap(awaitPoll(connection.settings.loop, link), () => {
+    if (link.usable) return Effect.succeed(link)
+    return connection.dismissals === dismissals ? openAnother(connection, timeouts) : dismissed(connection)
+  })
 }
+
+/** The caller has closed the connection before the request was sent. */
+export const dismissed = (connection: Connection): Effect.Effect<never, ConnectionClosed> =>
+  Effect.fail(locateOpening(connection, new ConnectionClosed({ reason: connection.dismissedBecause })))
 
 /** Runs an opening that nobody else may come between from this call on. It must not be interruptible before it runs. */
 export const reserving = <A, E>(connection: Connection, opening: Effect.Effect<A, E>): Effect.Effect<A, E> => {
-  connection.reserved = true
-  return Effect.ensuring(
-    opening,
-    Effect.sync(() => {
-      connection.reserved = false
-    })
-  )
+  const release = connection.reserve()
+  return Effect.ensuring(opening, Effect.sync(release))
 }
 
 /**
  * Runs `begin` on the open link, or opens one first. `fresh` is true for one that was opened. No other fiber can begin a request in
- * between. Must run in an uninterruptible region, in the same step as the check that the connection is idle; or else the caller has
- * reserved it since, and gives how often it had been closed then.
+ * between. Must run in an uninterruptible region, in the same step as the check that the connection is idle.
  */
 export const withLink = <A, E>(
   connection: Connection,
   timeouts: Millis,
   restore: <B, F>(effect: Effect.Effect<B, F>) => Effect.Effect<B, F>,
-  begin: (link: Link, fresh: boolean) => Effect.Effect<A, E>,
-  dismissals = connection.dismissals
+  begin: (link: Link, fresh: boolean) => Effect.Effect<A, E>
 ): Effect.Effect<A, E | OpenFailure | NotConnected> => {
-  const { link: before } = connection
-  const acquired = acquireLink(connection, timeouts, dismissals)
-  connection.reserved = true
+  const { dismissals, link: before } = connection
+  const acquired = acquireLink(connection, timeouts)
+  const release = connection.reserve()
   const reserved = Effect.onError(restore(acquired), () =>
     Effect.sync(() => {
       before?.free()
-      connection.reserved = false
+      release()
     }))
   return Effect.flatMap(reserved, (link): Effect.Effect<A, E | OpenFailure> => {
-    connection.reserved = false
+    release()
     // `close` may have come when there was nothing yet to be closed, or not any longer.
     if (connection.dismissals !== dismissals) link.dismiss()
     return link.usable ? begin(link, link !== before) : Effect.fail(locateOpening(connection, goneAtOnce(link)))

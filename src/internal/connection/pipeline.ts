@@ -23,6 +23,7 @@ import * as Origin from "../../Origin.ts"
 import type { EventLoop } from "../../Transport.ts"
 import { locate } from "../error/base.ts"
 import type { ResponseHead } from "../protocol/head.ts"
+import { waitFor } from "../transport/wait.ts"
 import type { Caller } from "./caller.ts"
 import { uninterrupted } from "./caller.ts"
 import type { Connection } from "./connection.ts"
@@ -30,13 +31,12 @@ import type { Ending } from "./exchange.ts"
 import { Exchange } from "./exchange.ts"
 import type { Link } from "./link.ts"
 import type { OpenFailure } from "./open.ts"
-import { withLink } from "./open.ts"
+import { dismissed, withLink } from "./open.ts"
 import type { Prepared } from "./prepare.ts"
 import { prepareFor } from "./prepare.ts"
 import { makeResponse } from "./response.ts"
 import { whenPolled } from "./reuse.ts"
 import { continued, forkStream, sendBytes } from "./sendBody.ts"
-import { waitFor } from "./wait.ts"
 import { tapHead, tapResponse } from "./wireTap.ts"
 
 /** What `execute` can fail with. */
@@ -242,11 +242,12 @@ const exchangeOncePolled = <E>(
   caller: Caller,
   otherwise: () => Effect.Effect<HttpResponse, HttpError<E>>
 ): Effect.Effect<HttpResponse, HttpError<E>> => {
+  const { dismissals } = connection
   let exchange: Exchange | undefined
-  connection.reserved = true
+  const release = connection.reserve()
   const waiting = untilHeadOncePolled(connection.settings.loop, link, prepared, () => {
     if (!link.usable) return undefined
-    connection.reserved = false
+    release()
     exchange = sendHead(connection, link, prepared, startedAt, connection.settings.deadlines.now(), false)
     return exchange
   })
@@ -254,10 +255,14 @@ const exchangeOncePolled = <E>(
     onFailure: (cause) => {
       if (exchange !== undefined) return abandon(exchange, cause)
       link.free()
-      connection.reserved = false
+      release()
       return Effect.failCause(cause)
     },
-    onSuccess: () => exchange === undefined ? otherwise() : answered<E>(connection, exchange, caller)
+    onSuccess: () => {
+      if (exchange !== undefined) return answered<E>(connection, exchange, caller)
+      release()
+      return connection.dismissals === dismissals ? otherwise() : dismissed(connection)
+    }
   })
 }
 
@@ -274,14 +279,13 @@ export const execute = <E>(
     const startedAt = connection.settings.deadlines.now()
     const prepared = prepareFor(connection, request)
     if ("_tag" in prepared) return Effect.fail(prepared)
-    const { dismissals, link } = connection
+    const { link } = connection
     const onSome = (): Effect.Effect<HttpResponse, HttpError<E>> =>
       withLink(
         connection,
         prepared.terms.timeouts,
         caller.restore,
-        (link, fresh) => exchangeOn(connection, link, prepared, startedAt, fresh, caller),
-        dismissals
+        (link, fresh) => exchangeOn(connection, link, prepared, startedAt, fresh, caller)
       )
     return link?.usable && needsNoFiber(connection.settings, prepared)
       ? exchangeOncePolled(connection, link, prepared, startedAt, caller, onSome)

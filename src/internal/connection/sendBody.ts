@@ -9,7 +9,7 @@ import * as Channel from "effect/Channel"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
+import type * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import type { HttpError } from "../../HttpError.ts"
 import { locate } from "../error/base.ts"
@@ -18,8 +18,8 @@ import { UnsupportedBody } from "../error/request.ts"
 import { RequestBodyError } from "../error/send.ts"
 import { ConnectionClosed } from "../error/state.ts"
 import type { Outgoing } from "../protocol/outgoing.ts"
+import { awaitFiber, waitFor } from "../transport/wait.ts"
 import type { Exchange } from "./exchange.ts"
-import { waitFor } from "./wait.ts"
 
 /** Waits until the transport has taken what was written. */
 export const drained = (exchange: Exchange): Effect.Effect<void> =>
@@ -170,7 +170,7 @@ export const forkStream = <E>(
       // The finalizers of the stream are the caller's.
       const context = exchange.settings.loop.captureContext()
       exchange.stopSender = () => context.run(() => fiber.unsafeInterruptAsFork(fiber.id()))
-      exchange.senderEnded = Effect.asVoid(Fiber.await(fiber))
+      exchange.senderEnded = Effect.asVoid(awaitFiber(exchange.settings.loop, fiber))
       return fiber
     }
   )

@@ -19,13 +19,13 @@ import * as Origin from "../../Origin.ts"
 import { locate } from "../error/base.ts"
 import * as state from "../error/state.ts"
 import type { Outgoing } from "../protocol/outgoing.ts"
+import { waitFor } from "../transport/wait.ts"
 import { uninterrupted } from "./caller.ts"
 import type { Connection, Started } from "./connection.ts"
 import type { Exchange } from "./exchange.ts"
 import type { OpenFailure } from "./open.ts"
 import { awaitHead, failed, orAbandon, received } from "./pipeline.ts"
 import { forkStream, writeEnd, writePieces } from "./sendBody.ts"
-import { waitFor } from "./wait.ts"
 
 /** What sending by steps can fail with. */
 export type StepFailure<E> =

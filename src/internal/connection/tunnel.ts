@@ -16,11 +16,11 @@ import { HttpTimeout } from "../error/timeout.ts"
 import { encodeHead } from "../protocol/encode.ts"
 import type { ResponseHead } from "../protocol/head.ts"
 import { Machine } from "../protocol/machine.ts"
+import { waitFor } from "../transport/wait.ts"
 import { join } from "./bodyBuffer.ts"
 import type { Connection, Tunnel } from "./connection.ts"
 import { Deadline } from "./deadlines.ts"
 import type { Millis } from "./timeouts.ts"
-import { waitFor } from "./wait.ts"
 import { tapHead, tapResponse } from "./wireTap.ts"
 
 /** How much of a refusal's body is kept. */

@@ -24,6 +24,8 @@ import type { Tagged } from "../error/base.ts"
 import { locate, TypeId } from "../error/base.ts"
 import { BodyDecodeError } from "../error/body.ts"
 import { DecompressionBomb } from "../error/decoding.ts"
+import { nodeEventLoop } from "../transport/eventLoop.ts"
+import { keepContext } from "../transport/wait.ts"
 import { decoderOf, formOf, jsonOf, maxBodySize } from "./content.ts"
 import { responseError, shownRequest } from "./errors.ts"
 import { shownHeaders } from "./headers.ts"
@@ -200,15 +202,23 @@ const isOurs = <E extends Tagged<string>>(error: E | ResponseError): error is E 
 const once = <A, E>(effect: Effect.Effect<A, E>, final: (error: E) => boolean = () => true): Effect.Effect<A, E> => {
   const turn = Effect.unsafeMakeSemaphore(1).withPermits(1)
   let outcome: Exit.Exit<A, E> | undefined
-  const run = turn(Effect.suspend(() =>
-    outcome ?? Effect.onExit(effect, (exit) =>
+  let runs = false
+  const run = turn(Effect.suspend(() => {
+    if (outcome !== undefined) return outcome
+    return Effect.onExit(effect, (exit) =>
       Effect.sync(() => {
+        runs = false
         if (Exit.isInterrupted(exit)) return
         const failure = Exit.isSuccess(exit) ? Option.none() : Cause.failureOption(exit.cause)
         if (Option.isNone(failure) || final(failure.value)) outcome = exit
       }))
-  ))
-  return Effect.suspend(() => outcome ?? run)
+  }))
+  return Effect.suspend(() => {
+    if (outcome !== undefined) return outcome
+    const waits = runs
+    runs = true
+    return waits ? keepContext(nodeEventLoop, run) : run
+  })
 }
 
 /**

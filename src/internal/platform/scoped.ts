@@ -8,12 +8,13 @@ import type { HttpClientRequest } from "@effect/platform/HttpClientRequest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import { globalValue } from "effect/GlobalValue"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import type { HttpResponse } from "../../HttpResponse.ts"
 import { ConnectionClosed } from "../error/state.ts"
+import { nodeEventLoop } from "../transport/eventLoop.ts"
+import { awaitFiber, interruptFiber } from "../transport/wait.ts"
 import { requestError } from "./errors.ts"
 import { ReleaseId } from "./release.ts"
 import type { PlatformResponse } from "./response.ts"
@@ -109,11 +110,12 @@ export const scoped = (
 ): Effect.Effect<PlatformResponse, RequestError> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(Effect.forkDaemon(Effect.interruptible(sent)), (fiber) => {
-      const forget = whenEnded(signal, () => fiber.unsafeInterruptAsFork(fiber.id()))
-      const ended = Effect.onInterrupt(restore(Fiber.await(fiber)), () => {
+      const context = nodeEventLoop.captureContext()
+      const forget = whenEnded(signal, () => context.run(() => fiber.unsafeInterruptAsFork(fiber.id())))
+      const ended = Effect.onInterrupt(restore(awaitFiber(nodeEventLoop, fiber)), () => {
         forget()
         return Effect.flatMap(
-          Fiber.interrupt(fiber),
+          interruptFiber(nodeEventLoop, fiber),
           (exit) => Exit.isSuccess(exit) ? exit.value[ReleaseId] : Effect.void
         )
       })

@@ -15,6 +15,8 @@ import type { HttpResponse } from "../../HttpResponse.ts"
 import { join } from "../connection/bodyBuffer.ts"
 import { locate } from "../error/base.ts"
 import { BodyTooLarge } from "../error/body.ts"
+import { nodeEventLoop } from "../transport/eventLoop.ts"
+import { keepContext } from "../transport/wait.ts"
 
 const declaredLength = ({ fields, framing }: HttpResponse): number =>
   framing === "length" ? Number(HttpFields.getUnsafe(fields, "content-length")) : 0
@@ -45,7 +47,8 @@ export class WholeBody {
   read(limit: number): Effect.Effect<Uint8Array, BodyFailure> {
     if (this.#bytes !== undefined) return this.#checked(this.#bytes, limit)
     if (this.#gathering !== undefined) {
-      return Effect.flatMap(Deferred.await(this.#gathering), (bytes) => this.#checked(bytes, limit))
+      const gathered = keepContext(nodeEventLoop, Deferred.await(this.#gathering))
+      return Effect.flatMap(gathered, (bytes) => this.#checked(bytes, limit))
     }
     if (limit !== Infinity && !this.#collecting) return this.#begin(limit)
     this.#collecting = true

@@ -22,10 +22,10 @@ import type { OpenFailure } from "../connection/open.ts"
 import { goneAtOnce, locateOpening } from "../connection/open.ts"
 import { awaitPoll } from "../connection/reuse.ts"
 import type { Millis } from "../connection/timeouts.ts"
-import { type Resume, Waiter as FiberWaiter } from "../connection/wait.ts"
 import { locate } from "../error/base.ts"
 import { PoolQueueFull } from "../error/pool.ts"
 import { HttpTimeout } from "../error/timeout.ts"
+import { type Resume, Waiter as FiberWaiter } from "../transport/wait.ts"
 import type { Member, OpeningLimit, Place, Surround, Ticket, Waiter } from "./member.ts"
 import { openingLimits } from "./member.ts"
 import type { Pool } from "./pool.ts"
@@ -84,7 +84,12 @@ const ifAlive = (
       pool.giveBack(idle)
       return Effect.failCause(cause)
     },
-    onSuccess: () => link.usable ? Effect.succeed(acquired(pool, place, idle)) : otherwise()
+    onSuccess: () => {
+      if (link.usable) return Effect.succeed(acquired(pool, place, idle))
+      // It has had its turn, and keeps its place.
+      place.accepted = true
+      return otherwise()
+    }
   })
 }
 
@@ -108,6 +113,7 @@ class Waiting implements Waiter, Expiring {
   #total: Deadline | undefined
   #ticket: Ticket | undefined
   #waitsSince: number | undefined
+  #stopped = false
   readonly #waiter: FiberWaiter<Member, CheckoutFailure>
   /** The connection that it was given, until that has been polled. */
   #reserved: Link | undefined
@@ -150,6 +156,8 @@ class Waiting implements Waiter, Expiring {
     const { deadlines, settings } = this.#pool
     const { fresh, key, origin, place, startedAt, timeouts } = this.#demand
     const now = deadlines.now()
+    // The connection that it waits for may be one that holds no process, such as one whose response is being dropped.
+    deadlines.hold()
     this.#limit(true, now)
     if (timeouts.total !== Infinity) {
       this.#total = new Deadline(this)
@@ -161,7 +169,10 @@ class Waiting implements Waiter, Expiring {
 
   /** It waits no longer. */
   stop(): void {
+    if (this.#stopped) return
+    this.#stopped = true
     this.limit(false)
+    this.#pool.deadlines.release()
     if (this.#total !== undefined) this.#pool.deadlines.disarm(this.#total)
   }
 
@@ -174,11 +185,7 @@ class Waiting implements Waiter, Expiring {
   give(member: Member): void {
     this.stop()
     const { link } = member.connection
-    if (member.fresh || !link?.usable) {
-      const given = Effect.succeed(member)
-      // The fiber that has opened it runs now: its context is the same if it was opened for this request.
-      return member.context === this.context ? this.#waiter.resumeHere(given) : this.#waiter.resume(given)
-    }
+    if (member.fresh || !link?.usable) return this.#waiter.resume(Effect.succeed(member))
     this.#reserved = link
     link.reserve(this.#pool.loop, () => {
       this.#reserved = undefined

@@ -30,13 +30,13 @@ import {
 } from "../connection/pipeline.ts"
 import type { Prepared, Unprepared } from "../connection/prepare.ts"
 import { prepare } from "../connection/prepare.ts"
-import { waitFor } from "../connection/wait.ts"
 import { locate } from "../error/base.ts"
 import { UnsupportedBody } from "../error/request.ts"
 import { ConnectionClosed } from "../error/state.ts"
 import { HttpTimeout } from "../error/timeout.ts"
 import type { Located } from "../origin.ts"
 import { checkMethod } from "../protocol/encode.ts"
+import { waitFor } from "../transport/wait.ts"
 import type { CheckoutFailure } from "./checkout.ts"
 import { acquired, checkout, takeIdle } from "./checkout.ts"
 import type { Route } from "./destination.ts"
@@ -160,6 +160,8 @@ const sendOnIdle = <E>(pool: Pool, attempt: Attempt<E>, prepared: Prepared<E>, i
     // A listener of that event may have closed it.
     if (link.usable) return start(pool, attempt, prepared, idle, link)
     attempt.member = undefined
+    // It has had its turn, and keeps its place.
+    attempt.place.accepted = true
     return undefined
   })
   return attempt.caller.restore(waiting)

@@ -15,10 +15,10 @@ import { Deadline } from "../connection/deadlines.ts"
 import { makeDeadlines } from "../connection/deadlines.ts"
 import type { Face as ConnectionFace } from "../connection/face.ts"
 import { readDuration } from "../connection/timeouts.ts"
-import { waitFor } from "../connection/wait.ts"
 import { InvalidOption } from "../error/request.ts"
 import type { Located } from "../origin.ts"
 import { nodeEventLoop } from "../transport/eventLoop.ts"
+import { waitFor } from "../transport/wait.ts"
 import type { ExecuteFailure } from "./execute.ts"
 import { execute, executeFor } from "./execute.ts"
 import type { LeaseFailure } from "./lease.ts"
@@ -73,12 +73,23 @@ export const make = (
 ): Effect.Effect<Face, InvalidOption, Scope.Scope | Transport> =>
   Effect.flatMap(Effect.suspend(() => toSettings(options)), (settings) => unsafeMake(settings, redactedNames))
 
+/** Keeps the process alive while a caller waits. */
+const holding = (pool: Pool, waiting: Effect.Effect<void>): Effect.Effect<void> =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => pool.deadlines.hold()),
+    () => waiting,
+    () => Effect.sync(() => pool.deadlines.release())
+  )
+
 /** Waits until no request is under way. */
 const quiet = (pool: Pool): Effect.Effect<void> =>
-  waitFor<void>(pool.loop, (waiter) => {
-    const forget = pool.whenQuiet(() => waiter.resume(Effect.void))
-    return Effect.sync(forget)
-  })
+  holding(
+    pool,
+    waitFor<void>(pool.loop, (waiter) => {
+      const forget = pool.whenQuiet(() => waiter.resume(Effect.void))
+      return Effect.sync(forget)
+    })
+  )
 
 /** Waits until the pool is empty and stays so, or the time is over. */
 const drained = (pool: Pool, graceMillis: number): Effect.Effect<void> =>
@@ -104,7 +115,7 @@ const drained = (pool: Pool, graceMillis: number): Effect.Effect<void> =>
     )
     deadlines.arm(deadline, graceMillis)
     return Effect.ensuring(
-      loop,
+      holding(pool, loop),
       Effect.sync(() => {
         forget()
         deadlines.disarm(deadline)

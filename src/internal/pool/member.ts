@@ -70,20 +70,18 @@ export interface Keeper {
 export class Member implements Watcher {
   readonly slot: Slot
   readonly connection: Connection
-  /** The limits of its opening, and the async context that it was opened in: those of the request that it was begun for. */
+  /** The limits of its opening: those of the request that it was begun for. */
   readonly timeouts: Millis
-  readonly context: AsyncContext
   /** Opens it. */
   opening: Fiber.RuntimeFiber<Exit.Exit<Link, OpenFailure>> | undefined
   /** The connection that it is lent as, whose holder has it until the lease ends. */
   lease: Connection | undefined
   readonly #keeper: Keeper
 
-  constructor(slot: Slot, connection: Connection, { context, timeouts }: Waiter, keeper: Keeper) {
+  constructor(slot: Slot, connection: Connection, timeouts: Millis, keeper: Keeper) {
     this.slot = slot
     this.connection = connection
     this.timeouts = timeouts
-    this.context = context
     this.#keeper = keeper
     connection.watcher = this
   }

@@ -5,7 +5,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
+import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Runtime from "effect/Runtime"
 import type { CloseReason } from "../../ConnectionEvent.ts"
@@ -24,6 +24,7 @@ import { locate } from "../error/base.ts"
 import { PoolClosed } from "../error/pool.ts"
 import type { ResponseHead } from "../protocol/head.ts"
 import { urlOf } from "../protocol/target.ts"
+import { awaitFiber } from "../transport/wait.ts"
 import type { Destination } from "./destination.ts"
 import { destination } from "./destination.ts"
 import { keepAlive } from "./keepAlive.ts"
@@ -46,11 +47,11 @@ export class Pool implements Keeper {
   readonly #shared: Parameters<typeof destination>[1]
   readonly #runtime: Runtime.Runtime<never>
   readonly #sweep = new Deadline({ expire: () => this.#expire() }, false)
-  readonly #openings = new Set<Fiber.Fiber<unknown>>()
+  readonly #openings = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
   readonly legacyServers = new LegacyServers()
   readonly #quieted = new Set<() => void>()
   /** The senders of bodies whose connection has closed. */
-  readonly #senders = new Set<Fiber.Fiber<void>>()
+  readonly #senders = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
   /** The last ticket. */
   #drawn = -1
   #carrying = false
@@ -140,7 +141,7 @@ export class Pool implements Keeper {
     const abandoned = this.state.cancel(ticket, this.deadlines.now())
     this.carryOut()
     const opening = abandoned?.connection?.opening
-    return opening === undefined ? Effect.void : Effect.asVoid(Fiber.await(opening))
+    return opening === undefined ? Effect.void : Effect.asVoid(awaitFiber(this.loop, opening))
   }
 
   /** A connection is about to be used. One that was given out may have died, or its request gone, before that. */
@@ -309,7 +310,7 @@ export class Pool implements Keeper {
   #open(slot: Slot, ticket: Ticket): void {
     const { settings, tunnel } = slot.group.origin
     const { context, runtime, surround, timeouts } = ticket.waiter
-    const member = new Member(slot, new Connection(settings, tunnel), ticket.waiter, this)
+    const member = new Member(slot, new Connection(settings, tunnel), timeouts, this)
     slot.connection = member
     ticket.waiter.limit(false)
     // The time of the request as a whole is not that of the opening, which may serve another one in the end.
@@ -376,7 +377,7 @@ export class Pool implements Keeper {
   /** What is still to end when all is closed: openings that were given up, and the finalizers of bodies that were being sent. */
   get endings(): Effect.Effect<void> {
     return Effect.suspend(() =>
-      Effect.forEach([...this.#senders, ...this.#openings], (fiber) => Fiber.await(fiber), { discard: true })
+      Effect.forEach([...this.#senders, ...this.#openings], (fiber) => awaitFiber(this.loop, fiber), { discard: true })
     )
   }
 }

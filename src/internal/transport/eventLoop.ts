@@ -16,7 +16,7 @@ const { setImmediate } = globalThis
 /** Those whose poll has not begun. */
 let registered: Array<() => void> = []
 
-/** The poll that begins now is the one that they wait for. Each has an immediate of its own, so that Node runs the microtasks in between. */
+/** The poll that begins now is the one that they wait for. Each gets an immediate of its own: one that throws takes no other with it. */
 const beforePoll = (): void => {
   const callbacks = registered
   registered = []

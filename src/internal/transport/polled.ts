@@ -10,6 +10,7 @@ import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
 import type { EventLoop } from "../../Transport.ts"
+import { waitFor } from "./wait.ts"
 
 /** The clock that a program has unless it is given another one. */
 const live = Context.get(DefaultServices.liveServices, Clock.Clock)
@@ -20,5 +21,7 @@ export const isLive = (clock: Clock.Clock): boolean => clock === live
 /** Waits until the sockets have been polled, if the time is real. */
 export const polled = (loop: EventLoop): Effect.Effect<void> =>
   Effect.clockWith((clock) =>
-    isLive(clock) ? Effect.async<void>((resume) => loop.afterPoll(() => resume(Effect.void))) : Effect.void
+    isLive(clock)
+      ? waitFor<void>(loop, (waiter) => loop.afterPoll(() => waiter.resume(Effect.void)))
+      : Effect.void
   )

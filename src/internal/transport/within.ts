@@ -1,12 +1,12 @@
 /** A time limit on an opening. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import type { EventLoop } from "../../Transport.ts"
 import type { TimeoutKind } from "../error/timeout.ts"
 import { HttpTimeout } from "../error/timeout.ts"
 import { polled } from "./polled.ts"
+import { awaitFiber, interruptFiber } from "./wait.ts"
 
 /**
  * Ends the work with `HttpTimeout` when it takes longer; `Infinity` is no limit. What has arrived in time wins over the limit,
@@ -36,8 +36,8 @@ export const within = <A, E, R>(
         (timer) =>
           Effect.flatMap(
             Effect.ensuring(
-              Effect.onInterrupt(restore(Fiber.await(worker)), () => Fiber.interrupt(worker)),
-              Fiber.interrupt(timer)
+              Effect.onInterrupt(restore(awaitFiber(loop, worker)), () => interruptFiber(loop, worker)),
+              interruptFiber(loop, timer)
             ),
             (exit): Exit.Exit<A, E | HttpTimeout> =>
               late && Exit.isInterrupted(Exit.flatten(exit))

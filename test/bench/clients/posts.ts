@@ -1,5 +1,5 @@
 /** The clients whose POSTs are counted while a server is reloaded. None of them sends a POST a second time. */
-import * as HttpBodyOfPlatform from "@effect/platform/HttpBody"
+import * as PlatformBody from "@effect/platform/HttpBody"
 import * as HttpClient from "@effect/platform/HttpClient"
 import { isHttpClientError } from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
@@ -8,7 +8,14 @@ import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import { Pool } from "undici"
-import { ConnectionPool, HttpBody, HttpError, HttpRequest, NodeTransport, PooledHttpClient } from "../../../src/index.ts"
+import {
+  ConnectionPool,
+  HttpBody,
+  HttpError,
+  HttpRequest,
+  NodeTransport,
+  PooledHttpClient
+} from "../../../src/index.ts"
 
 /** How a POST ended: which process of the server answered it, or why it counts as lost. */
 export type Outcome = { readonly worker: string } | { readonly lost: string }
@@ -82,7 +89,7 @@ const face: Start = async (url, connections) => {
   const runtime = ManagedRuntime.make(PooledHttpClient.layerWith(options(connections)))
   const client = await runtime.runPromise(HttpClient.HttpClient)
   const one = (number: number) => {
-    const request = HttpClientRequest.post(`${url}/?n=${number}`, { body: HttpBodyOfPlatform.text(body, contentType) })
+    const request = HttpClientRequest.post(`${url}/?n=${number}`, { body: PlatformBody.text(body, contentType) })
     return Effect.flatMap(
       client.execute(request),
       (response) => Effect.map(response.text, (text) => [response.status, text] as const)

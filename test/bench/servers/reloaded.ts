@@ -1,9 +1,10 @@
 /**
  * nginx and haproxy that are reloaded gracefully, again and again, each as a process group with a directory.
  *
- * A shell leads the group: it starts the server, sends it the signal for a reload, and kills the whole group at the end of its input. That end comes
- * however the process at the other end of the pipe ends, so no server outlives it. The shell also sets the time of the reloads: a timer in the
- * process of the clients would fire at a fixed place of their event loop, and every reload would meet their requests in the same state.
+ * A shell leads the group: it starts the server, sends it the signal for a reload, and kills the whole group at the end
+ * of its input. That end comes however the process at the other end of the pipe ends, so no server outlives it. The
+ * shell also sets the time of the reloads: a timer in the process of the clients would fire at a fixed place of their
+ * event loop, and every reload would meet their requests in the same state.
  */
 import { execFileSync, spawn } from "node:child_process"
 import { accessSync, constants, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -14,7 +15,10 @@ import { setTimeout as sleep } from "node:timers/promises"
 
 /** A running server. */
 export interface Reloaded {
-  /** Answers every POST to `/?n=N` with `N P`, where P is the id of the process that answers: each reload makes a new one. */
+  /**
+   * Answers every POST to `/?n=N` with `N P`, where P is the id of the process that answers: each reload makes a new
+   * one.
+   */
   readonly url: string
   /** `nginx/1.22.1`. */
   readonly version: string
@@ -33,7 +37,10 @@ interface Program {
   readonly configuration: (port: number) => string
 }
 
-/** A process that is to end closes its idle connections at once, and the others behind their response. The limits for that are never reached. */
+/**
+ * A process that is to end closes its idle connections at once, and the others behind their response. The limits for
+ * that are never reached.
+ */
 const programs: { readonly [N in Name]: Program } = {
   nginx: {
     signal: "HUP",
@@ -62,7 +69,8 @@ http {
   haproxy: {
     signal: "USR2",
     args: ["-W", "-f", "configuration"],
-    // Without the socket a reload would bind the port a second time, and lose the connections that the old process has not accepted yet.
+    // Without the socket a reload would bind the port a second time, and lose the connections that the old process has
+    // not accepted yet.
     configuration: (port) => `
 global
   nbthread 1
