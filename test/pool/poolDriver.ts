@@ -30,6 +30,8 @@ export type Action =
   | { readonly _tag: "cancel"; readonly pick: number }
   /** A request is interrupted when it was given a connection, but has not taken it yet. */
   | { readonly _tag: "cancelGiven"; readonly pick: number }
+  /** A request is interrupted, or its connection found closed, before it has used the connection that it has taken. */
+  | { readonly _tag: "giveBack"; readonly pick: number }
   /** News of a connection that is closed already. */
   | { readonly _tag: "late"; readonly pick: number }
   | { readonly _tag: "closeIdle" | "shutdown" | "destroy" }
@@ -100,6 +102,9 @@ export class Driver extends Model {
         break
       case "cancel":
         pick(this.waiting, (req) => this.#cancel(req))
+        break
+      case "giveBack":
+        pick(this.#using, (req) => this.#giveBack(req))
         break
       case "cancelGiven":
         pick(this.#given, (req) => this.#cancelGiven(req))
@@ -250,6 +255,17 @@ export class Driver extends Model {
     conn.served--
     conn.left++
     this.offer("cancel", conn, false, () => this.#cancelTicket(req))
+  }
+
+  #giveBack(req: Req): void {
+    const { held: conn } = req
+    if (conn === undefined) return
+    this.#end(this.#using, req)
+    const { now, state } = this
+    if (conn.phase === "closed") return this.#nothing("giveBack", () => state.giveBack(conn.slot, now))
+    conn.served--
+    conn.left++
+    this.offer("giveBack", conn, false, () => state.giveBack(conn.slot, now))
   }
 
   #cancelTicket({ ticket }: Req) {

@@ -58,6 +58,7 @@ const actions = (maxLength: number): FastCheck.Arbitrary<ReadonlyArray<Action>> 
       often(2, "peerCloses", { pick }),
       often(3, "cancel", { pick }),
       often(3, "cancelGiven", { pick }),
+      often(3, "giveBack", { pick }),
       often(3, "time", { millis: oneOf(5, 10, 20), expire: FastCheck.boolean() }),
       often(1, "opens", { how: oneOf("later", "later", "opened", "failed") }),
       often(1, "late", { pick }),
