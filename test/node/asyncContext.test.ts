@@ -8,8 +8,6 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { AsyncLocalStorage } from "node:async_hooks"
-import type * as http from "node:http"
 import * as ConnectionPool from "../../src/ConnectionPool.ts"
 import * as HttpBody from "../../src/HttpBody.ts"
 import * as HttpConnection from "../../src/HttpConnection.ts"
@@ -18,46 +16,9 @@ import * as HttpRequest from "../../src/HttpRequest.ts"
 import * as NodeTransport from "../../src/NodeTransport.ts"
 import * as Origin from "../../src/Origin.ts"
 import * as Transport from "../../src/Transport.ts"
-import { Events } from "../fixtures/sockets.ts"
-import { bodyOf, webServer } from "../fixtures/web.ts"
+import { bodyOf } from "../fixtures/web.ts"
+import { as, server, stores } from "./callers.ts"
 import { holds, until } from "./poolKit.ts"
-
-const storage = new AsyncLocalStorage<string>()
-
-/** Notes in whose context it runs. */
-const stores = () => {
-  const seen: Array<string> = []
-  return {
-    seen,
-    note: (what: string): Effect.Effect<void> => Effect.sync(() => void seen.push(`${what}: ${storage.getStore()}`))
-  }
-}
-
-/** Runs an effect as a caller that has a context of its own, beside the test. */
-const as = <A>(caller: string, effect: Effect.Effect<A, unknown>): Effect.Effect<Fiber.RuntimeFiber<A>> =>
-  Effect.fork(Effect.promise((signal) => storage.run(caller, () => Effect.runPromise(effect, { signal }))))
-
-/** A server that answers when the test says so: `asked` waits for the request of this path. */
-const server = Effect.gen(function*() {
-  const requests = new Events<readonly [path: string, response: http.ServerResponse, request: http.IncomingMessage]>()
-  const { port } = yield* webServer((request, response) => {
-    const path = request.url ?? ""
-    if (path.startsWith("/now")) void bodyOf(request).then(() => response.end("now"))
-    else requests.push([path, response, request])
-  })
-  return {
-    port,
-    url: `http://127.0.0.1:${port}`,
-    asked: (path: string) =>
-      Effect.flatMap(requests.until(() => requests.all.some(([asked]) => asked === path)), () =>
-        Effect.suspend(() => {
-          const found = requests.all.find(([asked]) => asked === path)
-          return found === undefined
-            ? Effect.die("not asked")
-            : Effect.succeed({ response: found[1], request: found[2] })
-        }))
-  }
-})
 
 const poolWith = (options: ConnectionPool.Options = {}) => ConnectionPool.make({ shutdownGrace: 0, ...options })
 
