@@ -45,6 +45,9 @@ const answer = (request: http.IncomingMessage, response: http.ServerResponse): v
     case "/late-body":
       response.writeHead(200, { "Content-Length": 11 }).write("late ")
       return later(() => response.end("answer"))
+    case "/redirect":
+      response.writeHead(302, { "Content-Length": 11, Location: "/" }).write("late ")
+      return later(() => response.end("answer"))
     case "/part":
       return void response.writeHead(200, { "Content-Length": 11 }).write("late ")
     case "/never":
@@ -189,7 +192,10 @@ describe("a process ends by itself", { concurrent: true }, () => {
     unserved: "2 opened, 1 reused"
   })
 
-  test("although the rest of a response that was closed is still awaited", { drained: "1 busy" })
+  test("although the rest of a response that was closed is still awaited, within whatever limit", {
+    drained: "1 busy",
+    "drained, total": "1 busy"
+  })
 
   test("although something was uploaded before", { uploaded: "16000000 bytes, 200000 bytes" })
 })
@@ -222,6 +228,11 @@ describe("a process does not end before", { concurrent: true }, () => {
 
   test("a request without a limit has its answer that waits until the rest of a response is given up", {
     "behind a rest, until drainTime": "hello"
+  })
+
+  test("the end of a body has come that is dropped, and that a redirect or a caller waits for", {
+    "late redirect": "hello",
+    ...each(["end of a dropped body", "end of a body that is dropped since"], "ended")
   })
 
   test("a server that is late has taken the body", {
