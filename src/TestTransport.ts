@@ -100,7 +100,7 @@ export type Connection = step.Connection
 export type Script = ReadonlyArray<Connection>
 
 /**
- * What became of one connection. `ended`: the client called `end`. `remaining`: the steps that were not played, readable.
+ * What became of one connection. `ended`: the client called `end`. `referenced`: it keeps the process alive. `remaining`: the steps that were not played, readable.
  *
  * @since 0.1.0
  * @category models

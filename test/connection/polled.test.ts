@@ -3,6 +3,7 @@
  * `execute` and by steps. What it had in store then costs nothing but a new connection.
  */
 import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -170,6 +171,57 @@ describe("until the connection of a request has been polled", () => {
         yield* transport.verify
       })))
   }
+
+  for (const [way, ask] of ways) {
+    it.effect(`its \`close\` does not end the request that another caller has started since: ${way}`, () =>
+      contained(Effect.gen(function*() {
+        const { connection, transport } = yield* held([
+          T.connection(...warm, T.expectDestroy),
+          T.connection(T.discardUntil("\r\n\r\n"), T.reply(ok("/2")))
+        ])
+        const asked = yield* started(Effect.exit(ask(connection)))
+        yield* connection.close
+        yield* connection.putRequest("GET", "/2")
+        assert.isTrue(Exit.isFailure(yield* Fiber.join(asked)))
+        yield* connection.putHeader("X-A", "a")
+        yield* connection.endHeaders()
+        const response = yield* connection.getResponse
+        assert.strictEqual(yield* response.text, "/2")
+        yield* transport.verify
+      })))
+  }
+
+  it.effect("a transport that throws when it writes leaves nothing open", () =>
+    contained(Effect.gen(function*() {
+      const transport = yield* T.make([
+        T.connection(...warm, T.expectDestroy),
+        T.connection(T.expect(getHead("/1")), T.reply(ok("/1")))
+      ])
+      let throws = false
+      const connection = yield* HttpConnection.make({ host: "a.test" }).pipe(
+        Effect.provideService(Transport.Transport, {
+          ...transport,
+          open: (endpoint, timeouts) =>
+            Effect.map(transport.open(endpoint, timeouts), (duplex) => {
+              const write = duplex.write.bind(duplex)
+              return Object.assign(duplex, {
+                write: (bytes: Uint8Array | string, more?: Uint8Array): boolean => {
+                  if (throws) throw new Error("it throws")
+                  return write(bytes, more)
+                }
+              })
+            })
+        })
+      )
+      assert.strictEqual(yield* textOf(connection, HttpRequest.get("/warm")), "/warm")
+      throws = true
+      const exit = yield* Effect.exit(connection.execute(request))
+      assert.isTrue(Exit.isFailure(exit) && Cause.isDie(exit.cause))
+      throws = false
+      assert.strictEqual(yield* connection.state, "Idle")
+      assert.strictEqual(yield* textOf(connection, request), "/1")
+      yield* transport.verify
+    })))
 
   it.effect("it does not read the body of a stream", () =>
     contained(Effect.gen(function*() {

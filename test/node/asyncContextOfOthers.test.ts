@@ -21,7 +21,7 @@ import * as HttpRequest from "../../src/HttpRequest.ts"
 import * as NodeTransport from "../../src/NodeTransport.ts"
 import * as PooledHttpClient from "../../src/PooledHttpClient.ts"
 import type { Transport } from "../../src/Transport.ts"
-import { tcpServer } from "../fixtures/sockets.ts"
+import { tcpServer, turnUntil } from "../fixtures/sockets.ts"
 import { as, server, stores } from "./callers.ts"
 import { until } from "./poolKit.ts"
 
@@ -167,6 +167,57 @@ describe("a caller keeps its context", () => {
       })
     )
   }
+
+  for (const [name, combinator] of shared) {
+    live(
+      `when the reading that it shares fails, or is another's that is interrupted, ${name}`,
+      Effect.gen(function*() {
+        const { asked, url } = yield* server
+        const { note, seen } = stores()
+        const client = combinator(yield* HttpClient.HttpClient)
+        for (const how of ["cut", "interrupted"]) {
+          const asking = yield* as("asking", client.execute(HttpClientRequest.get(`${url}/${how}`)))
+          const { response } = yield* asked(`/${how}`)
+          response.writeHead(200, {
+            "content-length": 100,
+            ...name === "decompressed" ? { "content-encoding": "gzip" } : {}
+          })
+          response.write(zlib.gzipSync("the body of a response").subarray(0, 12))
+          const { text } = yield* Fiber.join(asking)
+          const reading = name === "within MaxBodySize"
+            ? HttpIncomingMessage.withMaxBodySize(text, Option.some(1000))
+            : text
+          const first = yield* as("first", reading)
+          yield* Effect.yieldNow()
+          const names = ["a", "b", "c"]
+          const fibers: Array<Fiber.RuntimeFiber<void>> = []
+          for (const name of names) fibers.push(yield* as(name, then(reading, note(how))))
+          if (how === "cut") response.destroy()
+          else yield* Fiber.interrupt(first)
+          yield* Fiber.joinAll(fibers)
+          yield* Fiber.await(first)
+          assert.deepStrictEqual(seen.splice(0).sort(), twice(...names.map((name) => `${how}: ${name}`)))
+        }
+      })
+    )
+  }
+
+  live(
+    "when it reads the events of a pool as a stream",
+    Effect.gen(function*() {
+      const { url } = yield* server
+      const { note, seen } = stores()
+      const pool = yield* ConnectionPool.make({ shutdownGrace: 0 })
+      const monitor = yield* as("monitor", Stream.runForEach(pool.events, () => note("event")))
+      for (let turns = 0; turns < 10; turns++) yield* Effect.promise(() => new Promise<void>((go) => setImmediate(go)))
+      for (const name of ["a", "b"]) {
+        yield* Fiber.join(yield* as(name, Effect.flatMap(pool.execute(HttpRequest.get(`${url}/now`)), (it) => it.text)))
+      }
+      yield* turnUntil(() => seen.length > 8)
+      yield* Fiber.interrupt(monitor)
+      assert.deepStrictEqual([...new Set(seen)], ["event: monitor"])
+    })
+  )
 
   live(
     "when its turn comes because another was interrupted",

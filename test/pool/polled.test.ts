@@ -214,6 +214,26 @@ describe("a connection that a request has taken, until it has been polled,", () 
       yield* transport.verify
     })))
 
+  it.effect("is closed when it has been idle for too long, also if it was given and not used", () =>
+    contained(Effect.gen(function*() {
+      const { poll, pool } = yield* heldPool([
+        ...serves("/warm"),
+        T.expect(getHead("/1")),
+        T.delay("10 seconds"),
+        T.reply(ok("/1")),
+        T.expectDestroy
+      ], { connectionsPerOrigin: 1, idleTime: "5 seconds" })
+      const first = yield* started(textOf(pool, get("/1")))
+      yield* poll
+      const second = yield* started(textOf(pool, get("/2")))
+      yield* TestClock.adjust("10 seconds")
+      yield* Fiber.join(first)
+      yield* Fiber.interrupt(second)
+      yield* holds(pool, { idle: 1 })
+      yield* TestClock.adjust("1 minute")
+      yield* holds(pool, {})
+    })))
+
   it.effect("costs no time of its limits: they run on while it is polled, and the request that is sent has what is left", () =>
     contained(Effect.gen(function*() {
       const { poll, pool } = yield* heldPool([...serves("/warm"), T.expect(getHead("/1")), T.stall], {

@@ -23,7 +23,7 @@ import { ForbiddenHeader, InvalidOption, InvalidUrl } from "../error/request.ts"
 import type { ConnectionState } from "../error/state.ts"
 import * as state from "../error/state.ts"
 import { nodeEventLoop } from "../transport/eventLoop.ts"
-import type { Tunnel } from "./connection.ts"
+import type { Started, Tunnel } from "./connection.ts"
 import { Connection } from "./connection.ts"
 import { makeDeadlines } from "./deadlines.ts"
 import { EventHub } from "./events.ts"
@@ -34,7 +34,7 @@ import { execute } from "./pipeline.ts"
 import type { PutRequestOptions } from "./steps.ts"
 import { endHeaders, putHeader, putRequest } from "./steps.ts"
 import type { ResponseFailure, StepFailure } from "./stepsBody.ts"
-import { getResponse, send } from "./stepsBody.ts"
+import { forget, getResponse, send } from "./stepsBody.ts"
 import { checked, noTimeouts, toLimits, toMillis } from "./timeouts.ts"
 import { encodeConnect } from "./tunnel.ts"
 
@@ -247,19 +247,19 @@ export class Face {
     const request = Effect.suspend(() => {
       const { hindrance } = connection
       if (hindrance !== undefined) return Effect.fail(hindrance)
+      let started: Started | undefined
       const put = Effect.flatMap(fieldsOf(options.headers), (fields) =>
         Effect.zipRight(
-          putRequest(connection, method, target, {}),
+          Effect.map(putRequest(connection, method, target, {}), () => {
+            started = connection.started
+          }),
           Effect.zipRight(
             Effect.forEach(fields, ([name, value]) => putHeader(connection, name, [value]), { discard: true }),
             endHeaders(connection, options.body, options.encodeChunked ?? false, true)
           )
         ))
       // A request of one call that fails leaves nothing begun.
-      return Effect.tapErrorCause(put, () =>
-        Effect.sync(() => {
-          connection.started = undefined
-        }))
+      return Effect.tapErrorCause(put, () => forget(connection, started))
     })
     return located(connection, request)
   }

@@ -64,23 +64,29 @@ export const sendHead = <E>(
   now: number,
   fresh: boolean
 ): Exchange => {
-  const { body, head, outgoing, terms } = prepared
+  const { terms } = prepared
   const { settings } = connection
   const exchange = new Exchange(link, settings, connection.origin, terms, startedAt, now, fresh)
   connection.exchange = exchange
-  const first = firstPiece(prepared, settings.blockSize)
-  const framed = outgoing.encode(first)
-  if ("_tag" in framed) {
-    exchange.fail(framed)
-    return exchange
-  }
-  exchange.offered = first.length
-  exchange.full = !(framed.length > 0 ? exchange.write(head.text, framed) : exchange.write(head.text))
-  if (outgoing.done && body._tag !== "Streaming") {
-    if (exchange.full) exchange.whenDrained(() => exchange.requestSent())
-    else exchange.requestSent(now)
+  try {
+    writeHead(exchange, prepared, settings.blockSize, now)
+  } catch (defect) {
+    // A transport that throws breaks its word; nothing may be left open by that.
+    exchange.die(Cause.die(defect), defect)
   }
   return exchange
+}
+
+const writeHead = <E>(exchange: Exchange, prepared: Prepared<E>, blockSize: number, now: number): void => {
+  const { body, head, outgoing } = prepared
+  const first = firstPiece(prepared, blockSize)
+  const framed = outgoing.encode(first)
+  if ("_tag" in framed) return exchange.fail(framed)
+  exchange.offered = first.length
+  exchange.full = !(framed.length > 0 ? exchange.write(head.text, framed) : exchange.write(head.text))
+  if (!outgoing.done || body._tag === "Streaming") return
+  if (exchange.full) exchange.whenDrained(() => exchange.requestSent())
+  else exchange.requestSent(now)
 }
 
 /** What of a body in memory leaves in the same call as the head. */

@@ -152,6 +152,7 @@ export const endHeaders = <E>(
             started,
             failing(
               connection,
+              started,
               exchange,
               Effect.zipRight(
                 tapHead(connection, head.text),
@@ -163,7 +164,7 @@ export const endHeaders = <E>(
             )
           )
         }),
-        () => forget(connection)
+        () => forget(connection, started)
       )
     })
   ) as Failing<void, StepFailure<E | unknown>>

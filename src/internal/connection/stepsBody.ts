@@ -54,9 +54,10 @@ const outcome = (exchange: Exchange): Effect.Effect<void, HttpError> =>
     return "error" in ending ? Effect.fail(ending.error) : Effect.failCause(ending.defect)
   })
 
-export const forget = (connection: Connection): Effect.Effect<void> =>
+/** Ends what was started. After a `close` it may be another request that is there. */
+export const forget = (connection: Connection, started: Started | undefined): Effect.Effect<void> =>
   Effect.sync(() => {
-    connection.started = undefined
+    if (connection.started === started) connection.started = undefined
   })
 
 /** A step of a request, which no other step may join until it is done. */
@@ -73,9 +74,10 @@ export const alone = <A, E>(started: Started, effect: Effect.Effect<A, E>): Effe
 /** A step that fails ends its request. */
 export const failing = <A, E>(
   connection: Connection,
+  started: Started,
   exchange: Exchange,
   effect: Effect.Effect<A, E>
-): Effect.Effect<A, E> => Effect.tapErrorCause(orAbandon(exchange, effect), () => forget(connection))
+): Effect.Effect<A, E> => Effect.tapErrorCause(orAbandon(exchange, effect), () => forget(connection, started))
 
 /** Sends a piece of the body. */
 export const send = <E>(
@@ -95,7 +97,7 @@ export const send = <E>(
       const { exchange, outgoing } = started
       const body = HttpBody.fromInput(input)
       if (Either.isLeft(body)) return Effect.fail(body.left)
-      return alone(started, failing(connection, exchange, restore(sendPiece(exchange, outgoing, body.right))))
+      return alone(started, failing(connection, started, exchange, restore(sendPiece(exchange, outgoing, body.right))))
     })
   ) as Effect.Effect<void, StepFailure<E | unknown>>
 
@@ -152,7 +154,10 @@ export const getResponse = (connection: Connection): Effect.Effect<HttpResponse,
       else if (wait) exchange.whenDrained(() => exchange.requestSent())
       else exchange.requestSent()
     }
-    const waiting = Effect.ensuring(orAbandon(exchange, caller.restore(awaitHead(exchange))), forget(connection))
+    const waiting = Effect.ensuring(
+      orAbandon(exchange, caller.restore(awaitHead(exchange))),
+      forget(connection, started)
+    )
     return Effect.flatMap(
       alone(started, waiting),
       () =>

@@ -25,7 +25,7 @@ import { locate, TypeId } from "../error/base.ts"
 import { BodyDecodeError } from "../error/body.ts"
 import { DecompressionBomb } from "../error/decoding.ts"
 import { nodeEventLoop } from "../transport/eventLoop.ts"
-import { keepContext } from "../transport/wait.ts"
+import { waitFor } from "../transport/wait.ts"
 import { decoderOf, formOf, jsonOf, maxBodySize } from "./content.ts"
 import { responseError, shownRequest } from "./errors.ts"
 import { shownHeaders } from "./headers.ts"
@@ -196,29 +196,35 @@ class DecodedResponse extends Inspectable.Class implements Decoded, Releasable {
 const isOurs = <E extends Tagged<string>>(error: E | ResponseError): error is E => Predicate.hasProperty(error, TypeId)
 
 /**
- * An effect that is run once, by whoever runs it first; whoever comes meanwhile waits. An interruption is not remembered, nor a
+ * An effect that is run once, by the fiber that runs it first; others wait in the meantime. An interruption is not remembered, nor a
  * failure that is not `final`: the next one asks the original again, which knows what became of its body.
  */
 const once = <A, E>(effect: Effect.Effect<A, E>, final: (error: E) => boolean = () => true): Effect.Effect<A, E> => {
-  const turn = Effect.unsafeMakeSemaphore(1).withPermits(1)
+  const waiting = new Set<() => void>()
   let outcome: Exit.Exit<A, E> | undefined
   let runs = false
-  const run = turn(Effect.suspend(() => {
-    if (outcome !== undefined) return outcome
-    return Effect.onExit(effect, (exit) =>
-      Effect.sync(() => {
-        runs = false
-        if (Exit.isInterrupted(exit)) return
-        const failure = Exit.isSuccess(exit) ? Option.none() : Cause.failureOption(exit.cause)
-        if (Option.isNone(failure) || final(failure.value)) outcome = exit
-      }))
-  }))
-  return Effect.suspend(() => {
-    if (outcome !== undefined) return outcome
-    const waits = runs
-    runs = true
-    return waits ? keepContext(nodeEventLoop, run) : run
+  const end = (exit: Exit.Exit<A, E>): void => {
+    runs = false
+    const failure = Exit.isSuccess(exit) ? Option.none() : Cause.failureOption(exit.cause)
+    if (!Exit.isInterrupted(exit) && (Option.isNone(failure) || final(failure.value))) outcome = exit
+    // All of them, of whom one runs it if there is no outcome: a single one might be interrupted before it does.
+    for (const wake of waiting) wake()
+  }
+  const turn = waitFor<void>(nodeEventLoop, (waiter) => {
+    const wake = (): void => {
+      waiting.delete(wake)
+      waiter.resume(Effect.void)
+    }
+    waiting.add(wake)
+    return Effect.sync(() => waiting.delete(wake))
   })
+  const run: Effect.Effect<A, E> = Effect.uninterruptibleMask((restore) => {
+    if (outcome !== undefined) return outcome
+    if (runs) return Effect.zipRight(restore(turn), restore(run))
+    runs = true
+    return Effect.onExit(restore(effect), (exit) => Effect.sync(() => end(exit)))
+  })
+  return Effect.suspend(() => outcome ?? run)
 }
 
 /**

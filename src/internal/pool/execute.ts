@@ -1,8 +1,8 @@
 /**
  * A request through the pool: where it goes, a connection, the exchange, and once more where that is safe.
  *
- * What is wrong with the request is found before it waits for anything. Where a connection is idle, the request is on its way in the
- * first operation, and all that is left is one wait in one mask.
+ * What is wrong with the request is found before it waits for anything. If a connection is idle, it is taken in the first operation, and
+ * all that is left is one wait in one mask: the request is sent by the callback that follows the poll of the connection.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -214,7 +214,7 @@ const sendOn = <E>(
 
 /** The head is there, or there will be none. */
 const answered = <E>(pool: Pool, attempt: Attempt<E>): Sending<E> => {
-  // Set before anything was waited for.
+  // Set when the head was sent.
   const exchange = attempt.exchange as Exchange
   const { ending, head } = exchange
   if (head === undefined) {

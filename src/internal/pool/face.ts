@@ -18,7 +18,7 @@ import { readDuration } from "../connection/timeouts.ts"
 import { InvalidOption } from "../error/request.ts"
 import type { Located } from "../origin.ts"
 import { nodeEventLoop } from "../transport/eventLoop.ts"
-import { waitFor } from "../transport/wait.ts"
+import { returnTo, waitFor } from "../transport/wait.ts"
 import type { ExecuteFailure } from "./execute.ts"
 import { execute, executeFor } from "./execute.ts"
 import type { LeaseFailure } from "./lease.ts"
@@ -189,14 +189,20 @@ export class Face {
   }
 
   get events(): Stream.Stream<ConnectionEvent> {
-    return Stream.asyncPush<ConnectionEvent>(
-      (emit) =>
-        Effect.acquireRelease(
-          Effect.sync(() => this.#pool.events.subscribe((event) => void emit.single(event), () => emit.end())),
-          (unsubscribe) => Effect.sync(unsubscribe)
-        ),
-      { bufferSize: eventBuffer, strategy: "sliding" }
-    )
+    const { events, loop } = this.#pool
+    return Stream.suspend(() => {
+      // What happens in the pool happens in the contexts of requests, which are not the reader's.
+      const back = returnTo(loop.captureContext())
+      const emitted = Stream.asyncPush<ConnectionEvent>(
+        (emit) =>
+          Effect.acquireRelease(
+            Effect.sync(() => events.subscribe((event) => void emit.single(event), () => emit.end())),
+            (unsubscribe) => Effect.sync(unsubscribe)
+          ),
+        { bufferSize: eventBuffer, strategy: "sliding" }
+      )
+      return Stream.mapChunksEffect(emitted, (chunk) => Effect.as(back, chunk))
+    })
   }
 
   subscribe(listener: (event: ConnectionEvent) => void): Effect.Effect<void, never, Scope.Scope> {

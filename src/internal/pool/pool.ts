@@ -138,8 +138,10 @@ export class Pool implements Keeper {
 
   /** A request does not want to wait any longer. Gives the opening whose end is to be waited for. */
   cancel(ticket: Ticket): Effect.Effect<void> {
+    const { granted } = ticket
     const abandoned = this.state.cancel(ticket, this.deadlines.now())
     this.carryOut()
+    if (granted !== undefined) this.#expireAt(granted)
     const opening = abandoned?.connection?.opening
     return opening === undefined ? Effect.void : Effect.asVoid(awaitFiber(this.loop, opening))
   }

@@ -60,13 +60,16 @@ export const interruptFiber = <A, E>(
     return awaitFiber(loop, fiber)
   })
 
-/** Brings a fiber back to its context when an effect that knows nothing of contexts, such as `Deferred.await`, has ended. */
+/**
+ * Brings a fiber to a context, for an effect that knows nothing of contexts, such as `Deferred.await` or a queue. Two microtasks: what
+ * resumes a fiber that runs is handled within that run, and a run may have been put off to the first one already.
+ */
+export const returnTo = (context: AsyncContext): Effect.Effect<void> =>
+  Effect.async<void>((resume) => context.run(() => queueMicrotask(() => queueMicrotask(() => resume(Effect.void)))))
+
+/** Brings a fiber back to its context when an effect has ended, whatever came of it. */
 export const keepContext = <A, E, R>(loop: EventLoop, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.suspend(() => {
-    const context = loop.captureContext()
-    return Effect.zipLeft(
-      effect,
-      // What resumes a fiber that runs is handled within that run: so not before the next microtask.
-      Effect.async<void>((resume) => context.run(() => queueMicrotask(() => resume(Effect.void))))
-    )
+    const back = returnTo(loop.captureContext())
+    return Effect.flatMap(Effect.exit(effect), (exit) => Effect.zipRight(back, exit))
   })
