@@ -4,8 +4,8 @@
  * - A connection belongs to one `Origin`, that is to one scheme, host, port (or unix path) and set of TLS, proxy and address options.
  * - The newest idle connection is used first. Whoever finds none waits, first come first served, while a new one is opened as
  *   long as the limits allow; whichever is free first is taken. Where `connections` is the limit, turns are fair across origins.
- * - A connection comes back only on proof: the request sent whole, the response read whole, both sides persistent, nothing unread. An idle one is
- *   watched; whatever comes on it closes it at once.
+ * - A connection is reused only on proof: the request sent completely, the response read completely, both sides persistent, nothing unread, and
+ *   the event loop has polled it since. An idle one is watched, and closed as soon as the server closes it or sends anything.
  * - A request is sent once more, on a new connection, only if the connection had been used before or kept idle, no byte of an answer came, the
  *   body can be sent again, and the method is idempotent (or has an Idempotency-Key) or nothing had been written.
  * - Interruption takes back whatever the request held: its place in the queue, the connect that was for it, the connection
