@@ -17,10 +17,10 @@ export interface Nginx {
   readonly stop: () => Promise<void>
 }
 
-const find = (): string | undefined =>
+export const find = (program: string): string | undefined =>
   [...(process.env["PATH"] ?? "").split(delimiter), "/usr/local/sbin", "/usr/sbin"]
     .filter((directory) => directory !== "")
-    .map((directory) => join(directory, "nginx"))
+    .map((directory) => join(directory, program))
     .find((path) => {
       try {
         accessSync(path, constants.X_OK)
@@ -64,7 +64,8 @@ http {
 }
 `
 
-const freePort = (): Promise<number> =>
+/** A port of 127.0.0.1 that was free a moment ago. */
+export const freePort = (): Promise<number> =>
   new Promise((resolve) => {
     const server = net.createServer().listen({ host: "127.0.0.1", port: 0 }, () => {
       const address = server.address()
@@ -73,7 +74,8 @@ const freePort = (): Promise<number> =>
     })
   })
 
-const canConnect = (port: number): Promise<boolean> =>
+/** True if a server takes connections. */
+export const canConnect = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
     const socket = net.connect({ host: "127.0.0.1", port })
     socket.once("connect", () => resolve(true)).once("error", () => resolve(false))
@@ -112,7 +114,7 @@ const prepare = async (prefix: string, identity: Identity): Promise<void> => {
 
 /** Starts nginx where it is installed. Must be stopped before this process ends. */
 export const startNginx = async (identity: Identity): Promise<Nginx | undefined> => {
-  const path = find()
+  const path = find("nginx")
   if (path === undefined) return undefined
   const prefix = await mkdtemp(join(tmpdir(), "effect-http-client-bench-"))
   const tidy = (): Promise<void> => rm(prefix, { recursive: true, force: true })

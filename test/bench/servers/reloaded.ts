@@ -7,11 +7,11 @@
  * event loop, and every reload would meet their requests in the same state.
  */
 import { execFileSync, spawn } from "node:child_process"
-import { accessSync, constants, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import * as net from "node:net"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { delimiter, join } from "node:path"
+import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
+import { canConnect, find, freePort } from "./nginx.ts"
 
 /** A running server. */
 export interface Reloaded {
@@ -101,34 +101,6 @@ read end
 kill -KILL 0
 `
 
-const find = (program: string): string | undefined =>
-  [...(process.env["PATH"] ?? "").split(delimiter), "/usr/local/sbin", "/usr/sbin"]
-    .filter((directory) => directory !== "")
-    .map((directory) => join(directory, program))
-    .find((path) => {
-      try {
-        accessSync(path, constants.X_OK)
-        return true
-      } catch {
-        return false
-      }
-    })
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = net.createServer().listen({ host: "127.0.0.1", port: 0 }, () => {
-      const address = server.address()
-      const port = address !== null && typeof address === "object" ? address.port : 0
-      server.close(() => resolve(port))
-    })
-  })
-
-const canConnect = (port: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = net.connect({ host: "127.0.0.1", port })
-    socket.once("connect", () => resolve(true)).once("error", () => resolve(false))
-    socket.once("connect", () => socket.destroy())
-  })
 
 /** Whether it takes connections within five seconds. */
 const listens = async (port: number): Promise<boolean> => {
