@@ -101,7 +101,6 @@ read end
 kill -KILL 0
 `
 
-
 /** Whether it takes connections within five seconds. */
 const listens = async (port: number): Promise<boolean> => {
   for (let attempt = 0; attempt < 250; attempt++) {
