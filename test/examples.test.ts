@@ -24,6 +24,15 @@ const tsx = (...args: ReadonlyArray<string>): Promise<{ readonly status: number 
     child.on("close", (status) => resolve({ status, output }))
   })
 
+/** A port of this machine on which nothing listens. */
+const freePort = async (): Promise<number> => {
+  const unused = http.createServer()
+  await new Promise<void>((resolve) => unused.listen(0, "127.0.0.1", resolve))
+  const { port } = unused.address() as net.AddressInfo
+  await new Promise((resolve) => unused.close(resolve))
+  return port
+}
+
 const patience = { timeout: 60_000 }
 
 describe("the example of the README", () => {
@@ -63,6 +72,17 @@ describe("the example of the README", () => {
     expect({ output, status }).toEqual({ output: "200 GET /users/1\n", status: 0 })
   })
 
+  it("for a service prints why there is no answer, once, and ends with a failure", patience, async () => {
+    const { output, status } = await tsx(
+      "-e",
+      service.replace("http://localhost:8080", `http://127.0.0.1:${await freePort()}`)
+    )
+    expect(output).toMatch(
+      /^Transport: Could not connect to 127\.0\.0\.1:\d+ \(ECONNREFUSED\)\. Nothing listens there: check that the server runs, and the port\..*\n$/
+    )
+    expect(status).toBe(1)
+  })
+
   it("prints what a server answers, and ends", patience, async () => {
     const { output, status } = await tsx("-e", asking(port))
     expect(output).toBe("200 GET /\n")
@@ -70,10 +90,7 @@ describe("the example of the README", () => {
   })
 
   it("prints why there is no answer, and ends", patience, async () => {
-    const unused = http.createServer()
-    await new Promise<void>((resolve) => unused.listen(0, "127.0.0.1", resolve))
-    const free = (unused.address() as net.AddressInfo).port
-    await new Promise((resolve) => unused.close(resolve))
+    const free = await freePort()
     const { output, status } = await tsx("-e", asking(free))
     expect(output).toBe(
       `Could not connect to 127.0.0.1:${free} (ECONNREFUSED). Nothing listens there: check that the server runs, and the port.\n`

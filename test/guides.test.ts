@@ -81,6 +81,49 @@ describe("docs/timeouts-and-limits.md", () => {
   })
 })
 
+/** What a bare name would install is another major version of these: each has its version wherever a user copies it. */
+describe("the commands that install", () => {
+  const { devDependencies } = JSON.parse(read("package.json")) as {
+    readonly devDependencies: Readonly<Record<string, string>>
+  }
+  const documents = ["README.md", "docs/examples/README.md"].concat(
+    fs.readdirSync(path.join(root, "docs")).filter((name) => name.endsWith(".md")).map((name) => `docs/${name}`)
+  )
+  const commands = documents.flatMap((document) =>
+    [...read(document).matchAll(/(?:npm install|npm i|pnpm add|yarn add|bun add) [^\n`]+/g)].map(([command]) => command)
+  )
+  /** The packages of a command or a table that belong to Effect, as name and version. */
+  const effects = (text: string) =>
+    [...text.matchAll(/(?<![\w/.-])(effect|@effect\/[\w-]+)(?:@([\d.]+))?(?![\w/-])/g)].map(([, name = "", version]) =>
+      [name, version] as const
+    )
+
+  it("name the version of each package of Effect, and it is the one that the tests run with", () => {
+    const named = commands.flatMap(effects)
+    expect(new Set(named.map(([name]) => name))).toEqual(
+      new Set(["effect", "@effect/platform", "@effect/platform-node", "@effect/vitest"])
+    )
+    for (const [name, version] of named) {
+      expect(`${name}: ${devDependencies[name]}`).toMatch(new RegExp(`: \\^${version?.replaceAll(".", "\\.")}\\.`))
+    }
+  })
+
+  it("agree with the README's table of versions", () => {
+    const table = new Map(
+      [...read("README.md").matchAll(/^\| `(@effect\/[\w-]+)` +\| `\1@([\d.]+)`/gm)].map((
+        [, name = "", version = ""]
+      ) => [name, version] as const)
+    )
+    expect([...table.keys()]).toEqual([
+      "@effect/platform",
+      "@effect/platform-node",
+      "@effect/opentelemetry",
+      "@effect/vitest"
+    ])
+    for (const [name, version] of commands.flatMap(effects)) expect(version).toBe(table.get(name) ?? "3")
+  })
+})
+
 describe("docs/testing.md", () => {
   it("names every step and connection of a script", () => {
     const guide = read("docs/testing.md")
