@@ -49,10 +49,10 @@ import type {
 } from "./HttpError.ts"
 import * as HttpFields from "./HttpFields.ts"
 import type { HttpLeniency } from "./HttpLeniency.ts"
-import type { HttpLimits } from "./HttpLimits.ts"
+import type * as HttpLimits from "./HttpLimits.ts"
 import type { HttpRequest } from "./HttpRequest.ts"
 import type { HttpResponse } from "./HttpResponse.ts"
-import type { HttpTimeouts } from "./HttpTimeouts.ts"
+import type * as HttpTimeouts from "./HttpTimeouts.ts"
 import * as internal from "./internal/pool/face.ts"
 import type * as Origin from "./Origin.ts"
 import type * as Proxy from "./Proxy.ts"
@@ -114,9 +114,9 @@ export interface Options {
   /** Bytes of a body in memory that are given to the transport at once. Default: 65536. */
   readonly blockSize?: number | undefined
   /** Default: `HttpTimeouts.defaults`; those of a request win. */
-  readonly timeouts?: Partial<HttpTimeouts> | undefined
+  readonly timeouts?: HttpTimeouts.Options | undefined
   /** Default: `HttpLimits.defaults`; those of a request win. */
-  readonly limits?: Partial<HttpLimits> | undefined
+  readonly limits?: HttpLimits.Options | undefined
   /** Default: `HttpLeniency.strict`; that of a request wins. */
   readonly leniency?: HttpLeniency | undefined
   /** Whether every head is logged at level Info, secrets redacted. Default: `false`. */

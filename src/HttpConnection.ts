@@ -46,10 +46,10 @@ import type {
 } from "./HttpError.ts"
 import * as HttpFields from "./HttpFields.ts"
 import type { HttpLeniency } from "./HttpLeniency.ts"
-import type { HttpLimits } from "./HttpLimits.ts"
+import type * as HttpLimits from "./HttpLimits.ts"
 import type { HttpRequest } from "./HttpRequest.ts"
 import type { HttpResponse } from "./HttpResponse.ts"
-import type { HttpTimeouts } from "./HttpTimeouts.ts"
+import type * as HttpTimeouts from "./HttpTimeouts.ts"
 import * as internal from "./internal/connection/face.ts"
 import type * as Origin from "./Origin.ts"
 import type * as Tls from "./Tls.ts"
@@ -79,9 +79,9 @@ export interface Options {
   /** Whether the connection opens by itself when a request needs it: `auto_open`. Default: `true`. */
   readonly autoOpen?: boolean | undefined
   /** Default: `HttpTimeouts.defaults`. */
-  readonly timeouts?: Partial<HttpTimeouts> | undefined
+  readonly timeouts?: HttpTimeouts.Options | undefined
   /** Default: `HttpLimits.defaults`. */
-  readonly limits?: Partial<HttpLimits> | undefined
+  readonly limits?: HttpLimits.Options | undefined
   /** Default: `HttpLeniency.strict`. */
   readonly leniency?: HttpLeniency | undefined
   /**

@@ -332,7 +332,7 @@ export const contentCharset = (self: HttpFields): Option.Option<string> =>
 export const parse = (
   bytes: Uint8Array,
   options?: {
-    readonly limits?: Partial<HttpLimits.HttpLimits> | undefined
+    readonly limits?: HttpLimits.Options | undefined
     readonly leniency?: HttpLeniency.HttpLeniency | undefined
   }
 ): Either.Either<HttpFields, InvalidHeaderLine | LineTooLong | TooManyHeaders | HeadersTooLarge> => {

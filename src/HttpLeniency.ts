@@ -94,9 +94,20 @@ export const httpClient: HttpLeniency = {
 }
 
 /**
- * The strict parser with some relaxations.
+ * Some of the relaxations; one that is left out or `undefined` stays as it is.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type Options = { readonly [K in keyof HttpLeniency]?: boolean | undefined }
+
+/**
+ * The strict parser with some relaxations; `undefined` leaves one off.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = (leniency: Partial<HttpLeniency>): HttpLeniency => ({ ...strict, ...leniency })
+export const make = (leniency: Options): HttpLeniency => ({
+  ...strict,
+  ...Object.fromEntries(Object.entries(leniency).filter(([, value]) => value !== undefined))
+})

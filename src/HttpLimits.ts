@@ -33,6 +33,14 @@ export interface HttpLimits {
 }
 
 /**
+ * Some of the limits; one that is left out or `undefined` stays as it is.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type Options = { readonly [K in keyof HttpLimits]?: HttpLimits[K] | undefined }
+
+/**
  * The defaults.
  *
  * @since 0.1.0
@@ -59,7 +67,7 @@ export const defaults: HttpLimits = {
  * @since 0.1.0
  * @category constructors
  */
-export const make = (limits: Partial<HttpLimits>): HttpLimits => ({
+export const make = (limits: Options): HttpLimits => ({
   ...defaults,
   ...Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined))
 })

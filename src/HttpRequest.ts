@@ -12,8 +12,8 @@ import type * as HttpBody from "./HttpBody.ts"
 import { empty as emptyBody } from "./HttpBody.ts"
 import * as HttpFields from "./HttpFields.ts"
 import type { HttpLeniency } from "./HttpLeniency.ts"
-import type { HttpLimits } from "./HttpLimits.ts"
-import type { HttpTimeouts } from "./HttpTimeouts.ts"
+import type * as HttpLimits from "./HttpLimits.ts"
+import type * as HttpTimeouts from "./HttpTimeouts.ts"
 import type { Origin } from "./Origin.ts"
 
 /**
@@ -66,9 +66,9 @@ export interface Options {
    */
   readonly origin?: Origin | undefined
   /** Default: those of the connection. */
-  readonly timeouts?: Partial<HttpTimeouts> | undefined
+  readonly timeouts?: HttpTimeouts.Options | undefined
   /** Default: those of the connection. */
-  readonly limits?: Partial<HttpLimits> | undefined
+  readonly limits?: HttpLimits.Options | undefined
   /** Default: that of the connection. */
   readonly leniency?: HttpLeniency | undefined
   /**
@@ -105,8 +105,8 @@ class Request<out E> implements HttpRequest<E> {
   readonly body: HttpBody.HttpBody<E>
   readonly trailers: HttpFields.HttpFields
   readonly origin: Origin | undefined
-  readonly timeouts: Partial<HttpTimeouts> | undefined
-  readonly limits: Partial<HttpLimits> | undefined
+  readonly timeouts: HttpTimeouts.Options | undefined
+  readonly limits: HttpLimits.Options | undefined
   readonly leniency: HttpLeniency | undefined
   readonly targetForm: "origin" | "absolute" | undefined
   readonly expectContinue: boolean | undefined
@@ -281,7 +281,7 @@ export const setBody: {
 )
 
 /**
- * The request with other options; those not given stay.
+ * The request with other options; those not given or `undefined` stay.
  *
  * @since 0.1.0
  * @category combinators
@@ -289,4 +289,15 @@ export const setBody: {
 export const setOptions: {
   (options: Options): <E>(self: HttpRequest<E>) => HttpRequest<E>
   <E>(self: HttpRequest<E>, options: Options): HttpRequest<E>
-} = dual(2, <E>(self: HttpRequest<E>, options: Options): HttpRequest<E> => unsafeMake({ ...self, ...options }))
+} = dual(
+  2,
+  <E>(self: HttpRequest<E>, options: Options): HttpRequest<E> =>
+    new Request(self.method, self.target, self.fields, self.body, self.trailers, {
+      origin: options.origin ?? self.origin,
+      timeouts: options.timeouts ?? self.timeouts,
+      limits: options.limits ?? self.limits,
+      leniency: options.leniency ?? self.leniency,
+      targetForm: options.targetForm ?? self.targetForm,
+      expectContinue: options.expectContinue ?? self.expectContinue
+    })
+)

@@ -36,6 +36,14 @@ export interface HttpTimeouts {
 }
 
 /**
+ * Some of the timeouts; one that is left out or `undefined` stays as it is.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type Options = { readonly [K in keyof HttpTimeouts]?: HttpTimeouts[K] | undefined }
+
+/**
  * The defaults.
  *
  * @since 0.1.0
@@ -63,7 +71,7 @@ export const defaults: HttpTimeouts = {
  * @since 0.1.0
  * @category constructors
  */
-export const make = (timeouts: Partial<HttpTimeouts>): HttpTimeouts => ({
+export const make = (timeouts: Options): HttpTimeouts => ({
   ...defaults,
   ...Object.fromEntries(Object.entries(timeouts).filter(([, value]) => value !== undefined))
 })

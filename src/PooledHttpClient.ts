@@ -36,9 +36,9 @@ import type * as Option from "effect/Option"
 import * as ConnectionPool from "./ConnectionPool.ts"
 import type { InvalidOption, RedirectHop } from "./HttpError.ts"
 import type { HttpLeniency } from "./HttpLeniency.ts"
-import type { HttpLimits } from "./HttpLimits.ts"
+import type * as HttpLimits from "./HttpLimits.ts"
 import type { HttpResponse } from "./HttpResponse.ts"
-import type { HttpTimeouts } from "./HttpTimeouts.ts"
+import type * as HttpTimeouts from "./HttpTimeouts.ts"
 import * as client from "./internal/platform/client.ts"
 import * as options from "./internal/platform/config.ts"
 import * as decompression from "./internal/platform/decompress.ts"
@@ -252,7 +252,7 @@ export const withOptions: {
  * @since 0.2.0
  * @category options of requests
  */
-export const withTimeouts: references.WithOption<Partial<HttpTimeouts>> = references.withOption("timeouts")
+export const withTimeouts: references.WithOption<HttpTimeouts.Options> = references.withOption("timeouts")
 
 /**
  * Sets limits on what the servers may send to the requests that an effect sends; those not given stay.
@@ -260,7 +260,7 @@ export const withTimeouts: references.WithOption<Partial<HttpTimeouts>> = refere
  * @since 0.2.0
  * @category options of requests
  */
-export const withLimits: references.WithOption<Partial<HttpLimits>> = references.withOption("limits")
+export const withLimits: references.WithOption<HttpLimits.Options> = references.withOption("limits")
 
 /**
  * Sets what is forgiven to the servers of the requests that an effect sends.
@@ -288,28 +288,28 @@ export const withExpectContinue: references.WithOption<boolean> = references.wit
 export const withTls: references.WithOption<Tls.Options> = references.withOption("tls")
 
 /**
- * Sets the proxy of the requests that an effect sends, in place of that of the pool; `undefined` for none.
+ * Sets the proxy of the requests that an effect sends, in place of that of the pool; `false` for none.
  *
  * @since 0.2.0
  * @category options of requests
  */
-export const withProxy: references.WithOption<Proxy.Proxy | Proxy.Settings | undefined> = references.withOption("proxy")
+export const withProxy: references.WithOption<Proxy.Proxy | Proxy.Settings | false> = references.withOption("proxy")
 
 /**
- * Sets the IP address that the requests of an effect connect from; `undefined` for the system's choice.
+ * Sets the IP address that the requests of an effect connect from; `false` for the system's choice.
  *
  * @since 0.2.0
  * @category options of requests
  */
-export const withLocalAddress: references.WithOption<string | undefined> = references.withOption("localAddress")
+export const withLocalAddress: references.WithOption<string | false> = references.withOption("localAddress")
 
 /**
- * Sets the unix socket that the requests of an effect connect to, without a proxy. Their URLs then only say what is asked for.
+ * Sets the unix socket that the requests of an effect connect to, without a proxy. Their URLs then only say what is asked for. `false` for none.
  *
  * @since 0.2.0
  * @category options of requests
  */
-export const withSocketPath: references.WithOption<string> = references.withOption("socketPath")
+export const withSocketPath: references.WithOption<string | false> = references.withOption("socketPath")
 
 /**
  * How redirects are followed.

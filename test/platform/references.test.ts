@@ -168,7 +168,7 @@ describe("options", () => {
       })
       assert.strictEqual(request.origin?.localAddress, "127.0.0.2")
       const { origin } = yield* asked(
-        (client) => PooledHttpClient.withLocalAddress(get(client), undefined),
+        (client) => PooledHttpClient.withLocalAddress(get(client), false),
         undefined,
         context
       )
@@ -255,8 +255,7 @@ describe("where a request connects", () => {
   it.effect("is without what the pool has where that is asked for", () =>
     Effect.gen(function*() {
       const { origin } = yield* asked(
-        (client) =>
-          secure(client).pipe(PooledHttpClient.withProxy(undefined), PooledHttpClient.withLocalAddress(undefined)),
+        (client) => secure(client).pipe(PooledHttpClient.withProxy(false), PooledHttpClient.withLocalAddress(false)),
         defaults
       )
       assert.isUndefined(origin?.proxy)

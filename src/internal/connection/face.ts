@@ -52,8 +52,8 @@ export interface FaceOptions {
   } | undefined
   readonly blockSize?: number | undefined
   readonly autoOpen?: boolean | undefined
-  readonly timeouts?: Partial<HttpTimeouts.HttpTimeouts> | undefined
-  readonly limits?: Partial<HttpLimits.HttpLimits> | undefined
+  readonly timeouts?: HttpTimeouts.Options | undefined
+  readonly limits?: HttpLimits.Options | undefined
   readonly leniency?: HttpLeniency.HttpLeniency | undefined
   readonly wireTap?: boolean | undefined
   readonly onEvent?: ((event: ConnectionEvent) => void) | undefined

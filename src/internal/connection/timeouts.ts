@@ -55,7 +55,7 @@ export const readDuration = (input: unknown): number | undefined =>
 
 /** The timeouts in milliseconds, over those of `base`. */
 export const toMillis = (
-  timeouts: Partial<HttpTimeouts.HttpTimeouts>,
+  timeouts: HttpTimeouts.Options,
   base: Millis
 ): Millis | InvalidOption =>
   over("timeouts", timeouts, base, readDuration, `it must be a duration of at least 0, such as 500 or "5 seconds"`)
@@ -65,7 +65,7 @@ const readLimit = (value: unknown): number | undefined =>
 
 /** The limits, over those of `base`. */
 export const toLimits = (
-  limits: Partial<HttpLimits.HttpLimits>,
+  limits: HttpLimits.Options,
   base: HttpLimits.HttpLimits
 ): HttpLimits.HttpLimits | InvalidOption =>
   over("limits", limits, base, readLimit, "it must be a whole number of at least 0, or Infinity")

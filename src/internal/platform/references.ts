@@ -8,7 +8,7 @@ import type * as Proxy from "../../Proxy.ts"
 import type * as Tls from "../../Tls.ts"
 
 /**
- * Options of the requests that an effect sends; they win over those of the pool.
+ * Options of the requests that an effect sends; they win over those of the pool. One that is `undefined` is as if it were not there.
  *
  * @since 0.2.0
  * @category models
@@ -18,12 +18,12 @@ export interface RequestOptions
 {
   /** TLS options, in place of all those of the pool. */
   readonly tls?: Tls.Options | undefined
-  /** The proxy, or which one for which origin; `undefined` for none, where the pool has one. */
-  readonly proxy?: Proxy.Proxy | Proxy.Settings | undefined
-  /** The IP address to connect from; `undefined` for the system's choice, where the pool has one. */
-  readonly localAddress?: string | undefined
-  /** The unix socket to connect to; the URL then only says what is asked for. No proxy is used. */
-  readonly socketPath?: string | undefined
+  /** The proxy, or which one for which origin; `false` for none, where the pool has one. */
+  readonly proxy?: Proxy.Proxy | Proxy.Settings | false | undefined
+  /** The IP address to connect from; `false` for the system's choice, where the pool has one. */
+  readonly localAddress?: string | false | undefined
+  /** The unix socket to connect to; the URL then only says what is asked for. No proxy is used. `false` for none. */
+  readonly socketPath?: string | false | undefined
 }
 
 /**
@@ -36,16 +36,15 @@ export class CurrentOptions extends Context.Reference<CurrentOptions>()("effect-
   defaultValue: (): RequestOptions => ({})
 }) {}
 
-/** `undefined` leaves what is around it. */
+/** Options over those around them, one by one; `undefined` leaves what is around it. */
 const over = <A extends object>(outer: A | undefined, inner: A | undefined): A | undefined => {
   if (Predicate.isNullable(outer) || Predicate.isNullable(inner)) return inner ?? outer
   return { ...outer, ...Object.fromEntries(Object.entries(inner).filter(([, value]) => value !== undefined)) }
 }
 
-/** Options over those around them: timeouts and limits one by one, all else as a whole. What types forbid, no record, is none. */
+/** Options over those around them: timeouts and limits one by one too. What types forbid, no record, is none. */
 export const merge = (outer: RequestOptions | null, inner: RequestOptions | null): RequestOptions => ({
-  ...outer,
-  ...inner,
+  ...over(outer ?? {}, inner ?? {}),
   timeouts: over(outer?.timeouts, inner?.timeouts),
   limits: over(outer?.limits, inner?.limits)
 })

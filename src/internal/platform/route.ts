@@ -23,11 +23,19 @@ const connectionKeys = ["tls", "proxy", "localAddress", "socketPath"] as const
 /** Types do not hold for everybody: what is neither settings nor a proxy is refused with the origin. */
 const isSettings = (proxy: RequestOptions["proxy"]): proxy is Proxy.Settings => Predicate.hasProperty(proxy, "bypass")
 
+/** `false` says none, where `undefined` would leave what the pool has. */
+const unlessFalse = <A>(option: A | false | undefined): A | undefined => option === false ? undefined : option
+
 /** The origin with other connection options than those of the pool. What a request does not say stays as the pool has it. */
 const originWith = (
   origin: Origin.Origin,
-  { localAddress, proxy, socketPath, tls }: RequestOptions
+  options: RequestOptions,
+  defaults: ConnectionOptions | undefined
 ): Either.Either<Origin.Origin, InvalidUrl | InvalidOption> => {
+  const tls = options.tls ?? defaults?.tls
+  const localAddress = unlessFalse(options.localAddress ?? defaults?.localAddress)
+  const proxy = unlessFalse(options.proxy ?? defaults?.proxy)
+  const socketPath = unlessFalse(options.socketPath)
   if (socketPath !== undefined) {
     const { host, port, scheme } = origin
     return Origin.make({ scheme, host, port, socketPath, tls, localAddress })
@@ -48,11 +56,11 @@ export const route = (
   if (!Predicate.isObject(options)) return Either.right({ target, options: none })
   const { expectContinue, leniency, limits, timeouts } = options
   const own = { expectContinue, leniency, limits, timeouts }
-  if (!connectionKeys.some((key) => key in options)) return Either.right({ target, options: own })
+  if (connectionKeys.every((key) => options[key] === undefined)) return Either.right({ target, options: own })
   return Either.flatMap(
     Origin.fromUrl(target),
     (located) =>
-      Either.map(originWith(located.origin, { ...defaults, ...options }), (origin) => ({
+      Either.map(originWith(located.origin, options, defaults), (origin) => ({
         target: located.target,
         options: { ...own, origin }
       }))

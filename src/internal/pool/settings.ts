@@ -35,8 +35,8 @@ export interface PoolOptions {
   readonly proxy?: Proxy.Proxy | Proxy.Settings | undefined
   readonly localAddress?: string | undefined
   readonly blockSize?: number | undefined
-  readonly timeouts?: Partial<HttpTimeouts.HttpTimeouts> | undefined
-  readonly limits?: Partial<HttpLimits.HttpLimits> | undefined
+  readonly timeouts?: HttpTimeouts.Options | undefined
+  readonly limits?: HttpLimits.Options | undefined
   readonly leniency?: HttpLeniency.HttpLeniency | undefined
   readonly wireTap?: boolean | undefined
   readonly onEvent?: ((event: ConnectionEvent) => void) | undefined
