@@ -182,6 +182,9 @@ export interface Reclaim {
  *
  * - `Peer`: the server closed it, or sent something, while it was idle.
  * - `NotPersistent`: one of both sides said `close`, the body ended with the connection, or the request was not sent to its end.
+ * - `AnnouncedBody`: a response that has no body announced one: a 1xx or 204 with Transfer-Encoding or a Content-Length above 0, a 205
+ *   with content, a 304 or an answer to HEAD whose framing fields contradict each other or cannot be read. The response is good, but
+ *   the bytes that may follow it would count as the answer to the next request.
  * - `Failure`: an exchange on it failed; see `error`.
  * - `Interrupted`: the caller went away in the middle of an exchange.
  * - `Undrained`: a response was let go whose rest was too large, or too slow, to be read to its end.
@@ -200,6 +203,7 @@ export interface Reclaim {
 export type CloseReason =
   | "Peer"
   | "NotPersistent"
+  | "AnnouncedBody"
   | "Failure"
   | "Interrupted"
   | "Undrained"

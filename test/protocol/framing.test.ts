@@ -41,10 +41,8 @@ const chunkedLines: Lines = [["Transfer-Encoding", "chunked"]]
 
 wires("no body, whatever the fields say", [
   ...[lengthLines, chunkedLines, []].flatMap((lines) => [
-    ...[204, 304].map((status) =>
-      read({ name: `a ${status} with ${text(lines)}`, status, lines, framing: "none", reusable: true })
-    ),
-    ...[200, 204, 304, 404].map((status) =>
+    read({ name: `a 304 with ${text(lines)}`, status: 304, lines, framing: "none", reusable: true }),
+    ...[200, 205, 304, 404].map((status) =>
       read({
         name: `a ${status} to HEAD with ${text(lines)}`,
         method: "HEAD",
@@ -55,13 +53,6 @@ wires("no body, whatever the fields say", [
       })
     )
   ]),
-  read({
-    name: "an unreadable Content-Length to HEAD does not matter",
-    method: "HEAD",
-    lines: [["Content-Length", "x"]],
-    framing: "none",
-    reusable: true
-  }),
   read({
     name: "an unknown coding to HEAD does not matter",
     method: "HEAD",
@@ -93,6 +84,80 @@ wires("no body, whatever the fields say", [
     content: "hello",
     reusable: true
   })
+])
+
+const one = (method: string, status: number, lines: Lines, reusable: boolean, version: 10 | 11 = 11): Wire =>
+  read({
+    name: `a ${status} to ${method} with ${text(lines)} in HTTP/1.${version - 10} is ${
+      reusable ? "" : "not "
+    }followed by another`,
+    method,
+    status,
+    lines,
+    version,
+    framing: "none",
+    reusable
+  })
+
+// RFC 9112 section 6.1 and RFC 9110 section 8.6: neither field belongs in a 1xx or a 204.
+wires("a 204 that announces a body", [
+  ...["GET", "HEAD", "DELETE"].flatMap((method) => [
+    one(method, 204, [], true),
+    one(method, 204, [["Content-Length", "0"]], true),
+    one(method, 204, [["Content-Length", "000"]], true),
+    one(method, 204, [["Content-Length", "0, 0"]], true),
+    one(method, 204, [["Content-Length", "0"], ["Content-Length", "0"]], true),
+    one(method, 204, lengthLines, false),
+    one(method, 204, [["content-length", "1"], ["Connection", "keep-alive"]], false),
+    one(method, 204, [["Content-Length", "0"], ["Content-Length", "5"]], false),
+    one(method, 204, [["Content-Length", "5"], ["Content-Length", "5"]], false),
+    one(method, 204, [["Content-Length", "x"]], false),
+    one(method, 204, [["Content-Length", ""]], false),
+    one(method, 204, chunkedLines, false),
+    one(method, 204, [["Transfer-Encoding", "gzip, chunked"]], false),
+    one(method, 204, [["Transfer-Encoding", "identity"]], false),
+    one(method, 204, [["Transfer-Encoding", ""]], false),
+    one(method, 204, [...chunkedLines, ["Content-Length", "0"]], false)
+  ]),
+  one("DELETE", 204, [["Connection", "keep-alive"], ["Content-Length", "0"]], true, 10),
+  one("DELETE", 204, [["Connection", "keep-alive"], ...lengthLines], false, 10),
+  one("DELETE", 204, [["Connection", "keep-alive"], ...chunkedLines], false, 10)
+])
+
+// They may say what a 200 to GET would have, so the fields count only where no reader could make sense of them.
+wires("a response that may describe a body which is not there", [
+  ...([["GET", 304], ["PUT", 304], ["HEAD", 200], ["HEAD", 304]] as const).flatMap(([method, status]) => [
+    one(method, status, lengthLines, true),
+    one(method, status, [["Content-Length", "5"], ["Content-Length", "05"]], true),
+    one(method, status, chunkedLines, true),
+    one(method, status, [["Transfer-Encoding", "gzip, chunked"]], true),
+    one(method, status, [["Content-Length", "5"], ["Content-Length", "6"]], false),
+    one(method, status, [["Content-Length", "5, 6"]], false),
+    one(method, status, [["Content-Length", "x"]], false),
+    one(method, status, [["Content-Length", "-1"]], false),
+    one(method, status, [...chunkedLines, ...lengthLines], false),
+    one(method, status, [["Connection", "keep-alive"], ...chunkedLines], false, 10)
+  ])
+])
+
+// RFC 9112 section 6.3 frames it like any other; RFC 9110 section 15.3.6 forbids that there is anything in the frame.
+wires("a 205", [
+  ...([
+    ["Content-Length: 0", [["Content-Length", "0"]], length(0), "", ""],
+    ["no chunk but the last", chunkedLines, "chunked", "0\r\n\r\n", ""],
+    ["a body", lengthLines, length(5), "hello", "hello"],
+    ["chunks", chunkedLines, "chunked", "5\r\nhello\r\n0\r\n\r\n", "hello"]
+  ] as const).map(([name, lines, framing, body, content]) =>
+    read({
+      name: `with ${name} is ${content === "" ? "followed by another" : "read, and the last"}`,
+      status: 205,
+      lines,
+      framing,
+      body,
+      content,
+      reusable: content === ""
+    })
+  )
 ])
 
 wires("tunnels", [

@@ -72,6 +72,20 @@ describe("reusable", () => {
   }
 })
 
+describe("announceBody", () => {
+  it("ends persistence in every state, and says why", () => {
+    for (const client of states) {
+      for (const server of states) {
+        const lifecycle = make(client, server)
+        expect(lifecycle.announced).toBe(false)
+        lifecycle.announceBody()
+        expect([lifecycle.client, lifecycle.server]).toEqual([client, server])
+        expect([lifecycle.announced, lifecycle.persistent, lifecycle.reusable]).toEqual([true, false, false])
+      }
+    }
+  })
+})
+
 describe("fail", () => {
   it("ends both sides for good", () => {
     for (const client of states) {

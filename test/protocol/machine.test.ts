@@ -42,8 +42,19 @@ wires("informational responses", [
       informational(103, "I", { fields: [["Transfer-Encoding", "chunked"]] }),
       ...emptyEvents
     ],
-    reusable: true
+    reusable: false
   },
+  ...([
+    ["Content-Length: 0", true],
+    ["Content-Length: 5", false],
+    ["Content-Length: x", false],
+    ["Transfer-Encoding: chunked", false]
+  ] as const).map(([line, reusable]): Wire => ({
+    name: `${reusable ? "announce no body by" : "end the connection by the body that they announce:"} ${line}`,
+    wire: `HTTP/1.1 103 I\r\n${line}\r\n\r\n${empty}`,
+    events: [informational(103, "I", { fields: [line.split(": ") as [string, string]] }), ...emptyEvents],
+    reusable
+  })),
   {
     name: "come to HEAD and CONNECT, too",
     request: { method: "CONNECT" },

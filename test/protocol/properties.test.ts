@@ -229,6 +229,35 @@ describe("every connection", () => {
     wire.map((bytes) => ({ bytes }))
   )
 
+  const framingLine = FastCheck.oneof(
+    FastCheck.constantFrom("0", "00", "0, 0", "1", "5, 5", "x", "").map((length) => `Content-Length: ${length}`),
+    FastCheck.constantFrom("chunked", "gzip", "gzip, chunked", "").map((coding) => `Transfer-Encoding: ${coding}`),
+    FastCheck.constantFrom("X: 1", "Connection: keep-alive", "Connection: x")
+  )
+
+  holds(
+    "is followed by another response only where a reader that knows no status finds the end in the same place",
+    [
+      FastCheck.constantFrom(100, 103, 199, 204),
+      FastCheck.constantFrom("GET", "HEAD", "DELETE"),
+      FastCheck.array(framingLine, { maxLength: 4 })
+    ],
+    (status, method, lines) => {
+      const machine = new Machine()
+      machine.startRequest(facts({ request: { method } }))
+      machine.endRequest()
+      const final = status < 200 ? "HTTP/1.1 200 R\r\nContent-Length: 0\r\n\r\n" : ""
+      machine.receive(bytesOf(`HTTP/1.1 ${status} R\r\n${lines.map((line) => `${line}\r\n`).join("")}\r\n${final}`))
+      const seen: Array<string> = []
+      for (let event = machine.next(); event._tag !== "NeedMore"; event = machine.next()) seen.push(event._tag)
+      same(seen, status < 200 ? ["Informational", "Head", "End"] : ["Head", "End"])
+      const announces = lines.some((line) =>
+        line.startsWith("Transfer-Encoding") || (line.startsWith("Content-Length") && !/^[^:]+: [0, ]*0$/.test(line))
+      )
+      same([machine.reusable, machine.announced], [!announces, announces])
+    }
+  )
+
   holds(
     "is reusable on proof only, and never again once it was not",
     [FastCheck.array(step, { maxLength: 20, size: "max" })],

@@ -50,7 +50,7 @@ export class BodyTimes implements Expiring {
     if (this.#draining) return
     if (body.ended) return this.#exchange.stopSending()
     // What ends with the connection, or is followed by its end, would not save it.
-    if (!link.machine.persistent) return this.#exchange.abandon(reason, "NotPersistent")
+    if (!link.machine.persistent) return this.#exchange.abandon(reason, link.endReason)
     // What somebody waits for is not to be dropped unheard.
     if (!sent || body.awaited) return this.#exchange.abandon(reason, "Interrupted")
     const left = framing?.kind === "length" ? framing.length - body.received : 0

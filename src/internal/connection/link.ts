@@ -85,6 +85,11 @@ export class Link implements Transport.Receiver {
     this.proxyMillis = proxyMillis
   }
 
+  /** Why it is not used again, if both messages are complete and nothing failed. */
+  get endReason(): CloseReason {
+    return this.machine.announced ? "AnnouncedBody" : "NotPersistent"
+  }
+
   /** Starts to listen. What has come already is told at once, and may close the link. */
   attach(): void {
     this.duplex.unref?.()
@@ -150,7 +155,7 @@ export class Link implements Transport.Receiver {
     } else {
       const { excess } = this.machine
       if (excess > 0) this.close("Failure", new UnexpectedMessage({ received: excess }))
-      else this.close("NotPersistent")
+      else this.close(this.endReason)
     }
   }
 

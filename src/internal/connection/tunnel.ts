@@ -11,7 +11,7 @@ import * as Origin from "../../Origin.ts"
 import type * as Transport from "../../Transport.ts"
 import type { Tagged } from "../error/base.ts"
 import { ProxyAuthRequired, ProxyConnectError } from "../error/connect.ts"
-import { ReadError, UnexpectedMessage } from "../error/head.ts"
+import { FramingConflict, ReadError, UnexpectedMessage } from "../error/head.ts"
 import { HttpTimeout } from "../error/timeout.ts"
 import { encodeHead } from "../protocol/encode.ts"
 import type { ResponseHead } from "../protocol/head.ts"
@@ -111,9 +111,16 @@ class Answer implements Transport.Receiver {
   }
 
   #ended(): void {
-    const { excess } = this.#machine
-    if (this.refusal !== undefined) this.#finish(Effect.fail(this.refusal))
-    else this.#finish(excess > 0 ? Effect.fail(new UnexpectedMessage({ received: excess })) : Effect.void)
+    const error = this.refusal ?? this.#mistrust
+    this.#finish(error === undefined ? Effect.void : Effect.fail(error))
+  }
+
+  /** Why what comes next need not be from the far end. */
+  get #mistrust(): TunnelFailure | undefined {
+    const { announced, excess } = this.#machine
+    if (excess > 0) return new UnexpectedMessage({ received: excess })
+    // That body may have been what looked like the 200, and the proxy's true answer would count as the far end's.
+    return announced ? new FramingConflict({ reason: "an informational response announces a body" }) : undefined
   }
 
   /** The proxy's no, with as much of its body as has come; `undefined` where it has not said no. */

@@ -123,14 +123,33 @@ export const decideFraming = (
 /** Whether the server keeps the connection open after this response (RFC 9112 section 9.3). */
 export const persists = (head: ResponseHead, framing: Framing): boolean => {
   if (framing.kind === "close" || framing.kind === "tunnel") return false
-  // HTTP/1.1 without `close`, and without what `framingConflict` looks for.
+  // HTTP/1.1 without `close`.
   if (head.plainLength >= 0) return true
-  // Where no body follows, nobody has yet looked at what section 6.1 calls faulty framing; the connection ends all the same.
-  if (framing.kind === "none" && framingConflict(head) !== undefined) return false
   const connection = fields.get(head.fields, "connection")
   if (connection === undefined) return head.version === 11
   if (listHas(connection, "close")) return false
   return head.version === 11 || listHas(connection, "keep-alive")
+}
+
+/**
+ * True if a response without a body has fields that say there is one. Bytes may follow that would count as the next response, so the
+ * connection must not be used again. The response itself is good: its end is known by its status.
+ *
+ * - 1xx and 204 must have no Transfer-Encoding and no Content-Length (RFC 9112 section 6.1, RFC 9110 section 8.6). `Content-Length: 0` is
+ *   common, and announces nothing.
+ * - 304, and what answers HEAD, may have both fields to say what a 200 to GET would have. That is no announcement, unless the fields
+ *   contradict each other or cannot be read.
+ *
+ * A 205 is framed like any other response (section 6.3 does not list it), so its body is read; the machine looks at what came of it.
+ */
+export const announcesBody = (head: ResponseHead): boolean => {
+  const mayDescribe = head.status >= 200 && head.status !== 204
+  if (head.plainLength >= 0) return !mayDescribe && head.plainLength > 0
+  if (fields.has(head.fields, "transfer-encoding")) return !mayDescribe || framingConflict(head) !== undefined
+  const lengths = fields.getAll(head.fields, "content-length")
+  if (lengths.length === 0) return false
+  const length = parseContentLength(lengths)
+  return typeof length !== "number" || (!mayDescribe && length > 0)
 }
 
 /** Whether an informational response says that the connection will not persist; its version says nothing. */

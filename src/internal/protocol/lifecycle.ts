@@ -62,6 +62,8 @@ export class Lifecycle {
   server: SideState = "Idle"
   /** Whether both sides have said, or left it said, that the connection persists. */
   persistent = true
+  /** Whether a response that has no body announced one, so that the next bytes may be that body. */
+  announced = false
 
   /** Makes a move of the client's. False where it is not legal. */
   moveClient(move: Move): boolean {
@@ -87,6 +89,12 @@ export class Lifecycle {
   /** Begins the next exchange. False where the connection is not reusable. */
   next(): boolean {
     return this.reusable && this.moveClient("next") && this.moveServer("next")
+  }
+
+  /** A response that has no body announced one: what follows it need not be the next response. */
+  announceBody(): void {
+    this.persistent = false
+    this.announced = true
   }
 
   /** Nothing on the connection can be trusted any more. */

@@ -18,7 +18,7 @@ import { faulty, needMore } from "../syntax/lineScanner.ts"
 import type { BodyDecoder, BodyError } from "./body.ts"
 import { makeDecoder } from "./decoder.ts"
 import type { Framing, FramingError } from "./framing.ts"
-import { decideFraming, isRelaxed, persists, saysClose } from "./framing.ts"
+import { announcesBody, decideFraming, isRelaxed, persists, saysClose } from "./framing.ts"
 import type { HeadError, HeadParser, ResponseHead } from "./head.ts"
 import { borrowParser, giveBack } from "./head.ts"
 import { Lifecycle } from "./lifecycle.ts"
@@ -104,6 +104,8 @@ export class Machine {
   #parser: HeadParser | undefined
   #decoder: BodyDecoder | undefined
   #tunnel = false
+  /** Whether the response is a 205, which may be framed but must have no content (RFC 9110 section 15.3.6). */
+  #reset = false
 
   /** Exchanges that were completed. */
   get served(): number {
@@ -123,6 +125,11 @@ export class Machine {
   /** Whether both sides have said, or left it said, that the connection goes on after this exchange. */
   get persistent(): boolean {
     return this.#lifecycle.persistent
+  }
+
+  /** Whether a response that has no body announced one, which is why the connection does not go on. */
+  get announced(): boolean {
+    return this.#lifecycle.announced
   }
 
   /** Whether the response has been received to its end. */
@@ -224,6 +231,7 @@ export class Machine {
     const framing = decideFraming(request.method, head, request.leniency)
     if ("_tag" in framing) return this.#fail(framing)
     if (head.relaxed || isRelaxed(framing)) this.#lifecycle.persistent = false
+    if (framing.kind === "none" && announcesBody(head)) this.#lifecycle.announceBody()
     if (head.status < 200) {
       this.#informational++
       this.#lifecycle.moveServer("informational")
@@ -233,6 +241,7 @@ export class Machine {
         : { _tag: "Informational", head }
     }
     this.#tunnel = framing.kind === "tunnel"
+    this.#reset = head.status === 205
     this.#lifecycle.moveServer("head")
     if (!persists(head, framing)) this.#lifecycle.persistent = false
     this.#decoder = makeDecoder(framing, request.limits, request.leniency)
@@ -259,6 +268,7 @@ export class Machine {
 
   #end(decoder: BodyDecoder): Event {
     if (decoder.relaxed) this.#lifecycle.persistent = false
+    if (this.#reset && decoder.received > 0) this.#lifecycle.announceBody()
     this.#lifecycle.moveServer("end")
     if (this.#lifecycle.client === "Done") this.#served++
     this.#request = undefined
