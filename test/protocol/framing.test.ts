@@ -125,8 +125,9 @@ wires("a 204 that announces a body", [
 ])
 
 // They may say what a 200 to GET would have, so the fields count only where no reader could make sense of them.
-wires("a response that may describe a body which is not there", [
-  ...([["GET", 304], ["PUT", 304], ["HEAD", 200], ["HEAD", 304]] as const).flatMap(([method, status]) => [
+wires(
+  "a response that may describe a body which is not there",
+  ([["GET", 304], ["PUT", 304], ["HEAD", 200], ["HEAD", 304]] as const).flatMap(([method, status]) => [
     one(method, status, lengthLines, true),
     one(method, status, [["Content-Length", "5"], ["Content-Length", "05"]], true),
     one(method, status, chunkedLines, true),
@@ -138,11 +139,12 @@ wires("a response that may describe a body which is not there", [
     one(method, status, [...chunkedLines, ...lengthLines], false),
     one(method, status, [["Connection", "keep-alive"], ...chunkedLines], false, 10)
   ])
-])
+)
 
 // RFC 9112 section 6.3 frames it like any other; RFC 9110 section 15.3.6 forbids that there is anything in the frame.
-wires("a 205", [
-  ...([
+wires(
+  "a 205",
+  ([
     ["Content-Length: 0", [["Content-Length", "0"]], length(0), "", ""],
     ["no chunk but the last", chunkedLines, "chunked", "0\r\n\r\n", ""],
     ["a body", lengthLines, length(5), "hello", "hello"],
@@ -158,7 +160,7 @@ wires("a 205", [
       reusable: content === ""
     })
   )
-])
+)
 
 wires("tunnels", [
   ...[200, 204, 299].flatMap((status) =>
