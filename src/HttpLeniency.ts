@@ -27,6 +27,10 @@ export interface HttpLeniency {
    */
   readonly skipInvalidFields: boolean
   /**
+   * Spaces and tabs before and behind a chunk size are dropped. Risk: an intermediary may have read another size than you do.
+   */
+  readonly chunkSizeSpaces: boolean
+  /**
    * A chunked body that ends with the connection after its last chunk, but before the final CRLF, is complete. Risk: trailers
    * may be lost.
    */
@@ -63,6 +67,7 @@ export const strict: HttpLeniency = {
   bareLf: false,
   spaceBeforeColon: false,
   skipInvalidFields: false,
+  chunkSizeSpaces: false,
   missingFinalCrlf: false,
   headEndsWithConnection: false,
   invalidContentLength: false,
@@ -75,7 +80,7 @@ export const strict: HttpLeniency = {
  * Every relaxation: what comes nearest to Python's `http.client`.
  *
  * Python accepts still more, which is refused here all the same, because no server needs it and an attacker may: chunk sizes with
- * a sign, a prefix or spaces, chunks that do not end with CRLF, a body that ends right after the digit of its last chunk,
+ * a sign, a prefix or underscores, chunks that do not end with CRLF, a body that ends right after the digit of its last chunk,
  * status codes with a sign, `HTTP/1.10`, and control characters in a status line.
  *
  * @since 0.1.0
@@ -85,6 +90,7 @@ export const httpClient: HttpLeniency = {
   bareLf: true,
   spaceBeforeColon: true,
   skipInvalidFields: true,
+  chunkSizeSpaces: true,
   missingFinalCrlf: true,
   headEndsWithConnection: true,
   invalidContentLength: true,

@@ -55,7 +55,8 @@ const chunk = FastCheck.tuple(
   FastCheck.uint8Array({ minLength: 1, maxLength: 20 }),
   extension,
   FastCheck.boolean(),
-  FastCheck.integer({ min: 0, max: 3 })
+  // More than any number of digits that a size could need.
+  FastCheck.oneof(FastCheck.integer({ min: 0, max: 3 }), FastCheck.integer({ min: 12, max: 40 }))
 ).map(([bytes, extension, upper, zeros]) => {
   const content = Buffer.from(bytes).toString("latin1")
   const digits = `${"0".repeat(zeros)}${content.length.toString(16)}`
@@ -157,6 +158,8 @@ const pieces = [
   "Transfer-Encoding: gzip\r\n",
   "Connection: close\r\n",
   "3\r\nabc\r\n",
+  "3 \r\nabc\r\n",
+  "3 ",
   "0\r\n",
   "abc",
   "\xff"

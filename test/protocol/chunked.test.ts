@@ -25,6 +25,13 @@ wires("chunks", [
   read(`1f\r\n${"x".repeat(31)}\r\n0\r\n\r\n`, "x".repeat(31)),
   read(`1F\r\n${"x".repeat(31)}\r\n0\r\n\r\n`, "x".repeat(31)),
   read(`000000000000000a\r\n0123456789\r\n0000000000000000\r\n\r\n`, "0123456789"),
+  read("00000000000000000000000003\r\nabc\r\n0\r\n\r\n", "abc"),
+  read(`${"0".repeat(100)}3\r\nabc\r\n${"0".repeat(100)}\r\n\r\n`, "abc"),
+  {
+    ...read(`${"0".repeat(4095)}3\r\nabc\r\n${"0".repeat(4096)}\r\n\r\n`, "abc"),
+    name: "reads as many leading zeros as the line may have"
+  },
+  read("00000000000000000000001f;a\r\n0123456789012345678901234567890\r\n0\r\n\r\n", "0123456789012345678901234567890"),
   read("3;a\r\nabc\r\n0\r\n\r\n", "abc"),
   read("3;a=b\r\nabc\r\n0;c=d\r\n\r\n", "abc"),
   read("3 ;a=b\r\nabc\r\n0\t;c\r\n\r\n", "abc"),
@@ -70,21 +77,30 @@ wires("chunk sizes that are none", [
   badSize(":\r\n", ":"),
   badSize("\x10\r\n", "\x10"),
   badSize("\x11\r\n", "\x11"),
-  badSize("3 \r\nabc\r\n", "3\r"),
-  badSize("3\t\r\nabc\r\n", "3\r"),
-  badSize("3 a\r\nabc\r\n", "3a"),
+  badSize("3 \r\nabc\r\n", "3 "),
+  badSize("3\t\r\nabc\r\n", "3\t"),
+  badSize("3 a\r\nabc\r\n", "3 a"),
+  badSize("3 \t \r\nabc\r\n", "3 \t "),
+  badSize("3 \nabc\r\n", "3 \n"),
+  badSize("0003 \0", "0003 \0"),
+  badSize(`3${" ".repeat(200)}\r\nabc\r\n`, `3${" ".repeat(119)}`),
+  badSize(`${"0".repeat(200)}g`, "0".repeat(120)),
+  badSize(`3;${"x".repeat(117)}\0`, `3;${"x".repeat(117)}\0`),
+  badSize(`3;${"x".repeat(118)}\0`, `3;${"x".repeat(118)}`),
+  refused("3;a\r\nabc\r\n 3\r\n", fails("InvalidChunkSize", { line: " " }), "abc"),
   badSize("3\nabc\r\n", "3\n"),
-  badSize("3\r\rabc\r\n", "3\r"),
-  badSize("3\rXabc\r\n", "3X"),
-  badSize("3;a\nabc\r\n", "3\n"),
-  badSize("3;a\r;b\r\n", "3;"),
-  badSize("3;a\0\r\n", "3\0"),
-  badSize("3;\x7f\r\n", "3\x7f"),
+  badSize("3\r\rabc\r\n", "3\r\r"),
+  badSize("3\rXabc\r\n", "3\rX"),
+  badSize("3;a\nabc\r\n", "3;a\n"),
+  badSize("3;a\r;b\r\n", "3;a\r;"),
+  badSize("3;a\0\r\n", "3;a\0"),
+  badSize("3;\x7f\r\n", "3;\x7f"),
   badSize("\xb3\r\n", "\xb3"),
   badSize("HTTP/1.1 200 OK\r\n", "H"),
   tooLarge("20000000000000"),
   tooLarge("100000000000000"),
-  tooLarge("00000000000000000"),
+  tooLarge("000000000000000000000000000020000000000000"),
+  refused(`${"0".repeat(200)}20000000000000`, fails("ChunkTooLarge", { size: "0".repeat(120) })),
   refused("FFFFFFFFFFFFFFFFF\r\n", fails("ChunkTooLarge", { size: "FFFFFFFFFFFFFF" }))
 ])
 
@@ -137,6 +153,11 @@ wires("limits of chunked bodies", [
   withLimits("a size line as long as allowed", { chunkLine: 8 }, "3;345678\r\nabc\r\n0\r\n\r\n", [data("abc"), end()]),
   withLimits("a size line one byte longer", { chunkLine: 8 }, "3;3456789", [line]),
   withLimits("a size line of digits one byte longer", { chunkLine: 8 }, "000000003", [line]),
+  withLimits("leading zeros as long as allowed", { chunkLine: 8 }, "00000003\r\nabc\r\n00000000\r\n\r\n", [
+    data("abc"),
+    end()
+  ]),
+  withLimits("leading zeros one byte longer", { chunkLine: 8 }, "000000000", [line]),
   withLimits("a size line of spaces one byte longer", { chunkLine: 8 }, `3${" ".repeat(8)}`, [line]),
   withLimits("each size line by itself", { chunkLine: 8 }, "1;345678\r\na\r\n1;345678\r\nb\r\n0;345678\r\n\r\n", [
     data("ab"),
@@ -185,3 +206,62 @@ describe("encoding chunks", () => {
     )
   })
 })
+
+const padded = (name: string, body: string, content: string, options: Partial<Wire> = {}): Wire => ({
+  name,
+  leniency: { chunkSizeSpaces: true },
+  wire: start + body,
+  events: [chunked, data(content), end()],
+  reusable: false,
+  ...options
+})
+const refusedPadding = (body: string, line: string): Wire => ({
+  name: `refuses ${JSON.stringify(body)} all the same`,
+  leniency: { chunkSizeSpaces: true },
+  wire: start + body,
+  events: [chunked, fails("InvalidChunkSize", { line })]
+})
+
+wires("padded chunk sizes, where they are allowed", [
+  ...["3 ", "3\t", "3   \t ", " 3", "\t 3", "  0003  ", " 3 ;a=b", "3;a"].map((line) =>
+    padded(`reads ${JSON.stringify(line)}`, `${line}\r\nabc\r\n0 \r\n\r\n`, "abc")
+  ),
+  { ...padded("leave a body without them as it is", "3 ;a\r\nabc\r\n0\r\n\r\n", "abc"), reusable: true },
+  padded("do not count as extensions", `${"1    \r\nx\r\n".repeat(50)}0    \r\n\r\n`, "x".repeat(50), {
+    limits: { chunkExtensions: 8 }
+  }),
+  padded("are as long as the line may be", "1  \r\na\r\n   \t2\r\nbc\r\n0\r\n\r\n", "abc", {
+    limits: { chunkLine: 5 }
+  }),
+  padded("are no longer than the line may be, behind the size", "1    ", "", {
+    limits: { chunkLine: 4 },
+    events: [chunked, fails("LineTooLong", { what: "chunk size line", limit: 4 })]
+  }),
+  padded("are no longer than the line may be, before the size", "    1", "", {
+    limits: { chunkLine: 4 },
+    events: [chunked, fails("LineTooLong", { what: "chunk size line", limit: 4 })]
+  }),
+  padded("count as an extension before one", "1 \r\na\r\n1    ;", "", {
+    limits: { chunkExtensions: 4 },
+    events: [chunked, data("a"), fails("ChunkExtensionsTooLong", { limit: 4 })]
+  }),
+  refusedPadding("\r\n", "\r"),
+  refusedPadding("  \r\n", "  \r"),
+  refusedPadding(" ;a\r\n", " ;"),
+  refusedPadding(" g\r\n", " g"),
+  refusedPadding("3 3\r\n", "3 3"),
+  refusedPadding("3 g\r\n", "3 g"),
+  refusedPadding("3 \0\r\n", "3 \0"),
+  refusedPadding(" +3\r\n", " +"),
+  refusedPadding(" 0x3\r\n", " 0x"),
+  refusedPadding("3 \n", "3 \n"),
+  refusedPadding("3 \r\r\n", "3 \r\r"),
+  refusedPadding("3\x0b\r\n", "3\x0b"),
+  padded("are refused by LF without CR where only that is allowed", "3 \nabc\n0\n\n", "", {
+    leniency: { bareLf: true },
+    events: [chunked, fails("InvalidChunkSize", { line: "3 " })]
+  }),
+  padded("may end with LF where that is allowed too", "3 \nabc\n0\n\n", "abc", {
+    leniency: { bareLf: true, chunkSizeSpaces: true }
+  })
+])

@@ -130,7 +130,8 @@ const endless: ReadonlyArray<readonly [name: string, start: string, again: strin
   ["folds", "HTTP/1.1 200 R\r\nA: b\r\n", " c\r\n", "TooManyHeaders", 2048],
   ["informational responses", "", "HTTP/1.1 100 C\r\n\r\n", "TooManyInformational", 0],
   ["empty lines", "", "\r\n", "BadStatusLine", 16],
-  ["a chunk size", "HTTP/1.1 200 R\r\nTransfer-Encoding: chunked\r\n\r\n", "0", "ChunkTooLarge", 0],
+  ["a chunk size", "HTTP/1.1 200 R\r\nTransfer-Encoding: chunked\r\n\r\n", "f", "ChunkTooLarge", 0],
+  ["leading zeros of a chunk size", "HTTP/1.1 200 R\r\nTransfer-Encoding: chunked\r\n\r\n", "0", "LineTooLong", 0],
   ["a chunk extension", "HTTP/1.1 200 R\r\nTransfer-Encoding: chunked\r\n\r\n1;", "x", "LineTooLong", 0],
   [
     "chunk extensions",

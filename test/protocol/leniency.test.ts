@@ -105,8 +105,17 @@ const cases: ReadonlyArray<Case> = [
     name: "LF behind a chunk extension",
     wire: `${chunked()}3;a\nabc\r\n0\r\n\r\n`,
     events: [chunkedHead, ...abc],
-    refusal: fails("InvalidChunkSize", { line: "3\n" })
+    refusal: fails("InvalidChunkSize", { line: "3;a\n" })
   },
+  ...[["3 \r\nabc\r\n0", "3 "], ["3 \t\r\nabc\r\n0\t", "3 \t"], ["\t3\r\nabc\r\n0", "\t"]].map((
+    [body = "", line]
+  ): Case => ({
+    needs: "chunkSizeSpaces",
+    name: JSON.stringify(body),
+    wire: `${chunked()}${body}\r\n\r\n`,
+    events: [chunkedHead, ...abc],
+    refusal: fails("InvalidChunkSize", { line })
+  })),
   {
     needs: "bareLf",
     name: "LF behind chunk data",

@@ -33,8 +33,8 @@ const count = (n: number): number => n < 0 ? Infinity : Math.floor(n) || 0
 const withPartial = (exchange: Exchange, failure: BodyFailure, partial: Uint8Array): BodyFailure => {
   switch (failure._tag) {
     case "IncompleteRead": {
-      const { cause, expected, received } = failure
-      return exchange.locate(new IncompleteRead({ received, expected, partial, cause }))
+      const { cause, expected, received, relaxations } = failure
+      return exchange.locate(new IncompleteRead({ received, expected, partial, relaxations, cause }))
     }
     case "ConnectionReset": {
       const { cause, code, expected, received } = failure

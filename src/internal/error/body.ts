@@ -4,6 +4,8 @@
  * @since 0.1.0
  */
 import { excerpt, tagged } from "./base.ts"
+import type { Relaxation } from "./relaxation.ts"
+import { remedy } from "./relaxation.ts"
 
 /**
  * The body ended before it was complete: `http.client.IncompleteRead`.
@@ -18,6 +20,8 @@ export class IncompleteRead extends tagged("IncompleteRead", "Remote", "body")<{
   readonly received: number
   readonly expected: number | undefined
   readonly partial: Uint8Array | undefined
+  /** The relaxations of `HttpLeniency` that take what came for the whole body, best first. */
+  readonly relaxations?: ReadonlyArray<Relaxation> | undefined
   readonly cause?: unknown
 }> {
   override get message(): string {
@@ -25,6 +29,7 @@ export class IncompleteRead extends tagged("IncompleteRead", "Remote", "body")<{
       ? `The body ended early, after ${this.received} bytes: the connection closed before the body's end.`
       : `The body ended early: ${this.received} of ${this.expected} bytes had come when the connection closed.`)
       + (this.partial === undefined ? "" : " What came is in `partial`.")
+      + remedy(this.relaxations)
   }
 }
 
@@ -35,11 +40,13 @@ export class IncompleteRead extends tagged("IncompleteRead", "Remote", "body")<{
  * @category errors of the body
  */
 export class InvalidChunkSize extends tagged("InvalidChunkSize", "Remote", "body")<{
-  /** The line's beginning, as received. */
+  /** The line as received, up to the byte that is wrong, cut at 120 bytes. */
   readonly line: string
+  /** The relaxations of `HttpLeniency` that accept it, best first. */
+  readonly relaxations?: ReadonlyArray<Relaxation> | undefined
 }> {
   override get message(): string {
-    return `A chunk of the body begins with ${excerpt(this.line)}, which is no chunk size.`
+    return `A chunk of the body begins with ${excerpt(this.line)}, which is no chunk size.` + remedy(this.relaxations)
   }
 }
 
@@ -52,19 +59,24 @@ export class InvalidChunkSize extends tagged("InvalidChunkSize", "Remote", "body
 export class InvalidChunkEnd extends tagged("InvalidChunkEnd", "Remote", "body")<{
   /** Offset in the decoded body. */
   readonly offset: number
+  /** The relaxations of `HttpLeniency` that accept it, best first. */
+  readonly relaxations?: ReadonlyArray<Relaxation> | undefined
 }> {
   override get message(): string {
-    return `The chunk that ends at byte ${this.offset} of the body is not followed by CRLF.`
+    return `The chunk that ends at byte ${this.offset} of the body is not followed by CRLF.` + remedy(this.relaxations)
   }
 }
 
 /**
- * A chunk size beyond 2^53 - 1, or of more than 16 digits.
+ * A chunk size beyond 2^53 - 1. Leading zeros are no matter of size: they count towards `HttpLimits.chunkLine`.
  *
  * @since 0.1.0
  * @category errors of the body
  */
-export class ChunkTooLarge extends tagged("ChunkTooLarge", "Remote", "body")<{ readonly size: string }> {
+export class ChunkTooLarge extends tagged("ChunkTooLarge", "Remote", "body")<{
+  /** The line as received, up to the digit that makes it too large, cut at 120 bytes. */
+  readonly size: string
+}> {
   override get message(): string {
     return `The chunk size ${excerpt(this.size)} is larger than can be read.`
   }

@@ -17,6 +17,7 @@ import {
   InvalidChunkSize
 } from "../error/body.ts"
 import { LineTooLong } from "../error/head.ts"
+import type { Relaxation } from "../error/relaxation.ts"
 import type { LineFault } from "../syntax/lineScanner.ts"
 import { faulty, LineScanner, needMore } from "../syntax/lineScanner.ts"
 import { trimSpace, valueTable } from "../syntax/token.ts"
@@ -27,8 +28,10 @@ const CR = 0x0d
 const LF = 0x0a
 const SEMICOLON = 0x3b
 
-/** More digits than any size below 2^53 needs, leading zeros included. */
-const maxDigits = 16
+/** How much of a size line is kept for the error that quotes it: what is longer is no chunk size, and its end tells no more. */
+const quotedLength = 120
+
+const isSpace = (byte: number): boolean => byte === 0x20 || byte === 0x09
 
 type State = "Size" | "Space" | "Extension" | "SizeEnd" | "Data" | "DataEnd" | "DataEndLf" | "Trailers"
 
@@ -58,10 +61,14 @@ export class ChunkedDecoder implements BodyDecoder {
   readonly #limits: HttpLimits.HttpLimits
   readonly #leniency: HttpLeniency.HttpLeniency
   #state: State = "Size"
-  /** The size line so far, for the error that quotes it. */
-  #digits = ""
-  /** Bytes of the size line so far. */
+  /** Bytes of the size line so far, without its end. */
   #line = 0
+  /** Whether the size line has a digit yet. */
+  #sized = false
+  /** White space behind the size, as long as it may be padding. */
+  #padding = 0
+  /** The beginning of a size line that takes the long way. */
+  #seen = ""
   /** Bytes of the current chunk's data still to come. */
   #left = 0
   #extensions = 0
@@ -86,12 +93,18 @@ export class ChunkedDecoder implements BodyDecoder {
   }
 
   eof(): void {
-    if (this.#state === "Trailers" && this.#leniency.missingFinalCrlf) {
+    const behindLast = this.#state === "Trailers"
+    if (behindLast && this.#leniency.missingFinalCrlf) {
       this.relaxed = true
       this.done = true
       return
     }
-    this.error = new IncompleteRead({ received: this.received, expected: undefined, partial: undefined })
+    this.error = new IncompleteRead({
+      received: this.received,
+      expected: undefined,
+      partial: undefined,
+      relaxations: behindLast ? ["missingFinalCrlf"] : undefined
+    })
   }
 
   #data(bytes: Uint8Array, from: number): number {
@@ -163,45 +176,78 @@ export class ChunkedDecoder implements BodyDecoder {
   /** One byte outside chunk data and trailers. */
   #step(byte: number): void {
     switch (this.#state) {
-      case "Size":
-        return this.#sizeByte(byte)
-      case "Space":
-        // "bad" white space is allowed before an extension, and nowhere else (RFC 9112 section 7.1.1).
-        if (byte === SEMICOLON) return this.#extensionByte(byte)
-        return byte === 0x20 || byte === 0x09 ? this.#countExtension() : this.#badSize(byte)
-      case "Extension":
-        return this.#extensionByte(byte)
-      case "SizeEnd":
-        return byte === LF ? this.#sizeComplete() : this.#badSize(byte)
       case "DataEnd":
         if (byte === CR) this.#state = "DataEndLf"
         else if (this.#isLineFeed(byte)) this.#state = "Size"
+        else this.#badEnd(byte === LF ? ["bareLf"] : undefined)
+        return
+      case "DataEndLf":
+        if (byte === LF) this.#state = "Size"
         else this.#badEnd()
         return
       default:
-        if (byte === LF) this.#state = "Size"
-        else this.#badEnd()
+        return this.#lineByte(byte)
+    }
+  }
+
+  /** One byte of a size line. */
+  #lineByte(byte: number): void {
+    if (this.#seen.length < quotedLength) this.#seen += String.fromCharCode(byte)
+    switch (this.#state) {
+      case "Size":
+        return this.#sizeByte(byte)
+      case "Space":
+        return this.#spaceByte(byte)
+      case "Extension":
+        return this.#extensionByte(byte)
+      default:
+        return byte === LF ? this.#sizeComplete() : this.#badSize()
     }
   }
 
   #sizeByte(byte: number): void {
     const value = hexValue(byte)
     if (value >= 0) {
-      this.#digits += String.fromCharCode(byte)
+      this.#sized = true
       this.#left = this.#left * 16 + value
       this.#countLine()
-      if (this.#digits.length > maxDigits || this.#left > Number.MAX_SAFE_INTEGER) {
-        this.error = new ChunkTooLarge({ size: this.#digits })
-      }
+      if (this.#left > Number.MAX_SAFE_INTEGER) this.error = new ChunkTooLarge({ size: this.#seen })
       return
     }
-    if (this.#digits === "") return this.#badSize(byte)
-    if (byte === SEMICOLON) return this.#extensionByte(byte)
-    if (byte === 0x20 || byte === 0x09) {
-      this.#state = "Space"
-      return this.#countExtension()
+    if (isSpace(byte)) {
+      if (this.#sized) {
+        this.#state = "Space"
+        return this.#spaceByte(byte)
+      }
+      return this.#isPadded() ? this.#countLine() : this.#badSize(["chunkSizeSpaces"])
     }
-    return this.#lineEnd(byte)
+    if (!this.#sized) return this.#badSize()
+    return byte === SEMICOLON ? this.#extensionByte(byte) : this.#lineEnd(byte)
+  }
+
+  /**
+   * Behind the size "bad" white space is allowed before an extension, and nowhere else (RFC 9112 section 7.1.1). Before an extension it
+   * counts as one; padding is as long as the line may be, because a server that pads does so in each of its chunks.
+   */
+  #spaceByte(byte: number): void {
+    if (isSpace(byte)) {
+      if (!this.#leniency.chunkSizeSpaces) return this.#countExtension()
+      this.#padding++
+      return this.#countLine()
+    }
+    if (byte === SEMICOLON) {
+      this.#extensions += this.#padding
+      return this.#extensionByte(byte)
+    }
+    if (byte !== CR && byte !== LF) return this.#badSize()
+    if (byte === LF && !this.#isLineFeed(byte)) return this.#badSize(["bareLf"])
+    return this.#isPadded() ? this.#lineEnd(byte) : this.#badSize(["chunkSizeSpaces"])
+  }
+
+  /** Whether white space around a size may pass. */
+  #isPadded(): boolean {
+    this.relaxed ||= this.#leniency.chunkSizeSpaces
+    return this.#leniency.chunkSizeSpaces
   }
 
   #extensionByte(byte: number): void {
@@ -223,7 +269,7 @@ export class ChunkedDecoder implements BodyDecoder {
     } else if (this.#isLineFeed(byte)) {
       this.#sizeComplete()
     } else {
-      this.#badSize(byte)
+      this.#badSize(byte === LF ? ["bareLf"] : undefined)
     }
   }
 
@@ -242,17 +288,21 @@ export class ChunkedDecoder implements BodyDecoder {
   }
 
   #sizeComplete(): void {
-    this.#digits = ""
     this.#line = 0
+    this.#sized = false
+    this.#padding = 0
+    this.#seen = ""
     this.#state = this.#left === 0 ? "Trailers" : "Data"
   }
 
-  #badSize(byte: number): void {
-    this.error = new InvalidChunkSize({ line: this.#digits + String.fromCharCode(byte) })
+  #badSize(relaxations?: ReadonlyArray<Relaxation>): void {
+    // The end of a padded line is right; what is quoted is what is wrong.
+    const line = relaxations?.[0] === "chunkSizeSpaces" ? this.#seen.replace(/[\r\n]$/, "") : this.#seen
+    this.error = new InvalidChunkSize({ line, relaxations })
   }
 
-  #badEnd(): void {
-    this.error = new InvalidChunkEnd({ offset: this.received })
+  #badEnd(relaxations?: ReadonlyArray<Relaxation>): void {
+    this.error = new InvalidChunkEnd({ offset: this.received, relaxations })
   }
 }
 
