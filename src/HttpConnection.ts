@@ -184,10 +184,14 @@ export interface HttpConnection {
     target: string,
     options?: { readonly skipHost?: boolean | undefined; readonly skipAcceptEncoding?: boolean | undefined }
   ): Effect.Effect<void, InvalidRequest | CannotSendRequest | ConnectionClosed>
-  /** Puts a field; several values are joined by `, `, because folding lines is forbidden today: `putheader(header, *values)`. */
+  /**
+   * Puts a field of one value: `putheader(header, *values)`. Several values stand for the lines that Python folds it over; RFC 9112
+   * section 5.2 forbids to send these, and has them read as here: joined by single spaces. For a list write its commas, or call this once
+   * for each member. Text is ISO-8859-1, bytes are sent as they are, and a number that is not finite is `InvalidHeaderValue`.
+   */
   putHeader(
     name: string,
-    ...values: ReadonlyArray<string | number>
+    ...values: ReadonlyArray<HttpFields.Value>
   ): Effect.Effect<void, InvalidRequest | CannotSendHeader>
   /**
    * Sends the head, and a body where there is one. With a Transfer-Encoding field of the caller's the body is sent as it is,

@@ -64,8 +64,16 @@ export interface HttpFields
  */
 export type Input =
   | HttpFields
-  | Iterable<readonly [name: string, value: string | number]>
-  | Readonly<Record<string, string | number | ReadonlyArray<string | number> | undefined>>
+  | Iterable<readonly [name: string, value: Value]>
+  | Readonly<Record<string, Value | ReadonlyArray<Value> | undefined>>
+
+/**
+ * What a value can be given as: text, a finite number, or bytes, which are sent as they are.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Value = string | number | Uint8Array
 
 /**
  * The value of Content-Type, taken apart (RFC 9110 section 8.3.1). `type` (`text/html`) and the names of the parameters are
@@ -120,7 +128,8 @@ export const unsafeMake = (names: ReadonlyArray<string>, values: ReadonlyArray<s
 /**
  * A list of what the usual ways of writing fields say. A field list is given back as it is.
  *
- * Numbers become text. A name or value of a type that is not allowed is kept and refused when the list is sent
+ * Numbers become text, and bytes the ISO-8859-1 text that is sent as those bytes. A name or value of a type that is not allowed, `NaN` and
+ * the infinities are kept and refused when the list is sent
  * (`InvalidHeaderName`, `InvalidHeaderValue`, `InvalidTrailer`). Throws what an iterable throws, and a `TypeError` where the
  * input is `null` or yields something other than pairs; in options of a connection both are `InvalidOption`.
  *
@@ -139,7 +148,7 @@ export const fromInput = (input: Input): HttpFields =>
   isHttpFields(input)
     ? input
     : Predicate.isIterable(input)
-    ? internal.fromEntries(input as Iterable<readonly [string, string | number]>)
+    ? internal.fromEntries(input as Iterable<readonly [string, Value]>)
     : internal.fromRecord(input)
 
 /**
@@ -219,8 +228,8 @@ export const size = (self: HttpFields): number => self.names.length
  * @category combinators
  */
 export const set: {
-  (name: string, value: string | number): (self: HttpFields) => HttpFields
-  (self: HttpFields, name: string, value: string | number): HttpFields
+  (name: string, value: Value): (self: HttpFields) => HttpFields
+  (self: HttpFields, name: string, value: Value): HttpFields
 } = dual(3, internal.set)
 
 /**
@@ -230,8 +239,8 @@ export const set: {
  * @category combinators
  */
 export const append: {
-  (name: string, value: string | number): (self: HttpFields) => HttpFields
-  (self: HttpFields, name: string, value: string | number): HttpFields
+  (name: string, value: Value): (self: HttpFields) => HttpFields
+  (self: HttpFields, name: string, value: Value): HttpFields
 } = dual(3, internal.append)
 
 /**

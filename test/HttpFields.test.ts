@@ -39,6 +39,12 @@ describe("HttpFields", () => {
         { of: "a field list", input: HttpFields.make(["A", "1"]), lines: [["A", "1"]] },
         { of: "pairs", input: [["A", "1"], ["a", "2"]], lines: [["A", "1"], ["a", "2"]] },
         { of: "pairs with numbers", input: [["A", 1], ["B", "2"]], lines: [["A", "1"], ["B", "2"]] },
+        {
+          of: "bytes, as ISO-8859-1",
+          input: { A: Uint8Array.of(0x61, 0xff), B: [Uint8Array.of(0xc3, 0x80), 1] },
+          lines: [["A", "a\xff"], ["B", "\xc3\x80"], ["B", "1"]]
+        },
+        { of: "a view of bytes", input: [["A", Buffer.from("abc").subarray(1)]], lines: [["A", "bc"]] },
         { of: "a Map", input: new Map([["A", "1"]]), lines: [["A", "1"]] },
         { of: "the web's Headers", input: new Headers({ A: "1" }), lines: [["a", "1"]] },
         {
@@ -56,7 +62,7 @@ describe("HttpFields", () => {
     it("keeps what is neither text nor number, because its text would be sent as if it were meant", () => {
       const odd = { toString: () => "x" }
       const values = (fields: HttpFields.HttpFields) => fields.values
-      for (const value of [odd, null, true, undefined]) {
+      for (const value of [odd, null, true, undefined, NaN, Infinity, -Infinity]) {
         const never = value as never
         expect(values(HttpFields.fromInput([["A", never]]))).toEqual([value])
         expect(values(HttpFields.fromInput({ A: [never] }))).toEqual([value])

@@ -19,7 +19,8 @@ export type TypeId = typeof TypeId
 
 export type Entry = readonly [name: string, value: string]
 
-export type Value = string | number
+/** What stands for a value: text, a number that is finite, or bytes. */
+export type Value = string | number | Uint8Array
 
 /** What the functions here need of a field list. */
 export interface Lines {
@@ -184,10 +185,16 @@ export const isFields = (u: unknown): u is AnyFields => typeof u === "object" &&
 export const empty: AnyFields = new Fields(Object.freeze([]), Object.freeze([]))
 
 /**
- * The text of a value. What the types forbid stays what it is and is refused when the list is sent: `String` of it would
- * send `null`, or whatever the value's own code says.
+ * The text of a value; bytes are ISO-8859-1, so that they are sent unchanged. What the types forbid stays what it is and is refused when
+ * the list is sent, because `String` of it would send `null`, or whatever the value's own code says. `NaN` and the infinities stay
+ * numbers for the same reason: their text would be sent as if the caller had meant it.
  */
-const textOf = (value: Value): string => typeof value === "number" ? String(value) : value
+export const textOf = (value: Value): string =>
+  value instanceof Uint8Array
+    ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("latin1")
+    : typeof value === "number" && Number.isFinite(value)
+    ? String(value)
+    : value as string
 
 export const fromEntries = (lines: Iterable<readonly [name: string, value: Value]>): AnyFields => {
   const names: Array<string> = []

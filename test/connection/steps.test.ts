@@ -5,6 +5,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
@@ -13,6 +14,7 @@ import { Readable } from "node:stream"
 import * as HttpBody from "../../src/HttpBody.ts"
 import type { HttpConnection } from "../../src/HttpConnection.ts"
 import type { HttpError } from "../../src/HttpError.ts"
+import * as HttpFields from "../../src/HttpFields.ts"
 import * as T from "../../src/TestTransport.ts"
 import { asked, head, latin1, ok, one, over, settled } from "./over.ts"
 
@@ -138,14 +140,47 @@ describe("putRequest", () => {
 })
 
 describe("putHeader", () => {
-  it.effect("joins several values by commas, because folded lines are forbidden today", () =>
-    over(
-      answered(asked("GET /", "Accept: text/html, text/plain, 1", "X-Empty: ")),
+  it.effect.each<readonly [values: ReadonlyArray<string | number | Uint8Array>, line: string]>([
+    [["Basic", "eA=="], "Basic eA=="],
+    [["text/html,", "text/plain,", 1], "text/html, text/plain, 1"],
+    [["a ", "\tb"], "a b"],
+    [["a", "", " ", "b"], "a b"],
+    [["", "a"], "a"],
+    [["a", latin1("\xe9"), 2], "a \xe9 2"],
+    [["", " "], ""],
+    [[], ""]
+  ])("sends %j as one value, %j, which is what the folded lines of http.client stand for", ([values, line]) => {
+    const folded = HttpFields.parse(
+      latin1(
+        `X: ${
+          values.map((value) => typeof value === "object" ? Buffer.from(value).toString("latin1") : value).join(
+            "\r\n\t"
+          )
+        }\r\n\r\n`
+      )
+    )
+    assert.deepStrictEqual(HttpFields.entries(Either.getOrThrow(folded)), [["X", line]])
+    return over(
+      answered(asked("GET /", `X: ${line}`)),
       (connection) =>
         Effect.gen(function*() {
           yield* connection.putRequest("GET", "/")
-          yield* connection.putHeader("Accept", "text/html", "text/plain", 1)
-          yield* connection.putHeader("X-Empty")
+          yield* connection.putHeader("X", ...values)
+          yield* connection.endHeaders()
+          yield* connection.getResponse
+        })
+    )
+  })
+
+  it.effect("sends bytes as they are", () =>
+    over(
+      answered(asked("GET /", "Latin: \xff", "Utf8: \xc3\x80", "C1: next\x85line")),
+      (connection) =>
+        Effect.gen(function*() {
+          yield* connection.putRequest("GET", "/")
+          yield* connection.putHeader("Latin", Uint8Array.of(0xff))
+          yield* connection.putHeader("Utf8", new TextEncoder().encode("\u00c0"))
+          yield* connection.putHeader("C1", Buffer.from("next\x85line", "latin1"))
           yield* connection.endHeaders()
           yield* connection.getResponse
         })
@@ -166,7 +201,11 @@ describe("putHeader", () => {
       (connection) => stepByStep(connection, "GET", [["accept-encoding", "gzip"]], {})
     ))
 
-  it.effect.each<readonly [name: string, value: string, tag: string]>([
+  it.effect.each<readonly [name: string, value: string | number | Uint8Array, tag: string]>([
+    ["X", NaN, "InvalidHeaderValue"],
+    ["X", -Infinity, "InvalidHeaderValue"],
+    ["X", latin1("a\r\nY: b"), "InvalidHeaderValue"],
+    ["X", latin1("a\0"), "InvalidHeaderValue"],
     ["X", "a\r\nY: b", "InvalidHeaderValue"],
     ["X", "a\nb", "InvalidHeaderValue"],
     ["X", "a\rb", "InvalidHeaderValue"],

@@ -368,7 +368,7 @@ layer(NodeTransport.layer, { excludeTestServices: true })("a server of node:http
         yield* connection.send("a body ")
         yield* connection.send(Buffer.from("in pieces"))
         const response = yield* connection.getResponse
-        assert.strictEqual(yield* response.text, `by, step 127.0.0.1:${server.port} a body in pieces`)
+        assert.strictEqual(yield* response.text, `by step 127.0.0.1:${server.port} a body in pieces`)
       }
       assert.strictEqual(server.connections.all.length, 1)
     }))

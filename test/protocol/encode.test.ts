@@ -128,6 +128,15 @@ describe("fields", () => {
     expect(JSON.stringify(error)).not.toContain("s3cr3t")
   })
 
+  it.each([NaN, Infinity, -Infinity])("are refused where a value is the number %d", (value) => {
+    expect(refusal({ fields: HttpFields.entries(HttpFields.fromInput({ A: value })) })).toEqual({
+      _tag: "InvalidHeaderValue",
+      field: "A",
+      reason: "a number that is not finite",
+      offset: 0
+    })
+  })
+
   it.each(notStrings)("are refused where a name or value is $what", ({ value }) => {
     const line = (name: unknown, value: unknown) => [["B", "c"], [name, value]] as never
     expect(refusal({ fields: line("A", value) })).toEqual({

@@ -218,7 +218,7 @@ export class Face {
 
   putHeader(
     name: string,
-    ...values: ReadonlyArray<string | number>
+    ...values: ReadonlyArray<HttpFields.Value>
   ): Effect.Effect<void, InvalidRequest | state.CannotSendHeader> {
     return located(this.#connection, putHeader(this.#connection, name, values))
   }

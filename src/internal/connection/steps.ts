@@ -11,9 +11,11 @@ import type { CannotSendHeader, InvalidRequest } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
 import type * as Origin from "../../Origin.ts"
 import * as state from "../error/state.ts"
+import { textOf } from "../fields.ts"
 import { checkField, checkMethod, encodeHead } from "../protocol/encode.ts"
 import { Outgoing } from "../protocol/outgoing.ts"
 import { resolveTarget } from "../protocol/target.ts"
+import { trimSpace } from "../syntax/token.ts"
 import type { Connection, Started } from "./connection.ts"
 import { Terms } from "./exchangeContext.ts"
 import { withLink } from "./open.ts"
@@ -67,18 +69,27 @@ const openRequest = (connection: Connection): Either.Either<Started, CannotSendH
     : Either.right(started)
 }
 
+/**
+ * The value that several stand for. Python folds them over as many lines, which RFC 9112 section 5.2 forbids to send and has read as one
+ * line with spaces in the place of the folds: so it is one field value and no list. The first that cannot be sent is given back alone
+ * for the check to refuse, because `join` would run its own code for its text.
+ */
+const unfolded = (values: ReadonlyArray<HttpFields.Value>): string => {
+  const texts = values.map(textOf)
+  const odd = texts.findIndex((text) => typeof text !== "string")
+  if (odd >= 0) return texts[odd] as string
+  return texts.map((text) => trimSpace(text)).filter((text) => text !== "").join(" ")
+}
+
 /** Puts a field on the request. */
 export const putHeader = (
   connection: Connection,
   name: string,
-  values: ReadonlyArray<string | number>
+  values: ReadonlyArray<HttpFields.Value>
 ): Failing<void, InvalidRequest | CannotSendHeader> =>
   Effect.suspend(() =>
     Either.flatMap(openRequest(connection), (started) => {
-      // Python folds several values over lines, which RFC 9112 section 5.2 forbids to send: a list is the same by section 5.3 of RFC 9110.
-      const odd = values.findIndex((value) => typeof value !== "string" && typeof value !== "number")
-      // The odd one goes through the check, which refuses it; `join` would run its own code for its text.
-      const value = odd < 0 ? values.join(", ") : values[odd] as string
+      const value = unfolded(values)
       const error = checkField(name, value)
       if (error !== undefined) return Either.left(error)
       started.names.push(name)

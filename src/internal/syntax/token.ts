@@ -58,6 +58,7 @@ export const shownName = (name: string): string => {
 
 /** What stands at an offset, in words that repeat nothing secret. */
 export const describeCharacter = (text: string, offset: number): string => {
+  if (typeof text === "number") return "a number that is not finite"
   if (typeof text !== "string") return "something that is not a string"
   const code = text.charCodeAt(offset)
   switch (code) {
