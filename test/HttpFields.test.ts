@@ -280,6 +280,7 @@ describe("HttpFields", () => {
       ["text/html;charset=utf-8", "text/html", [["charset", "utf-8"]]],
       ["text/html ; Charset = UTF-8 ", "text/html", [["charset", "UTF-8"]]],
       ["text/html;charset=\"utf-8\"", "text/html", [["charset", "utf-8"]]],
+      ["text/html;; ;charset=utf-8;", "text/html", [["charset", "utf-8"]]],
       ["text/html; a=\"x;y=\\\"z\\\"\"; b=1", "text/html", [["a", "x;y=\"z\""], ["b", "1"]]],
       ["text/html; a=\"no end; b=1", "text/html", [["a", "no end; b=1"]]],
       ["text/html; a=\"\\", "text/html", [["a", ""]]],

@@ -63,6 +63,10 @@ const chunk = FastCheck.tuple(
   return { text: `${upper ? digits.toUpperCase() : digits}${extension}\r\n${content}\r\n`, content }
 })
 
+/** A list of one element, with empty ones beside it. */
+const listed = (element: string): FastCheck.Arbitrary<string> =>
+  FastCheck.constantFrom(element, element, element, `${element},`, `, ${element}`, `,,${element} ,\t,`)
+
 interface Body {
   readonly framing: "chunked" | "close" | "length" | "none"
   readonly line: string
@@ -73,20 +77,22 @@ interface Body {
 }
 
 const body: FastCheck.Arbitrary<Body> = FastCheck.oneof(
-  bytes(40).map((content): Body => ({
-    framing: "length",
-    line: `Content-Length: ${content.length}\r\n`,
-    field: [["Content-Length", String(content.length)]],
-    text: content,
-    content,
-    trailers: []
-  })),
-  FastCheck.tuple(FastCheck.array(chunk, { maxLength: 5 }), extension, section(2)).map((
-    [chunks, extension, trailers]
+  bytes(40).chain((content) =>
+    listed(String(content.length)).map((value): Body => ({
+      framing: "length",
+      line: `Content-Length: ${value}\r\n`,
+      field: [["Content-Length", value]],
+      text: content,
+      content,
+      trailers: []
+    }))
+  ),
+  FastCheck.tuple(FastCheck.array(chunk, { maxLength: 5 }), extension, section(2), listed("Chunked")).map((
+    [chunks, extension, trailers, codings]
   ): Body => ({
     framing: "chunked",
-    line: "Transfer-Encoding: chunked\r\n",
-    field: [["Transfer-Encoding", "chunked"]],
+    line: `Transfer-Encoding: ${codings}\r\n`,
+    field: [["Transfer-Encoding", codings]],
     text: `${chunks.map(({ text }) => text).join("")}0${extension}\r\n${trailers.text}\r\n`,
     content: chunks.map(({ content }) => content).join(""),
     trailers: trailers.lines
@@ -156,6 +162,7 @@ const pieces = [
   "Content-Length: x\r\n",
   "Transfer-Encoding: chunked\r\n",
   "Transfer-Encoding: gzip\r\n",
+  "Transfer-Encoding: ,\r\n",
   "Connection: close\r\n",
   "3\r\nabc\r\n",
   "3 \r\nabc\r\n",

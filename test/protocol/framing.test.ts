@@ -232,6 +232,10 @@ wires("Content-Length", [
   byLength(contentLength("3 ,\t3,3")),
   byLength(contentLength("3", "3")),
   byLength(contentLength("3", "03")),
+  // RFC 9112 section 6.3 reads it as a list, and an empty element of a list is none.
+  ...["3,", ",3", "3, ,3", ", \t,3 ,"].map((value) => byLength(contentLength(value))),
+  byLength(contentLength("3", "")),
+  byLength(contentLength("", "3")),
   byLength([["cOnTeNt-LeNgTh", "3"]]),
   read({ name: "0 is a body without bytes", lines: contentLength("0"), framing: length(0), reusable: true }),
   read({
@@ -254,10 +258,10 @@ wires("Content-Length", [
   refuse(contentLength(`1${"0".repeat(30)}`), invalid(`1${"0".repeat(30)}`)),
   refuse(contentLength("9".repeat(400)), invalid("9".repeat(400))),
   refuse(contentLength(""), invalid("")),
-  refuse(contentLength(","), invalid("")),
-  refuse(contentLength("3,"), invalid("")),
-  refuse(contentLength(",3"), invalid("")),
-  refuse(contentLength("3", ""), invalid("")),
+  refuse(contentLength(" , ,"), invalid(", ,")),
+  refuse(contentLength("", ""), invalid(", ")),
+  refuse(contentLength(",x,"), invalid("x")),
+  refuse(contentLength("3,,4"), fails("ConflictingContentLength", { values: ["3", "4"] })),
   refuse(contentLength("3", "x"), invalid("x")),
   refuse(contentLength("3, 4"), fails("ConflictingContentLength", { values: ["3", "4"] })),
   refuse(contentLength("3", "4"), fails("ConflictingContentLength", { values: ["3", "4"] })),
@@ -270,7 +274,9 @@ const both = fails("FramingConflict", { reason: "it has both Transfer-Encoding a
 const old = fails("FramingConflict", { reason: "it is HTTP/1.0 with Transfer-Encoding" })
 
 wires("Transfer-Encoding", [
-  ...["chunked", "Chunked", "CHUNKED"].map((value) =>
+  ...["chunked", "Chunked", "CHUNKED", "chunked,", ",chunked", ", chunked", "chunked ,, \t,", ",,chunked,,"].map((
+    value
+  ) =>
     read({
       name: `${value} is chunked`,
       lines: coding(value),
@@ -291,15 +297,32 @@ wires("Transfer-Encoding", [
     "chunked, gzip",
     "gzip, chunked",
     "chunked, chunked",
-    "chunked,",
-    ",chunked",
+    "chunked,,chunked",
+    ",chunked,chunked,",
+    "gzip,,chunked",
+    "chunked;,",
+    "chun,ked",
+    ",",
+    ", ,",
     "\"chunked\"",
     "chunke\xe4",
     ""
   ].map((value) => refuse(coding(value), unknown(value))),
   refuse([...coding("chunked"), ...coding("chunked")], unknown("chunked, chunked")),
   refuse([...coding("gzip"), ...coding("chunked")], unknown("gzip, chunked")),
-  refuse([...coding(""), ...coding("chunked")], unknown(", chunked")),
+  ...[[coding(""), coding("chunked")], [coding("chunked"), coding("")], [coding(""), coding("chunked"), coding(",")]]
+    .map((lines) =>
+      read({
+        name: `${text(lines.flat())} is chunked`,
+        lines: lines.flat(),
+        framing: "chunked",
+        body: "3\r\nabc\r\n0\r\n\r\n",
+        content: "abc",
+        reusable: true
+      })
+    ),
+  refuse([...coding(""), ...coding("")], unknown(", ")),
+  refuse([...coding("chunked"), ...coding(""), ...coding("chunked")], unknown("chunked, , chunked")),
   refuse([...coding("chunked"), ...coding("identity")], unknown("chunked, identity")),
   refuse([...coding("chunked"), ...lengthLines], both),
   refuse([...lengthLines, ...coding("chunked")], both),

@@ -1,7 +1,7 @@
 /**
  * What is decoded and what is not (RFC 9110 sections 8.4 and 12.5.3). Decides only: knows neither zlib nor responses.
  */
-import { trimSpace } from "../syntax/token.ts"
+import { listElements } from "../syntax/token.ts"
 
 /** The codings that Node can undo; `zstd` only in newer versions of it. */
 export type Coding = "gzip" | "deflate" | "br" | "zstd"
@@ -52,13 +52,9 @@ export const judge = (received: Received, known: ReadonlySet<string>): Verdict =
   if (value === undefined || !hasWholeContent(received)) return asItCame
   const codings: Array<Coding> = []
   let count = 0
-  let start = 0
-  while (start <= value.length) {
-    const comma = value.indexOf(",", start)
-    const end = comma < 0 ? value.length : comma
-    const name = trimSpace(value, start, end).toLowerCase()
-    start = end + 1
-    if (name === "" || name === "identity") continue
+  for (const element of listElements(value)) {
+    const name = element.toLowerCase()
+    if (name === "identity") continue
     const coding = aliases.get(name) ?? name
     if (!isKnown(coding, known)) return asItCame
     // Beyond the limit they are counted only.

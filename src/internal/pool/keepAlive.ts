@@ -3,12 +3,13 @@
  * (RFC 2068 section 19.7.1.1): `timeout=5, max=100`.
  */
 import * as HttpFields from "../../HttpFields.ts"
+import { listElements } from "../syntax/token.ts"
 import type { Hint } from "./places.ts"
 
 /** The least number of a parameter, `Infinity` for none. What is no number says nothing. */
 const parameter = (text: string, name: string): number => {
   let least = Infinity
-  for (const part of text.split(",")) {
+  for (const part of listElements(text)) {
     const [key, value, ...rest] = part.split("=")
     if (key?.trim().toLowerCase() !== name || value === undefined || rest.length > 0) continue
     const digits = value.trim().replace(/^"(.*)"$/, "$1")

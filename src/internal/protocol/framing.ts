@@ -13,7 +13,7 @@ import {
 } from "../error/head.ts"
 // Without the public functions around them, which look at how many arguments they were given.
 import * as fields from "../fields.ts"
-import { listHas, trimSpace } from "../syntax/token.ts"
+import { listElements, listHas } from "../syntax/token.ts"
 import type { ResponseHead } from "./head.ts"
 
 /** Where a body ends. */
@@ -57,21 +57,30 @@ export const isRelaxed = (framing: Framing): boolean => framing === relaxedChunk
 
 const digits = /^[0-9]+$/
 
-/** The Content-Length of one or more lines: `1*DIGIT`, a list only where all its members are the same (RFC 9110 section 8.6). */
+/**
+ * The Content-Length of one or more lines: `1*DIGIT`, or a list whose members are the same (RFC 9112 section 6.3). A list in the sense of
+ * RFC 9110 section 5.6.1, so an empty element is none; but one that has no other is no length.
+ */
 const parseContentLength = (
   lines: ReadonlyArray<string>
 ): number | InvalidContentLength | ConflictingContentLength => {
-  const values = lines.flatMap((line) => line.split(",")).map((value) => trimSpace(value))
+  const values = lines.flatMap(listElements)
+  const [first] = values
+  if (first === undefined) return new InvalidContentLength({ value: lines.join(", ") })
   for (const value of values) {
     if (!digits.test(value)) return new InvalidContentLength({ value })
   }
-  // An empty list has no members that differ, and every line gives at least one member.
-  const [first = ""] = values
   const length = Number(first)
   for (const value of values) {
     if (value !== first && (Number(value) !== length)) return new ConflictingContentLength({ values })
   }
   return Number.isSafeInteger(length) ? length : new InvalidContentLength({ value: first })
+}
+
+/** Whether a Transfer-Encoding is `chunked`, once and nothing else. */
+const isChunked = (codings: string): boolean => {
+  const [first, second] = listElements(codings)
+  return second === undefined && first?.toLowerCase() === "chunked"
 }
 
 /** What makes the framing suspicious, whoever reads it (RFC 9112 section 6.1). */
@@ -106,7 +115,7 @@ export const decideFraming = (
     const conflict = framingConflict(head)
     if (conflict !== undefined && !leniency.framingConflict) return new FramingConflict({ reason: conflict })
     // 4. Transfer-Encoding. Only chunked can be decoded, so only chunked is understood.
-    if (codings.toLowerCase() === "chunked") return conflict === undefined ? chunked : relaxedChunked
+    if (isChunked(codings)) return conflict === undefined ? chunked : relaxedChunked
     return leniency.unknownTransferCoding ? relaxedClose : new UnknownTransferEncoding({ codings })
   }
   const lengths = fields.getAll(head.fields, "content-length")

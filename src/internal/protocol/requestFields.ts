@@ -5,7 +5,15 @@
  */
 import type * as HttpFields from "../../HttpFields.ts"
 import { ForbiddenHeader, InvalidHeaderName, InvalidHeaderValue } from "../error/request.ts"
-import { describeCharacter, invalidTokenAt, invalidValueAt, listHas, shownName, trimSpace } from "../syntax/token.ts"
+import {
+  describeCharacter,
+  invalidTokenAt,
+  invalidValueAt,
+  listElements,
+  listHas,
+  shownName,
+  trimSpace
+} from "../syntax/token.ts"
 
 /** What can be wrong with one field. */
 export type FieldError = ForbiddenHeader | InvalidHeaderName | InvalidHeaderValue
@@ -86,7 +94,7 @@ const note = (facts: FieldFacts, name: string, value: string): FieldError | unde
       return undefined
     case "te":
       facts.te = value
-      return value.split(",").some((coding) => trimSpace(coding.replace(/;.*/, "")).toLowerCase() === "chunked")
+      return listElements(value).some((coding) => trimSpace(coding.replace(/;.*/, "")).toLowerCase() === "chunked")
         ? new ForbiddenHeader({ field: "TE", reason: `"chunked" is always accepted and must not be listed` })
         : undefined
     case "upgrade":

@@ -90,14 +90,26 @@ export const trimSpace = (text: string, from = 0, to = text.length): string => {
   return start === 0 && end === text.length ? text : text.slice(start, end)
 }
 
-/** Whether a comma-separated list has this token, in lower case, but for case; empty elements are ignored (RFC 9110 section 5.6.1.2). */
-export const listHas = (value: string, token: string): boolean => {
+/**
+ * The elements of a comma-separated list, without the empty ones, which a recipient must ignore (RFC 9110 section 5.6.1.2). Every list that
+ * a peer sends is read by this. A comma in a quoted string separates too: no list that is read here may have one.
+ */
+export const listElements = (value: string): ReadonlyArray<string> => {
+  const elements: Array<string> = []
   let start = 0
   while (start <= value.length) {
     const comma = value.indexOf(",", start)
     const end = comma < 0 ? value.length : comma
-    if (trimSpace(value, start, end).toLowerCase() === token) return true
+    const element = trimSpace(value, start, end)
+    if (element !== "") elements.push(element)
     start = end + 1
   }
-  return false
+  return elements
 }
+
+/** Whether a comma-separated list has this token, in lower case, but for case. */
+export const listHas = (value: string, token: string): boolean =>
+  // Nearly all lists that are asked have one element, or none.
+  value.includes(",")
+    ? listElements(value).some((element) => element.toLowerCase() === token)
+    : trimSpace(value).toLowerCase() === token
