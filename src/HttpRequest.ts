@@ -80,6 +80,12 @@ export interface Options {
    * Default: `false`.
    */
   readonly expectContinue?: boolean | undefined
+  /**
+   * Matters beside a `Transfer-Encoding` among the fields only: `true` chunks the body, `false` sends what you have chunked yourself, and
+   * checks that it is (`ConflictingFraming`). Without such a field a body of unknown length is chunked in any case. `encode_chunked` of
+   * `http.client`. Default: `false`.
+   */
+  readonly encodeChunked?: boolean | undefined
 }
 
 /**
@@ -110,6 +116,7 @@ class Request<out E> implements HttpRequest<E> {
   readonly leniency: HttpLeniency | undefined
   readonly targetForm: "origin" | "absolute" | undefined
   readonly expectContinue: boolean | undefined
+  readonly encodeChunked: boolean | undefined
 
   constructor(
     method: string,
@@ -130,6 +137,7 @@ class Request<out E> implements HttpRequest<E> {
     this.leniency = options.leniency
     this.targetForm = options.targetForm
     this.expectContinue = options.expectContinue
+    this.encodeChunked = options.encodeChunked
   }
 
   get [TypeId](): TypeId {
@@ -298,6 +306,7 @@ export const setOptions: {
       limits: options.limits ?? self.limits,
       leniency: options.leniency ?? self.leniency,
       targetForm: options.targetForm ?? self.targetForm,
-      expectContinue: options.expectContinue ?? self.expectContinue
+      expectContinue: options.expectContinue ?? self.expectContinue,
+      encodeChunked: options.encodeChunked ?? self.encodeChunked
     })
 )

@@ -149,6 +149,7 @@ const request: Undefined<HttpRequest.Input> = {
   leniency: undefined,
   targetForm: undefined,
   expectContinue: undefined,
+  encodeChunked: undefined,
   headers: undefined,
   body: undefined,
   trailers: undefined

@@ -51,6 +51,27 @@ describe("a body is sent", () => {
     readonly [name: string, head: string, content: string, request: () => HttpClientRequest.HttpClientRequest]
   > = [
     ["none", length(0), "", () => post(HttpBody.empty)],
+    ...["chunked", "gzip, chunked"].flatMap((coding) =>
+      [
+        [
+          `a stream beside \`${coding}\``,
+          `transfer-encoding: ${coding}\r\n`,
+          chunks("a", "bc"),
+          () =>
+            HttpClientRequest.setHeader(
+              post(HttpBody.raw(Stream.rechunk(Stream.make(bytes("a"), bytes("bc")), 1))),
+              "transfer-encoding",
+              coding
+            )
+        ],
+        [
+          `what looks chunked beside \`${coding}\``,
+          `transfer-encoding: ${coding}\r\n`,
+          chunks("0\r\n\r\n"),
+          () => HttpClientRequest.setHeader(post(HttpBody.raw("0\r\n\r\n")), "transfer-encoding", coding)
+        ]
+      ] as const
+    ),
     [
       "bytes",
       "content-type: application/octet-stream\r\ncontent-length: 3\r\n",

@@ -173,8 +173,16 @@ describe("fields", () => {
     { name: "TE", value: "chunked;q=0.5" },
     { name: "TE", value: "trailers ; x, chunked ; q=1" },
     { name: "Transfer-Encoding", value: "gzip" },
-    { name: "Transfer-Encoding", value: "gzip, chunked" },
+    { name: "Transfer-Encoding", value: "gzip, deflate" },
+    { name: "Transfer-Encoding", value: "chunked, gzip" },
+    { name: "Transfer-Encoding", value: "chunked", fields: [["Transfer-Encoding", "gzip"]] },
     { name: "Transfer-Encoding", value: "identity" },
+    { name: "Transfer-Encoding", value: "identity, chunked" },
+    { name: "Transfer-Encoding", value: "gzip;q=1, chunked" },
+    { name: "Transfer-Encoding", value: "chunked;q=1" },
+    { name: "Transfer-Encoding", value: "g zip, chunked" },
+    { name: "Transfer-Encoding", value: ", chunked" },
+    { name: "Transfer-Encoding", value: "chunked," },
     { name: "Transfer-Encoding", value: "" },
     { name: "Transfer-Encoding", value: "chunked, chunked" },
     { name: "Transfer-Encoding", value: "chunked", fields: [["transfer-encoding", "chunked"]] },
@@ -230,6 +238,12 @@ describe("the framing of a request", () => {
       kind: "length",
       length: 5
     })
+    // RFC 9112 section 6.1: other codings may stand before chunked.
+    for (const codings of [["gzip, chunked"], ["GZIP ,\tChunked"], ["gzip", "chunked"], ["deflate, gzip", "chunked"]]) {
+      const fields = codings.map((coding) => ["Transfer-Encoding", coding] as const)
+      expect(framing({ content: unknown, fields })).toEqual(fields.map((field) => field.join(": ")))
+      expect(headOf({ content: unknown, fields }).framing).toEqual({ kind: "chunked" })
+    }
   })
 
   it("is refused where it is not true", () => {

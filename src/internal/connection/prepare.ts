@@ -11,9 +11,10 @@ import { InvalidOption } from "../error/request.ts"
 import type { BodyLengthMismatch } from "../error/send.ts"
 import type { Content, EncodedHead } from "../protocol/encode.ts"
 import { checkMethod, encodeHead } from "../protocol/encode.ts"
-import { Outgoing } from "../protocol/outgoing.ts"
+import type { Outgoing } from "../protocol/outgoing.ts"
 import type { Target } from "../protocol/target.ts"
 import { resolveTarget } from "../protocol/target.ts"
+import { outgoingFor } from "./callerChunks.ts"
 import type { Connection, Settings } from "./connection.ts"
 import { Terms } from "./exchangeContext.ts"
 import { toLimits, toMillis } from "./timeouts.ts"
@@ -103,12 +104,14 @@ export const prepare = <E>(
   if (limits instanceof InvalidOption) return atOrigin(limits, origin)
   const timeouts = !request.timeouts ? settings.timeouts : toMillis(request.timeouts, settings.timeouts)
   if (timeouts instanceof InvalidOption) return atOrigin(timeouts, origin)
+  const outgoing = outgoingFor(head, fields, trailers, body, request.encodeChunked ?? false, false)
+  if ("_tag" in outgoing) return atOrigin(outgoing, origin)
   const replayable = body._tag !== "Streaming" || body.replayable
   const leniency = request.leniency ?? settings.leniency
   return new Prepared(
     head,
     body,
-    new Outgoing(head.framing, trailers, false),
+    outgoing,
     new Terms(method, head.close, limits, leniency, timeouts, target, replayable, resends)
   )
 }

@@ -13,9 +13,9 @@ import type * as Origin from "../../Origin.ts"
 import * as state from "../error/state.ts"
 import { textOf } from "../fields.ts"
 import { checkField, checkMethod, encodeHead } from "../protocol/encode.ts"
-import { Outgoing } from "../protocol/outgoing.ts"
 import { resolveTarget } from "../protocol/target.ts"
 import { trimSpace } from "../syntax/token.ts"
+import { outgoingFor } from "./callerChunks.ts"
 import type { Connection, Started } from "./connection.ts"
 import { Terms } from "./exchangeContext.ts"
 import { withLink } from "./open.ts"
@@ -123,10 +123,6 @@ const encodeStarted = (
     expectContinue: false
   })
 
-/** What a caller who chunks itself announces is its own; the encoder compares lengths, so it must not see one. */
-const chunksItself = (started: Started, encodeChunked: boolean): boolean =>
-  !encodeChunked && started.names.some((name) => name.toLowerCase() === "transfer-encoding")
-
 /** Sends the head, and the body where there is one. */
 export const endHeaders = <E>(
   connection: Connection,
@@ -141,11 +137,13 @@ export const endHeaders = <E>(
         const body = yield* HttpBody.fromInput(input)
         const encoded = encodeStarted(connection.origin, started, body, whole)
         const head = "_tag" in encoded ? yield* Either.left(encoded) : encoded
-        return { started, body, head }
+        const fields = HttpFields.unsafeMake(started.names, started.values)
+        const more = body._tag === "Empty" && !whole
+        const outgoing = outgoingFor(head, fields, HttpFields.empty, body, encodeChunked, more)
+        return "_tag" in outgoing ? yield* Either.left(outgoing) : { started, body, head, outgoing, more }
       })
       if (Either.isLeft(ready)) return Effect.fail(ready.left)
-      const { body, head, started } = ready.right
-      const outgoing = new Outgoing(head.framing, HttpFields.empty, chunksItself(started, encodeChunked))
+      const { body, head, more, outgoing, started } = ready.right
       const startedAt = connection.settings.deadlines.now()
       const { leniency, limits, timeouts } = connection.settings
       return Effect.tapErrorCause(
@@ -158,7 +156,6 @@ export const endHeaders = <E>(
           const exchange = sendHead(connection, link, prepared, startedAt, now, fresh)
           started.exchange = exchange
           started.outgoing = outgoing
-          const manual = body._tag === "Empty" && !whole
           return alone(
             started,
             failing(
@@ -167,7 +164,7 @@ export const endHeaders = <E>(
               exchange,
               Effect.zipRight(
                 tapHead(connection, head.text),
-                manual ? Effect.void : Effect.zipRight(
+                more ? Effect.void : Effect.zipRight(
                   sendBody(exchange, prepared),
                   restore(sent(exchange))
                 )

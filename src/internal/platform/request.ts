@@ -114,5 +114,6 @@ export const toRequest = (
   const body = bodyOf(request.body)
   if (body instanceof UnsupportedBody) return body
   const headers = fieldsOf(request, trace)
-  return HttpRequest.make(request.method, target, { ...options, headers, body })
+  // A body of the platform's is content and never a coding, so it is chunked whatever its headers say, as Node's layer does.
+  return HttpRequest.make(request.method, target, { ...options, headers, body, encodeChunked: true })
 }

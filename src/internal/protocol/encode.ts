@@ -95,6 +95,17 @@ export const checkMethod = (method: string): InvalidMethod | undefined => {
   return offset < 0 ? undefined : new InvalidMethod({ offset })
 }
 
+/**
+ * True if these are codings of which `chunked` is the last, and no other (RFC 9112 section 6.1). What stands before it the caller has
+ * applied. No coding that is registered has parameters, and none may be called `identity` any more.
+ */
+const endsInChunked = (lines: ReadonlyArray<string>): boolean => {
+  const codings = lines.join().split(",").map((coding) => trimSpace(coding).toLowerCase())
+  return codings.every((coding, index) =>
+    invalidTokenAt(coding) < 0 && coding !== "identity" && (coding === "chunked") === (index === codings.length - 1)
+  )
+}
+
 /** The framing that fields and content agree on, or the error that says why they do not. */
 const chooseFraming = (parts: RequestParts, facts: FieldFacts): RequestFraming | EncodeError => {
   const { content } = parts
@@ -106,9 +117,12 @@ const chooseFraming = (parts: RequestParts, facts: FieldFacts): RequestFraming |
     return new ConflictingFraming({ reason: "it has both Content-Length and Transfer-Encoding" })
   }
   if (facts.codings.length > 0) {
-    return facts.codings.length === 1 && facts.codings[0]?.toLowerCase() === "chunked"
+    return endsInChunked(facts.codings)
       ? { kind: "chunked" }
-      : new ForbiddenHeader({ field: "Transfer-Encoding", reason: `the only coding there is is "chunked", once` })
+      : new ForbiddenHeader({
+        field: "Transfer-Encoding",
+        reason: `it must be a list of codings with "chunked" last, and once (RFC 9112 section 6.1)`
+      })
   }
   if (facts.lengths.length > 0) {
     if (facts.lengths.length > 1) return new ConflictingFraming({ reason: "it has Content-Length twice" })

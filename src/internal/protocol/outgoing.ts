@@ -17,6 +17,8 @@ export type OutgoingError = BodyLengthMismatch | ConflictingFraming
 
 const nothing: Uint8Array = new Uint8Array(0)
 
+const yours = "which is yours beside a Transfer-Encoding of yours; leave that out, or set `encodeChunked`"
+
 /** A caller that chunks itself may use what extensions it likes. */
 const ownLimits: HttpLimits.HttpLimits = HttpLimits.make({ chunkExtensions: Infinity, chunkLine: Infinity })
 
@@ -60,7 +62,7 @@ export class Outgoing {
       return new BodyLengthMismatch({ declared: this.#framing.length, actual: this.taken })
     }
     if (this.#raw !== undefined) {
-      return new ConflictingFraming({ reason: "the content that you chunked yourself has no last chunk" })
+      return new ConflictingFraming({ reason: `the content has no last chunk, ${yours}` })
     }
     this.done = true
     return encodeLastChunk(this.#trailers)
@@ -80,6 +82,6 @@ export class Outgoing {
     this.done = decoder.done
     return decoder.error === undefined && position === data.length
       ? data
-      : new ConflictingFraming({ reason: "the content is not the chunked coding that its fields announce" })
+      : new ConflictingFraming({ reason: `the content is not the chunked coding that its fields announce, ${yours}` })
   }
 }
