@@ -11,6 +11,8 @@
  * `close` while another fiber reads fails that reading with `ConnectionClosed`, or with `BodyAlreadyConsumed` where the body had
  * arrived: no reading succeeds with fewer bytes than there were.
  *
+ * A reading of pieces or of the whole that fails has the bytes that it had collected in `partial` of its failure, whatever that is.
+ *
  * A number of bytes that is negative has no limit, as in Python; a fraction is rounded down, and `NaN` is 0.
  *
  * @since 0.1.0
@@ -117,7 +119,11 @@ export interface HttpResponse {
   readonly getHeaders: ReadonlyArray<readonly [name: string, value: string]>
   /** The trailer fields. Reads the body to its end first where nobody has, as `bytes` does. */
   readonly trailers: Effect.Effect<HttpFields.HttpFields, BodyFailure>
-  /** Whether the body was read to its end or the response closed: `closed`, `isclosed()`. */
+  /**
+   * True once no further byte can come: the body was read to its end, a reading failed (with a timeout, too) or was interrupted, or the
+   * response was closed. A failure that no reading has reported yet is not closed, so that reading until `closed` never takes a
+   * body that was cut short for a whole one: `closed`, `isclosed()`.
+   */
   readonly closed: Effect.Effect<boolean>
   /**
    * Lets go of the response. The connection is closed with it, unless all of the body had arrived, or a pool reads the rest to keep it.

@@ -12,7 +12,7 @@ import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import type { BodyFailure } from "../../HttpError.ts"
 import type * as HttpFields from "../../HttpFields.ts"
-import { ConnectionReset, IncompleteRead } from "../error/body.ts"
+import { withPartial } from "../error/partial.ts"
 import { BodyAlreadyConsumed, ConnectionClosed } from "../error/state.ts"
 import { waitFor } from "../transport/wait.ts"
 import { join } from "./bodyBuffer.ts"
@@ -29,22 +29,6 @@ const interruption = "the reading of the body was interrupted"
 /** A number of bytes: as in Python a negative one has no limit. Whatever is less than one byte is none, `NaN` too. */
 const count = (n: number): number => n < 0 ? Infinity : Math.floor(n) || 0
 
-/** The same failure with the bytes that had been collected. */
-const withPartial = (exchange: Exchange, failure: BodyFailure, partial: Uint8Array): BodyFailure => {
-  switch (failure._tag) {
-    case "IncompleteRead": {
-      const { cause, expected, received, relaxations } = failure
-      return exchange.locate(new IncompleteRead({ received, expected, partial, relaxations, cause }))
-    }
-    case "ConnectionReset": {
-      const { cause, code, expected, received } = failure
-      return exchange.locate(new ConnectionReset({ code, received, expected, partial, cause }))
-    }
-    default:
-      return failure
-  }
-}
-
 export class BodyReader {
   readonly #exchange: Exchange
   #reading: Reading = "unread"
@@ -53,15 +37,20 @@ export class BodyReader {
   #lost: BodyFailure | undefined
   /** Whether it was closed before it had ended, so that whoever still reads misses bytes, though the rest may come. */
   #cut = false
+  /** True if a reading has failed or was interrupted, so that the caller knows of the failure. */
+  #reported = false
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange
   }
 
-  /** Whether there is nothing left to read. */
+  /**
+   * True if there is nothing left to read. A failure that no reading has reported is still to be read: otherwise a caller that reads until
+   * this is true would take a body that was cut short between two readings for a whole one.
+   */
   get closed(): boolean {
     const { body } = this.#exchange
-    return body.discarding || (body.ended && body.size === 0)
+    return body.discarding || ((body.ended || this.#reported) && body.size === 0)
   }
 
   /** Lets go of the body. Where that is because its reader was interrupted, the connection is closed at once. */
@@ -157,7 +146,7 @@ export class BodyReader {
       const read = this.#reading === "stream" || this.#reading === "close" ? this.#settled : Effect.asVoid(this.bytes)
       return Effect.flatMap(
         read,
-        () => body.failure === undefined ? Effect.succeed(body.trailers) : Effect.fail(body.failure)
+        () => body.failure === undefined ? Effect.succeed(body.trailers) : this.#failing(body.failure)
       )
     })
   }
@@ -224,6 +213,7 @@ export class BodyReader {
   #interrupted(): void {
     if (this.#whole !== undefined) return
     const { body } = this.#exchange
+    this.#reported = true
     body.clear()
     if (body.settled) this.#lost ??= this.#exchange.locate(new ConnectionClosed({ reason: interruption }))
     else this.#exchange.abandon(interruption)
@@ -287,7 +277,12 @@ export class BodyReader {
     const failure = this.#failure
     return failure === undefined
       ? Effect.succeed(join(pieces))
-      : Effect.fail(withPartial(this.#exchange, failure, join(pieces)))
+      : this.#failing(withPartial(failure, join(pieces)))
+  }
+
+  #failing(failure: BodyFailure): Effect.Effect<never, BodyFailure> {
+    this.#reported = true
+    return Effect.fail(failure)
   }
 
   /** Gives what is there, again and again, until the end. */
@@ -301,7 +296,7 @@ export class BodyReader {
         )
       }
       const failure = this.#failure
-      return failure === undefined ? Channel.void : Channel.fail(failure)
+      return failure === undefined ? Channel.void : Channel.fromEffect(this.#failing(failure))
     }
     // The end of the stream, interruption included, closes the response. So no waiting needs a cleanup of its own, which would
     // cost 9 runtime operations more a chunk.

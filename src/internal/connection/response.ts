@@ -116,10 +116,14 @@ class Response implements HttpResponse {
 
   get json(): Effect.Effect<unknown, BodyFailure | BodyDecodeError> {
     return Effect.flatMap(this.text, (text) =>
-      Effect.try({
-        try: (): unknown => JSON.parse(text),
-        catch: (cause) =>
-          this.#exchange.locate(new BodyDecodeError({ format: "json", reason: "it cannot be parsed", cause }))
+      Effect.matchEffect(Effect.try((): unknown => JSON.parse(text)), {
+        onSuccess: Effect.succeed,
+        onFailure: ({ error: cause }) =>
+          // Read before, and remembered.
+          Effect.flatMap(this.bytes, (partial) =>
+            Effect.fail(this.#exchange.locate(
+              new BodyDecodeError({ format: "json", reason: "it cannot be parsed", partial, cause })
+            )))
       }))
   }
 
@@ -194,13 +198,18 @@ class Response implements HttpResponse {
   }
 
   /** A decoder for the charset of Content-Type. */
-  #decoder(): Effect.Effect<TextDecoder, BodyDecodeError> {
+  #decoder(partial?: Uint8Array): Effect.Effect<TextDecoder, BodyDecodeError> {
     const charset = contentCharset(this.#head.fields) ?? utf8
     return Effect.try({
       try: () => new TextDecoder(charset),
       catch: (cause) =>
         this.#exchange.locate(
-          new BodyDecodeError({ format: "text", reason: `its charset ${JSON.stringify(charset)} is not known`, cause })
+          new BodyDecodeError({
+            format: "text",
+            reason: `its charset ${JSON.stringify(charset)} is not known`,
+            partial,
+            cause
+          })
         )
     })
   }
@@ -209,6 +218,6 @@ class Response implements HttpResponse {
     const charset = contentCharset(this.#head.fields) ?? utf8
     return charset === utf8
       ? Effect.succeed(utf8Decoder.decode(bytes))
-      : Effect.map(this.#decoder(), (decoder) => decoder.decode(bytes))
+      : Effect.map(this.#decoder(bytes), (decoder) => decoder.decode(bytes))
   }
 }

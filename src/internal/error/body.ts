@@ -11,7 +11,10 @@ import { remedy } from "./relaxation.ts"
  * The body ended before it was complete: `http.client.IncompleteRead`.
  *
  * `expected` is how many bytes were to come in all (Python gives how many were missing); `undefined` where the framing is
- * chunked or until close. `partial` holds the bytes where they were being collected (`bytes`, `text`, `json`, `read`).
+ * chunked or until close.
+ *
+ * `partial`, which every failure of reading a body has, holds the bytes that the failed reading had collected (`bytes`, `text`, `json`, `read`,
+ * `readInto`, `readLine`). It is `undefined` if the reading collects nothing: a `stream` has given them to the caller.
  *
  * @since 0.1.0
  * @category errors of the body
@@ -42,6 +45,8 @@ export class IncompleteRead extends tagged("IncompleteRead", "Remote", "body")<{
 export class InvalidChunkSize extends tagged("InvalidChunkSize", "Remote", "body")<{
   /** The line as received, up to the byte that is wrong, cut at 120 bytes. */
   readonly line: string
+  /** The bytes that had been collected; see `IncompleteRead`. */
+  readonly partial?: Uint8Array | undefined
   /** The relaxations of `HttpLeniency` that accept it, best first. */
   readonly relaxations?: ReadonlyArray<Relaxation> | undefined
 }> {
@@ -59,6 +64,8 @@ export class InvalidChunkSize extends tagged("InvalidChunkSize", "Remote", "body
 export class InvalidChunkEnd extends tagged("InvalidChunkEnd", "Remote", "body")<{
   /** Offset in the decoded body. */
   readonly offset: number
+  /** The bytes that had been collected; see `IncompleteRead`. */
+  readonly partial?: Uint8Array | undefined
   /** The relaxations of `HttpLeniency` that accept it, best first. */
   readonly relaxations?: ReadonlyArray<Relaxation> | undefined
 }> {
@@ -76,6 +83,8 @@ export class InvalidChunkEnd extends tagged("InvalidChunkEnd", "Remote", "body")
 export class ChunkTooLarge extends tagged("ChunkTooLarge", "Remote", "body")<{
   /** The line as received, up to the digit that makes it too large, cut at 120 bytes. */
   readonly size: string
+  /** The bytes that had been collected; see `IncompleteRead`. */
+  readonly partial?: Uint8Array | undefined
 }> {
   override get message(): string {
     return `The chunk size ${excerpt(this.size)} is larger than can be read.`
@@ -90,6 +99,8 @@ export class ChunkTooLarge extends tagged("ChunkTooLarge", "Remote", "body")<{
  */
 export class ChunkExtensionsTooLong extends tagged("ChunkExtensionsTooLong", "Remote", "body")<{
   readonly limit: number
+  /** The bytes that had been collected; see `IncompleteRead`. */
+  readonly partial?: Uint8Array | undefined
 }> {
   override get message(): string {
     return `The body's chunk extensions are longer than ${this.limit} bytes (the limit is \`limits.chunkExtensions\`).`
@@ -102,7 +113,11 @@ export class ChunkExtensionsTooLong extends tagged("ChunkExtensionsTooLong", "Re
  * @since 0.1.0
  * @category errors of the body
  */
-export class TrailersTooLarge extends tagged("TrailersTooLarge", "Remote", "body")<{ readonly limit: number }> {
+export class TrailersTooLarge extends tagged("TrailersTooLarge", "Remote", "body")<{
+  readonly limit: number
+  /** The bytes that had been collected; see `IncompleteRead`. */
+  readonly partial?: Uint8Array | undefined
+}> {
   override get message(): string {
     return `The trailer section is larger than its limit of ${this.limit} (see \`limits.trailers\` and \`limits.fields\`).`
   }
@@ -114,7 +129,11 @@ export class TrailersTooLarge extends tagged("TrailersTooLarge", "Remote", "body
  * @since 0.1.0
  * @category errors of the body
  */
-export class BodyTooLarge extends tagged("BodyTooLarge", "Remote", "body")<{ readonly limit: number }> {
+export class BodyTooLarge extends tagged("BodyTooLarge", "Remote", "body")<{
+  readonly limit: number
+  /** The bytes that had been collected; see `IncompleteRead`. */
+  readonly partial?: Uint8Array | undefined
+}> {
   override get message(): string {
     return `The body is larger than ${this.limit} bytes (the limit is \`limits.body\`).`
   }
@@ -150,6 +169,8 @@ const described = { text: "valid text", json: "valid JSON", form: "a valid form"
 export class BodyDecodeError extends tagged("BodyDecodeError", "Remote", "body")<{
   readonly format: "text" | "json" | "form"
   readonly reason: string
+  /** The body. */
+  readonly partial?: Uint8Array | undefined
   readonly cause?: unknown
 }> {
   override get message(): string {

@@ -106,6 +106,8 @@ export class LineTooLong extends tagged("LineTooLong", "Remote", "head")<{
   readonly what: "status line" | "field line" | "chunk size line" | "trailer line"
   /** The limit, in bytes. */
   readonly limit: number
+  /** The bytes that had been collected, of a line in the body; see `IncompleteRead`. */
+  readonly partial?: Uint8Array | undefined
 }> {
   override get message(): string {
     return `The server sent a ${this.what} of more than ${this.limit} bytes (the limit is \`limits.${

@@ -125,6 +125,8 @@ export class InvalidTrailer extends tagged("InvalidTrailer", "User", "build")<{
   /** Its name; empty where a line of the peer has none. */
   readonly field: string
   readonly reason: string
+  /** The bytes that had been collected, if a response has it; see `IncompleteRead`. */
+  readonly partial?: Uint8Array | undefined
 }> {
   override get message(): string {
     const what = this.field === "" ? "A line of the trailers" : `The trailer field ${JSON.stringify(this.field)}`

@@ -40,6 +40,8 @@ export class NotConnected extends tagged("NotConnected", "User", "state")<{
  */
 export class ConnectionClosed extends tagged("ConnectionClosed", "Local", "state")<{
   readonly reason: string
+  /** The bytes that had been collected of a body; see `IncompleteRead`. */
+  readonly partial?: Uint8Array | undefined
   readonly cause?: unknown
 }> {
   override get message(): string {
@@ -102,6 +104,8 @@ export class ResponseNotReady extends tagged("ResponseNotReady", "User", "state"
 export class BodyAlreadyConsumed extends tagged("BodyAlreadyConsumed", "User", "body")<{
   /** How it was read the first time. */
   readonly by: "stream" | "collect" | "close" | "read"
+  /** The bytes that had been collected; see `IncompleteRead`. */
+  readonly partial?: Uint8Array | undefined
 }> {
   override get message(): string {
     return this.by === "close"

@@ -46,6 +46,8 @@ export class HttpTimeout extends tagged("HttpTimeout", "Network", "state")<{
   readonly kind: TimeoutKind
   /** The limit, in milliseconds. */
   readonly millis: number
+  /** The bytes that had been collected of a body; see `IncompleteRead`. */
+  readonly partial?: Uint8Array | undefined
 }> {
   override get message(): string {
     return `Timed out after ${this.millis} ms in ${doing[this.kind]} (the limit is \`timeouts.${this.kind}\`).`

@@ -187,6 +187,7 @@ export class PlatformResponse extends Inspectable.Class implements PooledRespons
                 new BodyDecodeError({
                   format: "form",
                   reason: "it is no form of the kind that Content-Type says",
+                  partial: bytes,
                   cause
                 })
               )

@@ -15,8 +15,11 @@ import type { HttpResponse } from "../../HttpResponse.ts"
 import { join } from "../connection/bodyBuffer.ts"
 import { locate } from "../error/base.ts"
 import { BodyTooLarge } from "../error/body.ts"
+import { withPartial } from "../error/partial.ts"
 import { nodeEventLoop } from "../transport/eventLoop.ts"
 import { keepContext } from "../transport/wait.ts"
+
+const empty: Uint8Array = new Uint8Array(0)
 
 const declaredLength = ({ fields, framing }: HttpResponse): number =>
   framing === "length" ? Number(HttpFields.getUnsafe(fields, "content-length")) : 0
@@ -58,7 +61,7 @@ export class WholeBody {
   }
 
   #checked(bytes: Uint8Array, limit: number): Effect.Effect<Uint8Array, BodyFailure> {
-    return bytes.length <= limit ? Effect.succeed(bytes) : Effect.fail(new BodyTooLarge({ limit }))
+    return bytes.length <= limit ? Effect.succeed(bytes) : Effect.fail(new BodyTooLarge({ limit, partial: bytes }))
   }
 
   /** Nothing can interrupt between the beginning and what cleans up after it: whoever comes later would wait for ever. */
@@ -83,8 +86,13 @@ export class WholeBody {
       size += piece.length
       return size > limit ? this.#tooLarge(limit) : next
     })
+    const reading = Effect.mapError(
+      declaredLength(this.#source) > limit ? this.#tooLarge(limit) : next,
+      // Without `partial` this reading has never begun.
+      (error) => error.partial === undefined ? error : withPartial(error, join(pieces))
+    )
     return Effect.onExit(
-      restore(declaredLength(this.#source) > limit ? this.#tooLarge(limit) : next),
+      restore(reading),
       (exit) =>
         Exit.isInterrupted(exit) && this.#bytes === undefined
           // What was taken is nobody's. Whoever waits beside is told what a closed response tells.
@@ -95,7 +103,7 @@ export class WholeBody {
 
   /** Lets go of the response. What it fails with then knows the connection. */
   #tooLarge(limit: number): Effect.Effect<never, BodyFailure> {
-    const error = new BodyTooLarge({ limit })
+    const error = new BodyTooLarge({ limit, partial: empty })
     return Effect.zipRight(
       this.#source.close,
       Effect.matchEffect(this.#source.bytes, {
