@@ -238,10 +238,11 @@ export interface ConnectionPool {
   /**
    * Ends the pool: new requests fail with `PoolClosed`, idle connections are closed, what is under way or waiting may finish within
    * `grace` (default: `shutdownGrace`); what is left then is closed and fails. Returns when nothing is left, the finalizers of
-   * bodies that were being sent included. Idempotent. A `grace` that is no duration of at least 0 is a defect, `InvalidOption`, and the pool
-   * goes on.
+   * bodies that were being sent included. Idempotent. With a `grace` that is no duration of at least 0 it fails with `InvalidOption`, and
+   * the pool goes on.
    */
-  shutdown(options?: { readonly grace?: Duration.DurationInput | undefined }): Effect.Effect<void>
+  shutdown(): Effect.Effect<void>
+  shutdown(options: { readonly grace?: Duration.DurationInput | undefined }): Effect.Effect<void, InvalidOption>
 }
 
 /**

@@ -27,6 +27,7 @@ import * as Stream from "effect/Stream"
 import type { HttpBody } from "./HttpBody.ts"
 import * as Body from "./HttpBody.ts"
 import { InvalidOption, UnimplementedFileMode } from "./HttpError.ts"
+import { notRecord } from "./internal/options.ts"
 
 /**
  * Which part of a file is sent, and how.
@@ -67,6 +68,7 @@ export const fromPath = (
 > =>
   Effect.gen(function*() {
     const { blockSize, contentType, length, offset } = yield* checked(options)
+    if (typeof path !== "string") return yield* new InvalidOption({ option: "path", reason: "it is not a string" })
     const fileSystem = yield* FileSystem.FileSystem
     // Before it is opened, because opening a FIFO waits for a writer.
     const { type } = yield* fileSystem.stat(path)
@@ -113,6 +115,12 @@ export const fromFile = (
 ): Effect.Effect<HttpBody<PlatformError>, PlatformError | UnimplementedFileMode | InvalidOption> =>
   Effect.gen(function*() {
     const { blockSize, contentType, length, offset } = yield* checked(options)
+    if (!FileSystem.isFile(file)) {
+      return yield* new InvalidOption({
+        option: "file",
+        reason: "it must be an open file of the platform's `FileSystem`"
+      })
+    }
     const size = offset === undefined ? undefined : yield* sizeOf(file)
     const wanted = size === undefined || size === 0 ? length : yield* partLength(size, offset ?? 0, length)
     if (offset !== undefined) yield* file.seek(offset, "start")
@@ -168,6 +176,8 @@ const partLength = (size: number, offset: number, length: number | undefined): E
 }
 
 const checked = (options: Options): Effect.Effect<Options & { readonly blockSize: number }, InvalidOption> => {
+  const wrong = notRecord("options", options)
+  if (wrong !== undefined) return Effect.fail(wrong)
   const { blockSize = 65_536, length, offset } = options
   for (
     const [option, value, least] of [["blockSize", blockSize, 1], ["offset", offset, 0], ["length", length, 0]] as const

@@ -129,9 +129,8 @@ export const unsafeMake = (names: ReadonlyArray<string>, values: ReadonlyArray<s
  * A list of what the usual ways of writing fields say. A field list is given back as it is.
  *
  * Numbers become text, and bytes the ISO-8859-1 text that is sent as those bytes. A name or value of a type that is not allowed, `NaN` and
- * the infinities are kept and refused when the list is sent
- * (`InvalidHeaderName`, `InvalidHeaderValue`, `InvalidTrailer`). Throws what an iterable throws, and a `TypeError` where the
- * input is `null` or yields something other than pairs; in options of a connection both are `InvalidOption`.
+ * the infinities are kept and refused when the list is sent (`InvalidHeaderName`, `InvalidHeaderValue`, `InvalidTrailer`), and so is an
+ * input or an entry of another kind. Throws what an iterable throws; in options of a connection that is `InvalidOption`.
  *
  * @example
  * ```ts
@@ -149,7 +148,10 @@ export const fromInput = (input: Input): HttpFields =>
     ? input
     : Predicate.isIterable(input)
     ? internal.fromEntries(input as Iterable<readonly [string, Value]>)
-    : internal.fromRecord(input)
+    : Predicate.isRecord(input)
+    ? internal.fromRecord(input)
+    // Refused by the name that it then has, like every other thing that is no field.
+    : internal.fromEntries([[input as string, ""]])
 
 /**
  * The value of a field: its lines joined by `", "` (RFC 9110 section 5.2), except for Set-Cookie, of which it is the first

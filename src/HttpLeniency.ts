@@ -115,5 +115,5 @@ export type Options = { readonly [K in keyof HttpLeniency]?: boolean | undefined
  */
 export const make = (leniency: Options): HttpLeniency => ({
   ...strict,
-  ...Object.fromEntries(Object.entries(leniency).filter(([, value]) => value !== undefined))
+  ...Object.fromEntries(Object.entries(leniency ?? {}).filter(([, value]) => value !== undefined))
 })

@@ -69,5 +69,5 @@ export const defaults: HttpLimits = {
  */
 export const make = (limits: Options): HttpLimits => ({
   ...defaults,
-  ...Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined))
+  ...Object.fromEntries(Object.entries(limits ?? {}).filter(([, value]) => value !== undefined))
 })

@@ -69,7 +69,11 @@ export const HTTPS_PORT = 443
  * @since 0.1.0
  * @category predicates
  */
-export const isInformational = (code: number): boolean => code >= 100 && code < 200
+export const isInformational = (code: number): boolean => within(code, 100)
+
+/** A code of this class. Untyped code asks about anything. */
+const within = (code: unknown, first: number): boolean =>
+  typeof code === "number" && code >= first && code < first + 100
 
 /**
  * Whether a code says that the request succeeded (2xx, RFC 9110 section 15.3).
@@ -77,7 +81,7 @@ export const isInformational = (code: number): boolean => code >= 100 && code < 
  * @since 0.1.0
  * @category predicates
  */
-export const isSuccess = (code: number): boolean => code >= 200 && code < 300
+export const isSuccess = (code: number): boolean => within(code, 200)
 
 /**
  * Whether a code says that more is to be done elsewhere (3xx, RFC 9110 section 15.4); 304 is one of them.
@@ -85,7 +89,7 @@ export const isSuccess = (code: number): boolean => code >= 200 && code < 300
  * @since 0.1.0
  * @category predicates
  */
-export const isRedirection = (code: number): boolean => code >= 300 && code < 400
+export const isRedirection = (code: number): boolean => within(code, 300)
 
 /**
  * Whether a code blames the request (4xx, RFC 9110 section 15.5).
@@ -93,7 +97,7 @@ export const isRedirection = (code: number): boolean => code >= 300 && code < 40
  * @since 0.1.0
  * @category predicates
  */
-export const isClientError = (code: number): boolean => code >= 400 && code < 500
+export const isClientError = (code: number): boolean => within(code, 400)
 
 /**
  * Whether a code blames the server (5xx, RFC 9110 section 15.6).
@@ -101,4 +105,4 @@ export const isClientError = (code: number): boolean => code >= 400 && code < 50
  * @since 0.1.0
  * @category predicates
  */
-export const isServerError = (code: number): boolean => code >= 500 && code < 600
+export const isServerError = (code: number): boolean => within(code, 500)

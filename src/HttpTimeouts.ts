@@ -73,5 +73,5 @@ export const defaults: HttpTimeouts = {
  */
 export const make = (timeouts: Options): HttpTimeouts => ({
   ...defaults,
-  ...Object.fromEntries(Object.entries(timeouts).filter(([, value]) => value !== undefined))
+  ...Object.fromEntries(Object.entries(timeouts ?? {}).filter(([, value]) => value !== undefined))
 })

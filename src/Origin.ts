@@ -12,7 +12,9 @@ import * as Either from "effect/Either"
 import type * as Equal from "effect/Equal"
 import { dual } from "effect/Function"
 import type * as Inspectable from "effect/Inspectable"
+import * as Predicate from "effect/Predicate"
 import { InvalidOption, InvalidUrl, UnsupportedScheme } from "./internal/error/request.ts"
+import { notRecord } from "./internal/options.ts"
 import * as internal from "./internal/origin.ts"
 import { withoutZone } from "./internal/syntax/host.ts"
 import type * as Proxy from "./Proxy.ts"
@@ -98,6 +100,8 @@ export const isOrigin = (u: unknown): u is Origin => internal.isOrigin(u)
 type NoOptions = { readonly [K in keyof Options]?: undefined }
 
 const given = (options: Options): internal.Options<Tls.Options> | InvalidOption | undefined => {
+  const wrong = notRecord("options", options)
+  if (wrong !== undefined || options === undefined) return wrong
   const { localAddress, proxy } = options
   if (options.tls === undefined) {
     return proxy === undefined && localAddress === undefined ? undefined : { tls: undefined, proxy, localAddress }
@@ -133,6 +137,7 @@ export function make(parts: Parts & Options): Either.Either<Origin, InvalidUrl |
 // Again, because `Parameters` sees the last one.
 export function make(parts: Parts & NoOptions): Either.Either<Origin, InvalidUrl>
 export function make(parts: Parts & Options): Either.Either<Origin, InvalidUrl | InvalidOption> {
+  if (!Predicate.isRecord(parts)) return Either.left(new InvalidUrl({ part: "host", reason: "it is not a string" }))
   const options = given(parts)
   const made = options instanceof InvalidOption ? options : internal.make(parts, options)
   return made instanceof InvalidUrl || made instanceof InvalidOption ? Either.left(made) : Either.right(made)

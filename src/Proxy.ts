@@ -15,6 +15,7 @@ import type * as HttpFields from "./HttpFields.ts"
 import type { InvalidUrl } from "./internal/error/request.ts"
 import { InvalidOption } from "./internal/error/request.ts"
 import { matcher } from "./internal/noProxy.ts"
+import { notRecord } from "./internal/options.ts"
 import * as internal from "./internal/proxy.ts"
 
 /**
@@ -179,7 +180,7 @@ export const fromUrl = (
   url: string | URL,
   options?: { readonly headers?: HttpFields.Input | undefined }
 ): Either.Either<Proxy, InvalidUrl | InvalidOption> =>
-  toEither<Proxy, InvalidUrl | InvalidOption>(internal.fromUrl(url, options?.headers))
+  toEither<Proxy, InvalidUrl | InvalidOption>(notRecord("options", options) ?? internal.fromUrl(url, options?.headers))
 
 /**
  * What the proxy gets with CONNECT and with every request that it forwards: its headers, and `Proxy-Authorization` where there are
@@ -212,7 +213,9 @@ export const fields = (proxy: Proxy): HttpFields.HttpFields => internal.fieldsOf
  * @since 0.2.0
  * @category predicates
  */
-export const noProxy = (list: string): (target: Target) => boolean => matcher(list)
+export const noProxy = (list: string): (target: Target) => boolean =>
+  // Types do not hold for everybody, and this cannot fail: what is no list matches nothing, as an entry that makes no sense.
+  typeof list === "string" ? matcher(list) : () => false
 
 /** The first of these variables that is set, even if it is empty: an empty one is how to say "no proxy" over another one. */
 const firstSet = (env: Environment, names: ReadonlyArray<string>): string | undefined =>
@@ -252,6 +255,8 @@ const readVariable = (env: Environment, name: string | undefined): Proxy | undef
  * @category constructors
  */
 export const fromEnv = (env: Environment = process.env): Either.Either<Settings, InvalidOption> => {
+  const wrong = notRecord("env", env)
+  if (wrong !== undefined) return Either.left(wrong)
   const upperHttp = env["REQUEST_METHOD"] === undefined ? ["HTTP_PROXY"] : []
   const others = ["all_proxy", "ALL_PROXY"]
   const http = readVariable(env, firstSet(env, ["http_proxy", ...upperHttp, ...others]))

@@ -199,7 +199,9 @@ export const textOf = (value: Value): string =>
 export const fromEntries = (lines: Iterable<readonly [name: string, value: Value]>): AnyFields => {
   const names: Array<string> = []
   const values: Array<string> = []
-  for (const [name, value] of lines) {
+  for (const line of lines) {
+    // Types do not hold for everybody: what is no pair is a name that is refused when the list is sent.
+    const [name, value] = Array.isArray(line) ? line as readonly [string, Value] : [line as unknown as string, ""]
     names.push(name)
     values.push(textOf(value))
   }
@@ -221,6 +223,8 @@ export const fromRecord = (record: Readonly<Record<string, Value | ReadonlyArray
 }
 
 const indexOf = (self: Lines, wanted: string, from: number): number => {
+  // Untyped code may ask for anything; no field has such a name.
+  if (typeof wanted !== "string") return -1
   if (self instanceof ParsedFields) return self.indexOf(wanted, from)
   const names = self.names
   for (let i = from; i < names.length; i++) if (equalsIgnoreCase(name(self, i), wanted)) return i
@@ -260,7 +264,7 @@ export const set = (self: Lines, wanted: string, given: Value): AnyFields => {
   const values: Array<string> = []
   let placed = false
   for (let i = 0; i < self.names.length; i++) {
-    const same = equalsIgnoreCase(name(self, i), wanted)
+    const same = typeof wanted === "string" && equalsIgnoreCase(name(self, i), wanted)
     if (same && placed) continue
     placed ||= same
     names.push(same ? wanted : name(self, i))
@@ -284,7 +288,7 @@ const without = (self: Lines, dropped: (name: string) => boolean): AnyFields => 
 }
 
 export const remove = (self: Lines, wanted: string): AnyFields =>
-  without(self, (name) => equalsIgnoreCase(name, wanted))
+  without(self, (name) => typeof wanted === "string" && equalsIgnoreCase(name, wanted))
 
 export const merge = (self: Lines, that: Lines): AnyFields => {
   const kept = without(self, (name) => has(that, name))

@@ -383,6 +383,10 @@ const fromText = <T>(url: string, beside: Beside<T> | undefined): Located<T> | F
 
 export const fromUrl = <T>(url: string | URL, beside: Beside<T> | undefined): Located<T> | Failure => {
   if (typeof url === "string") return fromText(url, beside)
+  // By its parts: a `URL` may be one of another realm or of a library.
+  if (typeof url !== "object" || url === null || typeof url.protocol !== "string" || typeof url.host !== "string") {
+    return invalid("url", "it is neither a string nor a URL")
+  }
   if (url.username !== "" || url.password !== "") return credentials()
   const protocol = url.protocol
   if (protocol !== "http:" && protocol !== "https:") return new UnsupportedScheme({ scheme: protocol.slice(0, -1) })

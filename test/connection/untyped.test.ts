@@ -152,11 +152,19 @@ describe("a request", () => {
   it.effect("is refused where its headers cannot be read, once it runs, and leaves nothing begun", () =>
     over([], (connection) =>
       Effect.gen(function*() {
-        for (const [headers, name] of [[broken, "RangeError"], [null, "TypeError"], [[null], "TypeError"]] as const) {
+        for (
+          const [headers, reason] of [
+            [broken, "reading it failed (RangeError)"],
+            [null, "they must be a record, a list of pairs, or `HttpFields`"],
+            ["a: b", "they must be a record, a list of pairs, or `HttpFields`"]
+          ] as const
+        ) {
           const error = yield* failsWith(connection.request("GET", "/", { headers: headers as never }), "InvalidOption")
-          assert.deepStrictEqual([error.option, error.reason], ["headers", `reading it failed (${name})`])
+          assert.deepStrictEqual([error.option, error.reason], ["headers", reason])
           assert.strictEqual(yield* connection.state, "Idle")
         }
+        yield* failsWith(connection.request("GET", "/", { headers: [null] as never }), "InvalidHeaderName")
+        assert.strictEqual(yield* connection.state, "Idle")
         const thrown = {
           [Symbol.iterator]: (): never => {
             throw Symbol("no error")

@@ -22,6 +22,7 @@ import { locate } from "../error/base.ts"
 import { ForbiddenHeader, InvalidOption, InvalidUrl } from "../error/request.ts"
 import type { ConnectionState } from "../error/state.ts"
 import * as state from "../error/state.ts"
+import { notRecord } from "../options.ts"
 import { nodeEventLoop } from "../transport/eventLoop.ts"
 import type { Started, Tunnel } from "./connection.ts"
 import { Connection } from "./connection.ts"
@@ -71,8 +72,14 @@ const makeOrigin = (parts: Parameters<typeof Origin.make>[0]): Either.Either<Ori
 }
 
 /** The fields that the caller gave. To read them may run the caller's code, whose error is named without its message. */
-const fieldsOf = (headers: HttpFields.Input | undefined): Either.Either<HttpFields.HttpFields, InvalidOption> =>
-  headers === undefined ? Either.right(HttpFields.empty) : Either.try({
+const fieldsOf = (headers: HttpFields.Input | undefined): Either.Either<HttpFields.HttpFields, InvalidOption> => {
+  if (headers === undefined) return Either.right(HttpFields.empty)
+  if (typeof headers !== "object" || headers === null) {
+    return Either.left(
+      new InvalidOption({ option: "headers", reason: "they must be a record, a list of pairs, or `HttpFields`" })
+    )
+  }
+  return Either.try({
     try: () => HttpFields.fromInput(headers),
     catch: (error) =>
       new InvalidOption({
@@ -80,6 +87,7 @@ const fieldsOf = (headers: HttpFields.Input | undefined): Either.Either<HttpFiel
         reason: `reading it failed (${error instanceof Error ? error.name : typeof error})`
       })
   })
+}
 
 const makeTunnel = (
   scheme: "http" | "https",
@@ -107,12 +115,18 @@ const located = <A, E extends Tagged<string>>(
 ): Effect.Effect<A, E> =>
   Effect.mapError(effect, (error) => locate(error, { ...error.context, origin: Origin.format(connection.origin) }))
 
+/** A call whose options are a record, as its type says. */
+const recorded = <A, E>(options: object, call: () => Effect.Effect<A, E>): Effect.Effect<A, E | InvalidOption> =>
+  Effect.suspend((): Effect.Effect<A, E | InvalidOption> => notRecord("options", options) ?? call())
+
 /** Makes a connection; the scope's end closes it. */
 export const make = (
   options: FaceOptions,
   redactedNames: Effect.Effect<ReadonlyArray<string | RegExp>>
 ): Effect.Effect<Face, InvalidRequest, Scope.Scope | Transport> =>
   Effect.gen(function*() {
+    const wrong = notRecord("options", options ?? null)
+    if (wrong !== undefined) return yield* wrong
     const tls = options.tls === true ? {} : options.tls === false ? undefined : options.tls
     if (tls !== undefined && !Predicate.isRecord(tls)) {
       return yield* new InvalidOption({ option: "tls", reason: "it must be true, false or a record of options" })
@@ -213,7 +227,10 @@ export class Face {
     target: string,
     options: PutRequestOptions = {}
   ): Effect.Effect<void, InvalidRequest | state.CannotSendRequest | state.ConnectionClosed> {
-    return located(this.#connection, putRequest(this.#connection, method, target, options))
+    return located(
+      this.#connection,
+      recorded(options, () => putRequest(this.#connection, method, target, options))
+    )
   }
 
   putHeader(
@@ -227,7 +244,10 @@ export class Face {
     options: { readonly body?: HttpBody.Input<E> | undefined; readonly encodeChunked?: boolean | undefined } = {}
   ): Effect.Effect<void, StepFailure<E | unknown>> {
     const connection = this.#connection
-    return located(connection, endHeaders(connection, options.body, options.encodeChunked ?? false, false))
+    return located(
+      connection,
+      recorded(options, () => endHeaders(connection, options.body, options.encodeChunked ?? false, false))
+    )
   }
 
   send<E = never>(data: HttpBody.Input<E>): Effect.Effect<void, StepFailure<E | unknown>> {
@@ -261,7 +281,7 @@ export class Face {
       // A request of one call that fails leaves nothing begun.
       return Effect.tapErrorCause(put, () => forget(connection, started))
     })
-    return located(connection, request)
+    return located(connection, recorded(options, () => request))
   }
 
   get getResponse(): Effect.Effect<HttpResponse, ResponseFailure> {

@@ -104,7 +104,8 @@ export const decompress: {
 )
 
 /** Whether a response is decoded on reading; it then has its `original`. */
-export const isDecoded = (response: HttpClientResponse): response is Decoded => DecodedId in response
+export const isDecoded = (response: HttpClientResponse): response is Decoded =>
+  Predicate.hasProperty(response, DecodedId)
 
 const asking = (
   request: HttpClientRequest.HttpClientRequest,

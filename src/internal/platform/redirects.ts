@@ -117,7 +117,7 @@ const histories = new WeakMap<object, ReadonlyArray<RedirectHop>>()
  * @category getters
  */
 export const redirectHistory = (response: HttpClientResponse): ReadonlyArray<RedirectHop> =>
-  histories.get(response) ?? histories.get(response.request) ?? []
+  histories.get(response) ?? histories.get(response?.request) ?? []
 
 const locationsOf = (response: HttpClientResponse): ReadonlyArray<string> => {
   // A response of this library knows its field lines one by one.

@@ -16,6 +16,7 @@ import { makeDeadlines } from "../connection/deadlines.ts"
 import type { Face as ConnectionFace } from "../connection/face.ts"
 import { readDuration } from "../connection/timeouts.ts"
 import { InvalidOption } from "../error/request.ts"
+import { notRecord } from "../options.ts"
 import type { Located } from "../origin.ts"
 import { nodeEventLoop } from "../transport/eventLoop.ts"
 import { returnTo, waitFor } from "../transport/wait.ts"
@@ -219,12 +220,18 @@ export class Face {
     })
   }
 
-  shutdown(options: { readonly grace?: Duration.DurationInput | undefined } = {}): Effect.Effect<void> {
-    return Effect.suspend(() => {
+  shutdown(): Effect.Effect<void>
+  shutdown(options: { readonly grace?: Duration.DurationInput | undefined }): Effect.Effect<void, InvalidOption>
+  shutdown(
+    options: { readonly grace?: Duration.DurationInput | undefined } = {}
+  ): Effect.Effect<void, InvalidOption> {
+    return Effect.suspend((): Effect.Effect<void, InvalidOption> => {
+      const wrong = notRecord("options", options)
+      if (wrong !== undefined) return wrong
       const { grace } = options
       const millis = grace === undefined ? this.#pool.settings.graceMillis : readDuration(grace)
       return millis === undefined
-        ? Effect.die(new InvalidOption({ option: "grace", reason: durationRule }))
+        ? new InvalidOption({ option: "grace", reason: durationRule })
         : shutdown(this.#pool, millis)
     })
   }

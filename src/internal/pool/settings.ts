@@ -13,6 +13,7 @@ import type * as Tls from "../../Tls.ts"
 import type { Millis } from "../connection/timeouts.ts"
 import { checked, noTimeouts, readDuration, toLimits, toMillis } from "../connection/timeouts.ts"
 import { InvalidOption } from "../error/request.ts"
+import { notRecord } from "../options.ts"
 import type { Limits } from "./places.ts"
 
 /** The options of `ConnectionPool.make`, where they are documented. */
@@ -124,6 +125,8 @@ const checkKinds = (options: PoolOptions): Either.Either<void, InvalidOption> =>
 /** Checks the options and puts the defaults in. */
 export const toSettings = (options: PoolOptions): Either.Either<PoolSettings, InvalidOption> =>
   Either.gen(function*() {
+    const wrong = notRecord("options", options)
+    if (wrong !== undefined) return yield* Either.left(wrong)
     const { blockSize = 65_536, lifetimeJitter = 0.1 } = options
     if (!Number.isSafeInteger(blockSize) || blockSize < 1) {
       return yield* invalid("blockSize", "it must be a whole number of at least 1")
