@@ -77,7 +77,7 @@ const layers = {
   transport: { folders: low, modules: vocabulary },
   connection: { folders: [...low, "protocol", "transport"], modules: vocabulary },
   pool: { folders: [...low, "protocol", "transport", "connection"], modules: vocabulary },
-  platform: { folders: [...low, "protocol", "transport", "connection", "pool"], modules: vocabulary }
+  platform: { folders: [...vocabularyFolders, "protocol", "transport", "connection", "pool"], modules: vocabulary }
 }
 
 const socketModules = new Set(["node:net", "node:tls", "node:dns", "node:dns/promises"])

@@ -8,9 +8,13 @@
  */
 import * as Either from "effect/Either"
 import * as Stream from "effect/Stream"
+import { encodeFields, FieldFault } from "./internal/body/fields.ts"
+import type { Form } from "./internal/body/formData.ts"
+import { encodeFormData, isForm } from "./internal/body/formData.ts"
 import { pull } from "./internal/body/iterable.ts"
 import { encodeJson, encodeText } from "./internal/body/text.ts"
 import { UnsupportedBody } from "./internal/error/request.ts"
+import { described, isBytes, isIterableOf } from "./internal/given.ts"
 
 /**
  * The type id of bodies.
@@ -88,6 +92,7 @@ export interface Streaming<out E> {
  */
 export type Input<E = never> =
   | HttpBody<E>
+  | Either.Either<HttpBody<E>, UnsupportedBody>
   | string
   | Uint8Array
   | Stream.Stream<Uint8Array, E>
@@ -161,6 +166,66 @@ export const json = (value: unknown): Either.Either<HttpBody, UnsupportedBody> =
   Either.map(encodeJson(value), (encoded) => bytes(encoded, "application/json"))
 
 /**
+ * What stands for a form: names with a value or several, pairs of both, or what the platform has for them. A number is written as JavaScript does; what
+ * is `undefined` is left out.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type FormInput = Fields | URLSearchParams | Iterable<readonly [name: string, value: FieldValue]>
+
+/**
+ * The value of a field of a form or a query.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type FieldValue = string | number | bigint | boolean
+
+/**
+ * The fields of a form or a query by name.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Fields {
+  readonly [name: string]: FieldValue | ReadonlyArray<FieldValue> | undefined
+}
+
+/**
+ * A body from a form: fields as `application/x-www-form-urlencoded` (WHATWG URL section 5), a `FormData` as `multipart/form-data` (RFC 7578) with its
+ * length, its files read when they are sent. What cannot be sent, such as half a surrogate pair or `null` for a value, is `UnsupportedBody`; an
+ * error of reading a file comes back as `RequestBodyError`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const form: {
+  (input: FormInput): Either.Either<HttpBody, UnsupportedBody>
+  (input: FormInput | FormData): Either.Either<HttpBody<unknown>, UnsupportedBody>
+} = (input: FormInput | FormData): Either.Either<HttpBody, UnsupportedBody> =>
+  reading(() => isForm(input) ? multipart(input) : urlEncoded(input as FormInput)) as Either.Either<
+    HttpBody,
+    UnsupportedBody
+  >
+
+const multipart = (input: Form): Either.Either<HttpBody<unknown>, UnsupportedBody> => {
+  const encoded = encodeFormData(input)
+  if (encoded instanceof UnsupportedBody) return Either.left(encoded)
+  const { content, contentType, length } = encoded
+  return Either.right(
+    isBytes(content) ? bytes(content, contentType) : stream(content, { length, replayable: true, contentType })
+  )
+}
+
+const urlEncoded = (input: FormInput): Either.Either<HttpBody, UnsupportedBody> => {
+  const encoded = encodeFields(input)
+  return encoded instanceof FieldFault
+    ? Either.left(new UnsupportedBody({ reason: `its form ${encoded.reason}` }))
+    : Either.right(bytes(Buffer.from(encoded, "latin1"), "application/x-www-form-urlencoded"))
+}
+
+/**
  * A body from a stream. Its error comes back as `RequestBodyError`.
  *
  * @since 0.1.0
@@ -193,26 +258,52 @@ export const iterable = (
 ): HttpBody<unknown> => stream(pull(source), options)
 
 /**
- * A body from whatever `http.client` takes as one. A value of another type is `UnsupportedBody`: Python's `TypeError`.
+ * A body from whatever `http.client` takes as one, or from what `json` and `text` give. A value of another type is `UnsupportedBody`, which says what
+ * it is: Python's `TypeError`.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const fromInput = <E>(input: Input<E> | undefined): Either.Either<HttpBody<E | unknown>, UnsupportedBody> => {
+export const fromInput = <E>(input: Input<E> | undefined): Either.Either<HttpBody<E | unknown>, UnsupportedBody> =>
+  reading(() => read(input))
+
+/** What is made of a value of the caller's, of which a getter or a proxy may throw. */
+const reading = <E>(
+  make: () => Either.Either<HttpBody<E>, UnsupportedBody>
+): Either.Either<HttpBody<E>, UnsupportedBody> =>
+  Either.flatMap(
+    Either.try({
+      try: make,
+      catch: (cause) => new UnsupportedBody({ reason: "looking at it failed; see `cause`", cause })
+    }),
+    (made) => made
+  )
+
+const read = <E>(input: Input<E> | undefined): Either.Either<HttpBody<E | unknown>, UnsupportedBody> => {
   if (input === undefined) return Either.right(empty)
   if (typeof input === "string") return text(input, { charset: "iso-8859-1" })
-  if (input instanceof Uint8Array) return Either.right(bytes(input))
+  if (isBytes(input)) return Either.right(bytes(input))
   if (isHttpBody(input)) return Either.right(input)
+  if (Either.isEither(input)) return made(input)
   if (typeof input === "object" && input !== null) {
     if (Stream.StreamTypeId in input) return Either.right(stream(input as Stream.Stream<Uint8Array, E>))
-    // Of what else is a view or an array the pieces are known now, so that they need not fail when the head is out.
-    const wrong = ArrayBuffer.isView(input)
-      || (Array.isArray(input) && !input.every((piece) => piece instanceof Uint8Array))
-    if (!wrong && (Symbol.asyncIterator in input || Symbol.iterator in input)) return Either.right(iterable(input))
+    if (isIterableOf(input, isBytes)) return Either.right(iterable(input))
   }
-  return Either.left(
-    new UnsupportedBody({
-      reason: "it is no text, no Uint8Array, and no Stream, Iterable or AsyncIterable of such; for files see `FileBody`"
-    })
-  )
+  return Either.left(unsupported(input))
 }
+
+/** What `json` and `text` give, if it is that. */
+const made = <E>(
+  given: Either.Either<HttpBody<E>, UnsupportedBody>
+): Either.Either<HttpBody<E | unknown>, UnsupportedBody> => {
+  const body: unknown = Either.merge(given)
+  if (isHttpBody(body)) return Either.right(body)
+  return Either.left(body instanceof UnsupportedBody ? body : unsupported(given))
+}
+
+const unsupported = (given: unknown): UnsupportedBody =>
+  new UnsupportedBody({
+    reason: `it is ${
+      described(given)
+    }, and no text, no Uint8Array, and no Stream, Iterable or AsyncIterable of such; for files see \`FileBody\``
+  })

@@ -8,6 +8,8 @@ import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import { Readable } from "node:stream"
+import { runInNewContext } from "node:vm"
+import * as Undici from "undici"
 import * as HttpBody from "../src/HttpBody.ts"
 import type { UnsupportedBody } from "../src/HttpError.ts"
 import * as HttpRequest from "../src/HttpRequest.ts"
@@ -183,16 +185,102 @@ describe("fromInput", () => {
     ["null", null],
     ["a number", 5],
     ["a boolean", true],
-    ["an object", { a: 1 }],
+    ["a plain object", { a: 1 }],
+    ["an object of type Own", new (class Own {})()],
+    ["an object", Object.create(null)],
+    ["an object", { [Symbol.toStringTag]: "two words" }],
     ["a function", () => pieces],
-    ["an ArrayBuffer", new ArrayBuffer(2)],
-    ["a view of other numbers", new Uint16Array(2)],
-    ["an array of text", ["ab"]],
-    ["an array of numbers", [1, 2]]
-  ])("refuses %s, where http.client has a TypeError", (_, input) => {
+    ["an object of type ArrayBuffer", new ArrayBuffer(2)],
+    ["an object of type Uint16Array", new Uint16Array(2)],
+    ["an object of type String", new String("ab")],
+    ["an object of type Map", new Map([["a", bytesOf("b")]])],
+    ["an object of type Map", runInNewContext("new Map()")],
+    ["an object of type Headers", new Headers({ a: "b" })],
+    ["an object of type FormData", new FormData()],
+    ["an object of type FormData", new Undici.FormData()],
+    ["an object of type URLSearchParams", new URLSearchParams("a=b")],
+    ["an object of type Blob", new Blob(["a"])],
+    ["an object of type Set", new Set(["ab"])],
+    ["an Either", Either.right("ab")],
+    ["an array of other values", ["ab"]],
+    ["an array of other values", [1, 2]],
+    ["an array of other values", runInNewContext("[1]")]
+  ])("refuses %s in words that name it, where http.client has a TypeError", (name, input) => {
     expect(refusal(HttpBody.fromInput(input as HttpBody.Input)).reason).toBe(
-      "it is no text, no Uint8Array, and no Stream, Iterable or AsyncIterable of such; for files see `FileBody`"
+      `it is ${name}, and no text, no Uint8Array, and no Stream, Iterable or AsyncIterable of such; for files see \`FileBody\``
     )
+  })
+
+  it("takes the Uint8Array of another realm, alone and as a piece", () => {
+    const bytes: Uint8Array = runInNewContext("new Uint8Array([97, 98])")
+    expect(bytes instanceof Uint8Array).toBe(false)
+    expect(latin1(bytesIn(right(HttpBody.fromInput(bytes))))).toBe("ab")
+    expect(right(HttpBody.fromInput([bytes]))._tag).toBe("Streaming")
+    expect(right(HttpBody.fromInput(new Set([bytes])))._tag).toBe("Streaming")
+  })
+
+  it.effect("sends the pieces of another realm", () =>
+    Effect.gen(function*() {
+      const { connection, transport } = yield* connected(
+        T.expect(`${chunkedHead()}${chunk("ab")}0\r\n\r\n`),
+        T.reply(ok("got it"))
+      )
+      const body = HttpBody.iterable([runInNewContext("new Uint8Array([97, 98])") as Uint8Array])
+      assert.strictEqual(yield* textOf(connection, HttpRequest.post("/", { body })), "got it")
+      yield* transport.verify
+    }).pipe(Effect.scoped))
+
+  it("takes what json and text give, and fails as they do", () => {
+    const body = HttpBody.json({ a: 1 })
+    expect(right(HttpBody.fromInput(body))).toBe(right(body))
+    const none = HttpBody.json(undefined)
+    expect(refusal(HttpBody.fromInput(none))).toBe(refusal(none))
+    expect(refusal(HttpBody.fromInput(Either.left("no") as never)).reason).toContain("it is an Either, and no text")
+  })
+
+  it("refuses what throws when it is looked at, with what was thrown as the cause", () => {
+    const { proxy, revoke } = Proxy.revocable({}, {})
+    revoke()
+    const error = refusal(HttpBody.fromInput(proxy as never))
+    expect(error.reason).toBe("looking at it failed; see `cause`")
+    expect(error.cause).toBeInstanceOf(TypeError)
+  })
+})
+
+describe("form", () => {
+  const encoded = (input: HttpBody.FormInput): string => latin1(bytesIn(right(HttpBody.form(input))))
+
+  it("writes a record, pairs and URLSearchParams in order, as URLSearchParams does", () => {
+    const value = "a b&c=d+é€😀~!'()*-._"
+    const pairs: Array<[string, string]> = [["x", value], ["", ""], ["x", "2"], [value, "1"]]
+    const expected = new URLSearchParams(pairs).toString()
+    expect(encoded(pairs)).toBe(expected)
+    expect(encoded(new Map(pairs.slice(1)))).toBe(new URLSearchParams(pairs.slice(1)).toString())
+    expect(encoded(new URLSearchParams(pairs))).toBe(expected)
+    expect(encoded(runInNewContext("[['a', 'b']]"))).toBe("a=b")
+    expect(right(HttpBody.form({ a: "b" })).contentType).toBe("application/x-www-form-urlencoded")
+  })
+
+  it("writes numbers, bigints and booleans, an array as one field a value, and leaves out what is undefined", () => {
+    expect(encoded({ a: 1, b: 12345678901234567890n, c: true, d: ["x", 2], e: undefined, f: [] })).toBe(
+      "a=1&b=12345678901234567890&c=true&d=x&d=2"
+    )
+    expect(encoded([["a", undefined as never], ["b", 0.5]])).toBe("b=0.5")
+    expect(encoded({})).toBe("")
+  })
+
+  it.each<readonly [reason: string, input: unknown]>([
+    ["is text, and neither a record nor pairs", "a=b"],
+    ["is a number, and neither a record nor pairs", 1],
+    ["is an object of type Date, and neither a record nor pairs", new Date(0)],
+    ["has null for \"a\"; a value is text, a finite number, a bigint or a boolean", { a: null }],
+    ["has NaN for \"a\"; a value is text, a finite number, a bigint or a boolean", { a: NaN }],
+    ["has a plain object for \"a\"; a value is text, a finite number, a bigint or a boolean", { a: [{}] }],
+    ["has half a surrogate pair at \"a\", which UTF-8 cannot carry", { a: "secret\ud800" }],
+    ["has text where a pair of name and value should be", ["ab"]],
+    ["has a name that is a number", [[1, "a"]]]
+  ])("refuses what cannot be written: it %s", (reason, input) => {
+    expect(refusal(HttpBody.form(input as HttpBody.FormInput)).reason).toBe(`its form ${reason}`)
   })
 })
 
@@ -339,7 +427,7 @@ describe.each(["sync", "async"] as const)("a %s iterable", (kind) => {
       const { connection } = yield* connected(T.expect(`${chunkedHead()}${chunk("a")}`), T.expectDestroy)
       const body = right(HttpBody.fromInput(iterable as unknown as HttpBody.Input))
       const error = yield* failsWith(connection.execute(HttpRequest.post("/", { body })), "UnsupportedBody")
-      assert.strictEqual(error.reason, "its stream gave something that is no Uint8Array")
+      assert.strictEqual(error.reason, "its stream gave text, which is no Uint8Array")
       yield* settled
       assert.strictEqual(log.at(-1), "returned")
     }).pipe(Effect.scoped))

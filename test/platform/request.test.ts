@@ -2,11 +2,15 @@
 import * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { assert, describe, it } from "@effect/vitest"
+import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as FiberRef from "effect/FiberRef"
 import * as Stream from "effect/Stream"
 import { Readable } from "node:stream"
+import { runInNewContext } from "node:vm"
+import * as Undici from "undici"
 import * as OurBody from "../../src/HttpBody.ts"
 import type { RequestFailure } from "../../src/internal/platform/errors.ts"
 import * as T from "../../src/TestTransport.ts"
@@ -45,6 +49,32 @@ const readableStream = (...pieces: ReadonlyArray<unknown>) =>
       controller.close()
     }
   })
+
+/** What `iterable` has no `Symbol.asyncIterator` of, as the `ReadableStream` of some polyfills. */
+const readerOnly = (...pieces: ReadonlyArray<unknown>) => {
+  const stream = readableStream(...pieces)
+  return { getReader: () => stream.getReader() }
+}
+
+/** As a polyfill makes them: the same methods, another class. */
+class OtherForm {
+  readonly [Symbol.toStringTag] = "FormData"
+  readonly #entries: Iterable<unknown>
+  constructor(...entries: ReadonlyArray<unknown>) {
+    this.#entries = entries
+  }
+  entries(): Iterable<unknown> {
+    return this.#entries
+  }
+}
+
+const otherBlob = (has: object) => ({ [Symbol.toStringTag]: "Blob", size: 2, type: "text/x", ...has })
+
+const undiciForm = () => {
+  const form = new Undici.FormData()
+  form.append("a", "b")
+  return form
+}
 
 describe("a body is sent", () => {
   const wires: ReadonlyArray<
@@ -134,6 +164,41 @@ describe("a body is sent", () => {
     ["a raw array of bytes", chunked, chunks("ab", "c"), raw([bytes("ab"), bytes("c")])],
     ["a raw Set of bytes", chunked, chunks("ab"), raw(new Set([bytes("ab")]))],
     ["a raw Stream", chunked, chunks("ab"), raw(Stream.make("ab"))],
+    ["a raw Chunk of bytes", chunked, chunks("ab"), raw(Chunk.of(bytes("ab")))],
+    ["a raw reader without an iterator", chunked, chunks("ab", "c"), raw(readerOnly(bytes("ab"), bytes("c")))],
+    ["a raw ArrayBuffer of another realm", length(1), "a", raw(runInNewContext("new Uint8Array([97]).buffer"))],
+    ["a raw Uint8Array of another realm", length(1), "a", raw(runInNewContext("new Uint8Array([97])"))],
+    [
+      "a raw array of bytes of another realm",
+      chunked,
+      chunks("a"),
+      raw(runInNewContext("[new Uint8Array([97])]"))
+    ],
+    [
+      "URLSearchParams of another class",
+      `Content-Type: application/x-www-form-urlencoded;charset=UTF-8\r\n${length(3)}`,
+      "a=b",
+      raw({ [Symbol.toStringTag]: "URLSearchParams", toString: () => "a=b" })
+    ],
+    [
+      "a Blob of another class",
+      `Content-Type: text/x\r\n${length(2)}`,
+      "ab",
+      raw(otherBlob({ stream: () => readableStream(bytes("ab")) }))
+    ],
+    [
+      "a Blob of another class, whose stream has a reader alone",
+      `Content-Type: text/x\r\n${length(2)}`,
+      "ab",
+      raw(otherBlob({ stream: () => readerOnly(bytes("ab")) }))
+    ],
+    [
+      "a Blob of another class, that has its bytes alone",
+      `Content-Type: text/x\r\n${length(2)}`,
+      "ab",
+      raw(otherBlob({ arrayBuffer: () => Promise.resolve(Uint8Array.of(97, 98).buffer) }))
+    ],
+    ["what HttpBody.json of ours gives", `Content-Type: application/json\r\n${length(1)}`, "1", raw(OurBody.json(1))],
     ["a raw body of ours", `Content-Type: a/b\r\n${length(2)}`, "ab", raw(OurBody.bytes(bytes("ab"), "a/b"))]
   ]
   for (const [name, head, content, request] of wires) it.effect(name, () => sends(head, content, request))
@@ -150,6 +215,30 @@ describe("a body is sent", () => {
         yield* sends(head, chunks("0\r\n\r\n"), beside("0\r\n\r\n"))
       })
   )
+
+  const foreign: ReadonlyArray<readonly [name: string, body: () => HttpBody.HttpBody]> = [
+    ["npm's undici, raw", () => HttpBody.raw(undiciForm())],
+    ["npm's undici", () => HttpBody.formData(undiciForm() as unknown as FormData)],
+    ["another class, raw", () => HttpBody.raw(new OtherForm(["a", "b"]))],
+    [
+      "another class, that is its own entries",
+      () => HttpBody.raw({ [Symbol.toStringTag]: "FormData", [Symbol.iterator]: () => [["a", "b"]].values() })
+    ]
+  ]
+  for (const [name, body] of foreign) {
+    it.scoped(`a form of ${name}, as one of Node's own, and its Content-Type is its own`, () =>
+      Effect.gen(function*() {
+        const { client, transport } = yield* clientOver(anyHead, T.discardUntil("--\r\n"), T.reply(ok()))
+        yield* quietly(client.execute(HttpClientRequest.setHeader(post(body()), "content-type", "text/plain")))
+        const [head = "", content = ""] = transport.written(0).split(/\r\n\r\n(.*)/s)
+        const boundary = /^Content-Type: multipart\/form-data; boundary=(\S+)/m.exec(head)?.[1]
+        assert.notInclude(head, "text/plain")
+        assert.strictEqual(
+          content,
+          `--${boundary}\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--${boundary}--\r\n`
+        )
+      }))
+  }
 
   const forms: ReadonlyArray<readonly [name: string, body: (form: FormData) => HttpBody.HttpBody]> = [
     ["a form", HttpBody.formData],
@@ -265,6 +354,22 @@ describe("a mistake of the caller's is a typed failure, and never Transport", ()
     ["a body that is none", "Encode", "UnsupportedBody", post(HttpBody.raw({ a: 1 }))],
     ["a number as body", "Encode", "UnsupportedBody", post(HttpBody.raw(1))],
     ["an array of numbers as body", "Encode", "UnsupportedBody", post(HttpBody.raw([1, 2]))],
+    ["a Set of numbers as body", "Encode", "UnsupportedBody", post(HttpBody.raw(new Set([1, 2])))],
+    ["a form with a number in it", "Encode", "UnsupportedBody", post(HttpBody.raw(new OtherForm(["a", 1])))],
+    ["a form that is not of pairs", "Encode", "UnsupportedBody", post(HttpBody.raw(new OtherForm(1)))],
+    [
+      "a form whose entries throw",
+      "Encode",
+      "UnsupportedBody",
+      post(HttpBody.raw({
+        [Symbol.toStringTag]: "FormData",
+        entries: () => {
+          throw new Error("no")
+        }
+      }))
+    ],
+    ["no form as form", "Encode", "UnsupportedBody", post(HttpBody.formData(new Map() as never))],
+    ["what HttpBody.json of ours refused", "Encode", "UnsupportedBody", post(HttpBody.raw(OurBody.json(undefined)))],
     [
       "a type of body with a line end",
       "Encode",
@@ -285,6 +390,44 @@ describe("a mistake of the caller's is a typed failure, and never Transport", ()
     }
   }
 
+  const named: ReadonlyArray<readonly [name: string, body: unknown]> = [
+    ["a number", 1],
+    ["a function", () => undefined],
+    ["a plain object", { a: 1 }],
+    ["an array of other values", [1]],
+    ["an Either", Either.right(1)],
+    ["an object of type Map", new Map([["a", 1]])],
+    ["an object of type Map", runInNewContext("new Map()")],
+    ["an object of type Headers", new Headers({ a: "1" })],
+    ["an object of type Date", new Date(0)],
+    ["an object of type FormData", { [Symbol.toStringTag]: "FormData", pipe: () => undefined }],
+    ["an object of type Own", new (class Own {})()]
+  ]
+  for (const [name, body] of named) {
+    it.scoped(`${name} as a raw body is named, before the head leaves`, () =>
+      Effect.gen(function*() {
+        const { client, transport } = yield* clientOver(anyHead)
+        const error = yield* failsWith(
+          quietly(client.execute(post(HttpBody.raw(body)))),
+          "RequestError",
+          "Encode",
+          "UnsupportedBody"
+        )
+        assert.include(error.message, `it is ${name}, and no text, bytes, Blob, FormData or URLSearchParams`)
+        assert.strictEqual(transport.opened.length, 0)
+      }))
+  }
+
+  it.scoped("what throws when it is looked at has what was thrown as its cause", () =>
+    Effect.gen(function*() {
+      const { proxy, revoke } = Proxy.revocable({}, {})
+      revoke()
+      const { client } = yield* clientOver(anyHead)
+      const sending = quietly(client.execute(post(HttpBody.raw(proxy))))
+      const error = yield* failsWith(sending, "RequestError", "Encode", "UnsupportedBody")
+      assert.instanceOf(error.cause, TypeError)
+    }))
+
   const streams: ReadonlyArray<
     readonly [name: string, tag: RequestFailure["_tag"], body: () => HttpBody.HttpBody]
   > = [
@@ -298,6 +441,22 @@ describe("a mistake of the caller's is a typed failure, and never Transport", ()
           throw new Error("no")
         }
       })],
+    ["a Blob that throws", "RequestBodyError", () =>
+      HttpBody.raw(otherBlob({
+        stream: () => {
+          throw new Error("no")
+        }
+      }))],
+    [
+      "a Blob that gives less than it says",
+      "BodyLengthMismatch",
+      () => HttpBody.raw(otherBlob({ stream: () => readableStream(bytes("a")) }))
+    ],
+    [
+      "a Blob that gives what is no bytes",
+      "UnsupportedBody",
+      () => HttpBody.raw(otherBlob({ stream: () => readableStream(1) }))
+    ],
     ["a ReadableStream that is being read already", "RequestBodyError", () => {
       const stream = readableStream(bytes("a"))
       stream.getReader()

@@ -17,6 +17,7 @@ import { unlocated } from "../error/context.ts"
 import { UnsupportedBody } from "../error/request.ts"
 import { RequestBodyError } from "../error/send.ts"
 import { ConnectionClosed } from "../error/state.ts"
+import { described, isBytes } from "../given.ts"
 import type { Outgoing } from "../protocol/outgoing.ts"
 import { awaitFiber, waitFor } from "../transport/wait.ts"
 import type { Exchange } from "./exchange.ts"
@@ -90,8 +91,10 @@ export const writePieces = (
   const run = (): Effect.Effect<void, HttpError> => {
     for (let piece = pieces[index]; piece !== undefined; piece = pieces[index]) {
       if (exchange.stopped) return Effect.void
-      if (!(piece instanceof Uint8Array)) {
-        return Effect.fail(new UnsupportedBody({ reason: "its stream gave something that is no Uint8Array" }))
+      if (!isBytes(piece)) {
+        return Effect.fail(
+          new UnsupportedBody({ reason: `its stream gave ${described(piece)}, which is no Uint8Array` })
+        )
       }
       const written = writePiece(exchange, outgoing, blockOf(piece, offset, blockSize))
       if (typeof written === "object") return Effect.fail(written)

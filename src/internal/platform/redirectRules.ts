@@ -10,6 +10,7 @@ import * as Either from "effect/Either"
 import * as Body from "../../HttpBody.ts"
 import type { InvalidRedirectReason, RedirectHop, UnsafeRedirectReason } from "../error/redirect.ts"
 import { InvalidRedirect, RedirectLoop, TooManyRedirects, UnreplayableBody, UnsafeRedirect } from "../error/redirect.ts"
+import { kindOf } from "../given.ts"
 
 /** What the rules need to know of a request. */
 export interface Asked {
@@ -81,19 +82,25 @@ export const bodyKind = (body: HttpBody): BodyKind => {
   }
 }
 
+/** By what they call themselves: those of polyfills and other realms are of another class. */
+const inMemory: ReadonlySet<string> = new Set([
+  "ArrayBuffer",
+  "Blob",
+  "File",
+  "FormData",
+  "SharedArrayBuffer",
+  "URLSearchParams"
+])
+
 /** What is in memory can be read again; of anything else (a Readable, a ReadableStream, a generator) that is not known. */
 const isReplayable = (raw: unknown): boolean =>
   typeof raw !== "object"
   || raw === null
   || ArrayBuffer.isView(raw)
   || Array.isArray(raw)
-  || raw instanceof ArrayBuffer
-  || raw instanceof SharedArrayBuffer
-  || raw instanceof URLSearchParams
-  || raw instanceof Blob
+  || inMemory.has(kindOf(raw))
   || (Body.isHttpBody(raw) && (raw._tag !== "Streaming" || raw.replayable))
-  // Last, and no value of this module: the first look at this global loads all of Node's `fetch`, which takes some 12 ms.
-  || raw instanceof FormData
+  || (Either.isEither(raw) && isReplayable(Either.merge(raw)))
 
 /**
  * The Locations of a response whose fields are one string a name, which is how the platform has them: several lines of one name are

@@ -4,31 +4,32 @@
  */
 import type * as PlatformBody from "@effect/platform/HttpBody"
 import type { HttpClientRequest } from "@effect/platform/HttpClientRequest"
+import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
+import { isAnyArrayBuffer } from "node:util/types"
 import * as HttpBody from "../../HttpBody.ts"
 import * as HttpFields from "../../HttpFields.ts"
 import * as HttpRequest from "../../HttpRequest.ts"
+import { blobStream, isBlob, isForm, readableOf } from "../body/formData.ts"
+import { pull } from "../body/iterable.ts"
 import { UnsupportedBody } from "../error/request.ts"
-import { blobStream, encodeFormData, piecesOf } from "./formData.ts"
+import { described, isBytes, isIterableOf, kindOf } from "../given.ts"
 
 const encoder = new TextEncoder()
 
 const viewOf = (view: ArrayBufferView): Uint8Array =>
-  view instanceof Uint8Array ? view : new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
-
-const isBuffer = (u: unknown): u is ArrayBufferLike =>
-  u instanceof ArrayBuffer || (typeof SharedArrayBuffer !== "undefined" && u instanceof SharedArrayBuffer)
+  isBytes(view) ? view : new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
 
 /** What is taken for bytes: text as UTF-8, as all other clients do. Anything else stays what it is, and is refused later. */
 const bytesOf = (piece: unknown): Uint8Array | undefined => {
   if (typeof piece === "string") return encoder.encode(piece)
   if (ArrayBuffer.isView(piece)) return viewOf(piece)
-  return isBuffer(piece) ? new Uint8Array(piece) : undefined
+  return isAnyArrayBuffer(piece) ? new Uint8Array(piece) : undefined
 }
 
-const isIterable = (u: unknown): u is Iterable<Uint8Array> | AsyncIterable<Uint8Array> =>
-  Predicate.isObject(u) && (Symbol.asyncIterator in u || Symbol.iterator in u)
+const isPiece = (piece: unknown): boolean =>
+  typeof piece === "string" || ArrayBuffer.isView(piece) || isAnyArrayBuffer(piece)
 
 const isStream = (u: unknown): u is Stream.Stream<unknown, unknown> => Predicate.hasProperty(u, Stream.StreamTypeId)
 
@@ -36,29 +37,54 @@ const isStream = (u: unknown): u is Stream.Stream<unknown, unknown> => Predicate
 const streamed = (stream: Stream.Stream<unknown, unknown>, length: number | undefined): HttpBody.HttpBody<unknown> =>
   HttpBody.stream(Stream.map(stream, (piece) => bytesOf(piece) ?? piece as Uint8Array), { length })
 
-/** A body whose type says nothing. */
+/** What the entries of a query or form are called by every class of them. */
+const isParams = (u: unknown): boolean => kindOf(u) === "URLSearchParams"
+
+/** A body whose type says nothing. What is none is refused now, and not when the head is out. */
 const rawBody = ({ body, contentLength }: PlatformBody.Raw): HttpBody.HttpBody<unknown> | UnsupportedBody => {
   if (body === undefined || body === null) return HttpBody.empty
   const bytes = bytesOf(body)
   if (bytes !== undefined) return HttpBody.bytes(bytes)
   if (HttpBody.isHttpBody(body)) return body
-  if (body instanceof FormData) return encodeFormData(body)
-  if (body instanceof Blob) {
+  if (Either.isEither(body)) return madeBody(body)
+  if (isForm(body)) return Either.merge(HttpBody.form(body as FormData))
+  if (isBlob(body)) {
     const contentType = body.type === "" ? undefined : body.type
     return HttpBody.stream(blobStream(body), { length: body.size, replayable: true, contentType })
   }
-  if (body instanceof URLSearchParams) {
-    return HttpBody.bytes(encoder.encode(body.toString()), "application/x-www-form-urlencoded;charset=UTF-8")
+  if (isParams(body)) {
+    return HttpBody.bytes(encoder.encode(String(body)), "application/x-www-form-urlencoded;charset=UTF-8")
   }
   if (isStream(body)) return streamed(body, contentLength)
-  // What of an array is no bytes is known now; it need not fail when the head is out.
-  if (isIterable(body) && !(Array.isArray(body) && !body.every((piece) => bytesOf(piece) !== undefined))) {
-    return streamed(piecesOf(body), contentLength)
-  }
-  return new UnsupportedBody({
-    reason: "it is no text, bytes, Blob, FormData or URLSearchParams, and no stream or iterable of bytes"
-  })
+  const readable = readableOf(body)
+  if (readable !== undefined) return streamed(pull(readable), contentLength)
+  if (isIterableOf(body, isPiece)) return streamed(pull(body), contentLength)
+  return unsupported(body)
 }
+
+/** What `HttpBody.json` and `HttpBody.text` of this library give. */
+const madeBody = (made: Either.Either<unknown, unknown>): HttpBody.HttpBody<unknown> | UnsupportedBody => {
+  const body = Either.merge(made)
+  return HttpBody.isHttpBody(body) || body instanceof UnsupportedBody ? body : unsupported(made)
+}
+
+const unsupported = (body: unknown): UnsupportedBody =>
+  new UnsupportedBody({
+    reason: `it is ${
+      described(body)
+    }, and no text, bytes, Blob, FormData or URLSearchParams, and no stream or iterable of bytes`
+  })
+
+/** What is made of a value of the caller's, of which a getter or a proxy may throw. */
+const reading = (
+  make: () => HttpBody.HttpBody<unknown> | UnsupportedBody
+): HttpBody.HttpBody<unknown> | UnsupportedBody =>
+  Either.merge(
+    Either.try({
+      try: make,
+      catch: (cause) => new UnsupportedBody({ reason: "looking at it failed; see `cause`", cause })
+    })
+  )
 
 /** The body that is sent. Its own Content-Type counts where the fields have none. */
 export const bodyOf = (body: PlatformBody.HttpBody): HttpBody.HttpBody<unknown> | UnsupportedBody => {
@@ -70,24 +96,21 @@ export const bodyOf = (body: PlatformBody.HttpBody): HttpBody.HttpBody<unknown> 
     case "Stream":
       return HttpBody.stream(body.stream, { length: body.contentLength })
     case "FormData":
-      return encodeFormData(body.formData)
+      return isForm(body.formData) ? Either.merge(HttpBody.form(body.formData)) : unsupported(body.formData)
     case "Raw":
-      return rawBody(body)
+      return reading(() => rawBody(body))
   }
 }
 
 /** What the fields of a form are not for the caller to say: only the form knows its boundary and its length. */
 const ownedByForm: ReadonlySet<string> = new Set(["content-type", "content-length"])
 
-const isForm = ({ body }: HttpClientRequest): boolean =>
-  body._tag === "FormData" || (body._tag === "Raw" && body.body instanceof FormData)
-
 /** The fields in their order, those of the trace last. */
 const fieldsOf = (request: HttpClientRequest, trace: Readonly<Record<string, string>> | undefined) => {
   const names: Array<string> = []
   const values: Array<string> = []
-  const form = isForm(request)
-  const { headers } = request
+  const { body, headers } = request
+  const form = body._tag === "FormData" || (body._tag === "Raw" && isForm(body.body))
   for (const name in headers) {
     // What a prototype has is no field.
     if (!Object.hasOwn(headers, name)) continue

@@ -9,22 +9,11 @@ import type { HttpClientRequest } from "@effect/platform/HttpClientRequest"
 import * as Option from "effect/Option"
 import * as Origin from "../../Origin.ts"
 import type * as Tls from "../../Tls.ts"
+import { encodeText } from "../body/fields.ts"
 import type { Located } from "../origin.ts"
 
 /** What `application/x-www-form-urlencoded` leaves as it is (WHATWG URL section 5.2). */
 const plain = /^[A-Za-z0-9*\-._]*$/
-
-/** What `encodeURIComponent` leaves as it is, and the form does not; and its spelling of a space. */
-const otherwise = /%20|[!'()~]/g
-
-const escapes: Readonly<Record<string, string>> = {
-  "%20": "+",
-  "!": "%21",
-  "'": "%27",
-  "(": "%28",
-  ")": "%29",
-  "~": "%7E"
-}
 
 const loneSurrogate = /\p{Surrogate}/gu
 
@@ -32,7 +21,7 @@ const loneSurrogate = /\p{Surrogate}/gu
 export const encodeParam = (text: string): string =>
   plain.test(text)
     ? text
-    : encodeURIComponent(text.replace(loneSurrogate, "\ufffd")).replace(otherwise, (found) => escapes[found] ?? found)
+    : encodeText(text.replace(loneSurrogate, "\ufffd"))
 
 const beyondAscii = /[^\0-\x7f]/
 

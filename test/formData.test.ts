@@ -2,10 +2,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import * as Stream from "effect/Stream"
-import type * as HttpBody from "../../src/HttpBody.ts"
-import { encodeFormData } from "../../src/internal/platform/formData.ts"
+import * as HttpBody from "../src/HttpBody.ts"
 
 const bytesOf = (body: HttpBody.HttpBody<unknown>): Effect.Effect<Uint8Array, unknown> => {
   switch (body._tag) {
@@ -17,6 +17,9 @@ const bytesOf = (body: HttpBody.HttpBody<unknown>): Effect.Effect<Uint8Array, un
       return Effect.map(Stream.runCollect(body.stream), (pieces) => Buffer.concat(Chunk.toReadonlyArray(pieces)))
   }
 }
+
+const encoded = (form: FormData): HttpBody.HttpBody<unknown> =>
+  Either.getOrThrowWith(HttpBody.form(form), (error) => error)
 
 const lengthOf = (body: HttpBody.HttpBody<unknown>): number | undefined =>
   body._tag === "Streaming" ? body.length : body._tag === "Bytes" ? body.bytes.length : 0
@@ -49,14 +52,14 @@ const formOf = (...entries: ReadonlyArray<readonly [name: string, value: string 
 describe("a form", () => {
   it.effect("without files is a body in memory", () =>
     Effect.gen(function*() {
-      const body = encodeFormData(formOf(["a", "1"], ["b", ""], ["a", "ü€😀"]))
+      const body = encoded(formOf(["a", "1"], ["b", ""], ["a", "ü€😀"]))
       assert.strictEqual(body._tag, "Bytes")
       assert.deepStrictEqual(yield* parsed(body), [["a", "1"], ["b", ""], ["a", "ü€😀"]])
     }))
 
   it.effect("with files is streamed, with its length, and can be sent again", () =>
     Effect.gen(function*() {
-      const body = encodeFormData(
+      const body = encoded(
         formOf(
           ["a", "1"],
           ["file", new File(["abc\r\n--x"], "name.txt", { type: "text/plain" })],
@@ -76,9 +79,45 @@ describe("a form", () => {
       assert.deepStrictEqual(yield* parsed(body), expected)
     }))
 
+  const parts: ReadonlyArray<readonly [what: string, name: string, value: string | Blob, fileName?: string]> = [
+    ["text", "text", "José ✓ \ud800"],
+    ["no text", "", ""],
+    ["line ends in a name and a value", "a\"b\nc\rd", "x\ny\r\nz\r"],
+    ["a Blob", "blob", new Blob(["b"])],
+    ["a Blob of a type", "blob", new Blob(["b\r\n--"], { type: "Text/Plain; charset=utf-8" })],
+    ["a Blob with a file name", "blob", new Blob(["b"]), "b.txt"],
+    ["a Blob whose file name is empty", "payload_json", new Blob(["{}"], { type: "application/json" }), ""],
+    ["a File", "files[0]", new File(["t"], "t.txt", { type: "text/plain" })],
+    ["a File whose name is empty", "file", new File(["t"], "")],
+    ["an empty File", "file", new File([], "t")],
+    ["a file name with quotes, line ends and other letters", "file", new File(["t"], "ü \"q\" \\ \r\n\t%.txt")]
+  ]
+  for (const [what, name, value, fileName] of parts) {
+    it.effect(`with ${what} is byte for byte what Node's fetch and node:http's layer send`, () =>
+      Effect.gen(function*() {
+        const form = new FormData()
+        if (typeof value === "string") form.append(name, value)
+        else if (fileName === undefined) form.append(name, value)
+        else form.append(name, value, fileName)
+        form.append("second", "2")
+        const theirs = new Response(form)
+        const body = encoded(form)
+        const settled = (bytes: Uint8Array, type: string | null): string => {
+          const boundary = /boundary=(.*)$/.exec(type ?? "")?.[1]
+          assert(boundary !== undefined)
+          return Buffer.from(bytes).toString().replaceAll(boundary, "B")
+        }
+        const expected = yield* Effect.promise(async () => new Uint8Array(await theirs.arrayBuffer()))
+        assert.strictEqual(
+          settled(yield* bytesOf(body), body.contentType ?? null),
+          settled(expected, theirs.headers.get("content-type"))
+        )
+      }))
+  }
+
   it.effect("without entries has its end alone", () =>
     Effect.gen(function*() {
-      const body = encodeFormData(new FormData())
+      const body = encoded(new FormData())
       const boundary = /boundary=(.*)$/.exec(body.contentType ?? "")?.[1]
       assert.strictEqual(Buffer.from(yield* bytesOf(body)).toString(), `--${boundary}--\r\n`)
     }))
@@ -86,7 +125,7 @@ describe("a form", () => {
   it.effect("has names that cannot end their line or their quotes", () =>
     Effect.gen(function*() {
       const name = "a\"; filename=\"x\r\nContent-Type: text/html\r\n\r\n"
-      const body = encodeFormData(formOf([name, "v"], ["f", new File(["c"], "q\"\r\nX: y")]))
+      const body = encoded(formOf([name, "v"], ["f", new File(["c"], "q\"\r\nX: y")]))
       const text = Buffer.from(yield* bytesOf(body)).toString()
       const lines = text.split("\r\n").filter((line) => line.startsWith("Content-") || line.startsWith("X:"))
       assert.deepStrictEqual(lines, [
@@ -98,7 +137,7 @@ describe("a form", () => {
 
   it.effect("has CRLF for every line end of a name or value, and leaves files alone", () =>
     Effect.gen(function*() {
-      const body = encodeFormData(formOf(["a\nb", "1\n2\r3\r\n4"], ["f", new File(["1\n2\r3"], "f")]))
+      const body = encoded(formOf(["a\nb", "1\n2\r3\r\n4"], ["f", new File(["1\n2\r3"], "f")]))
       const text = Buffer.from(yield* bytesOf(body)).toString()
       assert.include(text, "name=\"a%0D%0Ab\"\r\n\r\n1\r\n2\r\n3\r\n4\r\n")
       assert.include(text, "\r\n\r\n1\n2\r3\r\n")
@@ -108,7 +147,7 @@ describe("a form", () => {
     const boundaries = Array.from(
       { length: 20 },
       () =>
-        /^multipart\/form-data; boundary=([A-Za-z0-9-]{20,70})$/.exec(encodeFormData(new FormData()).contentType ?? "")
+        /^multipart\/form-data; boundary=([A-Za-z0-9-]{20,70})$/.exec(encoded(new FormData()).contentType ?? "")
           ?.[1]
     )
     assert.notInclude(boundaries, undefined)
@@ -126,7 +165,7 @@ describe("a form", () => {
       form.append("f", new Odd(["c"], "f"))
       const [entry] = [...form.values()]
       // The form keeps the file as it is, so that the type is asked of the subclass.
-      const text = Buffer.from(yield* bytesOf(encodeFormData(form))).toString()
+      const text = Buffer.from(yield* bytesOf(encoded(form))).toString()
       assert.strictEqual(typeof entry === "string" ? "" : entry?.type, "text/plain\r\nX: y")
       assert.notInclude(text, "X: y")
     }))
@@ -154,7 +193,7 @@ describe("a form", () => {
         const typed = JSON.parse(
           JSON.stringify(expected).replaceAll("[\"blob\",\"\",", "[\"blob\",\"application/octet-stream\",")
         )
-        assert.deepStrictEqual(yield* parsed(encodeFormData(form)), typed)
+        assert.deepStrictEqual(yield* parsed(encoded(form)), typed)
       }),
     { fastCheck: { numRuns: 50 } }
   )
