@@ -101,6 +101,12 @@ export interface Options {
    */
   readonly unreadTime?: Duration.DurationInput | undefined
   /**
+   * How long a response may be left before anybody begins to read it when another request waits and there is no room for one more connection. Then
+   * the oldest such response gives its connection up: reading it fails with `ConnectionClosed`. The page of an error (status 400 and above) whose
+   * `Content-Length` leaves more than `drainBytes` does so without grace. `Infinity` leaves it to `unreadTime`. Default: 100 milliseconds.
+   */
+  readonly unreadGrace?: Duration.DurationInput | undefined
+  /**
    * How long the end of the scope waits for requests that are under way, unread responses among them. Under `TestClock` set it to 0, or read or
    * close every response: nobody moves the clock then. Default: 1 second.
    */
@@ -195,7 +201,7 @@ export interface Stats extends Counts {
   readonly reused: number
   /** Requests that were sent once more. */
   readonly retried: number
-  /** Responses that were given up because nobody read them. */
+  /** Responses that were given up because nobody read them, for too long or while another request waited for their connection. */
   readonly reclaimed: number
 }
 

@@ -25,6 +25,11 @@ export type Action =
   | { readonly _tag: "opens"; readonly how: "later" | "opened" | "failed" }
   /** Time goes by; whether what is too old is looked for. */
   | { readonly _tag: "time"; readonly millis: number; readonly expire: boolean }
+  /** The head of a response has come, which nobody has begun to read: it may be taken after so long. And: somebody begins to read it. */
+  | { readonly _tag: "unread"; readonly pick: number; readonly grace: number }
+  | { readonly _tag: "read"; readonly pick: number }
+  /** Responses that nobody reads are looked for, where requests wait in vain. */
+  | { readonly _tag: "reclaim" }
   | { readonly _tag: "peerCloses"; readonly pick: number }
   /** A request is interrupted while it waits. */
   | { readonly _tag: "cancel"; readonly pick: number }
@@ -40,6 +45,7 @@ export class Driver extends Model {
   readonly #origins: number
   #opens: "later" | "opened" | "failed" = "later"
   #requests = 0
+  #responses = 0
   /** What is being opened, what was given up meanwhile included. */
   readonly #openings: Array<Conn> = []
   readonly #given: Array<Req> = []
@@ -96,6 +102,17 @@ export class Driver extends Model {
       case "time":
         this.now += action.millis
         if (action.expire) this.#expire()
+        break
+      case "unread":
+        pick(this.#using, (req) => this.#unread(req, action.grace))
+        break
+      case "read":
+        pick(this.unread(), (conn) => {
+          conn.unreadFrom = undefined
+        })
+        break
+      case "reclaim":
+        this.#reclaim()
         break
       case "peerCloses":
         pick(this.idle(), (conn) => this.#gone(conn))
@@ -239,6 +256,23 @@ export class Driver extends Model {
     this.offer("checkin", conn, false, () => state.checkin(conn.slot, now, hint))
   }
 
+  #unread({ held: conn }: Req, grace: number): void {
+    if (conn === undefined || conn.phase === "closed") return
+    conn.unreadFrom = this.now + grace
+    conn.unreadSince = ++this.#responses
+    this.step("unread", () => this.state.unread(conn.slot, this.now, this.now + grace))
+  }
+
+  #reclaim(): void {
+    const next = this.step(
+      "reclaim",
+      () => this.state.reclaim(this.now, (slot) => this.conn(slot).unreadFrom !== undefined)
+    )
+    const [first] = this.blocking()
+    this.must((first?.unreadFrom ?? Infinity) > this.now, "one waits, although nobody reads a response")
+    this.must(next === (first?.unreadFrom ?? Infinity), "it is not looked again when the next may be taken")
+  }
+
   #cancel(req: Req): void {
     const opening = this.unwant(req)
     this.leave(req, "ended")
@@ -377,7 +411,8 @@ export class Driver extends Model {
       case "Refuse":
         this.#told.push({ req: command.ticket.waiter, again: false })
         return
-      case "Close": {
+      case "Close":
+      case "Reclaim": {
         // Whoever watches the connection tells the pool that it has closed.
         const conn = this.conn(command.slot)
         this.#closed.push(conn)

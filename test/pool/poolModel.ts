@@ -26,6 +26,9 @@ export interface Conn {
   keptUntil: number
   /** The order in which connections came to be idle. */
   idleSince: number
+  /** When the response on it may be taken that nobody has begun to read, and the order in which such responses came. */
+  unreadFrom: number | undefined
+  unreadSince: number
 }
 
 export interface Req {
@@ -104,6 +107,20 @@ export class Model {
   idle(origin?: string): ReadonlyArray<Conn> {
     return this.#of(this.conns, origin).filter(({ phase }) => phase === "idle" || phase === "free")
       .sort((a, b) => a.idleSince - b.idleSince)
+  }
+
+  /** Those whose response nobody has begun to read, the one that may be taken first in front. */
+  unread(): ReadonlyArray<Conn> {
+    return this.conns.filter(({ unreadFrom }) => unreadFrom !== undefined)
+      .sort((a, b) => (a.unreadFrom ?? 0) - (b.unreadFrom ?? 0) || a.unreadSince - b.unreadSince)
+  }
+
+  /** Those of them whose place somebody would have who waits in vain. */
+  blocking(): ReadonlyArray<Conn> {
+    const full = this.open() === this.limits.connections
+    return this.unread().filter((conn) =>
+      this.queued().some(({ origin }) => (full || origin === conn.origin) && this.#hasRoom(origin, conn))
+    )
   }
 
   /** Openings that nobody waits for. */
@@ -199,6 +216,7 @@ export class Model {
   end(conn: Conn): void {
     this.must(conn.phase !== "closed", "closed twice")
     conn.phase = "closed"
+    conn.unreadFrom = undefined
     this.conns.splice(this.conns.indexOf(conn), 1)
   }
 
@@ -211,7 +229,7 @@ export class Model {
   /** Lets a connection come free in an event. One that was opened in it goes to somebody once, however short its lifetime is. */
   offer(event: string, conn: Conn, isNew: boolean, run: () => void): void {
     // An assignment would let the compiler think that it stays free.
-    Object.assign<Conn, Partial<Conn>>(conn, { phase: "free", idleSince: ++this.#idleOrder })
+    Object.assign<Conn, Partial<Conn>>(conn, { phase: "free", idleSince: ++this.#idleOrder, unreadFrom: undefined })
     const fate = this.#fateOf(conn, isNew)
     this.#offered = conn
     this.#fate = fate
@@ -275,6 +293,15 @@ export class Model {
         this.must(this.#mayClose(conn, command.reason), `closed without need (${command.reason})`)
         return this.end(conn)
       }
+      case "Reclaim": {
+        const conn = this.conn(command.slot)
+        this.must(
+          conn === this.blocking()[0],
+          "taken from another response than the oldest that keeps somebody waiting"
+        )
+        this.must((conn.unreadFrom ?? Infinity) <= this.now, "taken from a response too soon")
+        return this.end(conn)
+      }
       case "Abort": {
         const conn = this.conn(command.slot)
         this.must(conn.phase === "opening" && conn.owner === undefined, "an opening is given up that somebody wants")
@@ -299,7 +326,7 @@ export class Model {
     this.must(!this.#bySlot.has(slot), "opened twice")
     this.must(this.#orphans(req.origin).length === 0, "opened, although an opening is nobody's")
     const { requestsPerConnection: left } = this.limits
-    const times = { expiresAt: Infinity, keptUntil: Infinity, idleSince: 0 }
+    const times = { expiresAt: Infinity, keptUntil: Infinity, idleSince: 0, unreadFrom: undefined, unreadSince: 0 }
     const conn: Conn = { slot, origin: req.origin, phase: "opening", owner: undefined, served: 0, left, ...times }
     this.#bySlot.set(slot, conn)
     this.conns.push(conn)
@@ -376,10 +403,14 @@ export class Model {
     this.#sameList(state.slots, slots(this.conns), "connections")
     this.#sameList(state.idle, slots(this.idle()), "idle connections")
     this.#same(state.idle.size, this.idle().length, "the size of the idle")
+    const unread = [...state.unreadSlots].filter((slot) => this.conn(slot).unreadFrom !== undefined)
+    this.#sameList(unread, slots(this.unread()), "unread responses")
+    for (const slot of state.unreadSlots) this.#same(this.conn(slot).phase, "held", "the phase of an unread response's")
     this.#same(state.open, this.conns.length, "open")
     this.#same(state.busy, count("held"), "busy")
     this.#same(state.connecting, count("opening"), "connecting")
     this.#same(state.waiting, this.waiting.length, "waiting")
+    this.#same(state.queued, this.queued().length, "queued")
     const keys = new Set([...this.conns, ...this.waiting].map(({ origin }) => origin))
     this.#same(groups.size, keys.size, "the number of origins")
     for (const key of keys) {

@@ -136,6 +136,8 @@ class Story {
           return `refuse ${command.ticket.waiter}`
         case "Close":
           return `close ${this.#number(command.slot)} (${command.reason})`
+        case "Reclaim":
+          return `take ${this.#number(command.slot)} from its response`
         case "Abort":
           return `give up ${this.#number(command.slot)}`
       }
@@ -250,6 +252,87 @@ describe("who waits", () => {
     same(pool.ask("C"), "C has 2 opened")
     same(pool.ask("D"), "D is one too many")
     same(pool.opened(2), "give 2 to C")
+  })
+})
+
+describe("a response that nobody has begun to read", () => {
+  const reclaim = (pool: Story, read: ReadonlyArray<number> = []) =>
+    pool.does((state) => void state.reclaim(pool.now, (slot) => !read.some((number) => pool.slot(number) === slot)))
+  const unread = (pool: Story, number: number, from: number): void =>
+    pool.state.unread(pool.slot(number), pool.now, from)
+
+  /** Connections that are in use. */
+  const busy = (limits: Partial<Limits>, ...origins: ReadonlyArray<string>): Story => {
+    const pool = new Story(limits)
+    for (const [index, origin] of origins.entries()) {
+      pool.ask("-", { origin })
+      pool.opened(index + 1)
+    }
+    return pool
+  }
+
+  it("gives its connection up for a request that waits where its origin has no room", () => {
+    const pool = busy({ connectionsPerOrigin: 1 }, "x")
+    unread(pool, 1, 10)
+    same(pool.ask("A"))
+    same(reclaim(pool))
+    pool.now = 10
+    same(reclaim(pool), "take 1 from its response", "open 2 for A")
+  })
+
+  it("gives it up for a request to another origin where the total is the limit", () => {
+    const pool = busy({ connections: 2 }, "x", "y")
+    unread(pool, 1, 0)
+    same(pool.ask("A", { origin: "z" }))
+    same(reclaim(pool), "take 1 from its response", "open 3 for A")
+  })
+
+  it("keeps it where that would not help whoever waits", () => {
+    const pool = busy({ connectionsPerOrigin: 1 }, "x", "y")
+    unread(pool, 1, 0)
+    same(pool.ask("A", { origin: "y" }))
+    same(reclaim(pool))
+    assert.strictEqual(pool.state.reclaim(0, () => true), Infinity)
+  })
+
+  it("keeps it while nobody waits, or a connection is being opened for whoever does", () => {
+    const pool = busy({}, "x")
+    unread(pool, 1, 0)
+    same(reclaim(pool))
+    same(pool.ask("A"), "open 2 for A")
+    same(reclaim(pool))
+  })
+
+  it("is the one that may be taken first, and no more are taken than requests wait", () => {
+    const pool = busy({ connectionsPerOrigin: 3 }, "x", "x", "x")
+    unread(pool, 2, 10)
+    unread(pool, 3, 10)
+    unread(pool, 1, 20)
+    pool.now = 30
+    same(pool.ask("AB"))
+    same(reclaim(pool), "take 2 from its response", "open 4 for A", "take 3 from its response", "open 5 for B")
+    same(pool.ask("C"))
+    assert.strictEqual(pool.state.reclaim(19, () => true), 20)
+  })
+
+  it("is none any more when somebody reads it, or its connection is free", () => {
+    const pool = busy({ connectionsPerOrigin: 2 }, "x", "x")
+    unread(pool, 1, 0)
+    unread(pool, 2, 0)
+    same(pool.ask("A"))
+    same(reclaim(pool, [1, 2]))
+    same(reclaim(pool))
+    unread(pool, 1, 0)
+    same(pool.back(1), "give 1 to A")
+    same(pool.ask("B"))
+    same(reclaim(pool))
+  })
+
+  it("has nothing to give up when its connection has closed", () => {
+    const pool = busy({ connectionsPerOrigin: 1 }, "x")
+    pool.gone(1)
+    unread(pool, 1, 0)
+    assert.strictEqual(pool.state.unreadSlots.size, 0)
   })
 })
 

@@ -81,7 +81,7 @@ describe("a response that nobody reads", () => {
         const { events } = kit
         assert.deepStrictEqual(tags(events).slice(-3), ["Reclaim", "RequestEnd", "Close"])
         assert.deepStrictEqual(eventsOf(events, "Reclaim"), [
-          { _tag: "Reclaim", connection: id, origin: "http://a.test:80", method: "GET", millis: 10_000 }
+          { _tag: "Reclaim", connection: id, origin: "http://a.test:80", method: "GET", millis: 10_000, why: "Time" }
         ])
         assert.deepStrictEqual(reasons(events), ["Unread"])
         assert.deepStrictEqual(endings(events), ["GET 200 ConnectionClosed"])
@@ -92,7 +92,8 @@ describe("a response that nobody reads", () => {
   it.effect("is given up after unreadTime, and another request has its place", () =>
     logging((logs) =>
       Effect.gen(function*() {
-        const kit = yield* answering(`${lengthHead(9)}abc`, { unreadTime: "2 seconds", connections: 1 })
+        const options = { unreadTime: "2 seconds", unreadGrace: Infinity, connections: 1 } as const
+        const kit = yield* answering(`${lengthHead(9)}abc`, options)
         yield* kit.pool.execute(get())
         const waiting = yield* started(textOf(kit.pool, get("/2")))
         yield* TestClock.adjust(1999)

@@ -62,6 +62,8 @@ export class BodyBuffer {
   announced = 0
   /** Whether a stream gives it out, which ends with whoever runs it. */
   streaming = false
+  /** Whether anybody has begun to read. */
+  begun = false
   /** Whether nothing is kept, because nobody will read. */
   discarding = false
 

@@ -129,7 +129,7 @@ export class BodyReader {
   get stream(): Stream.Stream<Uint8Array, BodyFailure> {
     return Stream.fromChannel(Channel.suspend(() => {
       if (!this.#free) return Channel.fromEffect(this.#alreadyConsumed)
-      this.#reading = "stream"
+      this.#begin("stream")
       this.#exchange.stream()
       return Channel.ensuringWith(this.#loop(), (exit) =>
         Effect.sync(() => {
@@ -156,6 +156,11 @@ export class BodyReader {
     return (this.#reading === "unread" || this.#reading === "read") && !this.#exchange.body.awaited
   }
 
+  #begin(reading: "read" | "stream" | "collect"): void {
+    this.#reading = reading
+    this.#exchange.body.begun = true
+  }
+
   /** What a reading fails with that has taken all that is there. */
   get #failure(): BodyFailure | undefined {
     return this.#exchange.body.failure ?? this.#lost
@@ -174,7 +179,7 @@ export class BodyReader {
   #pieces<A>(reading: () => Effect.Effect<A, BodyFailure>): Effect.Effect<A, BodyFailure> {
     return Effect.suspend(() => {
       if (!this.#free) return this.#alreadyConsumed
-      this.#reading = "read"
+      this.#begin("read")
       return reading()
     })
   }
@@ -194,7 +199,7 @@ export class BodyReader {
     const waiting = waitFor<A, BodyFailure>(this.#exchange.settings.loop, (waiter) => {
       if (!this.#free) return waiter.resume(orElse)
       begun = true
-      this.#reading = reading
+      this.#begin(reading)
       if (reading === "collect") this.#exchange.body.collecting = true
       const next = (): void => {
         const result = step()

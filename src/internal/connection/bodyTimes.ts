@@ -4,6 +4,7 @@
  * response is whole. It ends no exchange itself.
  */
 import type { CloseReason } from "../../ConnectionEvent.ts"
+import { contentType } from "../fields.ts"
 import type { BodyBuffer } from "./bodyBuffer.ts"
 import type { Expiring } from "./deadlines.ts"
 import { Deadline } from "./deadlines.ts"
@@ -17,6 +18,15 @@ interface Exchange extends ExchangeView {
   readonly heldUp: boolean
   stopSending(): void
 }
+
+/**
+ * Whether the rest is longer than may be dropped, or may well be: chunks that somebody has begun to read and left go on, as far as anybody
+ * knows, and events of a server (`text/event-stream`) always do. Of chunks at which nobody has looked, most are a page that is on its way.
+ */
+const mayBeLong = ({ body, framing, head }: Exchange, drainBytes: number): boolean =>
+  framing?.kind === "length"
+    ? framing.length - body.received > drainBytes
+    : body.begun || head === undefined || contentType(head.fields)?.type === "text/event-stream"
 
 export class BodyTimes implements Expiring {
   readonly #exchange: Exchange
@@ -46,15 +56,16 @@ export class BodyTimes implements Expiring {
 
   /** Nobody will read the rest, of which a pool reads a little itself, so that the link can be used again. */
   letGo(reason: string): void {
-    const { body, framing, link, sent, settings: { care } } = this.#exchange
+    const { body, link, sent, settings: { care } } = this.#exchange
     if (this.#draining) return
     if (body.ended) return this.#exchange.stopSending()
     // What ends with the connection, or is followed by its end, would not save it.
     if (!link.machine.persistent) return this.#exchange.abandon(reason, link.endReason)
     // What somebody waits for is not to be dropped unheard.
     if (!sent || body.awaited) return this.#exchange.abandon(reason, "Interrupted")
-    const left = framing?.kind === "length" ? framing.length - body.received : 0
-    if (care === undefined || left > care.drainBytes) return this.#exchange.abandon(reason, "Undrained")
+    if (care === undefined || mayBeLong(this.#exchange, care.drainBytes)) {
+      return this.#exchange.abandon(reason, "Undrained")
+    }
     this.#draining = true
     if (!body.endAwaited) link.unref()
     this.#drainUntil = body.received + care.drainBytes

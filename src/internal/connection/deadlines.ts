@@ -192,7 +192,10 @@ export class Deadlines {
   #forkSleep(millis: number): Sleeper {
     // The runtime may have been captured in an uninterruptible region; the sleep must end all the same, or it outlives the queue.
     const sleep = Effect.interruptible(this.#clock.sleep(Duration.millis(millis)))
-    const fiber: Fiber.RuntimeFiber<void> = Runtime.runFork(this.#runtime)(Effect.andThen(sleep, () => this.#wake()))
+    // What is due at once must not expire within the call that sets it, before there is a sleeper that could be ended.
+    const options = { immediate: millis >= 1 }
+    const waking = Effect.andThen(sleep, () => this.#wake())
+    const fiber: Fiber.RuntimeFiber<void> = Runtime.runFork(this.#runtime)(waking, options)
     return { hold: () => {}, cancel: () => fiber.unsafeInterruptAsFork(FiberId.none) }
   }
 

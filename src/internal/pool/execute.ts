@@ -222,7 +222,9 @@ const answered = <E>(pool: Pool, attempt: Attempt<E>): Sending<E> => {
       ? lost(pool, attempt, ending.error as HttpError<E>)
       : left(pool, failed(ending) as Sending<E>)
   }
-  const { connection } = attempt.member as Member
+  const member = attempt.member as Member
+  const { connection } = member
+  if (!exchange.done) pool.unread.arrived(member, exchange)
   // An attempt that has waited long is old to V8: what it still held would not be collected young.
   attempt.exchange = undefined
   attempt.member = undefined

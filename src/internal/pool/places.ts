@@ -30,6 +30,10 @@ export class Slot<O, C, W> {
   /** Its places among the idle of its group and of all. */
   readonly inGroup = new Entry<Slot<O, C, W>>(this)
   readonly inAll = new Entry<Slot<O, C, W>>(this)
+  /** Its place among those whose response nobody has begun to read, since when that is so, and when the response may lose the connection. */
+  inUnread: Entry<Slot<O, C, W>> | undefined
+  unreadSince = 0
+  unreadFrom = Infinity
 
   constructor(group: Group<O, C, W>, owner: Ticket<O, C, W>, left: number) {
     this.group = group
@@ -137,6 +141,8 @@ export type Command<O, C, W> =
   | { readonly _tag: "Refuse"; readonly ticket: Ticket<O, C, W> }
   /** Close the connection. */
   | { readonly _tag: "Close"; readonly slot: Slot<O, C, W>; readonly reason: CloseReason }
+  /** Close the connection, because its response is unread and a request waits for the place. */
+  | { readonly _tag: "Reclaim"; readonly slot: Slot<O, C, W> }
   /** Give up the opening. */
   | { readonly _tag: "Abort"; readonly slot: Slot<O, C, W> }
 

@@ -23,7 +23,6 @@ import { goneAtOnce, locateOpening, openLink } from "../connection/open.ts"
 import { locate } from "../error/base.ts"
 import { PoolClosed } from "../error/pool.ts"
 import type { ResponseHead } from "../protocol/head.ts"
-import { urlOf } from "../protocol/target.ts"
 import { awaitFiber } from "../transport/wait.ts"
 import type { Destination } from "./destination.ts"
 import { destination } from "./destination.ts"
@@ -33,6 +32,7 @@ import type { Command, Keeper, Slot, Ticket, Waiter } from "./member.ts"
 import { Member, Place } from "./member.ts"
 import { PoolState } from "./poolState.ts"
 import type { PoolSettings } from "./settings.ts"
+import { Unread } from "./unread.ts"
 
 /** The least time between two searches for connections that were idle for too long, in milliseconds. */
 const sweepInterval = 100
@@ -49,6 +49,7 @@ export class Pool implements Keeper {
   readonly #sweep = new Deadline({ expire: () => this.#expire() }, false)
   readonly #openings = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
   readonly legacyServers = new LegacyServers()
+  readonly unread: Unread
   readonly #quieted = new Set<() => void>()
   /** The senders of bodies whose connection has closed. */
   readonly #senders = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
@@ -74,11 +75,12 @@ export class Pool implements Keeper {
     this.#runtime = runtime
     this.events = new EventHub(runtime, settings.onEvent)
     this.state = new PoolState(settings.places)
+    this.unread = new Unread(this, runtime)
     const care: Care = {
       drainBytes: settings.drainBytes,
       drainMillis: settings.drainMillis,
       unreadMillis: settings.unreadMillis,
-      onUnread: (exchange) => this.#reclaimed(exchange),
+      onUnread: (exchange) => this.unread.givenUp(exchange, settings.unreadMillis, "Time"),
       onEnd: (exchange, error) => this.#ended(exchange, error)
     }
     this.#shared = {
@@ -225,18 +227,6 @@ export class Pool implements Keeper {
     })
   }
 
-  #reclaimed({ connection: { id }, origin, terms: { method, target } }: ExchangeView): void {
-    const millis = this.settings.unreadMillis
-    const url = urlOf(origin, target)
-    this.counts.reclaimed++
-    this.tell({ _tag: "Reclaim", connection: id, origin: Origin.format(origin), method, millis })
-    const what = `${method} ${url.replace(/\?.*$/s, "")}`
-    Runtime.runFork(this.#runtime)(Effect.logWarning(
-      `The response to ${what} was left unread for ${millis} ms, so its connection ${id} has been closed. `
-        + "Read it (`text`, `stream`), or `close` it."
-    ))
-  }
-
   tell(event: Parameters<EventHub["emit"]>[0]): void {
     if (this.events.active) this.events.emit(event)
   }
@@ -256,6 +246,7 @@ export class Pool implements Keeper {
       } while (state.commands.length > 0)
       this.#carrying = false
     }
+    this.unread.look()
     if (!this.isEmpty) return
     // A pool that holds nothing has no timer.
     this.deadlines.disarm(this.#sweep)
@@ -292,6 +283,8 @@ export class Pool implements Keeper {
         return command.ticket.waiter.fail(this.closedError(command.ticket.group.origin.name))
       case "Close":
         return this.#close(command.slot, command.reason)
+      case "Reclaim":
+        return this.unread.take(command.slot)
       case "Abort":
         command.slot.connection?.opening?.unsafeInterruptAsFork(FiberId.none)
     }

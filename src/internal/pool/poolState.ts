@@ -9,43 +9,19 @@
  * - Nobody waits for room that an idle connection holds, or an opening that nobody waits for.
  * - Where the total is the limit, a connection that comes free goes to the oldest ticket of all that could use its place: if that
  *   is another group's it is closed, and one opened there.
+ * - Nobody waits for room that a response holds which nobody reads: the oldest one gives its connection up.
  */
 import type { CloseReason } from "../../ConnectionEvent.ts"
-import { Heap } from "./heap.ts"
-import { List } from "./list.ts"
-import type { Command, Hint, Limits } from "./places.ts"
+import { Inventory } from "./inventory.ts"
+import type { List } from "./list.ts"
+import type { Hint } from "./places.ts"
 import { Group, Slot, Ticket } from "./places.ts"
+import { servable } from "./turns.ts"
 
-export class PoolState<O, C, W> {
-  readonly limits: Limits
-  readonly groups = new Map<string, Group<O, C, W>>()
-  /** All slots that are not gone. */
-  readonly slots = new Set<Slot<O, C, W>>()
-  /** All idle slots, oldest first. */
-  readonly idle = new List<Slot<O, C, W>>()
-  /** The groups that have a `next` ticket, by its order. */
-  readonly #wanting = new Heap<Group<O, C, W>>((a, b) => (a.next?.order ?? Infinity) < (b.next?.order ?? Infinity))
-  waiting = 0
-  connecting = 0
-  /** Openings that are nobody's. */
-  readonly #orphans = new Set<Slot<O, C, W>>()
+export class PoolState<O, C, W> extends Inventory<O, C, W> {
   #order = 0
   closing = false
   #destroyed = false
-  /** What is to be carried out, in order. Whoever does so empties it. */
-  commands: Array<Command<O, C, W>> = []
-
-  constructor(limits: Limits) {
-    this.limits = limits
-  }
-
-  get open(): number {
-    return this.slots.size
-  }
-
-  get busy(): number {
-    return this.open - this.connecting - this.idle.size
-  }
 
   /** Takes the newest idle connection that is not too old. */
   take(key: string, now: number): Slot<O, C, W> | undefined {
@@ -54,7 +30,7 @@ export class PoolState<O, C, W> {
     for (let entry = group.idle.last; entry !== undefined; entry = group.idle.last) {
       const slot = entry.value
       if (slot.idleUntil > now) {
-        this.#leaveIdle(slot)
+        this.leaveIdle(slot)
         this.#lend(slot)
         return slot
       }
@@ -70,8 +46,7 @@ export class PoolState<O, C, W> {
   enqueue(key: string, origin: () => O, waiter: W, fresh: boolean, order?: number): Ticket<O, C, W> | undefined {
     const group = this.groups.get(key) ?? new Group<O, C, W>(key, origin(), this.limits.connectionsPerOrigin)
     // Those for whom a connection is being opened do not wait for others.
-    const queued = this.waiting - (this.connecting - this.#orphans.size)
-    if (order === undefined && queued >= this.limits.waiters && !this.#roomFor(group)) return undefined
+    if (order === undefined && this.queued >= this.limits.waiters && !this.#roomFor(group)) return undefined
     const ticket = new Ticket(group, waiter, order ?? this.#order++, fresh)
     if (this.#destroyed) {
       this.commands.push({ _tag: "Refuse", ticket })
@@ -82,7 +57,7 @@ export class PoolState<O, C, W> {
     this.groups.set(key, group)
     this.waiting++
     if (fresh) group.freshWaiting++
-    this.#rank(group)
+    this.turns.rank(group)
     this.#openFor(group.next)
     return ticket
   }
@@ -90,8 +65,8 @@ export class PoolState<O, C, W> {
   /** A connection was opened. It is given out, or kept. */
   connected(slot: Slot<O, C, W>, now: number, lifetimeMillis: number): void {
     const { owner } = slot
-    this.#disown(slot)
-    this.#endConnecting(slot)
+    this.disown(slot)
+    this.endConnecting(slot)
     slot.status = "busy"
     slot.expiresAt = now + lifetimeMillis
     slot.idleUntil = Math.min(now + this.limits.idleMillis, slot.expiresAt)
@@ -104,8 +79,8 @@ export class PoolState<O, C, W> {
   /** A connection could not be opened. Gives whose it was. */
   failed(slot: Slot<O, C, W>): Ticket<O, C, W> | undefined {
     const { owner } = slot
-    this.#disown(slot)
-    if (owner !== undefined) this.#leaveQueue(owner)
+    this.disown(slot)
+    if (owner !== undefined) this.leaveQueue(owner)
     this.#free(slot)
     return owner
   }
@@ -138,9 +113,9 @@ export class PoolState<O, C, W> {
     ticket.granted = undefined
     if (granted !== undefined) this.giveBack(granted, now)
     if (!ticket.waiting) return undefined
-    this.#leaveQueue(ticket)
+    this.leaveQueue(ticket)
     if (attempt === undefined) return undefined
-    this.#disown(attempt)
+    this.disown(attempt)
     if (this.#adopt(attempt)) return undefined
     this.#abort(attempt)
     return attempt
@@ -158,6 +133,29 @@ export class PoolState<O, C, W> {
     return next
   }
 
+  /** Nobody has begun to read the response that came on a connection. From `from` on it may be taken for another request. */
+  unread(slot: Slot<O, C, W>, now: number, from: number): void {
+    if (slot.status !== "busy") return
+    this.listUnread(slot, now, from)
+  }
+
+  /**
+   * Takes connections whose response nobody has begun to read, the oldest first, for requests that wait and have none opened because
+   * there is no room. Gives when to look again; `Infinity` where that is no use.
+   */
+  reclaim(now: number, isUnread: (slot: Slot<O, C, W>) => boolean): number {
+    for (const slot of Array.from(this.unreadSlots)) {
+      // One that is being read, or was let go of, comes free by itself.
+      if (!isUnread(slot)) this.forgetUnread(slot)
+      else if (this.turns.wants(slot, this.full)) {
+        if (slot.unreadFrom > now) return slot.unreadFrom
+        this.commands.push({ _tag: "Reclaim", slot })
+        this.#free(slot)
+      }
+    }
+    return Infinity
+  }
+
   /** Closes what is idle. */
   closeIdle(reason: CloseReason): void {
     for (const slot of Array.from(this.idle)) if (slot.status === "idle") this.#close(slot, reason)
@@ -167,7 +165,7 @@ export class PoolState<O, C, W> {
   shutdown(): void {
     this.closing = true
     this.closeIdle("Shutdown")
-    for (const slot of this.#orphans) this.#abort(slot)
+    for (const slot of this.orphans) this.#abort(slot)
   }
 
   /** Ends everything. */
@@ -176,8 +174,8 @@ export class PoolState<O, C, W> {
     this.#destroyed = true
     for (const group of this.groups.values()) {
       for (const ticket of Array.from(group.waiting)) {
-        if (ticket.attempt !== undefined) this.#disown(ticket.attempt)
-        this.#leaveQueue(ticket)
+        if (ticket.attempt !== undefined) this.disown(ticket.attempt)
+        this.leaveQueue(ticket)
         this.commands.push({ _tag: "Refuse", ticket })
       }
     }
@@ -197,6 +195,7 @@ export class PoolState<O, C, W> {
 
   /** A connection that was given out before is offered again, unless it has reached a limit. */
   #reoffer(slot: Slot<O, C, W>, now: number): void {
+    this.forgetUnread(slot)
     if (slot.expiresAt <= now) return this.#close(slot, "Lifetime")
     if (slot.idleUntil < now) return this.#close(slot, "IdleTime")
     if (slot.left <= 0) return this.#close(slot, "Requests")
@@ -206,8 +205,8 @@ export class PoolState<O, C, W> {
   /** A connection that nobody uses: to whom does it go? */
   #offer(slot: Slot<O, C, W>): void {
     const { group } = slot
-    const ticket = this.#servable(slot)
-    if (this.#older(slot, ticket)) return this.#close(slot, "Room")
+    const ticket = servable(slot)
+    if (this.turns.older(slot, ticket, this.full)) return this.#close(slot, "Room")
     if (ticket !== undefined) return this.#give(ticket, slot)
     if (this.closing) return this.#close(slot, "Shutdown")
     slot.status = "idle"
@@ -217,41 +216,18 @@ export class PoolState<O, C, W> {
     else if (this.idle.size > this.limits.idle) this.#closeOldest(this.idle, "IdleLimit")
   }
 
-  /** The first ticket of its group that the connection will do for. */
-  #servable({ group, served }: Slot<O, C, W>): Ticket<O, C, W> | undefined {
-    if (served === 0 || group.freshWaiting === 0) return group.waiting.first?.value
-    for (const ticket of group.waiting) {
-      if (!ticket.fresh) return ticket
-      // It is older, and the place is its.
-      if (ticket.attempt === undefined) return undefined
-    }
-    return undefined
-  }
-
-  /** Whether a ticket that is older than this one, if there is one, could use the place of a connection, but not the connection. */
-  #older(slot: Slot<O, C, W>, ticket: Ticket<O, C, W> | undefined): boolean {
-    // One that was just opened is for whoever is there: closing it for another would serve nobody.
-    if (slot.served === 0 && ticket !== undefined) return false
-    const full = this.open >= this.limits.connections
-    if (!full && slot.group.freshWaiting === 0) return false
-    const own = slot.group.queued(slot)
-    const first = full ? this.#wanting.first?.next : undefined
-    const other = own === undefined || (first !== undefined && first.order < own.order) ? first : own
-    return other !== undefined && other !== ticket && (ticket === undefined || other.order < ticket.order)
-  }
-
   #give(ticket: Ticket<O, C, W>, slot: Slot<O, C, W>): void {
     const { attempt } = ticket
-    this.#leaveQueue(ticket)
+    this.leaveQueue(ticket)
     ticket.granted = slot
     this.#lend(slot)
     this.commands.push({ _tag: "Give", ticket })
     if (attempt === undefined) return
-    this.#disown(attempt)
+    this.disown(attempt)
     if (this.#adopt(attempt)) return
     if (this.closing) return this.#abort(attempt)
     // It is kept when it is done, unless its place is wanted.
-    this.#orphans.add(attempt)
+    this.orphans.add(attempt)
     attempt.group.orphans++
     this.#dispatch(ticket.group)
   }
@@ -261,53 +237,24 @@ export class PoolState<O, C, W> {
     const { group } = attempt
     const ticket = group.queue.first?.value
     if (ticket === undefined) return false
-    this.#disown(attempt)
+    this.disown(attempt)
     ticket.attempt = attempt
     attempt.owner = ticket
     group.queue.remove(ticket.inQueue)
-    this.#rank(group)
+    this.turns.rank(group)
     this.commands.push({ _tag: "Adopt", ticket })
     return true
-  }
-
-  #disown(attempt: Slot<O, C, W>): void {
-    const { owner } = attempt
-    attempt.owner = undefined
-    if (owner !== undefined) {
-      owner.attempt = undefined
-      if (owner.waiting) owner.queueUp()
-    }
-    if (this.#orphans.delete(attempt)) attempt.group.orphans--
-  }
-
-  #leaveQueue(ticket: Ticket<O, C, W>): void {
-    const { group } = ticket
-    group.waiting.remove(ticket.entry)
-    group.queue.remove(ticket.inQueue)
-    this.waiting--
-    if (ticket.fresh) group.freshWaiting--
-    this.#rank(group)
-    this.#forget(group)
   }
 
   // --- making room
 
   #roomFor(group: Group<O, C, W>): boolean {
-    return group.hasRoom() && (this.open < this.limits.connections || this.idle.size > 0 || this.#orphans.size > 0)
-  }
-
-  /** To be called when a group may have another ticket that is `next`. */
-  #rank(group: Group<O, C, W>): void {
-    const next = group.queued()
-    if (next === group.next) return
-    this.#wanting.remove(group)
-    group.next = next
-    if (next !== undefined) this.#wanting.add(group)
+    return group.hasRoom() && (this.open < this.limits.connections || this.idle.size > 0 || this.orphans.size > 0)
   }
 
   /** A place has come free: opens a connection for whoever can use it. Only where the total was the limit that may be another group. */
-  #dispatch(group: Group<O, C, W>, wasFull = this.open >= this.limits.connections): void {
-    while (this.#openFor(wasFull ? this.#wanting.first?.next : group.next));
+  #dispatch(group: Group<O, C, W>, wasFull = this.full): void {
+    while (this.#openFor(wasFull ? this.turns.first : group.next));
   }
 
   /** Opens a connection for a ticket whose group has room. Whether there was a place. */
@@ -315,11 +262,11 @@ export class PoolState<O, C, W> {
     if (ticket === undefined) return false
     const { group } = ticket
     if (group.orphans > 0) {
-      for (const orphan of this.#orphans) if (orphan.group === group && this.#adopt(orphan)) return true
+      for (const orphan of this.orphans) if (orphan.group === group && this.#adopt(orphan)) return true
     }
     // Only whoever wants a new one waits while connections of its group are idle.
     if (group.open >= this.limits.connectionsPerOrigin) this.#closeOldest(group.idle, "Room")
-    if (this.open >= this.limits.connections) {
+    if (this.full) {
       if (this.idle.size > 0) this.#closeOldest(this.idle, "Room")
       else if (!this.#giveUpOrphan()) return false
     }
@@ -330,16 +277,16 @@ export class PoolState<O, C, W> {
     group.open++
     group.connecting++
     this.connecting++
-    this.#rank(group)
+    this.turns.rank(group)
     this.commands.push({ _tag: "Open", slot, ticket })
     return true
   }
 
   #giveUpOrphan(): boolean {
-    const [orphan] = this.#orphans
+    const [orphan] = this.orphans
     if (orphan === undefined) return false
     this.commands.push({ _tag: "Abort", slot: orphan })
-    this.#remove(orphan)
+    this.remove(orphan)
     return true
   }
 
@@ -349,7 +296,7 @@ export class PoolState<O, C, W> {
     const slot = idle.first?.value
     if (slot === undefined) return
     this.commands.push({ _tag: "Close", slot, reason })
-    this.#remove(slot)
+    this.remove(slot)
   }
 
   #close(slot: Slot<O, C, W>, reason: CloseReason): void {
@@ -362,37 +309,9 @@ export class PoolState<O, C, W> {
     this.#free(slot)
   }
 
-  #leaveIdle(slot: Slot<O, C, W>): void {
-    slot.group.idle.remove(slot.inGroup)
-    this.idle.remove(slot.inAll)
-  }
-
-  #endConnecting(slot: Slot<O, C, W>): void {
-    slot.group.connecting--
-    this.connecting--
-  }
-
-  /** Takes a slot out, without looking for who can use its place. */
-  #remove(slot: Slot<O, C, W>): void {
-    if (slot.status === "connecting") this.#endConnecting(slot)
-    if (slot.status === "idle") this.#leaveIdle(slot)
-    slot.status = "gone"
-    this.slots.delete(slot)
-    this.#disown(slot)
-    slot.group.open--
-    this.#rank(slot.group)
-    this.#forget(slot.group)
-  }
-
   #free(slot: Slot<O, C, W>): void {
-    const wasFull = this.open >= this.limits.connections
-    this.#remove(slot)
+    const wasFull = this.full
+    this.remove(slot)
     this.#dispatch(slot.group, wasFull)
-  }
-
-  #forget(group: Group<O, C, W>): void {
-    if (group.open === 0 && group.waiting.size === 0 && this.groups.get(group.key) === group) {
-      this.groups.delete(group.key)
-    }
   }
 }

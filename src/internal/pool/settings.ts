@@ -31,6 +31,7 @@ export interface PoolOptions {
   readonly drainBytes?: number | undefined
   readonly drainTime?: Duration.DurationInput | undefined
   readonly unreadTime?: Duration.DurationInput | undefined
+  readonly unreadGrace?: Duration.DurationInput | undefined
   readonly shutdownGrace?: Duration.DurationInput | undefined
   readonly tls?: Tls.Options | undefined
   readonly proxy?: Proxy.Proxy | Proxy.Settings | undefined
@@ -52,6 +53,7 @@ export interface PoolSettings {
   readonly drainBytes: number
   readonly drainMillis: number
   readonly unreadMillis: number
+  readonly unreadGrace: number
   readonly graceMillis: number
   readonly tls: Tls.Options | undefined
   readonly proxy: Proxy.Proxy | Proxy.Settings | undefined
@@ -152,6 +154,7 @@ export const toSettings = (options: PoolOptions): Either.Either<PoolSettings, In
       drainBytes: yield* count("drainBytes", options.drainBytes, 0, 65_536),
       drainMillis: yield* millis("drainTime", options.drainTime, 1000),
       unreadMillis: yield* millis("unreadTime", options.unreadTime, 10_000),
+      unreadGrace: yield* millis("unreadGrace", options.unreadGrace, 100),
       graceMillis: yield* millis("shutdownGrace", options.shutdownGrace, 1000),
       tls: options.tls,
       proxy: options.proxy,
