@@ -130,6 +130,7 @@ const pool: Undefined<ConnectionPool.Options> = {
   drainBytes: undefined,
   drainTime: undefined,
   unreadTime: undefined,
+  unreadGrace: undefined,
   shutdownGrace: undefined,
   tls: undefined,
   proxy: undefined,
