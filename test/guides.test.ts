@@ -153,6 +153,7 @@ describe("docs/pool.md", () => {
       drainBytes: settings.drainBytes,
       drainTime: settings.drainMillis,
       unreadTime: settings.unreadMillis,
+      unreadGrace: settings.unreadGrace,
       shutdownGrace: settings.graceMillis
     }
     const documented = rows(section("docs/pool.md", "Options")).map((cells) => {

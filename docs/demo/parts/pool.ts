@@ -106,7 +106,11 @@ export const abandoned: Part = (report, { host, port }) => {
   const logged: Array<string> = []
   return Effect.gen(function*() {
     report.part("A response that nobody reads, on the only connection that there may be")
-    const pool = yield* ConnectionPool.make({ connectionsPerOrigin: 1, unreadTime: "200 millis" })
+    const pool = yield* ConnectionPool.make({
+      connectionsPerOrigin: 1,
+      unreadTime: "200 millis",
+      unreadGrace: "1 minute"
+    })
     const url = `http://${host}:${port}`
     const work = Effect.gen(function*() {
       const dropped = yield* pool.execute(HttpRequest.get(`${url}/bytes?size=10000000`))
