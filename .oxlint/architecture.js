@@ -76,8 +76,12 @@ const layers = {
   protocol: { folders: low, modules: plainVocabulary, pure: true },
   transport: { folders: low, modules: vocabulary },
   connection: { folders: [...low, "protocol", "transport"], modules: vocabulary },
-  pool: { folders: [...low, "protocol", "transport", "connection"], modules: vocabulary },
-  platform: { folders: [...vocabularyFolders, "protocol", "transport", "connection", "pool"], modules: vocabulary }
+  retry: { folders: [...low, "connection"], modules: vocabulary },
+  pool: { folders: [...low, "protocol", "transport", "connection", "retry"], modules: vocabulary },
+  platform: {
+    folders: [...vocabularyFolders, "protocol", "transport", "connection", "retry", "pool"],
+    modules: vocabulary
+  }
 }
 
 const socketModules = new Set(["node:net", "node:tls", "node:dns", "node:dns/promises"])

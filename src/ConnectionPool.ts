@@ -31,6 +31,7 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
+import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
@@ -52,8 +53,10 @@ import type { HttpLeniency } from "./HttpLeniency.ts"
 import type * as HttpLimits from "./HttpLimits.ts"
 import type { HttpRequest } from "./HttpRequest.ts"
 import type { HttpResponse } from "./HttpResponse.ts"
+import type * as HttpRetry from "./HttpRetry.ts"
 import type * as HttpTimeouts from "./HttpTimeouts.ts"
 import * as internal from "./internal/pool/face.ts"
+import * as retries from "./internal/pool/retry.ts"
 import type * as Origin from "./Origin.ts"
 import type * as Proxy from "./Proxy.ts"
 import type * as Tls from "./Tls.ts"
@@ -284,3 +287,33 @@ export const make = (
  */
 export const layer = (options: Options = {}): Layer.Layer<ConnectionPool, InvalidOption, Transport> =>
   Layer.scoped(ConnectionPool, make(options))
+
+/**
+ * A pool whose `execute` sends requests again if they failed, or were answered with a status such as 503, and if that does no harm: see
+ * `HttpRetry`. All else is that of the pool, `lease` included. The failure of a body that is being read is not retried.
+ *
+ * Each pool that this makes has a budget of its own for each origin. Options that make no sense fail every request with `InvalidOption`.
+ * Interruption ends the wait between two attempts, during which nothing is held.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { ConnectionPool, HttpRequest } from "effect-http-client"
+ *
+ * export const program = Effect.gen(function*() {
+ *   const pool = yield* Effect.map(ConnectionPool.ConnectionPool, ConnectionPool.retry({ times: 3 }))
+ *   const response = yield* pool.execute(HttpRequest.get("http://localhost:8080/"))
+ *   return yield* response.text
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const retry: {
+  (options?: HttpRetry.Options): (pool: ConnectionPool) => ConnectionPool
+  (pool: ConnectionPool, options?: HttpRetry.Options): ConnectionPool
+} = dual(
+  (args) => typeof args[0] === "object" && args[0] !== null && "execute" in args[0],
+  (pool: ConnectionPool, options: HttpRetry.Options = {}): ConnectionPool => retries.retry(pool, options)
+)

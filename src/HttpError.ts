@@ -8,6 +8,7 @@
  *
  * @since 0.1.0
  */
+import { dual } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as base from "./internal/error/base.ts"
@@ -19,6 +20,7 @@ import type {
   ImproperConnectionState,
   InvalidRequest
 } from "./internal/error/unions.ts"
+import * as repeat from "./internal/repeat.ts"
 
 /**
  * Failures of building a request: `InvalidUrl` and its kin, all found before the first byte leaves.
@@ -303,3 +305,48 @@ export const fromPlatform = (error: unknown): Option.Option<HttpError> => {
   }
   return Option.none()
 }
+
+/**
+ * The parts of a request that say whether sending it twice does harm: its method, and an Idempotency-Key among its fields. An
+ * `HttpRequest` and an `HttpClientRequest` of the platform are such.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Repeatable extends repeat.Repeatable {}
+
+/**
+ * Whether a request that failed with this error may be sent again.
+ *
+ * True if the failure may pass by itself, the body can be sent again (`context.replayable`), and either the server has not seen the
+ * request (`context.processed` is `No`) or doing it twice is as good as once: an idempotent method (RFC 9110 section 9.2.2), or an
+ * Idempotency-Key. Never true for the caller's mistake, the refusal of a proxy, a limit that was exceeded, a certificate that is not
+ * accepted, a redirect that is not followed, and what this process has closed itself. An error of the platform counts as the error
+ * of this library that is its cause; of any other value nothing is known, so it is `false`.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Schedule } from "effect"
+ * import { ConnectionPool, HttpError, HttpRequest } from "effect-http-client"
+ *
+ * const request = HttpRequest.get("http://localhost:8080/")
+ *
+ * // Repeats the reading of the body too, which `ConnectionPool.retry` does not.
+ * export const text = ConnectionPool.ConnectionPool.pipe(
+ *   Effect.flatMap((pool) => pool.execute(request)),
+ *   Effect.flatMap((response) => response.text),
+ *   Effect.retry({ while: HttpError.mayRepeat(request), schedule: Schedule.exponential("100 millis"), times: 2 })
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const mayRepeat: {
+  (request: Repeatable): (error: unknown) => boolean
+  (error: unknown, request: Repeatable): boolean
+} = dual(
+  2,
+  (error: unknown, request: Repeatable): boolean =>
+    Option.exists(fromPlatform(error), (cause) => repeat.mayRepeat(cause, request))
+)

@@ -46,6 +46,7 @@ import { makeDefaultPool } from "./internal/platform/defaultPool.ts"
 import * as redirects from "./internal/platform/redirects.ts"
 import * as references from "./internal/platform/references.ts"
 import * as response from "./internal/platform/response.ts"
+import * as retries from "./internal/platform/retry.ts"
 import * as NodeTransport from "./NodeTransport.ts"
 import type * as Proxy from "./Proxy.ts"
 import type * as Tls from "./Tls.ts"
@@ -384,3 +385,11 @@ export const decompress: typeof decompression.decompress = decompression.decompr
  * @category guards
  */
 export const isDecoded: typeof decompression.isDecoded = decompression.isDecoded
+
+/**
+ * Retries requests over any `HttpClient`, only if that does no harm: see `HttpRetry`, also for its options. Put it above `followRedirects`.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const retry: typeof retries.retry = retries.retry

@@ -28,6 +28,8 @@ export * as HttpRequest from "./HttpRequest.ts"
 
 export * as HttpResponse from "./HttpResponse.ts"
 
+export * as HttpRetry from "./HttpRetry.ts"
+
 export * as HttpStatus from "./HttpStatus.ts"
 
 export * as HttpTimeouts from "./HttpTimeouts.ts"

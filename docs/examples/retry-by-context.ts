@@ -2,21 +2,13 @@
  * Sending once more by what is known: `processed` says whether the server may have acted on the request, `replayable` whether
  * the body can be sent again.
  *
- * A pool repeats by itself only what met a connection that the server had just closed. This is for all else.
+ * A pool repeats by itself only what met a connection that the server had just closed. This is for all else, the reading of the body
+ * included; where that is not wanted, `retry.ts` is shorter and keeps to a budget.
  */
 import { ConnectionPool, HttpError, NodeTransport } from "effect-http-client"
 import type { HttpRequest } from "effect-http-client"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
-
-/** Doing these twice is as good as once (RFC 9110 section 9.2.2). */
-const idempotent = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])
-
-const mayRepeat = (request: HttpRequest.HttpRequest) => (error: unknown): boolean =>
-  HttpError.isHttpError(error)
-  && error.context.fault !== "User"
-  && error.context.replayable
-  && (error.context.processed === "No" || idempotent.has(request.method))
 
 const send = (request: HttpRequest.HttpRequest) =>
   Effect.gen(function*() {
@@ -24,7 +16,7 @@ const send = (request: HttpRequest.HttpRequest) =>
     const response = yield* pool.execute(request)
     return yield* response.text
   }).pipe(
-    Effect.retry({ while: mayRepeat(request), times: 2, schedule: Schedule.exponential("10 millis") })
+    Effect.retry({ while: HttpError.mayRepeat(request), times: 2, schedule: Schedule.exponential("10 millis") })
   )
 
 export const program = (request: HttpRequest.HttpRequest) =>

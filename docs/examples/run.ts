@@ -34,6 +34,7 @@ import * as put from "./put.ts"
 import * as readInPieces from "./read-in-pieces.ts"
 import * as redirects from "./redirects.ts"
 import * as retryByContext from "./retry-by-context.ts"
+import * as retry from "./retry.ts"
 import * as steps from "./steps.ts"
 import * as timeouts from "./timeouts.ts"
 import * as tunnel from "./tunnel.ts"
@@ -166,6 +167,11 @@ const all = Effect.gen(function*() {
       "ConnectError, processed: No, replayable"
     ]
   )
+  yield* example("retry", retry.program(unsteady), {
+    get: "GET /get, for the 2. time\n",
+    post: "StaleConnection",
+    keyed: "POST /keyed, for the 2. time\n"
+  })
   yield* example("events", events.program(host, port), {
     counts: { Connect: 1, Connected: 1, Acquire: 3, Release: 3, RequestEnd: 3, Close: 1 },
     closed: [{ reason: "Closed", requestsServed: 3 }]

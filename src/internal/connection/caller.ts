@@ -11,7 +11,7 @@ import * as FiberRef from "effect/FiberRef"
 import * as RuntimeFlags from "effect/RuntimeFlags"
 
 /** Makes an effect as interruptible as the caller was. */
-export type Restore = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
+export type Restore = <A, E, R = never>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
 export interface Caller {
   readonly restore: Restore
@@ -38,15 +38,17 @@ class InterruptibleCaller implements Caller {
 }
 
 /** Does something for a fiber, which runs with these flags, without interruption but where it is restored. */
-export const uninterruptedFor = <A, E>(
+export const uninterruptedFor = <A, E, R = never>(
   fiber: Fiber.RuntimeFiber<unknown, unknown>,
   flags: RuntimeFlags.RuntimeFlags,
-  body: (caller: Caller) => Effect.Effect<A, E>
-): Effect.Effect<A, E> => {
+  body: (caller: Caller) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> => {
   const caller = RuntimeFlags.interruptible(flags) ? new InterruptibleCaller(fiber) : fixed
   return Effect.uninterruptible(Effect.suspend(() => body(caller)))
 }
 
 /** The same for the fiber that runs this. */
-export const uninterrupted = <A, E>(body: (caller: Caller) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
-  Effect.withFiberRuntime<A, E>((fiber, { runtimeFlags }) => uninterruptedFor(fiber, runtimeFlags, body))
+export const uninterrupted = <A, E, R = never>(
+  body: (caller: Caller) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  Effect.withFiberRuntime<A, E, R>((fiber, { runtimeFlags }) => uninterruptedFor(fiber, runtimeFlags, body))

@@ -35,6 +35,8 @@ export interface Chain {
   readonly history: ReadonlyArray<RedirectHop>
   /** The requests that were sent since a cookie was set last, as `keyOf` writes them. */
   readonly sent: ReadonlySet<string>
+  /** Whether the bodies that were sent so far can be sent again. */
+  readonly replayable: boolean
 }
 
 /** What the caller allows. */
@@ -58,7 +60,7 @@ export interface Next {
 
 export type RedirectError = TooManyRedirects | RedirectLoop | InvalidRedirect | UnsafeRedirect | UnreplayableBody
 
-export const emptyChain: Chain = { history: [], sent: new Set() }
+export const emptyChain: Chain = { history: [], sent: new Set(), replayable: true }
 
 /**
  * Whether a status asks for another request. Not so 300, which leaves the choice to the user, 304, which is about a cache, and
@@ -270,5 +272,7 @@ export const decide = (
   if (keepsBody && (body === "Raw" || (body === "Stream" && !policy.replayStreams))) {
     return Either.left(new UnreplayableBody({ status, body, history }))
   }
-  return Either.right({ method, url, keepsBody, fields, chain: { history, sent } })
+  const replayable = chain.replayable
+    && (body === "Empty" || body === "Replayable" || (body === "Stream" && policy.replayStreams))
+  return Either.right({ method, url, keepsBody, fields, chain: { history, sent, replayable } })
 }

@@ -19,11 +19,14 @@ import * as FiberRef from "effect/FiberRef"
 import { dual } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import type { ErrorContext } from "../../HttpError.ts"
+import { fromPlatform } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
 import { locate } from "../error/base.ts"
 import type { RedirectHop } from "../error/redirect.ts"
 import { InvalidOption } from "../error/request.ts"
-import { requestError, responseError } from "./errors.ts"
+import { responseError } from "./errors.ts"
+import { partsOf, refusing } from "./parts.ts"
 import { nextRequest } from "./redirectRequest.ts"
 import * as rules from "./redirectRules.ts"
 import { release } from "./release.ts"
@@ -87,26 +90,6 @@ const settingsOf = (options: RedirectOptions): Either.Either<Settings, InvalidOp
   })
 }
 
-/** What `makeWith` builds, and so every client of the platform has, beside what its type says. */
-interface Parts<E, R> {
-  readonly preprocess: HttpClient.HttpClient.Preprocess<E, R>
-  readonly postprocess: HttpClient.HttpClient.Postprocess<E, R>
-}
-
-const hasParts = <E, R>(
-  client: HttpClient.HttpClient.With<E, R>
-): client is HttpClient.HttpClient.With<E, R> & Parts<E, R> =>
-  Predicate.hasProperty(client, "preprocess") && Predicate.hasProperty(client, "postprocess")
-
-/** A client built by hand is not known to have a first half, so all of it runs for every hop. */
-const partsOf = <E, R>(client: HttpClient.HttpClient.With<E, R>): Parts<E, R> =>
-  hasParts(client)
-    ? client
-    : {
-      preprocess: Effect.succeed,
-      postprocess: (request) => Effect.flatMap(request, (request) => client.execute(request))
-    }
-
 /** By response, and by the request of the response for combinators that wrap it. Holds no response: these are freed when unused. */
 const histories = new WeakMap<object, ReadonlyArray<RedirectHop>>()
 
@@ -155,6 +138,18 @@ const asResponseError = (
     error.message,
     request
   )
+
+/**
+ * Adds to the error of a later request what holds for the whole chain, because the caller asked for its first one: a server has answered
+ * that, and its body must be sent again if the chain is repeated. Changes our error in place, as `locate` does.
+ */
+const afterRedirect = ({ replayable }: rules.Chain) => <E>(error: E): E => {
+  const cause = Option.getOrUndefined(fromPlatform(error)) as { context: ErrorContext } | undefined
+  if (cause !== undefined) {
+    cause.context = { ...cause.context, processed: "Yes", replayable: replayable && cause.context.replayable }
+  }
+  return error
+}
 
 /** Most clients prepare nothing, and their request is there already: that saves asking the runtime for it. */
 const isReady = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Exit.Success<A, never> =>
@@ -210,7 +205,7 @@ const following = <E, R>(
     request: HttpClientRequest.HttpClientRequest,
     chain: rules.Chain
   ): Effect.Effect<HttpClientResponse, E | HttpClientError, R> =>
-    Effect.flatMap(postprocess(Effect.succeed(request)), (response) => {
+    Effect.flatMap(Effect.mapError(postprocess(Effect.succeed(request)), afterRedirect(chain)), (response) => {
       histories.set(response, chain.history)
       histories.set(response.request, chain.history)
       return settle(request, chain, response)
@@ -230,16 +225,6 @@ const following = <E, R>(
     preprocess
   )
 }
-
-/** A client whose every request fails, because the options make no sense; before anything is sent. */
-const refusing = <E, R>(
-  client: HttpClient.HttpClient.With<E, R>,
-  cause: InvalidOption
-): HttpClient.HttpClient.With<E | HttpClientError, R> =>
-  HttpClient.transform(
-    client,
-    (_, request) => Effect.fail(requestError(request, cause))
-  )
 
 /**
  * Follows redirects, over any `HttpClient`. The platform's own `followRedirects` keeps method, body and every credential, wherever

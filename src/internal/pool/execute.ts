@@ -9,7 +9,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Runtime from "effect/Runtime"
 import type { HeadFailure, HttpError, InvalidRequest, RequestBodyError, SendFailure } from "../../HttpError.ts"
-import * as HttpFields from "../../HttpFields.ts"
 import type { HttpRequest } from "../../HttpRequest.ts"
 import type { HttpResponse } from "../../HttpResponse.ts"
 import * as Origin from "../../Origin.ts"
@@ -36,6 +35,7 @@ import { ConnectionClosed } from "../error/state.ts"
 import { HttpTimeout } from "../error/timeout.ts"
 import type { Located } from "../origin.ts"
 import { checkMethod } from "../protocol/encode.ts"
+import { isIdempotent } from "../repeat.ts"
 import { waitFor } from "../transport/wait.ts"
 import type { CheckoutFailure } from "./checkout.ts"
 import { acquired, checkout, takeIdle } from "./checkout.ts"
@@ -88,9 +88,6 @@ class Attempt<E> {
 
 type Sending<E> = Effect.Effect<HttpResponse, HttpError<E>>
 
-/** Idempotent methods (RFC 9110 section 9.2.2). */
-const idempotent = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"])
-
 /** How it shows that a connection had gone before the request came to it. */
 const staleTags = new Set<HttpError["_tag"]>(["StaleConnection", "RemoteDisconnected", "ReadError", "WriteError"])
 
@@ -99,10 +96,10 @@ const staleTags = new Set<HttpError["_tag"]>(["StaleConnection", "RemoteDisconne
  * kept idle, so that the server may have closed it when the request was under way; no byte of an answer came; the body can be sent
  * again; and it does no harm if the server has seen the first one.
  */
-const mayRepeat = ({ fields, method }: HttpRequest<unknown>, { _tag, context }: HttpError): boolean =>
+const mayRepeat = (request: HttpRequest<unknown>, { _tag, context }: HttpError): boolean =>
   staleTags.has(_tag) && (context.connection?.reused === true || _tag === "StaleConnection")
   && context.bytesRead === 0 && context.replayable
-  && (context.bytesWritten === 0 || idempotent.has(method) || HttpFields.has(fields, "idempotency-key"))
+  && (context.bytesWritten === 0 || isIdempotent(request))
 
 /** Encodes a request for its origin. */
 const prepareFor = <E>(

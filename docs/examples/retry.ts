@@ -1,0 +1,34 @@
+/**
+ * Retries of a pool: a GET that found no answer, and a POST, which is repeated because all of its attempts have one Idempotency-Key.
+ *
+ * Without the key the POST fails: the server may have done what it asks for.
+ */
+import { ConnectionPool, HttpRequest, NodeTransport } from "effect-http-client"
+import type { HttpRetry } from "effect-http-client"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+
+const options: HttpRetry.Options = {
+  schedule: Schedule.exponential("10 millis"),
+  times: 3,
+  retryAfterLimit: "5 seconds",
+  budget: { share: 0.2 }
+}
+
+const textOf = (pool: ConnectionPool.ConnectionPool, request: HttpRequest.HttpRequest) =>
+  Effect.flatMap(pool.execute(request), (response) => response.text)
+
+export const program = (url: string) =>
+  Effect.gen(function*() {
+    const below = yield* ConnectionPool.ConnectionPool
+    const pool = ConnectionPool.retry(below, options)
+    const keyed = ConnectionPool.retry(below, { ...options, idempotencyKey: true })
+    return {
+      get: yield* textOf(pool, HttpRequest.get(`${url}/get`)),
+      post: (yield* Effect.flip(textOf(pool, HttpRequest.post(`${url}/post`))))._tag,
+      keyed: yield* textOf(keyed, HttpRequest.post(`${url}/keyed`))
+    }
+  }).pipe(
+    Effect.provide(ConnectionPool.layer()),
+    Effect.provide(NodeTransport.layer)
+  )

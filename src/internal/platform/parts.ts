@@ -1,0 +1,37 @@
+/** The two halves of a client of the platform, for combinators that send a request more than once. */
+import * as HttpClient from "@effect/platform/HttpClient"
+import type { RequestError } from "@effect/platform/HttpClientError"
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import type { InvalidOption } from "../error/request.ts"
+import { requestError } from "./errors.ts"
+
+/** What `makeWith` builds, and so every client of the platform has, beside what its type says. */
+export interface Parts<E, R> {
+  readonly preprocess: HttpClient.HttpClient.Preprocess<E, R>
+  readonly postprocess: HttpClient.HttpClient.Postprocess<E, R>
+}
+
+const hasParts = <E, R>(
+  client: HttpClient.HttpClient.With<E, R>
+): client is HttpClient.HttpClient.With<E, R> & Parts<E, R> =>
+  Predicate.hasProperty(client, "preprocess") && Predicate.hasProperty(client, "postprocess")
+
+/** A client built by hand is not known to have a first half, so all of it runs each time. */
+export const partsOf = <E, R>(client: HttpClient.HttpClient.With<E, R>): Parts<E, R> =>
+  hasParts(client)
+    ? client
+    : {
+      preprocess: Effect.succeed,
+      postprocess: (request) => Effect.flatMap(request, (request) => client.execute(request))
+    }
+
+/** A client whose every request fails, because the options make no sense; before anything is sent. */
+export const refusing = <E, R>(
+  client: HttpClient.HttpClient.With<E, R>,
+  cause: InvalidOption
+): HttpClient.HttpClient.With<E | RequestError, R> =>
+  HttpClient.transform(
+    client,
+    (_, request) => Effect.fail(requestError(request, cause))
+  )

@@ -1,0 +1,117 @@
+/**
+ * Sends a request, and sends it again as its policy says: the loop that both faces share. Whether an outcome may be repeated is for the
+ * face to decide, by the rules of `repeat.ts`.
+ *
+ * Rules: a response that is retried is released before the wait; a wait holds nothing; what is not retried is given unchanged.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Decision from "effect/ScheduleDecision"
+import * as Intervals from "effect/ScheduleIntervals"
+import type { HttpError } from "../../HttpError.ts"
+import type { Caller } from "../connection/caller.ts"
+import { uninterrupted } from "../connection/caller.ts"
+import { retryAfterMillis } from "../syntax/httpDate.ts"
+import type { Bucket } from "./budget.ts"
+import type { FailedAttempt, Policy } from "./options.ts"
+
+/** What is known of an attempt that has ended. */
+export interface Outcome {
+  /** Whether the request may be sent again. */
+  readonly repeatable: boolean
+  readonly error: HttpError | undefined
+  readonly status: number | undefined
+  /** The values of Retry-After. */
+  readonly retryAfter: ReadonlyArray<string>
+  /** How often the pool has sent this attempt before by itself. */
+  readonly resends: number
+  /** Gives up the response, if there is one. */
+  readonly release: Effect.Effect<void>
+}
+
+/** One request, as its face sends it. */
+export interface Call<A, E, R> {
+  /** Which budget the request counts for. */
+  readonly origin: string
+  readonly send: Effect.Effect<A, E, R>
+  readonly outcomeOf: (result: Either.Either<A, E>) => Outcome
+}
+
+/** The statuses that Retry-After is defined for (RFC 9110 section 15.6.4, RFC 6585 section 4). */
+const asksToWait = (status: number | undefined): boolean => status === 429 || status === 503
+
+class Retrying<A, E, R> {
+  readonly #policy: Policy
+  readonly #call: Call<A, E, R>
+  readonly #caller: Caller
+  readonly #bucket: Bucket | undefined
+  #state: unknown
+  #sends = 0
+
+  constructor(policy: Policy, call: Call<A, E, R>, caller: Caller, bucket: Bucket | undefined) {
+    this.#policy = policy
+    this.#call = call
+    this.#caller = caller
+    this.#bucket = bucket
+    this.#state = policy.schedule.initial
+  }
+
+  get attempt(): Effect.Effect<A, E, R> {
+    return Effect.flatMap(
+      Effect.either(this.#caller.restore(this.#call.send)),
+      (result) => Effect.flatMap(Clock.currentTimeMillis, (now) => this.#ended(result, now))
+    )
+  }
+
+  #ended(result: Either.Either<A, E>, now: number): Effect.Effect<A, E, R> {
+    const policy = this.#policy
+    const outcome = this.#call.outcomeOf(result)
+    const { error, release, repeatable, resends, retryAfter, status } = outcome
+    // A resend of the pool has used a retry, and one of the budget, without asking.
+    this.#sends += 1 + resends
+    for (let i = 0; i < resends; i++) this.#bucket?.charge(now)
+    const asked = asksToWait(status) ? retryAfterMillis(retryAfter, now) : undefined
+    const wait = asked ?? 0
+    if (!repeatable || wait > policy.retryAfterMillis || this.#sends > policy.times) return this.#give(result, release)
+    const failed: FailedAttempt = { error, status, retryAfterMillis: asked, sends: this.#sends }
+    const step = Effect.suspend(() => policy.schedule.step(now, failed, this.#state))
+    // The schedule is the caller's, and may die.
+    return Effect.flatMap(Effect.onError(step, () => release), ([state, , decision]) => {
+      this.#state = state
+      if (Decision.isDone(decision) || this.#bucket?.withdraw(now) === false) return this.#give(result, release)
+      const millis = Math.max(wait, Intervals.start(decision.intervals) - now)
+      return Effect.zipRight(
+        Effect.zipRight(release, millis > 0 ? this.#caller.restore(Effect.sleep(millis)) : Effect.void),
+        this.attempt
+      )
+    })
+  }
+
+  /** Gives the caller what came, unless the caller was interrupted in the meantime: then it would be lost. */
+  #give(result: Either.Either<A, E>, release: Effect.Effect<void>): Effect.Effect<A, E> {
+    if (Either.isLeft(result)) return Effect.fail(result.left)
+    const interrupted = this.#caller.interrupted()
+    return Cause.isEmpty(interrupted)
+      ? Effect.succeed(result.right)
+      : Effect.zipRight(release, Effect.failCause(interrupted))
+  }
+}
+
+/** Sends a request as often as its policy allows, and gives what came of the last attempt. */
+export const retrying = <A, E, R>(policy: Policy, call: Call<A, E, R>): Effect.Effect<A, E, R> =>
+  uninterrupted((caller) =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      const bucket = policy.budgets?.of(call.origin, now)
+      bucket?.deposit(now)
+      return new Retrying(policy, call, caller, bucket).attempt
+    })
+  )
+
+/** `scheme://host:port` of a URL, for its budget: without credentials, and whatever the rest is. */
+export const budgetKey = (url: string): string => {
+  const [, scheme = "", authority = ""] = /^([a-z][a-z0-9+.-]*):\/\/([^/?#]*)/i.exec(url) ?? []
+  const key = `${scheme}://${authority.slice(authority.lastIndexOf("@") + 1)}`.toLowerCase()
+  return /:\d+$/.test(key) ? key : `${key.replace(/:$/, "")}:${key.startsWith("https:") ? 443 : 80}`
+}

@@ -1,0 +1,65 @@
+/**
+ * Reads the dates of HTTP (RFC 9110 section 5.6.7) and what Retry-After says (section 10.2.3).
+ *
+ * A recipient must accept all three forms of a date. `Date.parse` is not used: it accepts more, reads a date without a zone as local
+ * time, and may differ between engines.
+ */
+
+const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+const month = `(?<month>${months.join("|")})`
+const time = "(?<hour>\\d\\d):(?<minute>\\d\\d):(?<second>\\d\\d)"
+
+/** `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT`, `Sun Nov  6 08:49:37 1994`. */
+const forms = [
+  `(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (?<day>\\d\\d) ${month} (?<year>\\d{4}) ${time} GMT`,
+  `(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, (?<day>\\d\\d)-${month}-(?<year>\\d\\d) ${time} GMT`,
+  `(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) ${month} (?<day>\\d\\d| \\d) ${time} (?<year>\\d{4})`
+].map((form) => new RegExp(`^${form}$`))
+
+/**
+ * The year of two digits, in the century that brings it next to now: one that seems more than 50 years in the future is the most recent
+ * past year with these digits.
+ */
+const fullYear = (digits: string, nowMillis: number): number => {
+  const year = Number(digits)
+  if (digits.length > 2) return year
+  const now = new Date(nowMillis).getUTCFullYear()
+  const inThisCentury = now - (now % 100) + year
+  return inThisCentury > now + 50 ? inThisCentury - 100 : inThisCentury
+}
+
+/** The milliseconds since 1970 of a date; `undefined` if it is none. A leap second counts as the second after it. */
+export const parseHttpDate = (text: string, nowMillis: number): number | undefined => {
+  for (const form of forms) {
+    const groups = form.exec(text)?.groups
+    if (groups === undefined) continue
+    // The pattern has all of these.
+    const { day, hour, minute, month, second, year } = groups as
+      & Record<string, string>
+      & {
+        readonly [K in "day" | "hour" | "minute" | "month" | "second" | "year"]: string
+      }
+    const index = months.indexOf(month)
+    const at = [Number(day), Number(hour), Number(minute), Number(second)] as const
+    if (at[1] > 23 || at[2] > 59 || at[3] > 60) return undefined
+    const date = new Date(0)
+    // Not `Date.UTC`, which takes the years 0 to 99 for those of the last century.
+    date.setUTCFullYear(fullYear(year, nowMillis), index, at[0])
+    if (date.getUTCMonth() !== index || date.getUTCDate() !== at[0]) return undefined
+    return date.setUTCHours(at[1], at[2], at[3])
+  }
+  return undefined
+}
+
+/**
+ * How many milliseconds to wait by the values of Retry-After, which are numbers of seconds or dates; a date that has passed is 0. The
+ * longest of several. `undefined` if none can be read.
+ */
+export const retryAfterMillis = (values: ReadonlyArray<string>, nowMillis: number): number | undefined => {
+  let longest: number | undefined
+  for (const value of values) {
+    const date = /^\d+$/.test(value) ? nowMillis + Number(value) * 1000 : parseHttpDate(value, nowMillis)
+    if (date !== undefined) longest = Math.max(longest ?? 0, date - nowMillis)
+  }
+  return longest
+}
