@@ -516,5 +516,6 @@ it.effect("all else is that of the pool below", () =>
     yield* pool.closeIdle
     assert.strictEqual((yield* pool.stats).closed, 1)
     yield* pool.shutdown({ grace: 0 })
+    yield* pool.shutdown()
     yield* failsWith(pool.execute(get()), "PoolClosed")
   })))

@@ -1,4 +1,5 @@
 /** A pool whose requests are sent again as a policy says. Everything else is that of the pool below. */
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Scope from "effect/Scope"
@@ -110,8 +111,10 @@ class RetryingPool<L> implements PoolLike<L> {
     return this.#pool.closeIdle
   }
 
-  shutdown(...args: Parameters<PoolLike<L>["shutdown"]>): Effect.Effect<void> {
-    return this.#pool.shutdown(...args)
+  shutdown(): Effect.Effect<void>
+  shutdown(options: { readonly grace?: Duration.DurationInput | undefined }): Effect.Effect<void, InvalidOption>
+  shutdown(options?: { readonly grace?: Duration.DurationInput | undefined }): Effect.Effect<void, InvalidOption> {
+    return options === undefined ? this.#pool.shutdown() : this.#pool.shutdown(options)
   }
 }
 
