@@ -1,5 +1,5 @@
 /** Bodies as data: what each constructor makes and refuses, and how iterables are read while they are sent. */
-import { assert, describe, expect, expectTypeOf, it } from "@effect/vitest"
+import { assert, describe, expect, expectTypeOf, it, vi } from "@effect/vitest"
 import * as Chunk from "effect/Chunk"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -125,6 +125,34 @@ describe("json", () => {
     ]
   ])("refuses %s", (_, value, reason) => {
     expect(refusal(HttpBody.json(value)).reason).toBe(reason)
+  })
+
+  it("refuses a value whose JSON is longer than a string can be", () => {
+    const spy = vi.spyOn(JSON, "stringify").mockImplementation(() => {
+      throw new RangeError("Invalid string length")
+    })
+    const refused = HttpBody.json({})
+    spy.mockRestore()
+    expect(refusal(refused).reason).toBe("the JSON of the value is longer than a string can be; send it in parts")
+  })
+
+  it("says nothing of nesting where a toJSON threw a RangeError of its own", () => {
+    const value = {
+      toJSON: () => {
+        throw new RangeError("mine")
+      }
+    }
+    expect(refusal(HttpBody.json(value)).reason).toBe("a `toJSON` or getter of the value threw; see `cause`")
+  })
+
+  it("refuses text for whose bytes there is no memory", () => {
+    const thrown = new RangeError("Array buffer allocation failed")
+    const spy = vi.spyOn(Buffer, "from").mockImplementation(() => {
+      throw thrown
+    })
+    const refused = HttpBody.text("a")
+    spy.mockRestore()
+    expect(refusal(refused)).toMatchObject({ reason: "there is no memory for the bytes of the text", cause: thrown })
   })
 
   it("keeps what a toJSON threw as the cause", () => {

@@ -9,6 +9,7 @@ import * as Equal from "effect/Equal"
 import * as Hash from "effect/Hash"
 import * as Inspectable from "effect/Inspectable"
 import * as Pipeable from "effect/Pipeable"
+import { isBytes } from "./given.ts"
 import { equalsIgnoreCase, isAtIgnoreCase } from "./syntax/ascii.ts"
 import type { MediaType } from "./syntax/mediaType.ts"
 import * as mediaType from "./syntax/mediaType.ts"
@@ -190,7 +191,7 @@ export const empty: AnyFields = new Fields(Object.freeze([]), Object.freeze([]))
  * numbers for the same reason: their text would be sent as if the caller had meant it.
  */
 export const textOf = (value: Value): string =>
-  value instanceof Uint8Array
+  isBytes(value)
     ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("latin1")
     : typeof value === "number" && Number.isFinite(value)
     ? String(value)

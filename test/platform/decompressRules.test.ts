@@ -169,6 +169,22 @@ describe("the frames of a zstd body", () => {
     }
   })
 
+  it("are told from what follows them and is none", () => {
+    const [, frame] = frames[0] ?? []
+    assert(frame !== undefined)
+    const trailing = (...parts: ReadonlyArray<Uint8Array>): boolean => {
+      const reader = new ZstdFrames()
+      for (const part of parts) reader.split(part)
+      return reader.trailing
+    }
+    assert.isTrue(trailing(cat(frame, Buffer.from("junk"))))
+    assert.isTrue(trailing(frame, Buffer.from("ju"), Buffer.from("nk")))
+    assert.isFalse(trailing(frame))
+    assert.isFalse(trailing(frame, frame))
+    assert.isFalse(trailing(Buffer.from("junk")))
+    assert.isFalse(trailing(frame, hex("28b52ffd2005070000")))
+  })
+
   it("are none in nothing at all", () => {
     assert.isTrue(new ZstdFrames().complete)
     assert.isTrue(split([new Uint8Array(0)]).complete)

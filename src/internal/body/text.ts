@@ -9,7 +9,10 @@ export const encodeText = (
 ): Either.Either<Uint8Array, UnsupportedBody> => {
   const misfit = charset === "utf-8" ? loneSurrogateAt(text) : beyondLatin1At(text)
   return misfit < 0
-    ? Either.right(Buffer.from(text, charset === "utf-8" ? "utf8" : "latin1"))
+    ? Either.try({
+      try: () => Buffer.from(text, charset === "utf-8" ? "utf8" : "latin1"),
+      catch: (cause) => new UnsupportedBody({ reason: "there is no memory for the bytes of the text", cause })
+    })
     : Either.left(
       new UnsupportedBody({
         reason: charset === "utf-8"
@@ -35,7 +38,11 @@ export const encodeJson = (value: unknown): Either.Either<Uint8Array, Unsupporte
 /** Why `JSON.stringify` refused, without what the caller's own code may have thrown. */
 const refusalOf = (cause: unknown): string => {
   const message = cause instanceof Error ? cause.message : ""
-  if (cause instanceof RangeError) return "the value is nested too deeply for JSON"
+  // V8 has one class for both, and other words for each.
+  if (message === "Maximum call stack size exceeded") return "the value is nested too deeply for JSON"
+  if (message === "Invalid string length") {
+    return "the JSON of the value is longer than a string can be; send it in parts"
+  }
   if (message.startsWith("Converting circular structure")) return "the value contains itself, which JSON cannot"
   if (message.includes("serialize a BigInt")) return "the value has a BigInt, which JSON has not"
   return "a `toJSON` or getter of the value threw; see `cause`"

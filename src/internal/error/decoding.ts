@@ -8,7 +8,7 @@ import { tagged } from "./base.ts"
 
 /**
  * What is wrong with an encoded body: its bytes are not of that coding, it ends before the coding says so, or bytes follow
- * behind the coding's end. What follows a gzip member is read as the next member, so there it is `Corrupt`.
+ * behind the coding's end. What follows a gzip member and begins as another one does (`1f 8b 08`) is read as that.
  *
  * @since 0.2.0
  * @category models
@@ -35,12 +35,14 @@ export class ContentDecodingError extends tagged("ContentDecodingError", "Remote
   readonly reason: ContentDecodingReason
   /** How many bytes this coding had given before it failed. */
   readonly decoded: number
+  /** The option of `decompress` with which the body is taken as it is, where there is one. */
+  readonly relaxation?: "gzipWithoutTrailer"
   readonly cause?: unknown
 }> {
   override get message(): string {
-    return `The body cannot be decoded from ${this.coding}: ${
-      wrong[this.reason]
-    } (after ${this.decoded} decoded bytes). `
+    const what = this.relaxation === undefined ? wrong[this.reason] : "its data is complete, and its trailer is missing"
+    return `The body cannot be decoded from ${this.coding}: ${what} (after ${this.decoded} decoded bytes). `
+      + (this.relaxation === undefined ? "" : `The option \`${this.relaxation}\` of \`decompress\` accepts it. `)
       + "To have it without compression, send the field Accept-Encoding with \"identity\"."
   }
 }

@@ -129,7 +129,7 @@ class DecodedResponse extends Inspectable.Class implements Decoded, Releasable {
         try: () => formOf(bytes, this.headers["content-type"]),
         catch: (cause) => {
           const reason = "it is no form of the kind that Content-Type says"
-          return this.#responseError(new BodyDecodeError({ format: "text", reason, cause }))
+          return this.#responseError(new BodyDecodeError({ format: "form", reason, cause }))
         }
       })))
   }

@@ -55,9 +55,14 @@ export interface DecompressOptions {
    * encoded several times.
    */
   readonly maxRatio?: number | undefined
+  /**
+   * Whether a gzip body may end before its trailer does, once its data is complete: `fetch` and undici accept that. Risk: checksum and length are not
+   * there to be compared, so that damage to the data goes unseen. Default: `false`.
+   */
+  readonly gzipWithoutTrailer?: boolean | undefined
 }
 
-const defaults: Limits = { maxBytes: 256 * 1024 * 1024, maxRatio: 1100 }
+const defaults: Limits = { maxBytes: 256 * 1024 * 1024, maxRatio: 1100, gzipWithoutTrailer: false }
 
 /**
  * Asks for compressed responses and decodes them on reading. In a pipe: `client.pipe(decompress())`.
@@ -94,7 +99,8 @@ export const decompress: {
     const offered = options.codings?.filter((coding) => known.has(coding)) ?? codings
     const limits: Limits = {
       maxBytes: options.maxBytes ?? defaults.maxBytes,
-      maxRatio: options.maxRatio ?? defaults.maxRatio
+      maxRatio: options.maxRatio ?? defaults.maxRatio,
+      gzipWithoutTrailer: options.gzipWithoutTrailer ?? defaults.gzipWithoutTrailer
     }
     return client.pipe(
       HttpClient.mapRequest((request) => asking(request, offered)),

@@ -97,6 +97,9 @@ const tryAtOnce = (coding: Coding, bytes: Uint8Array, gauge: Gauge): Either.Eith
   if (Either.isLeft(result)) {
     return Predicate.hasProperty(result.left, "code") && result.left.code === "ERR_BUFFER_TOO_LARGE"
       ? undefined
+      // What of a gzip body is wrong, and what came before, is told by reading it member by member.
+      : coding === "gzip"
+      ? undefined
       : Either.left(decodingError(coding, 0, result.left))
   }
   const { buffer, engine } = result.right

@@ -2,7 +2,7 @@
  * One coding being undone by a zlib stream: encoded pieces in, decoded ones out, each when it is asked for, within limits.
  *
  * Knows no Stream and no response. What zlib lets pass is refused here as well: bytes behind the end of the coding, and a zstd
- * body that was cut off. An encoded body of no bytes at all is an empty body, which is what servers mean that label one so.
+ * body that was cut off. What stands around the data of gzip is read in `gzipMembers.ts`. An encoded body of no bytes at all is an empty body, which is what servers mean that label one so.
  */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
@@ -11,6 +11,8 @@ import * as Zlib from "node:zlib"
 import type { DecompressionLimit } from "../error/decoding.ts"
 import { ContentDecodingError, DecompressionBomb } from "../error/decoding.ts"
 import type { Coding } from "./decompressRules.ts"
+import type { GzipFault } from "./gzipMembers.ts"
+import { GzipMembers } from "./gzipMembers.ts"
 import { ZstdFrames } from "./zstdFrames.ts"
 
 /** What decoding can fail with. */
@@ -22,6 +24,8 @@ export interface Limits {
   readonly maxBytes: number
   /** Decoded bytes for each byte received, of every coding; from `ratioFree` on. */
   readonly maxRatio: number
+  /** Whether a gzip body whose data is complete may end before its trailer does. */
+  readonly gzipWithoutTrailer: boolean
 }
 
 /**
@@ -66,7 +70,7 @@ export const isZlib = (first: number | undefined): boolean => first !== undefine
 const makeEngine = (coding: Coding, first: number | undefined): Engine => {
   switch (coding) {
     case "gzip":
-      return Zlib.createGunzip({ chunkSize })
+      return Zlib.createInflateRaw({ chunkSize })
     case "deflate":
       return isZlib(first) ? Zlib.createInflate({ chunkSize }) : Zlib.createInflateRaw({ chunkSize })
     case "br":
@@ -89,6 +93,9 @@ export const decodingError = (coding: Coding, decoded: number, cause: unknown): 
 export const isPadding = (coding: Coding, rest: Uint8Array): boolean =>
   coding === "gzip" && rest.every((byte) => byte === 0)
 
+/** What zlib itself would fail with, so that whoever looks for its code finds it. */
+const zlibError = (fault: GzipFault): Error => Object.assign(new Error(fault), { code: "Z_DATA_ERROR" })
+
 /** How many bytes of the body as received have been taken in: what the outermost coding has. All codings of a body share it. */
 export interface Received {
   bytes: number
@@ -108,11 +115,14 @@ export class Inflater {
   readonly #gauge: Gauge
   readonly #isOutermost: boolean
   readonly #frames: ZstdFrames | undefined
+  readonly #members: GzipMembers | undefined
   readonly #queue: Array<Uint8Array> = []
   /** Not there before the first byte is, which tells what it must be. */
   #engine: Engine | undefined
   #last: Uint8Array = empty
   #written = 0
+  /** Bytes of a gzip body that came before what the engine has been given. */
+  #before = 0
   #decoded = 0
   /** The engine has been given something that it has not done with. */
   #busy = false
@@ -128,6 +138,7 @@ export class Inflater {
     this.#gauge = gauge
     this.#isOutermost = isOutermost
     this.#frames = coding === "zstd" ? new ZstdFrames() : undefined
+    this.#members = coding === "gzip" ? new GzipMembers() : undefined
   }
 
   /** Takes encoded bytes. They are decoded by `next`. */
@@ -172,8 +183,9 @@ export class Inflater {
       if (Predicate.isNotNullable(decoded)) return this.#admit(decoded)
       if (this.#busy) return undefined
       if (!this.#over && this.#engine !== undefined && this.#engine.bytesWritten < this.#written) {
-        this.#over = true
         this.#queue.unshift(this.#last.subarray(this.#engine.bytesWritten - this.#written))
+        if (this.#members === undefined) this.#over = true
+        else this.#endMember(this.#engine, this.#members)
       }
       const piece = this.#queue.shift()
       if (piece !== undefined) this.#take(piece)
@@ -182,11 +194,18 @@ export class Inflater {
     }
   }
 
+  /** The data of a gzip member is over. What follows its trailer may be another one, which has a decoder of its own. */
+  #endMember(engine: Engine, members: GzipMembers): void {
+    this.#before += engine.bytesWritten
+    this.#written = 0
+    this.#engine = undefined
+    engine.destroy()
+    members.endData()
+  }
+
   #take(piece: Uint8Array): void {
-    if (this.#over) {
-      if (!isPadding(this.#coding, piece)) this.#fail("TrailingData")
-      return
-    }
+    if (this.#over) return this.#fail("TrailingData")
+    if (this.#members !== undefined && !this.#members.inData) return this.#takeAround(piece, this.#members)
     const engine = this.#engine ??= this.#open(piece[0])
     this.#last = piece
     this.#written += piece.byteLength
@@ -197,14 +216,27 @@ export class Inflater {
     })
   }
 
+  /** Takes what stands around the data of gzip. */
+  #takeAround(piece: Uint8Array, members: GzipMembers): void {
+    const taken = members.take(piece)
+    if (taken === "TrailingData") return this.#fail(taken)
+    if (typeof taken === "string") return this.#fail("Corrupt", zlibError(taken))
+    this.#before += taken
+    if (taken < piece.length) this.#queue.unshift(piece.subarray(taken))
+  }
+
   #open(first: number | undefined): Engine {
     const engine = makeEngine(this.#coding, first)
     engine.on("readable", () => this.#wake?.())
     engine.on("end", () => {
-      this.#ended = true
+      // That of a gzip member says nothing of the body where bytes are left for what follows.
+      if (this.#members !== undefined && (this.#engine !== engine || engine.bytesWritten < this.#written)) return
+      if (this.#members === undefined) this.#ended = true
+      else this.#cutOff(true)
       this.#rest()
     })
     engine.on("error", (cause) => {
+      if (this.#frames?.trailing === true) this.#fail("TrailingData", cause)
       this.#fault ??= decodingError(this.#coding, this.#decoded, cause)
       this.#rest()
     })
@@ -218,22 +250,37 @@ export class Inflater {
 
   #end(): void {
     if (this.#frames?.complete === false) return this.#fail("Truncated")
-    if (this.#engine === undefined || this.#over) {
+    if (this.#engine !== undefined && !this.#over) {
+      this.#busy = true
+      this.#engine.end()
+    } else if (this.#members?.complete === false) {
+      this.#cutOff(this.#members.lacksTrailer)
+    } else {
       this.#ended = true
-      return
     }
-    this.#busy = true
-    this.#engine.end()
   }
 
-  #fail(reason: ContentDecodingError["reason"]): void {
-    this.#fault = new ContentDecodingError({ coding: this.#coding, reason, decoded: this.#decoded })
+  /** The body ends too early, which may be no more than a trailer of gzip that is missing. */
+  #cutOff(lacksTrailer: boolean): void {
+    if (lacksTrailer && this.#gauge.limits.gzipWithoutTrailer) this.#ended = true
+    else this.#fail("Truncated", undefined, lacksTrailer)
+  }
+
+  #fail(reason: ContentDecodingError["reason"], cause?: unknown, lacksTrailer = false): void {
+    this.#fault ??= new ContentDecodingError({
+      coding: this.#coding,
+      reason,
+      decoded: this.#decoded,
+      ...(lacksTrailer ? { relaxation: "gzipWithoutTrailer" as const } : undefined),
+      ...(cause === undefined ? undefined : { cause })
+    })
   }
 
   #admit(bytes: Buffer): Effect.Effect<Uint8Array, Fault> {
     this.#decoded += bytes.byteLength
     const { received } = this.#gauge
-    if (this.#isOutermost && this.#engine !== undefined) received.bytes = this.#engine.bytesWritten
+    this.#members?.decoded(bytes)
+    if (this.#isOutermost && this.#engine !== undefined) received.bytes = this.#before + this.#engine.bytesWritten
     this.#fault = tooLarge(this.#coding, this.#decoded, this.#gauge)
     return this.#fault === undefined
       ? Effect.succeed(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength))

@@ -32,10 +32,16 @@ export class ZstdFrames {
   #hasChecksum = false
   #lastBlock = false
   #lost = false
+  #ended = false
 
   /** Whether what has come so far ends where a frame ends. Nothing at all does. */
   get complete(): boolean {
     return !this.#lost && this.#expecting === "magic" && this.#need === 4
+  }
+
+  /** Whether what came behind a frame is none. */
+  get trailing(): boolean {
+    return this.#lost && this.#ended && this.#expecting === "magic"
   }
 
   /**
@@ -126,6 +132,7 @@ export class ZstdFrames {
   }
 
   #endFrame(): true {
+    this.#ended = true
     this.#expect("magic", 4)
     return true
   }
