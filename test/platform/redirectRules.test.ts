@@ -29,6 +29,7 @@ import {
   showUrl,
   splitLocations
 } from "../../src/internal/platform/redirectRules.ts"
+import { parseUrl } from "../../src/internal/platform/zonedUrl.ts"
 
 const strict: Policy = { limit: 10, allowDowngrade: false, replayStreams: false, sensitive: [] }
 
@@ -63,6 +64,76 @@ const asAsked = (next: Next, body: BodyKind = "Empty"): Asked => ({
 })
 
 const methods = [...HttpMethod.all]
+
+describe("a host with a zone id", () => {
+  const base = "http://[fe80::1%25lo]:81/a/b?q=1"
+  const zoned = (url: string): Partial<Asked> => ({ url: parseUrl(url) })
+
+  it.each([
+    ["c", "http://[fe80::1%25lo]:81/a/c"],
+    ["/c?d#e", "http://[fe80::1%25lo]:81/c?d#e"],
+    ["//[FE80:0::1]:81/c", "http://[fe80::1%25lo]:81/c"],
+    ["http://[fe80::1]:81/c", "http://[fe80::1%25lo]:81/c"],
+    ["http://[fe80::1]/c", "http://[fe80::1%25lo]/c"],
+    ["http://[fe80::1%25lo]:81/c", "http://[fe80::1%25lo]:81/c"],
+    ["http://[fe80::2]/c", "http://[fe80::2]/c"],
+    ["http://other/[fe80::1]", "http://other/[fe80::1]"]
+  ])("leads by %s to %s", (location, url) => {
+    const next = followed(decide(emptyChain, asked("http://a", zoned(base)), to(location), strict))
+    assert.strictEqual(next.url.href, url)
+    assert.strictEqual(next.chain.history[0]?.url, "http://[fe80::1%25lo]:81/a/b?…")
+  })
+
+  it("keeps credentials for the same address and port, and for no other", () => {
+    const from = asked("http://a", { ...zoned(base), fields: ["authorization"] })
+    const fields = (location: string) => followed(decide(emptyChain, from, to(location), strict)).fields
+    assert.deepStrictEqual(fields("http://[fe80::1]:81/"), ["authorization"])
+    assert.deepStrictEqual(fields("http://[fe80::1]/"), [])
+    assert.deepStrictEqual(fields("http://[fe80::2]:81/"), [])
+  })
+
+  it.each([
+    ["http://[fe80::1%25lo]:81/", "http://[fe80::1%25eth0]:81/"],
+    ["http://[fe80::1]/", "http://[fe80::1%25lo]/"],
+    ["http://a/", "http://[fe80::1%25lo]/"],
+    ["http://[fe80::1%25lo]/", "http://[fe80::1%25]/"]
+  ])("is not for a server to choose: from %s to %s", (from, location) => {
+    const error = refused(decide(emptyChain, asked("http://a", zoned(from)), to(location), strict))
+    assert.deepInclude({ ...error }, { _tag: "InvalidRedirect", reason: "Malformed" })
+  })
+
+  it("is found in a loop", () => {
+    const first = followed(decide(emptyChain, asked("http://a", zoned(base)), to("c"), strict))
+    const second = decide(first.chain, asAsked(first), to("b?q=1"), strict)
+    assert.strictEqual(refused(second)._tag, "RedirectLoop")
+  })
+
+  it("stands in all that shows the host of a URL", () => {
+    const url = parseUrl("http://u:p@[fe80::1%25lo]:81/a?b#c")
+    assert(url !== undefined)
+    const { hash, host, hostname, href, origin, pathname, search } = url
+    assert.deepStrictEqual(
+      { hash, host, hostname, href, origin, pathname, search, text: `${url}`, json: url.toJSON() },
+      {
+        hash: "#c",
+        host: "[fe80::1%25lo]:81",
+        hostname: "[fe80::1%25lo]",
+        href: "http://u:p@[fe80::1%25lo]:81/a?b#c",
+        origin: "http://[fe80::1%25lo]:81",
+        pathname: "/a",
+        search: "?b",
+        text: "http://u:p@[fe80::1%25lo]:81/a?b#c",
+        json: "http://u:p@[fe80::1%25lo]:81/a?b#c"
+      }
+    )
+    assert.strictEqual(parseUrl("http://[fe80::1%lo]/")?.href, "http://[fe80::1%lo]/")
+    for (
+      const none of ["http://[fe80::1%25]/", "http://[::g%25lo]/", "http://a%25lo/", "[fe80::1%25lo]", "http://[::1"]
+    ) {
+      assert.isUndefined(parseUrl(none))
+    }
+  })
+})
 
 describe("which statuses are followed", () => {
   it("301, 302, 303, 307 and 308 are, and no other status", () => {

@@ -27,6 +27,7 @@ import { followRedirects, redirectHistory } from "../../src/internal/platform/re
 import { release, ReleaseId } from "../../src/internal/platform/release.ts"
 import * as PooledHttpClient from "../../src/PooledHttpClient.ts"
 import * as T from "../../src/TestTransport.ts"
+import { clientOver, quietly } from "./kit.ts"
 
 /** A request as the server sees it. */
 interface Seen {
@@ -83,6 +84,21 @@ const causeOf = (error: HttpClientError.HttpClientError) => {
   assert(isHttpError(error.cause))
   return error.cause
 }
+
+it.scoped("a redirect from a host with a zone id leads to that host, with its span", () =>
+  Effect.gen(function*() {
+    const { client, transport } = yield* clientOver(
+      T.expect("GET /a HTTP/1.1\r\nHost: [fe80::1]:81\r\n\r\n"),
+      T.reply("HTTP/1.1 302 Found\r\nLocation: http://[fe80::1]:81/b\r\nContent-Length: 0\r\n\r\n"),
+      T.expect("GET /b HTTP/1.1\r\nHost: [fe80::1]:81\r\n\r\n"),
+      T.reply("HTTP/1.1 302 Found\r\nLocation: ftp://a/\r\nContent-Length: 0\r\n\r\n")
+    )
+    const error = yield* failureOf(quietly(followRedirects(client).get("http://[fe80::1%25lo]:81/a")))
+    assert.strictEqual(causeOf(error)._tag, "UnsafeRedirect")
+    assert.strictEqual(causeOf(error).context.origin, "http://[fe80::1%lo]:81")
+    assert.strictEqual(transport.opened.length, 1)
+    yield* transport.verify
+  }))
 
 describe("followRedirects", () => {
   it.effect("gives the response that is no redirect, unread", () =>

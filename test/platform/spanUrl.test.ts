@@ -28,6 +28,18 @@ const byUrl = (target: string) => {
   }
 }
 
+it("has the zone id that the URL has, which `URL` knows nothing of", () => {
+  assert.deepStrictEqual(told("http://[fe80::1%25lo]:81/a/../b?c#d"), {
+    origin: "http://[fe80::1%25lo]:81",
+    port: "81",
+    href: "http://[fe80::1%25lo]:81/b?c#d",
+    path: "/b",
+    scheme: "http",
+    query: "c",
+    hasCredentials: false
+  })
+})
+
 describe("what is said of a URL", () => {
   for (
     const url of [

@@ -11,6 +11,15 @@ import * as Origin from "../../src/Origin.ts"
 const request = (url: string, params: UrlParams.Input = [], hash?: string) =>
   HttpClientRequest.make("GET")(url, { urlParams: params, ...(hash === undefined ? undefined : { hash }) })
 
+it.each([
+  ["http://[fe80::1%25lo]/a/../b", "http://[fe80::1%25lo]/b"],
+  ["http://[FE80::1%25lo]:80/./a b?", "http://[fe80::1%25lo]/a%20b"],
+  ["http://[fe80::1%lo]/%2e%2e/a", "http://[fe80::1%lo]/a"],
+  ["http://[fe80::1%25]/../a", "http://[fe80::1%25]/../a"]
+])("a URL with a zone id is settled as any other: %s", (url, settled) => {
+  assert.strictEqual(targetOf(request(url)), settled)
+})
+
 describe("the query of a request", () => {
   it.prop("is encoded as a form encodes it", [FastCheck.string({ unit: "binary" })], ([text]) => {
     assert.strictEqual(`=${encodeParam(text)}`, new URLSearchParams([["", text]]).toString())

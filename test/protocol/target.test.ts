@@ -83,6 +83,14 @@ describe("origin-form", () => {
     expect(resolve("GET", "ftp://example.com/", plain)).toEqual(["UnsupportedScheme", "ftp"])
   })
 
+  it("has the zone id of the connection or none", () => {
+    const zoned = http("fe80::1%lo")
+    for (const url of ["http://[fe80::1%25lo]/a", "http://[fe80::1]/a"]) {
+      expect(resolve("GET", url, zoned)).toEqual(["/a", "[fe80::1]"])
+    }
+    expect(resolve("GET", "http://[fe80::1%25eth0]/a", zoned)).toEqual(["InvalidUrl", "target"])
+  })
+
   it("says where a URL goes that does not belong here, and shows no more of it", () => {
     const error = Either.getOrThrow(
       Either.flip(resolveTarget("GET", "http://evil.example/?token=secret", plain, "origin"))

@@ -8,6 +8,7 @@ import * as Either from "effect/Either"
 import { globalValue } from "effect/GlobalValue"
 import * as Option from "effect/Option"
 import type { Next } from "./redirectRules.ts"
+import { copyOf } from "./zonedUrl.ts"
 
 /** Where the platform's `withScope` notes the requests whose response is to end with a scope; it is by the request's identity. */
 const scopedRequests = globalValue(
@@ -20,11 +21,11 @@ const scopedRequests = globalValue(
  * as a form, which makes `a=` of `a` and `+` of `%20`. As parameters they are not shown by the messages of the platform's errors.
  */
 const requestTo = (method: HttpMethod, url: URL): HttpClientRequest.HttpClientRequest => {
-  const path = new URL(url)
+  const path = copyOf(url)
   path.search = ""
   path.hash = ""
   const params = UrlParams.fromInput(url.searchParams)
-  const plain = new URL(url)
+  const plain = copyOf(url)
   plain.hash = ""
   const exact = Option.exists(
     Either.getRight(UrlParams.makeUrl(path.href, params, Option.none())),

@@ -11,6 +11,7 @@ import * as Body from "../../HttpBody.ts"
 import type { InvalidRedirectReason, RedirectHop, UnsafeRedirectReason } from "../error/redirect.ts"
 import { InvalidRedirect, RedirectLoop, TooManyRedirects, UnreplayableBody, UnsafeRedirect } from "../error/redirect.ts"
 import { kindOf } from "../given.ts"
+import { copyOf, resolveUrl } from "./zonedUrl.ts"
 
 /** What the rules need to know of a request. */
 export interface Asked {
@@ -141,7 +142,7 @@ const encodeBytes = (location: string): string =>
 
 /** The URL without userinfo. */
 const withoutUserinfo = (url: URL): URL => {
-  const bare = new URL(url)
+  const bare = copyOf(url)
   bare.username = ""
   bare.password = ""
   return bare
@@ -159,8 +160,8 @@ const resolve = (locations: ReadonlyArray<string>, base: URL): URL | InvalidRedi
   if (hasControl(location)) return "Malformed"
   const encoded = encodeBytes(location)
   const from = withoutUserinfo(base)
-  if (!URL.canParse(encoded, from)) return "Malformed"
-  const url = new URL(encoded, from)
+  const url = resolveUrl(encoded, from)
+  if (url === undefined) return "Malformed"
   if (!encoded.includes("#")) url.hash = base.hash
   return url
 }
@@ -228,7 +229,7 @@ export const rewrite = (status: number, method: HttpMethod): Pick<Next, "method"
  * ever become fewer.
  */
 const keyOf = (method: HttpMethod, url: URL, hasBody: boolean, fields: ReadonlyArray<string>): string => {
-  const sent = new URL(url)
+  const sent = copyOf(url)
   sent.hash = ""
   return [method, sent.href, hasBody, ...fields.map((name) => name.toLowerCase()).sort()].join(" ")
 }

@@ -30,6 +30,7 @@ import { partsOf, refusing } from "./parts.ts"
 import { nextRequest } from "./redirectRequest.ts"
 import * as rules from "./redirectRules.ts"
 import { release } from "./release.ts"
+import { parsedOf, targetOf } from "./url.ts"
 
 /**
  * How redirects are followed.
@@ -111,9 +112,11 @@ const locationsOf = (response: HttpClientResponse): ReadonlyArray<string> => {
   return joined === undefined ? [] : rules.splitLocations(joined)
 }
 
-/** `scheme://host:port`, as every error has it. */
+/** `scheme://host:port`, as every error has it: a zone id is encoded in URLs alone. */
 const originOf = (url: URL): string =>
-  `${url.protocol}//${url.hostname}:${url.port === "" ? url.protocol === "https:" ? 443 : 80 : url.port}`
+  `${url.protocol}//${url.hostname.replace("%25", "%")}:${
+    url.port === "" ? url.protocol === "https:" ? 443 : 80 : url.port
+  }`
 
 /**
  * Our error as the platform's. `StatusCode`, because what cannot be used is the status that came; `retryTransient` looks at the
@@ -184,7 +187,7 @@ const following = <E, R>(
   ): Effect.Effect<HttpClientResponse, E | HttpClientError, R> => {
     const asked: rules.Asked = {
       method: request.method,
-      url: Option.getOrUndefined(HttpClientRequest.toUrl(request)),
+      url: Option.getOrElse(HttpClientRequest.toUrl(request), () => parsedOf(request, targetOf(request))),
       fields: Object.keys(request.headers),
       body: rules.bodyKind(request.body)
     }

@@ -11,6 +11,7 @@ import * as Origin from "../../Origin.ts"
 import type * as Tls from "../../Tls.ts"
 import { encodeText } from "../body/fields.ts"
 import type { Located } from "../origin.ts"
+import { parseUrl } from "./zonedUrl.ts"
 
 /** What `application/x-www-form-urlencoded` leaves as it is (WHATWG URL section 5.2). */
 const plain = /^[A-Za-z0-9*\-._]*$/
@@ -39,7 +40,7 @@ const emptyQuery = /^([^?#]*)\?(?=#|$)/
 
 /** A URL with its dot segments resolved, its spaces encoded and no empty query, as the platform's own clients send it. */
 const settled = (url: string): string => {
-  const href = unsettled.test(url) && !suspect.test(url) && URL.canParse(url) ? new URL(url).href : url
+  const href = (unsettled.test(url) && !suspect.test(url) ? parseUrl(url)?.href : undefined) ?? url
   return href.endsWith("?") || href.includes("?#") ? href.replace(emptyQuery, "$1") : href
 }
 
@@ -128,14 +129,9 @@ export const spanUrlOf = (
 
 /** The URL as the platform's clients have it, for what is said of it; the fragment is never sent. */
 export const parsedOf = ({ hash }: HttpClientRequest, target: string): URL | undefined => {
-  try {
-    const url = new URL(target)
-    if (Option.isSome(hash)) url.hash = hash.value
-    return url
-  } catch {
-    // `URL.canParse` would read those that are, which are nearly all, a second time.
-    return undefined
-  }
+  const url = parseUrl(target)
+  if (url !== undefined && Option.isSome(hash)) url.hash = hash.value
+  return url
 }
 
 /** Everything before the host that is no scheme. */

@@ -96,7 +96,13 @@ const urlTarget = (method: string, url: string, origin: Origin.Origin, form: Tar
       const path = method === "OPTIONS" && /^[^/?#]*:\/\/[^/?#]*$/.test(withoutFragment(url)) ? "" : parsed.target
       return Either.right({ target: `${parsed.origin.scheme}://${authority}${path}`, authority })
     }
-    if (parsed.origin.scheme !== origin.scheme || Origin.hostPort(parsed.origin) !== Origin.hostPort(origin)) {
+    // Host says nothing of a zone id, so the URL need not; one that it has must be that of the connection.
+    const { host } = parsed.origin
+    const elsewhere = host.includes("%") && host !== origin.host
+    if (
+      elsewhere || parsed.origin.scheme !== origin.scheme
+      || Origin.hostPort(parsed.origin) !== Origin.hostPort(origin)
+    ) {
       return invalid(
         `it names ${Origin.format(parsed.origin)}, but the connection goes to ${Origin.format(origin)}`
       )
