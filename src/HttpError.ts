@@ -39,12 +39,20 @@ export * from "./internal/error/request.ts"
 export * from "./internal/error/state.ts"
 
 /**
- * Failures of opening a connection: `DnsError`, `ConnectError`, `TlsError`, and those of a proxy.
+ * Failures of opening a connection: `DnsError`, `ConnectError`, and those of a proxy.
  *
  * @since 0.1.0
  * @category errors
  */
 export * from "./internal/error/connect.ts"
+
+/**
+ * Failures of TLS: `TlsError`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export * from "./internal/error/tls.ts"
 
 /**
  * All timeouts: `HttpTimeout`, told apart by `kind`.

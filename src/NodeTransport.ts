@@ -11,7 +11,7 @@
  * - The end is the same to TLS whether the peer said `close_notify` or only closed, as Node does not tell them apart: a body
  *   that is delimited by the end of the connection may have been cut short by anybody on the way.
  * - With TLS 1.3 a server that rejects the client's certificate says so after the handshake, so it is the receiver that is
- *   told (`ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED`).
+ *   told (`ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED`); a connection makes a `TlsError` of that.
  * - When a write fails because the peer has closed, what it had sent before is still delivered, then the fault. Not where
  *   the receiver has paused, not for TLS inside a tunnel, and not where the system drops it (Windows).
  *

@@ -620,12 +620,23 @@ describe("messages", () => {
       HostnameMismatch: "The certificate is for other names: check the host, or set `tls.serverName`.",
       UntrustedIssuer: "The certificate's issuer is not trusted: pass its CA as `tls.ca`.",
       SelfSigned: "The certificate is self-signed: pass it as `tls.ca` if you trust it.",
-      Revoked: "The certificate was revoked.",
+      Revoked: "The certificate was revoked: the server's owner must replace it.",
+      RevocationUnknown: "Whether the certificate was revoked cannot be told: see `tls.crl`.",
+      WrongPurpose: "The certificate is not meant for servers: the server's owner must get one that is.",
+      InvalidCertificate: "The server's certificate, or one above it, is not valid: its owner must replace it.",
+      WeakCryptography: "The server's TLS is too weak to be safe: its owner must mend that.",
+      NoCommonCipher:
+        "The two sides share no cipher suite, group or signature algorithm: see `tls.ciphers`, and what the server allows.",
+      UnrecognizedName: "The server knows no host of this name: check the host, or set `tls.serverName`.",
+      ClientCertificate: "The server refused the client's certificate, or wants one: see `tls.cert` and `tls.key`.",
+      BrokenTls: "What the server sent breaks the rules of TLS, or was changed on its way.",
+      OutOfMemory: "There was no memory left for it.",
       ProtocolVersion: "The two sides share no TLS version: see `tls.minVersion` and `tls.maxVersion`.",
       AlpnMismatch: "The server chose another protocol than http/1.1.",
       NotTls: "The server does not speak TLS on this port: did you mean http?",
-      Alert: "The server refused the handshake: it may want a client certificate.",
-      Closed: "The server closed the connection during the handshake.",
+      Alert: "The server refused the handshake.",
+      Closed: "The server closed the connection during the handshake and did not say why: "
+        + "it may want another client certificate, or know no host of this name.",
       InvalidOptions: "One of the options in `tls` cannot be used, see `cause`: nothing was sent.",
       Other: "See `cause`."
     }

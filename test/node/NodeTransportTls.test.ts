@@ -361,23 +361,123 @@ describe("a handshake fails with", () => {
       assert.strictEqual(newer.reason, "ProtocolVersion")
     }))
 
-  it.live("Alert when the server refuses for lack of a certificate or of ciphers", () =>
+  it.live("ClientCertificate, the fault of the caller, when the server wants a certificate that it does not get", () =>
     Effect.gen(function*() {
       const { ca, server } = yield* made
       const old = { ...server, maxVersion: "TLSv1.2" } as const
-      const certificate = yield* refused({ ...old, requestCert: true, rejectUnauthorized: true, ca }, { ca })
-      assert.strictEqual(certificate.reason, "Alert")
-      const ciphers = yield* refused({ ...old, ciphers: "ECDHE-ECDSA-AES128-GCM-SHA256" }, {
-        ca,
-        ciphers: "ECDHE-ECDSA-AES256-GCM-SHA384",
-        maxVersion: "TLSv1.2"
-      })
-      assert.strictEqual(ciphers.reason, "Alert")
+      const error = yield* refused({ ...old, requestCert: true, rejectUnauthorized: true, ca }, { ca })
+      assert.deepStrictEqual([error.reason, error.context.fault], ["ClientCertificate", "User"])
+      assert.include(error.message, "it may want a client certificate")
     }))
+
+  // The server sends the same alert as for want of a certificate, but before it has chosen a cipher.
+  it.live.each<readonly [what: string, server: tls.TlsOptions, client: Tls.Options]>([
+    [
+      "no cipher of TLS 1.2",
+      { maxVersion: "TLSv1.2", ciphers: "ECDHE-ECDSA-AES128-GCM-SHA256" },
+      { ciphers: "ECDHE-ECDSA-AES256-GCM-SHA384", maxVersion: "TLSv1.2" }
+    ],
+    [
+      "no cipher of TLS 1.3",
+      { minVersion: "TLSv1.3", ciphers: "TLS_AES_128_GCM_SHA256" },
+      { ciphers: "TLS_AES_256_GCM_SHA384" }
+    ],
+    ["no signature algorithm", { sigalgs: "RSA-PSS+SHA256" }, {}],
+    ["no group", { ecdhCurve: "brainpoolP256r1", maxVersion: "TLSv1.2" }, {}]
+  ])(
+    "NoCommonCipher when the two share %s, and asks for no certificate",
+    ([, options, client]) =>
+      Effect.gen(function*() {
+        const { ca, server } = yield* made
+        const error = yield* refused({ ...server, ...options }, { ca, ...client })
+        assert.deepStrictEqual([error.reason, error.context.fault], ["NoCommonCipher", "Remote"])
+        assert.include(error.message, "tls.ciphers")
+        assert.notInclude(error.message, "client certificate")
+      })
+  )
+
+  const verdicts: ReadonlyArray<
+    readonly [what: string, "server" | "clientOnly" | "odd", "otherCrl" | "oldCrl" | undefined, TlsReason, string]
+  > = [
+    ["no revocation list of its issuer", "server", "otherCrl", "RevocationUnknown", "has no list of its issuer"],
+    ["a revocation list that has expired", "server", "oldCrl", "RevocationUnknown", "in `tls.crl` has expired"],
+    ["a certificate for clients", "clientOnly", undefined, "WrongPurpose", "not meant for servers"],
+    ["a critical extension that nobody knows", "odd", undefined, "InvalidCertificate", "unhandled critical extension"]
+  ]
+  for (const [what, identity, crl, reason, words] of verdicts) {
+    it.live(`${reason} for ${what}`, () =>
+      Effect.gen(function*() {
+        const all = yield* made
+        const options = crl === undefined ? { ca: all.ca } : { ca: all.ca, crl: all[crl] }
+        const error = yield* refused(all[identity], options)
+        assert.strictEqual(error.reason, reason, error.message)
+        assert.include(error.message, words)
+      }))
+  }
+
+  it.live("a reason and words of its own for each alert that there is", () =>
+    leavesNothing(Effect.scoped(Effect.gen(function*() {
+      const alerts = [
+        ...[
+          10,
+          20,
+          21,
+          22,
+          30,
+          40,
+          41,
+          42,
+          43,
+          44,
+          45,
+          46,
+          47,
+          48,
+          49,
+          50,
+          51,
+          60,
+          70,
+          71,
+          80,
+          86,
+          90,
+          100,
+          109,
+          110,
+          111
+        ],
+        ...[112, 113, 114, 115, 116, 120]
+      ]
+      const told = new Map<string, number>()
+      for (const alert of alerts) {
+        const server = yield* tcpServer()
+        const fiber = yield* Effect.fork(Effect.flip(transport.open(to(server.port, {}), noLimits)))
+        const peer = yield* server.connections.next
+        // A record of one fatal alert (RFC 8446 sections 5.1 and 6).
+        peer.resume().end(Buffer.from([21, 3, 3, 0, 2, 2, alert]))
+        const error = yield* Fiber.join(fiber)
+        if (error._tag !== "TlsError") return assert.fail(error.message)
+        assert.notInclude(["Other", "BrokenTls", "Closed", "NotTls"], error.reason, `${alert}: ${error.message}`)
+        told.set(error.message.slice(error.message.indexOf(").")), alert)
+        yield* gone(peer)
+      }
+      // 41 and 116 both say that a certificate is wanted.
+      assert.strictEqual(told.size, alerts.length - 1)
+      assert.isTrue([...told.keys()].some((words) => words.includes("knows no host of this name")))
+    }))))
 
   it.live("NotTls when the server speaks something else", () =>
     leavesNothing(Effect.scoped(Effect.gen(function*() {
-      for (const greeting of ["HTTP/1.1 400 Bad Request\r\n\r\n", "220 mail.test ESMTP\r\n"]) {
+      const greetings = [
+        "HTTP/1.1 400 Bad Request\r\n\r\n",
+        "220 mail.test ESMTP\r\n",
+        "SSH-2.0-OpenSSH_9.2\r\n",
+        "+OK ready\r\n",
+        "RFB 003.008\n",
+        Buffer.alloc(20)
+      ]
+      for (const greeting of greetings) {
         const server = yield* tcpServer()
         const fiber = yield* Effect.fork(Effect.flip(transport.open(to(server.port, {}), noLimits)))
         const peer = yield* server.connections.next
@@ -668,14 +768,15 @@ describe("codes of TLS", () => {
       ["UNABLE_TO_GET_ISSUER_CERT_LOCALLY", "", "UntrustedIssuer"],
       ["ERR_SSL_UNSUPPORTED_PROTOCOL", "", "ProtocolVersion"],
       ["ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION", "", "ProtocolVersion"],
-      ["ERR_SSL_TLS_ALERT_HANDSHAKE_FAILURE", "", "Alert"],
+      ["ERR_SSL_TLS_ALERT_HANDSHAKE_FAILURE", "", "ClientCertificate"],
       ["EPROTO", "write EPROTO 1:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:", "NotTls"],
-      ["EPROTO", "write EPROTO 1:error:0A000410:SSL routines::sslv3 alert handshake failure:", "Alert"],
+      ["EPROTO", "write EPROTO 1:error:0A000410:SSL routines::sslv3 alert handshake failure:", "ClientCertificate"],
       ["EPROTO", "write EPROTO 1:error:0A000460:SSL routines::tlsv1 alert no application protocol:", "AlpnMismatch"],
       ["EPROTO", "", "NotTls"],
       ["EPIPE", "", "Closed"],
-      ["ERR_SSL_BAD_SIGNATURE", "", "Other"],
-      ["CERT_SIGNATURE_FAILURE", "", "Other"]
+      ["ERR_SSL_BAD_SIGNATURE", "", "BrokenTls"],
+      ["CERT_SIGNATURE_FAILURE", "", "InvalidCertificate"],
+      ["SOMETHING_NEW", "", "Other"]
     ]
     for (const [code, message, expected] of known) assert.strictEqual(reason(code, message), expected, code)
   })

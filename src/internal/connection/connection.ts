@@ -24,6 +24,7 @@ import type { Deadlines } from "./deadlines.ts"
 import type { EventHub } from "./events.ts"
 import type { Exchange } from "./exchange.ts"
 import type { Care } from "./exchangeContext.ts"
+import { idleFault, serverNameOf } from "./exchangeContext.ts"
 import type { Link, LinkOwner } from "./link.ts"
 import type { Millis } from "./timeouts.ts"
 
@@ -122,6 +123,10 @@ export class Connection implements LinkOwner {
 
   onIdle(): void {
     this.watcher?.idle()
+  }
+
+  onFault(link: Link, fault: Transport.DuplexFault): HttpError {
+    return idleFault(link, serverNameOf(this.settings, this.origin), fault)
   }
 
   onClosed({ id, machine, openedAt, scope }: Link, reason: CloseReason, error: HttpError | undefined): void {

@@ -6,19 +6,22 @@ import type { BodyFailure, ConnectionInfo, HttpError, Timings } from "../../Http
 import type * as HttpLeniency from "../../HttpLeniency.ts"
 import type * as HttpLimits from "../../HttpLimits.ts"
 import * as Origin from "../../Origin.ts"
+import type * as Tls from "../../Tls.ts"
 import type { DuplexFault, EventLoop } from "../../Transport.ts"
 import type { Tagged } from "../error/base.ts"
 import { ConnectionReset } from "../error/body.ts"
 import type { ErrorContext, Phase, RequestState } from "../error/context.ts"
-import { ReadError, StaleConnection } from "../error/head.ts"
+import { ReadError, RemoteDisconnected, StaleConnection } from "../error/head.ts"
 import { WriteError } from "../error/send.ts"
 import { ConnectionClosed } from "../error/state.ts"
 import type { TimeoutKind } from "../error/timeout.ts"
 import { HttpTimeout } from "../error/timeout.ts"
+import type { TlsError } from "../error/tls.ts"
 import type { Framing } from "../protocol/framing.ts"
 import type { ResponseHead } from "../protocol/head.ts"
 import type { MachineError, RequestFacts } from "../protocol/machine.ts"
 import type { Target } from "../protocol/target.ts"
+import { refusal } from "../transport/faults.ts"
 import type { Deadlines } from "./deadlines.ts"
 import type { Link } from "./link.ts"
 import type { Millis } from "./timeouts.ts"
@@ -82,6 +85,7 @@ export interface ExchangeSettings {
   /** Bytes that are given to the transport at once; a longer piece is cut. */
   readonly blockSize: number
   readonly care: Care | undefined
+  readonly tls: Tls.Options | undefined
 }
 
 /** What is read of an exchange here. */
@@ -177,7 +181,8 @@ export const contextOf = (exchange: ExchangeView, error: Tagged<string>): ErrorC
     bytesWritten: exchange.written,
     bytesRead: exchange.read,
     requestState: requestStateOf(exchange),
-    processed: started ? "Yes" : exchange.written > 0 ? "Unknown" : "No",
+    // A server that refuses the client has not looked at what it sent.
+    processed: started ? "Yes" : exchange.written > 0 && error._tag !== "TlsError" ? "Unknown" : "No",
     replayable: exchange.terms.replayable,
     resends: exchange.terms.resends,
     timings: exchange.timings
@@ -195,13 +200,29 @@ export const faultError = (exchange: ExchangeView, { cause, code }: DuplexFault)
       cause
     })
   }
+  const refused = refusal(serverNameOf(exchange.settings, exchange.origin), { cause, code })
+  if (refused !== undefined) return refused
   if ((exchange.connection.reused || exchange.link.kept) && exchange.read === 0) return new StaleConnection({ cause })
-  return exchange.sent ? new ReadError({ code, cause }) : new WriteError({ code, cause })
+  const tls = exchange.read === 0 ? exchange.link.tls : undefined
+  return exchange.sent ? new ReadError({ code, cause, tls }) : new WriteError({ code, cause, tls })
 }
 
-/** Which failure it is that the machine found. It does not know of a link that was kept without having served anybody. */
+/** Which failure it is when a link breaks that nobody uses. */
+export const idleFault = (link: Link, serverName: string, { cause, code }: DuplexFault): TlsError | ReadError =>
+  refusal(serverName, { cause, code })
+    ?? new ReadError({ code, cause, tls: link.machine.served === 0 ? link.tls : undefined })
+
+/** The name that the certificate is checked against. */
+export const serverNameOf = ({ tls }: Pick<ExchangeSettings, "tls">, origin: Origin.Origin): string =>
+  tls?.serverName ?? Origin.serverName(origin)
+
+/** Which failure it is that the machine found. It knows neither of TLS nor of a link that was kept without having served anybody. */
 export const machineError = ({ link, read }: ExchangeView, error: MachineError): MachineError =>
-  error._tag === "RemoteDisconnected" && link.kept && read === 0 ? new StaleConnection({}) : error
+  error._tag !== "RemoteDisconnected"
+    ? error
+    : link.kept && read === 0
+    ? new StaleConnection({})
+    : new RemoteDisconnected({ tls: link.tls })
 
 /** How a failure of the exchange looks to whoever reads the body. */
 export const asBodyFailure = (exchange: ExchangeView, error: HttpError): BodyFailure => {

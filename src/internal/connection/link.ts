@@ -11,7 +11,7 @@ import type { CloseReason } from "../../ConnectionEvent.ts"
 import type { HttpError } from "../../HttpError.ts"
 import type * as HttpFields from "../../HttpFields.ts"
 import type * as Transport from "../../Transport.ts"
-import { ReadError, UnexpectedMessage } from "../error/head.ts"
+import { UnexpectedMessage } from "../error/head.ts"
 import type { Framing } from "../protocol/framing.ts"
 import type { ResponseHead } from "../protocol/head.ts"
 import type { MachineError, RequestFacts } from "../protocol/machine.ts"
@@ -40,6 +40,8 @@ export interface LinkOwner {
   readonly events: EventHub
   /** An exchange is complete, and the link can be used again. */
   onIdle(): void
+  /** It broke while nobody used it. Gives the failure that this is. */
+  onFault(link: Link, fault: Transport.DuplexFault): HttpError
   /** To free what opening it took, and to tell. */
   onClosed(link: Link, reason: CloseReason, error: HttpError | undefined): void
 }
@@ -94,6 +96,11 @@ export class Link implements Transport.Receiver {
   attach(): void {
     this.duplex.unref?.()
     this.duplex.attach(this)
+  }
+
+  /** The version of TLS, where there is TLS. */
+  get tls(): string | undefined {
+    return this.duplex.info.tls?.version
   }
 
   /** Whether a request can be sent on it now. */
@@ -215,7 +222,7 @@ export class Link implements Transport.Receiver {
 
   onError(fault: Transport.DuplexFault): void {
     const listener = this.#listener
-    if (listener === undefined) this.close("Peer", new ReadError(fault))
+    if (listener === undefined) this.close("Peer", this.#owner.onFault(this, fault))
     else listener.onFault(fault)
   }
 

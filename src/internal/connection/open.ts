@@ -21,6 +21,7 @@ import { ReadError, RemoteDisconnected, UnexpectedMessage } from "../error/head.
 import { ConnectionClosed, NotConnected } from "../error/state.ts"
 import type { TimeoutKind } from "../error/timeout.ts"
 import { HttpTimeout } from "../error/timeout.ts"
+import { TlsError } from "../error/tls.ts"
 import { holdsOnlyDuplexes } from "../transport/scopes.ts"
 import { awaitFiber, interruptFiber } from "../transport/wait.ts"
 import type { Connection } from "./connection.ts"
@@ -273,9 +274,12 @@ export const withLink = <A, E>(
 }
 
 /** Why a link was closed between its opening and the first request on it. */
-export const goneAtOnce = (link: Link): ConnectionClosed | ReadError | RemoteDisconnected | UnexpectedMessage =>
+export const goneAtOnce = (
+  link: Link
+): ConnectionClosed | ReadError | RemoteDisconnected | TlsError | UnexpectedMessage =>
   link.dismissed
     ? new ConnectionClosed({ reason: "it was closed while it was being opened" })
     : link.closedBy instanceof UnexpectedMessage || link.closedBy instanceof ReadError
+        || link.closedBy instanceof TlsError
     ? link.closedBy
-    : new RemoteDisconnected({})
+    : new RemoteDisconnected({ tls: link.tls })

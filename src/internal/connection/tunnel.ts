@@ -13,13 +13,16 @@ import type { Tagged } from "../error/base.ts"
 import { ProxyAuthRequired, ProxyConnectError } from "../error/connect.ts"
 import { FramingConflict, ReadError, UnexpectedMessage } from "../error/head.ts"
 import { HttpTimeout } from "../error/timeout.ts"
+import type { TlsError } from "../error/tls.ts"
 import { encodeHead } from "../protocol/encode.ts"
 import type { ResponseHead } from "../protocol/head.ts"
 import { Machine } from "../protocol/machine.ts"
+import { earlyBytes } from "../transport/faults.ts"
 import { waitFor } from "../transport/wait.ts"
 import { join } from "./bodyBuffer.ts"
 import type { Connection, Tunnel } from "./connection.ts"
 import { Deadline } from "./deadlines.ts"
+import { serverNameOf } from "./exchangeContext.ts"
 import type { Millis } from "./timeouts.ts"
 import { tapHead, tapResponse } from "./wireTap.ts"
 
@@ -48,11 +51,13 @@ class Answer implements Transport.Receiver {
   readonly #prefix: Array<Uint8Array> = []
   #prefixed = 0
   readonly #machine = new Machine()
+  readonly #connection: Connection
   readonly #done: (result: Effect.Effect<void, TunnelFailure>) => void
   #finished = false
 
   constructor(connection: Connection, done: (result: Effect.Effect<void, TunnelFailure>) => void) {
     const { leniency, limits } = connection.settings
+    this.#connection = connection
     this.#done = done
     this.#machine.startRequest({ method: "CONNECT", close: false, limits, leniency })
     this.#machine.endRequest()
@@ -118,9 +123,17 @@ class Answer implements Transport.Receiver {
   /** Why what comes next need not be from the far end. */
   get #mistrust(): TunnelFailure | undefined {
     const { announced, excess } = this.#machine
-    if (excess > 0) return new UnexpectedMessage({ received: excess })
+    if (excess > 0) return this.#early(excess)
     // That body may have been what looked like the 200, and the proxy's true answer would count as the far end's.
     return announced ? new FramingConflict({ reason: "an informational response announces a body" }) : undefined
+  }
+
+  /** What comes with the answer is the far end's, which in TLS does not speak first. */
+  #early(received: number): TlsError | UnexpectedMessage {
+    const { origin, settings } = this.#connection
+    return settings.tls === undefined
+      ? new UnexpectedMessage({ received })
+      : earlyBytes(serverNameOf(settings, origin))
   }
 
   /** The proxy's no, with as much of its body as has come; `undefined` where it has not said no. */
@@ -134,8 +147,9 @@ class Answer implements Transport.Receiver {
   }
 }
 
-/** All failures of a tunnel happen in the phase `proxy`. */
+/** All failures of a tunnel happen in the phase `proxy`, but for that of what is inside. */
 const inProxyPhase = <E extends Tagged<string>>(error: E): E => {
+  if (error._tag === "TlsError") return error
   ;(error as { context: E["context"] }).context = { ...error.context, phase: "proxy" }
   return error
 }

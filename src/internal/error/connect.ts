@@ -100,64 +100,6 @@ export class ConnectError extends tagged("ConnectError", "Network", "connect")<{
 }
 
 /**
- * What kind of failure a TLS handshake or certificate check reported.
- *
- * @since 0.1.0
- * @category models
- */
-export type TlsReason =
-  | "CertificateExpired"
-  | "CertificateNotYetValid"
-  | "HostnameMismatch"
-  | "UntrustedIssuer"
-  | "SelfSigned"
-  | "Revoked"
-  | "ProtocolVersion"
-  | "AlpnMismatch"
-  | "NotTls"
-  | "Alert"
-  | "Closed"
-  | "InvalidOptions"
-  | "Other"
-
-const tlsAdvice: { readonly [K in TlsReason]: string } = {
-  CertificateExpired: "The certificate has expired: the server's owner must renew it.",
-  CertificateNotYetValid: "The certificate is not valid yet: check the clocks.",
-  HostnameMismatch: "The certificate is for other names: check the host, or set `tls.serverName`.",
-  UntrustedIssuer: "The certificate's issuer is not trusted: pass its CA as `tls.ca`.",
-  SelfSigned: "The certificate is self-signed: pass it as `tls.ca` if you trust it.",
-  Revoked: "The certificate was revoked.",
-  ProtocolVersion: "The two sides share no TLS version: see `tls.minVersion` and `tls.maxVersion`.",
-  AlpnMismatch: "The server chose another protocol than http/1.1.",
-  NotTls: "The server does not speak TLS on this port: did you mean http?",
-  Alert: "The server refused the handshake: it may want a client certificate.",
-  Closed: "The server closed the connection during the handshake.",
-  InvalidOptions: "One of the options in `tls` cannot be used, see `cause`: nothing was sent.",
-  Other: "See `cause`."
-}
-
-/**
- * The TLS handshake or the certificate check failed: `ssl.SSLError`, `ssl.SSLCertVerificationError`.
- *
- * @since 0.1.0
- * @category errors of connecting
- */
-export class TlsError extends tagged("TlsError", "Remote", "tls")<{
-  readonly reason: TlsReason
-  readonly code: string
-  /** The name that the certificate was checked against. */
-  readonly serverName: string
-  /** The names that the certificate is for, where it was a mismatch. */
-  readonly names: string | undefined
-  readonly cause: unknown
-}> {
-  override get message(): string {
-    return `TLS with ${JSON.stringify(this.serverName)} failed (${this.code}). ${tlsAdvice[this.reason]}`
-      + (this.names === undefined ? "" : ` It is for ${excerpt(this.names)}.`)
-  }
-}
-
-/**
  * The proxy refused to open the tunnel: `OSError("Tunnel connection failed: ...")`.
  *
  * Its head is kept, and the beginning of its body.

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { excerpt, tagged } from "./base.ts"
+import { explainAlert, silentRefusal } from "./tlsCodes.ts"
 
 /**
  * The server closed a fresh connection without an answer: `http.client.RemoteDisconnected`, also a `BadStatusLine`.
@@ -11,10 +12,15 @@ import { excerpt, tagged } from "./base.ts"
  * @since 0.1.0
  * @category errors of the head
  */
-export class RemoteDisconnected extends tagged("RemoteDisconnected", "Remote", "head")<{ readonly cause?: unknown }> {
+export class RemoteDisconnected extends tagged("RemoteDisconnected", "Remote", "head")<{
+  readonly cause?: unknown
+  /** The version of TLS on the connection, where there was TLS. */
+  readonly tls?: string | undefined
+}> {
   override get message(): string {
-    return "The server closed the connection without sending a response. It may have crashed or be restarting, or the port"
-      + " may want TLS: see the server's log."
+    return "The server closed the connection without sending a response. It may have crashed or be restarting"
+      + (this.tls === undefined ? ", or the port may want TLS" : "")
+      + `: see the server's log.${silentRefusal(this.tls)}`
   }
 }
 
@@ -43,9 +49,13 @@ export class ReadError extends tagged("ReadError", "Network", "head")<{
   /** The system's code, such as `ECONNRESET`. */
   readonly code: string
   readonly cause: unknown
+  /** The version of TLS on the connection, where there was TLS and nothing had come over it. */
+  readonly tls?: string | undefined
 }> {
   override get message(): string {
+    const said = explainAlert(this.code, this.cause)
     return `The connection broke while the response was awaited (${this.code}). The server may have processed the request.`
+      + (said === undefined ? silentRefusal(this.tls) : ` ${said.words}`)
   }
 }
 

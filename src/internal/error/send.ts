@@ -5,6 +5,7 @@
  */
 import * as Predicate from "effect/Predicate"
 import { tagged } from "./base.ts"
+import { explainAlert, silentRefusal } from "./tlsCodes.ts"
 
 /**
  * The transport failed to take the request: `BrokenPipeError` and `ConnectionResetError` in Python.
@@ -16,12 +17,16 @@ export class WriteError extends tagged("WriteError", "Network", "write")<{
   /** The system's code, such as `EPIPE` or `ECONNRESET`. */
   readonly code: string
   readonly cause: unknown
+  /** The version of TLS on the connection, where there was TLS and nothing had come over it. */
+  readonly tls?: string | undefined
 }> {
   override get message(): string {
+    const said = explainAlert(this.code, this.cause)
     return `The request could not be sent: the connection broke (${this.code}).`
       + (this.context.processed === "No"
         ? " The server has not seen it."
         : " The server may have processed part of it.")
+      + (said === undefined ? silentRefusal(this.tls) : ` ${said.words}`)
   }
 }
 

@@ -13,6 +13,7 @@ import type * as request from "./request.ts"
 import type * as send from "./send.ts"
 import type * as state from "./state.ts"
 import type * as timeout from "./timeout.ts"
+import type * as tls from "./tls.ts"
 
 /**
  * A union: the caller's mistakes in a request, found before the first byte is sent.
@@ -52,7 +53,7 @@ export type ImproperConnectionState =
 export type ConnectFailure =
   | connect.DnsError
   | connect.ConnectError
-  | connect.TlsError
+  | tls.TlsError
   | timeout.HttpTimeout
 
 /**
@@ -74,6 +75,7 @@ export type TunnelFailure =
  */
 export type SendFailure =
   | send.WriteError
+  | tls.TlsError
   | send.BodyLengthMismatch
   | timeout.HttpTimeout
   | state.ConnectionClosed
@@ -88,6 +90,7 @@ export type HeadFailure =
   | head.RemoteDisconnected
   | head.StaleConnection
   | head.ReadError
+  | tls.TlsError
   | head.BadStatusLine
   | head.UnknownProtocol
   | head.InvalidStatusCode

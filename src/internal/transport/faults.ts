@@ -4,16 +4,19 @@
  * Does no I/O. Rules: every function here is total, a code that is not known becomes `Other` and is kept in `code`, and the
  * error that came is kept in `cause`.
  */
-import type { ConnectReason, DnsReason, TlsReason } from "../error/connect.ts"
-import { ConnectError, DnsError, TlsError } from "../error/connect.ts"
+import type { DuplexFault } from "../../Transport.ts"
+import { locate } from "../error/base.ts"
+import type { ConnectReason, DnsReason } from "../error/connect.ts"
+import { ConnectError, DnsError } from "../error/connect.ts"
+import { TlsError } from "../error/tls.ts"
+import type { TlsReason } from "../error/tlsCodes.ts"
+import { explain, explainAlert } from "../error/tlsCodes.ts"
 
 /** The `code` of an error of Node's, or `UNKNOWN`. */
 export const codeOf = (error: unknown): string => {
   const code = typeof error === "object" && error !== null ? (error as { readonly code?: unknown }).code : undefined
   return typeof code === "string" ? code : "UNKNOWN"
 }
-
-const messageOf = (error: unknown): string => error instanceof Error ? error.message : ""
 
 /** An error as Node would have made it, for what Node reports without one. */
 export const systemError = (code: string, message: string): Error => Object.assign(new Error(message), { code })
@@ -85,46 +88,11 @@ export const connectError = (target: string, attempts: ReadonlyArray<FailedAttem
   })
 }
 
-const tlsReasons: { readonly [code: string]: TlsReason } = {
-  CERT_HAS_EXPIRED: "CertificateExpired",
-  CERT_NOT_YET_VALID: "CertificateNotYetValid",
-  ERR_TLS_CERT_ALTNAME_INVALID: "HostnameMismatch",
-  HOSTNAME_MISMATCH: "HostnameMismatch",
-  DEPTH_ZERO_SELF_SIGNED_CERT: "SelfSigned",
-  // Not `SelfSigned`: it is the root that is self-signed, as all are, and what lacks is trust in it.
-  SELF_SIGNED_CERT_IN_CHAIN: "UntrustedIssuer",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "UntrustedIssuer",
-  UNABLE_TO_GET_ISSUER_CERT: "UntrustedIssuer",
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "UntrustedIssuer",
-  CERT_UNTRUSTED: "UntrustedIssuer",
-  CERT_REVOKED: "Revoked",
-  ERR_SSL_WRONG_VERSION_NUMBER: "NotTls",
-  ERR_SSL_NO_PROTOCOLS_AVAILABLE: "ProtocolVersion",
-  ECONNRESET: "Closed",
-  ECONNABORTED: "Closed",
-  EPIPE: "Closed"
-}
+/** Codes of the system, where a handshake was waited for. */
+const closings: ReadonlySet<string> = new Set(["ECONNRESET", "ECONNABORTED", "EPIPE"])
 
-// In this order: alerts about the version and about ALPN are alerts too. OpenSSL's reason stands in the code
-// (`ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION`) or, where Node met it while writing (`EPROTO`), in the message with spaces.
-const tlsPatterns: ReadonlyArray<readonly [RegExp, TlsReason]> = [
-  [/NO_APPLICATION_PROTOCOL/, "AlpnMismatch"],
-  [/PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL/, "ProtocolVersion"],
-  [/WRONG_VERSION_NUMBER/, "NotTls"],
-  [/ALERT/, "Alert"]
-]
-
-const tlsReason = (cause: unknown): TlsReason => {
-  const code = codeOf(cause)
-  const known = tlsReasons[code]
-  if (known !== undefined) return known
-  const text = `${code} ${messageOf(cause)}`.toUpperCase().replaceAll(" ", "_")
-  const found = code === "EPROTO" || code.startsWith("ERR_SSL_")
-    ? tlsPatterns.find(([pattern]) => pattern.test(text))
-    : undefined
-  // What OpenSSL cannot name when it came in place of a handshake was no TLS: EPROTO stands for nothing else.
-  return found?.[1] ?? (code === "EPROTO" ? "NotTls" : "Other")
-}
+/** What the caller has to mend, so that nobody takes it for a failure of the network and tries again. */
+const callers: ReadonlySet<TlsReason> = new Set(["ClientCertificate", "InvalidOptions"])
 
 /** The names in the certificate that came with a mismatch. */
 const certificateNames = (cause: unknown): string | undefined => {
@@ -132,17 +100,36 @@ const certificateNames = (cause: unknown): string | undefined => {
   return certificate?.subjectaltname
 }
 
-export const tlsError = (serverName: string, cause: unknown): TlsError => {
-  const reason = tlsReason(cause)
-  return new TlsError({
-    reason,
-    code: codeOf(cause),
-    serverName,
-    names: reason === "HostnameMismatch" ? certificateNames(cause) : undefined,
-    cause
-  })
+const faulted = (error: TlsError): TlsError =>
+  callers.has(error.reason)
+    ? locate(error, { ...error.context, fault: "User" })
+    : error.reason === "OutOfMemory"
+    ? locate(error, { ...error.context, fault: "Local" })
+    : error
+
+/** `chosen` says whether the server had chosen a cipher: see `explain`. */
+export const tlsError = (serverName: string, cause: unknown, chosen = true): TlsError => {
+  const code = codeOf(cause)
+  const reason = closings.has(code) ? "Closed" : explain(code, cause, chosen)?.reason ?? "Other"
+  const names = reason === "HostnameMismatch" ? certificateNames(cause) : undefined
+  return faulted(new TlsError({ reason, code, serverName, names, cause }))
 }
 
 /** A failure of TLS that Node knows nothing of. */
 export const tlsFailure = (serverName: string, reason: TlsReason, code: string, message: string): TlsError =>
-  new TlsError({ reason, code, serverName, names: undefined, cause: systemError(code, message) })
+  faulted(new TlsError({ reason, code, serverName, names: undefined, cause: systemError(code, message) }))
+
+/** In TLS the client speaks first, and what came before it must not be taken for what comes inside. */
+export const earlyBytes = (serverName: string): TlsError =>
+  tlsFailure(serverName, "NotTls", "ERR_EARLY_BYTES", "Bytes came before the handshake had begun")
+
+/** Options that cannot be used. */
+export const invalidTlsOptions = (serverName: string, cause: unknown): TlsError =>
+  faulted(new TlsError({ reason: "InvalidOptions", code: codeOf(cause), serverName, names: undefined, cause }))
+
+/**
+ * The server's refusal of the client's certificate, or of the lack of one, where a channel broke with that after the handshake: with TLS
+ * 1.3 it always comes then, and with a renegotiation or an authentication after the handshake at any time.
+ */
+export const refusal = (serverName: string, { cause, code }: DuplexFault): TlsError | undefined =>
+  explainAlert(code, cause)?.reason === "ClientCertificate" ? tlsError(serverName, cause) : undefined

@@ -10,11 +10,11 @@ import * as net from "node:net"
 import * as tls from "node:tls"
 import type * as Tls from "../../Tls.ts"
 import type { Duplex, Endpoint, OpenTimeouts, Service } from "../../Transport.ts"
-import type { TlsError } from "../error/connect.ts"
+import type { TlsError } from "../error/tls.ts"
 import { type Lookup, resolve, systemLookup } from "./addresses.ts"
 import * as connect from "./connect.ts"
 import { nodeEventLoop } from "./eventLoop.ts"
-import { tlsError, tlsFailure } from "./faults.ts"
+import { earlyBytes, tlsError, tlsFailure } from "./faults.ts"
 import { Inbound } from "./inbound.ts"
 import { Opening, until } from "./opening.ts"
 import { onlyDuplexes } from "./scopes.ts"
@@ -58,7 +58,7 @@ const handshake = Effect.fnUntraced(function*(opening: Opening, wanted: security
   if (opening.securedAt !== undefined && opening.socket instanceof tls.TLSSocket) {
     return yield* security.negotiated(wanted, opening.socket)
   }
-  return yield* Effect.fail(tlsError(wanted.serverName, opening.failure))
+  return yield* Effect.fail(tlsError(wanted.serverName, opening.failure, opening.chosen))
 })
 
 const millisBetween = (from: bigint, to: bigint): number => Number(to - from) / 1e6
@@ -119,11 +119,12 @@ const wrap = (
 ): Effect.Effect<Opening, TlsError> =>
   Effect.suspend(() => {
     const released = SocketDuplex.release(duplex)
-    const fail = (reason: "NotTls" | "Other", code: string, message: string) =>
-      Effect.fail(tlsFailure(wanted.serverName, reason, code, message))
-    if (released === undefined) return fail("Other", "ERR_NOT_A_SOCKET", "The channel was not opened by this transport")
-    // In TLS the client speaks first, and what came before it must not be taken for what comes inside.
-    if (released.early) return fail("NotTls", "ERR_EARLY_BYTES", "Bytes came before the handshake had begun")
+    if (released === undefined) {
+      return Effect.fail(
+        tlsFailure(wanted.serverName, "Other", "ERR_NOT_A_SOCKET", "The channel was not opened by this transport")
+      )
+    }
+    if (released.early) return Effect.fail(earlyBytes(wanted.serverName))
     return Effect.try({
       try: () => {
         const inbound = new Inbound()

@@ -6,6 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as net from "node:net"
+import * as tls from "node:tls"
 import { systemError } from "./faults.ts"
 import type { Inbound } from "./inbound.ts"
 
@@ -25,6 +26,8 @@ export class Opening<out Socket extends net.Socket = net.Socket> {
   /** What it failed with, and whether it did: the latter also where it had been connected before. */
   failure: unknown
   failed = false
+  /** Whether TLS had come so far by then that the server had chosen a cipher. */
+  chosen = false
   readonly #now: () => bigint
   #watcher: (() => void) | undefined
 
@@ -72,6 +75,9 @@ export class Opening<out Socket extends net.Socket = net.Socket> {
     if (this.failed) return
     this.failed = true
     this.failure = error
+    // While the error is told Node still has what was negotiated, not later.
+    this.chosen = this.socket instanceof tls.TLSSocket
+      && (this.socket.getCipher() as tls.CipherNameAndProtocol | undefined) !== undefined
     this.#watcher?.()
   }
 

@@ -9,11 +9,10 @@ import { X509Certificate } from "node:crypto"
 import * as net from "node:net"
 import * as tls from "node:tls"
 import type * as Tls from "../../Tls.ts"
-import { locate } from "../error/base.ts"
-import { TlsError } from "../error/connect.ts"
 import { InvalidUrl } from "../error/request.ts"
+import type { TlsError } from "../error/tls.ts"
 import { parseHostPort } from "../syntax/host.ts"
-import { codeOf, systemError, tlsFailure } from "./faults.ts"
+import { invalidTlsOptions, systemError, tlsFailure } from "./faults.ts"
 
 /** Options of `tls.connect` that say nothing of where to connect to. */
 export interface Security {
@@ -61,17 +60,11 @@ const parseServerName = (given: unknown): { readonly host: string } | string => 
 /** RFC 7301 section 3.1 counts bytes; no registered protocol that is ours to speak has others than these. */
 const isProtocolName = (name: unknown): boolean => typeof name === "string" && /^[!-~]{1,255}$/.test(name)
 
-/** A mistake in the options: the caller's, so that nobody takes it for a failure of the network and tries again. */
-const invalidOptions = (serverName: string, cause: unknown): TlsError => {
-  const error = new TlsError({ reason: "InvalidOptions", code: codeOf(cause), serverName, names: undefined, cause })
-  return locate(error, { ...error.context, fault: "User" })
-}
-
 export const make = (host: string, options: Tls.Options): Effect.Effect<Security, TlsError> => {
   const parsed = parseServerName(options.serverName ?? host)
   if (typeof parsed === "string") {
     return Effect.fail(
-      invalidOptions(
+      invalidTlsOptions(
         host,
         systemError("ERR_INVALID_SERVER_NAME", `The option "tls.serverName" is not valid: ${parsed}`)
       )
@@ -80,7 +73,7 @@ export const make = (host: string, options: Tls.Options): Effect.Effect<Security
   const serverName = parsed.host
   const offered: ReadonlyArray<string> = options.alpn ?? ["http/1.1"]
   if (!Array.isArray(offered) || !offered.every(isProtocolName)) {
-    return Effect.fail(invalidOptions(
+    return Effect.fail(invalidTlsOptions(
       serverName,
       systemError(
         "ERR_INVALID_ALPN",
@@ -102,7 +95,7 @@ export const make = (host: string, options: Tls.Options): Effect.Effect<Security
         ...(offered.length === 0 ? undefined : { ALPNProtocols: [...offered] })
       }
     }),
-    catch: (error) => invalidOptions(serverName, error)
+    catch: (error) => invalidTlsOptions(serverName, error)
   })
 }
 
