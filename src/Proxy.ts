@@ -82,7 +82,11 @@ export interface Options {
     readonly username: string | Redacted.Redacted
     readonly password: string | Redacted.Redacted
   } | undefined
-  /** Fields for the proxy only: of CONNECT, and of requests that it forwards. */
+  /**
+   * Fields for the proxy only: of CONNECT, and of requests that it forwards. There they are named in Connection, with
+   * Proxy-Authorization, so that the proxy does not pass them on (RFC 9110 section 7.6.1). A field of the request with the same name is sent in place
+   * of one of these, and is for the server.
+   */
   readonly headers?: HttpFields.Input | undefined
 }
 

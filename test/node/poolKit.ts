@@ -215,10 +215,11 @@ export interface Asked {
   readonly headers: http.IncomingHttpHeaders
 }
 
-/** Without what is for the next one only (RFC 9110 sections 7.6.1 and 11.7.2). */
+/** Without what is for the next one only (RFC 9110 section 7.6.1): what Connection names. The framing is that of the next message. */
 const endToEnd = (headers: http.IncomingHttpHeaders): http.IncomingHttpHeaders => {
-  const { connection: _, "keep-alive": __, "proxy-authorization": ___, "transfer-encoding": ____, ...rest } = headers
-  return rest
+  const named = (headers.connection ?? "").toLowerCase().split(",").map((name) => name.trim())
+  const gone = new Set([...named, "connection", "keep-alive", "transfer-encoding"])
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !gone.has(name)))
 }
 
 /** Opens every tunnel that it is asked for and forwards every request in the absolute form, unless `refuse` answers it. */

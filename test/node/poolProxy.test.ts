@@ -78,6 +78,7 @@ describe("http through a proxy", () => {
         const { headers, target } = yield* json(pool, HttpRequest.get(`${plain.url}/path?q=1#top`))
         assert.deepStrictEqual([target, headers.host], ["/path?q=1", `127.0.0.1:${plain.port}`])
         assert.isUndefined(headers["proxy-authorization"])
+        assert.isUndefined(headers["x-tenant"])
       }
       const body = HttpBody.bytes(Buffer.from("a body"))
       assert.strictEqual((yield* json(pool, HttpRequest.post(`${plain.url}/`, { body }))).body, "a body")
@@ -106,7 +107,7 @@ describe("http through a proxy", () => {
       assert.deepInclude(asked[1], { method: "OPTIONS", url: plain.url })
     })))
 
-  it.live("gives what the proxy answers by itself as the response: 407", () =>
+  it.live("fails with ProxyAuthRequired where the proxy wants credentials, and keeps the connection", () =>
     contained(Effect.gen(function*() {
       const refuse = ({ headers }: Asked) =>
         headers["proxy-authorization"] === basic
@@ -114,10 +115,12 @@ describe("http through a proxy", () => {
           : { status: 407, headers: { "Proxy-Authenticate": "Basic realm=\"proxy\"" } }
       const { plain, proxy } = yield* behind({ refuse })
       const pool = yield* ConnectionPool.make({ proxy: proxyOf(proxy.port) })
-      const response = yield* pool.execute(HttpRequest.get(plain.url))
-      assert.deepStrictEqual([response.status, yield* response.text], [407, "refused"])
-      assert.strictEqual(response.getHeader("proxy-authenticate"), "Basic realm=\"proxy\"")
-      yield* holds(pool, { idle: 1 })
+      const error = yield* Effect.flip(pool.execute(HttpRequest.get(plain.url)))
+      if (error._tag !== "ProxyAuthRequired") return assert.fail(error.message)
+      assert.deepStrictEqual(error.challenges, ["Basic realm=\"proxy\""])
+      assert.strictEqual(Buffer.from(error.bodyPrefix).toString(), "refused")
+      assert.deepInclude(error.context, { phase: "proxy", fault: "User", origin: plain.url, processed: "No" })
+      yield* until(pool, ({ idle }) => idle === 1)
       // Another connection, because its credentials are others.
       const origin = originOf(plain.url, { proxy: proxyOf(proxy.port, { credentials }) })
       assert.strictEqual((yield* json(pool, HttpRequest.get("/", { origin }))).target, "/")

@@ -169,6 +169,9 @@ const requestStateOf = (exchange: ExchangeView): RequestState => {
   return exchange.written > 0 ? "PartiallySent" : "NotSent"
 }
 
+/** A server that refuses the client has not looked at what it sent, and a proxy that does has not passed it on. */
+const unprocessed: ReadonlySet<string> = new Set(["ProxyAuthRequired", "TlsError"])
+
 /** The context of an error of this exchange. */
 export const contextOf = (exchange: ExchangeView, error: Tagged<string>): ErrorContext => {
   const started = exchange.head !== undefined
@@ -181,8 +184,7 @@ export const contextOf = (exchange: ExchangeView, error: Tagged<string>): ErrorC
     bytesWritten: exchange.written,
     bytesRead: exchange.read,
     requestState: requestStateOf(exchange),
-    // A server that refuses the client has not looked at what it sent.
-    processed: started ? "Yes" : exchange.written > 0 && error._tag !== "TlsError" ? "Unknown" : "No",
+    processed: unprocessed.has(error._tag) ? "No" : started ? "Yes" : exchange.written > 0 ? "Unknown" : "No",
     replayable: exchange.terms.replayable,
     resends: exchange.terms.resends,
     timings: exchange.timings

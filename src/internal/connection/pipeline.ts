@@ -14,6 +14,7 @@ import type {
   HttpError,
   InvalidRequest,
   NotConnected,
+  ProxyAuthRequired,
   RequestBodyError,
   SendFailure
 } from "../../HttpError.ts"
@@ -34,6 +35,7 @@ import type { OpenFailure } from "./open.ts"
 import { dismissed, withLink } from "./open.ts"
 import type { Prepared } from "./prepare.ts"
 import { prepareFor } from "./prepare.ts"
+import { isProxyRefusal, refuse } from "./proxyRefusal.ts"
 import { makeResponse } from "./response.ts"
 import { whenPolled } from "./reuse.ts"
 import { continued, forkStream, sendBytes } from "./sendBody.ts"
@@ -188,11 +190,16 @@ export const failed = (ending: Ending | undefined): Effect.Effect<never, HttpErr
  * Hands the response over, unless the caller was interrupted while it was on its way: nobody would have it then. To be the last
  * step, because an interruption after it is no longer seen.
  */
-const deliver = (exchange: Exchange, head: ResponseHead, caller: Caller): Effect.Effect<HttpResponse> => {
+const deliver = (
+  exchange: Exchange,
+  head: ResponseHead,
+  caller: Caller
+): Effect.Effect<HttpResponse, ProxyAuthRequired> => {
   const cause = caller.interrupted()
   if (!Cause.isEmpty(cause)) return abandon(exchange, cause)
   exchange.leave()
-  return Effect.succeed(makeResponse(exchange, head))
+  const response = makeResponse(exchange, head)
+  return isProxyRefusal(exchange, head) ? refuse(exchange, head, response, caller) : Effect.succeed(response)
 }
 
 /**
@@ -205,7 +212,7 @@ export const received = (
   head: ResponseHead,
   caller: Caller,
   surround: (effect: Effect.Effect<void>) => Effect.Effect<void> = (effect) => effect
-): Effect.Effect<HttpResponse> =>
+): Effect.Effect<HttpResponse, ProxyAuthRequired> =>
   connection.settings.wireTap
     ? Effect.flatMap(
       orAbandon(exchange, surround(tapResponse(connection, head))),

@@ -14,6 +14,7 @@ import { checkMethod, encodeHead } from "../protocol/encode.ts"
 import type { Outgoing } from "../protocol/outgoing.ts"
 import type { Target } from "../protocol/target.ts"
 import { resolveTarget } from "../protocol/target.ts"
+import { listHas } from "../syntax/token.ts"
 import { outgoingFor } from "./callerChunks.ts"
 import type { Connection, Settings } from "./connection.ts"
 import { Terms } from "./exchangeContext.ts"
@@ -53,14 +54,32 @@ const contentOf = (body: HttpBody.HttpBody<unknown>): Content => {
 /** A proxy forwards requests that are not encrypted, so it sees them: they name their origin, and carry the fields for it. */
 export const forwarded = ({ proxy, scheme }: Origin.Origin): boolean => proxy !== undefined && scheme === "http"
 
+const authorization = "Proxy-Authorization"
+const connection = "Connection"
+
 /** The fields of a request to an origin, and those for the proxy that forwards it, unless the request has its own. */
 export const withProxyFields = (origin: Origin.Origin, fields: HttpFields.HttpFields): HttpFields.HttpFields => {
   if (!forwarded(origin) || origin.proxy === undefined) return fields
   let all = fields
+  const hopByHop = new Map(HttpFields.has(fields, authorization) ? [[authorization.toLowerCase(), authorization]] : [])
   for (const [name, value] of Proxy.fields(origin.proxy)) {
-    if (!HttpFields.has(fields, name)) all = HttpFields.append(all, name, value)
+    if (HttpFields.has(fields, name)) continue
+    all = HttpFields.append(all, name, value)
+    hopByHop.set(name.toLowerCase(), name)
   }
-  return all
+  return hopByHop.size === 0 ? all : nameInConnection(all, [...hopByHop.values()])
+}
+
+/**
+ * Names fields in Connection, so that the proxy takes them out of what it forwards (RFC 9110 section 7.6.1). In one line before all
+ * others: tinyproxy 1.11 obeys the first line alone, and passes on even Proxy-Authorization unless that is named there.
+ */
+const nameInConnection = (fields: HttpFields.HttpFields, names: ReadonlyArray<string>): HttpFields.HttpFields => {
+  const given = HttpFields.getAll(fields, connection).filter((line) => line.trim() !== "")
+  // The encoder would add a line of its own for it.
+  const te = HttpFields.has(fields, "TE") && !given.some((line) => listHas(line, "te")) ? ["TE"] : []
+  const line = HttpFields.fromInput([[connection, [...given, ...te, ...names].join(", ")]])
+  return HttpFields.fromInput([...line, ...HttpFields.remove(fields, connection)])
 }
 
 const atOrigin = (error: Unprepared, origin: Origin.Origin): Unprepared =>

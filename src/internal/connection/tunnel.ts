@@ -23,11 +23,9 @@ import { join } from "./bodyBuffer.ts"
 import type { Connection, Tunnel } from "./connection.ts"
 import { Deadline } from "./deadlines.ts"
 import { serverNameOf } from "./exchangeContext.ts"
+import { prefixLength } from "./proxyRefusal.ts"
 import type { Millis } from "./timeouts.ts"
 import { tapHead, tapResponse } from "./wireTap.ts"
-
-/** How much of a refusal's body is kept. */
-const prefixLength = 4096
 
 /** The text of the CONNECT request. */
 export const encodeConnect = (tunnel: Tunnel): ReturnType<typeof encodeHead> => {

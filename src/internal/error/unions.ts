@@ -87,6 +87,7 @@ export type SendFailure =
  * @category unions
  */
 export type HeadFailure =
+  | connect.ProxyAuthRequired
   | head.RemoteDisconnected
   | head.StaleConnection
   | head.ReadError
