@@ -123,24 +123,25 @@ for (const [program, start] of [["squid", squid], ["tinyproxy", tinyproxy]] as c
           }
         })))
 
-      it.live("its 407 means the same, forwarded or by CONNECT", () =>
-        over(Effect.gen(function*() {
-          const port = yield* start(path)
-          const plain = yield* webServer(mirror)
-          // Without any credentials tinyproxy says 401, which nobody can tell from that of a server.
-          const wrong = { username: "me", password: "wrong" }
-          for (const given of program === "squid" ? [undefined, wrong] : [wrong]) {
-            const pool = yield* ConnectionPool.make({ proxy: proxyOf(port, { credentials: given }) })
-            for (const scheme of ["http", "https"]) {
-              const error = yield* Effect.flip(pool.execute(HttpRequest.get(`${scheme}://127.0.0.1:${plain.port}/`)))
-              if (error._tag !== "ProxyAuthRequired") return assert.fail(error.message)
-              assert.match(error.challenges.join(), /^Basic realm="/)
-              assert.include(Buffer.from(error.bodyPrefix).toString(), "<")
-              assert.deepInclude(error.context, { phase: "proxy", fault: "User", processed: "No" })
+      // tinyproxy 1.11 says 401, which nobody can tell from that of a server.
+      if (program === "squid") {
+        it.live("its 407 means the same, forwarded or by CONNECT", () =>
+          over(Effect.gen(function*() {
+            const port = yield* start(path)
+            const plain = yield* webServer(mirror)
+            for (const given of [undefined, { username: "me", password: "wrong" }]) {
+              const pool = yield* ConnectionPool.make({ proxy: proxyOf(port, { credentials: given }) })
+              for (const scheme of ["http", "https"]) {
+                const error = yield* Effect.flip(pool.execute(HttpRequest.get(`${scheme}://127.0.0.1:${plain.port}/`)))
+                if (error._tag !== "ProxyAuthRequired") return assert.fail(error.message)
+                assert.match(error.challenges.join(), /^Basic realm="/)
+                assert.include(Buffer.from(error.bodyPrefix).toString(), "<")
+                assert.deepInclude(error.context, { phase: "proxy", fault: "User", processed: "No" })
+              }
             }
-          }
-          assert.strictEqual(plain.connections.all.length, 0)
-        })))
+            assert.strictEqual(plain.connections.all.length, 0)
+          })))
+      }
 
       it.live("a server behind a tunnel that speaks first does not speak TLS", () =>
         over(Effect.gen(function*() {
