@@ -3,7 +3,8 @@ import { assert, describe, it } from "@effect/vitest"
 import * as FastCheck from "effect/FastCheck"
 import { IncompleteRead } from "../../src/HttpError.ts"
 import * as HttpFields from "../../src/HttpFields.ts"
-import { BodyBuffer, join } from "../../src/internal/connection/bodyBuffer.ts"
+import { join } from "../../src/internal/bytes.ts"
+import { BodyBuffer } from "../../src/internal/connection/bodyBuffer.ts"
 
 const bytes = (...values: ReadonlyArray<number>): Uint8Array => Uint8Array.from(values)
 const of = (length: number, value = 7): Uint8Array => new Uint8Array(length).fill(value)

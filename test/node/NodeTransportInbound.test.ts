@@ -1,7 +1,9 @@
 /** The order in which a receiver is told what came in; no socket. */
 import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
 import { Inbound } from "../../src/internal/transport/inbound.ts"
 import type { Receiver } from "../../src/Transport.ts"
+import { without } from "../fixtures/memory.ts"
 
 const bytes = (text: string) => Buffer.from(text, "latin1")
 
@@ -34,6 +36,31 @@ describe("Inbound", () => {
     const log = new Log()
     assert.isFalse(inbound.attach(log))
     assert.deepStrictEqual(log.told, ["one", "<end>", "<ECONNRESET>"])
+  })
+
+  it("is broken, behind what it holds, where there is no memory to hold more back", () => {
+    const inbound = new Inbound()
+    const log = new Log()
+    inbound.data(bytes("one"))
+    Effect.runSync(without((length) => length === 3, Effect.sync(() => assert.isFalse(inbound.data(bytes("two"))))))
+    // Who took this would have a hole before it.
+    assert.isFalse(inbound.data(bytes("three")))
+    assert.isFalse(inbound.attach(log))
+    assert.deepStrictEqual(log.told, ["one", "<ENOMEM>"])
+  })
+
+  it("is broken where there is no memory for what comes within a call of its receiver, and says so after that call", () => {
+    const inbound = new Inbound()
+    const log = new Log()
+    inbound.attach(log)
+    log.answer = (text) => {
+      if (text === "one") inbound.data(bytes("two"))
+      log.told.push("<returns>")
+      return true
+    }
+    Effect.runSync(without((length) => length === 3, Effect.sync(() => inbound.data(bytes("one")))))
+    assert.deepStrictEqual(log.told, ["one", "<returns>", "<ENOMEM>"])
+    assert.isTrue(inbound.over)
   })
 
   it("hands over the very view when nothing is held back", () => {

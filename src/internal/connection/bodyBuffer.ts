@@ -3,11 +3,13 @@
  *
  * Copies what it keeps, because the receiver's view ends with its call. Above the high-water mark it asks the receiver to
  * pause, unless the whole body is being collected. Bytes that came before a failure are given out before it. Takes never more than
- * `growth` times as much memory as bytes have come, whatever length the server has announced.
+ * `growth` times as much memory as bytes have come, whatever length the server has announced. What gives or takes bytes throws `NoRoom` if
+ * there is no memory for it, and has then changed nothing.
  */
 import * as Chunk from "effect/Chunk"
 import type { BodyFailure } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
+import { cleared, copy, inPlace, join, NoRoom, uncleared } from "../bytes.ts"
 
 // As it is now: a test that puts another in its place, and back, must not leave a stream that waits for ever.
 const { setImmediate } = globalThis
@@ -75,10 +77,20 @@ export class BodyBuffer {
   /** Those who wait for the end, where there are any. */
   #settlers: Set<() => void> | undefined
 
-  /** Takes a copy of `input` from `start` to `end`. Returns whether more is wanted. */
+  /** Takes a copy of `input` from `start` to `end`. Returns whether more is wanted. Throws `NoRoom`. */
   push(input: Uint8Array, start = 0, end = input.length): boolean {
-    this.received += end - start
-    if (!this.discarding) this.#keep(input, start, end)
+    const length = end - start
+    this.received += length
+    if (!this.discarding) {
+      this.size += length
+      try {
+        this.#keep(input, start, end)
+      } catch (error) {
+        this.size -= length
+        this.received -= length
+        throw error
+      }
+    }
     if (this.streaming && this.#waiter !== undefined && end - start >= largePiece && this.size < together) {
       this.#postpone()
       return true
@@ -193,9 +205,19 @@ export class BodyBuffer {
       this.clear()
       return whole
     }
-    this.clear()
     // Behind what has come of a body that was cut short there is memory that was not cleared.
-    return this.collecting ? exact(first) : given(first)
+    const whole = this.collecting ? exact(first) : given(first)
+    this.clear()
+    return whole
+  }
+
+  /** All bytes that are there, in the pieces in which they lie. Allocates nothing for them. */
+  takePieces(): Array<Uint8Array> {
+    const pieces = this.#pieces(content)
+    // Whoever gets a view of the last one may look behind its end.
+    this.#last?.bytes.fill(0, this.#last.end)
+    this.clear()
+    return pieces
   }
 
   /** The first `n` bytes that are there, fewer where there are fewer. */
@@ -239,7 +261,6 @@ export class BodyBuffer {
 
   #keep(input: Uint8Array, start: number, end: number): void {
     const length = end - start
-    this.size += length
     const last = this.#last
     if (last !== undefined && last.bytes.length - last.end >= length) {
       fill(last.bytes, last.end, input, start, end)
@@ -249,7 +270,7 @@ export class BodyBuffer {
     if (this.collecting && this.#gather(input, start, end)) return
     const room = last === undefined ? this.#firstRoom(length) : Math.min(largestBlock, last.bytes.length * 2)
     // Who is given a part of it may look at all of it.
-    const bytes = room > length ? new Uint8Array(room) : uncleared(length)
+    const bytes = room > length ? cleared(room) : uncleared(length)
     fill(bytes, 0, input, start, end)
     const block = new Block(bytes, length)
     if (last === undefined) this.#first = block
@@ -301,19 +322,12 @@ export class BodyBuffer {
   }
 }
 
-/** Bytes that V8 keeps within the array itself; a larger array has memory of its own, which costs a microsecond. */
-const inPlace = 64
-
-/** For bytes that are all written before anybody has it. */
-const uncleared = (length: number): Uint8Array =>
-  length <= inPlace ? new Uint8Array(length) : new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
-
 /** `undefined` where there is no room for so much at once: in many pieces there may be. */
 const unclearedIfRoom = (length: number): Uint8Array | undefined => {
   try {
     return uncleared(length)
   } catch (error) {
-    if (error instanceof RangeError) return undefined
+    if (error instanceof NoRoom) return undefined
     throw error
   }
 }
@@ -336,20 +350,4 @@ const given = (block: Block): Uint8Array =>
   (block.end - block.start) * 2 < block.bytes.length ? exact(block) : content(block)
 
 const exact = (block: Block): Uint8Array =>
-  block.start === 0 && block.end === block.bytes.length ? block.bytes : block.bytes.slice(block.start, block.end)
-
-/** Several pieces in one. */
-export const join = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => {
-  const [first] = pieces
-  if (first === undefined) return empty
-  if (pieces.length === 1) return first
-  let length = 0
-  for (const piece of pieces) length += piece.length
-  const whole = uncleared(length)
-  let offset = 0
-  for (const piece of pieces) {
-    whole.set(piece, offset)
-    offset += piece.length
-  }
-  return whole
-}
+  block.start === 0 && block.end === block.bytes.length ? block.bytes : copy(content(block))

@@ -2,7 +2,8 @@
  * The ways of reading a body, as Effects over the exchange's buffer.
  *
  * Each body is read in one way (`Reading` says which); whatever reads fails with the body's failure after the bytes that came
- * before it, and with those bytes in the failure where they were being collected. An interrupted reading closes the connection,
+ * before it, and with those bytes in the failure where they were being collected. What a callback of the socket runs here throws nothing
+ * into it: no memory for the bytes is a failure of the body, and anything else a defect of the reading (`#caught`). An interrupted reading closes the connection,
  * and what is read after it fails: no reading succeeds with a hole before it.
  */
 import * as Channel from "effect/Channel"
@@ -12,10 +13,11 @@ import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import type { BodyFailure } from "../../HttpError.ts"
 import type * as HttpFields from "../../HttpFields.ts"
+import { join, NoRoom } from "../bytes.ts"
 import { withPartial } from "../error/partial.ts"
 import { BodyAlreadyConsumed, ConnectionClosed } from "../error/state.ts"
+import { tooLargeForMemory } from "../tooLarge.ts"
 import { waitFor } from "../transport/wait.ts"
-import { join } from "./bodyBuffer.ts"
 import type { Exchange } from "./exchange.ts"
 
 /** How a body is being, or was, read. */
@@ -72,9 +74,14 @@ export class BodyReader {
     const { body } = this.#exchange
     if (this.#reading !== "unread" || !body.ended || body.awaited || this.#failure !== undefined) return undefined
     this.#reading = "collect"
-    const bytes = body.takeAll()
-    this.#whole = Effect.succeed(bytes)
-    return bytes
+    try {
+      const bytes = body.takeAll()
+      this.#whole = Effect.succeed(bytes)
+      return bytes
+    } catch (thrown) {
+      this.#whole = this.#caught(thrown, [])
+      return undefined
+    }
   }
 
   get bytes(): Effect.Effect<Uint8Array, BodyFailure> {
@@ -83,7 +90,7 @@ export class BodyReader {
       // Whoever else asks for the whole gets the same.
       if (this.#reading === "collect") return Effect.zipRight(this.#settled, Effect.suspend(() => this.#collect()))
       if (!this.#free) return this.#alreadyConsumed
-      if (!this.#exchange.body.settled) return this.#wait("collect", () => this.#collect(), this.bytes)
+      if (!this.#exchange.body.settled) return this.#wait("collect", [], () => this.#collect(), this.bytes)
       this.#reading = "collect"
       return this.#collect()
     })
@@ -91,7 +98,7 @@ export class BodyReader {
 
   /** All of a body of which nothing more will come. */
   #collect(): Effect.Effect<Uint8Array, BodyFailure> {
-    this.#whole ??= this.#finish([this.#exchange.body.takeAll()])
+    this.#whole ??= this.#safely([], () => this.#finish([this.#exchange.body.takeAll()]))
     return this.#whole
   }
 
@@ -188,10 +195,11 @@ export class BodyReader {
    * Takes what comes, as it comes, until `step` gives a result; `orElse` where another fiber began to read before this did.
    *
    * One cleanup is around the beginning, every wait and every taking: an interruption between two of them would leave bytes
-   * taken that nobody gets, or a reading begun that nobody ends.
+   * taken that nobody gets, or a reading begun that nobody ends. `taken` is what `step` has taken so far.
    */
   #wait<A>(
     reading: "read" | "collect",
+    taken: Array<Uint8Array>,
     step: () => Effect.Effect<A, BodyFailure> | undefined,
     orElse: Effect.Effect<A, BodyFailure>
   ): Effect.Effect<A, BodyFailure> {
@@ -202,7 +210,7 @@ export class BodyReader {
       this.#begin(reading)
       if (reading === "collect") this.#exchange.body.collecting = true
       const next = (): void => {
-        const result = step()
+        const result = this.#safely(taken, step)
         if (result === undefined) this.#exchange.whenBody(next)
         else waiter.resume(result)
       }
@@ -245,9 +253,9 @@ export class BodyReader {
       const { body } = this.#exchange
       const give = (): Effect.Effect<Uint8Array, BodyFailure> =>
         body.size > 0 ? Effect.succeed(take(body)) : this.#finish([])
-      if (!body.ready) return this.#wait("read", give, this.#alreadyConsumed)
+      if (!body.ready) return this.#wait("read", [], give, this.#alreadyConsumed)
       this.#exchange.leave()
-      return give()
+      return this.#safely([], give)
     })
   }
 
@@ -256,25 +264,50 @@ export class BodyReader {
     return this.#pieces(() => {
       if (n === 0) return Effect.succeed(empty)
       const { body } = this.#exchange
+      const taken: Array<Uint8Array> = []
       const whole = enough(n)
       if (whole > 0) {
         this.#exchange.leave()
-        return Effect.succeed(body.take(whole))
+        return this.#safely(taken, () => Effect.succeed(body.take(whole)))
       }
-      if (body.settled) return this.#finish([body.takeAll()])
-      const pieces: Array<Uint8Array> = []
+      if (body.settled) return this.#safely(taken, () => this.#finish([body.takeAll()]))
       let left = n
       const step = (): Effect.Effect<Uint8Array, BodyFailure> | undefined => {
         const last = enough(left)
         // What has been searched is taken, so that a long line is searched once.
         const piece = last > 0 ? body.take(last) : body.takeAll()
-        if (piece.length > 0) pieces.push(piece)
+        if (piece.length > 0) taken.push(piece)
         left -= piece.length
-        if (last > 0) return Effect.succeed(join(pieces))
-        return body.settled ? this.#finish(pieces) : undefined
+        if (last > 0) return Effect.succeed(join(taken))
+        return body.settled ? this.#finish(taken) : undefined
       }
-      return this.#wait("read", step, this.#alreadyConsumed)
+      return this.#wait("read", taken, step, this.#alreadyConsumed)
     })
+  }
+
+  /** What `step` gives, or a failure with what it had `taken` where it throws. */
+  #safely<A extends Effect.Effect<unknown, BodyFailure> | undefined>(
+    taken: ReadonlyArray<Uint8Array>,
+    step: () => A
+  ): A | Effect.Effect<never, BodyFailure> {
+    try {
+      return step()
+    } catch (thrown) {
+      return this.#caught(thrown, taken)
+    }
+  }
+
+  /** What reading threw. The connection is closed in any case: bytes of the body may be missing. */
+  #caught(thrown: unknown, taken: ReadonlyArray<Uint8Array>): Effect.Effect<never, BodyFailure> {
+    const exchange = this.#exchange
+    const before = this.#failure
+    const pieces = [...taken, ...exchange.body.takePieces()]
+    exchange.crash(thrown)
+    if (!(thrown instanceof NoRoom)) return Effect.die(thrown)
+    const error = exchange.locate(tooLargeForMemory(thrown, pieces, before))
+    // What is read later has none of them.
+    if (before === undefined) this.#lost ??= exchange.locate(tooLargeForMemory(thrown, []))
+    return this.#failing(error)
   }
 
   /** Nothing more is there: the end, or the failure with what was gathered. */
@@ -290,15 +323,23 @@ export class BodyReader {
     return Effect.fail(failure)
   }
 
+  #takeChunk(): Chunk.Chunk<Uint8Array> | Effect.Effect<never, BodyFailure> {
+    try {
+      return this.#exchange.body.takeChunk()
+    } catch (thrown) {
+      return this.#caught(thrown, [])
+    }
+  }
+
   /** Gives what is there, again and again, until the end. */
   #loop(): Body {
     const { body } = this.#exchange
     const give = (): Body => {
       if (body.size > 0) {
-        return Channel.flatMap(
-          Channel.write(body.takeChunk()),
-          () => body.ready ? give() : waited
-        )
+        const chunk = this.#takeChunk()
+        return Chunk.isChunk(chunk)
+          ? Channel.flatMap(Channel.write(chunk), () => body.ready ? give() : waited)
+          : Channel.fromEffect(chunk)
       }
       const failure = this.#failure
       return failure === undefined ? Channel.void : Channel.fromEffect(this.#failing(failure))

@@ -4,7 +4,7 @@
  * State and callbacks only, all synchronous; the Effects over it are in `pipeline.ts`, `sendBody.ts` and `bodyReader.ts`. This
  * is the border at which errors get their context. Whatever ends an exchange early closes its link.
  */
-import type * as Cause from "effect/Cause"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type { CloseReason } from "../../ConnectionEvent.ts"
 import type { ConnectionInfo, HttpError, Timings } from "../../HttpError.ts"
@@ -12,6 +12,7 @@ import type * as HttpFields from "../../HttpFields.ts"
 import type { Informational } from "../../HttpResponse.ts"
 import type * as Origin from "../../Origin.ts"
 import type { DuplexFault } from "../../Transport.ts"
+import { NoRoom } from "../bytes.ts"
 import type { Tagged } from "../error/base.ts"
 import { locate } from "../error/base.ts"
 import { ConnectionClosed } from "../error/state.ts"
@@ -20,13 +21,14 @@ import { HttpTimeout } from "../error/timeout.ts"
 import type { Framing } from "../protocol/framing.ts"
 import type { ResponseHead } from "../protocol/head.ts"
 import type { MachineError } from "../protocol/machine.ts"
+import { tooLargeForMemory } from "../tooLarge.ts"
 import type { Waiter } from "../transport/wait.ts"
 import { BodyBuffer } from "./bodyBuffer.ts"
 import { BodyTimes } from "./bodyTimes.ts"
 import type { Expiring } from "./deadlines.ts"
 import { Deadline } from "./deadlines.ts"
 import type { ExchangeSettings, Terms } from "./exchangeContext.ts"
-import { asBodyFailure, contextOf, faultError, machineError, timingsOf } from "./exchangeContext.ts"
+import { asBodyFailure, connectionOf, contextOf, faultError, machineError, timingsOf } from "./exchangeContext.ts"
 import type { Link, Listener } from "./link.ts"
 import { Sender } from "./sender.ts"
 import type { Millis } from "./timeouts.ts"
@@ -105,17 +107,7 @@ export class Exchange extends Sender implements Listener, Expiring {
 
   /** The connection as it was when the exchange began. */
   get connection(): ConnectionInfo {
-    const { info } = this.link.duplex
-    return this.#connection ??= {
-      id: this.link.id,
-      reused: this.#served > 0,
-      requestsServed: this.#served,
-      idleMillis: this.#idleMillis,
-      localAddress: info.localAddress,
-      localPort: info.localPort,
-      remoteAddress: info.remoteAddress,
-      remotePort: info.remotePort
-    }
+    return this.#connection ??= connectionOf(this.link, this.#served, this.#idleMillis)
   }
 
   get informational(): ReadonlyArray<Informational> {
@@ -328,12 +320,19 @@ export class Exchange extends Sender implements Listener, Expiring {
     }
   }
 
-  /** Ends the exchange with a defect of the caller's. */
-  die(defect: Cause.Cause<never>, squashed: unknown): void {
+  /** Ends the exchange with a defect, by default of the caller's. */
+  die(defect: Cause.Cause<never>, squashed: unknown, reason = "the stream of the request's body died"): void {
     if (this.done) return
-    const error = new ConnectionClosed({ reason: "the stream of the request's body died", cause: squashed })
+    const error = new ConnectionClosed({ reason, cause: squashed })
     if (this.head === undefined) this.#end({ defect }, this.locate(error), "Failure")
     else this.fail(error)
+  }
+
+  /** What ran for the exchange threw. No memory for its body is a failure of the body, anything else a defect of this library. */
+  crash(thrown: unknown): void {
+    this.link.spoil(this)
+    if (thrown instanceof NoRoom && this.head !== undefined) this.fail(tooLargeForMemory(thrown, []))
+    else this.die(Cause.die(thrown), thrown, "the library threw while it handled the exchange, see `cause`")
   }
 
   /** The caller has gone away: the link cannot be used again, because bytes would be lost. */

@@ -109,6 +109,18 @@ export interface ExchangeView {
   locate<E extends Tagged<string>>(error: E): E
 }
 
+/** A connection as it was when an exchange began on it. */
+export const connectionOf = ({ duplex: { info }, id }: Link, served: number, idleMillis: number): ConnectionInfo => ({
+  id,
+  reused: served > 0,
+  requestsServed: served,
+  idleMillis,
+  localAddress: info.localAddress,
+  localPort: info.localPort,
+  remoteAddress: info.remoteAddress,
+  remotePort: info.remotePort
+})
+
 /** When what happened, in the deadlines' fractional milliseconds. */
 export interface Stamps {
   readonly begun: number

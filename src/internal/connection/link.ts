@@ -4,7 +4,8 @@
  * The receiver stays attached while the link is idle, so any byte, FIN or fault of an idle connection closes it as soon as it is
  * read. A request that uses the link again waits until the event loop has polled it (`reserve`), so that none of these can answer
  * the request. While no exchange is under way the link lets the process end. All methods are synchronous and none fails; a closed
- * link stays closed.
+ * link stays closed. What the duplex calls does not throw into it, and so not into the event loop: whatever is thrown here ends the
+ * exchange and closes the link.
  */
 import type * as Scope from "effect/Scope"
 import type { CloseReason } from "../../ConnectionEvent.ts"
@@ -12,6 +13,7 @@ import type { HttpError } from "../../HttpError.ts"
 import type * as HttpFields from "../../HttpFields.ts"
 import type * as Transport from "../../Transport.ts"
 import { UnexpectedMessage } from "../error/head.ts"
+import { ConnectionClosed } from "../error/state.ts"
 import type { Framing } from "../protocol/framing.ts"
 import type { ResponseHead } from "../protocol/head.ts"
 import type { MachineError, RequestFacts } from "../protocol/machine.ts"
@@ -33,6 +35,8 @@ export interface Listener {
   onFault(fault: Transport.DuplexFault): void
   /** The peer has finished sending, after its response was complete. */
   onPeerFinished(): void
+  /** One of these calls threw. The link is closed then. */
+  crash(thrown: unknown): void
 }
 
 /** Whose link it is, and who is told about it. One object with methods, because functions for each link would be memory of each. */
@@ -166,6 +170,11 @@ export class Link implements Transport.Receiver {
     }
   }
 
+  /** The exchange of this listener, if it is still under way, is the last one. */
+  spoil(listener: Listener): void {
+    if (this.#listener === listener) this.machine.abandonRequest()
+  }
+
   /** Sends bytes; see `Duplex.write`. */
   write(bytes: Uint8Array | string, more?: Uint8Array): boolean {
     if (!this.open) return true
@@ -200,6 +209,39 @@ export class Link implements Transport.Receiver {
   }
 
   onData(bytes: Uint8Array): boolean {
+    try {
+      return this.#receive(bytes)
+    } catch (thrown) {
+      this.#crash(thrown)
+      return true
+    }
+  }
+
+  onEnd(): void {
+    try {
+      this.#ended()
+    } catch (thrown) {
+      this.#crash(thrown)
+    }
+  }
+
+  onError(fault: Transport.DuplexFault): void {
+    try {
+      this.#broken(fault)
+    } catch (thrown) {
+      this.#crash(thrown)
+    }
+  }
+
+  #crash(thrown: unknown): void {
+    try {
+      this.#listener?.crash(thrown)
+    } finally {
+      this.close("Failure", new ConnectionClosed({ reason: "the library threw, see `cause`", cause: thrown }))
+    }
+  }
+
+  #receive(bytes: Uint8Array): boolean {
     const { events } = this.#owner
     if (events.active) events.emit({ _tag: "Receive", connection: this.id, bytes: bytes.length })
     this.#listener?.onReceive(bytes.length)
@@ -209,7 +251,7 @@ export class Link implements Transport.Receiver {
     return more
   }
 
-  onEnd(): void {
+  #ended(): void {
     this.machine.eof()
     if (this.#listener === undefined) {
       this.close("Peer")
@@ -220,7 +262,7 @@ export class Link implements Transport.Receiver {
     this.#listener?.onPeerFinished()
   }
 
-  onError(fault: Transport.DuplexFault): void {
+  #broken(fault: Transport.DuplexFault): void {
     const listener = this.#listener
     if (listener === undefined) this.close("Peer", this.#owner.onFault(this, fault))
     else listener.onFault(fault)

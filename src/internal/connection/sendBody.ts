@@ -60,6 +60,14 @@ export const writeEnd = (exchange: Exchange, outgoing: Outgoing): boolean | Http
 export const sendBytes = (exchange: Exchange, outgoing: Outgoing, bytes: Uint8Array): void => {
   const { blockSize } = exchange.settings
   const pump = (): void => {
+    // The transport calls it back, which has nobody to hand on to what is thrown.
+    try {
+      send()
+    } catch (thrown) {
+      exchange.crash(thrown)
+    }
+  }
+  const send = (): void => {
     while (!exchange.done && !exchange.stopped) {
       const { offered } = exchange
       const last = offered >= bytes.length

@@ -9,6 +9,7 @@ import type { TunnelFailure } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
 import * as Origin from "../../Origin.ts"
 import type * as Transport from "../../Transport.ts"
+import { join } from "../bytes.ts"
 import type { Tagged } from "../error/base.ts"
 import { ProxyAuthRequired, ProxyConnectError } from "../error/connect.ts"
 import { FramingConflict, ReadError, UnexpectedMessage } from "../error/head.ts"
@@ -19,7 +20,6 @@ import type { ResponseHead } from "../protocol/head.ts"
 import { Machine } from "../protocol/machine.ts"
 import { earlyBytes } from "../transport/faults.ts"
 import { waitFor } from "../transport/wait.ts"
-import { join } from "./bodyBuffer.ts"
 import type { Connection, Tunnel } from "./connection.ts"
 import { Deadline } from "./deadlines.ts"
 import { serverNameOf } from "./exchangeContext.ts"
@@ -62,18 +62,31 @@ class Answer implements Transport.Receiver {
   }
 
   onData(bytes: Uint8Array): boolean {
-    this.#machine.receive(bytes)
-    this.#drain()
+    this.#guard(() => {
+      this.#machine.receive(bytes)
+      this.#drain()
+    })
     return !this.#finished
   }
 
   onEnd(): void {
-    this.#machine.eof()
-    if (!this.#finished) this.#drain()
+    this.#guard(() => {
+      this.#machine.eof()
+      if (!this.#finished) this.#drain()
+    })
   }
 
   onError(fault: Transport.DuplexFault): void {
-    this.#finish(Effect.fail(this.refusal ?? new ReadError(fault)))
+    this.#guard(() => this.#finish(Effect.fail(this.refusal ?? new ReadError(fault))))
+  }
+
+  /** What is thrown is a defect of whoever waits for the tunnel: the transport, which calls, has nobody to hand it on to. */
+  #guard(call: () => void): void {
+    try {
+      call()
+    } catch (thrown) {
+      this.#finish(Effect.die(thrown))
+    }
   }
 
   #finish(result: Effect.Effect<void, TunnelFailure>): void {

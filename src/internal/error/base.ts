@@ -48,9 +48,14 @@ const describeCause = (cause: unknown): unknown => {
   return TypeId in cause || name === "SystemError" || name === "BadArgument" ? { name, message } : { name }
 }
 
+/** Of a body there may be as many as thousands. */
+const isPieces = (value: unknown): value is ReadonlyArray<Uint8Array> =>
+  Array.isArray(value) && value[0] instanceof Uint8Array
+
 const describeField = (value: unknown): unknown => {
   if (value instanceof Uint8Array) return `${value.byteLength} bytes`
   if (typeof value === "string") return value.length > excerptLength ? `${value.slice(0, excerptLength)}…` : value
+  if (isPieces(value)) return `${value.length} pieces`
   return Array.isArray(value) ? value.map(describeField) : value
 }
 

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { excerpt, tagged } from "./base.ts"
+import type { ErrorContext } from "./context.ts"
 import type { Relaxation } from "./relaxation.ts"
 import { remedy } from "./relaxation.ts"
 
@@ -124,18 +125,56 @@ export class TrailersTooLarge extends tagged("TrailersTooLarge", "Remote", "body
 }
 
 /**
- * A body larger than `HttpLimits.body`.
+ * What a body is too large for: a limit (`HttpLimits.body`, or `MaxBodySize` of the platform), the memory in which it was to be in one piece, or the
+ * longest text that V8 can hold.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type BodyTooLargeReason = "Limit" | "Memory" | "Text"
+
+const tooLargeFor: { readonly [K in BodyTooLargeReason]: (limit: number) => string } = {
+  Limit: (limit) => `The body is larger than ${limit} bytes (the limit is \`limits.body\`).`,
+  Memory: (limit) =>
+    `The body cannot be held in memory: there is no room for an array of ${limit} bytes. Read it as a \`stream\`, or in `
+    + "pieces with `read(n)`; what came is in `pieces`.",
+  Text: (limit) =>
+    `The body is too large to be text: the longest string has ${limit} characters. Read it as \`bytes\` or as a \`stream\`.`
+}
+
+/**
+ * A body larger than `HttpLimits.body`, or too large to be had as it was asked for: in one piece of memory, or as text. The `reason` says
+ * which. `Memory` and `Text` are no fault of the server's.
  *
  * @since 0.1.0
  * @category errors of the body
  */
 export class BodyTooLarge extends tagged("BodyTooLarge", "Remote", "body")<{
+  readonly reason: BodyTooLargeReason
+  /** Bytes; of `Memory` the size of the array that cannot be made; of `Text` the longest string in UTF-16 code units. */
   readonly limit: number
-  /** The bytes that had been collected; see `IncompleteRead`. */
+  /** The bytes that had been collected; see `IncompleteRead`. Of `Memory` only the beginning, because there is no room for all in one piece. */
   readonly partial?: Uint8Array | undefined
+  /** Of `Memory` all bytes that had been collected, in the order in which they came. */
+  readonly pieces?: ReadonlyArray<Uint8Array> | undefined
+  readonly cause?: unknown
 }> {
+  constructor(
+    args: {
+      readonly limit: number
+      /** Default: `Limit`. */
+      readonly reason?: BodyTooLargeReason
+      readonly partial?: Uint8Array | undefined
+      readonly pieces?: ReadonlyArray<Uint8Array> | undefined
+      readonly cause?: unknown
+    }
+  ) {
+    super({ reason: "Limit", ...args })
+    // Neither is the server's fault.
+    if (this.reason !== "Limit") (this as { context: ErrorContext }).context = { ...this.context, fault: "Local" }
+  }
   override get message(): string {
-    return `The body is larger than ${this.limit} bytes (the limit is \`limits.body\`).`
+    return tooLargeFor[this.reason](this.limit)
   }
 }
 

@@ -6,6 +6,7 @@
  * `close`; a receiver is never called while a call of it is still running.
  */
 import type { DuplexFault, Receiver } from "../../Transport.ts"
+import { copy } from "../bytes.ts"
 
 export class Inbound {
   #receiver: Receiver | undefined
@@ -16,6 +17,8 @@ export class Inbound {
   #ended = false
   #fault: DuplexFault | undefined
   #closed = false
+  /** Whether bytes were lost, because there was no memory to hold them back: what comes after them is not told. */
+  #lost = false
   #endTold = false
   #faultTold = false
   /** Whether `onData` is running, and whether `resume` was called in it. */
@@ -38,12 +41,25 @@ export class Inbound {
 
   /** Takes bytes; the view may be reused afterwards. Returns whether to go on reading. */
   data(bytes: Uint8Array): boolean {
-    if (this.#closed) return false
+    if (this.#closed || this.#lost) return false
     if (this.#paused || this.#delivering || this.holding) {
-      ;(this.#held ??= []).push(Uint8Array.prototype.slice.call(bytes))
+      this.#hold(bytes)
       return false
     }
     return this.#deliver(bytes)
+  }
+
+  /** Keeps a copy. A channel that loses bytes is broken. */
+  #hold(bytes: Uint8Array): void {
+    try {
+      const held = copy(bytes)
+      ;(this.#held ??= []).push(held)
+    } catch (cause) {
+      this.#lost = true
+      this.#fault ??= { code: "ENOMEM", cause }
+      // A call of the receiver that is running is followed by this one.
+      if (!this.#delivering) this.#tellLast()
+    }
   }
 
   /** The peer has finished sending. */
@@ -103,6 +119,7 @@ export class Inbound {
     }
     // A `resume` that came from within the call is newer than the answer.
     if (!goOn && !this.#resumed) this.#paused = true
+    if (this.#lost) this.#tellLast()
     return !this.#paused && !this.#closed
   }
 

@@ -1,0 +1,16 @@
+/** Bodies that are too large to be had as they were asked for, whatever the limits say: the failures, with the bytes in them. */
+import type { NoRoom } from "./bytes.ts"
+import { BodyTooLarge } from "./error/body.ts"
+
+const empty: Uint8Array = new Uint8Array(0)
+
+/**
+ * There is no room for these bytes in one piece, so the failure has the pieces. `cause` is why they were to be joined, if that was another
+ * failure of the body.
+ */
+export const tooLargeForMemory = (
+  { cause, length }: NoRoom,
+  pieces: ReadonlyArray<Uint8Array>,
+  failure?: unknown
+): BodyTooLarge =>
+  new BodyTooLarge({ reason: "Memory", limit: length, partial: pieces[0] ?? empty, pieces, cause: failure ?? cause })
