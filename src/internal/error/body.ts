@@ -4,7 +4,6 @@
  * @since 0.1.0
  */
 import { excerpt, tagged } from "./base.ts"
-import type { ErrorContext } from "./context.ts"
 import type { Relaxation } from "./relaxation.ts"
 import { remedy } from "./relaxation.ts"
 
@@ -125,16 +124,14 @@ export class TrailersTooLarge extends tagged("TrailersTooLarge", "Remote", "body
 }
 
 /**
- * What a body is too large for: a limit (`HttpLimits.body`, or `MaxBodySize` of the platform), the memory in which it was to be in one piece, or the
- * longest text that V8 can hold.
+ * What a body is too large for, if that is no limit: the memory in which it was to be in one piece, or the longest text that V8 can hold.
  *
  * @since 0.2.0
  * @category models
  */
-export type BodyTooLargeReason = "Limit" | "Memory" | "Text"
+export type BodyTooLargeReason = "Memory" | "Text"
 
 const tooLargeFor: { readonly [K in BodyTooLargeReason]: (limit: number) => string } = {
-  Limit: (limit) => `The body is larger than ${limit} bytes (the limit is \`limits.body\`).`,
   Memory: (limit) =>
     `The body cannot be held in memory: there is no room for an array of ${limit} bytes. Read it as a \`stream\`, or in `
     + "pieces with `read(n)`; what came is in `pieces`.",
@@ -150,7 +147,8 @@ const tooLargeFor: { readonly [K in BodyTooLargeReason]: (limit: number) => stri
  * @category errors of the body
  */
 export class BodyTooLarge extends tagged("BodyTooLarge", "Remote", "body")<{
-  readonly reason: BodyTooLargeReason
+  /** What it is too large for; `undefined` for a limit. */
+  readonly reason?: BodyTooLargeReason | undefined
   /** Bytes; of `Memory` the size of the array that cannot be made; of `Text` the longest string in UTF-16 code units. */
   readonly limit: number
   /** The bytes that had been collected; see `IncompleteRead`. Of `Memory` only the beginning, because there is no room for all in one piece. */
@@ -159,22 +157,10 @@ export class BodyTooLarge extends tagged("BodyTooLarge", "Remote", "body")<{
   readonly pieces?: ReadonlyArray<Uint8Array> | undefined
   readonly cause?: unknown
 }> {
-  constructor(
-    args: {
-      readonly limit: number
-      /** Default: `Limit`. */
-      readonly reason?: BodyTooLargeReason
-      readonly partial?: Uint8Array | undefined
-      readonly pieces?: ReadonlyArray<Uint8Array> | undefined
-      readonly cause?: unknown
-    }
-  ) {
-    super({ reason: "Limit", ...args })
-    // Neither is the server's fault.
-    if (this.reason !== "Limit") (this as { context: ErrorContext }).context = { ...this.context, fault: "Local" }
-  }
   override get message(): string {
-    return tooLargeFor[this.reason](this.limit)
+    return this.reason === undefined
+      ? `The body is larger than ${this.limit} bytes (the limit is \`limits.body\`).`
+      : tooLargeFor[this.reason](this.limit)
   }
 }
 
