@@ -40,11 +40,14 @@ export interface HttpLeniency {
    */
   readonly headEndsWithConnection: boolean
   /**
-   * With an unreadable or contradictory Content-Length the body is read until the connection closes. Risk: a truncated body looks whole.
+   * Of an unreadable or contradictory Content-Length the first line counts, if it is a number, also one with a plus sign; otherwise the
+   * body is read until the connection closes. Risk: a truncated body looks whole, and others see another body than you do.
    */
   readonly invalidContentLength: boolean
   /**
-   * With an unknown transfer coding the body is read until the connection closes, still encoded. Risk: what you read is not the content.
+   * A Transfer-Encoding that is not `chunked` alone counts as `chunked` if its first line is that. Otherwise it is ignored: the body is as
+   * long as the Content-Length says, or read until the connection closes, and comes still encoded. Risk: what you read is not the
+   * content.
    */
   readonly unknownTransferCoding: boolean
   /**

@@ -345,34 +345,36 @@ const cases: { readonly [Tag in HttpError.HttpError["_tag"]]: Case } = {
     fault: "Remote"
   },
   InvalidHeaderLine: {
-    make: () => new HttpError.InvalidHeaderLine({ offset: 17, reason: "a line without a colon" }),
+    make: () =>
+      new HttpError.InvalidHeaderLine({
+        offset: 17,
+        reason: "white space before the colon",
+        relaxations: ["spaceBeforeColon", "skipInvalidFields"]
+      }),
     message:
-      "A field line of the response is malformed: a line without a colon, at byte 17 of the head. `HttpLeniency` has "
-      + "relaxations for servers that cannot be mended.",
+      "A field line of the response is malformed: white space before the colon, at byte 17 of the head. Where the server cannot be corrected, "
+      + "`HttpLeniency.spaceBeforeColon` drops white space before the colon, and `HttpLeniency.skipInvalidFields` skips "
+      + "field lines that cannot be read.",
     phase: "head",
     fault: "Remote"
   },
   InvalidContentLength: {
-    make: () => new HttpError.InvalidContentLength({ value: "+5" }),
+    make: () => new HttpError.InvalidContentLength({ value: "+5", relaxations: ["invalidContentLength"] }),
     message:
-      "The response's Content-Length \"+5\" is no length that can be read. With `leniency.invalidContentLength` the body "
-      + "goes on until the connection closes.",
+      "The response's Content-Length \"+5\" is no length that can be read. Where the server cannot be corrected, "
+      + "`HttpLeniency.invalidContentLength` takes the first number, or reads the body until the connection closes.",
     phase: "head",
     fault: "Remote"
   },
   ConflictingContentLength: {
     make: () => new HttpError.ConflictingContentLength({ values: ["1", "2"] }),
-    message:
-      "The response has Content-Length values that differ: \"1, 2\". With `leniency.invalidContentLength` the body goes "
-      + "on until the connection closes.",
+    message: "The response has Content-Length values that differ: \"1, 2\".",
     phase: "head",
     fault: "Remote"
   },
   UnknownTransferEncoding: {
     make: () => new HttpError.UnknownTransferEncoding({ codings: "gzip, chunked" }),
-    message:
-      "The response's Transfer-Encoding \"gzip, chunked\" is not \"chunked\", the only one that can be decoded. With "
-      + "`leniency.unknownTransferCoding` the body comes as it is.",
+    message: "The response's Transfer-Encoding \"gzip, chunked\" is not \"chunked\", the only one that can be decoded.",
     phase: "head",
     fault: "Remote"
   },
@@ -686,6 +688,13 @@ describe("messages", () => {
     [new HttpError.ResponseNotReady({ state: "ResponseUnread" }), "Read it to its end, or `close` it."],
     [new HttpError.BodyAlreadyConsumed({ by: "close" }), "The response was closed before its body was read."],
     [new HttpError.BodyLengthMismatch({ declared: 3, actual: 4 }), "is longer (at least 4 bytes) than its declared"],
+    [new HttpError.UnknownProtocol({ version: "HTTP/2" }), "only HTTP/1 is spoken here"],
+    ...["HTTP/1.10", "HTTP/1.", "HTTP/1.x", "HTTP/01.1", "HTTP/11", "HTTP/", "HTTP/1,1"].map((version) =>
+      [
+        new HttpError.UnknownProtocol({ version }),
+        `"${version}", which is none: a version is "HTTP/", one digit, a dot`
+      ] as const
+    ),
     [new HttpError.IncompleteRead({ received: 3, expected: undefined, partial: undefined }), "early, after 3 bytes"],
     [new HttpError.UnexpectedUpgrade({ protocol: undefined }), "although no upgrade was offered."],
     [new HttpError.BodyDecodeError({ format: "text", reason: "r" }), "The body is not valid text: r."],

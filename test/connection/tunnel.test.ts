@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
-import type { HttpError } from "../../src/HttpError.ts"
+import type { HttpError, ProxyAuthRequired, ProxyConnectError } from "../../src/HttpError.ts"
 import { TlsError } from "../../src/HttpError.ts"
 import * as HttpFields from "../../src/HttpFields.ts"
 import * as T from "../../src/TestTransport.ts"
@@ -296,6 +296,49 @@ describe("a proxy that refuses", () => {
       const { error } = yield* failing(T.reply(head("HTTP/1.1 502 Bad Gateway", "Content-Length: 9") + "sor"), end)
       assert.strictEqual(error._tag, "ProxyConnectError")
       if (error._tag === "ProxyConnectError") assert.deepStrictEqual(error.bodyPrefix, new Uint8Array(latin1("sor")))
+    }))
+
+  it.effect.each([
+    "HTTP/1.1 407 Proxy Authentication Required",
+    "HTTP/1.1 502 Bad Gateway",
+    "HTTP/1.1 302 Found"
+  ])("is that at once where nothing says that its body will end: %s", (line) =>
+    Effect.gen(function*() {
+      // No clock is moved: whoever waits for more of it waits for ever.
+      const { error } = yield* failing(T.reply(head(line) + "sorry"), T.stall)
+      assert.include(["ProxyConnectError", "ProxyAuthRequired"], error._tag)
+      assert.strictEqual(Buffer.from((error as ProxyConnectError).bodyPrefix).toString(), "sorry")
+    }))
+
+  it.effect.each([
+    ["a length", head("HTTP/1.1 407 No", "Content-Length: 9")],
+    ["chunks", `${head("HTTP/1.1 407 No", "Transfer-Encoding: chunked")}9\r\n`],
+    ["the end of the connection", head("HTTP/1.1 407 No", "Connection: close")],
+    ["HTTP/1.0", head("HTTP/1.0 407 No")]
+  ])(
+    "is that after a second where %s promises more of its body, which does not come",
+    ([, answer]) =>
+      Effect.gen(function*() {
+        const opening = yield* Effect.fork(failing(T.reply(`${answer}sor`), T.stall))
+        yield* settled
+        yield* TestClock.adjust("999 millis")
+        assert.isTrue(Option.isNone(yield* Fiber.poll(opening)))
+        yield* TestClock.adjust("1 millis")
+        const { error } = yield* Fiber.join(opening)
+        assert.strictEqual(error._tag, "ProxyAuthRequired")
+        assert.strictEqual(Buffer.from((error as ProxyAuthRequired).bodyPrefix).toString(), "sor")
+      })
+  )
+
+  it.effect("has its body where that comes later and ends with the connection, as it was promised", () =>
+    Effect.gen(function*() {
+      const { error } = yield* failing(
+        T.reply(head("HTTP/1.0 403 Forbidden")),
+        T.reply("<html>"),
+        T.reply("sorry"),
+        T.eof
+      )
+      assert.strictEqual(Buffer.from((error as ProxyConnectError).bodyPrefix).toString(), "<html>sorry")
     }))
 
   it.effect("is that still where its body never ends", () =>

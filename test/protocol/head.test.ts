@@ -96,7 +96,7 @@ wires("status lines that are none", [
   { ...refused("HTTP/1.1 200\tOK", "InvalidStatusCode", { code: "200\tOK" }) }
 ])
 
-wires("a status line of another protocol is refused as soon as it is there", [
+wires("a status line that is none is refused as soon as it is there", [
   {
     name: "when nothing follows",
     wire: "220 mail ready\r\n",
@@ -124,7 +124,97 @@ wires("a status line of another protocol is refused as soon as it is there", [
     name: "after an interim response",
     wire: "HTTP/1.1 100 Continue\r\n\r\n220 mail ready\r\n",
     events: [informational(100, "Continue"), fails("BadStatusLine", { line: "220 mail ready" })]
+  },
+  // What stands before a line end is wrong whatever follows, be it nothing for as long as the connection is open.
+  ...["1000", "99", "2x0", "20", "+20", "200OK"].map((code): Wire => ({
+    name: `a status of ${code}`,
+    wire: `HTTP/1.1 ${code}\r\n`,
+    events: [fails("InvalidStatusCode", { code })]
+  })),
+  {
+    name: "a status that is none, with a reason",
+    wire: "HTTP/1.1 1000 Too Many\r\nContent-Length: 0\r\n",
+    events: [fails("InvalidStatusCode", { code: "1000" })]
+  },
+  {
+    name: "a status that is none, before a fault behind it",
+    wire: "HTTP/1.1 1000 X\r\nA: \0",
+    events: [fails("InvalidStatusCode", { code: "1000" })]
+  },
+  ...["HTTP/1.10", "HTTP/1.", "HTTP/2.0", "HTTP/0.9"].map((version): Wire => ({
+    name: `a version of ${version}`,
+    wire: `${version} 200 OK\r\n`,
+    events: [fails("UnknownProtocol", { version })]
+  })),
+  {
+    name: "two spaces",
+    wire: "HTTP/1.1  200 OK\r\n",
+    events: [fails("BadStatusLine", { line: "HTTP/1.1  200 OK" })]
+  },
+  {
+    name: "a good one is not",
+    wire: "HTTP/1.1 200 OK\r\nA: b\r\n",
+    events: []
+  },
+  {
+    name: "a good one is not, with a lone LF where that is allowed",
+    wire: "HTTP/1.1 200 OK\nA: b\n",
+    leniency: { bareLf: true },
+    events: []
+  },
+  {
+    name: "a bad one that ends with a lone LF is called what it is",
+    wire: "220 mail ready\n",
+    events: [fails("BadStatusLine", { line: "220 mail ready" })]
+  },
+  {
+    name: "a bad status that ends with a lone LF is called what it is",
+    wire: "HTTP/1.1 1000 X\n",
+    events: [fails("InvalidStatusCode", { code: "1000" })]
+  },
+  {
+    name: "a bad version that ends with a lone LF is called what it is",
+    wire: "HTTP/1.10 200 X\n",
+    events: [fails("UnknownProtocol", { version: "HTTP/1.10" })]
   }
+])
+
+const incomplete = (wire: string, leniency: Wire["leniency"] = {}): Wire => ({
+  name: `${JSON.stringify(wire)} is incomplete`,
+  wire,
+  eof: true,
+  leniency,
+  events: [fails("IncompleteHeaders", { received: wire.length })]
+})
+const cut = (wire: string, error: Wire["events"][number], leniency: Wire["leniency"] = {}): Wire => ({
+  name: `${JSON.stringify(wire)} is no status line, whatever could have followed`,
+  wire,
+  eof: true,
+  leniency,
+  events: [error]
+})
+
+wires("a status line that the connection's end cuts", [
+  ...Array.from("HTTP/1.1 200", (_, i) => incomplete("HTTP/1.1 200".slice(0, i + 1))),
+  incomplete("HTTP/1.1 200\r"),
+  incomplete("HTTP/1.1 200 O"),
+  incomplete("HTTP/1.1 200 OK\r\n"),
+  incomplete("HTTP/1.1 200 OK\r\nA"),
+  incomplete("HTTP/1.0 4"),
+  incomplete("\r"),
+  incomplete("\r\nHTTP/1.1 2"),
+  incomplete(" HTTP/1.1  200", { statusLineSpaces: true }),
+  cut("garbage", fails("BadStatusLine", { line: "garbage" })),
+  cut("garbage\r", fails("BadStatusLine", { line: "garbage" })),
+  cut("\r\ngarbage", fails("BadStatusLine", { line: "garbage" })),
+  cut("h", fails("BadStatusLine", { line: "h" })),
+  cut("HTTP/2", fails("BadStatusLine", { line: "HTTP/2" })),
+  cut("HTTP/2 200", fails("UnknownProtocol", { version: "HTTP/2" })),
+  cut("HTTP/1.1 1000", fails("InvalidStatusCode", { code: "1000" })),
+  cut("HTTP/1.1 2x", fails("InvalidStatusCode", { code: "2x" })),
+  cut("HTTP/1.1 0", fails("InvalidStatusCode", { code: "0" })),
+  cut("HTTP/1.1  200", fails("BadStatusLine", { line: "HTTP/1.1  200" })),
+  cut("garbage", fails("BadStatusLine", { line: "garbage" }), { headEndsWithConnection: true })
 ])
 
 wires("status lines of other protocols", [
@@ -144,9 +234,9 @@ wires("status lines of other protocols", [
     events: [fails("UnknownProtocol", { version: "HTTP/2.0" })]
   },
   {
-    name: "of HTTP/1 wait for their head",
+    name: "of HTTP/1 too",
     wire: "HTTP/1.1 9 R\r\nA\0: b\r\n",
-    events: [fails("InvalidHeaderLine", { offset: 15, reason: "a control character" })]
+    events: [fails("InvalidStatusCode", { code: "9" })]
   }
 ])
 

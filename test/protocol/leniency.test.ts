@@ -62,6 +62,13 @@ const badLength = (lines: ReadonlyArray<readonly [string, string]>, refusal: See
   events: untilClose(lines, "abcde"),
   refusal
 })
+const firstLength = (lines: ReadonlyArray<readonly [string, string]>, refusal: Seen): Case => ({
+  needs: "invalidContentLength",
+  name: `reads 3 bytes with ${JSON.stringify(lines)}`,
+  wire: `HTTP/1.1 200 R\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\nabc`,
+  events: ok(lines),
+  refusal
+})
 const badName = "a character that a field name cannot have"
 
 const cases: ReadonlyArray<Case> = [
@@ -176,6 +183,13 @@ const cases: ReadonlyArray<Case> = [
   skips("Transfer-Encoding: chun\r\n ked\r\n x\r\n", 25, "the field Transfer-Encoding is folded over several lines"),
   {
     needs: "skipInvalidFields",
+    name: "skips a first trailer with a control character",
+    wire: `${chunked()}3\r\nabc\r\n0\r\nC: \0\r\n d\r\nA: b\r\n\r\n`,
+    events: [chunkedHead, data("abc"), end(["A", "b"])],
+    refusal: fails("InvalidTrailer", { field: "", reason: "a control character" })
+  },
+  {
+    needs: "skipInvalidFields",
     name: "skips a trailer that is none",
     wire: `${chunked()}3\r\nabc\r\n0\r\nnonsense\r\nA: b\r\nC: \0\r\n\r\n`,
     events: [chunkedHead, data("abc"), end(["A", "b"])],
@@ -255,14 +269,6 @@ const cases: ReadonlyArray<Case> = [
   },
   {
     needs: "headEndsWithConnection",
-    name: "is no head where it has no status line",
-    wire: "garbage",
-    eof: true,
-    events: [status("garbage")],
-    refusal: fails("IncompleteHeaders", { received: 7 })
-  },
-  {
-    needs: "headEndsWithConnection",
     name: "is no head where it has nothing",
     wire: "\r",
     eof: true,
@@ -280,15 +286,37 @@ const cases: ReadonlyArray<Case> = [
   },
   badLength([["Content-Length", "x"]], fails("InvalidContentLength", { value: "x" })),
   badLength([["Content-Length", "-1"]], fails("InvalidContentLength", { value: "-1" })),
-  badLength([["Content-Length", "+3"]], fails("InvalidContentLength", { value: "+3" })),
+  badLength([["Content-Length", "3_0"]], fails("InvalidContentLength", { value: "3_0" })),
+  badLength([["Content-Length", "+"]], fails("InvalidContentLength", { value: "+" })),
+  badLength([["Content-Length", "+9007199254740993"]], fails("InvalidContentLength", { value: "+9007199254740993" })),
+  badLength([["Content-Length", ""], ["Content-Length", "x"]], fails("InvalidContentLength", { value: "x" })),
+  badLength([["Content-Length", "x"], ["Content-Length", "3"]], fails("InvalidContentLength", { value: "x" })),
   badLength([["Content-Length", ""]], fails("InvalidContentLength", { value: "" })),
   badLength([["Content-Length", "9007199254740993"]], fails("InvalidContentLength", { value: "9007199254740993" })),
   badLength([["Content-Length", "3, 4"]], fails("ConflictingContentLength", { values: ["3", "4"] })),
-  badLength(
+  firstLength([["Content-Length", "+3"]], fails("InvalidContentLength", { value: "+3" })),
+  firstLength([["Content-Length", "3"], ["Content-Length", "x"]], fails("InvalidContentLength", { value: "x" })),
+  firstLength(
     [["Content-Length", "3"], ["Content-Length", "4"]],
     fails("ConflictingContentLength", { values: ["3", "4"] })
   ),
-  ...["gzip", "identity", "gzip, chunked", "chunked, chunked", "xchunked", ""].map((value): Case => ({
+  firstLength(
+    [["Content-Length", "+3"], ["Content-Length", "+4"]],
+    fails("InvalidContentLength", { value: "+3" })
+  ),
+  ...[["chunked", "chunked"], ["chunked", "gzip"], ["chunked", "identity", "chunked"], [",chunked", "chunked"]].map((
+    values
+  ): Case => ({
+    needs: "unknownTransferCoding",
+    name: `goes by the first line of ${JSON.stringify(values)}`,
+    wire: `${chunked(values.map((value) => `Transfer-Encoding: ${value}\r\n`).join(""))}3\r\nabc\r\n0\r\n\r\n`,
+    events: [
+      head(200, "R", "chunked", { fields: values.map((value) => ["Transfer-Encoding", value] as const) }),
+      ...abc
+    ],
+    refusal: fails("UnknownTransferEncoding", { codings: values.join(", ") })
+  })),
+  ...["gzip", "identity", "gzip, chunked", "chunked, chunked", "xchunked", "", ","].map((value): Case => ({
     needs: "unknownTransferCoding",
     name: `reads until close with ${JSON.stringify(value)}`,
     wire: `HTTP/1.1 200 R\r\nTransfer-Encoding: ${value}\r\n\r\n3\r\nabc\r\n0\r\n\r\n`,
@@ -395,6 +423,32 @@ describe("a relaxation", () => {
     expect(Object.values(HttpLeniency.strict)).toEqual(relaxations.map(() => false))
     expect(Object.values(HttpLeniency.httpClient)).toEqual(relaxations.map(() => true))
     expect(HttpLeniency.make({ bareLf: true })).toEqual({ ...HttpLeniency.strict, bareLf: true })
+  })
+
+  it("of a coding and one of a conflict give the body that the length says", () => {
+    for (const value of ["identity", "gzip", "", ","]) {
+      const wire: Wire = {
+        name: value,
+        leniency: { framingConflict: true, unknownTransferCoding: true },
+        wire: `HTTP/1.1 200 R\r\nTransfer-Encoding: ${value}\r\nContent-Length: 3\r\n\r\nabc`,
+        events: [
+          head(200, "R", length(3), { fields: [["Transfer-Encoding", value], ...three] }),
+          ...abc
+        ],
+        reusable: false
+      }
+      checkWire(wire)
+      checkWire({
+        ...wire,
+        leniency: { unknownTransferCoding: true },
+        events: [fails("FramingConflict", { reason: "it has both Transfer-Encoding and Content-Length" })]
+      })
+      checkWire({
+        ...wire,
+        leniency: { framingConflict: true },
+        events: [fails("UnknownTransferEncoding", { codings: value })]
+      })
+    }
   })
 
   it("that was not needed leaves the connection reusable", () => {

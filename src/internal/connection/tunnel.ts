@@ -16,7 +16,9 @@ import { FramingConflict, ReadError, UnexpectedMessage } from "../error/head.ts"
 import { HttpTimeout } from "../error/timeout.ts"
 import type { TlsError } from "../error/tls.ts"
 import { encodeHead } from "../protocol/encode.ts"
+import { saysClose } from "../protocol/framing.ts"
 import type { ResponseHead } from "../protocol/head.ts"
+import type { HeadEvent } from "../protocol/machine.ts"
 import { Machine } from "../protocol/machine.ts"
 import { earlyBytes } from "../transport/faults.ts"
 import { waitFor } from "../transport/wait.ts"
@@ -26,6 +28,9 @@ import { serverNameOf } from "./exchangeContext.ts"
 import { prefixLength } from "./proxyRefusal.ts"
 import type { Millis } from "./timeouts.ts"
 import { tapHead, tapResponse } from "./wireTap.ts"
+
+/** How long that much of it is awaited, in milliseconds: it helps whoever reads the error, but the answer is known without it. */
+const prefixMillis = 1000
 
 /** The text of the CONNECT request. */
 export const encodeConnect = (tunnel: Tunnel): ReturnType<typeof encodeHead> => {
@@ -51,12 +56,21 @@ class Answer implements Transport.Receiver {
   readonly #machine = new Machine()
   readonly #connection: Connection
   readonly #done: (result: Effect.Effect<void, TunnelFailure>) => void
+  readonly #refused: () => void
   #finished = false
+  /** Whether nothing says that the proxy will ever end the body of its refusal. */
+  #endless = false
 
-  constructor(connection: Connection, done: (result: Effect.Effect<void, TunnelFailure>) => void) {
+  /** `refused` is called when the proxy has said no, and the beginning of its body is still to come. */
+  constructor(
+    connection: Connection,
+    done: (result: Effect.Effect<void, TunnelFailure>) => void,
+    refused: () => void
+  ) {
     const { leniency, limits } = connection.settings
     this.#connection = connection
     this.#done = done
+    this.#refused = refused
     this.#machine.startRequest({ method: "CONNECT", close: false, limits, leniency })
     this.#machine.endRequest()
   }
@@ -100,11 +114,12 @@ class Answer implements Transport.Receiver {
       const event = this.#machine.next()
       switch (event._tag) {
         case "NeedMore":
+          if (this.#endless) this.#ended()
           return
         case "Informational":
           break
         case "Head":
-          this.head = event.head
+          this.#answered(event)
           break
         case "Data":
           this.#keep(event.bytes)
@@ -117,6 +132,13 @@ class Answer implements Transport.Receiver {
           this.#finish(Effect.fail(this.refusal ?? event.error as TunnelFailure))
       }
     }
+  }
+
+  #answered({ framing, head }: HeadEvent): void {
+    this.head = head
+    if (this.refusal === undefined) return
+    this.#endless = framing.kind === "close" && head.version === 11 && !saysClose(head)
+    if (!this.#endless) this.#refused()
   }
 
   #keep(view: Uint8Array): void {
@@ -177,6 +199,7 @@ export const openTunnel = (
     let answer: Answer | undefined
     let expired = (): void => {}
     const deadline = new Deadline({ expire: () => expired() })
+    const patience = new Deadline({ expire: () => expired() })
     const head = encodeConnect(tunnel)
     // Checked when the tunnel was set, so that what is left to fail is nothing.
     if ("_tag" in head) return Effect.die(head)
@@ -184,7 +207,11 @@ export const openTunnel = (
     const ask = Effect.zipRight(
       tapHead(connection, text),
       waitFor<void, TunnelFailure | HttpTimeout>(loop, (waiter) => {
-        const receiver = new Answer(connection, (result) => waiter.resume(result))
+        const receiver = new Answer(
+          connection,
+          (result) => waiter.resume(result),
+          () => deadlines.arm(patience, prefixMillis)
+        )
         answer = receiver
         // A refusal whose body does not end is still a refusal.
         expired = () =>
@@ -194,7 +221,11 @@ export const openTunnel = (
         duplex.write(text)
       })
     )
-    const limited = Effect.ensuring(ask, Effect.sync(() => deadlines.disarm(deadline)))
+    const disarm = Effect.sync(() => {
+      deadlines.disarm(deadline)
+      deadlines.disarm(patience)
+    })
+    const limited = Effect.ensuring(ask, disarm)
     const heard = Effect.suspend(() => {
       const head = answer?.head
       connection.proxyFields = head?.fields

@@ -4,6 +4,8 @@
  * @since 0.1.0
  */
 import { excerpt, tagged } from "./base.ts"
+import type { Relaxation } from "./relaxation.ts"
+import { remedy } from "./relaxation.ts"
 import { explainAlert, silentRefusal } from "./tlsCodes.ts"
 
 /**
@@ -68,12 +70,17 @@ export class ReadError extends tagged("ReadError", "Network", "head")<{
 export class BadStatusLine extends tagged("BadStatusLine", "Remote", "head")<{
   /** The line as received, cut at 120 characters. */
   readonly line: string
+  /** The relaxations of `HttpLeniency` that accept it, best first. */
+  readonly relaxations?: ReadonlyArray<Relaxation> | undefined
 }> {
   override get message(): string {
-    return `The server's answer does not begin with a status line of HTTP/1: ${excerpt(this.line)}. `
-      + "Check that the port is one for HTTP."
+    return `The server's answer does not begin with a status line of HTTP/1: ${excerpt(this.line)}.`
+      + (remedy(this.relaxations) || " Check that the port is one for HTTP.")
   }
 }
+
+/** What `HTTP-version` is (RFC 9112 section 2.3), and how the versions after 1 are written where no digit follows a dot. */
+const isVersion = /^HTTP\/(?:[0-9]\.[0-9]|[2-9])$/
 
 /**
  * A status line of an HTTP version that is not 1.x: `http.client.UnknownProtocol`.
@@ -83,7 +90,11 @@ export class BadStatusLine extends tagged("BadStatusLine", "Remote", "head")<{
  */
 export class UnknownProtocol extends tagged("UnknownProtocol", "Remote", "head")<{ readonly version: string }> {
   override get message(): string {
-    return `The server answered with ${excerpt(this.version)}, but only HTTP/1 is spoken here.`
+    return isVersion.test(this.version)
+      ? `The server answered with ${excerpt(this.version)}, but only HTTP/1 is spoken here.`
+      : `The server answered with the version ${
+        excerpt(this.version)
+      }, which is none: a version is "HTTP/", one digit, a dot and one digit.`
   }
 }
 
@@ -93,9 +104,13 @@ export class UnknownProtocol extends tagged("UnknownProtocol", "Remote", "head")
  * @since 0.1.0
  * @category errors of the head
  */
-export class InvalidStatusCode extends tagged("InvalidStatusCode", "Remote", "head")<{ readonly code: string }> {
+export class InvalidStatusCode extends tagged("InvalidStatusCode", "Remote", "head")<{
+  readonly code: string
+  /** The relaxations of `HttpLeniency` that accept it, best first. */
+  readonly relaxations?: ReadonlyArray<Relaxation> | undefined
+}> {
   override get message(): string {
-    return `The server's status code ${excerpt(this.code)} is not a number from 100 to 999.`
+    return `The server's status code ${excerpt(this.code)} is not a number from 100 to 999.` + remedy(this.relaxations)
   }
 }
 
@@ -160,10 +175,12 @@ export class InvalidHeaderLine extends tagged("InvalidHeaderLine", "Remote", "he
   /** Offset of the first wrong byte in the head. */
   readonly offset: number
   readonly reason: string
+  /** The relaxations of `HttpLeniency` that accept it, best first. */
+  readonly relaxations?: ReadonlyArray<Relaxation> | undefined
 }> {
   override get message(): string {
-    return `A field line of the response is malformed: ${this.reason}, at byte ${this.offset} of the head. `
-      + "`HttpLeniency` has relaxations for servers that cannot be mended."
+    return `A field line of the response is malformed: ${this.reason}, at byte ${this.offset} of the head.`
+      + remedy(this.relaxations)
   }
 }
 
@@ -173,10 +190,14 @@ export class InvalidHeaderLine extends tagged("InvalidHeaderLine", "Remote", "he
  * @since 0.1.0
  * @category errors of the head
  */
-export class InvalidContentLength extends tagged("InvalidContentLength", "Remote", "head")<{ readonly value: string }> {
+export class InvalidContentLength extends tagged("InvalidContentLength", "Remote", "head")<{
+  readonly value: string
+  /** The relaxations of `HttpLeniency` that accept it, best first. */
+  readonly relaxations?: ReadonlyArray<Relaxation> | undefined
+}> {
   override get message(): string {
-    return `The response's Content-Length ${excerpt(this.value)} is no length that can be read. `
-      + "With `leniency.invalidContentLength` the body goes on until the connection closes."
+    return `The response's Content-Length ${excerpt(this.value)} is no length that can be read.`
+      + remedy(this.relaxations)
   }
 }
 
@@ -188,10 +209,12 @@ export class InvalidContentLength extends tagged("InvalidContentLength", "Remote
  */
 export class ConflictingContentLength extends tagged("ConflictingContentLength", "Remote", "head")<{
   readonly values: ReadonlyArray<string>
+  /** The relaxations of `HttpLeniency` that accept it, best first. */
+  readonly relaxations?: ReadonlyArray<Relaxation> | undefined
 }> {
   override get message(): string {
-    return `The response has Content-Length values that differ: ${excerpt(this.values.join(", "))}. `
-      + "With `leniency.invalidContentLength` the body goes on until the connection closes."
+    return `The response has Content-Length values that differ: ${excerpt(this.values.join(", "))}.`
+      + remedy(this.relaxations)
   }
 }
 
@@ -203,11 +226,14 @@ export class ConflictingContentLength extends tagged("ConflictingContentLength",
  */
 export class UnknownTransferEncoding extends tagged("UnknownTransferEncoding", "Remote", "head")<{
   readonly codings: string
+  /** The relaxations of `HttpLeniency` that accept it, best first. */
+  readonly relaxations?: ReadonlyArray<Relaxation> | undefined
 }> {
   override get message(): string {
     return `The response's Transfer-Encoding ${
       excerpt(this.codings)
-    } is not "chunked", the only one that can be decoded. With \`leniency.unknownTransferCoding\` the body comes as it is.`
+    } is not "chunked", the only one that can be decoded.`
+      + remedy(this.relaxations)
   }
 }
 
@@ -217,9 +243,14 @@ export class UnknownTransferEncoding extends tagged("UnknownTransferEncoding", "
  * @since 0.1.0
  * @category errors of the head
  */
-export class FramingConflict extends tagged("FramingConflict", "Remote", "head")<{ readonly reason: string }> {
+export class FramingConflict extends tagged("FramingConflict", "Remote", "head")<{
+  readonly reason: string
+  /** The relaxations of `HttpLeniency` that accept it, best first. */
+  readonly relaxations?: ReadonlyArray<Relaxation> | undefined
+}> {
   override get message(): string {
     return `The response's framing contradicts itself: ${this.reason}. This is what response smuggling looks like.`
+      + remedy(this.relaxations)
   }
 }
 
@@ -232,9 +263,12 @@ export class FramingConflict extends tagged("FramingConflict", "Remote", "head")
 export class IncompleteHeaders extends tagged("IncompleteHeaders", "Remote", "head")<{
   /** How many bytes of the head had come. */
   readonly received: number
+  /** The relaxations of `HttpLeniency` that accept it, best first. */
+  readonly relaxations?: ReadonlyArray<Relaxation> | undefined
 }> {
   override get message(): string {
     return `The connection ended after ${this.received} bytes of a response head that was not complete.`
+      + remedy(this.relaxations)
   }
 }
 

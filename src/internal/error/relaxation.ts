@@ -18,7 +18,7 @@ const does: { readonly [R in Relaxation]: string } = {
   chunkSizeSpaces: "drops white space around a chunk size",
   missingFinalCrlf: "takes a body that ends behind its last chunk for complete",
   headEndsWithConnection: "takes a head that ends with the connection for complete",
-  invalidContentLength: "reads the body until the connection closes",
+  invalidContentLength: "takes the first number, or reads the body until the connection closes",
   unknownTransferCoding: "gives the body as it comes",
   statusLineSpaces: "accepts other white space in a status line",
   framingConflict: "lets Transfer-Encoding win"

@@ -4,6 +4,8 @@
  * @since 0.1.0
  */
 import { tagged } from "./base.ts"
+import type { Relaxation } from "./relaxation.ts"
+import { remedy } from "./relaxation.ts"
 
 /**
  * A URL, host, port or request target that cannot be used: `http.client.InvalidURL`.
@@ -127,10 +129,12 @@ export class InvalidTrailer extends tagged("InvalidTrailer", "User", "build")<{
   readonly reason: string
   /** The bytes that had been collected, if a response has it; see `IncompleteRead`. */
   readonly partial?: Uint8Array | undefined
+  /** The relaxations of `HttpLeniency` that accept it from a peer, best first. */
+  readonly relaxations?: ReadonlyArray<Relaxation> | undefined
 }> {
   override get message(): string {
     const what = this.field === "" ? "A line of the trailers" : `The trailer field ${JSON.stringify(this.field)}`
-    return `${what} is not valid: ${this.reason}.`
+    return `${what} is not valid: ${this.reason}.` + remedy(this.relaxations)
   }
 }
 

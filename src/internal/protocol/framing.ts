@@ -11,6 +11,7 @@ import {
   UnexpectedUpgrade,
   UnknownTransferEncoding
 } from "../error/head.ts"
+import type { Relaxation } from "../error/relaxation.ts"
 // Without the public functions around them, which look at how many arguments they were given.
 import * as fields from "../fields.ts"
 import { listElements, listHas } from "../syntax/token.ts"
@@ -42,6 +43,9 @@ class LengthFraming {
   }
 }
 
+/** A length that it took a relaxation to read. */
+class RelaxedLength extends LengthFraming {}
+
 const none: Framing = { kind: "none" }
 const tunnel: Framing = { kind: "tunnel" }
 const chunked: Framing = { kind: "chunked" }
@@ -53,7 +57,8 @@ const relaxedClose: Framing = { kind: "close" }
  * Whether `decideFraming` needed a relaxation to come to this. The framings that it gives then are objects of their own, so that no record
  * of framing and relaxation has to be made for each response.
  */
-export const isRelaxed = (framing: Framing): boolean => framing === relaxedChunked || framing === relaxedClose
+export const isRelaxed = (framing: Framing): boolean =>
+  framing === relaxedChunked || framing === relaxedClose || framing instanceof RelaxedLength
 
 const digits = /^[0-9]+$/
 
@@ -66,15 +71,32 @@ const parseContentLength = (
 ): number | InvalidContentLength | ConflictingContentLength => {
   const values = lines.flatMap(listElements)
   const [first] = values
-  if (first === undefined) return new InvalidContentLength({ value: lines.join(", ") })
+  if (first === undefined) return new InvalidContentLength({ value: lines.join(", "), relaxations: lengthRelaxations })
   for (const value of values) {
-    if (!digits.test(value)) return new InvalidContentLength({ value })
+    if (!digits.test(value)) return new InvalidContentLength({ value, relaxations: lengthRelaxations })
   }
   const length = Number(first)
   for (const value of values) {
-    if (value !== first && (Number(value) !== length)) return new ConflictingContentLength({ values })
+    if (value !== first && (Number(value) !== length)) return conflictingLengths(values)
   }
-  return Number.isSafeInteger(length) ? length : new InvalidContentLength({ value: first })
+  return Number.isSafeInteger(length)
+    ? length
+    : new InvalidContentLength({ value: first, relaxations: lengthRelaxations })
+}
+
+const lengthRelaxations: ReadonlyArray<Relaxation> = ["invalidContentLength"]
+
+const conflictingLengths = (values: ReadonlyArray<string>): ConflictingContentLength =>
+  new ConflictingContentLength({ values, relaxations: lengthRelaxations })
+
+const signedDigits = /^\+?[0-9]+$/
+
+/** What `http.client` takes a Content-Length for that is none by the grammar: its first line counts, and may have a plus. */
+const firstLength = (lines: ReadonlyArray<string>): Framing => {
+  // It is asked only where there is one.
+  const first = lines[0] as string
+  const length = signedDigits.test(first) ? Number(first) : NaN
+  return Number.isSafeInteger(length) ? new RelaxedLength(length) : relaxedClose
 }
 
 /** Whether a Transfer-Encoding is `chunked`, once and nothing else. */
@@ -113,20 +135,26 @@ export const decideFraming = (
   if (codings !== undefined) {
     // 3. Both, or a Transfer-Encoding in HTTP/1.0.
     const conflict = framingConflict(head)
-    if (conflict !== undefined && !leniency.framingConflict) return new FramingConflict({ reason: conflict })
+    if (conflict !== undefined && !leniency.framingConflict) {
+      return new FramingConflict({ reason: conflict, relaxations: ["framingConflict"] })
+    }
     // 4. Transfer-Encoding. Only chunked can be decoded, so only chunked is understood.
     if (isChunked(codings)) return conflict === undefined ? chunked : relaxedChunked
-    return leniency.unknownTransferCoding ? relaxedClose : new UnknownTransferEncoding({ codings })
+    if (!leniency.unknownTransferCoding) {
+      return new UnknownTransferEncoding({ codings, relaxations: ["unknownTransferCoding"] })
+    }
+    // As `http.client` does: its first line counts, and what that does not call chunked is as if it were not there.
+    if (isChunked(fields.getAll(head.fields, "transfer-encoding")[0] as string)) return relaxedChunked
   }
   const lengths = fields.getAll(head.fields, "content-length")
   if (lengths.length > 0) {
     // 5. An invalid Content-Length. 6. A valid one.
     const length = parseContentLength(lengths)
-    if (typeof length === "number") return new LengthFraming(length)
-    return leniency.invalidContentLength ? relaxedClose : length
+    if (typeof length !== "number") return leniency.invalidContentLength ? firstLength(lengths) : length
+    return codings === undefined ? new LengthFraming(length) : new RelaxedLength(length)
   }
   // 8. Until close. (7. is about requests.)
-  return untilClose
+  return codings === undefined ? untilClose : relaxedClose
 }
 
 /** Whether the server keeps the connection open after this response (RFC 9112 section 9.3). */

@@ -7,7 +7,8 @@
 import * as HttpFields from "../../HttpFields.ts"
 import type * as HttpLeniency from "../../HttpLeniency.ts"
 import type * as HttpLimits from "../../HttpLimits.ts"
-import { BadStatusLine, InvalidStatusCode, LineTooLong, UnknownProtocol } from "../error/head.ts"
+import { BadStatusLine, IncompleteHeaders, InvalidStatusCode, LineTooLong, UnknownProtocol } from "../error/head.ts"
+import type { Relaxation } from "../error/relaxation.ts"
 import type { FieldList, FieldRules } from "../syntax/fieldLines.ts"
 import { parseFieldLines } from "../syntax/fieldLines.ts"
 import type { SectionError } from "../syntax/fieldSection.ts"
@@ -16,7 +17,7 @@ import { faulty, LineScanner, needMore } from "../syntax/lineScanner.ts"
 import type { LineFault, LineRules } from "../syntax/lineScanner.ts"
 import { trimSpace } from "../syntax/token.ts"
 import { ResponseHead } from "./responseHead.ts"
-import { WholeHead } from "./wholeHead.ts"
+import { isWholeStatusLine, WholeHead } from "./wholeHead.ts"
 
 export type { ResponseHead } from "./responseHead.ts"
 
@@ -33,21 +34,17 @@ const lineRules = (limits: HttpLimits.HttpLimits, leniency: HttpLeniency.HttpLen
   section: limits.head,
   leadingEmptyLines,
   bareLf: leniency.bareLf,
-  flagInvalid: leniency.skipInvalidFields
+  flagFrom: leniency.skipInvalidFields ? 1 : Infinity
 })
-
-/** Turns a fault of the line scanner into the error that names it: line 0 is the status line. */
-const lineError = (fault: LineFault, scanner: LineScanner, limits: HttpLimits.HttpLimits): HeadError => {
-  if (fault.line > 0 || fault.kind === "section too large") return sectionError(fault, limits)
-  return fault.kind === "line too long"
-    ? new LineTooLong({ what: "status line", limit: limits.statusLine })
-    : badStatusLine(scanner.seen())
-}
 
 /** How much of a bad status line is kept: enough to recognise another protocol by. */
 const quotedLength = 120
 
-const badStatusLine = (line: string): BadStatusLine => new BadStatusLine({ line: line.slice(0, quotedLength) })
+const badStatusLine = (line: string, relaxations?: ReadonlyArray<Relaxation>): BadStatusLine =>
+  new BadStatusLine({ line: line.slice(0, quotedLength), relaxations })
+
+/** What a status line may begin with; whatever has come of one is part of such a line, or is wrong already. */
+const sample = "HTTP/1.1 200"
 
 const isSpace = (code: number): boolean => code === 0x20 || code === 0x09
 
@@ -62,20 +59,24 @@ interface StatusLine {
 
 type StatusLineError = BadStatusLine | UnknownProtocol | InvalidStatusCode
 
-/** Parses `HTTP/1.x 3DIGIT [reason]` (RFC 9112 section 4); the space before an empty reason may be missing. */
-const parseStatusLine = (line: string, relaxed: boolean): StatusLine | StatusLineError => {
+/** Parses `HTTP/1.x 3DIGIT [reason]` (RFC 9112 section 4); the space before an empty reason may be missing. An error names `relaxations`. */
+const parseStatusLine = (
+  line: string,
+  relaxed: boolean,
+  relaxations?: ReadonlyArray<Relaxation>
+): StatusLine | StatusLineError => {
   const space = line.indexOf(" ")
-  if (space < 0 || !line.startsWith("HTTP/")) return badStatusLine(line)
+  if (space < 0 || !line.startsWith("HTTP/")) return badStatusLine(line, relaxations)
   const version = line.slice(0, space)
   const isVersion1 = space === 8 && version.startsWith("1.", 5) && isDigit(version.charCodeAt(7))
-  if (!isVersion1) return version.includes("\t") ? badStatusLine(line) : new UnknownProtocol({ version })
-  if (isSpace(line.charCodeAt(9))) return badStatusLine(line)
+  if (!isVersion1) return version.includes("\t") ? badStatusLine(line, relaxations) : new UnknownProtocol({ version })
+  if (isSpace(line.charCodeAt(9))) return badStatusLine(line, relaxations)
   const hundreds = line.charCodeAt(9) - 0x30
   const isStatus = hundreds >= 1 && hundreds <= 9 && isDigit(line.charCodeAt(10)) && isDigit(line.charCodeAt(11))
     && (line.length === 12 || line.charCodeAt(12) === 0x20)
   if (!isStatus) {
     const end = line.indexOf(" ", 9)
-    return new InvalidStatusCode({ code: end < 0 ? line.slice(9) : line.slice(9, end) })
+    return new InvalidStatusCode({ code: end < 0 ? line.slice(9) : line.slice(9, end), relaxations })
   }
   return {
     version: line.charCodeAt(7) === 0x30 ? 10 : 11,
@@ -146,16 +147,17 @@ export class HeadParser {
     }
     const end = this.#scanner.scan(bytes, from)
     if (end >= 0) return this.#parse() ? end : faulty
-    // As soon as it is there, because a server of another protocol greets and then waits for us: no empty line ever comes.
+    // As soon as it is there: a server of another protocol greets and then waits for us, and one that is wrong may wait too. No empty
+    // line ever comes.
     if (!this.#judged && !this.#judge()) return faulty
     if (end === needMore) return end
     this.#refuse()
     return faulty
   }
 
-  /** Looks at the status line of a head that is not complete. False with `error` set where it is of no HTTP/1. */
+  /** Looks at the status line of a head that is not complete. False with `error` set where it is none. */
   #judge(): boolean {
-    const line = this.#scanner.firstLineUnless("HTTP/1.")
+    const line = this.#scanner.firstLineUnless(isWholeStatusLine)
     if (line === undefined) return true
     this.#judged = true
     const status = line === "" ? undefined : this.#statusLine(line)
@@ -166,18 +168,44 @@ export class HeadParser {
 
   #statusLine(line: string): StatusLine | StatusLineError {
     const status = parseStatusLine(line, false)
-    return "_tag" in status && this.#leniency.statusLineSpaces ? parseStatusLine(normalizeSpaces(line), true) : status
+    if (!("_tag" in status)) return status
+    const spaced = parseStatusLine(normalizeSpaces(line), true)
+    if (this.#leniency.statusLineSpaces) return spaced
+    return "_tag" in spaced ? status : parseStatusLine(line, false, ["statusLineSpaces"])
   }
 
   #refuse(): false {
     // Called only where the scanner has found a fault.
-    this.error = lineError(this.#scanner.fault as LineFault, this.#scanner, this.#limits)
+    this.error = this.#lineError(this.#scanner.fault as LineFault)
     return false
+  }
+
+  /** The error that names a fault of the line scanner: line 0 is the status line. */
+  #lineError(fault: LineFault): HeadError {
+    if (fault.line > 0 || fault.kind === "section too large") return sectionError(fault, this.#limits)
+    if (fault.kind === "line too long") return new LineTooLong({ what: "status line", limit: this.#limits.statusLine })
+    const seen = this.#scanner.seen()
+    if (fault.kind !== "bare LF") return badStatusLine(seen)
+    // A server of another protocol may end its lines in this way, and then that is the least of it.
+    const line = seen.slice(0, -1)
+    const status = line === "" ? undefined : this.#statusLine(line)
+    return status !== undefined && "_tag" in status ? status : badStatusLine(seen, ["bareLf"])
   }
 
   /** Takes what came before the connection ended as a whole head. False with `error` set where it is none. */
   finish(): boolean {
     return this.#scanner.finish() ? this.#parse() : this.#refuse()
+  }
+
+  /** The connection ended before the head was complete: what is wrong with that. */
+  cut(): HeadError | IncompleteHeaders {
+    const scanner = this.#scanner
+    const line = scanner.firstLineUnless(() => false) ?? scanner.seen().replace(/\r$/, "")
+    const status = this.#statusLine(line)
+    const incomplete = (relaxations?: ReadonlyArray<Relaxation>) =>
+      new IncompleteHeaders({ received: scanner.length, relaxations })
+    if (!("_tag" in status)) return incomplete(["headEndsWithConnection"])
+    return "_tag" in this.#statusLine(line + sample.slice(line.length)) ? status : incomplete()
   }
 
   #parse(): boolean {

@@ -7,13 +7,8 @@
 import * as HttpFields from "../../HttpFields.ts"
 import type * as HttpLeniency from "../../HttpLeniency.ts"
 import type * as HttpLimits from "../../HttpLimits.ts"
-import {
-  IncompleteHeaders,
-  RemoteDisconnected,
-  StaleConnection,
-  TooManyInformational,
-  UnexpectedMessage
-} from "../error/head.ts"
+import type { IncompleteHeaders } from "../error/head.ts"
+import { RemoteDisconnected, StaleConnection, TooManyInformational, UnexpectedMessage } from "../error/head.ts"
 import { faulty, needMore } from "../syntax/lineScanner.ts"
 import type { BodyDecoder, BodyError } from "./body.ts"
 import { makeDecoder } from "./decoder.ts"
@@ -216,7 +211,7 @@ export class Machine {
       )
     }
     if (!this.#request?.leniency.headEndsWithConnection) {
-      return this.#fail(new IncompleteHeaders({ received: parser.received }))
+      return this.#fail(parser.cut())
     }
     this.#lifecycle.persistent = false
     return parser.finish() ? this.#headComplete(parser) : this.#fail(parser.error as HeadError)

@@ -7,7 +7,7 @@ import { LineTooLong } from "../error/head.ts"
 import { InvalidTrailer } from "../error/request.ts"
 import type { FieldFault, FieldList } from "../syntax/fieldLines.ts"
 import { parseFieldLines, tooLong } from "../syntax/fieldLines.ts"
-import { fieldRules } from "../syntax/fieldSection.ts"
+import { fieldRules, relaxationsOf } from "../syntax/fieldSection.ts"
 import type { LineFault, LineRules, LineScanner } from "../syntax/lineScanner.ts"
 import { describeCharacter, invalidTokenAt, invalidValueAt, shownName } from "../syntax/token.ts"
 
@@ -66,7 +66,7 @@ export const trailerRules = (limits: HttpLimits.HttpLimits, leniency: HttpLenien
   section: limits.trailers,
   leadingEmptyLines: 0,
   bareLf: leniency.bareLf,
-  flagInvalid: leniency.skipInvalidFields
+  flagFrom: leniency.skipInvalidFields ? 0 : Infinity
 })
 
 /** Turns a fault of the line scanner into the error that names it. */
@@ -79,14 +79,14 @@ export const trailerLineError = (fault: LineFault, limits: HttpLimits.HttpLimits
     case "too many lines":
       return new TrailersTooLarge({ limit: limits.fields })
     default:
-      return new InvalidTrailer({ field: "", reason: `a ${fault.kind}` })
+      return new InvalidTrailer({ field: "", reason: `a ${fault.kind}`, relaxations: relaxationsOf(fault) })
   }
 }
 
 const fieldError = (fault: FieldFault, limits: HttpLimits.HttpLimits): TrailerError =>
   fault.reason === tooLong
     ? new LineTooLong({ what: "trailer line", limit: limits.fieldLine })
-    : new InvalidTrailer({ field: fault.name, reason: fault.reason })
+    : new InvalidTrailer({ field: fault.name, reason: fault.reason, relaxations: fault.relaxations })
 
 /** A trailer section, and whether a relaxation was needed to read it. */
 export interface Trailers {

@@ -35,6 +35,11 @@ const isStatusLine = (bytes: Uint8Array, at: number): boolean =>
   && bytes[at + 8] === SP && bytes[at + 9] !== 0x30 && isDigit(bytes[at + 9] as number)
   && isDigit(bytes[at + 10] as number) && isDigit(bytes[at + 11] as number)
 
+/** Whether the line from `start` to `end` is a status line. */
+export const isWholeStatusLine = (bytes: Uint8Array, start: number, end: number): boolean =>
+  end - start >= statusLength && isStatusLine(bytes, start)
+  && (end - start === statusLength || bytes[start + statusLength] === SP)
+
 const statusOf = (bytes: Uint8Array, at: number): number =>
   (bytes[at + 9] as number) * 100 + (bytes[at + 10] as number) * 10 + (bytes[at + 11] as number) - 0x30 * 111
 

@@ -4,6 +4,7 @@
  * Strict: a name is a token, the colon follows at once, a value has no control character. Folded lines are unfolded
  * (RFC 9112 section 5.2), but not where they would change framing. Knows nothing of heads, trailers or framing beyond that.
  */
+import type { Relaxation } from "../error/relaxation.ts"
 import { equalsIgnoreCase } from "./ascii.ts"
 import { tokenTable, trimSpace } from "./token.ts"
 
@@ -13,7 +14,19 @@ export interface FieldFault {
   readonly reason: string
   /** The field's name where it could be read. */
   readonly name: string
+  /** The relaxations that get past it, best first. */
+  readonly relaxations: ReadonlyArray<Relaxation>
 }
+
+const skipped: ReadonlyArray<Relaxation> = ["skipInvalidFields"]
+const skippedOrDropped: ReadonlyArray<Relaxation> = ["spaceBeforeColon", "skipInvalidFields"]
+
+const faultAt = (offset: number, reason: string, name = "", relaxations = skipped): FieldFault => ({
+  offset,
+  reason,
+  name,
+  relaxations
+})
 
 /** The lines of a section, as `LineScanner` finds them. */
 export interface Lines {
@@ -60,21 +73,21 @@ export const parseFieldLines = (
   fields: FieldList
 ): FieldFault | undefined => {
   let length = 0
-  let skipped = false
+  let skipping = false
   for (let line = from; line < lines.lines; line++) {
     const start = lines.starts[line] as number
     const end = lines.ends[line] as number
     const folded = isSpace(lines.text.charCodeAt(start))
     length = folded ? length + end - start : end - start
-    if (folded && skipped) continue
+    if (folded && skipping) continue
     const fault = lines.flagged?.has(line) === true
-      ? { offset: start, reason: "a control character", name: "" }
+      ? faultAt(start, "a control character")
       : length > rules.fieldLine
-      ? { offset: start, reason: tooLong, name: "" }
+      ? faultAt(start, tooLong, "", [])
       : folded
       ? unfold(lines.text, start, end, fields)
       : parseLine(lines.text, start, end, rules, fields)
-    skipped = fault !== undefined
+    skipping = fault !== undefined
     if (fault === undefined) continue
     if (!rules.skipInvalidFields || fault.reason === tooLong) return fault
     fields.relaxed = true
@@ -93,8 +106,8 @@ export const tooLong = "a folded field longer than the limit"
 const unfold = (text: string, start: number, end: number, fields: FieldList): FieldFault | undefined => {
   const last = fields.names.length - 1
   const name = fields.names[last]
-  if (name === undefined) return { offset: start, reason: "white space before the first field", name: "" }
-  if (isFraming(name)) return { offset: start, reason: `the field ${name} is folded over several lines`, name }
+  if (name === undefined) return faultAt(start, "white space before the first field")
+  if (isFraming(name)) return faultAt(start, `the field ${name} is folded over several lines`, name)
   const more = trimSpace(text, start, end)
   const value = fields.values[last] as string
   fields.values[last] = value === "" || more === "" ? value + more : `${value} ${more}`
@@ -112,20 +125,22 @@ const parseLine = (
   while (colon < end && tokenTable[text.charCodeAt(colon)] === 1) colon++
   const name = text.slice(start, colon)
   if (colon === start) {
-    return { offset: start, reason: text.charCodeAt(start) === COLON ? "an empty field name" : badName, name }
+    return faultAt(start, text.charCodeAt(start) === COLON ? "an empty field name" : badName, name)
   }
-  if (text.charCodeAt(colon) !== COLON && rules.spaceBeforeColon) {
-    while (colon < end && isSpace(text.charCodeAt(colon))) colon++
-    if (text.charCodeAt(colon) === COLON) fields.relaxed = true
+  let behind = colon
+  while (behind < end && isSpace(text.charCodeAt(behind))) behind++
+  if (behind > colon && text.charCodeAt(behind) === COLON && behind < end) {
+    if (!rules.spaceBeforeColon) return faultAt(colon, spaced, "", skippedOrDropped)
+    fields.relaxed = true
+    colon = behind
   }
-  if (colon >= end) return { offset: colon, reason: "a line without a colon", name: "" }
+  if (colon >= end) return faultAt(colon, "a line without a colon")
   const code = text.charCodeAt(colon)
-  if (code !== COLON) {
-    return { offset: colon, reason: isSpace(code) ? "white space before the colon" : badName, name: "" }
-  }
+  if (code !== COLON) return faultAt(colon, isSpace(code) ? spaced : badName)
   fields.names.push(name)
   fields.values.push(trimSpace(text, colon + 1, end))
   return undefined
 }
 
+const spaced = "white space before the colon"
 const badName = "a character that a field name cannot have"

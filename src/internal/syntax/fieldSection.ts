@@ -6,6 +6,7 @@
 import type * as HttpLeniency from "../../HttpLeniency.ts"
 import type * as HttpLimits from "../../HttpLimits.ts"
 import { HeadersTooLarge, InvalidHeaderLine, LineTooLong, TooManyHeaders } from "../error/head.ts"
+import type { Relaxation } from "../error/relaxation.ts"
 import type { FieldFault, FieldList, FieldRules } from "./fieldLines.ts"
 import { parseFieldLines, tooLong } from "./fieldLines.ts"
 import type { LineFault } from "./lineScanner.ts"
@@ -13,6 +14,13 @@ import { faulty, LineScanner, needMore } from "./lineScanner.ts"
 
 /** What can be wrong with a field section. */
 export type SectionError = HeadersTooLarge | InvalidHeaderLine | LineTooLong | TooManyHeaders
+
+const bareLf: ReadonlyArray<Relaxation> = ["bareLf"]
+const skipped: ReadonlyArray<Relaxation> = ["skipInvalidFields"]
+
+/** The relaxations that get past a byte that no field line may have. */
+export const relaxationsOf = (fault: LineFault): ReadonlyArray<Relaxation> =>
+  fault.kind === "bare LF" ? bareLf : skipped
 
 /** Turns a fault of the line scanner into the error that names it. */
 export const sectionError = (fault: LineFault, limits: HttpLimits.HttpLimits): SectionError => {
@@ -24,7 +32,11 @@ export const sectionError = (fault: LineFault, limits: HttpLimits.HttpLimits): S
     case "too many lines":
       return new TooManyHeaders({ limit: limits.fields })
     default:
-      return new InvalidHeaderLine({ offset: fault.offset, reason: `a ${fault.kind}` })
+      return new InvalidHeaderLine({
+        offset: fault.offset,
+        reason: `a ${fault.kind}`,
+        relaxations: relaxationsOf(fault)
+      })
   }
 }
 
@@ -32,7 +44,7 @@ export const sectionError = (fault: LineFault, limits: HttpLimits.HttpLimits): S
 export const fieldError = (fault: FieldFault, limits: HttpLimits.HttpLimits): SectionError =>
   fault.reason === tooLong
     ? new LineTooLong({ what: "field line", limit: limits.fieldLine })
-    : new InvalidHeaderLine({ offset: fault.offset, reason: fault.reason })
+    : new InvalidHeaderLine({ offset: fault.offset, reason: fault.reason, relaxations: fault.relaxations })
 
 /** The rules for field lines. Made once for many sections. */
 export const fieldRules = (limits: HttpLimits.HttpLimits, leniency: HttpLeniency.HttpLeniency): FieldRules => ({
@@ -54,7 +66,7 @@ export const parseSection = (
     section: limits.head,
     leadingEmptyLines: 0,
     bareLf: leniency.bareLf,
-    flagInvalid: leniency.skipInvalidFields
+    flagFrom: leniency.skipInvalidFields ? 0 : Infinity
   })
   const end = scanner.scan(bytes, 0)
   const whole = end === needMore ? scanner.finish() : end !== faulty

@@ -31,8 +31,8 @@ export interface LineRules {
   readonly leadingEmptyLines: number
   /** A lone LF ends a line. */
   readonly bareLf: boolean
-  /** Lines but the first may hold what the grammar forbids; they are `flagged`. */
-  readonly flagInvalid: boolean
+  /** Lines from this one on may hold what the grammar forbids; they are `flagged`. */
+  readonly flagFrom: number
 }
 
 /** The scanner wants more bytes. */
@@ -118,18 +118,17 @@ export class LineScanner {
   }
 
   /**
-   * Line 0 without its end, of a section that is not complete, where it does not begin with `prefix`; `""` where it does, and
-   * `undefined` where that line is not complete. Decodes nothing that is to be decoded with the section.
+   * Line 0 without its end, of a section that is not complete, unless it is `good`; `""` where it is, and `undefined` where that line is not
+   * complete. Decodes nothing that is to be decoded with the section.
    */
-  firstLineUnless(prefix: string): string | undefined {
+  firstLineUnless(good: (bytes: Uint8Array, start: number, end: number) => boolean): string | undefined {
     if (this.lines === 0) return undefined
     const start = this.starts[0] as number
-    let at = 0
-    while (at < prefix.length && this.#kept[start + at] === prefix.charCodeAt(at)) at++
-    return at === prefix.length ? "" : latin1(this.#kept, start, this.ends[0] as number)
+    const end = this.ends[0] as number
+    return good(this.#kept, start, end) ? "" : latin1(this.#kept, start, end)
   }
 
-  /** Line 0 up to and with the byte that is its fault. */
+  /** Line 0 as far as it has come, or up to and with the byte that is its fault. */
   seen(): string {
     return latin1(this.#kept, this.#lineStart, this.#keptLength)
   }
@@ -196,7 +195,7 @@ export class LineScanner {
   }
 
   #forbidden(kind: LineFault["kind"], offset: number): boolean {
-    if (!this.#rules.flagInvalid || this.lines === 0) return this.#fail(kind, offset)
+    if (this.lines < this.#rules.flagFrom) return this.#fail(kind, offset)
     this.relaxed = true
     this.flagged ??= new Set()
     this.flagged.add(this.lines)
