@@ -23,6 +23,12 @@ export interface HttpLeniency {
    */
   readonly spaceBeforeColon: boolean
   /**
+   * Control characters in the value of a field are kept, but NUL and CR become spaces (RFC 9110 section 5.5). Not in Content-Length,
+   * Transfer-Encoding and Connection. Risk: what you do with the value must cope with them, and an intermediary may have ended the line
+   * there.
+   */
+  readonly controlCharacters: boolean
+  /**
    * Field lines that are no fields are skipped. Risk: a field that matters may be lost, and a malformed framing field with it.
    */
   readonly skipInvalidFields: boolean
@@ -69,6 +75,7 @@ export interface HttpLeniency {
 export const strict: HttpLeniency = {
   bareLf: false,
   spaceBeforeColon: false,
+  controlCharacters: false,
   skipInvalidFields: false,
   chunkSizeSpaces: false,
   missingFinalCrlf: false,
@@ -82,9 +89,23 @@ export const strict: HttpLeniency = {
 /**
  * Every relaxation: what comes nearest to Python's `http.client`.
  *
- * Python accepts still more, which is refused here all the same, because no server needs it and an attacker may: chunk sizes with
- * a sign, a prefix or underscores, chunks that do not end with CRLF, a body that ends right after the digit of its last chunk,
- * status codes with a sign, `HTTP/1.10`, and control characters in a status line.
+ * Python reads still more, which is refused here all the same, because no server needs it and an attacker may:
+ *
+ * - in a status line control characters, a status code with a sign, an underscore or a leading zero, the version `HTTP/0.9`, and those that
+ *   only begin with `HTTP/1.`, such as `HTTP/1.10`; a 101 that was not asked for;
+ * - chunk sizes with a sign, a prefix, an underscore, or white space other than spaces and tabs; control characters in a chunk extension;
+ *   chunks that end neither with CRLF nor with LF; a body that ends right after the digit of its last chunk.
+ *
+ * Some it reads in another way:
+ *
+ * - At a line that is no field Python stops, and loses all fields behind it: here only that line is skipped. White space before a colon
+ *   makes such a line in Python, and none here. A name with characters that no token has is a field in Python, and skipped here.
+ * - A field that is folded is unfolded. Content-Length, Transfer-Encoding and Connection are skipped where they are folded or have a control
+ *   character, and without a length the body goes on until the connection closes. In other fields NUL and CR become spaces; in Python a CR ends the line.
+ * - An underscore in a Content-Length is no digit. Empty elements of a list are skipped, and a list of one length counts as that.
+ *
+ * And Python refuses, or does not skip, what is read here: empty lines before the status line, LF behind the data of a chunk, more than 100
+ * fields, and 1xx responses other than 100.
  *
  * @since 0.1.0
  * @category constructors
@@ -92,6 +113,7 @@ export const strict: HttpLeniency = {
 export const httpClient: HttpLeniency = {
   bareLf: true,
   spaceBeforeColon: true,
+  controlCharacters: true,
   skipInvalidFields: true,
   chunkSizeSpaces: true,
   missingFinalCrlf: true,

@@ -304,7 +304,7 @@ describe("a proxy that refuses", () => {
     "HTTP/1.1 302 Found"
   ])("is that at once where nothing says that its body will end: %s", (line) =>
     Effect.gen(function*() {
-      // No clock is moved: whoever waits for more of it waits for ever.
+      // No clock is moved, so waiting for more of it would not end.
       const { error } = yield* failing(T.reply(head(line) + "sorry"), T.stall)
       assert.include(["ProxyConnectError", "ProxyAuthRequired"], error._tag)
       assert.strictEqual(Buffer.from((error as ProxyConnectError).bodyPrefix).toString(), "sorry")

@@ -54,6 +54,13 @@ const skips = (lines: string, offset: number, reason: string): Case => ({
   events: ok(),
   refusal: line(16 + offset, reason)
 })
+const keeps = (line: string, value: string, offset: number, reason = "a control character"): Case => ({
+  needs: "controlCharacters",
+  name: `keeps ${JSON.stringify(line)}`,
+  wire: `HTTP/1.1 200 R\r\n${line}\r\nContent-Length: 3\r\n\r\nabc`,
+  events: ok([["A", value], ...three]),
+  refusal: fails("InvalidHeaderLine", { offset: 16 + offset, reason })
+})
 const badLength = (lines: ReadonlyArray<readonly [string, string]>, refusal: Seen): Case => ({
   needs: "invalidContentLength",
   name: `reads until close with ${JSON.stringify(lines)}`,
@@ -164,6 +171,20 @@ const cases: ReadonlyArray<Case> = [
     wire: `${chunked()}3\r\nabc\r\n0\r\nA : b\r\n\r\n`,
     events: [chunkedHead, data("abc"), end(["A", "b"])],
     refusal: fails("InvalidTrailer", { field: "", reason: "white space before the colon" })
+  },
+  keeps("A: b\x01c", "b\x01c", 4),
+  keeps("A: \x0b\x1b[31m\x7f", "\x0b\x1b[31m\x7f", 3),
+  keeps("A: b\0c", "b c", 4),
+  keeps("A: \0b\0", "b", 3),
+  keeps("A: b\rB: c", "b B: c", 4, "a bare CR"),
+  keeps("A: b\r", "b", 4, "a bare CR"),
+  keeps("A: b\r\n c\0d\r\n e\x01", "b c d e\x01", 8),
+  {
+    needs: "controlCharacters",
+    name: "keeps them in a trailer",
+    wire: `${chunked()}3\r\nabc\r\n0\r\nA: \x01\r\nB: \0c\r\n\r\n`,
+    events: [chunkedHead, data("abc"), end(["A", "\x01"], ["B", "c"])],
+    refusal: fails("InvalidTrailer", { field: "", reason: "a control character" })
   },
   skips("nonsense\r\n", 8, "a line without a colon"),
   skips(": b\r\n", 0, "an empty field name"),
@@ -400,8 +421,8 @@ describe("a relaxation", () => {
         it(`cannot be replaced by the others: ${wire.name}`, () => {
           const leniency = { ...HttpLeniency.httpClient, [needs]: false }
           // What one relaxation refuses, skipping invalid lines may hide: it is off, too.
-          const others = needs === "spaceBeforeColon" || needs === "bareLf"
-            ? { ...leniency, skipInvalidFields: false }
+          const others = ["bareLf", "controlCharacters", "skipInvalidFields", "spaceBeforeColon"].includes(needs)
+            ? { ...leniency, controlCharacters: false, skipInvalidFields: false }
             : leniency
           for (const strict of [others, HttpLeniency.strict]) {
             for (const [delivery, pieces] of deliveries(bytesOf(wire.wire))) {
@@ -423,6 +444,36 @@ describe("a relaxation", () => {
     expect(Object.values(HttpLeniency.strict)).toEqual(relaxations.map(() => false))
     expect(Object.values(HttpLeniency.httpClient)).toEqual(relaxations.map(() => true))
     expect(HttpLeniency.make({ bareLf: true })).toEqual({ ...HttpLeniency.strict, bareLf: true })
+  })
+
+  it("for control characters leaves names and framing alone, and such fields are skipped or refused", () => {
+    const none = { name: "", wire: "", events: [] }
+    for (
+      const [line, offset, reason] of [
+        ["Content-Length: 3\0", 0, "the field Content-Length has a control character"],
+        ["Transfer-Encoding: \x01chunked", 0, "the field Transfer-Encoding has a control character"],
+        ["Connection: close\r", 0, "the field Connection has a control character"],
+        ["Connection: a\r\n b\0", 15, "the field Connection is folded over several lines"],
+        ["A\x01: b", 1, badName],
+        ["\0: b", 0, badName],
+        [" \0", 0, "white space before the first field"]
+      ] as const
+    ) {
+      const wire = `HTTP/1.1 200 R\r\n${line}\r\nContent-Length: 3\r\n\r\nabc`
+      checkWire({
+        ...none,
+        wire,
+        leniency: { controlCharacters: true },
+        events: [fails("InvalidHeaderLine", { offset: 16 + offset, reason })]
+      })
+      checkWire({
+        ...none,
+        wire,
+        leniency: { controlCharacters: true, skipInvalidFields: true },
+        events: ok(),
+        reusable: false
+      })
+    }
   })
 
   it("of a coding and one of a conflict give the body that the length says", () => {

@@ -68,6 +68,14 @@ const cures: { readonly [R in Relaxation]: ReadonlyArray<string> } = {
     `${chunked}0\r\n\n`
   ],
   spaceBeforeColon: [field("A : b"), field("A\t: b"), `${chunked}0\r\nA : b\r\n\r\n`],
+  controlCharacters: [
+    field("A: \0"),
+    field("A: b\x01c"),
+    field("A: b\rB: c"),
+    field("A: b\r\n \x7f"),
+    `${chunked}0\r\nA: \0\r\n\r\n`,
+    `${chunked}0\r\nA: b\rc\r\n\r\n`
+  ],
   skipInvalidFields: [
     field("nonsense"),
     field("A b"),

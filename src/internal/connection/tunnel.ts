@@ -29,7 +29,7 @@ import { prefixLength } from "./proxyRefusal.ts"
 import type { Millis } from "./timeouts.ts"
 import { tapHead, tapResponse } from "./wireTap.ts"
 
-/** How long that much of it is awaited, in milliseconds: it helps whoever reads the error, but the answer is known without it. */
+/** How long that much of it is awaited, in milliseconds: it helps the reader of the error, but the answer is known without it. */
 const prefixMillis = 1000
 
 /** The text of the CONNECT request. */

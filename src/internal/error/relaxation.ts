@@ -14,6 +14,7 @@ export type Relaxation = keyof HttpLeniency
 const does: { readonly [R in Relaxation]: string } = {
   bareLf: "takes a lone LF for the end of a line",
   spaceBeforeColon: "drops white space before the colon",
+  controlCharacters: "keeps control characters in field values",
   skipInvalidFields: "skips field lines that cannot be read",
   chunkSizeSpaces: "drops white space around a chunk size",
   missingFinalCrlf: "takes a body that ends behind its last chunk for complete",

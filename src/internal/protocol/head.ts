@@ -12,7 +12,7 @@ import type { Relaxation } from "../error/relaxation.ts"
 import type { FieldList, FieldRules } from "../syntax/fieldLines.ts"
 import { parseFieldLines } from "../syntax/fieldLines.ts"
 import type { SectionError } from "../syntax/fieldSection.ts"
-import { fieldError, fieldRules, sectionError } from "../syntax/fieldSection.ts"
+import { fieldError, fieldRules, flagFrom, sectionError } from "../syntax/fieldSection.ts"
 import { faulty, LineScanner, needMore } from "../syntax/lineScanner.ts"
 import type { LineFault, LineRules } from "../syntax/lineScanner.ts"
 import { trimSpace } from "../syntax/token.ts"
@@ -34,7 +34,7 @@ const lineRules = (limits: HttpLimits.HttpLimits, leniency: HttpLeniency.HttpLen
   section: limits.head,
   leadingEmptyLines,
   bareLf: leniency.bareLf,
-  flagFrom: leniency.skipInvalidFields ? 1 : Infinity
+  flagFrom: flagFrom(1, leniency)
 })
 
 /** How much of a bad status line is kept: enough to recognise another protocol by. */

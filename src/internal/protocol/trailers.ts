@@ -7,7 +7,7 @@ import { LineTooLong } from "../error/head.ts"
 import { InvalidTrailer } from "../error/request.ts"
 import type { FieldFault, FieldList } from "../syntax/fieldLines.ts"
 import { parseFieldLines, tooLong } from "../syntax/fieldLines.ts"
-import { fieldRules, relaxationsOf } from "../syntax/fieldSection.ts"
+import { fieldRules, flagFrom, relaxationsOf } from "../syntax/fieldSection.ts"
 import type { LineFault, LineRules, LineScanner } from "../syntax/lineScanner.ts"
 import { describeCharacter, invalidTokenAt, invalidValueAt, shownName } from "../syntax/token.ts"
 
@@ -66,7 +66,7 @@ export const trailerRules = (limits: HttpLimits.HttpLimits, leniency: HttpLenien
   section: limits.trailers,
   leadingEmptyLines: 0,
   bareLf: leniency.bareLf,
-  flagFrom: leniency.skipInvalidFields ? 0 : Infinity
+  flagFrom: flagFrom(0, leniency)
 })
 
 /** Turns a fault of the line scanner into the error that names it. */

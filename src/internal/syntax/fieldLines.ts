@@ -42,6 +42,7 @@ export interface Lines {
 export interface FieldRules {
   readonly spaceBeforeColon: boolean
   readonly skipInvalidFields: boolean
+  readonly controlCharacters: boolean
   /** Bytes of one field with all the lines it is folded over. */
   readonly fieldLine: number
 }
@@ -80,19 +81,21 @@ export const parseFieldLines = (
     const folded = isSpace(lines.text.charCodeAt(start))
     length = folded ? length + end - start : end - start
     if (folded && skipping) continue
-    const fault = lines.flagged?.has(line) === true
+    const flagged = lines.flagged?.has(line) === true
+    const wrong = flagged && !rules.controlCharacters
       ? faultAt(start, "a control character")
       : length > rules.fieldLine
       ? faultAt(start, tooLong, "", [])
       : folded
       ? unfold(lines.text, start, end, fields)
       : parseLine(lines.text, start, end, rules, fields)
+    const fault = wrong ?? (flagged ? keepControls(start, fields) : undefined)
     skipping = fault !== undefined
     if (fault === undefined) continue
     if (!rules.skipInvalidFields || fault.reason === tooLong) return fault
     fields.relaxed = true
     // A field that cannot be read to its end is no field: half a value may mean something else, half a length above all.
-    if (folded) {
+    if (folded || (flagged && wrong === undefined)) {
       fields.names.pop()
       fields.values.pop()
     }
@@ -111,6 +114,20 @@ const unfold = (text: string, start: number, end: number, fields: FieldList): Fi
   const more = trimSpace(text, start, end)
   const value = fields.values[last] as string
   fields.values[last] = value === "" || more === "" ? value + more : `${value} ${more}`
+  return undefined
+}
+
+/**
+ * Looks at the last field, which has control characters. NUL and CR become spaces, and others stay (RFC 9110 section 5.5), but not where
+ * the message is framed by them.
+ */
+const keepControls = (start: number, fields: FieldList): FieldFault | undefined => {
+  const last = fields.names.length - 1
+  const name = fields.names[last] as string
+  if (isFraming(name)) return faultAt(start, `the field ${name} has a control character`, name)
+  fields.relaxed = true
+  // oxlint-disable-next-line no-control-regex
+  fields.values[last] = trimSpace((fields.values[last] as string).replace(/[\0\r]/g, " "))
   return undefined
 }
 

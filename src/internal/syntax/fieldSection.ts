@@ -16,11 +16,15 @@ import { faulty, LineScanner, needMore } from "./lineScanner.ts"
 export type SectionError = HeadersTooLarge | InvalidHeaderLine | LineTooLong | TooManyHeaders
 
 const bareLf: ReadonlyArray<Relaxation> = ["bareLf"]
-const skipped: ReadonlyArray<Relaxation> = ["skipInvalidFields"]
+const controls: ReadonlyArray<Relaxation> = ["controlCharacters", "skipInvalidFields"]
+
+/** From which line on bytes that no field line may have are left to the parser of fields: `first`, or never. */
+export const flagFrom = (first: number, leniency: HttpLeniency.HttpLeniency): number =>
+  leniency.skipInvalidFields || leniency.controlCharacters ? first : Infinity
 
 /** The relaxations that get past a byte that no field line may have. */
 export const relaxationsOf = (fault: LineFault): ReadonlyArray<Relaxation> =>
-  fault.kind === "bare LF" ? bareLf : skipped
+  fault.kind === "bare LF" ? bareLf : controls
 
 /** Turns a fault of the line scanner into the error that names it. */
 export const sectionError = (fault: LineFault, limits: HttpLimits.HttpLimits): SectionError => {
@@ -50,6 +54,7 @@ export const fieldError = (fault: FieldFault, limits: HttpLimits.HttpLimits): Se
 export const fieldRules = (limits: HttpLimits.HttpLimits, leniency: HttpLeniency.HttpLeniency): FieldRules => ({
   spaceBeforeColon: leniency.spaceBeforeColon,
   skipInvalidFields: leniency.skipInvalidFields,
+  controlCharacters: leniency.controlCharacters,
   fieldLine: limits.fieldLine
 })
 
@@ -66,7 +71,7 @@ export const parseSection = (
     section: limits.head,
     leadingEmptyLines: 0,
     bareLf: leniency.bareLf,
-    flagFrom: leniency.skipInvalidFields ? 0 : Infinity
+    flagFrom: flagFrom(0, leniency)
   })
   const end = scanner.scan(bytes, 0)
   const whole = end === needMore ? scanner.finish() : end !== faulty
