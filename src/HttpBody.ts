@@ -100,6 +100,23 @@ export type Input<E = never> =
   | AsyncIterable<Uint8Array>
 
 /**
+ * The content of a request as a value, wherever a request is made: at most one of the two, and no `body` beside it. What cannot be encoded fails
+ * where the request is sent, with `UnsupportedBody`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Content {
+  /** A value that is sent as JSON, `null` among them, with Content-Type `application/json`. Default: none. */
+  readonly json?: unknown
+  /**
+   * Fields that are sent as `application/x-www-form-urlencoded`. A `FormData`, which is sent as `multipart/form-data`, is a body:
+   * `body: HttpBody.form(formData)`. Default: none.
+   */
+  readonly form?: FormInput | undefined
+}
+
+/**
  * Options of a streamed body.
  *
  * @since 0.1.0
@@ -292,14 +309,35 @@ const read = <E>(input: Input<E> | undefined): Either.Either<HttpBody<E | unknow
   return Either.left(unsupported(input))
 }
 
+/**
+ * The body that `json`, `form` or `body` stand for, of which there is one at most; none of them is no body.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromContent = <E>(
+  content: Content & { readonly body?: Input<E> | undefined }
+): Either.Either<HttpBody<E | unknown>, UnsupportedBody> => {
+  const given = (["body", "json", "form"] as const).filter((name) => content[name] !== undefined)
+  if (given.length > 1) {
+    return Either.left(new UnsupportedBody({ reason: `there are \`${given.join("` and `")}\`; give one of them` }))
+  }
+  if (content.json !== undefined) return json(content.json)
+  return content.form === undefined ? fromInput(content.body) : form(content.form)
+}
+
 /** What `json` and `text` give, if it is that. */
 const made = <E>(
   given: Either.Either<HttpBody<E>, UnsupportedBody>
 ): Either.Either<HttpBody<E | unknown>, UnsupportedBody> => {
   const body: unknown = Either.merge(given)
   if (isHttpBody(body)) return Either.right(body)
-  return Either.left(body instanceof UnsupportedBody ? body : unsupported(given))
+  // New, because what is sent gives it a context, and what the caller has may be sent again.
+  return Either.left(body instanceof UnsupportedBody ? again(body) : unsupported(given))
 }
+
+const again = ({ cause, reason }: UnsupportedBody): UnsupportedBody =>
+  new UnsupportedBody(cause === undefined ? { reason } : { reason, cause })
 
 const unsupported = (given: unknown): UnsupportedBody =>
   new UnsupportedBody({

@@ -206,12 +206,15 @@ export interface HttpConnection {
    * piece is a chunk and `getResponse` sends the last one: `send(data)`.
    */
   send<E = never>(data: HttpBody.Input<E>): Effect.Effect<void, StepFailure>
-  /** Sends a whole request: `request(method, url, body, headers, encode_chunked)`. */
+  /**
+   * Sends a whole request: `request(method, url, body, headers, encode_chunked)`. `json`, `form` and `query` are those of `HttpRequest.make`.
+   */
   request<E = never>(
     method: string,
     target: string,
-    options?: {
+    options?: HttpBody.Content & {
       readonly body?: HttpBody.Input<E> | undefined
+      readonly query?: HttpBody.FormInput | undefined
       readonly headers?: HttpFields.Input | undefined
       readonly encodeChunked?: boolean | undefined
     }

@@ -5,15 +5,18 @@
  *
  * @since 0.1.0
  */
+import * as Either from "effect/Either"
 import { dual } from "effect/Function"
 import type { Pipeable } from "effect/Pipeable"
 import { pipeArguments } from "effect/Pipeable"
-import type * as HttpBody from "./HttpBody.ts"
-import { empty as emptyBody } from "./HttpBody.ts"
+import * as HttpBody from "./HttpBody.ts"
 import * as HttpFields from "./HttpFields.ts"
 import type { HttpLeniency } from "./HttpLeniency.ts"
 import type * as HttpLimits from "./HttpLimits.ts"
 import type * as HttpTimeouts from "./HttpTimeouts.ts"
+import { FieldFault, withQuery } from "./internal/body/fields.ts"
+import { InvalidUrl, UnsupportedBody } from "./internal/error/request.ts"
+import { described } from "./internal/given.ts"
 import type { Origin } from "./Origin.ts"
 
 /**
@@ -51,6 +54,8 @@ export interface HttpRequest<out E = never> extends Options, Pipeable {
   readonly body: HttpBody.HttpBody<E>
   /** Sent behind the body, which is then chunked. */
   readonly trailers: HttpFields.HttpFields
+  /** What could not be encoded when it was made, if anything. Sending it fails with this, and with nothing sent. */
+  readonly invalid: InvalidUrl | UnsupportedBody | undefined
 }
 
 /**
@@ -89,16 +94,29 @@ export interface Options {
 }
 
 /**
+ * A body, or what `HttpBody.json`, `text` and `form` give for one. Where that has failed, sending the request fails with its error.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Body<E = never> = HttpBody.HttpBody<E> | Either.Either<HttpBody.HttpBody<E>, UnsupportedBody>
+
+/**
  * What `make` takes beside method and target.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Input<E = never> extends Options {
+export interface Input<E = never> extends Options, HttpBody.Content {
+  /**
+   * Fields that are put behind what the target has of a query, encoded as a form is. What cannot be encoded fails where the request is sent, with
+   * `InvalidUrl`. Default: none.
+   */
+  readonly query?: HttpBody.FormInput | undefined
   /** Default: none. */
   readonly headers?: HttpFields.Input | undefined
-  /** Default: none. */
-  readonly body?: HttpBody.HttpBody<E> | undefined
+  /** Default: none, or what `json` or `form` stand for. */
+  readonly body?: Body<E> | undefined
   /** Default: none. */
   readonly trailers?: HttpFields.Input | undefined
 }
@@ -110,6 +128,7 @@ class Request<out E> implements HttpRequest<E> {
   readonly fields: HttpFields.HttpFields
   readonly body: HttpBody.HttpBody<E>
   readonly trailers: HttpFields.HttpFields
+  readonly invalid: InvalidUrl | UnsupportedBody | undefined
   readonly origin: Origin | undefined
   readonly timeouts: HttpTimeouts.Options | undefined
   readonly limits: HttpLimits.Options | undefined
@@ -124,6 +143,7 @@ class Request<out E> implements HttpRequest<E> {
     fields: HttpFields.HttpFields,
     body: HttpBody.HttpBody<E>,
     trailers: HttpFields.HttpFields,
+    invalid: InvalidUrl | UnsupportedBody | undefined,
     options: Options
   ) {
     this.method = method
@@ -131,6 +151,7 @@ class Request<out E> implements HttpRequest<E> {
     this.fields = fields
     this.body = body
     this.trailers = trailers
+    this.invalid = invalid
     this.origin = options.origin
     this.timeouts = options.timeouts
     this.limits = options.limits
@@ -150,9 +171,33 @@ class Request<out E> implements HttpRequest<E> {
 }
 
 const unsafeMake = <E>(parts: Omit<HttpRequest<E>, TypeId | "pipe">): HttpRequest<E> =>
-  new Request(parts.method, parts.target, parts.fields, parts.body, parts.trailers, parts)
+  new Request(parts.method, parts.target, parts.fields, parts.body, parts.trailers, parts.invalid, parts)
 
 const noInput: Input = {}
+
+/** The body that is asked for, or why there is none. */
+const bodyOf = <E>(input: Pick<Input<E>, "body" | "json" | "form">): HttpBody.HttpBody<E> | UnsupportedBody => {
+  const { body, form, json } = input
+  if (json === undefined && form === undefined) {
+    if (body === undefined) return HttpBody.empty
+    if (HttpBody.isHttpBody(body)) return body as HttpBody.HttpBody<E>
+    if (!Either.isEither(body)) {
+      return new UnsupportedBody({
+        reason: `it is ${
+          described(body)
+        }, and no \`HttpBody\`: make one, with \`HttpBody.text\` for example, or give \`json\` or \`form\``
+      })
+    }
+  }
+  return Either.merge(HttpBody.fromContent(input)) as HttpBody.HttpBody<E> | UnsupportedBody
+}
+
+/** The target with more of a query. */
+const askedOf = (target: string, query: HttpBody.FormInput | undefined): string | InvalidUrl => {
+  if (query === undefined || typeof target !== "string") return target
+  const asked = withQuery(target, query)
+  return asked instanceof FieldFault ? new InvalidUrl({ part: "target", reason: `its query ${asked.reason}` }) : asked
+}
 
 /**
  * Whether a value is a request.
@@ -171,19 +216,26 @@ export const isHttpRequest = (u: unknown): u is HttpRequest<unknown> =>
  * import { HttpRequest } from "effect-http-client"
  *
  * const request = HttpRequest.make("GET", "/index.html", { headers: { Accept: "text/html" } })
+ * const search = HttpRequest.get("https://api.test/search", { query: { q: "spam & eggs", page: 2 } })
+ * const created = HttpRequest.post("https://api.test/orders", { json: { name: "spam" } })
+ * const login = HttpRequest.post("https://api.test/login", { form: { user: "ann", remember: true } })
  * ```
  *
  * @since 0.1.0
  * @category constructors
  */
 export const make = <E = never>(method: string, target: string, input: Input<E> = noInput): HttpRequest<E> => {
-  const { body, headers, trailers } = input
+  const { headers, query, trailers } = input
+  const body = bodyOf(input)
+  const asked = askedOf(target, query)
+  const wrong = asked instanceof InvalidUrl ? asked : body instanceof UnsupportedBody ? body : undefined
   return new Request<E>(
     method,
-    target,
+    asked instanceof InvalidUrl ? target : asked,
     headers === undefined ? HttpFields.empty : HttpFields.fromInput(headers),
-    body ?? emptyBody,
+    body instanceof UnsupportedBody ? HttpBody.empty : body,
     trailers === undefined ? HttpFields.empty : HttpFields.fromInput(trailers),
+    wrong,
     input
   )
 }
@@ -281,11 +333,18 @@ export const appendHeader: {
  * @category combinators
  */
 export const setBody: {
-  <E>(body: HttpBody.HttpBody<E>): (self: HttpRequest<unknown>) => HttpRequest<E>
-  <E>(self: HttpRequest<unknown>, body: HttpBody.HttpBody<E>): HttpRequest<E>
+  <E>(body: Body<E>): (self: HttpRequest<unknown>) => HttpRequest<E>
+  <E>(self: HttpRequest<unknown>, body: Body<E>): HttpRequest<E>
 } = dual(
   2,
-  <E>(self: HttpRequest<unknown>, body: HttpBody.HttpBody<E>): HttpRequest<E> => unsafeMake({ ...self, body })
+  <E>(self: HttpRequest<unknown>, given: Body<E>): HttpRequest<E> => {
+    const body = bodyOf({ body: given })
+    // What is wrong with its query stays.
+    const invalid = self.invalid?._tag === "InvalidUrl" ? self.invalid : undefined
+    return body instanceof UnsupportedBody
+      ? unsafeMake({ ...self, body: HttpBody.empty, invalid: invalid ?? body })
+      : unsafeMake({ ...self, body, invalid })
+  }
 )
 
 /**
@@ -300,7 +359,7 @@ export const setOptions: {
 } = dual(
   2,
   <E>(self: HttpRequest<E>, options: Options): HttpRequest<E> =>
-    new Request(self.method, self.target, self.fields, self.body, self.trailers, {
+    new Request(self.method, self.target, self.fields, self.body, self.trailers, self.invalid, {
       origin: options.origin ?? self.origin,
       timeouts: options.timeouts ?? self.timeouts,
       limits: options.limits ?? self.limits,

@@ -151,6 +151,9 @@ const request: Undefined<HttpRequest.Input> = {
   targetForm: undefined,
   expectContinue: undefined,
   encodeChunked: undefined,
+  json: undefined,
+  form: undefined,
+  query: undefined,
   headers: undefined,
   body: undefined,
   trailers: undefined

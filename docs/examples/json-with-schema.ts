@@ -1,5 +1,5 @@
 /** JSON both ways: a request's body from a value, and the response's decoded by a schema. */
-import { HttpBody, HttpConnection, HttpRequest, NodeTransport } from "effect-http-client"
+import { HttpConnection, HttpRequest, NodeTransport } from "effect-http-client"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 
@@ -12,9 +12,8 @@ const Received = Schema.Struct({
 export const program = (host: string, port: number) =>
   Effect.gen(function*() {
     const connection = yield* HttpConnection.make({ host, port })
-    const body = yield* HttpBody.json({ name: "spam", eggs: 2 })
     const response = yield* connection.execute(
-      HttpRequest.post("/upload", { body, headers: { Accept: "application/json" } })
+      HttpRequest.post("/upload", { json: { name: "spam", eggs: 2 }, headers: { Accept: "application/json" } })
     )
     // Fails with `BodyDecodeError` where it is no JSON, with `ParseError` where it is another value.
     return yield* response.schemaJson(Received)

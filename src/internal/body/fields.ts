@@ -80,3 +80,13 @@ export const encodeFields = (given: unknown): string | FieldFault => {
   }
   return encoded
 }
+
+/** A target with fields behind what it has of a query, and before its fragment. */
+export const withQuery = (target: string, fields: unknown): string | FieldFault => {
+  const encoded = encodeFields(fields)
+  if (encoded instanceof FieldFault || encoded === "") return encoded === "" ? target : encoded
+  const hash = target.indexOf("#")
+  const bare = hash < 0 ? target : target.slice(0, hash)
+  const joint = !bare.includes("?") ? "?" : /[?&]$/.test(bare) ? "" : "&"
+  return `${bare}${joint}${encoded}${hash < 0 ? "" : target.slice(hash)}`
+}

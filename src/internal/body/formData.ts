@@ -37,9 +37,9 @@ export const isForm = (u: unknown): u is Form =>
 /** A blob or file of whatever class. */
 interface BlobLike {
   readonly size: number
-  readonly type?: string
+  readonly type?: string | undefined
   /** That of a file. */
-  readonly name?: string
+  readonly name?: string | undefined
   stream?(): object
   arrayBuffer?(): Promise<ArrayBuffer>
 }
@@ -55,7 +55,7 @@ const can = (u: object, name: string): boolean => Predicate.hasProperty(u, name)
 /** What a `ReadableStream` can do that is no iterable, as those of some polyfills are not. */
 interface Readable {
   getReader(): {
-    read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array }>
+    read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>
     cancel(): Promise<void>
   }
 }

@@ -5,13 +5,13 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import type { ConnectionEvent } from "../../ConnectionEvent.ts"
-import type * as HttpBody from "../../HttpBody.ts"
+import * as HttpBody from "../../HttpBody.ts"
 import type { InvalidRequest } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
 import type * as HttpLeniency from "../../HttpLeniency.ts"
 import { strict } from "../../HttpLeniency.ts"
 import * as HttpLimits from "../../HttpLimits.ts"
-import type { HttpRequest } from "../../HttpRequest.ts"
+import * as HttpRequest from "../../HttpRequest.ts"
 import type { HttpResponse } from "../../HttpResponse.ts"
 import * as HttpTimeouts from "../../HttpTimeouts.ts"
 import * as Origin from "../../Origin.ts"
@@ -175,6 +175,14 @@ export const make = (
     return new Face(connection)
   })
 
+/** What `request` takes beside method and target. */
+export interface RequestOptions<E> extends HttpBody.Content {
+  readonly body?: HttpBody.Input<E> | undefined
+  readonly query?: HttpBody.FormInput | undefined
+  readonly headers?: HttpFields.Input | undefined
+  readonly encodeChunked?: boolean | undefined
+}
+
 /** The methods, documented in `HttpConnection`. */
 export class Face {
   readonly #connection: Connection
@@ -218,7 +226,7 @@ export class Face {
     return Effect.sync(() => this.#connection.disconnect("it was closed by `close`"))
   }
 
-  execute<E>(request: HttpRequest<E>): Effect.Effect<HttpResponse, ExecuteFailure<E>> {
+  execute<E>(request: HttpRequest.HttpRequest<E>): Effect.Effect<HttpResponse, ExecuteFailure<E>> {
     return execute(this.#connection, request)
   }
 
@@ -257,27 +265,23 @@ export class Face {
   request<E = never>(
     method: string,
     target: string,
-    options: {
-      readonly body?: HttpBody.Input<E> | undefined
-      readonly headers?: HttpFields.Input | undefined
-      readonly encodeChunked?: boolean | undefined
-    } = {}
+    options: RequestOptions<E> = {}
   ): Effect.Effect<void, StepFailure<E | unknown> | state.CannotSendRequest> {
     const connection = this.#connection
     const request = Effect.suspend(() => {
       const { hindrance } = connection
       if (hindrance !== undefined) return Effect.fail(hindrance)
       let started: Started | undefined
-      const put = Effect.flatMap(fieldsOf(options.headers), (fields) =>
-        Effect.zipRight(
-          Effect.map(putRequest(connection, method, target, {}), () => {
-            started = connection.started
-          }),
-          Effect.zipRight(
-            Effect.forEach(fields, ([name, value]) => putHeader(connection, name, [value]), { discard: true }),
-            endHeaders(connection, options.body, options.encodeChunked ?? false, true)
-          )
-        ))
+      const put = Effect.gen(function*() {
+        const fields = yield* fieldsOf(options.headers)
+        const asked = HttpRequest.make(method, target, { query: options.query })
+        if (asked.invalid !== undefined) return yield* asked.invalid
+        yield* putRequest(connection, method, asked.target, {})
+        started = connection.started
+        for (const [name, value] of fields) yield* putHeader(connection, name, [value])
+        const body = HttpBody.fromContent(options)
+        yield* endHeaders(connection, body, options.encodeChunked ?? false, true)
+      })
       // A request of one call that fails leaves nothing begun.
       return Effect.tapErrorCause(put, () => forget(connection, started))
     })

@@ -7,7 +7,7 @@ import type { HttpRequest } from "../../HttpRequest.ts"
 import * as Origin from "../../Origin.ts"
 import * as Proxy from "../../Proxy.ts"
 import { locate } from "../error/base.ts"
-import { InvalidOption } from "../error/request.ts"
+import { InvalidOption, InvalidUrl, UnsupportedBody } from "../error/request.ts"
 import type { BodyLengthMismatch } from "../error/send.ts"
 import type { Content, EncodedHead } from "../protocol/encode.ts"
 import { checkMethod, encodeHead } from "../protocol/encode.ts"
@@ -85,6 +85,13 @@ const nameInConnection = (fields: HttpFields.HttpFields, names: ReadonlyArray<st
 const atOrigin = (error: Unprepared, origin: Origin.Origin): Unprepared =>
   locate<Unprepared>(error, { ...error.context, origin: Origin.format(origin) })
 
+/** New each time that a request is sent, because it is given its context. */
+const again = (error: InvalidUrl | UnsupportedBody): InvalidUrl | UnsupportedBody => {
+  if (error._tag === "InvalidUrl") return new InvalidUrl({ part: error.part, reason: error.reason })
+  const { cause, reason } = error
+  return new UnsupportedBody(cause === undefined ? { reason } : { reason, cause })
+}
+
 /** Checks and encodes a request for a connection. */
 export const prepareFor = <E>({ origin, settings }: Connection, request: HttpRequest<E>): Prepared<E> | Unprepared => {
   // First, because the method decides what the target may be.
@@ -106,7 +113,8 @@ export const prepare = <E>(
   fields: HttpFields.HttpFields,
   resends: number
 ): Prepared<E> | Unprepared => {
-  const { body, method, trailers } = request
+  const { body, invalid, method, trailers } = request
+  if (invalid !== undefined) return atOrigin(again(invalid), origin)
   const head = encodeHead({
     method,
     target,

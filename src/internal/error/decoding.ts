@@ -36,7 +36,7 @@ export class ContentDecodingError extends tagged("ContentDecodingError", "Remote
   /** How many bytes this coding had given before it failed. */
   readonly decoded: number
   /** The option of `decompress` with which the body is taken as it is, where there is one. */
-  readonly relaxation?: "gzipWithoutTrailer"
+  readonly relaxation?: "gzipWithoutTrailer" | undefined
   readonly cause?: unknown
 }> {
   override get message(): string {
