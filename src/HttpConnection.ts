@@ -28,6 +28,7 @@ import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
 import type { ConnectionEvent } from "./ConnectionEvent.ts"
 import type * as HttpBody from "./HttpBody.ts"
 import type {
@@ -51,6 +52,7 @@ import type { HttpRequest } from "./HttpRequest.ts"
 import type { HttpResponse } from "./HttpResponse.ts"
 import type * as HttpTimeouts from "./HttpTimeouts.ts"
 import * as internal from "./internal/connection/face.ts"
+import * as reading from "./internal/connection/readResponse.ts"
 import type * as Origin from "./Origin.ts"
 import type * as Tls from "./Tls.ts"
 import type { Transport } from "./Transport.ts"
@@ -70,8 +72,13 @@ export interface Options {
   readonly tls?: boolean | Tls.Options | undefined
   /** The path of a unix socket to connect to. `host` then only names the server, `localhost` by default. */
   readonly socketPath?: string | undefined
-  /** The local address to connect from: `source_address`. Default: the system's choice. */
+  /** The local IP address to connect from: the host of `source_address`. Default: the system's choice. */
   readonly localAddress?: string | undefined
+  /**
+   * The local port to connect from, 0 to 65535: the port of `source_address`. While the system still holds an earlier connection from that
+   * port to the same server, opening fails with `ConnectError`. Default: 0, the system's choice.
+   */
+  readonly localPort?: number | undefined
   /** A tunnel to open through the proxy that `host` and `port` name: see `setTunnel`. Default: none. */
   readonly tunnel?: Tunnel | undefined
   /** Bytes of a body in memory that are given to the transport at once: `blocksize`. Default: 65536. */
@@ -262,3 +269,52 @@ export const open = (
   InvalidRequest | OpenFailure | CannotSendRequest | ConnectionClosed,
   Scope.Scope | Transport
 > => Effect.tap(make(options), (connection) => connection.connect)
+
+/**
+ * Options of `readResponse`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ReadResponseOptions {
+  /** The method of the request that was answered, on which it depends whether there is a body. Default: `GET`. */
+  readonly method?: string | undefined
+  /** The URL that was asked for, for `url` and for messages. Default: `http://localhost/`. */
+  readonly url?: string | undefined
+  /** Default: those of a connection. Only `head`, `bodyIdle` and `total` can matter. */
+  readonly timeouts?: HttpTimeouts.Options | undefined
+  /** Default: `HttpLimits.defaults`. */
+  readonly limits?: HttpLimits.Options | undefined
+  /** Default: strict. */
+  readonly leniency?: HttpLeniency | undefined
+}
+
+/**
+ * Reads a response from bytes alone, without a connection: `http.client.HTTPResponse(sock, method, url).begin()`. For responses that were
+ * recorded, or that come over a channel of your own.
+ *
+ * The response comes as soon as its head has been read; informational ones are in `informational`. A stream is pulled as its body is read,
+ * and ends with the scope. Its failure is the `cause` of a `ReadError` before the head is complete and of a `ConnectionReset` within the
+ * body; its end is that of the connection. Fails with `HeadFailure` for a head that cannot be read, and with what is wrong with the options.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { HttpConnection } from "effect-http-client"
+ *
+ * const recorded = new TextEncoder().encode("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+ *
+ * export const program = Effect.gen(function*() {
+ *   const response = yield* HttpConnection.readResponse(recorded)
+ *   console.log(response.status, yield* response.text) // 200 hello
+ * }).pipe(Effect.scoped)
+ * ```
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const readResponse = (
+  source: Uint8Array | Stream.Stream<Uint8Array, unknown>,
+  options: ReadResponseOptions = {}
+): Effect.Effect<HttpResponse, InvalidRequest | HeadFailure, Scope.Scope> =>
+  reading.readResponse(source, options, redactedNames)

@@ -18,7 +18,8 @@ import type {
   HttpError,
   HttpException,
   ImproperConnectionState,
-  InvalidRequest
+  InvalidRequest,
+  ProtocolError
 } from "./internal/error/unions.ts"
 import * as repeat from "./internal/repeat.ts"
 
@@ -199,30 +200,62 @@ const isOneOf = (tags: ReadonlyArray<string>) => {
  */
 export const isHttpError = (u: unknown): u is HttpError => Predicate.hasProperty(u, TypeId)
 
+const isOfProtocol = isOneOf([
+  "BadStatusLine",
+  "UnknownProtocol",
+  "InvalidStatusCode",
+  "LineTooLong",
+  "HeadersTooLarge",
+  "TooManyHeaders",
+  "InvalidHeaderLine",
+  "InvalidContentLength",
+  "ConflictingContentLength",
+  "UnknownTransferEncoding",
+  "FramingConflict",
+  "IncompleteHeaders",
+  "TooManyInformational",
+  "UnexpectedUpgrade",
+  "UnexpectedMessage",
+  "IncompleteRead",
+  "InvalidChunkSize",
+  "InvalidChunkEnd",
+  "ChunkTooLarge",
+  "ChunkExtensionsTooLong",
+  "TrailersTooLarge",
+  "InvalidTrailer"
+])
+
 /**
- * Whether an error is of Python's `HTTPException` family: `except http.client.HTTPException`.
+ * Whether the server broke the protocol: `ProtocolError` says in which ways. Report it to the server's operator; sending the request again
+ * is likely to end alike.
  *
  * @since 0.1.0
  * @category guards
  */
-export const isHttpException: (u: unknown) => u is HttpException = isOneOf([
+export const isProtocolError = (u: unknown): u is ProtocolError =>
+  // A trailer may be the caller's as well.
+  isOfProtocol(u) && ((u as HttpError)._tag !== "InvalidTrailer" || (u as HttpError).context.fault === "Remote")
+
+const isOfPython = isOneOf([
   "NotConnected",
   "InvalidUrl",
-  "UnknownProtocol",
-  "UnknownTransferEncoding",
   "UnimplementedFileMode",
-  "IncompleteRead",
   "CannotSendRequest",
   "CannotSendHeader",
   "ResponseNotReady",
   "BadStatusLine",
   "InvalidStatusCode",
   "RemoteDisconnected",
-  "StaleConnection",
-  "LineTooLong",
-  "TooManyHeaders",
-  "InvalidChunkSize"
-]) as (u: unknown) => u is HttpException
+  "StaleConnection"
+])
+
+/**
+ * Whether an error is of Python's `HTTPException` family (`except http.client.HTTPException`), which every `ProtocolError` is.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isHttpException = (u: unknown): u is HttpException => isOfPython(u) || isProtocolError(u)
 
 /**
  * Whether an error is of Python's `ImproperConnectionState` family.

@@ -18,7 +18,7 @@ import * as HttpLeniency from "./HttpLeniency.ts"
 import * as HttpLimits from "./HttpLimits.ts"
 import type { HeadersTooLarge, InvalidHeaderLine, LineTooLong, TooManyHeaders } from "./internal/error/head.ts"
 import * as internal from "./internal/fields.ts"
-import { parseSection } from "./internal/syntax/fieldSection.ts"
+import * as fieldSection from "./internal/syntax/fieldSection.ts"
 import type * as mediaType from "./internal/syntax/mediaType.ts"
 
 /**
@@ -326,16 +326,23 @@ export const contentCharset = (self: HttpFields): Option.Option<string> =>
   Option.fromNullable(internal.contentCharset(self))
 
 /**
+ * A field section that was parsed, and where it ends.
+ *
+ * @since 0.1.0
+ * @category parsing
+ */
+export interface Section {
+  readonly fields: HttpFields
+  /** How many bytes it has, its empty line included: what follows begins there. Where there is no empty line, all of the bytes. */
+  readonly length: number
+  /** Whether its empty line was there. `false`: the bytes ended before, and more of them might be another field. */
+  readonly complete: boolean
+}
+
+/**
  * Parses a field section as it stands on the wire, up to its empty line or the end of the bytes: `http.client.parse_headers`.
  *
- * Strict like the parser of responses, unless a leniency says otherwise.
- *
- * @example
- * ```ts
- * import { HttpFields } from "effect-http-client"
- *
- * const fields = HttpFields.parse(new TextEncoder().encode("Content-Type: text/html\r\nAge: 3\r\n\r\n"))
- * ```
+ * Strict like the parser of responses, unless a leniency says otherwise. `parseSection` says besides where it ends.
  *
  * @since 0.1.0
  * @category parsing
@@ -346,7 +353,32 @@ export const parse = (
     readonly limits?: HttpLimits.Options | undefined
     readonly leniency?: HttpLeniency.HttpLeniency | undefined
   }
-): Either.Either<HttpFields, InvalidHeaderLine | LineTooLong | TooManyHeaders | HeadersTooLarge> => {
-  const parsed = parseSection(bytes, HttpLimits.make(options?.limits ?? {}), options?.leniency ?? HttpLeniency.strict)
-  return "_tag" in parsed ? Either.left(parsed) : Either.right(unsafeMake(parsed.names, parsed.values))
+): Either.Either<HttpFields, InvalidHeaderLine | LineTooLong | TooManyHeaders | HeadersTooLarge> =>
+  Either.map(parseSection(bytes, options), ({ fields }) => fields)
+
+/**
+ * Parses a field section as `parse` does, and says how many bytes it used, as Python's `parse_headers` leaves its file there.
+ *
+ * @example
+ * ```ts
+ * import { HttpFields } from "effect-http-client"
+ * import { Either } from "effect"
+ *
+ * const bytes = new TextEncoder().encode("Age: 3\r\n\r\nhello")
+ * const { complete, length } = Either.getOrThrow(HttpFields.parseSection(bytes))
+ * console.log(complete, new TextDecoder().decode(bytes.subarray(length))) // true hello
+ * ```
+ *
+ * @since 0.1.0
+ * @category parsing
+ */
+export const parseSection = (
+  bytes: Uint8Array,
+  options?: Parameters<typeof parse>[1]
+): Either.Either<Section, InvalidHeaderLine | LineTooLong | TooManyHeaders | HeadersTooLarge> => {
+  const limits = HttpLimits.make(options?.limits ?? {})
+  const parsed = fieldSection.parseSection(bytes, limits, options?.leniency ?? HttpLeniency.strict)
+  if ("_tag" in parsed) return Either.left(parsed)
+  const { complete, length, names, values } = parsed
+  return Either.right({ fields: unsafeMake(names, values), length, complete })
 }

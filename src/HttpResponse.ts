@@ -99,8 +99,8 @@ export interface HttpResponse {
   schemaJson<A, I, R>(
     schema: Schema.Schema<A, I, R>
   ): Effect.Effect<A, BodyFailure | BodyDecodeError | ParseResult.ParseError, R>
-  /** Exactly `n` bytes, fewer only at the end of the body, none after it: `read(n)`. */
-  read(n: number): Effect.Effect<Uint8Array, BodyFailure>
+  /** Exactly `n` bytes, fewer only at the end of the body, none after it; without `n` all that is left: `read(n)`, `read()`. */
+  read(n?: number): Effect.Effect<Uint8Array, BodyFailure>
   /** What is there, at most `n` bytes; waits only where nothing is there: `read1(n)`. */
   read1(n?: number): Effect.Effect<Uint8Array, BodyFailure>
   /** What is there, at most `n` bytes, without taking it; waits only where nothing is there: `peek(n)`. */

@@ -118,7 +118,7 @@ const given = (options: Options): internal.Options<Tls.Options> | InvalidOption 
  * the host, or the scheme's default; both at once are an error.
  *
  * Fails with `InvalidUrl`, whose `part` is `host`, `port` or `socketPath`, if one of them cannot be used, and with `InvalidOption` if
- * `tls`, `proxy` or `localAddress` cannot. Unlike Python it does not take `example.com:` for the default port.
+ * `tls`, `proxy` or `localAddress` cannot. As in Python and in URLs `example.com:` means the default port.
  *
  * @example
  * ```ts

@@ -27,6 +27,8 @@ export interface Endpoint {
   readonly socketPath?: string | undefined
   /** The local address to connect from: `source_address` of `http.client`. */
   readonly localAddress?: string | undefined
+  /** The local port to connect from, 0 or `undefined` for the system's choice: the port of `source_address`. */
+  readonly localPort?: number | undefined
   /** TLS from the first byte, where it is set. */
   readonly tls?: Tls.Options | undefined
 }

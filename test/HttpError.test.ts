@@ -905,29 +905,66 @@ describe("families", () => {
     for (const [name, here] of Object.entries(python)) expect(here, name).toBeTypeOf("function")
   })
 
+  /** What a server sends that breaks HTTP/1.1. */
+  const ofProtocol = [
+    "BadStatusLine",
+    "UnknownProtocol",
+    "InvalidStatusCode",
+    "LineTooLong",
+    "HeadersTooLarge",
+    "TooManyHeaders",
+    "InvalidHeaderLine",
+    "InvalidContentLength",
+    "ConflictingContentLength",
+    "UnknownTransferEncoding",
+    "FramingConflict",
+    "IncompleteHeaders",
+    "TooManyInformational",
+    "UnexpectedUpgrade",
+    "UnexpectedMessage",
+    "IncompleteRead",
+    "InvalidChunkSize",
+    "InvalidChunkEnd",
+    "ChunkTooLarge",
+    "ChunkExtensionsTooLong",
+    "TrailersTooLarge"
+  ]
+
+  it("know a trailer of the server's from one of the caller's", () => {
+    const trailer = new HttpError.InvalidTrailer({ field: "A", reason: "it is bad" })
+    expect([HttpError.isProtocolError(trailer), HttpError.isHttpException(trailer)]).toEqual([false, false])
+    const received = locate(trailer, { ...trailer.context, fault: "Remote" })
+    expect([HttpError.isProtocolError(received), HttpError.isHttpException(received)]).toEqual([true, true])
+  })
+
+  it("leave out no fault of a server's in a head or a body but those that break no rule of messages", () => {
+    const others = all
+      .map(({ make, tag }) => ({ error: make(), tag }))
+      .filter(({ error }) => error.context.fault === "Remote" && ["body", "head", "idle"].includes(error.context.phase))
+      .filter(({ error }) => !HttpError.isProtocolError(error))
+    expect(others.map(({ tag }) => tag).toSorted()).toEqual([
+      "BodyDecodeError",
+      "BodyTooLarge",
+      "RemoteDisconnected",
+      "StaleConnection"
+    ])
+  })
+
   it.each<readonly [guard: (u: unknown) => boolean, members: ReadonlyArray<string>]>([
     [HttpError.isHttpError, tags],
     [HttpError.isHttpException, [
       "NotConnected",
       "InvalidUrl",
-      "UnknownProtocol",
-      "UnknownTransferEncoding",
       "UnimplementedFileMode",
-      "IncompleteRead",
       "CannotSendRequest",
       "CannotSendHeader",
       "ResponseNotReady",
-      "BadStatusLine",
-      // Python raises these as the classes before and after them.
-      "InvalidStatusCode",
+      // Python raises the one as the class before it, and the other as the one behind.
       "RemoteDisconnected",
       "StaleConnection",
-      "LineTooLong",
-      // A plain HTTPException in Python: "got more than 100 headers".
-      "TooManyHeaders",
-      // An IncompleteRead in Python.
-      "InvalidChunkSize"
+      ...ofProtocol
     ]],
+    [HttpError.isProtocolError, ofProtocol],
     [HttpError.isImproperConnectionState, ["CannotSendRequest", "CannotSendHeader", "ResponseNotReady"]],
     [HttpError.isBadStatusLine, ["BadStatusLine", "InvalidStatusCode", "RemoteDisconnected", "StaleConnection"]],
     [HttpError.isInvalidRequest, [
@@ -951,23 +988,40 @@ describe("families", () => {
   })
 
   it("are types too: unions whose members are those that the guards hold for", () => {
+    expectTypeOf<HttpError.ProtocolError["_tag"]>().toEqualTypeOf<
+      | "BadStatusLine"
+      | "UnknownProtocol"
+      | "InvalidStatusCode"
+      | "LineTooLong"
+      | "HeadersTooLarge"
+      | "TooManyHeaders"
+      | "InvalidHeaderLine"
+      | "InvalidContentLength"
+      | "ConflictingContentLength"
+      | "UnknownTransferEncoding"
+      | "FramingConflict"
+      | "IncompleteHeaders"
+      | "TooManyInformational"
+      | "UnexpectedUpgrade"
+      | "UnexpectedMessage"
+      | "IncompleteRead"
+      | "InvalidChunkSize"
+      | "InvalidChunkEnd"
+      | "ChunkTooLarge"
+      | "ChunkExtensionsTooLong"
+      | "TrailersTooLarge"
+      | "InvalidTrailer"
+    >()
     expectTypeOf<HttpError.HttpException["_tag"]>().toEqualTypeOf<
       | "NotConnected"
       | "InvalidUrl"
-      | "UnknownProtocol"
-      | "UnknownTransferEncoding"
       | "UnimplementedFileMode"
-      | "IncompleteRead"
       | "CannotSendRequest"
       | "CannotSendHeader"
       | "ResponseNotReady"
-      | "BadStatusLine"
-      | "InvalidStatusCode"
       | "RemoteDisconnected"
       | "StaleConnection"
-      | "LineTooLong"
-      | "TooManyHeaders"
-      | "InvalidChunkSize"
+      | HttpError.ProtocolError["_tag"]
     >()
     expectTypeOf<HttpError.BadStatusLineFamily["_tag"]>().toEqualTypeOf<
       "BadStatusLine" | "InvalidStatusCode" | "RemoteDisconnected" | "StaleConnection"

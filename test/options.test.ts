@@ -267,6 +267,7 @@ describe("an option that is `undefined` is as if it were not there", () => {
     tls: undefined,
     socketPath: undefined,
     localAddress: undefined,
+    localPort: undefined,
     tunnel: undefined,
     blockSize: undefined,
     autoOpen: undefined,

@@ -5,7 +5,7 @@
  * is not below `example.com` (CVE-2025-22870). Entries that cannot be read name nothing.
  */
 import { InvalidUrl } from "./error/request.ts"
-import { parseHostPort, withoutZone } from "./syntax/host.ts"
+import { parseHost, parseHostPort, withoutZone } from "./syntax/host.ts"
 
 /** The parts of an origin that count here. */
 export interface Target {
@@ -47,13 +47,13 @@ const withoutDot = (name: string): string => name.endsWith(".") ? name.slice(0, 
 
 /** An address with the number of its bits that count. */
 const network = (text: string, slash: number): Entry | undefined => {
-  const parsed = parseHostPort(text.slice(0, slash), "option")
+  const host = parseHost(text.slice(0, slash))
   const length = text.slice(slash + 1)
-  if (parsed instanceof InvalidUrl || parsed.port !== undefined || !/^[0-9]{1,3}$/.test(length)) return undefined
-  const base = parseAddress(parsed.host)
-  if (base === undefined || zoneOf(parsed.host) !== "") return undefined
+  if (host instanceof InvalidUrl || !/^[0-9]{1,3}$/.test(length)) return undefined
+  const base = parseAddress(host)
+  if (base === undefined || zoneOf(host) !== "") return undefined
   // The prefix of a mapped address counts the 96 bits that all of these have in common.
-  const written = parsed.host.includes(":") ? 128 : 32
+  const written = host.includes(":") ? 128 : 32
   const dropped = written - Number(length)
   return dropped < 0 || dropped > base.width
     ? undefined

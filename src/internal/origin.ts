@@ -10,7 +10,7 @@ import * as Inspectable from "effect/Inspectable"
 import { InvalidOption, InvalidUrl, UnsupportedScheme } from "./error/request.ts"
 import type { Proxy } from "./proxy.ts"
 import { isProxy, keyOf as keyOfProxy } from "./proxy.ts"
-import { bracketed, checkPort, parseHostPort, withoutZone } from "./syntax/host.ts"
+import { bracketed, checkPort, parseHost, parseHostPort, withoutZone } from "./syntax/host.ts"
 
 export const TypeId: unique symbol = Symbol.for("effect-http-client/Origin") as never
 
@@ -217,12 +217,12 @@ const invalid = (part: InvalidUrl["part"], reason: string): InvalidUrl => new In
 const invalidOption = (option: string, reason: string): InvalidOption => new InvalidOption({ option, reason })
 
 /** An address in canonical form. A name would have to be resolved, and could then stand for several. */
-const parseAddress = (text: string): string | InvalidOption => {
+export const parseLocalAddress = (text: string): string | InvalidOption => {
   const wrong = invalidOption("localAddress", "it is not an IP address")
   if (typeof text !== "string") return wrong
-  const parsed = parseHostPort(text, "option")
-  if (parsed instanceof InvalidUrl || parsed.port !== undefined) return wrong
-  return parsed.host.includes(":") || /^[0-9]+(?:\.[0-9]+){3}$/.test(parsed.host) ? parsed.host : wrong
+  const host = parseHost(text)
+  if (host instanceof InvalidUrl) return wrong
+  return host.includes(":") || /^[0-9]+(?:\.[0-9]+){3}$/.test(host) ? host : wrong
 }
 
 const checkSocketPath = (socketPath: string): InvalidUrl | undefined =>
@@ -246,7 +246,7 @@ const checkOptions = <T>(
   if (proxy !== undefined && socketPath !== undefined) {
     return invalidOption("proxy", "a unix socket is not reached through a proxy; leave out one of the two")
   }
-  const localAddress = given.localAddress === undefined ? undefined : parseAddress(given.localAddress)
+  const localAddress = given.localAddress === undefined ? undefined : parseLocalAddress(given.localAddress)
   if (localAddress instanceof InvalidOption) return localAddress
   const tls = scheme === "http" || given.tls?.mark === "" ? undefined : given.tls
   return tls === undefined && proxy === undefined && localAddress === undefined

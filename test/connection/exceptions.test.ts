@@ -9,7 +9,15 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
 import * as FileBody from "../../src/FileBody.ts"
-import { ConnectError, DnsError, isBadStatusLine, isHttpException, isTimeout, TlsError } from "../../src/HttpError.ts"
+import {
+  ConnectError,
+  DnsError,
+  isBadStatusLine,
+  isHttpException,
+  isProtocolError,
+  isTimeout,
+  TlsError
+} from "../../src/HttpError.ts"
 import type { HttpError } from "../../src/HttpError.ts"
 import * as HttpLeniency from "../../src/HttpLeniency.ts"
 import * as T from "../../src/TestTransport.ts"
@@ -59,6 +67,7 @@ describe("an HTTPException", () => {
       assert.strictEqual(error._tag, tag)
       assert.deepInclude(error, carries)
       assert.isTrue(isHttpException(error))
+      assert.strictEqual(isProtocolError(error), tag !== "RemoteDisconnected")
     }))
 
   it.effect("IncompleteRead has the bytes that were read, by Content-Length and chunked", () =>

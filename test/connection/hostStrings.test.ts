@@ -23,6 +23,14 @@ describe("a host string", () => {
     ["[::1]:8080", undefined, false, "::1", 8080, "[::1]:8080"],
     ["::1", undefined, false, "::1", 80, "[::1]"],
     ["::1", 8080, false, "::1", 8080, "[::1]:8080"],
+    ["host:", undefined, false, "host", 80, "host"],
+    ["host:", undefined, true, "host", 443, "host"],
+    ["host:", 8080, false, "host", 8080, "host:8080"],
+    ["[::1]:", undefined, false, "::1", 80, "[::1]"],
+    ["[::1]:", undefined, true, "::1", 443, "[::1]"],
+    ["[FE80:0:0::0001]:", undefined, false, "fe80::1", 80, "[fe80::1]"],
+    ["::", undefined, false, "::", 80, "[::]"],
+    ["fe80::", undefined, false, "fe80::", 80, "[fe80::]"],
     ["[fe80::1%25]", 81, false, "fe80::1%25", 81, "[fe80::1]:81"]
   ])("%j with port %j and TLS %j leads to %s port %i, with Host: %s", ([host, port, tls, to, on, field]) =>
     over(
@@ -41,7 +49,9 @@ describe("a host string", () => {
     ))
 
   it.effect.each<readonly [host: string, port: number | undefined, part: string]>([
-    ["host:", undefined, "port"],
+    [":", undefined, "host"],
+    ["[]:", undefined, "host"],
+    ["host::", undefined, "host"],
     ["host:abc", undefined, "port"],
     ["host:80x", undefined, "port"],
     ["host:+80", undefined, "port"],
@@ -55,7 +65,6 @@ describe("a host string", () => {
     ["host:80", 80, "host"],
     ["[::1", undefined, "host"],
     ["[::1]x", undefined, "host"],
-    ["[::1]:", undefined, "port"],
     ["[::1]:abc", undefined, "port"],
     ["[host]", undefined, "host"],
     ["", undefined, "host"],
@@ -98,6 +107,48 @@ describe("a host string", () => {
         yield* connection.connect
         assert.strictEqual(transport.opened[0]?.localAddress, "127.0.0.2")
       }), { localAddress: "127.0.0.2" }))
+
+  it.effect.each<
+    readonly [localAddress: string | undefined, localPort: number | undefined, address: string | undefined]
+  >([
+    [undefined, 5000, undefined],
+    ["127.0.0.2", 5000, "127.0.0.2"],
+    ["127.2", 0, "127.0.0.2"],
+    ["[::1]", 65_535, "::1"],
+    ["FE80::0:1%lo", undefined, "fe80::1%lo"]
+  ])(
+    "comes with the local address %j and the local port %j",
+    ([localAddress, localPort, address]) =>
+      over(one(), (connection, transport) =>
+        Effect.gen(function*() {
+          yield* connection.connect
+          const [opened] = transport.opened
+          assert.deepStrictEqual([opened?.localAddress, opened?.localPort], [address, localPort])
+        }), { localAddress, localPort })
+  )
+
+  it.effect.each<readonly [option: "localAddress" | "localPort", value: unknown]>([
+    ["localAddress", "localhost"],
+    ["localAddress", "no address"],
+    ["localAddress", ""],
+    ["localAddress", "127.0.0.1:80"],
+    ["localAddress", "127.0.0.1:"],
+    ["localAddress", "[::1]:"],
+    ["localAddress", "127.0.0.256"],
+    ["localAddress", null],
+    ["localAddress", 127],
+    ["localPort", -1],
+    ["localPort", 65_536],
+    ["localPort", 1.5],
+    ["localPort", NaN],
+    ["localPort", "80"],
+    ["localPort", null]
+  ])("makes no connection with the %s %j", ([option, value]) =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(over([], () => Effect.void, { [option]: value }))
+      assert.strictEqual(error._tag, "InvalidOption")
+      assert.strictEqual(error._tag === "InvalidOption" && error.option, option)
+    }))
 
   it.effect("comes with the TLS options of its connection", () =>
     over(one(), (connection, transport) =>

@@ -46,6 +46,15 @@ describe("read", () => {
         assert.strictEqual(text(yield* response.read(1)), "")
       })))
 
+  it.effect("gives all that is left without n, and none after it", () =>
+    answered(hello, (response) =>
+      Effect.gen(function*() {
+        assert.strictEqual(text(yield* response.read(2)), "he")
+        assert.strictEqual(text(yield* response.read()), "llo world")
+        assert.strictEqual(text(yield* response.read()), "")
+        assert.isTrue(yield* response.closed)
+      })))
+
   it.effect("waits for n bytes, in however many pieces they come", () =>
     answered(
       [

@@ -183,8 +183,9 @@ const runOnce = (scenario: Scenario, at: number) =>
       assert.isTrue(Cause.isInterruptedOnly(exit.cause), `failed with ${Cause.pretty(exit.cause)}`)
     }
     yield* settled
-    // Between two calls a request is under way, which is for the caller to close.
-    if (Exit.isFailure(exit) && (bySteps || !interruptedInCall)) yield* connection.close
+    // Between two calls, and before one has begun, a request is under way or its response unread, which is for the caller to close.
+    const unread = (yield* connection.state) === "ResponseUnread"
+    if (Exit.isFailure(exit) && (bySteps || !interruptedInCall || unread)) yield* connection.close
     yield* settled
     assert.strictEqual(yield* connection.state, "Idle")
     assert.strictEqual(transport.openCount, (yield* connection.isOpen) ? 1 : 0, "a channel is nobody's")

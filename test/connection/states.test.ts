@@ -15,6 +15,7 @@ import * as HttpConnection from "../../src/HttpConnection.ts"
 import type { ConnectionState, HttpError } from "../../src/HttpError.ts"
 import { isImproperConnectionState } from "../../src/HttpError.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
+import type { HttpResponse } from "../../src/HttpResponse.ts"
 import * as T from "../../src/TestTransport.ts"
 import * as Transport from "../../src/Transport.ts"
 import { asked, head, latin1, ok, one, over, settled } from "./over.ts"
@@ -238,17 +239,154 @@ describe("a response that is unread", () => {
         })
     ))
 
-  it.effect("stands against nothing once all of it has come, and can be read after the next request was sent", () =>
+  const chunked = head("HTTP/1.1 200 OK", "Transfer-Encoding: chunked")
+
+  /** What has come when the next request is made, of a body `hello`: as little as possible, some, all, and the end of the connection. */
+  const arrivals: ReadonlyArray<readonly [framing: string, reply: string, rest: ReadonlyArray<T.Step>]> = [
+    ["length", head("HTTP/1.1 200 OK", "Content-Length: 5"), []],
+    ["length", head("HTTP/1.1 200 OK", "Content-Length: 5") + "he", []],
+    ["length", ok("hello"), []],
+    ["length", ok("hello"), [T.eof]],
+    ["length", head("HTTP/1.1 200 OK", "Content-Length: 5") + "he", [T.eof]],
+    ["length", head("HTTP/1.1 200 OK", "Content-Length: 5") + "he", [T.reset]],
+    ["chunks", chunked, []],
+    ["chunks", `${chunked}5\r\nhello\r\n`, []],
+    ["chunks", `${chunked}5\r\nhello\r\n0\r\n\r\n`, []],
+    ["no chunk but the last", `${chunked}0\r\n\r\n`, []],
+    ["the end of the connection", head("HTTP/1.1 200 OK") + "hello", []],
+    ["the end of the connection", head("HTTP/1.1 200 OK") + "hello", [T.eof]]
+  ]
+
+  const asking: ReadonlyArray<(connection: Connection) => Effect.Effect<unknown, HttpError>> = [
+    (connection) => connection.request("GET", "/2"),
+    (connection) => connection.putRequest("GET", "/2"),
+    (connection) => connection.execute(HttpRequest.get("/2"))
+  ]
+
+  it.effect.each(arrivals)(
+    "stands against every request whatever has come of it (%s: %j), until it is read or closed",
+    ([, reply, rest]) =>
+      Effect.gen(function*() {
+        for (const ways of [[0, 1], [2, 0], [1, 2]]) {
+          yield* over(
+            one(T.expect(asked("GET /1")), T.reply(reply), ...rest),
+            (connection) =>
+              Effect.gen(function*() {
+                yield* connection.request("GET", "/1")
+                const response = yield* connection.getResponse
+                yield* settled
+                for (const way of ways) {
+                  const error = yield* Effect.flip(asking[way]?.(connection) ?? Effect.die("no such way"))
+                  assert.deepInclude(error, { _tag: "CannotSendRequest", state: "ResponseUnread" })
+                  assert.strictEqual(yield* connection.state, "ResponseUnread")
+                }
+                yield* response.close
+                assert.strictEqual(yield* connection.state, "Idle")
+              })
+          )
+        }
+      })
+  )
+
+  it.effect.each<readonly [how: string, read: (response: HttpResponse) => Effect.Effect<unknown, HttpError>]>([
+    ["bytes", (response) => response.bytes],
+    ["text", (response) => response.text],
+    ["stream", (response) => Stream.runDrain(response.stream)],
+    ["lines", (response) => Stream.runDrain(response.lines)],
+    ["trailers", (response) => response.trailers],
+    ["read()", (response) => response.read()],
+    ["read(n) beyond the end", (response) => response.read(6)],
+    ["read(n) until there is nothing", (response) => Effect.zipRight(response.read(5), response.read(1))],
+    ["readLine", (response) => Effect.zipRight(response.readLine(), response.readLine())]
+  ])("stands against nothing once it was read by %s", ([, read]) =>
+    Effect.gen(function*() {
+      for (const reply of [ok("hello"), `${chunked}5\r\nhello\r\n0\r\n\r\n`]) {
+        yield* over(
+          one(T.expect(asked("GET /1")), T.reply(reply), T.expect(asked("GET /2")), T.reply(ok())),
+          (connection) =>
+            Effect.gen(function*() {
+              yield* connection.request("GET", "/1")
+              yield* read(yield* connection.getResponse)
+              assert.strictEqual(yield* connection.state, "Idle")
+              yield* connection.request("GET", "/2")
+              yield* connection.getResponse
+            })
+        )
+      }
+    }))
+
+  it.effect("stands against nothing once its reading was interrupted, or has failed", () =>
     over(
-      one(T.expect(asked("GET /1")), T.reply(ok("first")), T.expect(asked("GET /2")), T.reply(ok("second"))),
+      [
+        T.connection(T.expect(asked("GET /1")), T.reply(unreadHead + "he"), T.expectDestroy),
+        T.connection(T.expect(asked("GET /2")), T.reply(unreadHead + "he"), T.eof),
+        T.connection(T.expect(asked("GET /3")), T.reply(ok()))
+      ],
+      (connection) =>
+        Effect.gen(function*() {
+          yield* connection.request("GET", "/1")
+          const reading = yield* Effect.fork((yield* connection.getResponse).bytes)
+          yield* settled
+          yield* Fiber.interrupt(reading)
+          yield* connection.request("GET", "/2")
+          assert.strictEqual((yield* Effect.flip((yield* connection.getResponse).read()))._tag, "IncompleteRead")
+          yield* connection.request("GET", "/3")
+          yield* connection.getResponse
+        })
+    ))
+
+  it.effect("is read by pieces where all that its length says was taken, and where its chunks were seen to end", () =>
+    Effect.gen(function*() {
+      for (
+        const [reply, state] of [[ok("hello"), "Idle"], [
+          `${chunked}5\r\nhello\r\n0\r\n\r\n`,
+          "ResponseUnread"
+        ]] as const
+      ) {
+        yield* over(one(T.expect(asked("GET /1")), T.reply(reply)), (connection) =>
+          Effect.gen(function*() {
+            yield* connection.request("GET", "/1")
+            const response = yield* connection.getResponse
+            assert.strictEqual(Buffer.from(yield* response.peek()).toString(), "hello")
+            yield* response.read(4)
+            assert.strictEqual(yield* connection.state, "ResponseUnread")
+            yield* response.read(1)
+            assert.strictEqual(yield* connection.state, state)
+            yield* response.read(1)
+            assert.strictEqual(yield* connection.state, "Idle")
+          }))
+      }
+    }))
+
+  it.effect("stands against nothing once the connection was closed, and can be read where all of it had come", () =>
+    over(
+      [
+        T.connection(T.expect(asked("GET /1")), T.reply(ok("first")), T.expectDestroy),
+        T.connection(T.expect(asked("GET /2")), T.reply(ok("second")))
+      ],
       (connection) =>
         Effect.gen(function*() {
           yield* connection.request("GET", "/1")
           const first = yield* connection.getResponse
+          yield* connection.close
           yield* connection.request("GET", "/2")
           const second = yield* connection.getResponse
           assert.strictEqual(yield* second.text, "second")
           assert.strictEqual(yield* first.text, "first")
+        })
+    ))
+
+  it.effect("does not keep connect from opening a connection for the next request", () =>
+    over(
+      [T.connection(T.expect(asked("GET /1")), T.reply(ok("first")), T.eof), T.connection()],
+      (connection, transport) =>
+        Effect.gen(function*() {
+          yield* connection.request("GET", "/1")
+          yield* connection.getResponse
+          yield* settled
+          yield* connection.connect
+          assert.strictEqual(transport.opened.length, 2)
+          assert.strictEqual(yield* connection.state, "ResponseUnread")
         })
     ))
 

@@ -15,6 +15,7 @@ import * as HttpBody from "../../src/HttpBody.ts"
 import type { HttpConnection } from "../../src/HttpConnection.ts"
 import type { HttpError } from "../../src/HttpError.ts"
 import * as HttpFields from "../../src/HttpFields.ts"
+import * as HttpRequest from "../../src/HttpRequest.ts"
 import * as T from "../../src/TestTransport.ts"
 import { asked, head, latin1, ok, one, over, settled } from "./over.ts"
 
@@ -112,6 +113,15 @@ describe("putRequest", () => {
         })
     ))
 
+  it.effect.each(["ftp://far.test/x", "ws://far.test/", "file:///x", "urn://x"])(
+    "refuses the URL %j, as which scheme no proxy for HTTP is asked",
+    (target) =>
+      Effect.gen(function*() {
+        const error = yield* refused((connection) => connection.putRequest("GET", target))
+        assert.strictEqual(error._tag, "UnsupportedScheme")
+      })
+  )
+
   it.effect.each(["G\rET", "GET\n", "GET /\r\nX: y", "", "G T", "GÉT"])(
     "refuses the method %j",
     (method) =>
@@ -194,6 +204,37 @@ describe("putHeader", () => {
 
   it.effect("sends characters up to U+00FF as ISO-8859-1", () =>
     over(answered(asked("GET /", "X: \xe9\xff")), (connection) => stepByStep(connection, "GET", [["X", "éÿ"]], {})))
+
+  it.effect("sends values without the white space around them, which is no part of them", () =>
+    over(
+      answered(asked("GET /", "Foo: bar", "Bar: baz qux", "Empty: ")),
+      (connection) => stepByStep(connection, "GET", [["Foo", " bar "], ["Bar", "\tbaz qux\t"], ["Empty", " \t"]], {})
+    ))
+
+  it.effect.each(["HOST", "host", "hOsT"])("sends %s first, and spelled Host", (name) =>
+    over(
+      answered(head("GET / HTTP/1.1", "Host: b.test", "Accept-Encoding: identity", "A: 1")),
+      (connection) => stepByStep(connection, "GET", [["A", "1"], [name, "b.test"]], {})
+    ))
+
+  it.effect.each(["GET", "POST", "PUT"])(
+    "refuses Expect in a %s without content, which would never be sent",
+    (method) =>
+      Effect.gen(function*() {
+        const headers = { Expect: "100-continue" }
+        const ways = [
+          (connection: HttpConnection) => connection.request(method, "/", { headers }),
+          (connection: HttpConnection) => connection.request(method, "/", { headers, body: "" }),
+          (connection: HttpConnection) => stepByStep(connection, method, [["Expect", "100-continue"]], {}),
+          (connection: HttpConnection) => connection.execute(HttpRequest.make(method, "/", { headers }))
+        ]
+        for (const way of ways) {
+          const error = yield* refused(way)
+          assert.strictEqual(error._tag, "ForbiddenHeader")
+          assert.strictEqual(error._tag === "ForbiddenHeader" && error.field, "Expect")
+        }
+      })
+  )
 
   it.effect("takes the place of the Accept-Encoding that putRequest would send", () =>
     over(
@@ -323,9 +364,11 @@ describe("a body", () => {
       one(T.expect(asked("POST /", "Transfer-Encoding: chunked") + "1\r\na\r\n")),
       (connection, transport) =>
         Effect.gen(function*() {
-          const error = yield* Effect.flip(
-            connection.request("POST", "/", { body: new Set([latin1("a"), "b" as unknown as Uint8Array]) })
-          )
+          function* body() {
+            yield latin1("a")
+            yield "b" as unknown as Uint8Array
+          }
+          const error = yield* Effect.flip(connection.request("POST", "/", { body: body() }))
           assert.strictEqual(error._tag, "UnsupportedBody")
           assert.strictEqual(transport.openCount, 0)
           assert.strictEqual(yield* connection.state, "Idle")
@@ -398,10 +441,19 @@ describe("request", () => {
 
   it.effect.each(["CONNECT", "TRACE"])("of %s has no body", (method) =>
     Effect.gen(function*() {
-      const error = yield* refused((connection) =>
-        connection.request(method, method === "CONNECT" ? "a.test:80" : "/", { body: "hi" })
-      )
-      assert.strictEqual(error._tag, "UnsupportedBody")
+      const target = method === "CONNECT" ? "a.test:80" : "/"
+      const ways = [
+        (connection: HttpConnection) => connection.request(method, target, { body: "hi" }),
+        (connection: HttpConnection) =>
+          Effect.gen(function*() {
+            yield* connection.putRequest(method, target)
+            yield* connection.putHeader("Content-Length", 2)
+            yield* connection.endHeaders()
+          }),
+        (connection: HttpConnection) =>
+          connection.execute(HttpRequest.make(method, target, { body: HttpBody.bytes(latin1("hi")) }))
+      ]
+      for (const way of ways) assert.strictEqual((yield* refused(way))._tag, "UnsupportedBody")
     }))
 
   it.effect("sends the fields of its headers behind its own, in their order", () =>

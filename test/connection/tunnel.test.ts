@@ -62,6 +62,8 @@ describe("a tunnel to a plain server", () => {
     ["far.test", 80, "far.test:80", "far.test"],
     ["far.test", 8080, "far.test:8080", "far.test:8080"],
     ["far.test:8080", undefined, "far.test:8080", "far.test:8080"],
+    ["far.test:", undefined, "far.test:80", "far.test"],
+    ["[::1]:", undefined, "[::1]:80", "[::1]"],
     ["[::1]", undefined, "[::1]:80", "[::1]"],
     ["::1", 81, "[::1]:81", "[::1]:81"]
   ])("to host %j and port %j asks for %s and sends Host: %s", ([host, port, hostPort, hostField]) =>
@@ -454,7 +456,7 @@ describe("setTunnel", () => {
     ["far.test /", undefined],
     ["user@far.test", undefined],
     ["", undefined],
-    ["far.test:", undefined],
+    ["far.test::", undefined],
     ["far.test:abc", undefined],
     ["[::1", undefined],
     ["far.test", 0],

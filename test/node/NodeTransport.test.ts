@@ -347,6 +347,28 @@ describe("opening", () => {
       assert.strictEqual(peer.remoteAddress, "127.0.0.2")
     }))
 
+  it.scopedLive("connects from the local port given, with a local address or without", () =>
+    Effect.gen(function*() {
+      const server = yield* tcpServer()
+      for (const localAddress of [undefined, "127.0.0.2"]) {
+        const localPort = yield* unusedPort
+        const { info } = yield* transport.open({ ...local(server.port), localAddress, localPort }, noLimits)
+        const peer = yield* server.connections.next
+        assert.deepStrictEqual([peer.remoteAddress, peer.remotePort], [localAddress ?? "127.0.0.1", localPort])
+        assert.deepStrictEqual([info.localAddress, info.localPort], [localAddress ?? "127.0.0.1", localPort])
+      }
+    }))
+
+  it.scopedLive("fails for a local port from which the same server is reached already, or that cannot be", () =>
+    Effect.gen(function*() {
+      const server = yield* tcpServer()
+      const { info } = yield* transport.open(local(server.port), noLimits)
+      for (const localPort of [info.localPort, -1, 65_536, 1.5, NaN]) {
+        const error = yield* Effect.flip(Effect.scoped(transport.open({ ...local(server.port), localPort }, noLimits)))
+        assert.instanceOf(error, ConnectError)
+      }
+    }))
+
   it.live("tries only addresses of the local address's family", () =>
     Effect.gen(function*() {
       const port = yield* unusedPort

@@ -1,4 +1,5 @@
 /** Each relaxation, on and off; that none lets a connection be used again; and what the `httpClient` set accepts. */
+import * as Either from "effect/Either"
 import { describe, expect, it } from "vitest"
 import * as HttpFields from "../../src/HttpFields.ts"
 import * as HttpLeniency from "../../src/HttpLeniency.ts"
@@ -570,5 +571,28 @@ describe("fields by themselves", () => {
     expect(parse("A : b\r\n\r\n")).toBe("InvalidHeaderLine")
     expect(parse("A: b\n\n")).toBe("InvalidHeaderLine")
     expect(parse("A : b\nnonsense\n\n", { leniency: HttpLeniency.httpClient })).toEqual([["A", "b"]])
+  })
+
+  it.each<readonly [wire: string, length: number, complete: boolean, names: ReadonlyArray<string>]>([
+    ["", 0, false, []],
+    ["\r\n", 2, true, []],
+    ["\r\nA: 1\r\n", 2, true, []],
+    ["A: 1\r\n\r\n", 8, true, ["A"]],
+    ["A: 1\r\n\r\nhello", 8, true, ["A"]],
+    ["A: 1\r\n\r\n\r\n", 8, true, ["A"]],
+    ["A: 1\r\nB: 2\r\n", 12, false, ["A", "B"]],
+    ["A: 1", 4, false, ["A"]],
+    ["A: 1\r\n 2\r\n\r\n\xff", 12, true, ["A"]]
+  ])("say how many of the bytes %j they are: %i, complete: %j", (wire, length, complete, names) => {
+    const section = Either.getOrThrow(HttpFields.parseSection(bytesOf(wire)))
+    expect([section.length, section.complete, section.fields.names]).toEqual([length, complete, names])
+    expect(HttpFields.parse(bytesOf(wire))).toEqual(Either.right(section.fields))
+  })
+
+  it("say so by a relaxation, and say nothing where they are wrong", () => {
+    const leniency = HttpLeniency.make({ bareLf: true })
+    const bare = Either.getOrThrow(HttpFields.parseSection(bytesOf("A: 1\n\nx"), { leniency }))
+    expect([bare.length, bare.complete]).toEqual([6, true])
+    expect(HttpFields.parseSection(bytesOf("A\r\n\r\n"))).toMatchObject({ left: { _tag: "InvalidHeaderLine" } })
   })
 })

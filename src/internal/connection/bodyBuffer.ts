@@ -66,6 +66,8 @@ export class BodyBuffer {
   streaming = false
   /** Whether anybody has begun to read. */
   begun = false
+  /** True once a reader has seen the end or the failure of the body, or will read no more: what has merely arrived says nothing of that. */
+  finished = false
   /** Whether nothing is kept, because nobody will read. */
   discarding = false
 

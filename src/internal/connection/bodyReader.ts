@@ -60,6 +60,7 @@ export class BodyReader {
     const { body } = this.#exchange
     if (this.#reading !== "collect") this.#reading = "close"
     body.discarding = true
+    body.finished = true
     // A stream that another fiber reads must not take what is missing now for the end.
     if (body.size > 0 && body.settled) this.#lost ??= this.#consumed()
     body.clear()
@@ -74,6 +75,7 @@ export class BodyReader {
     const { body } = this.#exchange
     if (this.#reading !== "unread" || !body.ended || body.awaited || this.#failure !== undefined) return undefined
     this.#reading = "collect"
+    body.finished = true
     try {
       const bytes = body.takeAll()
       this.#whole = Effect.succeed(bytes)
@@ -148,6 +150,7 @@ export class BodyReader {
   get trailers(): Effect.Effect<HttpFields.HttpFields, BodyFailure> {
     return Effect.suspend(() => {
       const { body } = this.#exchange
+      body.finished = true
       if (body.ended) return Effect.succeed(body.trailers)
       // A stream ends the body whoever pulls it, and whenever. Pieces may stop before the end, so nobody waits for them.
       const read = this.#reading === "stream" || this.#reading === "close" ? this.#settled : Effect.asVoid(this.bytes)
@@ -227,6 +230,7 @@ export class BodyReader {
     if (this.#whole !== undefined) return
     const { body } = this.#exchange
     this.#reported = true
+    body.finished = true
     body.clear()
     if (body.settled) this.#lost ??= this.#exchange.locate(new ConnectionClosed({ reason: interruption }))
     else this.#exchange.abandon(interruption)
@@ -312,6 +316,7 @@ export class BodyReader {
 
   /** Nothing more is there: the end, or the failure with what was gathered. */
   #finish(pieces: ReadonlyArray<Uint8Array>): Effect.Effect<Uint8Array, BodyFailure> {
+    this.#exchange.body.finished = true
     const failure = this.#failure
     return failure === undefined
       ? Effect.succeed(join(pieces))
@@ -320,6 +325,7 @@ export class BodyReader {
 
   #failing(failure: BodyFailure): Effect.Effect<never, BodyFailure> {
     this.#reported = true
+    this.#exchange.body.finished = true
     return Effect.fail(failure)
   }
 
@@ -341,6 +347,7 @@ export class BodyReader {
           ? Channel.flatMap(Channel.write(chunk), () => body.ready ? give() : waited)
           : Channel.fromEffect(chunk)
       }
+      body.finished = true
       const failure = this.#failure
       return failure === undefined ? Channel.void : Channel.fromEffect(this.#failing(failure))
     }

@@ -46,6 +46,7 @@ export interface Settings {
   readonly origin: Origin.Origin
   readonly tls: Tls.Options | undefined
   readonly localAddress: string | undefined
+  readonly localPort: number | undefined
   readonly timeouts: Millis
   readonly limits: HttpLimits.HttpLimits
   readonly leniency: HttpLeniency.HttpLeniency
@@ -82,6 +83,16 @@ export interface Started {
   outgoing: Outgoing | undefined
   /** Whether a call is sending, or waits for the response. A second one beside it could only mix up both. */
   busy: boolean
+}
+
+/**
+ * True if the caller has a response of which it has not read everything, so that another request must not begin. Decided by what has been
+ * read and never by what has arrived: otherwise a program would work or fail as the network pleases.
+ */
+const isUnread = ({ body, framing, head }: Exchange): boolean => {
+  if (head === undefined || framing === undefined || body.finished) return false
+  if (framing.kind === "length") return body.received - body.size < framing.length
+  return framing.kind === "chunked" || framing.kind === "close"
 }
 
 export class Connection implements LinkOwner {
@@ -161,8 +172,15 @@ export class Connection implements LinkOwner {
     if (this.reservation !== undefined || this.abortOpening !== undefined) return "RequestSent"
     if (this.started !== undefined) return this.started.exchange === undefined ? "RequestStarted" : "RequestSent"
     const { exchange } = this
-    if (exchange === undefined || exchange.done) return "Idle"
+    if (exchange === undefined) return "Idle"
+    if (exchange.done) return isUnread(exchange) ? "ResponseUnread" : "Idle"
     return exchange.head === undefined || exchange.body.settled ? "RequestSent" : "ResponseUnread"
+  }
+
+  /** True if nothing is under way. A response that is complete may still be unread. */
+  get quiet(): boolean {
+    const { state } = this
+    return state === "Idle" || (state === "ResponseUnread" && this.exchange?.done === true)
   }
 
   /** What stands against starting a request. */
@@ -179,7 +197,11 @@ export class Connection implements LinkOwner {
     if (this.link?.polling) this.reservation = undefined
     this.started = undefined
     this.abortOpening?.(reason)
-    this.exchange?.abandon(reason, "Closed")
+    if (this.exchange !== undefined) {
+      this.exchange.abandon(reason, "Closed")
+      // Its response stands against nothing any more, though what has arrived of it can still be read.
+      this.exchange.body.finished = true
+    }
     this.link?.dismiss()
   }
 }

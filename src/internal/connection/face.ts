@@ -23,6 +23,7 @@ import { ForbiddenHeader, InvalidOption, InvalidUrl } from "../error/request.ts"
 import type { ConnectionState } from "../error/state.ts"
 import * as state from "../error/state.ts"
 import { notRecord } from "../options.ts"
+import { parseLocalAddress } from "../origin.ts"
 import { nodeEventLoop } from "../transport/eventLoop.ts"
 import type { Started, Tunnel } from "./connection.ts"
 import { Connection } from "./connection.ts"
@@ -46,6 +47,7 @@ export interface FaceOptions {
   readonly tls?: boolean | Tls.Options | undefined
   readonly socketPath?: string | undefined
   readonly localAddress?: string | undefined
+  readonly localPort?: number | undefined
   readonly tunnel?: {
     readonly host: string
     readonly port?: number | undefined
@@ -108,6 +110,17 @@ const makeTunnel = (
     )
   })
 
+/** Where to connect from, checked. */
+const localOf = (
+  { localAddress, localPort }: FaceOptions
+): Either.Either<Pick<Connection["settings"], "localAddress" | "localPort">, InvalidOption> => {
+  if (localPort !== undefined && !(Number.isInteger(localPort) && localPort >= 0 && localPort <= 65_535)) {
+    return Either.left(new InvalidOption({ option: "localPort", reason: "it must be a whole number from 0 to 65535" }))
+  }
+  const address = localAddress === undefined ? undefined : parseLocalAddress(localAddress)
+  return address instanceof InvalidOption ? Either.left(address) : Either.right({ localAddress: address, localPort })
+}
+
 /** What fails before it has an origin gets that of the connection. */
 const located = <A, E extends Tagged<string>>(
   connection: Connection,
@@ -142,6 +155,7 @@ export const make = (
       return yield* new InvalidOption({ option: "tunnel", reason: "it must be a record with a host" })
     }
     const tunnel = options.tunnel === undefined ? undefined : yield* makeTunnel(scheme, options.tunnel)
+    const local = yield* localOf(options)
     const runtime = yield* Effect.runtime<never>()
     const transport = yield* Transport
     const loop = transport.loop ?? nodeEventLoop
@@ -152,7 +166,7 @@ export const make = (
       runtime,
       origin,
       tls,
-      localAddress: options.localAddress,
+      ...local,
       timeouts: yield* checked(toMillis(HttpTimeouts.make(options.timeouts ?? {}), noTimeouts)),
       limits: yield* checked(toLimits(options.limits ?? {}, HttpLimits.defaults)),
       leniency: options.leniency ?? strict,
@@ -215,7 +229,7 @@ export class Face {
         )
       }
       // A request that has been started may wait for its connection; one that is being sent has its own.
-      return connection.state === "Idle" || connection.state === "RequestStarted"
+      return connection.quiet || connection.state === "RequestStarted"
         ? reserving(connection, restore(Effect.asVoid(openLink(connection, connection.settings.timeouts))))
         : Effect.fail(new state.CannotSendRequest({ state: connection.state }))
     })

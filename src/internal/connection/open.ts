@@ -57,7 +57,7 @@ const establish = (
   connection: Connection,
   timeouts: Millis
 ): Effect.Effect<Established, OpenFailure, Scope.Scope> => {
-  const { deadlines, events, localAddress, origin, proxy, tls, transport } = connection.settings
+  const { deadlines, events, localAddress, localPort, origin, proxy, tls, transport } = connection.settings
   const { tunnel } = connection
   const { host, port } = proxy ?? origin
   const endpoint: Transport.Endpoint = {
@@ -65,6 +65,7 @@ const establish = (
     port,
     socketPath: origin.socketPath,
     localAddress,
+    localPort,
     tls: tunnel === undefined ? tls : undefined
   }
   return Effect.suspend((): Effect.Effect<Established, OpenFailure, Scope.Scope> => {

@@ -161,7 +161,7 @@ export const untilHead = <E>(
  * failure does not, because a timeout must not wait for what is slow.
  */
 export const abandon = (exchange: Exchange, cause: Cause.Cause<never>): Effect.Effect<never> => {
-  exchange.abandon(interruption)
+  giveUp(exchange)
   return Cause.isInterrupted(cause)
     ? Effect.zipRight(exchange.senderEnded, Effect.failCause(cause))
     : Effect.failCause(cause)
@@ -169,11 +169,17 @@ export const abandon = (exchange: Exchange, cause: Cause.Cause<never>): Effect.E
 
 const interruption = "the request was interrupted"
 
+/** Ends an exchange whose response no caller gets, even if all of it has come: so it stands against no other request. */
+const giveUp = (exchange: Exchange): void => {
+  exchange.body.finished = true
+  exchange.abandon(interruption)
+}
+
 /** `abandon`, where an effect does not succeed. */
 export const orAbandon = <A, E>(exchange: Exchange, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.onExit(effect, (exit) => {
     if (Exit.isSuccess(exit)) return Effect.void
-    exchange.abandon(interruption)
+    giveUp(exchange)
     return Exit.isInterrupted(exit) ? exchange.senderEnded : Effect.void
   })
 

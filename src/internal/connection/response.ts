@@ -133,7 +133,7 @@ class Response implements HttpResponse {
     return Effect.flatMap(this.json, Schema.decodeUnknown(schema))
   }
 
-  read(n: number): Effect.Effect<Uint8Array, BodyFailure> {
+  read(n = Infinity): Effect.Effect<Uint8Array, BodyFailure> {
     return this.#body.read(n)
   }
 

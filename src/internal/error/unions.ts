@@ -201,8 +201,42 @@ export type BadStatusLineFamily =
   | head.StaleConnection
 
 /**
- * A union: the base class `http.client.HTTPException`, that is what Python's 14 classes became here, and what it raises as
- * a plain `HTTPException`.
+ * A union: every way in which a server breaks HTTP/1.1 with what it sends: a head or a body that breaks the grammar or contradicts itself,
+ * ends before its end, goes beyond a limit of its lines and fields, or that no request asked for. A server that closes the connection
+ * without sending anything breaks no rule, and a body larger than `limits.body` is the caller's choice.
+ *
+ * An `InvalidTrailer` is one only if the server sent it: `context.fault` is `Remote`.
+ *
+ * @since 0.1.0
+ * @category unions
+ */
+export type ProtocolError =
+  | head.BadStatusLine
+  | head.UnknownProtocol
+  | head.InvalidStatusCode
+  | head.LineTooLong
+  | head.HeadersTooLarge
+  | head.TooManyHeaders
+  | head.InvalidHeaderLine
+  | head.InvalidContentLength
+  | head.ConflictingContentLength
+  | head.UnknownTransferEncoding
+  | head.FramingConflict
+  | head.IncompleteHeaders
+  | head.TooManyInformational
+  | head.UnexpectedUpgrade
+  | head.UnexpectedMessage
+  | body.IncompleteRead
+  | body.InvalidChunkSize
+  | body.InvalidChunkEnd
+  | body.ChunkTooLarge
+  | body.ChunkExtensionsTooLong
+  | body.TrailersTooLarge
+  | request.InvalidTrailer
+
+/**
+ * A union: the base class `http.client.HTTPException`, that is what Python's 14 classes became here, what it raises as a plain
+ * `HTTPException`, and every other way in which a server breaks the protocol, so that one guard finds them all.
  *
  * @since 0.1.0
  * @category unions
@@ -210,12 +244,7 @@ export type BadStatusLineFamily =
 export type HttpException =
   | state.NotConnected
   | request.InvalidUrl
-  | head.UnknownProtocol
-  | head.UnknownTransferEncoding
   | request.UnimplementedFileMode
-  | body.IncompleteRead
   | ImproperConnectionState
   | BadStatusLineFamily
-  | head.LineTooLong
-  | head.TooManyHeaders
-  | body.InvalidChunkSize
+  | ProtocolError

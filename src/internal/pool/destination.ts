@@ -109,7 +109,7 @@ export const route = <E>(
 /** How connections to an origin are made. */
 export const destination = (
   origin: Origin.Origin,
-  shared: Omit<Settings, "localAddress" | "origin" | "proxy" | "tls">
+  shared: Omit<Settings, "localAddress" | "localPort" | "origin" | "proxy" | "tls">
 ): Destination => ({
   name: Origin.format(origin),
   settings: {
@@ -117,6 +117,8 @@ export const destination = (
     origin,
     tls: origin.scheme === "https" ? origin.tls ?? {} : undefined,
     localAddress: origin.localAddress,
+    // Its connections would contend for one.
+    localPort: undefined,
     proxy: origin.proxy
   },
   tunnel: origin.proxy === undefined || forwarded(origin)

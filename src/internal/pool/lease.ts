@@ -33,7 +33,7 @@ const lend = (member: Member): Connection => {
 const takeBack = (pool: Pool, member: Member, held: Connection): Effect.Effect<void> =>
   Effect.suspend(() => {
     const head = held.exchange?.head
-    const idle = held.state === "Idle" && held.link?.usable === true
+    const idle = held.quiet && held.link?.usable === true
     held.closed = true
     if (!idle) held.disconnect("its lease has ended")
     // From here on it is another's, whom a late `close` must not hit.

@@ -58,12 +58,20 @@ export const fieldRules = (limits: HttpLimits.HttpLimits, leniency: HttpLeniency
   fieldLine: limits.fieldLine
 })
 
+/** The fields of a section, and how far it goes. */
+export interface Section extends FieldList {
+  /** Bytes of the section, its empty line included. */
+  readonly length: number
+  /** Whether its empty line was there. */
+  readonly complete: boolean
+}
+
 /** The fields of a section, up to its empty line or the end of the bytes. */
 export const parseSection = (
   bytes: Uint8Array,
   limits: HttpLimits.HttpLimits,
   leniency: HttpLeniency.HttpLeniency
-): FieldList | SectionError => {
+): Section | SectionError => {
   const scanner = new LineScanner({
     firstLine: limits.fieldLine,
     line: limits.fieldLine,
@@ -79,5 +87,7 @@ export const parseSection = (
   if (!whole) return sectionError(scanner.fault as LineFault, limits)
   const fields: FieldList = { names: [], values: [], relaxed: false }
   const fault = parseFieldLines(scanner, 0, fieldRules(limits, leniency), fields)
-  return fault === undefined ? fields : fieldError(fault, limits)
+  if (fault !== undefined) return fieldError(fault, limits)
+  const complete = end !== needMore
+  return { ...fields, length: complete ? end : bytes.length, complete }
 }

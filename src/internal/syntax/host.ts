@@ -14,7 +14,7 @@ export interface HostPort {
   readonly port: number | undefined
 }
 
-/** Where the text comes from: an option (`host:` is an error, `::1` an address) or a URL (RFC 3986, RFC 6874). */
+/** Where the text comes from: an option (`::1` is an address) or a URL (RFC 3986, RFC 6874). */
 export type Source = "option" | "url"
 
 const invalid = (part: InvalidUrl["part"], reason: string): InvalidUrl => new InvalidUrl({ part, reason })
@@ -31,7 +31,6 @@ export const checkPort = (port: number): number | InvalidUrl =>
   Number.isInteger(port) && port >= 1 && port <= 65_535 ? port : invalid("port", "it is not between 1 and 65535")
 
 const parsePort = (text: string): number | InvalidUrl => {
-  if (text === "") return invalid("port", "it is empty")
   let port = 0
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i)
@@ -112,30 +111,37 @@ const parseIpv6 = (text: string, source: Source): string | InvalidUrl => {
     : invalid("host", "its zone id is empty or has a character that a zone id cannot have")
 }
 
-const withPort = (host: string | InvalidUrl, text: string | undefined, source: Source): HostPort | InvalidUrl => {
+const withPort = (host: string | InvalidUrl, text: string | undefined): HostPort | InvalidUrl => {
   if (typeof host !== "string") return host
-  // In a URL an empty port stands for the default one (RFC 3986 section 6.2.3).
-  if (text === undefined || (text === "" && source === "url")) return { host, port: undefined }
+  // An empty port stands for the default one (RFC 3986 section 3.2.3, RFC 9110 section 4.2.1).
+  if (text === undefined || text === "") return { host, port: undefined }
   const port = parsePort(text)
   return typeof port === "number" ? { host, port } : port
 }
 
-/** `name`, `name:80`, `[::1]`, `[::1]:80` and, as an option, `::1`. */
+/** `name`, `name:80`, `[::1]`, `[::1]:80` and, as an option, `::1`; nothing behind the colon is the default port. */
 export const parseHostPort = (text: string, source: Source): HostPort | InvalidUrl => {
   if (text.startsWith("[")) {
     const close = text.indexOf("]")
     if (close === -1) return invalid("host", "its bracket is not closed")
     const host = parseIpv6(text.slice(1, close), source)
-    if (close === text.length - 1) return withPort(host, undefined, source)
+    if (close === text.length - 1) return withPort(host, undefined)
     return text.charAt(close + 1) === ":"
-      ? withPort(host, text.slice(close + 2), source)
+      ? withPort(host, text.slice(close + 2))
       : invalid("host", "something other than a port follows its bracket")
   }
   const colon = text.indexOf(":")
-  if (colon === -1) return withPort(parseName(text), undefined, source)
+  if (colon === -1) return withPort(parseName(text), undefined)
   return source === "option" && text.includes(":", colon + 1)
-    ? withPort(parseIpv6(text, source), undefined, source)
-    : withPort(parseName(text.slice(0, colon)), text.slice(colon + 1), source)
+    ? withPort(parseIpv6(text, source), undefined)
+    : withPort(parseName(text.slice(0, colon)), text.slice(colon + 1))
+}
+
+/** A host as an option that has no port beside it, so that a colon behind it is a mistake, too. */
+export const parseHost = (text: string): string | InvalidUrl => {
+  const parsed = parseHostPort(text, "option")
+  if (parsed instanceof InvalidUrl) return parsed
+  return parsed.port === undefined && !/^[^:]*:$|\]:$/.test(text) ? parsed.host : invalid("port", "it has a port")
 }
 
 /** The host without its zone id, which has a meaning on this machine only (RFC 6874 section 4). */

@@ -30,9 +30,12 @@ const describe = (endpoint: Endpoint): string =>
     : `${endpoint.host}:${endpoint.port}`)
 
 /** What `net.connect` throws for, after it has made a handle that nobody would close. */
-const invalid = ({ localAddress, port, socketPath }: Endpoint): Error | undefined => {
+const invalid = ({ localAddress, localPort = 0, port, socketPath }: Endpoint): Error | undefined => {
   if (socketPath !== undefined) return socketPath === "" ? systemError("ENOENT", "The path is empty") : undefined
   if (!Number.isInteger(port) || port < 1 || port > 65_535) return systemError("ERR_SOCKET_BAD_PORT", "No such port")
+  if (!Number.isInteger(localPort) || localPort < 0 || localPort > 65_535) {
+    return systemError("ERR_SOCKET_BAD_PORT", "No such local port")
+  }
   return localAddress !== undefined && net.isIP(localAddress) === 0
     ? systemError("ERR_INVALID_IP_ADDRESS", "The local address is no IP address")
     : undefined
@@ -61,6 +64,7 @@ const dial = (target: Target, endpoint: Endpoint, security: Security | undefined
     ...(endpoint.localAddress === undefined || target.port === undefined
       ? undefined
       : { localAddress: endpoint.localAddress }),
+    ...(endpoint.localPort === undefined || target.port === undefined ? undefined : { localPort: endpoint.localPort }),
     allowHalfOpen: true,
     onread: onread(inbound)
   }

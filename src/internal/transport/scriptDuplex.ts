@@ -18,7 +18,7 @@ export const makeInfo = (endpoint: Transport.Endpoint, index: number, connect: n
   const tcp = endpoint.socketPath === undefined
   return {
     localAddress: tcp ? endpoint.localAddress ?? "127.0.0.1" : undefined,
-    localPort: tcp ? 50_000 + index : undefined,
+    localPort: tcp ? endpoint.localPort || 50_000 + index : undefined,
     remoteAddress: tcp ? endpoint.host : undefined,
     remotePort: tcp ? endpoint.port : undefined,
     tls: endpoint.tls === undefined ? undefined : tlsInfo(endpoint.tls),

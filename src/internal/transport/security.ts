@@ -11,7 +11,7 @@ import * as tls from "node:tls"
 import type * as Tls from "../../Tls.ts"
 import { InvalidUrl } from "../error/request.ts"
 import type { TlsError } from "../error/tls.ts"
-import { parseHostPort } from "../syntax/host.ts"
+import { parseHost } from "../syntax/host.ts"
 import { invalidTlsOptions, systemError, tlsFailure } from "./faults.ts"
 
 /** Options of `tls.connect` that say nothing of where to connect to. */
@@ -53,8 +53,8 @@ const sni = (serverName: string): string =>
 /** The host that was meant, in canonical form, or what is wrong with it. */
 const parseServerName = (given: unknown): { readonly host: string } | string => {
   if (typeof given !== "string") return "it is not a string"
-  const parsed = parseHostPort(given, "option")
-  return parsed instanceof InvalidUrl ? parsed.reason : parsed.port === undefined ? parsed : "it has a port"
+  const host = parseHost(given)
+  return host instanceof InvalidUrl ? host.reason : { host }
 }
 
 /** RFC 7301 section 3.1 counts bytes; no registered protocol that is ours to speak has others than these. */
