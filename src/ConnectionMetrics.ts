@@ -13,6 +13,9 @@
  *
  * The last two have no name in the conventions; theirs follow those of database clients and of processes.
  *
+ * Effect's metrics have no units, so each has its own as a tag `unit`, from which the exporter of `@effect/opentelemetry` takes it. Each
+ * series therefore has an attribute `unit` besides.
+ *
  * @since 0.2.0
  */
 import * as Effect from "effect/Effect"
@@ -71,7 +74,7 @@ export const requestDuration: Metric.Metric.Histogram<number> = Metric.histogram
   "http.client.request.duration",
   requestSeconds,
   "Duration of HTTP client requests."
-)
+).pipe(Metric.tagged("unit", "s"))
 
 /**
  * How many connections are open, by state: `http.client.open_connections`.
@@ -81,7 +84,7 @@ export const requestDuration: Metric.Metric.Histogram<number> = Metric.histogram
  */
 export const openConnections: Metric.Metric.Counter<number> = Metric.counter("http.client.open_connections", {
   description: "Number of outbound HTTP connections that are currently active or idle on the client."
-})
+}).pipe(Metric.tagged("unit", "{connection}"))
 
 /**
  * How long connections were open, in seconds: `http.client.connection.duration`.
@@ -93,7 +96,7 @@ export const connectionDuration: Metric.Metric.Histogram<number> = Metric.histog
   "http.client.connection.duration",
   connectionSeconds,
   "The duration of the successfully established outbound HTTP connections."
-)
+).pipe(Metric.tagged("unit", "s"))
 
 /**
  * How long requests waited for a connection, the opening of one included, in seconds: `http.client.connection.wait_time`. Requests that found an
@@ -106,7 +109,7 @@ export const waitTime: Metric.Metric.Histogram<number> = Metric.histogram(
   "http.client.connection.wait_time",
   requestSeconds,
   "How long requests waited for a connection of the pool."
-)
+).pipe(Metric.tagged("unit", "s"))
 
 /**
  * How many bytes were sent and received, heads included, before TLS: `http.client.connection.io`.
@@ -117,7 +120,7 @@ export const waitTime: Metric.Metric.Histogram<number> = Metric.histogram(
 export const io: Metric.Metric.Counter<number> = Metric.counter("http.client.connection.io", {
   description: "Bytes that were sent and received on HTTP connections.",
   incremental: true
-})
+}).pipe(Metric.tagged("unit", "By"))
 
 type Labels = ReadonlyArray<MetricLabel.MetricLabel>
 

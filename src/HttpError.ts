@@ -88,6 +88,14 @@ export * from "./internal/error/head.ts"
 export * from "./internal/error/body.ts"
 
 /**
+ * A status that is not accepted: `StatusError`, of `HttpResponse.filterStatusOk`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export * from "./internal/error/status.ts"
+
+/**
  * Failures of the connection pool: `PoolQueueFull` and `PoolClosed`.
  *
  * @since 0.2.0
@@ -133,6 +141,13 @@ export type {
    * @category models
    */
   Fault,
+  /**
+   * Who was at the other end.
+   *
+   * @since 0.1.0
+   * @category models
+   */
+  Peer,
   /**
    * The step of an exchange in which a failure happened.
    *

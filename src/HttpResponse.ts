@@ -18,11 +18,13 @@
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
 import type * as ParseResult from "effect/ParseResult"
 import type * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
-import type { BodyDecodeError, BodyFailure, ConnectionInfo, Timings } from "./HttpError.ts"
+import type { BodyDecodeError, BodyFailure, ConnectionInfo, StatusError, Timings } from "./HttpError.ts"
 import type * as HttpFields from "./HttpFields.ts"
+import * as internal from "./internal/body/statusCheck.ts"
 
 /**
  * The type id of responses.
@@ -139,3 +141,50 @@ export interface HttpResponse {
  * @category guards
  */
 export const isHttpResponse = (u: unknown): u is HttpResponse => typeof u === "object" && u !== null && TypeId in u
+
+/**
+ * The response if its status is 200 to 299, else a failure with the status, the fields and the start of the body. A redirect (3xx) is
+ * refused too, because a pool follows none.
+ *
+ * A response that is refused is given up: at most 4096 bytes of its body are read, within the response's time limits, and it is closed;
+ * a pool drains the rest and keeps the connection where that is cheap. An interruption while it reads closes the connection.
+ *
+ * Its error has what a retry needs: `status`, `retryAfter` (the field as sent) and, as every error, `context` with `fault` (`User` for a
+ * request that cannot succeed), `replayable` and `processed`, so `HttpError.mayRepeat` can judge it.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { ConnectionPool, HttpRequest, HttpResponse } from "effect-http-client"
+ *
+ * export const user = (pool: ConnectionPool.ConnectionPool, id: number) =>
+ *   pool.execute(HttpRequest.get(`http://localhost:8080/users/${id}`)).pipe(
+ *     Effect.flatMap(HttpResponse.filterStatusOk),
+ *     Effect.flatMap((response) => response.json),
+ *     Effect.catchTag("StatusError", (error) =>
+ *       error.status === 404
+ *         ? Effect.succeed(undefined)
+ *         : Effect.fail(error))
+ *   )
+ * ```
+ *
+ * @since 0.1.0
+ * @category filters
+ */
+export const filterStatusOk = (self: HttpResponse): Effect.Effect<HttpResponse, StatusError> =>
+  internal.filterStatus(self, internal.isOk)
+
+/**
+ * The response if the predicate accepts its status, else a failure as of `filterStatusOk`.
+ *
+ * @since 0.1.0
+ * @category filters
+ */
+export const filterStatus: {
+  (accepts: (status: number) => boolean): (self: HttpResponse) => Effect.Effect<HttpResponse, StatusError>
+  (self: HttpResponse, accepts: (status: number) => boolean): Effect.Effect<HttpResponse, StatusError>
+} = dual(
+  2,
+  (self: HttpResponse, accepts: (status: number) => boolean): Effect.Effect<HttpResponse, StatusError> =>
+    internal.filterStatus(self, accepts)
+)

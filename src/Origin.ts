@@ -252,7 +252,7 @@ export const authority: (origin: Origin) => string = internal.authority
  * @since 0.1.0
  * @category getters
  */
-export const hostPort: (origin: Origin) => string = internal.hostPort
+export const hostPort: (origin: Pick<Origin, "host" | "port">) => string = internal.hostPort
 
 /**
  * The name that the server's certificate must be for: the host without zone id and without a last dot (RFC 6066 section 3). Of

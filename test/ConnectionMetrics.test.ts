@@ -20,7 +20,9 @@ const series = (name: string, host: string): Effect.Effect<Record<string, unknow
     const found: Record<string, unknown> = {}
     for (const { metricKey: { name: of, tags }, metricState } of all) {
       if (of !== name || !tags.some(({ key, value }) => key === "server.address" && value === host)) continue
-      const rest = tags.filter(({ key }) => key !== "server.address").map(({ key, value }) => `${key}=${value}`)
+      const rest = tags.filter(({ key }) => key !== "server.address" && key !== "unit").map(({ key, value }) =>
+        `${key}=${value}`
+      )
       const state = metricState as Partial<MetricState.MetricState.Histogram & { readonly count: number }>
       found[rest.toSorted().join(" ")] = "sum" in state ? { count: state.count, sum: state.sum } : state.count
     }

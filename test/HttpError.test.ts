@@ -461,6 +461,20 @@ const cases: { readonly [Tag in HttpError.HttpError["_tag"]]: Case } = {
     phase: "body",
     fault: "Network"
   },
+  StatusError: {
+    make: () =>
+      new HttpError.StatusError({
+        status: 503,
+        reason: "Busy",
+        fields: HttpFields.fromInput({ "Retry-After": "9" }),
+        bodyPrefix: Buffer.from("abc")
+      }),
+    message:
+      "The server answered with the status 503 \"Busy\", which is not accepted here. It asks to retry after \"9\". "
+      + "What it said about that begins in `bodyPrefix`.",
+    phase: "body",
+    fault: "Remote"
+  },
   BodyDecodeError: {
     make: () => new HttpError.BodyDecodeError({ format: "json", reason: "it cannot be parsed" }),
     message: "The body is not valid JSON: it cannot be parsed.",
@@ -507,6 +521,12 @@ describe("every class", () => {
         phase,
         fault,
         origin: undefined,
+        method: undefined,
+        path: undefined,
+        proxy: undefined,
+        peer: "Server",
+        status: undefined,
+        contentType: undefined,
         connection: undefined,
         bytesWritten: 0,
         bytesRead: 0,
@@ -533,8 +553,23 @@ describe("every class", () => {
     ({ make, message, tag }) => {
       const error = make()
       const json = error.toJSON() as Record<string, unknown>
-      expect(json).toMatchObject({ _tag: tag, message, context: error.context })
-      const fields = Object.keys(error).filter((key) => key !== "_tag" && key !== "context")
+      const { bytesRead, bytesWritten, peer, processed, replayable, requestState, resends } = error.context
+      expect(json).toMatchObject({ _tag: tag, message })
+      // Nothing of what is not known, nor a record of nothing.
+      expect(json["context"]).toStrictEqual({
+        phase: error.context.phase,
+        fault: error.context.fault,
+        peer,
+        bytesWritten,
+        bytesRead,
+        requestState,
+        processed,
+        replayable,
+        resends
+      })
+      const fields = Object.entries(error)
+        .filter(([key, value]) => key !== "_tag" && key !== "context" && value !== undefined)
+        .map(([key]) => key)
       expect(Object.keys(json).toSorted()).toEqual(
         ["_tag", "message", "context", ...fields, ...("cause" in json ? ["cause"] : [])].toSorted()
       )
@@ -703,11 +738,27 @@ describe("messages", () => {
       "broke (C) after 3 bytes of the body."
     ],
     [locate(new HttpError.WriteError({ code: "EPIPE", cause }), located), "The server may have processed part of it."],
-    [new HttpError.RequestBodyError({ error: new RangeError("x") }), "failed with RangeError;"],
-    [new HttpError.RequestBodyError({ error: "x" }), "failed with string;"]
+    [
+      new HttpError.RequestBodyError({ error: new RangeError("disk\nfull") }),
+      "failed with RangeError: \"disk\\nfull\"; see `error`."
+    ],
+    [new HttpError.RequestBodyError({ error: "disk full" }), "failed with string: \"disk full\"; see `error`."],
+    [new HttpError.RequestBodyError({ error: 7 }), "failed with number; see `error`."],
+    [new HttpError.RequestBodyError({ error: { message: 7 } }), "failed with object; see `error`."],
+    [
+      new HttpError.RequestBodyError({
+        error: {
+          _tag: "Mine",
+          get message(): string {
+            throw new Error("from a getter")
+          }
+        }
+      }),
+      "failed with Mine; see `error`."
+    ]
   ])("$message", (error, says) => {
     expect(error.message).toContain(says)
-    expect(error.message).toMatch(/^[A-Z].*\.$/)
+    expect(error.description).toMatch(/^[A-Z].*\.$/)
   })
 })
 
@@ -772,20 +823,20 @@ describe("secrets", () => {
     }
   })()
 
+  /** What its own words are is the caller's to decide; all else that it has is not repeated. */
   class Own extends Error {
     readonly token = secret
   }
 
   it.each<readonly [what: string, error: HttpError.HttpError]>([
     ["the error of a body stream", new HttpError.RequestBodyError({ error: { _tag: "Mine", secret } })],
-    ["an Error of a body stream", new HttpError.RequestBodyError({ error: new Own(secret) })],
-    ["a string that a body stream failed with", new HttpError.RequestBodyError({ error: secret })],
+    ["an Error of a body stream", new HttpError.RequestBodyError({ error: new Own("mine") })],
     ["what JSON.parse repeats", new HttpError.BodyDecodeError({ format: "json", reason: "r", cause: parsing })],
     ["what a toJSON threw", new HttpError.UnsupportedBody({ reason: "r", cause: new Own(secret) })],
     ["a cause that is no Error", new HttpError.ConnectionClosed({ reason: "r", cause: { secret } })],
     [
       "a failed body stream that closed a connection",
-      new HttpError.NotConnected({ state: "Idle", cause: new HttpError.RequestBodyError({ error: new Own(secret) }) })
+      new HttpError.NotConnected({ state: "Idle", cause: new HttpError.RequestBodyError({ error: new Own("mine") }) })
     ],
     [
       "fields of a proxy",
@@ -836,6 +887,9 @@ describe("inspect", () => {
     expect(text.startsWith("WriteError: The request could not be sent")).toBe(true)
     expect(text).toContain("\n    at ")
     expect(text).toContain("origin: 'http://a.test:80'")
+    // In a terminal that is some ten lines, where a line for each property were forty.
+    expect(text.split("\n").length).toBeLessThanOrEqual(10)
+    expect(text).not.toContain("undefined")
     expect(text).toContain("cause: { name: 'Error', code: 'ECONNRESET', message: 'read ECONNRESET' }")
     expect(text).not.toContain("[cause]")
   })

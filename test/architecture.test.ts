@@ -147,3 +147,15 @@ describe("the linter refuses a file that breaks the import rule", () => {
 it("the sources keep the import rules", async () => {
   expect(await lint(root)).toEqual([])
 })
+
+it("no error class has a `message` of its own: the base adds to its `description` the request that it is about", async () => {
+  const folder = path.join(root, "src/internal/error")
+  const files = await fs.readdir(folder)
+  const sources = await Promise.all(
+    files.filter((file) => file !== "base.ts").map(async (file) =>
+      [file, await fs.readFile(path.join(folder, file), "utf8")] as const
+    )
+  )
+  expect(sources.some(([, source]) => source.includes("get description()"))).toBe(true)
+  for (const [file, source] of sources) expect(source, file).not.toMatch(/get message\(/)
+})

@@ -78,6 +78,7 @@ describe("by tag, nothing having been processed", () => {
     new HttpError.BodyDecodeError({ format: "json", reason: "r" }),
     new HttpError.TooManyRedirects({ limit: 1, history: [] }),
     new HttpError.RedirectLoop({ history: [] }),
+    ...[301, 400, 404, 500, 501].map((status) => new HttpError.StatusError({ status, reason: "", fields, bodyPrefix })),
     tls("CertificateExpired"),
     tls("HostnameMismatch"),
     tls("NotTls"),
@@ -93,6 +94,9 @@ describe("by tag, nothing having been processed", () => {
     new HttpError.DnsError({ host: "a", reason: "Temporary", code: "X", cause: undefined }),
     new HttpError.HttpTimeout({ kind: "connect", millis: 1 }),
     new HttpError.PoolQueueFull({ limit: 1 }),
+    ...[408, 425, 429, 502, 503, 504].map((status) =>
+      new HttpError.StatusError({ status, reason: "", fields, bodyPrefix })
+    ),
     tls("Closed")
   ]
   it.each(passing.map((error) => [error._tag, error] as const))("%s may pass, for a POST too", (_, error) => {

@@ -79,7 +79,8 @@ const advice: Advice = {
   TrailersTooLarge: tooLarge,
   BodyTooLarge: tooLarge,
   ConnectionReset: again,
-  BodyDecodeError: "Read the body as bytes and look at what it is."
+  BodyDecodeError: "Read the body as bytes and look at what it is.",
+  StatusError: "See status, fields and bodyPrefix: the server has answered."
 }
 
 /** What to do about this error. */

@@ -96,8 +96,12 @@ const byTag: { readonly [Tag in HttpError["_tag"]]: "Never" | "Context" } = {
   RedirectLoop: "Never",
   InvalidRedirect: "Never",
   UnsafeRedirect: "Never",
-  UnreplayableBody: "Never"
+  UnreplayableBody: "Never",
+  StatusError: "Context"
 }
+
+/** The statuses that may pass by themselves, unless the caller says which. */
+export const passingStatuses: ReadonlyArray<number> = [408, 425, 429, 502, 503, 504]
 
 /** The TLS failures that may pass by themselves. A certificate or a version that does not fit fails every time. */
 const passingTls: ReadonlySet<string> = new Set(["Closed", "Other"])
@@ -111,6 +115,7 @@ export const mayRepeat = (error: HttpError, request: Repeatable): boolean => {
   return fault !== "User"
     && byTag[error._tag] === "Context"
     && (error._tag !== "TlsError" || passingTls.has(error.reason))
+    && (error._tag !== "StatusError" || passingStatuses.includes(error.status))
     && replayable
     && (processed === "No" || isIdempotent(request))
 }

@@ -135,7 +135,11 @@ describe("json", () => {
       const response = yield* responseOf(ok("secret{"))
       const error = yield* failsWith(response.json, "BodyDecodeError")
       assert.deepInclude(error, { format: "json" })
-      assert.strictEqual(error.message, "The body is not valid JSON: it cannot be parsed.")
+      assert.strictEqual(
+        error.message,
+        "The body is not valid JSON: it cannot be parsed. The response has the status 200 and no Content-Type. "
+          + "(GET http://a.test:80/)"
+      )
       // The message of `JSON.parse`, which is kept as the cause, repeats a piece of the body.
       assert.include(String(error.cause), "secret")
       for (const shown of [String(error), JSON.stringify(error), inspect(error)]) assert.notInclude(shown, "secret")

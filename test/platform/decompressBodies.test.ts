@@ -48,7 +48,7 @@ const reading = (
         cause instanceof ContentDecodingError || cause instanceof DecompressionBomb
         || cause instanceof TooManyContentCodings
       ) {
-        assert.strictEqual(description, cause.message)
+        assert.strictEqual(description, cause.description)
         return Effect.succeed(cause)
       }
       return Effect.fail(error)

@@ -412,8 +412,11 @@ describe("a redirect that is not followed", () => {
         const cause = causeOf(error)
         assert.strictEqual(cause._tag, tag)
         assert.strictEqual(error.reason, "StatusCode")
-        assert.strictEqual(error.description, cause.message)
-        assert.include(error.message, cause.message)
+        assert.strictEqual(error.description, cause.description)
+        assert.include(error.message, cause.description)
+        // The platform says the request itself.
+        assert.isTrue(cause.message.startsWith(`${cause.description} (${asked.method} http`))
+        assert.notInclude(error.message, `(${asked.method} ${cause.context.origin}`)
         assert.strictEqual(error.request, asked)
         assert.strictEqual(error.response.status, 302)
         assert("history" in cause)
@@ -927,7 +930,7 @@ describe("options", () => {
         const cause = causeOf(error)
         assert(cause._tag === "InvalidOption")
         assert.strictEqual(cause.option, option)
-        assert.strictEqual(error.description, cause.message)
+        assert.strictEqual(error.description, cause.description)
         assert.lengthOf(seen, 0)
       }))
   }

@@ -298,7 +298,7 @@ describe("an event", () => {
         ),
         T.refuse()
       ])
-      const request = get("/secret?secret=secret", { headers: { Cookie: "secret", "X-Api-Key": "secret" } })
+      const request = get("/path?secret=secret", { headers: { Cookie: "secret", "X-Api-Key": "secret" } })
       yield* Effect.flip(Effect.flatMap(pool.execute(request), (response) => response.text))
       yield* Effect.flip(pool.execute(request))
       assert.deepStrictEqual(tags(events).filter((tag) => tag === "RequestEnd").length, 2)

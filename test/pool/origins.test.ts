@@ -328,7 +328,9 @@ describe("the target", () => {
     ["another scheme", at(origin, "https://a.test/"), "InvalidUrl", "target", "http://a.test:80"],
     ["a line feed in the path", at(origin, `/\n${secret}`), "InvalidUrl", "target", "http://a.test:80"],
     ["no path", at(origin, "p"), "InvalidUrl", "target", "http://a.test:80"],
-    ["a bad method", HttpRequest.make("GE T", "http://a.test/"), "InvalidMethod", "", undefined],
+    ["a bad method", HttpRequest.make("GE T", "http://a.test/"), "InvalidMethod", "", "http://a.test:80"],
+    ["a bad method at an origin", HttpRequest.make("GE T", "/", { origin }), "InvalidMethod", "", "http://a.test:80"],
+    ["a bad method and a bad URL", HttpRequest.make("GE T", "http://"), "InvalidMethod", "", undefined],
     ["a bad field", get("/", { headers: { "X-A": `a\n${secret}` } }), "InvalidHeaderValue", "X-A", "http://a.test:80"],
     ["the whole server, and not OPTIONS", at(origin, "*"), "InvalidUrl", "target", "http://a.test:80"]
   ]

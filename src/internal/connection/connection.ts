@@ -128,6 +128,11 @@ export class Connection implements LinkOwner {
     return this.tunnel?.origin ?? this.settings.origin
   }
 
+  /** What the connection is opened to where that is not the origin itself. */
+  get proxy(): { readonly host: string; readonly port: number } | undefined {
+    return this.settings.proxy ?? (this.tunnel === undefined ? undefined : this.settings.origin)
+  }
+
   get events(): EventHub {
     return this.settings.events
   }

@@ -3,6 +3,7 @@
  * when the transport breaks. Reads an exchange and changes nothing.
  */
 import type { BodyFailure, ConnectionInfo, HttpError, Timings } from "../../HttpError.ts"
+import * as HttpFields from "../../HttpFields.ts"
 import type * as HttpLeniency from "../../HttpLeniency.ts"
 import type * as HttpLimits from "../../HttpLimits.ts"
 import * as Origin from "../../Origin.ts"
@@ -22,6 +23,7 @@ import type { ResponseHead } from "../protocol/head.ts"
 import type { MachineError, RequestFacts } from "../protocol/machine.ts"
 import type { Target } from "../protocol/target.ts"
 import { refusal } from "../transport/faults.ts"
+import { placeOf, proxyName, requestOf } from "./about.ts"
 import type { Deadlines } from "./deadlines.ts"
 import type { Link } from "./link.ts"
 import type { Millis } from "./timeouts.ts"
@@ -86,6 +88,8 @@ export interface ExchangeSettings {
   readonly blockSize: number
   readonly care: Care | undefined
   readonly tls: Tls.Options | undefined
+  /** Whom the connection is opened to: the proxy, where the far end of its tunnel is another one. */
+  readonly origin: Origin.Origin
 }
 
 /** What is read of an exchange here. */
@@ -183,15 +187,22 @@ const requestStateOf = (exchange: ExchangeView): RequestState => {
 
 /** A server that refuses the client has not looked at what it sent, and a proxy that does has not passed it on. */
 const unprocessed: ReadonlySet<string> = new Set(["ProxyAuthRequired", "TlsError"])
+/** The proxy of a connection whose caller has set a tunnel is what it is opened to; any other is named by the origin. */
+const placeIn = ({ origin, settings }: ExchangeView): ReturnType<typeof placeOf> =>
+  settings.origin === origin ? placeOf(origin) : { ...placeOf(origin), proxy: proxyName(settings.origin) }
 
 /** The context of an error of this exchange. */
 export const contextOf = (exchange: ExchangeView, error: Tagged<string>): ErrorContext => {
-  const started = exchange.head !== undefined
+  const { head } = exchange
+  const started = head !== undefined
   return {
+    ...placeIn(exchange),
+    ...requestOf(exchange.terms),
+    status: head?.status,
+    contentType: head === undefined ? undefined : HttpFields.getUnsafe(head.fields, "content-type"),
     phase: phaseOf(exchange, error),
     // The class is the caller's fault in a request and the server's in a response.
     fault: error._tag === "InvalidTrailer" && started ? "Remote" : error.context.fault,
-    origin: Origin.format(exchange.origin),
     connection: exchange.connection,
     bytesWritten: exchange.written,
     bytesRead: exchange.read,

@@ -18,13 +18,13 @@ import * as Origin from "../../Origin.ts"
 import type * as Tls from "../../Tls.ts"
 import { Transport } from "../../Transport.ts"
 import type { Tagged } from "../error/base.ts"
-import { locate } from "../error/base.ts"
 import { ForbiddenHeader, InvalidOption, InvalidUrl } from "../error/request.ts"
 import type { ConnectionState } from "../error/state.ts"
 import * as state from "../error/state.ts"
 import { notRecord } from "../options.ts"
 import { parseLocalAddress } from "../origin.ts"
 import { nodeEventLoop } from "../transport/eventLoop.ts"
+import { locateAt } from "./about.ts"
 import type { Started, Tunnel } from "./connection.ts"
 import { Connection } from "./connection.ts"
 import { makeDeadlines } from "./deadlines.ts"
@@ -36,7 +36,7 @@ import { execute } from "./pipeline.ts"
 import type { PutRequestOptions } from "./steps.ts"
 import { endHeaders, putHeader, putRequest } from "./steps.ts"
 import type { ResponseFailure, StepFailure } from "./stepsBody.ts"
-import { forget, getResponse, send } from "./stepsBody.ts"
+import { forgetFailed, getResponse, send } from "./stepsBody.ts"
 import { checked, noTimeouts, toLimits, toMillis } from "./timeouts.ts"
 import { encodeConnect } from "./tunnel.ts"
 
@@ -125,8 +125,7 @@ const localOf = (
 const located = <A, E extends Tagged<string>>(
   connection: Connection,
   effect: Effect.Effect<A, E>
-): Effect.Effect<A, E> =>
-  Effect.mapError(effect, (error) => locate(error, { ...error.context, origin: Origin.format(connection.origin) }))
+): Effect.Effect<A, E> => Effect.mapError(effect, (error) => locateAt(error, connection.origin, connection.started))
 
 /** A call whose options are a record, as its type says. */
 const recorded = <A, E>(options: object, call: () => Effect.Effect<A, E>): Effect.Effect<A, E | InvalidOption> =>
@@ -297,7 +296,7 @@ export class Face {
         yield* endHeaders(connection, body, options.encodeChunked ?? false, true)
       })
       // A request of one call that fails leaves nothing begun.
-      return Effect.tapErrorCause(put, () => forget(connection, started))
+      return Effect.tapErrorCause(put, (cause) => forgetFailed(connection, started, cause))
     })
     return located(connection, recorded(options, () => request))
   }

@@ -14,7 +14,6 @@ import type { ConnectFailure, HttpError, TunnelFailure } from "../../HttpError.t
 import * as Origin from "../../Origin.ts"
 import type * as Transport from "../../Transport.ts"
 import type { Tagged } from "../error/base.ts"
-import { locate } from "../error/base.ts"
 import type { Phase } from "../error/context.ts"
 import { noTimings } from "../error/context.ts"
 import { ReadError, RemoteDisconnected, UnexpectedMessage } from "../error/head.ts"
@@ -24,6 +23,8 @@ import { HttpTimeout } from "../error/timeout.ts"
 import { TlsError } from "../error/tls.ts"
 import { holdsOnlyDuplexes } from "../transport/scopes.ts"
 import { awaitFiber, interruptFiber } from "../transport/wait.ts"
+import type { Asked } from "./about.ts"
+import { locateAt, ofAsked, proxyName } from "./about.ts"
 import type { Connection } from "./connection.ts"
 import { Deadline } from "./deadlines.ts"
 import { Link } from "./link.ts"
@@ -38,14 +39,20 @@ export type OpenFailure = ConnectFailure | TunnelFailure
 const phaseOfTimeout = (kind: TimeoutKind): Phase =>
   kind === "dns" || kind === "tls" || kind === "proxy" ? kind : "connect"
 
+/** What is connected to is the proxy until there is a tunnel. */
+const beforeTunnel = new Set<Phase>(["dns", "connect", "proxy"])
+
 /** An error of opening: nothing of the request was sent. */
-export const locateOpening = <E extends Tagged<string>>(connection: Connection, error: E): E =>
-  locate(error, {
-    ...error.context,
-    phase: error instanceof HttpTimeout ? phaseOfTimeout(error.kind) : error.context.phase,
-    origin: Origin.format(connection.origin),
-    timings: noTimings
+export const locateOpening = <E extends Tagged<string>>(connection: Connection, error: E): E => {
+  const { origin, proxy } = connection
+  const phase = error instanceof HttpTimeout ? phaseOfTimeout(error.kind) : error.context.phase
+  return locateAt(error, origin, undefined, {
+    phase,
+    timings: noTimings,
+    ...(proxy === undefined ? undefined : { proxy: proxyName(proxy) }),
+    ...(proxy !== undefined && beforeTunnel.has(phase) ? { peer: "Proxy" } : undefined)
   })
+}
 
 interface Established {
   readonly duplex: Transport.Duplex
@@ -239,8 +246,12 @@ const acquireLink = (
 }
 
 /** The caller has closed the connection before the request was sent. */
-export const dismissed = (connection: Connection): Effect.Effect<never, ConnectionClosed> =>
-  Effect.fail(locateOpening(connection, new ConnectionClosed({ reason: connection.dismissedBecause })))
+export const dismissed = (connection: Connection, asked?: Asked): Effect.Effect<never, ConnectionClosed> =>
+  Effect.fail(
+    locateAt(new ConnectionClosed({ reason: connection.dismissedBecause }), connection.origin, asked, {
+      proxy: proxyName(connection.proxy)
+    })
+  )
 
 /** Runs an opening that nobody else may come between from this call on. It must not be interruptible before it runs. */
 export const reserving = <A, E>(connection: Connection, opening: Effect.Effect<A, E>): Effect.Effect<A, E> => {
@@ -249,11 +260,12 @@ export const reserving = <A, E>(connection: Connection, opening: Effect.Effect<A
 }
 
 /**
- * Runs `begin` on the open link, or opens one first. `fresh` is true for one that was opened. No other fiber can begin a request in
+ * Runs `begin` on the open link, or opens one first, for the request that is asked for. `fresh` is true for one that was opened. No other fiber can begin a request in
  * between. Must run in an uninterruptible region, in the same step as the check that the connection is idle.
  */
 export const withLink = <A, E>(
   connection: Connection,
+  asked: Asked,
   timeouts: Millis,
   restore: <B, F>(effect: Effect.Effect<B, F>) => Effect.Effect<B, F>,
   begin: (link: Link, fresh: boolean) => Effect.Effect<A, E>
@@ -261,8 +273,10 @@ export const withLink = <A, E>(
   const { dismissals, link: before } = connection
   const acquired = acquireLink(connection, timeouts)
   const release = connection.reserve()
-  const reserved = Effect.onError(restore(acquired), () =>
+  const reserved = Effect.onError(restore(acquired), (cause) =>
     Effect.sync(() => {
+      // It was opened for this request, but to open it nothing of the request was needed.
+      for (const error of Cause.failures(cause)) ofAsked(error, connection.origin, asked)
       before?.free()
       release()
     }))
@@ -270,7 +284,9 @@ export const withLink = <A, E>(
     release()
     // `close` may have come when there was nothing yet to be closed, or not any longer.
     if (connection.dismissals !== dismissals) link.dismiss()
-    return link.usable ? begin(link, link !== before) : Effect.fail(locateOpening(connection, goneAtOnce(link)))
+    return link.usable
+      ? begin(link, link !== before)
+      : Effect.fail(ofAsked(locateOpening(connection, goneAtOnce(link)), connection.origin, asked))
   })
 }
 

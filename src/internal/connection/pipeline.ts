@@ -20,11 +20,10 @@ import type {
 } from "../../HttpError.ts"
 import type { HttpRequest } from "../../HttpRequest.ts"
 import type { HttpResponse } from "../../HttpResponse.ts"
-import * as Origin from "../../Origin.ts"
 import type { EventLoop } from "../../Transport.ts"
-import { locate } from "../error/base.ts"
 import type { ResponseHead } from "../protocol/head.ts"
 import { waitFor } from "../transport/wait.ts"
+import { locateAt } from "./about.ts"
 import type { Caller } from "./caller.ts"
 import { uninterrupted } from "./caller.ts"
 import type { Connection } from "./connection.ts"
@@ -34,7 +33,7 @@ import type { Link } from "./link.ts"
 import type { OpenFailure } from "./open.ts"
 import { dismissed, withLink } from "./open.ts"
 import type { Prepared } from "./prepare.ts"
-import { prepareFor } from "./prepare.ts"
+import { askedOf, prepareFor } from "./prepare.ts"
 import { isProxyRefusal, refuse } from "./proxyRefusal.ts"
 import { makeResponse } from "./response.ts"
 import { whenPolled } from "./reuse.ts"
@@ -280,7 +279,7 @@ const exchangeOncePolled = <E>(
     onSuccess: () => {
       if (exchange !== undefined) return answered<E>(connection, exchange, caller)
       release()
-      return connection.dismissals === dismissals ? otherwise() : dismissed(connection)
+      return connection.dismissals === dismissals ? otherwise() : dismissed(connection, prepared.terms)
     }
   })
 }
@@ -293,7 +292,7 @@ export const execute = <E>(
   uninterrupted((caller): Effect.Effect<HttpResponse, HttpError<E>> => {
     const { hindrance } = connection
     if (hindrance !== undefined) {
-      return Effect.fail(locate(hindrance, { ...hindrance.context, origin: Origin.format(connection.origin) }))
+      return Effect.fail(locateAt(hindrance, connection.origin, askedOf(connection, request)))
     }
     const startedAt = connection.settings.deadlines.now()
     const prepared = prepareFor(connection, request)
@@ -302,6 +301,7 @@ export const execute = <E>(
     const onSome = (): Effect.Effect<HttpResponse, HttpError<E>> =>
       withLink(
         connection,
+        prepared.terms,
         prepared.terms.timeouts,
         caller.restore,
         (link, fresh) => exchangeOn(connection, link, prepared, startedAt, fresh, caller)

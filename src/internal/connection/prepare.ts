@@ -4,10 +4,10 @@ import type * as HttpBody from "../../HttpBody.ts"
 import type { InvalidRequest } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
 import type { HttpRequest } from "../../HttpRequest.ts"
-import * as Origin from "../../Origin.ts"
+import type * as Origin from "../../Origin.ts"
 import * as Proxy from "../../Proxy.ts"
-import { locate } from "../error/base.ts"
-import { InvalidOption, InvalidUrl, UnsupportedBody } from "../error/request.ts"
+import { copyOf } from "../error/base.ts"
+import { InvalidOption } from "../error/request.ts"
 import type { BodyLengthMismatch } from "../error/send.ts"
 import type { Content, EncodedHead } from "../protocol/encode.ts"
 import { checkMethod, encodeHead } from "../protocol/encode.ts"
@@ -15,6 +15,8 @@ import type { Outgoing } from "../protocol/outgoing.ts"
 import type { Target } from "../protocol/target.ts"
 import { resolveTarget } from "../protocol/target.ts"
 import { listHas } from "../syntax/token.ts"
+import type { Asked } from "./about.ts"
+import { forwarded, locateAt } from "./about.ts"
 import { outgoingFor } from "./callerChunks.ts"
 import type { Connection, Settings } from "./connection.ts"
 import { Terms } from "./exchangeContext.ts"
@@ -51,9 +53,6 @@ const contentOf = (body: HttpBody.HttpBody<unknown>): Content => {
   }
 }
 
-/** A proxy forwards requests that are not encrypted, so it sees them: they name their origin, and carry the fields for it. */
-export const forwarded = ({ proxy, scheme }: Origin.Origin): boolean => proxy !== undefined && scheme === "http"
-
 const authorization = "Proxy-Authorization"
 const connection = "Connection"
 
@@ -82,25 +81,25 @@ const nameInConnection = (fields: HttpFields.HttpFields, names: ReadonlyArray<st
   return HttpFields.fromInput([...line, ...HttpFields.remove(fields, connection)])
 }
 
-const atOrigin = (error: Unprepared, origin: Origin.Origin): Unprepared =>
-  locate<Unprepared>(error, { ...error.context, origin: Origin.format(origin) })
+const targetFor = (origin: Origin.Origin, { method, target, targetForm }: HttpRequest<unknown>) =>
+  resolveTarget(method, target, origin, forwarded(origin) ? "absolute" : targetForm ?? "origin")
 
-/** New each time that a request is sent, because it is given its context. */
-const again = (error: InvalidUrl | UnsupportedBody): InvalidUrl | UnsupportedBody => {
-  if (error._tag === "InvalidUrl") return new InvalidUrl({ part: error.part, reason: error.reason })
-  const { cause, reason } = error
-  return new UnsupportedBody(cause === undefined ? { reason } : { reason, cause })
+/** What of a request that was not looked at can be told in an error. */
+export const askedOf = ({ origin }: Connection, request: HttpRequest<unknown>): Asked | undefined => {
+  const { method } = request
+  return checkMethod(method) === undefined
+    ? { method, target: Either.getOrUndefined(targetFor(origin, request)) }
+    : undefined
 }
 
 /** Checks and encodes a request for a connection. */
 export const prepareFor = <E>({ origin, settings }: Connection, request: HttpRequest<E>): Prepared<E> | Unprepared => {
   // First, because the method decides what the target may be.
   const wrong = checkMethod(request.method)
-  if (wrong !== undefined) return atOrigin(wrong, origin)
-  const form = forwarded(origin) ? "absolute" : request.targetForm ?? "origin"
-  const target = resolveTarget(request.method, request.target, origin, form)
+  if (wrong !== undefined) return locateAt<Unprepared>(wrong, origin, undefined)
+  const target = targetFor(origin, request)
   return Either.isLeft(target)
-    ? atOrigin(target.left, origin)
+    ? locateAt<Unprepared>(target.left, origin, { method: request.method })
     : prepare(settings, origin, request, target.right, withProxyFields(origin, request.fields), 0)
 }
 
@@ -114,7 +113,9 @@ export const prepare = <E>(
   resends: number
 ): Prepared<E> | Unprepared => {
   const { body, invalid, method, trailers } = request
-  if (invalid !== undefined) return atOrigin(again(invalid), origin)
+  const asked: Asked = { method, target }
+  // A copy each time that the request is sent, because it is given its context.
+  if (invalid !== undefined) return locateAt<Unprepared>(copyOf<Unprepared>(invalid, {}), origin, asked)
   const head = encodeHead({
     method,
     target,
@@ -126,13 +127,13 @@ export const prepare = <E>(
     acceptEncoding: undefined,
     expectContinue: request.expectContinue ?? false
   })
-  if ("_tag" in head) return atOrigin(head, origin)
+  if ("_tag" in head) return locateAt<Unprepared>(head, origin, asked)
   const limits = !request.limits ? settings.limits : toLimits(request.limits, settings.limits)
-  if (limits instanceof InvalidOption) return atOrigin(limits, origin)
+  if (limits instanceof InvalidOption) return locateAt(limits, origin, asked)
   const timeouts = !request.timeouts ? settings.timeouts : toMillis(request.timeouts, settings.timeouts)
-  if (timeouts instanceof InvalidOption) return atOrigin(timeouts, origin)
+  if (timeouts instanceof InvalidOption) return locateAt(timeouts, origin, asked)
   const outgoing = outgoingFor(head, fields, trailers, body, request.encodeChunked ?? false, false)
-  if ("_tag" in outgoing) return atOrigin(outgoing, origin)
+  if ("_tag" in outgoing) return locateAt<Unprepared>(outgoing, origin, asked)
   const replayable = body._tag !== "Streaming" || body.replayable
   const leniency = request.leniency ?? settings.leniency
   return new Prepared(

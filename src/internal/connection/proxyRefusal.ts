@@ -8,9 +8,9 @@ import * as HttpFields from "../../HttpFields.ts"
 import type { HttpResponse } from "../../HttpResponse.ts"
 import { ProxyAuthRequired } from "../error/connect.ts"
 import type { ResponseHead } from "../protocol/head.ts"
+import { forwarded } from "./about.ts"
 import type { Caller } from "./caller.ts"
 import type { Exchange } from "./exchange.ts"
-import { forwarded } from "./prepare.ts"
 
 /** How much of a refusal's body is kept. */
 export const prefixLength = 4096

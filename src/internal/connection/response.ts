@@ -7,8 +7,10 @@ import type { BodyFailure, ConnectionInfo, Timings } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
 import type { Framing, HttpResponse, Informational } from "../../HttpResponse.ts"
 import { TypeId } from "../../HttpResponse.ts"
+import type { Tagged } from "../error/base.ts"
 import { BodyDecodeError } from "../error/body.ts"
 import { contentCharset } from "../fields.ts"
+import { LocateId } from "../locateIn.ts"
 import type { ResponseHead } from "../protocol/head.ts"
 import { urlOf } from "../protocol/target.ts"
 import { BodyReader } from "./bodyReader.ts"
@@ -45,6 +47,11 @@ class Response implements HttpResponse {
 
   get #body(): BodyReader {
     return this.#reader ??= new BodyReader(this.#exchange)
+  }
+
+  /** For `locateIn`. Behind a `Proxy` there is no exchange to be seen. */
+  [LocateId]<E extends Tagged<string>>(error: E): E | undefined {
+    return #exchange in this ? this.#exchange.locate(error) : undefined
   }
 
   // Not by `instanceof`, which is true of a proxy of one, too.

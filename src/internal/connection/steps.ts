@@ -15,14 +15,15 @@ import { textOf } from "../fields.ts"
 import { checkField, checkMethod, encodeHead } from "../protocol/encode.ts"
 import { resolveTarget } from "../protocol/target.ts"
 import { trimSpace } from "../syntax/token.ts"
+import { forwarded } from "./about.ts"
 import { outgoingFor } from "./callerChunks.ts"
 import type { Connection, Started } from "./connection.ts"
 import { Terms } from "./exchangeContext.ts"
 import { withLink } from "./open.ts"
 import { sendBody, sendHead } from "./pipeline.ts"
-import { forwarded, Prepared, withProxyFields } from "./prepare.ts"
+import { Prepared, withProxyFields } from "./prepare.ts"
 import type { StepFailure } from "./stepsBody.ts"
-import { alone, failing, forget, sent } from "./stepsBody.ts"
+import { alone, failing, forgetFailed, sent } from "./stepsBody.ts"
 import { tapHead } from "./wireTap.ts"
 
 /** Options of `putRequest`, as in `http.client`. */
@@ -147,7 +148,7 @@ export const endHeaders = <E>(
       const startedAt = connection.settings.deadlines.now()
       const { leniency, limits, timeouts } = connection.settings
       return Effect.tapErrorCause(
-        withLink(connection, timeouts, restore, (link, fresh) => {
+        withLink(connection, started, timeouts, restore, (link, fresh) => {
           const { method, target } = started
           const replayable = body._tag !== "Streaming" || body.replayable
           const terms = new Terms(method, head.close, limits, leniency, timeouts, target, replayable, 0)
@@ -172,7 +173,7 @@ export const endHeaders = <E>(
             )
           )
         }),
-        () => forget(connection, started)
+        (cause) => forgetFailed(connection, started, cause)
       )
     })
   ) as Failing<void, StepFailure<E | unknown>>

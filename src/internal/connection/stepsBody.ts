@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as HttpBody from "../../HttpBody.ts"
+import { isHttpError } from "../../HttpError.ts"
 import type {
   CannotSendHeader,
   ConnectionClosed,
@@ -15,11 +16,10 @@ import type {
   SendFailure
 } from "../../HttpError.ts"
 import type { HttpResponse } from "../../HttpResponse.ts"
-import * as Origin from "../../Origin.ts"
-import { locate } from "../error/base.ts"
 import * as state from "../error/state.ts"
 import type { Outgoing } from "../protocol/outgoing.ts"
 import { waitFor } from "../transport/wait.ts"
+import { locateAt } from "./about.ts"
 import { uninterrupted } from "./caller.ts"
 import type { Connection, Started } from "./connection.ts"
 import type { Exchange } from "./exchange.ts"
@@ -60,6 +60,16 @@ export const forget = (connection: Connection, started: Started | undefined): Ef
     if (connection.started === started) connection.started = undefined
   })
 
+/** Ends what was started and has failed, after its errors were told which request that is. */
+export const forgetFailed = (
+  connection: Connection,
+  started: Started | undefined,
+  cause: Cause.Cause<unknown>
+): Effect.Effect<void> => {
+  for (const error of Cause.failures(cause)) if (isHttpError(error)) locateAt(error, connection.origin, started)
+  return forget(connection, started)
+}
+
 /** A step of a request, which no other step may join until it is done. */
 export const alone = <A, E>(started: Started, effect: Effect.Effect<A, E>): Effect.Effect<A, E> => {
   started.busy = true
@@ -77,7 +87,8 @@ export const failing = <A, E>(
   started: Started,
   exchange: Exchange,
   effect: Effect.Effect<A, E>
-): Effect.Effect<A, E> => Effect.tapErrorCause(orAbandon(exchange, effect), () => forget(connection, started))
+): Effect.Effect<A, E> =>
+  Effect.tapErrorCause(orAbandon(exchange, effect), (cause) => forgetFailed(connection, started, cause))
 
 /** Sends a piece of the body. */
 export const send = <E>(
@@ -145,8 +156,7 @@ export const getResponse = (connection: Connection): Effect.Effect<HttpResponse,
     const { started, state: now } = connection
     const exchange = started?.exchange
     if (started === undefined || exchange === undefined || started.busy) {
-      const error = new state.ResponseNotReady({ state: now })
-      return Effect.fail(locate(error, { ...error.context, origin: Origin.format(connection.origin) }))
+      return Effect.fail(new state.ResponseNotReady({ state: now }))
     }
     if (started.outgoing !== undefined && !exchange.sent && !exchange.stopped && !exchange.done) {
       const wait = writeEnd(exchange, started.outgoing)

@@ -27,7 +27,7 @@ export class IncompleteRead extends tagged("IncompleteRead", "Remote", "body")<{
   readonly relaxations?: ReadonlyArray<Relaxation> | undefined
   readonly cause?: unknown
 }> {
-  override get message(): string {
+  override get description(): string {
     return (this.expected === undefined
       ? `The body ended early, after ${this.received} bytes: the connection closed before the body's end.`
       : `The body ended early: ${this.received} of ${this.expected} bytes had come when the connection closed.`)
@@ -50,7 +50,7 @@ export class InvalidChunkSize extends tagged("InvalidChunkSize", "Remote", "body
   /** The relaxations of `HttpLeniency` that accept it, best first. */
   readonly relaxations?: ReadonlyArray<Relaxation> | undefined
 }> {
-  override get message(): string {
+  override get description(): string {
     return `A chunk of the body begins with ${excerpt(this.line)}, which is no chunk size.` + remedy(this.relaxations)
   }
 }
@@ -69,7 +69,7 @@ export class InvalidChunkEnd extends tagged("InvalidChunkEnd", "Remote", "body")
   /** The relaxations of `HttpLeniency` that accept it, best first. */
   readonly relaxations?: ReadonlyArray<Relaxation> | undefined
 }> {
-  override get message(): string {
+  override get description(): string {
     return `The chunk that ends at byte ${this.offset} of the body is not followed by CRLF.` + remedy(this.relaxations)
   }
 }
@@ -86,7 +86,7 @@ export class ChunkTooLarge extends tagged("ChunkTooLarge", "Remote", "body")<{
   /** The bytes that had been collected; see `IncompleteRead`. */
   readonly partial?: Uint8Array | undefined
 }> {
-  override get message(): string {
+  override get description(): string {
     return `The chunk size ${excerpt(this.size)} is larger than can be read.`
   }
 }
@@ -102,7 +102,7 @@ export class ChunkExtensionsTooLong extends tagged("ChunkExtensionsTooLong", "Re
   /** The bytes that had been collected; see `IncompleteRead`. */
   readonly partial?: Uint8Array | undefined
 }> {
-  override get message(): string {
+  override get description(): string {
     return `The body's chunk extensions are longer than ${this.limit} bytes (the limit is \`limits.chunkExtensions\`).`
   }
 }
@@ -118,7 +118,7 @@ export class TrailersTooLarge extends tagged("TrailersTooLarge", "Remote", "body
   /** The bytes that had been collected; see `IncompleteRead`. */
   readonly partial?: Uint8Array | undefined
 }> {
-  override get message(): string {
+  override get description(): string {
     return `The trailer section is larger than its limit of ${this.limit} (see \`limits.trailers\` and \`limits.fields\`).`
   }
 }
@@ -157,7 +157,7 @@ export class BodyTooLarge extends tagged("BodyTooLarge", "Remote", "body")<{
   readonly pieces?: ReadonlyArray<Uint8Array> | undefined
   readonly cause?: unknown
 }> {
-  override get message(): string {
+  override get description(): string {
     return this.reason === undefined
       ? `The body is larger than ${this.limit} bytes (the limit is \`limits.body\`).`
       : tooLargeFor[this.reason](this.limit)
@@ -177,7 +177,7 @@ export class ConnectionReset extends tagged("ConnectionReset", "Network", "body"
   readonly partial: Uint8Array | undefined
   readonly cause: unknown
 }> {
-  override get message(): string {
+  override get description(): string {
     return `The connection broke (${this.code}) after ${this.received}`
       + (this.expected === undefined ? "" : ` of ${this.expected}`) + " bytes of the body."
   }
@@ -198,7 +198,29 @@ export class BodyDecodeError extends tagged("BodyDecodeError", "Remote", "body")
   readonly partial?: Uint8Array | undefined
   readonly cause?: unknown
 }> {
-  override get message(): string {
-    return `The body is not ${described[this.format]}: ${this.reason}.`
+  /**
+   * The status of the response that it is the body of.
+   *
+   * @since 0.1.0
+   */
+  get status(): number | undefined {
+    return this.context.status
+  }
+  /**
+   * The Content-Type of the response that it is the body of.
+   *
+   * @since 0.1.0
+   */
+  get contentType(): string | undefined {
+    return this.context.contentType
+  }
+  override get description(): string {
+    const { contentType, status } = this.context
+    const of = status === undefined
+      ? ""
+      : ` The response has the status ${status} and ${
+        contentType === undefined ? "no Content-Type" : `the Content-Type ${excerpt(contentType)}`
+      }.`
+    return `The body is not ${described[this.format]}: ${this.reason}.${of}`
   }
 }

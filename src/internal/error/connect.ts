@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type * as HttpFields from "../../HttpFields.ts"
-import { excerpt, tagged } from "./base.ts"
+import { excerpt, tagged, theProxy } from "./base.ts"
 
 /**
  * What kind of failure a resolver reported.
@@ -27,13 +27,14 @@ export class DnsError extends tagged("DnsError", "Network", "dns")<{
   readonly code: string
   readonly cause: unknown
 }> {
-  override get message(): string {
+  override get description(): string {
     const advice = this.reason === "NotFound"
       ? "There is no such name: check its spelling."
       : this.reason === "Temporary"
       ? "The resolver did not answer: try again, or check the network."
       : "Check the name and the resolver."
-    return `The host name ${JSON.stringify(this.host)} could not be resolved (${this.code}). ${advice}`
+    const whose = this.context.peer === "Proxy" ? " of the proxy" : ""
+    return `The host name ${JSON.stringify(this.host)}${whose} could not be resolved (${this.code}). ${advice}`
   }
 }
 
@@ -93,9 +94,10 @@ export class ConnectError extends tagged("ConnectError", "Network", "connect")<{
   readonly attempts: ReadonlyArray<ConnectAttempt>
   readonly cause: unknown
 }> {
-  override get message(): string {
+  override get description(): string {
     const tried = this.attempts.length > 1 ? ` All ${this.attempts.length} addresses were tried.` : ""
-    return `Could not connect to ${this.target} (${this.code}). ${connectAdvice[this.reason]}${tried}`
+    const what = this.context.peer === "Proxy" ? "the proxy " : ""
+    return `Could not connect to ${what}${this.target} (${this.code}). ${connectAdvice[this.reason]}${tried}`
   }
 }
 
@@ -113,8 +115,8 @@ export class ProxyConnectError extends tagged("ProxyConnectError", "Remote", "pr
   readonly fields: HttpFields.HttpFields
   readonly bodyPrefix: Uint8Array
 }> {
-  override get message(): string {
-    return `The proxy refused to open the tunnel: ${this.status}${
+  override get description(): string {
+    return `${theProxy(this.context)} refused to open the tunnel: ${this.status}${
       this.reason === "" ? "" : ` ${excerpt(this.reason)}`
     }.`
       + (this.bodyPrefix.length === 0 ? "" : " What it said about that begins in `bodyPrefix`.")
@@ -133,7 +135,10 @@ export class ProxyAuthRequired extends tagged("ProxyAuthRequired", "User", "prox
   readonly fields: HttpFields.HttpFields
   readonly bodyPrefix: Uint8Array
 }> {
-  override get message(): string {
-    return "The proxy wants credentials (407). Give the proxy its `credentials` (`Proxy.make`), or the tunnel a Proxy-Authorization field."
+  override get description(): string {
+    return `${
+      theProxy(this.context)
+    } wants credentials (407). Give the proxy its \`credentials\` (\`Proxy.make\`), or the tunnel a `
+      + "Proxy-Authorization field."
   }
 }

@@ -53,6 +53,14 @@ export type RequestState = "NotSent" | "PartiallySent" | "Sent" | "ResponseStart
 export type Processed = "No" | "Unknown" | "Yes"
 
 /**
+ * Who is at the other end of a connection.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Peer = "Server" | "Proxy"
+
+/**
  * The connection an exchange ran on.
  *
  * @since 0.1.0
@@ -104,6 +112,18 @@ export interface ErrorContext {
   readonly fault: Fault
   /** `scheme://host:port` or `unix:path`; `undefined` before an origin is known. */
   readonly origin: string | undefined
+  /** The method of the request; `undefined` where there is no request that could be sent, as for `connect`. */
+  readonly method: string | undefined
+  /** The path that was asked for, without its query, or `*`; `undefined` before it is known, and for CONNECT. */
+  readonly path: string | undefined
+  /** `host:port` of the proxy that the connection goes through; `undefined` without one. */
+  readonly proxy: string | undefined
+  /** Who was at the other end: the proxy while it is connected to, asked for a tunnel, or forwards the request; else the server. */
+  readonly peer: Peer
+  /** The status of the response, once its head had come. */
+  readonly status: number | undefined
+  /** The Content-Type of the response, once its head had come. */
+  readonly contentType: string | undefined
   readonly connection: ConnectionInfo | undefined
   /** Bytes of this exchange given to the transport. */
   readonly bytesWritten: number
@@ -140,6 +160,12 @@ export const unlocated = (phase: Phase, fault: Fault): ErrorContext =>
     phase,
     fault,
     origin: undefined,
+    method: undefined,
+    path: undefined,
+    proxy: undefined,
+    peer: "Server",
+    status: undefined,
+    contentType: undefined,
     connection: undefined,
     bytesWritten: 0,
     bytesRead: 0,

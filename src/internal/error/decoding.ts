@@ -39,7 +39,7 @@ export class ContentDecodingError extends tagged("ContentDecodingError", "Remote
   readonly relaxation?: "gzipWithoutTrailer" | undefined
   readonly cause?: unknown
 }> {
-  override get message(): string {
+  override get description(): string {
     const what = this.relaxation === undefined ? wrong[this.reason] : "its data is complete, and its trailer is missing"
     return `The body cannot be decoded from ${this.coding}: ${what} (after ${this.decoded} decoded bytes). `
       + (this.relaxation === undefined ? "" : `The option \`${this.relaxation}\` of \`decompress\` accepts it. `)
@@ -73,7 +73,7 @@ export class DecompressionBomb extends tagged("DecompressionBomb", "Remote", "de
   /** Bytes that they had become; not the size of the whole. */
   readonly decoded: number
 }> {
-  override get message(): string {
+  override get description(): string {
     return `The ${this.coding} body is too large when decoded: ${this.encoded} bytes became ${this.decoded}, and the limit is ${
       this.limit === "maxRatio" ? `${this.maximum} for each` : this.maximum
     } (\`${this.limit}\`). If the server is trusted, raise it.`
@@ -90,7 +90,7 @@ export class TooManyContentCodings extends tagged("TooManyContentCodings", "Remo
   readonly count: number
   readonly limit: number
 }> {
-  override get message(): string {
+  override get description(): string {
     return `The body was encoded ${this.count} times, and at most ${this.limit} codings are undone. `
       + "No honest server does so; to have the body as it came, use a client without `decompress`."
   }

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { excerpt, tagged } from "./base.ts"
+import { excerpt, otherEnd, tagged } from "./base.ts"
 import type { Relaxation } from "./relaxation.ts"
 import { remedy } from "./relaxation.ts"
 import { explainAlert, silentRefusal } from "./tlsCodes.ts"
@@ -19,8 +19,10 @@ export class RemoteDisconnected extends tagged("RemoteDisconnected", "Remote", "
   /** The version of TLS on the connection, where there was TLS. */
   readonly tls?: string | undefined
 }> {
-  override get message(): string {
-    return "The server closed the connection without sending a response. It may have crashed or be restarting"
+  override get description(): string {
+    return `${
+      otherEnd(this.context)
+    } closed the connection without sending a response. It may have crashed or be restarting`
       + (this.tls === undefined ? ", or the port may want TLS" : "")
       + `: see the server's log.${silentRefusal(this.tls)}`
   }
@@ -35,8 +37,8 @@ export class RemoteDisconnected extends tagged("RemoteDisconnected", "Remote", "
  * @category errors of the head
  */
 export class StaleConnection extends tagged("StaleConnection", "Remote", "head")<{ readonly cause?: unknown }> {
-  override get message(): string {
-    return "The server closed the idle connection just as the request was sent on it."
+  override get description(): string {
+    return `${otherEnd(this.context)} closed the idle connection just as the request was sent on it.`
       + " Sending again on a new connection is safe where the request may be repeated."
   }
 }
@@ -54,7 +56,7 @@ export class ReadError extends tagged("ReadError", "Network", "head")<{
   /** The version of TLS on the connection, where there was TLS and nothing had come over it. */
   readonly tls?: string | undefined
 }> {
-  override get message(): string {
+  override get description(): string {
     const said = explainAlert(this.code, this.cause)
     return `The connection broke while the response was awaited (${this.code}). The server may have processed the request.`
       + (said === undefined ? silentRefusal(this.tls) : ` ${said.words}`)
@@ -73,8 +75,8 @@ export class BadStatusLine extends tagged("BadStatusLine", "Remote", "head")<{
   /** The relaxations of `HttpLeniency` that accept it, best first. */
   readonly relaxations?: ReadonlyArray<Relaxation> | undefined
 }> {
-  override get message(): string {
-    return `The server's answer does not begin with a status line of HTTP/1: ${excerpt(this.line)}.`
+  override get description(): string {
+    return `${otherEnd(this.context)}'s answer does not begin with a status line of HTTP/1: ${excerpt(this.line)}.`
       + (remedy(this.relaxations) || " Check that the port is one for HTTP.")
   }
 }
@@ -89,10 +91,10 @@ const isVersion = /^HTTP\/(?:[0-9]\.[0-9]|[2-9])$/
  * @category errors of the head
  */
 export class UnknownProtocol extends tagged("UnknownProtocol", "Remote", "head")<{ readonly version: string }> {
-  override get message(): string {
+  override get description(): string {
     return isVersion.test(this.version)
-      ? `The server answered with ${excerpt(this.version)}, but only HTTP/1 is spoken here.`
-      : `The server answered with the version ${
+      ? `${otherEnd(this.context)} answered with ${excerpt(this.version)}, but only HTTP/1 is spoken here.`
+      : `${otherEnd(this.context)} answered with the version ${
         excerpt(this.version)
       }, which is none: a version is "HTTP/", one digit, a dot and one digit.`
   }
@@ -109,8 +111,9 @@ export class InvalidStatusCode extends tagged("InvalidStatusCode", "Remote", "he
   /** The relaxations of `HttpLeniency` that accept it, best first. */
   readonly relaxations?: ReadonlyArray<Relaxation> | undefined
 }> {
-  override get message(): string {
-    return `The server's status code ${excerpt(this.code)} is not a number from 100 to 999.` + remedy(this.relaxations)
+  override get description(): string {
+    return `${otherEnd(this.context)}'s status code ${excerpt(this.code)} is not a number from 100 to 999.`
+      + remedy(this.relaxations)
   }
 }
 
@@ -134,8 +137,8 @@ export class LineTooLong extends tagged("LineTooLong", "Remote", "head")<{
   /** The bytes that had been collected, of a line in the body; see `IncompleteRead`. */
   readonly partial?: Uint8Array | undefined
 }> {
-  override get message(): string {
-    return `The server sent a ${this.what} of more than ${this.limit} bytes (the limit is \`limits.${
+  override get description(): string {
+    return `${otherEnd(this.context)} sent a ${this.what} of more than ${this.limit} bytes (the limit is \`limits.${
       limitOf[this.what]
     }\`).`
   }
@@ -148,7 +151,7 @@ export class LineTooLong extends tagged("LineTooLong", "Remote", "head")<{
  * @category errors of the head
  */
 export class HeadersTooLarge extends tagged("HeadersTooLarge", "Remote", "head")<{ readonly limit: number }> {
-  override get message(): string {
+  override get description(): string {
     return `The head of the response is larger than ${this.limit} bytes (the limit is \`limits.head\`).`
   }
 }
@@ -160,7 +163,7 @@ export class HeadersTooLarge extends tagged("HeadersTooLarge", "Remote", "head")
  * @category errors of the head
  */
 export class TooManyHeaders extends tagged("TooManyHeaders", "Remote", "head")<{ readonly limit: number }> {
-  override get message(): string {
+  override get description(): string {
     return `The response has more than ${this.limit} field lines (the limit is \`limits.fields\`).`
   }
 }
@@ -178,7 +181,7 @@ export class InvalidHeaderLine extends tagged("InvalidHeaderLine", "Remote", "he
   /** The relaxations of `HttpLeniency` that accept it, best first. */
   readonly relaxations?: ReadonlyArray<Relaxation> | undefined
 }> {
-  override get message(): string {
+  override get description(): string {
     return `A field line of the response is malformed: ${this.reason}, at byte ${this.offset} of the head.`
       + remedy(this.relaxations)
   }
@@ -195,7 +198,7 @@ export class InvalidContentLength extends tagged("InvalidContentLength", "Remote
   /** The relaxations of `HttpLeniency` that accept it, best first. */
   readonly relaxations?: ReadonlyArray<Relaxation> | undefined
 }> {
-  override get message(): string {
+  override get description(): string {
     return `The response's Content-Length ${excerpt(this.value)} is no length that can be read.`
       + remedy(this.relaxations)
   }
@@ -212,7 +215,7 @@ export class ConflictingContentLength extends tagged("ConflictingContentLength",
   /** The relaxations of `HttpLeniency` that accept it, best first. */
   readonly relaxations?: ReadonlyArray<Relaxation> | undefined
 }> {
-  override get message(): string {
+  override get description(): string {
     return `The response has Content-Length values that differ: ${excerpt(this.values.join(", "))}.`
       + remedy(this.relaxations)
   }
@@ -229,7 +232,7 @@ export class UnknownTransferEncoding extends tagged("UnknownTransferEncoding", "
   /** The relaxations of `HttpLeniency` that accept it, best first. */
   readonly relaxations?: ReadonlyArray<Relaxation> | undefined
 }> {
-  override get message(): string {
+  override get description(): string {
     return `The response's Transfer-Encoding ${
       excerpt(this.codings)
     } is not "chunked", the only one that can be decoded.`
@@ -248,7 +251,7 @@ export class FramingConflict extends tagged("FramingConflict", "Remote", "head")
   /** The relaxations of `HttpLeniency` that accept it, best first. */
   readonly relaxations?: ReadonlyArray<Relaxation> | undefined
 }> {
-  override get message(): string {
+  override get description(): string {
     return `The response's framing contradicts itself: ${this.reason}. This is what response smuggling looks like.`
       + remedy(this.relaxations)
   }
@@ -266,7 +269,7 @@ export class IncompleteHeaders extends tagged("IncompleteHeaders", "Remote", "he
   /** The relaxations of `HttpLeniency` that accept it, best first. */
   readonly relaxations?: ReadonlyArray<Relaxation> | undefined
 }> {
-  override get message(): string {
+  override get description(): string {
     return `The connection ended after ${this.received} bytes of a response head that was not complete.`
       + remedy(this.relaxations)
   }
@@ -281,8 +284,8 @@ export class IncompleteHeaders extends tagged("IncompleteHeaders", "Remote", "he
 export class TooManyInformational extends tagged("TooManyInformational", "Remote", "head")<{
   readonly limit: number
 }> {
-  override get message(): string {
-    return `The server sent more than ${this.limit} informational (1xx) responses before the final one`
+  override get description(): string {
+    return `${otherEnd(this.context)} sent more than ${this.limit} informational (1xx) responses before the final one`
       + " (the limit is `limits.informational`)."
   }
 }
@@ -297,8 +300,8 @@ export class UnexpectedUpgrade extends tagged("UnexpectedUpgrade", "Remote", "he
   /** The protocol that the server named, where it did. */
   readonly protocol: string | undefined
 }> {
-  override get message(): string {
-    return "The server switched protocols (101) although no upgrade was offered"
+  override get description(): string {
+    return `${otherEnd(this.context)} switched protocols (101) although no upgrade was offered`
       + (this.protocol === undefined ? "." : ` (to ${excerpt(this.protocol)}).`)
   }
 }
@@ -312,7 +315,9 @@ export class UnexpectedUpgrade extends tagged("UnexpectedUpgrade", "Remote", "he
 export class UnexpectedMessage extends tagged("UnexpectedMessage", "Remote", "idle")<{
   readonly received: number
 }> {
-  override get message(): string {
-    return `The server sent ${this.received} bytes while no request was outstanding. They answer nothing: the connection was closed.`
+  override get description(): string {
+    return `${
+      otherEnd(this.context)
+    } sent ${this.received} bytes while no request was outstanding. They answer nothing: the connection was closed.`
   }
 }

@@ -1,5 +1,6 @@
 /** How a failure of reading a body gets the bytes that were collected before it. */
 import type { Tagged } from "./base.ts"
+import { copyOf } from "./base.ts"
 
 /** A failure that can have bytes. */
 interface Failure extends Tagged<string> {
@@ -11,14 +12,4 @@ interface Failure extends Tagged<string> {
  *
  * A copy, because several readings can fail with one failure of the body, and each has collected bytes of its own.
  */
-export const withPartial = <E extends Failure>(failure: E, partial: Uint8Array): E => {
-  const { cause, constructor: Class, context } = failure
-  // The constructors of all errors take their fields as one record. `cause` is not enumerable.
-  const copy = new (Class as new(fields: object) => E)({
-    ...failure,
-    ...(cause === undefined ? undefined : { cause }),
-    partial
-  })
-  ;(copy as { context: E["context"] }).context = context
-  return copy
-}
+export const withPartial = <E extends Failure>(failure: E, partial: Uint8Array): E => copyOf(failure, { partial })

@@ -15,7 +15,7 @@ export class PoolQueueFull extends tagged("PoolQueueFull", "Local", "pool")<{
   /** The limit: `waiters`. */
   readonly limit: number
 }> {
-  override get message(): string {
+  override get description(): string {
     return `No connection is free, and ${this.limit} requests wait for one already, which is the limit (\`waiters\`). `
       + "Send fewer at once, or allow more connections (`connectionsPerOrigin`, `connections`)."
   }
@@ -28,7 +28,7 @@ export class PoolQueueFull extends tagged("PoolQueueFull", "Local", "pool")<{
  * @category errors of the pool
  */
 export class PoolClosed extends tagged("PoolClosed", "Local", "pool")<{}> {
-  override get message(): string {
+  override get description(): string {
     return "The connection pool is closed: `shutdown` was called, or its scope has ended. Send requests within its scope."
   }
 }

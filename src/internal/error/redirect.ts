@@ -40,7 +40,7 @@ export class TooManyRedirects extends tagged("TooManyRedirects", "Remote", "redi
   /** Every redirect of the chain, in order; one more than `limit`. */
   readonly history: ReadonlyArray<RedirectHop>
 }> {
-  override get message(): string {
+  override get description(): string {
     return `The request was redirected more than ${this.limit} times, which is the limit (\`limit\`).${
       last(this.history)
     } See \`history\`, and raise the limit if the way is right.`
@@ -58,7 +58,7 @@ export class RedirectLoop extends tagged("RedirectLoop", "Remote", "redirect")<{
   /** Every redirect of the chain, in order. */
   readonly history: ReadonlyArray<RedirectHop>
 }> {
-  override get message(): string {
+  override get description(): string {
     return `The redirects go in a circle: this request has been sent before.${
       last(this.history)
     } See \`history\`; the server may want credentials or a cookie that it does not get.`
@@ -92,7 +92,7 @@ export class InvalidRedirect extends tagged("InvalidRedirect", "Remote", "redire
   /** Every redirect of the chain, in order; the last one is this. */
   readonly history: ReadonlyArray<RedirectHop>
 }> {
-  override get message(): string {
+  override get description(): string {
     return `The redirect cannot be followed: ${invalidWords[this.reason]}.${last(this.history)}`
   }
 }
@@ -125,7 +125,7 @@ export class UnsafeRedirect extends tagged("UnsafeRedirect", "Remote", "redirect
   /** Every redirect of the chain, in order; the last one is this. */
   readonly history: ReadonlyArray<RedirectHop>
 }> {
-  override get message(): string {
+  override get description(): string {
     return `The redirect to ${excerpt(this.target)} was not followed. ${unsafeWords[this.reason]}.${last(this.history)}`
   }
 }
@@ -144,7 +144,7 @@ export class UnreplayableBody extends tagged("UnreplayableBody", "User", "redire
   /** Every redirect of the chain, in order; the last one is this. */
   readonly history: ReadonlyArray<RedirectHop>
 }> {
-  override get message(): string {
+  override get description(): string {
     return `The server redirects with ${this.status}, which wants the body again, but it can be read only once. ${
       this.body === "Stream"
         ? "Send it from memory, or say `replayStreams: true` if running the stream once more gives the same bytes"

@@ -21,7 +21,7 @@ export class InvalidUrl extends tagged("InvalidUrl", "User", "build")<{
   /** What is wrong with it. */
   readonly reason: string
 }> {
-  override get message(): string {
+  override get description(): string {
     return `The ${this.part === "socketPath" ? "socket path" : this.part} is not valid: ${this.reason}.`
   }
 }
@@ -33,7 +33,7 @@ export class InvalidUrl extends tagged("InvalidUrl", "User", "build")<{
  * @category errors of the request
  */
 export class UnsupportedScheme extends tagged("UnsupportedScheme", "User", "build")<{ readonly scheme: string }> {
-  override get message(): string {
+  override get description(): string {
     return `The scheme ${JSON.stringify(this.scheme)} is not supported. Use "http" or "https".`
   }
 }
@@ -48,7 +48,7 @@ export class InvalidMethod extends tagged("InvalidMethod", "User", "build")<{
   /** Offset of the first character that a method cannot have; 0 where it is empty. */
   readonly offset: number
 }> {
-  override get message(): string {
+  override get description(): string {
     return `The method is not a token: the character at offset ${this.offset} is missing or not allowed. `
       + "Methods are made of letters, digits and !#$%&'*+-.^_`|~ (RFC 9110 section 9.1)."
   }
@@ -64,7 +64,7 @@ export class InvalidHeaderName extends tagged("InvalidHeaderName", "User", "buil
   /** The name, with what is not printable escaped. */
   readonly field: string
 }> {
-  override get message(): string {
+  override get description(): string {
     return `The field name ${this.field} cannot be sent. `
       + "Names are made of letters, digits and !#$%&'*+-.^_`|~ (RFC 9110 section 5.1)."
   }
@@ -83,7 +83,7 @@ export class InvalidHeaderValue extends tagged("InvalidHeaderValue", "User", "bu
   readonly offset: number
   readonly reason: string
 }> {
-  override get message(): string {
+  override get description(): string {
     return `The value of the field ${
       JSON.stringify(this.field)
     } cannot be sent: ${this.reason} at offset ${this.offset}.`
@@ -100,7 +100,7 @@ export class ForbiddenHeader extends tagged("ForbiddenHeader", "User", "build")<
   readonly field: string
   readonly reason: string
 }> {
-  override get message(): string {
+  override get description(): string {
     return `The field ${JSON.stringify(this.field)} cannot be set here: ${this.reason}.`
   }
 }
@@ -112,7 +112,7 @@ export class ForbiddenHeader extends tagged("ForbiddenHeader", "User", "build")<
  * @category errors of the request
  */
 export class ConflictingFraming extends tagged("ConflictingFraming", "User", "build")<{ readonly reason: string }> {
-  override get message(): string {
+  override get description(): string {
     return `The request's framing contradicts itself: ${this.reason} (RFC 9112 section 6).`
   }
 }
@@ -132,7 +132,7 @@ export class InvalidTrailer extends tagged("InvalidTrailer", "User", "build")<{
   /** The relaxations of `HttpLeniency` that accept it from a peer, best first. */
   readonly relaxations?: ReadonlyArray<Relaxation> | undefined
 }> {
-  override get message(): string {
+  override get description(): string {
     const what = this.field === "" ? "A line of the trailers" : `The trailer field ${JSON.stringify(this.field)}`
     return `${what} is not valid: ${this.reason}.` + remedy(this.relaxations)
   }
@@ -148,7 +148,7 @@ export class UnsupportedBody extends tagged("UnsupportedBody", "User", "build")<
   readonly reason: string
   readonly cause?: unknown
 }> {
-  override get message(): string {
+  override get description(): string {
     return `The body cannot be sent: ${this.reason}.`
   }
 }
@@ -165,7 +165,7 @@ export class UnimplementedFileMode extends tagged("UnimplementedFileMode", "User
   /** What the file system said, where it was asked. */
   readonly cause?: unknown
 }> {
-  override get message(): string {
+  override get description(): string {
     return `The file cannot be read to send it as a body: ${this.reason}.`
   }
 }
@@ -180,7 +180,7 @@ export class InvalidOption extends tagged("InvalidOption", "User", "build")<{
   readonly option: string
   readonly reason: string
 }> {
-  override get message(): string {
+  override get description(): string {
     return `The option ${JSON.stringify(this.option)} is not valid: ${this.reason}.`
   }
 }

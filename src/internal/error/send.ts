@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Predicate from "effect/Predicate"
-import { tagged } from "./base.ts"
+import { excerpt, otherEnd, tagged } from "./base.ts"
 import { explainAlert, silentRefusal } from "./tlsCodes.ts"
 
 /**
@@ -20,12 +20,12 @@ export class WriteError extends tagged("WriteError", "Network", "write")<{
   /** The version of TLS on the connection, where there was TLS and nothing had come over it. */
   readonly tls?: string | undefined
 }> {
-  override get message(): string {
+  override get description(): string {
     const said = explainAlert(this.code, this.cause)
     return `The request could not be sent: the connection broke (${this.code}).`
       + (this.context.processed === "No"
-        ? " The server has not seen it."
-        : " The server may have processed part of it.")
+        ? ` ${otherEnd(this.context)} has not seen it.`
+        : ` ${otherEnd(this.context)} may have processed part of it.`)
       + (said === undefined ? silentRefusal(this.tls) : ` ${said.words}`)
   }
 }
@@ -43,7 +43,7 @@ export class BodyLengthMismatch extends tagged("BodyLengthMismatch", "User", "wr
   /** What came: exact where the body was too short, at least this much where it was too long. */
   readonly actual: number
 }> {
-  override get message(): string {
+  override get description(): string {
     return this.actual > this.declared
       ? `The body is longer (at least ${this.actual} bytes) than its declared Content-Length of ${this.declared}. ${lengthAdvice}`
       : `The body ended after ${this.actual} bytes, before its declared Content-Length of ${this.declared}. ${lengthAdvice}`
@@ -53,6 +53,23 @@ export class BodyLengthMismatch extends tagged("BodyLengthMismatch", "User", "wr
 /** Tag, name or type of an error of the caller's. */
 const nameOf = (error: unknown): string =>
   Predicate.hasProperty(error, "_tag") ? String(error._tag) : error instanceof Error ? error.name : typeof error
+
+/** What an error of the caller's says of itself. A text says only that. */
+const messageOf = (error: unknown): string => {
+  if (typeof error === "string") return error
+  try {
+    return Predicate.hasProperty(error, "message") && typeof error.message === "string" ? error.message : ""
+  } catch {
+    // The getter is the caller's code: that it throws must not hide that the stream has failed.
+    return ""
+  }
+}
+
+/** Name and words of an error of the caller's. */
+const told = (error: unknown): string => {
+  const message = messageOf(error)
+  return message === "" ? nameOf(error) : `${nameOf(error)}: ${excerpt(message)}`
+}
 
 /**
  * The caller's own body stream failed; `error` is its error, typed. The connection has been closed.
@@ -73,15 +90,16 @@ export class RequestBodyError<out E = unknown> extends tagged("RequestBodyError"
   constructor(args: { readonly error: E }) {
     super({ error: args.error, cause: args.error })
   }
-  override get message(): string {
-    return `The stream of the request's body failed with ${nameOf(this.error)}; see \`error\`.`
+  override get description(): string {
+    return `The stream of the request's body failed with ${told(this.error)}; see \`error\`.`
   }
   /**
-   * Shows of the caller's error no more than its name, because it may hold anything.
+   * Shows of the caller's error no more than its name and its message, because it may hold anything.
    *
    * @since 0.1.0
    */
   override toJSON(): unknown {
-    return { _tag: this._tag, message: this.message, error: nameOf(this.error), context: this.context }
+    const { cause: _, ...json } = super.toJSON() as Record<string, unknown>
+    return { ...json, error: told(this.error) }
   }
 }

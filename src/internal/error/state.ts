@@ -27,7 +27,7 @@ export class NotConnected extends tagged("NotConnected", "User", "state")<{
   /** What closed the last connection, where that was a failure. */
   readonly cause?: unknown
 }> {
-  override get message(): string {
+  override get description(): string {
     return `The connection is not open (state ${this.state}) and \`autoOpen\` is off. Call \`connect\` first.`
   }
 }
@@ -44,7 +44,7 @@ export class ConnectionClosed extends tagged("ConnectionClosed", "Local", "state
   readonly partial?: Uint8Array | undefined
   readonly cause?: unknown
 }> {
-  override get message(): string {
+  override get description(): string {
     return `The connection is closed: ${this.reason}.`
   }
 }
@@ -58,7 +58,7 @@ export class ConnectionClosed extends tagged("ConnectionClosed", "Local", "state
 export class CannotSendRequest extends tagged("CannotSendRequest", "User", "state")<{
   readonly state: ConnectionState
 }> {
-  override get message(): string {
+  override get description(): string {
     return this.state === "ResponseUnread"
       ? "A request cannot be sent: the body of the last response is unread. Read it to its end, or `close` it."
       : `A request cannot be sent in the state ${this.state}. Finish the one under way with \`endHeaders\` and \`getResponse\`.`
@@ -74,7 +74,7 @@ export class CannotSendRequest extends tagged("CannotSendRequest", "User", "stat
 export class CannotSendHeader extends tagged("CannotSendHeader", "User", "state")<{
   readonly state: ConnectionState
 }> {
-  override get message(): string {
+  override get description(): string {
     return `Fields cannot be sent in the state ${this.state}. Start a request with \`putRequest\` first.`
   }
 }
@@ -88,7 +88,7 @@ export class CannotSendHeader extends tagged("CannotSendHeader", "User", "state"
 export class ResponseNotReady extends tagged("ResponseNotReady", "User", "state")<{
   readonly state: ConnectionState
 }> {
-  override get message(): string {
+  override get description(): string {
     return this.state === "ResponseUnread"
       ? "There is no response to get: the last one is unread. Read it to its end, or `close` it."
       : `There is no response to get in the state ${this.state}. Send a request first.`
@@ -107,7 +107,7 @@ export class BodyAlreadyConsumed extends tagged("BodyAlreadyConsumed", "User", "
   /** The bytes that had been collected; see `IncompleteRead`. */
   readonly partial?: Uint8Array | undefined
 }> {
-  override get message(): string {
+  override get description(): string {
     return this.by === "close"
       ? "The response was closed before its body was read."
       : `The body was already consumed (by \`${this.by}\`). A body comes over the wire once: read it in one way, and keep what you need.`

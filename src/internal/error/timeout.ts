@@ -36,6 +36,14 @@ const doing: { readonly [K in TimeoutKind]: string } = {
   total: "the whole exchange"
 }
 
+/** The same, of a proxy that is connected to or forwards. */
+const ofProxy: { readonly [K in TimeoutKind]?: (proxy: string) => string } = {
+  dns: (proxy) => `resolving the host name of ${proxy}`,
+  connect: (proxy) => `opening the TCP connection to ${proxy}`,
+  proxy: (proxy) => `waiting for ${proxy} to open the tunnel`,
+  write: (proxy) => `waiting for ${proxy} to take more of the request`
+}
+
 /**
  * A time limit of `HttpTimeouts` was reached; the connection has been closed.
  *
@@ -49,7 +57,11 @@ export class HttpTimeout extends tagged("HttpTimeout", "Network", "state")<{
   /** The bytes that had been collected of a body; see `IncompleteRead`. */
   readonly partial?: Uint8Array | undefined
 }> {
-  override get message(): string {
-    return `Timed out after ${this.millis} ms in ${doing[this.kind]} (the limit is \`timeouts.${this.kind}\`).`
+  override get description(): string {
+    const { peer, proxy } = this.context
+    const whose = peer !== "Proxy"
+      ? undefined
+      : ofProxy[this.kind]?.(proxy === undefined ? "the proxy" : `the proxy ${proxy}`)
+    return `Timed out after ${this.millis} ms in ${whose ?? doing[this.kind]} (the limit is \`timeouts.${this.kind}\`).`
   }
 }

@@ -36,7 +36,7 @@ export class TlsError extends tagged("TlsError", "Remote", "tls")<{
   readonly names: string | undefined
   readonly cause: unknown
 }> {
-  override get message(): string {
+  override get description(): string {
     const meaning = explain(this.code, this.cause)
     const words = meaning?.reason === this.reason ? meaning.words : advice[this.reason]
     return `TLS with ${JSON.stringify(this.serverName)} failed (${this.code}). ${words}`

@@ -12,6 +12,7 @@ import type * as redirect from "./redirect.ts"
 import type * as request from "./request.ts"
 import type * as send from "./send.ts"
 import type * as state from "./state.ts"
+import type * as status from "./status.ts"
 import type * as timeout from "./timeout.ts"
 import type * as tls from "./tls.ts"
 
@@ -184,6 +185,7 @@ export type HttpError<E = unknown> =
   | HeadFailure
   | BodyFailure
   | body.BodyDecodeError
+  | status.StatusError
   | PoolFailure
   | RedirectFailure
   | DecodingFailure

@@ -24,6 +24,7 @@ import type { Tagged } from "../error/base.ts"
 import { locate, TypeId } from "../error/base.ts"
 import { BodyDecodeError } from "../error/body.ts"
 import { DecompressionBomb } from "../error/decoding.ts"
+import { locateIn } from "../locateIn.ts"
 import { nodeEventLoop } from "../transport/eventLoop.ts"
 import { waitFor } from "../transport/wait.ts"
 import { decoderOf, formOf, jsonOf, maxBodySize } from "./content.ts"
@@ -176,14 +177,17 @@ class DecodedResponse extends Inspectable.Class implements Decoded, Releasable {
   #responseError(error: DecodingFailure | BodyDecodeError | ResponseError): ResponseError {
     if (!isOurs(error)) return error
     const source = Option.getOrUndefined(sourceOf(this.original))
-    const origin = Either.map(Origin.fromUrl(targetOf(this.request)), ({ origin }) => Origin.format(origin))
-    const { context } = error
+    if (source !== undefined) return responseError(this, locateIn(source, error))
+    const located = Either.getOrUndefined(Origin.fromUrl(targetOf(this.request)))
     return responseError(
       this,
       locate(error, {
-        ...context,
-        ...(source === undefined ? undefined : { connection: source.connection, timings: source.timings }),
-        origin: Either.getOrUndefined(origin),
+        ...error.context,
+        origin: located === undefined ? undefined : Origin.format(located.origin),
+        method: this.request.method,
+        path: located?.target.split("?", 1)[0],
+        status: this.status,
+        contentType: this.headers["content-type"],
         requestState: "ResponseStarted",
         processed: "Yes",
         replayable: !["Stream", "Raw"].includes(bodyKind(this.request.body))

@@ -18,12 +18,15 @@ import type {
   InvalidRequest,
   PoolFailure,
   RedirectFailure,
-  SendFailure
+  SendFailure,
+  StatusError
 } from "../../HttpError.ts"
+import type { Inspect } from "../error/base.ts"
+import { inspected } from "../error/base.ts"
 import { shownUrl } from "./url.ts"
 
 /** What happens to a response that is there. */
-export type ResponseFailure = BodyFailure | BodyDecodeError | DecodingFailure | RedirectFailure
+export type ResponseFailure = BodyFailure | BodyDecodeError | DecodingFailure | RedirectFailure | StatusError
 
 /** Of these, what happens before there is one too. */
 type Both = Extract<ResponseFailure, InvalidRequest | PoolFailure | SendFailure | HeadFailure>
@@ -103,7 +106,8 @@ export const responseReasons: { readonly [Tag in ResponseFailure["_tag"]]: Respo
   RedirectLoop: "StatusCode",
   InvalidRedirect: "StatusCode",
   UnsafeRedirect: "StatusCode",
-  UnreplayableBody: "StatusCode"
+  UnreplayableBody: "StatusCode",
+  StatusError: "StatusCode"
 }
 
 /** What the platform shows of a request may hold secrets: userinfo, the query, the body. This is what can be told. */
@@ -117,15 +121,6 @@ const json = (error: HttpClientError): Record<string, unknown> => ({
   ...(error._tag === "ResponseError" ? { response: { status: error.response.status } } : undefined),
   cause: error.cause
 })
-
-/** What Node's `inspect` passes as itself. */
-type Inspect = (value: unknown, options: object | undefined) => string
-
-/** What Node's `inspect`, and with it the console, shows: the stack and what `toJSON` tells. */
-const inspected = (error: HttpClientError, options: object | undefined, inspect: Inspect | undefined): unknown => {
-  const { _tag: _, message: __, ...details } = json(error)
-  return inspect === undefined ? json(error) : `${error.stack} ${inspect(details, options)}`
-}
 
 /** A `RequestError` that shows no secret. */
 class ShownRequestError extends RequestError {
@@ -161,13 +156,13 @@ const requestReason = ({ _tag, context }: RequestFailure): RequestError["reason"
 
 /** A failure before there is a response. */
 export const requestError = (request: HttpClientRequest, cause: RequestFailure): RequestError =>
-  new ShownRequestError({ request, reason: requestReason(cause), description: cause.message, cause })
+  new ShownRequestError({ request, reason: requestReason(cause), description: cause.description, cause })
 
 /** A failure of a response. `description` where its own words do not fit, `request` where it is not that which was answered. */
 export const responseError = (
   response: HttpClientResponse,
   cause: ResponseFailure,
-  description: string = cause.message,
+  description: string = cause.description,
   request: HttpClientRequest = response.request
 ): ResponseError =>
   new ShownResponseError({

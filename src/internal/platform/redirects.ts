@@ -134,11 +134,14 @@ const asResponseError = (
       ...error.context,
       fault: asked.url === undefined ? "User" : error.context.fault,
       origin: asked.url === undefined ? undefined : originOf(asked.url),
+      method: asked.method,
+      path: asked.url?.pathname,
+      status: response.status,
       requestState: "ResponseStarted",
       processed: "Yes",
       replayable: asked.body === "Empty" || asked.body === "Replayable"
     }),
-    error.message,
+    error.description,
     request
   )
 

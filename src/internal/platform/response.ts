@@ -22,9 +22,9 @@ import type { Timings } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
 import type { HttpResponse, Informational } from "../../HttpResponse.ts"
 import { takeWhole } from "../connection/response.ts"
-import { locate } from "../error/base.ts"
 import { BodyDecodeError, BodyTooLarge } from "../error/body.ts"
 import { BodyAlreadyConsumed } from "../error/state.ts"
+import { locateIn } from "../locateIn.ts"
 import { decoderOf, formOf, jsonOf, limitNames, maxBodySize } from "./content.ts"
 import type { ResponseFailure } from "./errors.ts"
 import { responseError, shownRequest } from "./errors.ts"
@@ -254,15 +254,8 @@ export class PlatformResponse extends Inspectable.Class implements PooledRespons
     })
   }
 
-  /** What the response itself fails with, when it is asked for the same, knows the connection. */
   #undecodable(error: BodyDecodeError): Effect.Effect<never, ResponseError> {
-    return Effect.matchEffect(this[SourceId].json, {
-      onFailure: ({ context }) => {
-        const { fault, phase } = error.context
-        return Effect.fail(this.#error(locate(error, { ...context, phase, fault })))
-      },
-      onSuccess: () => Effect.fail(this.#error(error))
-    })
+    return Effect.suspend(() => Effect.fail(this.#error(locateIn(this[SourceId], error))))
   }
 
   #error(cause: ResponseFailure): ResponseError {

@@ -13,9 +13,9 @@ import type { BodyFailure } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
 import type { HttpResponse } from "../../HttpResponse.ts"
 import { join } from "../bytes.ts"
-import { locate } from "../error/base.ts"
 import { BodyTooLarge } from "../error/body.ts"
 import { withPartial } from "../error/partial.ts"
+import { locateIn } from "../locateIn.ts"
 import { nodeEventLoop } from "../transport/eventLoop.ts"
 import { keepContext } from "../transport/wait.ts"
 
@@ -61,7 +61,7 @@ export class WholeBody {
   }
 
   #checked(bytes: Uint8Array, limit: number): Effect.Effect<Uint8Array, BodyFailure> {
-    return bytes.length <= limit ? Effect.succeed(bytes) : Effect.fail(new BodyTooLarge({ limit, partial: bytes }))
+    return bytes.length <= limit ? Effect.succeed(bytes) : Effect.fail(this.#error(limit, bytes))
   }
 
   /** Nothing can interrupt between the beginning and what cleans up after it: whoever comes later would wait for ever. */
@@ -101,15 +101,12 @@ export class WholeBody {
     )
   }
 
-  /** Lets go of the response. What it fails with then knows the connection. */
+  /** Lets go of the response. */
   #tooLarge(limit: number): Effect.Effect<never, BodyFailure> {
-    const error = new BodyTooLarge({ limit, partial: empty })
-    return Effect.zipRight(
-      this.#source.close,
-      Effect.matchEffect(this.#source.bytes, {
-        onFailure: ({ context }) => Effect.fail(locate(error, { ...context, phase: "body", fault: "Remote" })),
-        onSuccess: () => Effect.fail(error)
-      })
-    )
+    return Effect.zipRight(this.#source.close, Effect.suspend(() => Effect.fail(this.#error(limit, empty))))
+  }
+
+  #error(limit: number, partial: Uint8Array): BodyTooLarge {
+    return locateIn(this.#source, new BodyTooLarge({ limit, partial }))
   }
 }

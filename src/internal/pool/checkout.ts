@@ -14,6 +14,7 @@ import type { WaitEnd } from "../../ConnectionEvent.ts"
 import type { HttpError, PoolFailure } from "../../HttpError.ts"
 import * as Origin from "../../Origin.ts"
 import type { AsyncContext } from "../../Transport.ts"
+import { locateAt } from "../connection/about.ts"
 import type { Restore } from "../connection/caller.ts"
 import type { Expiring } from "../connection/deadlines.ts"
 import { Deadline } from "../connection/deadlines.ts"
@@ -22,7 +23,6 @@ import type { OpenFailure } from "../connection/open.ts"
 import { goneAtOnce, locateOpening } from "../connection/open.ts"
 import { awaitPoll } from "../connection/reuse.ts"
 import type { Millis } from "../connection/timeouts.ts"
-import { locate } from "../error/base.ts"
 import { PoolQueueFull } from "../error/pool.ts"
 import { HttpTimeout } from "../error/timeout.ts"
 import { type Resume, Waiter as FiberWaiter } from "../transport/wait.ts"
@@ -220,7 +220,7 @@ class Waiting implements Waiter, Expiring {
   }
 
   #fail(error: HttpTimeout | PoolQueueFull, phase: "pool" | "connect"): void {
-    this.fail(locate(error, { ...error.context, phase, origin: Origin.format(this.#demand.origin) }))
+    this.fail(locateAt(error, this.#demand.origin, undefined, { phase }))
   }
 }
 

@@ -7,9 +7,9 @@ import type { HttpRequest } from "../../HttpRequest.ts"
 import * as Origin from "../../Origin.ts"
 import * as Proxy from "../../Proxy.ts"
 import type * as Tls from "../../Tls.ts"
+import { forwarded, locateAt } from "../connection/about.ts"
 import type { Settings, Tunnel } from "../connection/connection.ts"
-import { forwarded, withProxyFields } from "../connection/prepare.ts"
-import { locate } from "../error/base.ts"
+import { withProxyFields } from "../connection/prepare.ts"
 import { InvalidOption, InvalidUrl } from "../error/request.ts"
 import type { Located } from "../origin.ts"
 import { fromUrl } from "../origin.ts"
@@ -72,7 +72,7 @@ const originOf = (
     proxyFor(proxy, origin),
     (proxy) => Origin.withOptions(origin, { localAddress, proxy, tls: origin.scheme === "https" ? tls : undefined })
   )
-  return Either.isLeft(there) ? there.left : { origin: there.right, target }
+  return Either.isLeft(there) ? locateAt(there.left, origin, undefined) : { origin: there.right, target }
 }
 
 /** For callers whose types nobody has checked. */
@@ -98,7 +98,7 @@ export const route = <E>(
     const target = resolveTarget(method, request.target, origin, form)
     return Either.isRight(target)
       ? new Route(origin, target.right, fields)
-      : locate<Unroutable>(target.left, { ...target.left.context, origin: Origin.format(origin) })
+      : locateAt<Unroutable>(target.left, origin, { method })
   }
   const { target } = located
   const authority = Origin.authority(origin)

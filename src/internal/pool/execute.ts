@@ -8,11 +8,19 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Runtime from "effect/Runtime"
-import type { HeadFailure, HttpError, InvalidRequest, RequestBodyError, SendFailure } from "../../HttpError.ts"
+import type {
+  HeadFailure,
+  HttpError,
+  InvalidMethod,
+  InvalidRequest,
+  RequestBodyError,
+  SendFailure
+} from "../../HttpError.ts"
 import type { HttpRequest } from "../../HttpRequest.ts"
 import type { HttpResponse } from "../../HttpResponse.ts"
 import * as Origin from "../../Origin.ts"
 import type * as Tls from "../../Tls.ts"
+import { locateAt, ofAsked } from "../connection/about.ts"
 import type { Caller, Restore } from "../connection/caller.ts"
 import { uninterrupted } from "../connection/caller.ts"
 import { Deadline } from "../connection/deadlines.ts"
@@ -29,11 +37,11 @@ import {
 } from "../connection/pipeline.ts"
 import type { Prepared, Unprepared } from "../connection/prepare.ts"
 import { prepare } from "../connection/prepare.ts"
-import { locate } from "../error/base.ts"
 import { UnsupportedBody } from "../error/request.ts"
 import { ConnectionClosed } from "../error/state.ts"
 import { HttpTimeout } from "../error/timeout.ts"
 import type { Located } from "../origin.ts"
+import { fromUrl } from "../origin.ts"
 import { checkMethod } from "../protocol/encode.ts"
 import { isIdempotent } from "../repeat.ts"
 import { waitFor } from "../transport/wait.ts"
@@ -101,6 +109,13 @@ const mayRepeat = (request: HttpRequest<unknown>, { _tag, context }: HttpError):
   && context.bytesRead === 0 && context.replayable
   && (context.bytesWritten === 0 || isIdempotent(request))
 
+/** Names the origin of a request that is wrong, where that can be known. */
+const atItsOrigin = (error: InvalidMethod, { origin, target }: HttpRequest<unknown>): InvalidMethod => {
+  if (Origin.isOrigin(origin)) return locateAt(error, origin, undefined)
+  const located = typeof target === "string" ? fromUrl<Tls.Options>(target, undefined) : undefined
+  return located === undefined || "_tag" in located ? error : locateAt(error, located.origin, undefined)
+}
+
 /** Encodes a request for its origin. */
 const prepareFor = <E>(
   pool: Pool,
@@ -112,7 +127,7 @@ const prepareFor = <E>(
     const error = new UnsupportedBody({
       reason: "its length is not known, and the server speaks HTTP/1.0, which has no chunks; give its `length`"
     })
-    return locate(error, { ...error.context, origin: Origin.format(origin) })
+    return locateAt(error, origin, { method: request.method, target })
   }
   return prepare(pool.settings, origin, request, target, fields, resends)
 }
@@ -239,17 +254,19 @@ const stopped = <E>(pool: Pool, attempt: Attempt<E>, cause: Cause.Cause<Checkout
   if (attempt.member !== undefined) pool.giveBack(attempt.member)
   if (Cause.isInterrupted(failure.right)) {
     const error = new ConnectionClosed({ reason: "the request was interrupted" })
-    const origin = Origin.format(attempt.route.origin)
-    tellUnsent(pool, attempt, locate(error, { ...error.context, phase: "pool", origin }))
+    const { request, route: { origin, target } } = attempt
+    tellUnsent(pool, attempt, locateAt(error, origin, { method: request.method, target }, { phase: "pool" }))
   }
   return left(pool, Effect.failCause(failure.right))
 }
 
 /** It failed: once more, where that is safe and has not been tried. */
 const lost = <E>(pool: Pool, attempt: Attempt<E>, error: HttpError<E>): Sending<E> => {
-  const { first, request, surround } = attempt
+  const { first, request, route: { origin, target }, surround } = attempt
   if (first === undefined && mayRepeat(request, error)) return repeat(pool, attempt, error)
-  const told = first === undefined ? error : ofBoth(first, error) as HttpError<E>
+  // What failed before there was an exchange may not know for which request it was.
+  const own = ofAsked(error, origin, { method: request.method, target })
+  const told = first === undefined ? own : ofBoth(first, own) as HttpError<E>
   tellUnsent(pool, attempt, told)
   // An error takes down the span that it failed in.
   return left(pool, surround(Effect.fail(told)))
@@ -308,7 +325,7 @@ const bodyReleased = <E>(
     const total = new Deadline({
       expire: () => {
         const error = new HttpTimeout({ kind: "total", millis })
-        fail(locate(error, { ...error.context, phase: "write", origin: Origin.format(origin) }))
+        fail(locateAt(error, origin, undefined, { phase: "write" }))
       }
     })
     const waiting = waitFor<void, HttpTimeout>(loop, (waiter) => {
@@ -354,7 +371,7 @@ export const executeFor = <E>(
   const startedAt = pool.deadlines.now()
   // First, because the method decides what the target may be.
   const wrong = checkMethod(request.method)
-  if (wrong !== undefined) return surround(Effect.fail(wrong))
+  if (wrong !== undefined) return surround(Effect.fail(atItsOrigin(wrong, request)))
   const found = route(pool.settings, request, located)
   if ("_tag" in found) return surround(Effect.fail(found))
   const prepared = prepareFor(pool, request, found, 0)

@@ -291,6 +291,7 @@ export class Pool implements Keeper {
   }
 
   closedError(origin: string): PoolClosed {
+    // Whose request it is, is added where it fails.
     const error = new PoolClosed()
     return locate(error, { ...error.context, origin })
   }

@@ -6,6 +6,7 @@ import * as Schedule from "effect/Schedule"
 import type { HttpError } from "../../HttpError.ts"
 import { InvalidOption } from "../error/request.ts"
 import type { RepeatedStatuses } from "../repeat.ts"
+import { passingStatuses } from "../repeat.ts"
 import { Budgets } from "./budget.ts"
 
 /**
@@ -90,8 +91,6 @@ const defaultSchedule: Schedule.Schedule<unknown> = Schedule.exponential("100 mi
   Schedule.jitteredWith({ min: 0.5, max: 1 })
 )
 
-const defaultStatuses: ReadonlyArray<number> = [408, 425, 429, 502, 503, 504]
-
 const randomKey: Effect.Effect<string> = Effect.sync(() => crypto.randomUUID())
 
 const invalid = (option: string, reason: string): InvalidOption => new InvalidOption({ option, reason })
@@ -126,7 +125,7 @@ export const policyOf = (options: Options): Policy | InvalidOption => {
     idempotencyKey = false,
     retryAfterLimit = "1 minute",
     schedule = defaultSchedule,
-    statuses = defaultStatuses,
+    statuses = passingStatuses,
     times = 2,
     unprocessedStatuses = []
   } = options
