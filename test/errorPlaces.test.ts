@@ -66,12 +66,12 @@ const where: HttpError.ErrorContext = {
 const texts = { code: "C", codings: "c", line: "l", reason: "r", size: "1", target: "t", value: "v", version: "2" }
 
 describe("every class", () => {
-  it.each(classes)("%s leaves `message` to the base, which ends it with the request", (_, Class) => {
+  it.each(classes)("%s leaves `message` to the base, which ends it with the request", (name, Class) => {
     expect(Object.hasOwn(Class.prototype, "message")).toBe(false)
     expect(Object.hasOwn(Class.prototype, "description")).toBe(true)
     const error = locate(
       new Class({
-        ...texts,
+        ...(name === "BodyTooLarge" ? undefined : texts),
         fields: HttpFields.empty,
         history: [],
         attempts: [],
