@@ -80,20 +80,12 @@ export * from "./internal/error/send.ts"
 export * from "./internal/error/head.ts"
 
 /**
- * Failures of reading the body of a response: `IncompleteRead` and its kin.
+ * Failures of reading the body of a response, `IncompleteRead` and its kin, and of checking its status: `StatusError`.
  *
  * @since 0.1.0
  * @category errors
  */
 export * from "./internal/error/body.ts"
-
-/**
- * A status that is not accepted: `StatusError`, of `HttpResponse.filterStatusOk`.
- *
- * @since 0.1.0
- * @category errors
- */
-export * from "./internal/error/status.ts"
 
 /**
  * Failures of the connection pool: `PoolQueueFull` and `PoolClosed`.

@@ -224,3 +224,11 @@ export class BodyDecodeError extends tagged("BodyDecodeError", "Remote", "body")
     return `The body is not ${described[this.format]}: ${this.reason}.${of}`
   }
 }
+
+/**
+ * The failure of a check of the status, which reads the start of the body.
+ *
+ * @since 0.1.0
+ * @category errors of the status
+ */
+export * from "./status.ts"
