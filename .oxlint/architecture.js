@@ -81,11 +81,18 @@ const layers = {
   platform: {
     folders: [...vocabularyFolders, "protocol", "transport", "connection", "retry", "pool"],
     modules: vocabulary
-  }
+  },
+  cookies: { folders: [...low, "platform"], modules: vocabulary }
 }
 
 const socketModules = new Set(["node:net", "node:tls", "node:dns", "node:dns/promises"])
 const runtimePackages = ["effect", "@effect/platform"]
+
+/**
+ * The optional peers: the folder that may import each, and the public module above it. The index leaves that module out, so that the
+ * package can be imported without the peer.
+ */
+const optionalPeers = { "tough-cookie": { folder: "cookies", module: "CookieJar.ts" } }
 
 /** The folder of `src/internal` that a path below `src` lies in; `undefined` for a public module. @param {string} file */
 const folderOf = (file) => {
@@ -106,6 +113,11 @@ const judgeOwn = (from, to) => {
   const folder = folderOf(from)
   const target = folderOf(to)
   if (to.startsWith("../")) return "R0: src imports nothing of this repository outside of src."
+  for (const { folder: peerFolder, module } of Object.values(optionalPeers)) {
+    if ((target === peerFolder && folder !== peerFolder && from !== module) || to === module) {
+      return `R0: ${to} needs an optional peer; only ${module} and internal/${peerFolder} may import it.`
+    }
+  }
   if (folder === undefined) {
     if (!vocabulary.includes(moduleOf(from)) || moduleOf(from) === "HttpResponse") return undefined
     return target === undefined
@@ -141,6 +153,8 @@ const judgeForeign = (from, specifier) => {
       : undefined
   }
   const name = specifier.split("/").slice(0, specifier.startsWith("@") ? 2 : 1).join("/")
+  const peer = optionalPeers[name]
+  if (peer !== undefined && folder === peer.folder) return undefined
   if (!runtimePackages.includes(name)) return `R0: at run time there are only effect and @effect/platform, not ${name}.`
   if (name === "effect") {
     return pure && !pureEffect.has(specifier.slice("effect/".length))
@@ -148,7 +162,7 @@ const judgeForeign = (from, specifier) => {
       : undefined
   }
   if (pure) return `${folder === "protocol" ? "R1, R3" : "R1"}: internal/${folder} does not import ${name}.`
-  return folder === undefined || folder === "platform"
+  return folder === undefined || folder === "platform" || folder === "cookies"
     ? undefined
     : `R3: internal/${folder} does not import ${name}; only internal/platform and public modules do.`
 }

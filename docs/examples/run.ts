@@ -18,7 +18,8 @@ import { certificates } from "../../test/fixtures/certificates.ts"
 import { host, raw, unusedPort } from "../demo/servers/listen.ts"
 import { startOrigin, startSecureOrigin } from "../demo/servers/origin.ts"
 import { credentials, startProxy } from "../demo/servers/proxy.ts"
-import { startRedirecting, startUnsteady } from "../demo/servers/turning.ts"
+import { startLogin, startRedirecting, startUnsteady } from "../demo/servers/turning.ts"
+import * as cookies from "./cookies.ts"
 import * as downloadToFile from "./download-to-file.ts"
 import * as errorsByTag from "./errors-by-tag.ts"
 import * as events from "./events.ts"
@@ -149,6 +150,11 @@ const all = Effect.gen(function*() {
     text: "GET /archive/7, without credentials\n",
     history: ["POST 303", "GET 307"],
     round: "RedirectLoop"
+  })
+  yield* example("cookies", cookies.program(host, yield* startLogin), {
+    text: "/account with session=1\n",
+    cookies: 1,
+    elsewhere: false
   })
   const unsteady = `http://${host}:${yield* startUnsteady}`
   const body = HttpBody.stream(Stream.make(new Uint8Array(100)))

@@ -1,4 +1,4 @@
-/** Servers that do not answer at once: one that sends its clients elsewhere, one that goes away the first time that it is asked. */
+/** Servers that do not answer at once: two that send their clients elsewhere, one that goes away the first time that it is asked. */
 import * as Effect from "effect/Effect"
 import * as http from "node:http"
 import { host, listen } from "./listen.ts"
@@ -23,6 +23,19 @@ export const startRedirecting = Effect.flatMap(elsewhere, (other) =>
       else response.writeHead(404).end()
     })
   })))
+
+/** Answers `/login` with a cookie and a redirect to a page that says which cookies came. */
+export const startLogin = Effect.suspend(() =>
+  listen(http.createServer(({ headers: { cookie }, url }, response) => {
+    if (url === "/login") {
+      response.writeHead(303, {
+        Location: "/account",
+        "Set-Cookie": "session=1; HttpOnly; Path=/",
+        "Content-Length": 0
+      }).end()
+    } else response.end(`${url} with ${cookie ?? "no cookie"}\n`)
+  }))
+)
 
 /** Closes the connection on the first request of each method and path, without an answer; the next one has an answer. */
 export const startUnsteady = Effect.suspend(() => {

@@ -38,6 +38,16 @@ const requestTo = (method: HttpMethod, url: URL): HttpClientRequest.HttpClientRe
   return url.hash === "" ? request : HttpClientRequest.setHash(request, url.hash.slice(1))
 }
 
+/** A request that is sent in place of another, and whose response ends with the same scope. */
+export const keepScope = (
+  request: HttpClientRequest.HttpClientRequest,
+  next: HttpClientRequest.HttpClientRequest
+): HttpClientRequest.HttpClientRequest => {
+  const controller = scopedRequests.get(request)
+  if (controller !== undefined) scopedRequests.set(next, controller)
+  return next
+}
+
 /** The request that a decision asks for, made of the one that was redirected. */
 export const nextRequest = (
   request: HttpClientRequest.HttpClientRequest,
@@ -49,7 +59,5 @@ export const nextRequest = (
     keepsBody ? HttpClientRequest.setBody(bare, request.body) : bare,
     fields.map((name): [string, string] => [name, request.headers[name] as string])
   )
-  const controller = scopedRequests.get(request)
-  if (controller !== undefined) scopedRequests.set(next, controller)
-  return next
+  return keepScope(request, next)
 }

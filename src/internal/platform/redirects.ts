@@ -246,8 +246,8 @@ const following = <E, R>(
  * - Each redirect is a request of its own, with its own span, on the same connection if there is one: the body of a redirect is
  *   read or let go of first.
  *
- * Put it next to the client, before what looks at the status (`filterStatusOk`). A cookie that a redirect sets is not sent with
- * the next request by `withCookiesRef`, which sets Cookie once.
+ * Put it next to the client, before what looks at the status (`filterStatusOk`). A cookie that a redirect sets is sent
+ * with the next request by `CookieJar.withCookieJar` below this; not by `withCookiesRef`, which sets Cookie once.
  *
  * @since 0.2.0
  * @category combinators

@@ -1,0 +1,59 @@
+/**
+ * Puts the cookies of a jar on each request of a client, and those of each response into the jar.
+ *
+ * In the second half of the client (`postprocess`), which `followRedirects` runs for every hop. So a redirect's cookies are in the jar before
+ * the next request is made, and each request gets what is for its own URL.
+ */
+import * as Cookies from "@effect/platform/Cookies"
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Redacted from "effect/Redacted"
+import * as HttpFields from "../../HttpFields.ts"
+import { partsOf } from "../platform/parts.ts"
+import { keepScope } from "../platform/redirectRequest.ts"
+
+/** What is needed of a jar. */
+export interface CookieSource {
+  header(url: string | URL, own?: string): Effect.Effect<Option.Option<Redacted.Redacted<string>>>
+  setCookies(url: string | URL, lines: ReadonlyArray<string>): Effect.Effect<void>
+}
+
+/** A response of this library has the lines as they were sent. Of others the platform's reading is written again. */
+const linesOf = (response: HttpClientResponse): ReadonlyArray<string> =>
+  Predicate.hasProperty(response, "fields") && HttpFields.isHttpFields(response.fields)
+    ? HttpFields.getAll(response.fields, "set-cookie")
+    : Cookies.toSetCookieHeaders(response.cookies)
+
+export const withCookieJar = <E, R>(
+  client: HttpClient.HttpClient.With<E, R>,
+  jar: CookieSource
+): HttpClient.HttpClient.With<E, R> => {
+  const { postprocess, preprocess } = partsOf(client)
+
+  const send = (request: HttpClientRequest.HttpClientRequest, url: URL) =>
+    Effect.flatMap(jar.header(url, request.headers["cookie"]), (header) => {
+      const ready = Option.match(header, {
+        onNone: () => request,
+        onSome: (value) => keepScope(request, HttpClientRequest.setHeader(request, "cookie", Redacted.value(value)))
+      })
+      return Effect.tap(postprocess(Effect.succeed(ready)), (response) => {
+        const lines = linesOf(response)
+        return lines.length === 0 ? Effect.void : jar.setCookies(url, lines)
+      })
+    })
+
+  return HttpClient.makeWith<E, R, E, R>(
+    Effect.flatMap((request: HttpClientRequest.HttpClientRequest) =>
+      Option.match(HttpClientRequest.toUrl(request), {
+        // The client below says what is wrong with it.
+        onNone: () => postprocess(Effect.succeed(request)),
+        onSome: (url) => send(request, url)
+      })
+    ),
+    preprocess
+  )
+}
