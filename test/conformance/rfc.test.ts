@@ -404,19 +404,24 @@ const cases: ReadonlyArray<readonly [rfc: number, name: string, check: Check]> =
       )
     )
   ],
-  [34, "HEAD, 204 and 304 end at the empty line whatever the fields say, and another response may follow", () => {
-    for (const fields of [[["Content-Length", "5"]], chunkedLine, []] as ReadonlyArray<Lines>) {
-      for (const [method, status] of [["HEAD", 200], ["HEAD", 404], ["GET", 204], ["GET", 304]] as const) {
-        reads(`HTTP/1.1 ${status} R\r\n${text(fields)}\r\n`, [head(status, "R", "none", { fields }), end()], {
-          request: { method },
-          reusable: true
+  [
+    34,
+    "HEAD, 1xx, 204 and 304 end at the empty line whatever the fields say, and another response may follow unless one was announced",
+    () => {
+      for (const fields of [[["Content-Length", "5"]], chunkedLine, []] as ReadonlyArray<Lines>) {
+        for (const [method, status] of [["HEAD", 200], ["HEAD", 404], ["GET", 204], ["GET", 304]] as const) {
+          reads(`HTTP/1.1 ${status} R\r\n${text(fields)}\r\n`, [head(status, "R", "none", { fields }), end()], {
+            request: { method },
+            // A 204 must not have these fields, and bytes may follow; the others may have them.
+            reusable: status !== 204 || fields.length === 0
+          })()
+        }
+        reads(`HTTP/1.1 103 R\r\n${text(fields)}\r\n${empty}`, [informational(103, "R", { fields }), ...emptyEvents], {
+          reusable: fields.length === 0
         })()
       }
-      reads(`HTTP/1.1 103 R\r\n${text(fields)}\r\n${empty}`, [informational(103, "R", { fields }), ...emptyEvents], {
-        reusable: true
-      })()
     }
-  }],
+  ],
   [
     35,
     "a 2xx to CONNECT is a tunnel, whatever its fields say",

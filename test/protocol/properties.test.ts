@@ -109,6 +109,49 @@ describe("every response", () => {
     same(relaxed.seen, run({}, pieces).seen)
   })
 
+  const lineText = FastCheck.tuple(
+    FastCheck.constantFrom(
+      "HTTP/1.1 200 OK",
+      "HTTP/1.1 204",
+      "HTTP/1.0 1000 X",
+      "HTTP/1.10 200 OK",
+      "HTTP/2 200",
+      "220 mail",
+      " HTTP/1.1  200"
+    ),
+    FastCheck.nat(16),
+    FastCheck.constantFrom("", "", " ", "0", "x", "\t", "\xff", "HTTP/1.1 "),
+    FastCheck.nat(2)
+  ).map(([line, at, insert, remove]) => line.slice(0, at) + insert + line.slice(at + remove))
+    .filter((line) => line !== "")
+
+  holds("is judged by its status line as soon as that is there", [lineText, leniency, cuts], (line, leniency, cuts) => {
+    const whole = run({ leniency }, [bytesOf(`${line}\r\nContent-Length: 0\r\n\r\n`)]).seen
+    const bad = whole.length === 1
+      && whole.every((event) =>
+        "error" in event && ["BadStatusLine", "InvalidStatusCode", "UnknownProtocol"].includes(event.error)
+      )
+    same(run({ leniency }, cutAt(bytesOf(`${line}\r\n`), cuts)).seen, bad ? whole : [])
+  })
+
+  const sizeLine = FastCheck.string({ unit: FastCheck.constantFrom(..."00003fg ;\t\r\n\0+x_"), maxLength: 200 })
+
+  holds(
+    "quotes of a chunk size what was there, from its beginning",
+    [sizeLine, leniency, cuts],
+    (line, leniency, cuts) => {
+      const start = "HTTP/1.1 200 R\r\nTransfer-Encoding: chunked\r\n\r\n"
+      const last = run({ leniency }, cutAt(bytesOf(`${start}${line}`), cuts)).seen.at(-1)
+      if (last === undefined || !("error" in last)) return
+      const quoted = last.fields["line"] ?? last.fields["size"]
+      if (typeof quoted !== "string") return
+      expect(quoted.length).toBeLessThanOrEqual(120)
+      // Of the first line, or of one behind a chunk.
+      expect(quoted).not.toBe("")
+      expect(line).toContain(quoted)
+    }
+  )
+
   holds(
     "throws nothing, whatever the bytes",
     [bytes(200), limits, leniency, FastCheck.boolean()],

@@ -105,15 +105,13 @@ const isChunked = (codings: string): boolean => {
   return second === undefined && first?.toLowerCase() === "chunked"
 }
 
-/** What makes the framing suspicious, whoever reads it (RFC 9112 section 6.1). */
-const framingConflict = (head: ResponseHead): string | undefined => {
-  if (!fields.has(head.fields, "transfer-encoding")) return undefined
-  return fields.has(head.fields, "content-length")
+/** What makes the framing of a head with Transfer-Encoding suspicious (RFC 9112 section 6.1). */
+const framingConflict = (head: ResponseHead): string | undefined =>
+  fields.has(head.fields, "content-length")
     ? "it has both Transfer-Encoding and Content-Length"
     : head.version === 10
     ? "it is HTTP/1.0 with Transfer-Encoding"
     : undefined
-}
 
 /** Where the body of this response to this method ends. */
 export const decideFraming = (
