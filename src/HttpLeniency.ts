@@ -42,6 +42,11 @@ export interface HttpLeniency {
    */
   readonly missingFinalCrlf: boolean
   /**
+   * A body that ends with the connection is complete over TLS too where that ends without close_notify. Risk: anybody on the way can
+   * cut the body short (RFC 9112 section 9.8).
+   */
+  readonly missingCloseNotify: boolean
+  /**
    * A head that ends with the connection is complete. Risk: fields may be lost, and a truncated answer looks whole.
    */
   readonly headEndsWithConnection: boolean
@@ -79,6 +84,7 @@ export const strict: HttpLeniency = {
   skipInvalidFields: false,
   chunkSizeSpaces: false,
   missingFinalCrlf: false,
+  missingCloseNotify: false,
   headEndsWithConnection: false,
   invalidContentLength: false,
   unknownTransferCoding: false,
@@ -117,6 +123,7 @@ export const httpClient: HttpLeniency = {
   skipInvalidFields: true,
   chunkSizeSpaces: true,
   missingFinalCrlf: true,
+  missingCloseNotify: true,
   headEndsWithConnection: true,
   invalidContentLength: true,
   unknownTransferCoding: true,

@@ -55,7 +55,7 @@ export interface Informational {
 }
 
 /**
- * How the end of the body is known (RFC 9112 section 6.3). With `close` a truncated body cannot be told from a whole one.
+ * How the end of the body is known (RFC 9112 section 6.3). With `close` a truncated body cannot be told from a whole one, but over TLS.
  *
  * @since 0.1.0
  * @category models
@@ -127,6 +127,12 @@ export interface HttpResponse {
    * body that was cut short for a whole one: `closed`, `isclosed()`.
    */
   readonly closed: Effect.Effect<boolean>
+  /**
+   * Whether the end of the body has come and is proven to be its end: by its length, its last chunk, or over TLS by what TLS says itself
+   * (close_notify). False before that, and for a body that ends with a connection in clear, or with one of TLS whose end nobody can tell: anybody on
+   * the way may have cut it. Over TLS a body without that proof fails with `IncompleteRead` unless `leniency.missingCloseNotify` lets it pass.
+   */
+  readonly endProven: Effect.Effect<boolean>
   /**
    * Lets go of the response. The connection is closed with it, unless all of the body had arrived, or a pool reads the rest to keep it.
    * Idempotent: `close()`.

@@ -8,8 +8,8 @@
  *
  * What a socket does here beyond what `Transport.Duplex` promises:
  * - `drained` calls back at once where nothing waits to be sent.
- * - The end is the same to TLS whether the peer said `close_notify` or only closed, as Node does not tell them apart: a body
- *   that is delimited by the end of the connection may have been cut short by anybody on the way.
+ * - `endProven` says of TLS whether the peer said `close_notify` or only closed. Node does not tell them apart, so that is asked of the handle
+ *   below the socket; where that is not as it is known from Node 20 to 24 it is `undefined`.
  * - With TLS 1.3 a server that rejects the client's certificate says so after the handshake, so it is the receiver that is
  *   told (`ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED`); a connection makes a `TlsError` of that.
  * - When a write fails because the peer has closed, what it had sent before is still delivered, then the fault. Not where

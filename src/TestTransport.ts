@@ -265,12 +265,20 @@ export const refuseTls: (error: TlsError) => Step = step.refuseTls
 export const reply: (bytes: Uint8Array | string, options?: { readonly split?: Split | undefined }) => Step = step.reply
 
 /**
- * The peer finishes its sending side (FIN). The client may go on writing.
+ * The peer finishes its sending side (FIN; over TLS close_notify before it). The client may go on writing.
  *
  * @since 0.1.0
  * @category peer steps
  */
 export const eof: Step = step.eof
+
+/**
+ * The peer's sending side ends without a word of TLS (close_notify), as where somebody on the way has cut it; without TLS it is as `eof`.
+ *
+ * @since 0.1.0
+ * @category peer steps
+ */
+export const cutOff: Step = step.cutOff
 
 /**
  * The channel breaks with `ECONNRESET`.

@@ -102,6 +102,11 @@ export interface Receiver {
 export interface Duplex {
   readonly info: DuplexInfo
   /**
+   * Once the peer has finished sending over TLS: whether it said so within TLS (close_notify), so that nobody on the way can have cut what it
+   * sent. `undefined` where that cannot be told, and without TLS.
+   */
+  readonly endProven?: boolean | undefined
+  /**
    * Sends bytes, a string as ISO-8859-1; `more` follows in the same system call where there is one. The bytes belong to the
    * channel until they are sent. Returns `false` where the caller should wait for `drained` before it sends more. Never
    * throws: a failure is told to the receiver.

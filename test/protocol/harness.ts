@@ -39,6 +39,8 @@ export interface Wire {
   readonly wire: string
   /** Whether the connection ends behind the wire. */
   readonly eof?: boolean | undefined
+  /** Whether it ends without proof, as TLS without close_notify does. */
+  readonly cut?: boolean | undefined
   readonly events: ReadonlyArray<Seen>
   /** Whether another request may follow; not looked at where left out. */
   readonly reusable?: boolean | undefined
@@ -161,7 +163,7 @@ export const run = (
   machine.endRequest()
   for (const piece of pieces) if (!failed(seen)) give(machine, piece, seen)
   if (wire.eof === true && !failed(seen)) {
-    machine.eof()
+    machine.eof(wire.cut === true)
     drain(machine, seen)
   }
   return { machine, seen }

@@ -25,6 +25,7 @@ interface Case {
   readonly name: string
   readonly wire: string
   readonly eof?: boolean
+  readonly cut?: boolean
   readonly limits?: Wire["limits"]
   readonly request?: Wire["request"]
   /** With the relaxation. */
@@ -381,6 +382,15 @@ const cases: ReadonlyArray<Case> = [
     wire: "HTTP/1.1 200\tR\r\nContent-Length: 3\r\n\r\nabc",
     events: ok(),
     refusal: fails("InvalidStatusCode", { code: "200\tR" })
+  },
+  {
+    needs: "missingCloseNotify",
+    name: "a body that ends with TLS that is cut",
+    wire: "HTTP/1.1 200 R\r\nA: b\r\n\r\nabc",
+    eof: true,
+    cut: true,
+    events: untilClose([["A", "b"]], "abc"),
+    refusal: fails("IncompleteRead", { received: 3, unproven: true })
   },
   {
     needs: "framingConflict",

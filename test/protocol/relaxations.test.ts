@@ -15,7 +15,8 @@ import { bytesOf, deliveries, facts } from "./harness.ts"
 type Relaxation = keyof HttpLeniency.HttpLeniency
 
 interface Options {
-  readonly eof: boolean
+  /** Whether the connection ends: `cut` without proof, as TLS without close_notify does. */
+  readonly eof: boolean | "cut"
   readonly method?: string
 }
 
@@ -40,8 +41,8 @@ const failureOf = (
     const error = drain()
     if (error !== undefined || machine.responseDone) return error
   }
-  if (!eof) return undefined
-  machine.eof()
+  if (eof === false) return undefined
+  machine.eof(eof === "cut")
   return drain()
 }
 
@@ -101,6 +102,7 @@ const cures: { readonly [R in Relaxation]: ReadonlyArray<string> } = {
     `${chunked}1\r\nx\r\n0 \r\n\r\n`
   ],
   missingFinalCrlf: [`${chunked}0\r\n`, `${chunked}1\r\nx\r\n0\r\n\r`, `${chunked}0\r\nA: b\r\n`],
+  missingCloseNotify: [`${ok}\r\nabc`, `${ok}\r\n`, "HTTP/1.0 200 R\r\n\r\nabc"],
   headEndsWithConnection: [
     "HTTP/1.1 204",
     "HTTP/1.1 204 R",
@@ -138,11 +140,12 @@ const relaxations = Object.keys(HttpLeniency.strict) as ReadonlyArray<Relaxation
 describe("an error that a relaxation cures", () => {
   for (const relaxation of relaxations) {
     it.each(cures[relaxation])(`names ${relaxation}, which cures it: %j`, (wire) => {
+      const eof = relaxation === "missingCloseNotify" ? "cut" : true
       for (const [delivery, pieces] of deliveries(bytesOf(wire))) {
-        const error = failureOf(pieces, {}, { eof: true })
+        const error = failureOf(pieces, {}, { eof })
         expect(named(error), delivery).toContain(relaxation)
         expect(error?.message, delivery).toContain(`\`HttpLeniency.${relaxation}\``)
-        expect(failureOf(pieces, { [relaxation]: true }, { eof: true }), delivery).toBeUndefined()
+        expect(failureOf(pieces, { [relaxation]: true }, { eof }), delivery).toBeUndefined()
       }
     })
   }
@@ -180,26 +183,32 @@ describe("whatever a server sends", () => {
     timeout: 60_000 + numRuns * 10
   }, () => {
     FastCheck.assert(
-      FastCheck.property(wire, method, FastCheck.boolean(), cuts, (text, method, eof, cuts) => {
-        const pieces = cutAt(bytesOf(text), cuts)
-        const on: { [R in Relaxation]?: true } = {}
-        let error = failureOf(pieces, on, { eof, method })
-        while (named(error).length > 0) {
-          for (const name of named(error)) {
-            // It would have been of no use.
-            if (on[name]) throw new Error(`${error?._tag} names ${name}, which is on: ${JSON.stringify(on)}`)
-            if (error?.message.includes(`\`HttpLeniency.${name}\``) !== true) {
-              throw new Error(`not in words: ${error?.message}`)
+      FastCheck.property(
+        wire,
+        method,
+        FastCheck.constantFrom(false, true, "cut" as const),
+        cuts,
+        (text, method, eof, cuts) => {
+          const pieces = cutAt(bytesOf(text), cuts)
+          const on: { [R in Relaxation]?: true } = {}
+          let error = failureOf(pieces, on, { eof, method })
+          while (named(error).length > 0) {
+            for (const name of named(error)) {
+              // It would have been of no use.
+              if (on[name]) throw new Error(`${error?._tag} names ${name}, which is on: ${JSON.stringify(on)}`)
+              if (error?.message.includes(`\`HttpLeniency.${name}\``) !== true) {
+                throw new Error(`not in words: ${error?.message}`)
+              }
             }
+            on[named(error)[0] as Relaxation] = true
+            error = failureOf(pieces, on, { eof, method })
           }
-          on[named(error)[0] as Relaxation] = true
-          error = failureOf(pieces, on, { eof, method })
+          const all = failureOf(pieces, HttpLeniency.httpClient, { eof, method })
+          if (all === undefined && error !== undefined) {
+            throw new Error(`${error._tag} names nothing that would help: ${error.message}`)
+          }
         }
-        const all = failureOf(pieces, HttpLeniency.httpClient, { eof, method })
-        if (all === undefined && error !== undefined) {
-          throw new Error(`${error._tag} names nothing that would help: ${error.message}`)
-        }
-      }),
+      ),
       { numRuns }
     )
   })

@@ -252,7 +252,7 @@ export class Link implements Transport.Receiver {
   }
 
   #ended(): void {
-    this.machine.eof()
+    this.machine.eof(this.duplex.endProven === false)
     if (this.#listener === undefined) {
       this.close("Peer")
       return

@@ -188,6 +188,13 @@ class Response implements HttpResponse {
     return Effect.sync(() => this.#body.closed)
   }
 
+  get endProven(): Effect.Effect<boolean> {
+    return Effect.sync(() => {
+      const { body, framing, link } = this.#exchange
+      return body.ended && (framing?.kind !== "close" || link.duplex.endProven === true)
+    })
+  }
+
   get close(): Effect.Effect<void> {
     return Effect.sync(() => this.#body.close())
   }

@@ -23,12 +23,16 @@ export class IncompleteRead extends tagged("IncompleteRead", "Remote", "body")<{
   readonly received: number
   readonly expected: number | undefined
   readonly partial: Uint8Array | undefined
+  /** True where the body ended with a connection of TLS that did not say that it ends, so that it may have been cut (RFC 9112 section 9.8). */
+  readonly unproven?: boolean | undefined
   /** The relaxations of `HttpLeniency` that take what came for the whole body, best first. */
   readonly relaxations?: ReadonlyArray<Relaxation> | undefined
   readonly cause?: unknown
 }> {
   override get description(): string {
-    return (this.expected === undefined
+    return (this.unproven === true
+      ? `The body may have been cut: after ${this.received} bytes the connection ended, and TLS did not say so (close_notify).`
+      : this.expected === undefined
       ? `The body ended early, after ${this.received} bytes: the connection closed before the body's end.`
       : `The body ended early: ${this.received} of ${this.expected} bytes had come when the connection closed.`)
       + (this.partial === undefined ? "" : " What came is in `partial`.")

@@ -18,6 +18,8 @@ const does: { readonly [R in Relaxation]: string } = {
   skipInvalidFields: "skips field lines that cannot be read",
   chunkSizeSpaces: "drops white space around a chunk size",
   missingFinalCrlf: "takes a body that ends behind its last chunk for complete",
+  missingCloseNotify:
+    "takes a body that ends with a connection of TLS for complete though TLS did not say that it ends",
   headEndsWithConnection: "takes a head that ends with the connection for complete",
   invalidContentLength: "takes the first number, or reads the body until the connection closes",
   unknownTransferCoding: "gives the body as it comes",

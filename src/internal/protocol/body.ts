@@ -27,8 +27,8 @@ export interface BodyDecoder {
    * may be empty, is `bytes` from `dataStart` to `dataEnd`.
    */
   decode(bytes: Uint8Array, from: number): number
-  /** The connection ended: completes the body where that is its end, else sets `error`. */
-  eof(): void
+  /** The connection ended, and `cut` says that its end is not proven: completes the body where that is its end, else sets `error`. */
+  eof(cut: boolean): void
   readonly dataStart: number
   readonly dataEnd: number
   /** Bytes of data so far. */
@@ -101,7 +101,16 @@ export class CloseDecoder implements BodyDecoder {
     return this.dataEnd
   }
 
-  eof(): void {
-    this.done = true
+  /** Over TLS the end of the connection is that of the body only where TLS said so (RFC 9112 section 9.8). */
+  eof(cut: boolean): void {
+    if (cut) {
+      this.error = new IncompleteRead({
+        received: this.received,
+        expected: undefined,
+        partial: undefined,
+        unproven: true,
+        relaxations: ["missingCloseNotify"]
+      })
+    } else this.done = true
   }
 }

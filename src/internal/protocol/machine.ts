@@ -90,6 +90,7 @@ export class Machine {
   #input: Uint8Array = noBytes
   #position = 0
   #ended = false
+  #cut = false
   #failure: Event | undefined
   #served = 0
   #informational = 0
@@ -161,9 +162,10 @@ export class Machine {
     this.#position = 0
   }
 
-  /** The peer has finished sending. */
-  eof(): void {
+  /** The peer has finished sending; `cut` where it should have said so within TLS and has not. */
+  eof(cut = false): void {
     this.#ended = true
+    this.#cut = cut
   }
 
   /**
@@ -255,7 +257,7 @@ export class Machine {
     }
     if (!decoder.done && decoder.error === undefined) {
       if (!this.#ended) return needMoreEvent
-      decoder.eof()
+      decoder.eof(this.#cut && this.#request?.leniency.missingCloseNotify !== true)
     }
     if (decoder.error !== undefined) return this.#fail(decoder.error)
     return this.#end(decoder)

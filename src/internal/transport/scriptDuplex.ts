@@ -39,6 +39,10 @@ export class ScriptedDuplex implements Transport.Duplex {
     this.player = player
   }
 
+  get endProven(): boolean | undefined {
+    return this.info.tls === undefined ? undefined : this.player.endProven
+  }
+
   write(bytes: Uint8Array | string, more?: Uint8Array): boolean {
     if (!this.replaced) return this.player.write(bytes, more)
     this.player.misuse("wrote to a channel that it had given to secure()")

@@ -39,6 +39,8 @@ export class Player {
   private delay: { cancel: () => void } | undefined
   private blocked = false
   private drainers: Array<() => void> = []
+  /** Whether the end was said within TLS, once it has come. */
+  endProven: boolean | undefined = undefined
   private scheduled = false
 
   constructor(index: number, steps: ReadonlyArray<Step>, runtime: Runtime.Runtime<never>) {
@@ -272,6 +274,7 @@ export class Player {
     } else if (!this.inbound.ready) return
     else if (step?._tag === "Reply") this.deliverPiece(step.pieces)
     else if (step?._tag === "Eof") {
+      this.endProven = step.proven
       this.next()
       this.inbound.end()
     } else if (step?._tag === "Fail") {

@@ -23,7 +23,7 @@ export type ClientStep =
 /** Steps that the client hears of. They are played in a turn of their own, never within a call of the client's. */
 export type PeerStep =
   | { readonly _tag: "Reply"; readonly bytes: Uint8Array; readonly pieces: ReadonlyArray<Uint8Array> }
-  | { readonly _tag: "Eof" }
+  | { readonly _tag: "Eof"; readonly proven: boolean }
   | { readonly _tag: "Fail"; readonly code: string }
   | { readonly _tag: "UnblockWrites" }
 
@@ -95,7 +95,9 @@ export const reply = (bytes: Uint8Array | string, options?: { readonly split?: S
   return { _tag: "Reply", bytes: all, pieces: cut(all, options?.split ?? largestPiece) }
 }
 
-export const eof: Step = { _tag: "Eof" }
+export const eof: Step = { _tag: "Eof", proven: true }
+
+export const cutOff: Step = { _tag: "Eof", proven: false }
 
 export const fail = (code: string): Step => ({ _tag: "Fail", code })
 

@@ -7,6 +7,7 @@
  */
 import type * as net from "node:net"
 import type { Duplex, DuplexInfo, Receiver } from "../../Transport.ts"
+import { endProven, watchEnd } from "./closeNotify.ts"
 import { codeOf, systemError } from "./faults.ts"
 import { Inbound } from "./inbound.ts"
 
@@ -63,6 +64,7 @@ function onClose(this: Listened): void {
 /** Tells `inbound` of the end and of faults. To be called in the tick in which the socket was made. */
 export const listen = (socket: net.Socket, inbound: Inbound): void => {
   const listened = Object.assign(socket, { [inboundOf]: inbound })
+  watchEnd(socket)
   listened.on("end", onEnd)
   listened.on("error", onError)
   listened.on("close", onClose)
@@ -122,6 +124,10 @@ export class SocketDuplex implements Duplex {
     const early = duplex.#inbound.holding
     duplex.#inbound.close()
     return { socket: duplex.#socket, early }
+  }
+
+  get endProven(): boolean | undefined {
+    return endProven(this.#socket)
   }
 
   write(bytes: Uint8Array | string, more?: Uint8Array): boolean {
