@@ -295,7 +295,7 @@ export interface ReadResponseOptions {
  *
  * The response comes as soon as its head has been read; informational ones are in `informational`. A stream is pulled as its body is read,
  * and ends with the scope. Its failure is the `cause` of a `ReadError` before the head is complete and of a `ConnectionReset` within the
- * body; its end is that of the connection. Fails with `HeadFailure` for a head that cannot be read, and with what is wrong with the options.
+ * body; its end is that of the connection. Bytes that follow the response are dropped. Fails with `HeadFailure` for a head that cannot be read, and with what is wrong with the options.
  *
  * @example
  * ```ts

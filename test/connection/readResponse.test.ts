@@ -28,6 +28,8 @@ describe("a response is read from", () => {
     ["until the end", head("HTTP/1.1 200 OK") + "hello", "close", "hello"],
     ["HTTP/1.0", head("HTTP/1.0 200 OK") + "hello", "close", "hello"],
     ["no body", ok(), "length", ""],
+    ["a length, with bytes behind it that are none of the response", ok("hello") + ok("next"), "length", "hello"],
+    ["chunks, with bytes behind them", `${chunked}5\r\nhello\r\n0\r\n\r\nextra`, "chunked", "hello"],
     [
       "an answer behind informational ones",
       head("HTTP/1.1 103 Early Hints", "Link: x") + ok("hello"),
