@@ -55,6 +55,7 @@ import type { HttpRequest } from "./HttpRequest.ts"
 import type { HttpResponse } from "./HttpResponse.ts"
 import type * as HttpRetry from "./HttpRetry.ts"
 import type * as HttpTimeouts from "./HttpTimeouts.ts"
+import { trace } from "./internal/platform/trace.ts"
 import * as internal from "./internal/pool/face.ts"
 import * as retries from "./internal/pool/retry.ts"
 import type * as Origin from "./Origin.ts"
@@ -130,6 +131,11 @@ export interface Options {
   readonly leniency?: HttpLeniency | undefined
   /** Whether every head is logged at level Info, secrets redacted. Default: `false`. */
   readonly wireTap?: boolean | undefined
+  /**
+   * Whether `execute` makes a client span with the name and attributes of the platform's `HttpClient`, and sends `traceparent` and `b3`; see
+   * `HttpClient.withTracerDisabledWhen`, `withTracerPropagation` and `withSpanNameGenerator`. The client of `PooledHttpClient` over the pool makes its own, and no second one. Default: `false`.
+   */
+  readonly tracing?: boolean | undefined
   /** Called at once with everything that happens. What it throws goes to the log. Default: nothing is called. */
   readonly onEvent?: ((event: ConnectionEvent) => void) | undefined
 }
@@ -277,7 +283,7 @@ const redactedNames: Effect.Effect<ReadonlyArray<string | RegExp>> = Effect.map(
  */
 export const make = (
   options: Options = {}
-): Effect.Effect<ConnectionPool, InvalidOption, Scope.Scope | Transport> => internal.make(options, redactedNames)
+): Effect.Effect<ConnectionPool, InvalidOption, Scope.Scope | Transport> => internal.make(options, redactedNames, trace)
 
 /**
  * A pool as a layer, over a `Transport`.

@@ -53,6 +53,7 @@ import type { HttpResponse } from "./HttpResponse.ts"
 import type * as HttpTimeouts from "./HttpTimeouts.ts"
 import * as internal from "./internal/connection/face.ts"
 import * as reading from "./internal/connection/readResponse.ts"
+import { trace } from "./internal/platform/trace.ts"
 import type * as Origin from "./Origin.ts"
 import type * as Tls from "./Tls.ts"
 import type { Transport } from "./Transport.ts"
@@ -96,6 +97,11 @@ export interface Options {
    * own): `set_debuglevel`. Default: `false`.
    */
   readonly wireTap?: boolean | undefined
+  /**
+   * Whether `execute` makes a client span with the name and attributes of the platform's `HttpClient`, and sends `traceparent` and `b3`; see
+   * `HttpClient.withTracerDisabledWhen`, `withTracerPropagation` and `withSpanNameGenerator`. The calls step by step make none. Default: `false`.
+   */
+  readonly tracing?: boolean | undefined
   /**
    * Called at once with what happens to the connection: the audit events `http.client.connect` and `http.client.send`. What
    * it throws goes to the log. Default: nothing is called.
@@ -254,7 +260,7 @@ const redactedNames: Effect.Effect<ReadonlyArray<string | RegExp>> = Effect.map(
  * @category constructors
  */
 export const make = (options: Options): Effect.Effect<HttpConnection, InvalidRequest, Scope.Scope | Transport> =>
-  internal.make(options, redactedNames)
+  internal.make(options, redactedNames, trace)
 
 /**
  * Makes a connection and opens it at once. Interruption aborts the opening and leaves nothing open.

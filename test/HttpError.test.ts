@@ -1000,7 +1000,8 @@ describe("families", () => {
       "BodyDecodeError",
       "BodyTooLarge",
       "RemoteDisconnected",
-      "StaleConnection"
+      "StaleConnection",
+      "StatusError"
     ])
   })
 

@@ -140,6 +140,7 @@ const pool: Undefined<ConnectionPool.Options> = {
   limits: undefined,
   leniency: undefined,
   wireTap: undefined,
+  tracing: undefined,
   onEvent: undefined
 }
 
@@ -275,6 +276,7 @@ describe("an option that is `undefined` is as if it were not there", () => {
     limits: undefined,
     leniency: undefined,
     wireTap: undefined,
+    tracing: undefined,
     onEvent: undefined
   }
 

@@ -56,6 +56,7 @@ describe("a wrong option is InvalidOption with its name", () => {
     ["limits", [5, "x", null, []]],
     ["leniency", [5, "x", null, []]],
     ["wireTap", ["yes", 1, null]],
+    ["tracing", ["yes", 1, null]],
     ["onEvent", ["x", {}, null]]
   ]
   for (const [option, values] of cases) {
@@ -128,6 +129,7 @@ describe("an option", () => {
         "timeouts",
         "limits",
         "leniency",
+        "tracing",
         "wireTap",
         "onEvent"
       ]

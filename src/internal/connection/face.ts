@@ -38,6 +38,7 @@ import { endHeaders, putHeader, putRequest } from "./steps.ts"
 import type { ResponseFailure, StepFailure } from "./stepsBody.ts"
 import { forgetFailed, getResponse, send } from "./stepsBody.ts"
 import { checked, noTimeouts, toLimits, toMillis } from "./timeouts.ts"
+import type { Trace } from "./trace.ts"
 import { encodeConnect } from "./tunnel.ts"
 
 /** The options of `HttpConnection.make`, where they are documented. */
@@ -59,6 +60,7 @@ export interface FaceOptions {
   readonly limits?: HttpLimits.Options | undefined
   readonly leniency?: HttpLeniency.HttpLeniency | undefined
   readonly wireTap?: boolean | undefined
+  readonly tracing?: boolean | undefined
   readonly onEvent?: ((event: ConnectionEvent) => void) | undefined
 }
 
@@ -134,7 +136,8 @@ const recorded = <A, E>(options: object, call: () => Effect.Effect<A, E>): Effec
 /** Makes a connection; the scope's end closes it. */
 export const make = (
   options: FaceOptions,
-  redactedNames: Effect.Effect<ReadonlyArray<string | RegExp>>
+  redactedNames: Effect.Effect<ReadonlyArray<string | RegExp>>,
+  trace?: Trace
 ): Effect.Effect<Face, InvalidRequest, Scope.Scope | Transport> =>
   Effect.gen(function*() {
     const wrong = notRecord("options", options ?? null)
@@ -185,7 +188,7 @@ export const make = (
         return connection.exchange?.senderEnded ?? Effect.void
       })
     )
-    return new Face(connection)
+    return new Face(connection, options.tracing === true ? trace : undefined)
   })
 
 /** What `request` takes beside method and target. */
@@ -199,9 +202,11 @@ export interface RequestOptions<E> extends HttpBody.Content {
 /** The methods, documented in `HttpConnection`. */
 export class Face {
   readonly #connection: Connection
+  readonly #trace: Trace | undefined
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, trace?: Trace) {
     this.#connection = connection
+    this.#trace = trace
   }
 
   get origin(): Origin.Origin {
@@ -240,7 +245,10 @@ export class Face {
   }
 
   execute<E>(request: HttpRequest.HttpRequest<E>): Effect.Effect<HttpResponse, ExecuteFailure<E>> {
-    return execute(this.#connection, request)
+    const { origin } = this.#connection
+    return this.#trace === undefined
+      ? execute(this.#connection, request)
+      : this.#trace(request, origin, (request) => execute(this.#connection, request))
   }
 
   putRequest(

@@ -15,6 +15,7 @@ import { Deadline } from "../connection/deadlines.ts"
 import { makeDeadlines } from "../connection/deadlines.ts"
 import type { Face as ConnectionFace } from "../connection/face.ts"
 import { readDuration } from "../connection/timeouts.ts"
+import type { Trace } from "../connection/trace.ts"
 import { InvalidOption } from "../error/request.ts"
 import { notRecord } from "../options.ts"
 import type { Located } from "../origin.ts"
@@ -50,7 +51,8 @@ export interface Stats extends Counts, Readonly<Pool["counts"]> {
 /** Makes a pool of checked settings; the scope's end shuts it down. */
 export const unsafeMake = (
   settings: PoolSettings,
-  redactedNames: Effect.Effect<ReadonlyArray<string | RegExp>>
+  redactedNames: Effect.Effect<ReadonlyArray<string | RegExp>>,
+  trace?: Trace
 ): Effect.Effect<Face, never, Scope.Scope | Transport> =>
   Effect.gen(function*() {
     const runtime = yield* Effect.runtime<never>()
@@ -64,15 +66,19 @@ export const unsafeMake = (
         Effect.zipRight(quiet(pool), Effect.sync(() => pool.events.end()))
       )
     )
-    return new Face(pool)
+    return new Face(pool, trace)
   })
 
 /** Makes a pool; the scope's end shuts it down. */
 export const make = (
   options: PoolOptions,
-  redactedNames: Effect.Effect<ReadonlyArray<string | RegExp>>
+  redactedNames: Effect.Effect<ReadonlyArray<string | RegExp>>,
+  trace: Trace
 ): Effect.Effect<Face, InvalidOption, Scope.Scope | Transport> =>
-  Effect.flatMap(Effect.suspend(() => toSettings(options)), (settings) => unsafeMake(settings, redactedNames))
+  Effect.flatMap(
+    Effect.suspend(() => toSettings(options)),
+    (settings) => unsafeMake(settings, redactedNames, options.tracing === true ? trace : undefined)
+  )
 
 /** Keeps the process alive while a caller waits. */
 const holding = (pool: Pool, waiting: Effect.Effect<void>): Effect.Effect<void> =>
@@ -141,13 +147,17 @@ const shutdown = (pool: Pool, graceMillis: number): Effect.Effect<void> =>
 /** The methods, documented in `ConnectionPool`. */
 export class Face {
   readonly #pool: Pool
+  readonly #trace: Trace | undefined
 
-  constructor(pool: Pool) {
+  constructor(pool: Pool, trace: Trace | undefined) {
     this.#pool = pool
+    this.#trace = trace
   }
 
   execute<E>(request: HttpRequest<E>): Effect.Effect<HttpResponse, ExecuteFailure<E>> {
-    return execute(this.#pool, request)
+    return this.#trace === undefined
+      ? execute(this.#pool, request)
+      : this.#trace(request, undefined, (request) => execute(this.#pool, request))
   }
 
   static executeFor<E>(
@@ -161,7 +171,7 @@ export class Face {
   }
 
   lease(origin: Origin.Origin): Effect.Effect<ConnectionFace, LeaseFailure, Scope.Scope> {
-    return lease(this.#pool, origin)
+    return lease(this.#pool, origin, this.#trace)
   }
 
   get connectionOptions(): Pick<PoolOptions, "localAddress" | "proxy" | "tls"> {

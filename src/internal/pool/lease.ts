@@ -5,6 +5,7 @@ import type * as Origin from "../../Origin.ts"
 import { isOrigin, key } from "../../Origin.ts"
 import { Connection } from "../connection/connection.ts"
 import { Face } from "../connection/face.ts"
+import type { Trace } from "../connection/trace.ts"
 import type { InvalidOption } from "../error/request.ts"
 import type { CheckoutFailure } from "./checkout.ts"
 import { checkout } from "./checkout.ts"
@@ -44,7 +45,11 @@ const takeBack = (pool: Pool, member: Member, held: Connection): Effect.Effect<v
   })
 
 /** A connection for the caller alone, until the end of the scope. */
-export const lease = (pool: Pool, origin: Origin.Origin): Effect.Effect<Face, LeaseFailure, Scope.Scope> =>
+export const lease = (
+  pool: Pool,
+  origin: Origin.Origin,
+  trace: Trace | undefined
+): Effect.Effect<Face, LeaseFailure, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.suspend(() => {
       if (!isOrigin(origin)) return Effect.fail(notAnOrigin())
@@ -73,7 +78,7 @@ export const lease = (pool: Pool, origin: Origin.Origin): Effect.Effect<Face, Le
             pool.leave()
             if (again !== undefined) return again
             const held = lend(member)
-            return Effect.as(Effect.addFinalizer(() => takeBack(pool, member, held)), new Face(held))
+            return Effect.as(Effect.addFinalizer(() => takeBack(pool, member, held)), new Face(held, trace))
           }
         })
       }

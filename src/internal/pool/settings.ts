@@ -41,6 +41,7 @@ export interface PoolOptions {
   readonly limits?: HttpLimits.Options | undefined
   readonly leniency?: HttpLeniency.HttpLeniency | undefined
   readonly wireTap?: boolean | undefined
+  readonly tracing?: boolean | undefined
   readonly onEvent?: ((event: ConnectionEvent) => void) | undefined
 }
 
@@ -115,6 +116,9 @@ const checkKinds = (options: PoolOptions): Either.Either<void, InvalidOption> =>
     if (options[option] !== undefined && !Predicate.isRecord(options[option])) {
       return invalid(option, "it must be a record of options")
     }
+  }
+  if (options.tracing !== undefined && typeof options.tracing !== "boolean") {
+    return invalid("tracing", "it must be true or false")
   }
   if (options.wireTap !== undefined && typeof options.wireTap !== "boolean") {
     return invalid("wireTap", "it must be true or false")
