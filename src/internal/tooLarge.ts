@@ -21,3 +21,14 @@ export const tooLargeForMemory = (
   ofOurs(
     new BodyTooLarge({ reason: "Memory", limit: length, partial: pieces[0] ?? empty, pieces, cause: failure ?? cause })
   )
+
+/** Bytes that are more text than a string can hold. */
+export const tooLargeForText = (limit: number, bytes?: Uint8Array, cause?: unknown): BodyTooLarge =>
+  ofOurs(
+    new BodyTooLarge({
+      reason: "Text",
+      limit,
+      ...(bytes === undefined ? undefined : { partial: bytes }),
+      ...(cause === undefined ? undefined : { cause })
+    })
+  )

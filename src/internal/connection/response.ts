@@ -1,5 +1,7 @@
 /** A response over an exchange: its head as data, and the ways of reading its body. */
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import { identity } from "effect/Function"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
@@ -8,18 +10,15 @@ import * as HttpFields from "../../HttpFields.ts"
 import type { Framing, HttpResponse, Informational } from "../../HttpResponse.ts"
 import { TypeId } from "../../HttpResponse.ts"
 import type { Tagged } from "../error/base.ts"
-import { BodyDecodeError } from "../error/body.ts"
+import type { BodyDecodeError } from "../error/body.ts"
 import { contentCharset } from "../fields.ts"
 import { LocateId } from "../locateIn.ts"
 import type { ResponseHead } from "../protocol/head.ts"
 import { urlOf } from "../protocol/target.ts"
+import type { TextFailure } from "../text.ts"
+import { decodeJson, decodeText, LineDecoder } from "../text.ts"
 import { BodyReader } from "./bodyReader.ts"
 import type { Exchange } from "./exchange.ts"
-
-const utf8 = "utf-8"
-
-/** For whole bodies, after each of which it begins anew; to make one costs more than to decode a small body. */
-const utf8Decoder = new TextDecoder(utf8)
 
 /** The response of an exchange whose head is there. */
 export const makeResponse = (exchange: Exchange, head: ResponseHead): HttpResponse => new Response(exchange, head)
@@ -113,25 +112,11 @@ class Response implements HttpResponse {
   }
 
   get text(): Effect.Effect<string, BodyFailure | BodyDecodeError> {
-    return Effect.suspend(() => {
-      const { whole } = this.#body
-      return whole === undefined
-        ? Effect.flatMap(this.#body.bytes, (bytes) => this.#decode(bytes))
-        : this.#decode(whole)
-    })
+    return this.#made((bytes) => decodeText(bytes, contentCharset(this.#head.fields)))
   }
 
   get json(): Effect.Effect<unknown, BodyFailure | BodyDecodeError> {
-    return Effect.flatMap(this.text, (text) =>
-      Effect.matchEffect(Effect.try((): unknown => JSON.parse(text)), {
-        onSuccess: Effect.succeed,
-        onFailure: ({ error: cause }) =>
-          // Read before, and remembered.
-          Effect.flatMap(this.bytes, (partial) =>
-            Effect.fail(this.#exchange.locate(
-              new BodyDecodeError({ format: "json", reason: "it cannot be parsed", partial, cause })
-            )))
-      }))
+    return this.#made((bytes) => decodeJson(bytes, contentCharset(this.#head.fields), identity))
   }
 
   schemaJson<A, I, R>(
@@ -161,13 +146,15 @@ class Response implements HttpResponse {
   }
 
   get lines(): Stream.Stream<string, BodyFailure | BodyDecodeError> {
-    return Stream.unwrap(Effect.map(this.#decoder(), (decoder) =>
-      Stream.splitLines(
+    return Stream.suspend(() => {
+      const decoder = new LineDecoder(contentCharset(this.#head.fields))
+      return Stream.splitLines(
         Stream.concat(
-          Stream.map(this.stream, (bytes) => decoder.decode(bytes, { stream: true })),
-          Stream.sync(() => decoder.decode())
+          Stream.mapEffect(this.stream, (bytes) => this.#located(decoder.next(bytes))),
+          Stream.suspend(() => Stream.fromEffect(this.#located(decoder.end())))
         )
-      )))
+      )
+    })
   }
 
   getHeader(name: string): string | undefined
@@ -211,27 +198,17 @@ class Response implements HttpResponse {
     }
   }
 
-  /** A decoder for the charset of Content-Type. */
-  #decoder(partial?: Uint8Array): Effect.Effect<TextDecoder, BodyDecodeError> {
-    const charset = contentCharset(this.#head.fields) ?? utf8
-    return Effect.try({
-      try: () => new TextDecoder(charset),
-      catch: (cause) =>
-        this.#exchange.locate(
-          new BodyDecodeError({
-            format: "text",
-            reason: `its charset ${JSON.stringify(charset)} is not known`,
-            partial,
-            cause
-          })
-        )
+  /** The whole body, made into something. */
+  #made<A>(f: (bytes: Uint8Array) => Either.Either<A, TextFailure>): Effect.Effect<A, BodyFailure | BodyDecodeError> {
+    return Effect.suspend(() => {
+      const { whole } = this.#body
+      return whole === undefined
+        ? Effect.flatMap(this.#body.bytes, (bytes) => this.#located(f(bytes)))
+        : this.#located(f(whole))
     })
   }
 
-  #decode(bytes: Uint8Array): Effect.Effect<string, BodyDecodeError> {
-    const charset = contentCharset(this.#head.fields) ?? utf8
-    return charset === utf8
-      ? Effect.succeed(utf8Decoder.decode(bytes))
-      : Effect.map(this.#decoder(bytes), (decoder) => decoder.decode(bytes))
+  #located<A>(made: Either.Either<A, TextFailure>): Either.Either<A, TextFailure> {
+    return Either.isRight(made) ? made : Either.left(this.#exchange.locate(made.left))
   }
 }

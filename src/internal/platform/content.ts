@@ -3,36 +3,30 @@ import * as HttpIncomingMessage from "@effect/platform/HttpIncomingMessage"
 import type * as Context from "effect/Context"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import type * as HttpFields from "../../HttpFields.ts"
-import { BodyDecodeError } from "../error/body.ts"
-import { contentCharset } from "../fields.ts"
-
-const utf8 = new TextDecoder()
-
-/** What makes text of a body: by the charset of Content-Type. */
-export const decoderOf = (fields: HttpFields.HttpFields): TextDecoder => {
-  const charset = contentCharset(fields)
-  if (charset === undefined || charset === "utf-8") return utf8
-  try {
-    return new TextDecoder(charset)
-  } catch {
-    // The platform's clients ask for no charset, so a service may have lived with a label that means nothing.
-    return utf8
-  }
-}
+import { copy, NoRoom } from "../bytes.ts"
+import type { BodyTooLarge } from "../error/body.ts"
+import type { TextFailure } from "../text.ts"
+import { decodeJson } from "../text.ts"
+import { tooLargeForMemory } from "../tooLarge.ts"
 
 /** Where it is that text is no JSON, which is all of V8's message that cannot repeat the text. */
 const position = / at position \d+(?: \(line \d+ column \d+\))?$/
 
-/** What the text of a body says as JSON. An empty one is null, as in the platform's own responses. */
-export const jsonOf = (text: string): Either.Either<unknown, BodyDecodeError> => {
-  if (text === "") return Either.right(null)
+const causeOf = (error: unknown): SyntaxError =>
+  new SyntaxError(`The text is no JSON${error instanceof Error ? position.exec(error.message)?.[0] ?? "" : ""}`)
+
+/** What a body says as JSON. An empty one is null, as in the platform's own responses. */
+export const jsonOf = (bytes: Uint8Array, charset: string | undefined): Either.Either<unknown, TextFailure> =>
+  decodeJson(bytes, charset, causeOf, null)
+
+/** A buffer of exactly this size, and the caller's own: nothing that is remembered changes when it is written to. */
+export const bufferOf = (bytes: Uint8Array): Either.Either<ArrayBuffer, BodyTooLarge> => {
   try {
-    return Either.right(JSON.parse(text) as unknown)
+    // The allocator makes no other kind.
+    return Either.right(copy(bytes).buffer as ArrayBuffer)
   } catch (error) {
-    const where = error instanceof Error ? position.exec(error.message)?.[0] ?? "" : ""
-    const cause = new SyntaxError(`The text is no JSON${where}`)
-    return Either.left(new BodyDecodeError({ format: "json", reason: "it cannot be parsed", cause }))
+    if (error instanceof NoRoom) return Either.left(tooLargeForMemory(error, [bytes]))
+    throw error
   }
 }
 

@@ -1,0 +1,172 @@
+/**
+ * Text and JSON of the bytes of a body, the same for both faces.
+ *
+ * A byte order mark says what text is, then its charset label, then it is UTF-8 (WHATWG Encoding section 6, "decode"). A label that cannot
+ * be used is passed over if the bytes are UTF-8, and refused otherwise: nothing is replaced by guesswork. JSON is UTF-8 whatever its label
+ * (RFC 8259 section 11), so that a label decides only if the bytes are no UTF-8.
+ *
+ * The length is checked before decoding: Node 20 ends the process for a longer text in a one-byte charset, and no one can catch that.
+ */
+import * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
+import { join } from "./bytes.ts"
+import type { BodyTooLarge } from "./error/body.ts"
+import { BodyDecodeError } from "./error/body.ts"
+import { tooLargeForText } from "./tooLarge.ts"
+
+export type TextFailure = BodyDecodeError | BodyTooLarge
+
+/** The longest string of V8 on 64 bits, in UTF-16 code units. No charset makes more of these than it has bytes. A test lowers it. */
+export const longest = { text: 0x1fffffe8 }
+
+const utf8 = new TextDecoder()
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true })
+
+/** The charset that a byte order mark says; it is longer than that of UTF-16 by one byte. */
+const markOf = (bytes: Uint8Array): "utf-8" | "utf-16be" | "utf-16le" | undefined => {
+  const [first, second, third] = bytes
+  if (first === 0xef) return second === 0xbb && third === 0xbf ? "utf-8" : undefined
+  if (first === 0xfe) return second === 0xff ? "utf-16be" : undefined
+  return first === 0xff && second === 0xfe ? "utf-16le" : undefined
+}
+
+/** Bytes that suffice to know a byte order mark. */
+const markLength = 3
+
+/** `undefined` for a label that means nothing here. */
+const labelled = (label: string): TextDecoder | undefined => {
+  try {
+    return new TextDecoder(label)
+  } catch {
+    return undefined
+  }
+}
+
+/** A new decoder for bytes that begin so; without `known` it refuses what is no UTF-8. */
+const decoderOf = (start: Uint8Array, label: string | undefined): { decoder: TextDecoder; known: boolean } => {
+  const charset = markOf(start) ?? label ?? "utf-8"
+  const decoder = labelled(charset)
+  return { decoder: decoder ?? new TextDecoder("utf-8", { fatal: true }), known: decoder !== undefined }
+}
+
+/** What V8 and Node throw for a string that is too long. */
+const isTooLong = (cause: unknown): boolean =>
+  cause instanceof RangeError || (Predicate.hasProperty(cause, "code") && cause.code === "ERR_STRING_TOO_LONG")
+
+const notDecoded = (
+  cause: unknown,
+  label: string | undefined,
+  known: boolean,
+  partial: Uint8Array | undefined
+): TextFailure =>
+  known && isTooLong(cause)
+    ? tooLargeForText(longest.text, partial, cause)
+    : new BodyDecodeError({
+      format: "text",
+      reason: known ? "it cannot be decoded" : `its charset ${JSON.stringify(label)} is not known, and it is not UTF-8`,
+      partial,
+      cause
+    })
+
+const isUtf8 = (label: string | undefined): boolean => label === undefined || label === "utf-8"
+
+/** The text of a whole body. */
+export const decodeText = (bytes: Uint8Array, label: string | undefined): Either.Either<string, TextFailure> => {
+  if (bytes.length > longest.text) return Either.left(tooLargeForText(longest.text, bytes))
+  // Most bodies.
+  const first = bytes[0]
+  const plain = isUtf8(label) && first !== 0xfe && first !== 0xff
+  const { decoder, known } = plain ? { decoder: utf8, known: true } : decoderOf(bytes, label)
+  try {
+    return Either.right(decoder.decode(bytes))
+  } catch (cause) {
+    return Either.left(notDecoded(cause, label, known, bytes))
+  }
+}
+
+const parse = (text: string): Either.Either<unknown, unknown> =>
+  Either.try({ try: (): unknown => JSON.parse(text), catch: (error) => error })
+
+const utf8Of = (bytes: Uint8Array): string | undefined => {
+  try {
+    return strictUtf8.decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+/** What a whole body says as JSON. `causeOf` makes the cause of what `JSON.parse` throws; `empty` is what no text at all says. */
+export const decodeJson = (
+  bytes: Uint8Array,
+  label: string | undefined,
+  causeOf: (error: unknown) => unknown,
+  empty?: null
+): Either.Either<unknown, TextFailure> => {
+  if (bytes.length > longest.text) return Either.left(tooLargeForText(longest.text, bytes))
+  const asUtf8 = utf8Of(bytes)
+  if (asUtf8 === "" && empty === null) return Either.right(null)
+  const first = asUtf8 === undefined ? undefined : parse(asUtf8)
+  if (first !== undefined && (Either.isRight(first) || isUtf8(label))) return Either.mapLeft(first, failed(bytes, causeOf))
+  // Of UTF-16 without a mark the bytes are UTF-8 too, but no JSON.
+  const text = decodeText(bytes, label)
+  if (Either.isLeft(text)) return Either.left(first === undefined ? text.left : failed(bytes, causeOf)(first.left))
+  const second = parse(text.right)
+  return Either.isLeft(second) && first !== undefined
+    ? Either.mapLeft(first, failed(bytes, causeOf))
+    : Either.mapLeft(second, failed(bytes, causeOf))
+}
+
+const failed = (partial: Uint8Array, causeOf: (error: unknown) => unknown) => (error: unknown): BodyDecodeError =>
+  new BodyDecodeError({ format: "json", reason: "it cannot be parsed", partial, cause: causeOf(error) })
+
+const empty: Uint8Array = new Uint8Array(0)
+
+/** The text of a body that comes in pieces, for lines: none may be longer than the longest string. */
+export class LineDecoder {
+  readonly #label: string | undefined
+  #decoder: TextDecoder | undefined
+  #known = true
+  /** The beginning, until it is long enough to have a byte order mark. */
+  #start = empty
+  /** Characters of the line that has not ended. */
+  #open = 0
+
+  constructor(label: string | undefined) {
+    this.#label = label
+  }
+
+  /** The text of the next bytes. */
+  next(bytes: Uint8Array): Either.Either<string, TextFailure> {
+    if (this.#decoder !== undefined) return this.#decode(bytes, true)
+    const start = join([this.#start, bytes])
+    if (start.length < markLength) {
+      this.#start = start
+      return Either.right("")
+    }
+    return this.#begin(start, true)
+  }
+
+  /** What is left at the end. */
+  end(): Either.Either<string, TextFailure> {
+    return this.#decoder === undefined ? this.#begin(this.#start, false) : this.#decode(empty, false)
+  }
+
+  #begin(start: Uint8Array, stream: boolean): Either.Either<string, TextFailure> {
+    const { decoder, known } = decoderOf(start, this.#label)
+    this.#decoder = decoder
+    this.#known = known
+    return this.#decode(start, stream)
+  }
+
+  #decode(bytes: Uint8Array, stream: boolean): Either.Either<string, TextFailure> {
+    try {
+      const text = this.#decoder?.decode(bytes, { stream }) ?? ""
+      const end = text.indexOf("\n")
+      if (this.#open + (end < 0 ? text.length : end) > longest.text) return Either.left(tooLargeForText(longest.text))
+      this.#open = end < 0 ? this.#open + text.length : text.length - text.lastIndexOf("\n") - 1
+      return Either.right(text)
+    } catch (cause) {
+      return Either.left(notDecoded(cause, this.#label, this.#known, undefined))
+    }
+  }
+}
