@@ -93,9 +93,13 @@ export interface HttpResponse {
   readonly stream: Stream.Stream<Uint8Array, BodyFailure>
   /** The whole body, or the rest after pieces: `read()`. */
   readonly bytes: Effect.Effect<Uint8Array, BodyFailure>
-  /** The whole body as text, by the charset of Content-Type, UTF-8 without one. */
+  /**
+   * The whole body as text: by its byte order mark, else by the charset of Content-Type, else as UTF-8. A charset that is not known is passed over
+   * if the body is UTF-8, and `BodyDecodeError` otherwise. More than the longest string can hold (536,870,888 bytes) is
+   * `BodyTooLarge` with the reason `Text`.
+   */
   readonly text: Effect.Effect<string, BodyFailure | BodyDecodeError>
-  /** The whole body as JSON. */
+  /** The whole body as JSON, which is UTF-8 (RFC 8259 section 8.1): a charset of Content-Type decides only if the body is no UTF-8. */
   readonly json: Effect.Effect<unknown, BodyFailure | BodyDecodeError>
   /** The whole body as JSON of a schema. */
   schemaJson<A, I, R>(
@@ -111,7 +115,7 @@ export interface HttpResponse {
   readInto(buffer: Uint8Array): Effect.Effect<number, BodyFailure>
   /** One line with its LF, the rest without one at the end of the body, at most `limit` bytes: `readline(limit)`. */
   readLine(limit?: number): Effect.Effect<Uint8Array, BodyFailure>
-  /** The body as lines of text without their ends, by the charset of Content-Type, UTF-8 without one: `for line in response`. */
+  /** The body as lines of text without their ends, decoded as `text` is: `for line in response`. A line may be as long as the longest string. */
   readonly lines: Stream.Stream<string, BodyFailure | BodyDecodeError>
 
   /** A field's value, several joined by `, ` (Set-Cookie: the first), or the default: `getheader(name, default)`. */

@@ -78,7 +78,9 @@ export const decodeText = (bytes: Uint8Array, label: string | undefined): Either
   const plain = isUtf8(label) && first !== 0xfe && first !== 0xff
   const { decoder, known } = plain ? { decoder: utf8, known: true } : decoderOf(bytes, label)
   try {
-    return Either.right(decoder.decode(bytes))
+    // For a whole of a one-byte charset Node 20 and 22 have a decoder of their own, which takes windows-1252 for ISO-8859-1: its euro sign
+    // becomes U+0080. For pieces they ask ICU, which is right.
+    return Either.right(plain ? decoder.decode(bytes) : decoder.decode(bytes, { stream: true }) + decoder.decode())
   } catch (cause) {
     return Either.left(notDecoded(cause, label, known, bytes))
   }
@@ -106,7 +108,9 @@ export const decodeJson = (
   const asUtf8 = utf8Of(bytes)
   if (asUtf8 === "" && empty === null) return Either.right(null)
   const first = asUtf8 === undefined ? undefined : parse(asUtf8)
-  if (first !== undefined && (Either.isRight(first) || isUtf8(label))) return Either.mapLeft(first, failed(bytes, causeOf))
+  if (first !== undefined && (Either.isRight(first) || isUtf8(label))) {
+    return Either.mapLeft(first, failed(bytes, causeOf))
+  }
   // Of UTF-16 without a mark the bytes are UTF-8 too, but no JSON.
   const text = decodeText(bytes, label)
   if (Either.isLeft(text)) return Either.left(first === undefined ? text.left : failed(bytes, causeOf)(first.left))
@@ -143,19 +147,22 @@ export class LineDecoder {
       this.#start = start
       return Either.right("")
     }
-    return this.#begin(start, true)
+    return this.#begin(start)
   }
 
   /** What is left at the end. */
   end(): Either.Either<string, TextFailure> {
-    return this.#decoder === undefined ? this.#begin(this.#start, false) : this.#decode(empty, false)
+    const start: Either.Either<string, TextFailure> = this.#decoder === undefined
+      ? this.#begin(this.#start)
+      : Either.right("")
+    return Either.flatMap(start, (text) => Either.map(this.#decode(empty, false), (rest) => text + rest))
   }
 
-  #begin(start: Uint8Array, stream: boolean): Either.Either<string, TextFailure> {
+  #begin(start: Uint8Array): Either.Either<string, TextFailure> {
     const { decoder, known } = decoderOf(start, this.#label)
     this.#decoder = decoder
     this.#known = known
-    return this.#decode(start, stream)
+    return this.#decode(start, true)
   }
 
   #decode(bytes: Uint8Array, stream: boolean): Either.Either<string, TextFailure> {

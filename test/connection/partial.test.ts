@@ -9,7 +9,18 @@ import type { BodyDecodeError, BodyFailure } from "../../src/HttpError.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
 import type { HttpResponse } from "../../src/HttpResponse.ts"
 import * as T from "../../src/TestTransport.ts"
-import { chunk, connected, contained, failsWith, getHead, latin1, nothingLeft, ok, settled } from "./harness.ts"
+import {
+  bytesOf,
+  chunk,
+  connected,
+  contained,
+  failsWith,
+  getHead,
+  latin1,
+  nothingLeft,
+  ok,
+  settled
+} from "./harness.ts"
 
 const came = "hello"
 
@@ -155,18 +166,18 @@ describe("a body that fails while it is being collected", () => {
   it.scoped("gives the body with `BodyDecodeError`, of text and of JSON", () =>
     contained(Effect.gen(function*() {
       for (
-        const [type, read] of [
-          ["text/plain; charset=nonsense", (response: HttpResponse) => response.text],
-          ["application/json", (response: HttpResponse) => response.json],
-          ["application/json", (response: HttpResponse) => Effect.zipRight(response.bytes, response.json)]
+        const [type, body, read] of [
+          ["text/plain; charset=nonsense", "h\xfc", (response: HttpResponse) => response.text],
+          ["application/json", came, (response: HttpResponse) => response.json],
+          ["application/json", came, (response: HttpResponse) => Effect.zipRight(response.bytes, response.json)]
         ] as const
       ) {
         const { response } = yield* responseOf({
           tag: "BodyDecodeError",
-          steps: [T.reply(ok(came, `Content-Type: ${type}`))]
+          steps: [T.reply(bytesOf(ok(body, `Content-Type: ${type}`)))]
         })
         const error = yield* failsWith(read(response), "BodyDecodeError")
-        assert.strictEqual(text(error.partial), came, type)
+        assert.strictEqual(text(error.partial), body, type)
       }
     })))
 })

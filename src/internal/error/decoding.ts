@@ -37,6 +37,8 @@ export class ContentDecodingError extends tagged("ContentDecodingError", "Remote
   readonly decoded: number
   /** The option of `decompress` with which the body is taken as it is, where there is one. */
   readonly relaxation?: "gzipWithoutTrailer" | undefined
+  /** What had been decoded of the body, where it was being collected. */
+  readonly partial?: Uint8Array | undefined
   readonly cause?: unknown
 }> {
   override get description(): string {
@@ -72,6 +74,8 @@ export class DecompressionBomb extends tagged("DecompressionBomb", "Remote", "de
   readonly encoded: number
   /** Bytes that they had become; not the size of the whole. */
   readonly decoded: number
+  /** What had been decoded of the body, where it was being collected. */
+  readonly partial?: Uint8Array | undefined
 }> {
   override get description(): string {
     return `The ${this.coding} body is too large when decoded: ${this.encoded} bytes became ${this.decoded}, and the limit is ${

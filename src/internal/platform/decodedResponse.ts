@@ -22,12 +22,16 @@ import type { DecodingFailure } from "../../HttpError.ts"
 import * as Origin from "../../Origin.ts"
 import type { Tagged } from "../error/base.ts"
 import { locate, TypeId } from "../error/base.ts"
+import type { BodyTooLarge } from "../error/body.ts"
 import { BodyDecodeError } from "../error/body.ts"
 import { DecompressionBomb } from "../error/decoding.ts"
+import { contentCharset } from "../fields.ts"
 import { locateIn } from "../locateIn.ts"
+import type { TextFailure } from "../text.ts"
+import { decodeText } from "../text.ts"
 import { nodeEventLoop } from "../transport/eventLoop.ts"
 import { waitFor } from "../transport/wait.ts"
-import { decoderOf, formOf, jsonOf, maxBodySize } from "./content.ts"
+import { bufferOf, formOf, jsonOf, maxBodySize } from "./content.ts"
 import { responseError, shownRequest } from "./errors.ts"
 import { shownHeaders } from "./headers.ts"
 import { bodyKind } from "./redirectRules.ts"
@@ -53,10 +57,10 @@ export interface Decoded extends HttpClientResponse.HttpClientResponse {
 export interface Body {
   readonly headers: Headers
   /** The body in memory, within `MaxBodySize`. Run once, and again only after that was too small. */
-  readonly bytes: Effect.Effect<Uint8Array, DecodingFailure | ResponseError>
+  readonly bytes: Effect.Effect<Uint8Array, BodyTooLarge | DecodingFailure | ResponseError>
   /** What a body in memory of so many bytes fails with where `MaxBodySize` is this. */
   readonly tooLarge: (bytes: number, maximum: number) => DecodingFailure | undefined
-  readonly stream: Stream.Stream<Uint8Array, DecodingFailure | ResponseError>
+  readonly stream: Stream.Stream<Uint8Array, BodyTooLarge | DecodingFailure | ResponseError>
 }
 
 /** A response over another. */
@@ -77,7 +81,7 @@ class DecodedResponse extends Inspectable.Class implements Decoded, Releasable {
   readonly headers: Headers
   readonly #body: Body
   #bytes: Effect.Effect<Uint8Array, ResponseError> | undefined
-  #text: string | undefined
+  #text: Either.Either<string, TextFailure> | undefined
   #formData: Effect.Effect<FormData, ResponseError> | undefined
 
   constructor(original: HttpClientResponse.HttpClientResponse, body: Body) {
@@ -108,16 +112,15 @@ class DecodedResponse extends Inspectable.Class implements Decoded, Releasable {
   }
 
   get arrayBuffer(): Effect.Effect<ArrayBuffer, ResponseError> {
-    // A buffer of exactly this size, and the caller's own: nothing that is remembered changes when it is written to.
-    return Effect.map(this.#whole, (bytes) => new Uint8Array(bytes).buffer)
+    return Effect.flatMap(this.#whole, (bytes) => this.#made(bufferOf(bytes)))
   }
 
   get text(): Effect.Effect<string, ResponseError> {
-    return Effect.map(this.#whole, (bytes) => this.#text ??= this.#decoder().decode(bytes))
+    return Effect.flatMap(this.#whole, (bytes) => this.#made(this.#text ??= decodeText(bytes, this.#charset)))
   }
 
   get json(): Effect.Effect<unknown, ResponseError> {
-    return Effect.flatMap(this.text, (text) => Either.mapLeft(jsonOf(text), (error) => this.#responseError(error)))
+    return Effect.flatMap(this.#whole, (bytes) => this.#made(jsonOf(bytes, this.#charset)))
   }
 
   get urlParamsBody(): Effect.Effect<UrlParams.UrlParams, ResponseError> {
@@ -130,7 +133,7 @@ class DecodedResponse extends Inspectable.Class implements Decoded, Releasable {
         try: () => formOf(bytes, this.headers["content-type"]),
         catch: (cause) => {
           const reason = "it is no form of the kind that Content-Type says"
-          return this.#responseError(new BodyDecodeError({ format: "form", reason, cause }))
+          return this.#responseError(new BodyDecodeError({ format: "form", reason, partial: bytes, cause }))
         }
       })))
   }
@@ -167,14 +170,18 @@ class DecodedResponse extends Inspectable.Class implements Decoded, Releasable {
   }
 
   /** Our own responses know the charset of Content-Type, all others of the platform are taken for UTF-8: so they are here. */
-  #decoder(): TextDecoder {
+  get #charset(): string | undefined {
     return Option.match(sourceOf(this.original), {
-      onNone: () => new TextDecoder(),
-      onSome: ({ fields }) => decoderOf(fields)
+      onNone: () => undefined,
+      onSome: ({ fields }) => contentCharset(fields)
     })
   }
 
-  #responseError(error: DecodingFailure | BodyDecodeError | ResponseError): ResponseError {
+  #made<A>(made: Either.Either<A, TextFailure>): Either.Either<A, ResponseError> {
+    return Either.mapLeft(made, (error) => this.#responseError(error))
+  }
+
+  #responseError(error: DecodingFailure | TextFailure | ResponseError): ResponseError {
     if (!isOurs(error)) return error
     const source = Option.getOrUndefined(sourceOf(this.original))
     if (source !== undefined) return responseError(this, locateIn(source, error))

@@ -7,13 +7,15 @@ import * as Channel from "effect/Channel"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import * as Zlib from "node:zlib"
-import { ContentDecodingError } from "../error/decoding.ts"
+import { join, NoRoom } from "../bytes.ts"
+import type { BodyTooLarge } from "../error/body.ts"
+import { withPartial } from "../error/partial.ts"
+import { tooLargeForMemory } from "../tooLarge.ts"
 import type { Coding } from "./decompressRules.ts"
 import type { Fault, Gauge, Limits, Received } from "./inflater.ts"
-import { decodingError, Inflater, isPadding, isZlib, tooLarge } from "./inflater.ts"
+import { Inflater, isPadding, isZlib, tooLarge } from "./inflater.ts"
 
 /** Closes zlib's handle when the scope ends, however it does. */
 const inflater = (coding: Coding, gauge: Gauge, isOutermost: boolean) =>
@@ -91,45 +93,53 @@ const inflateSync = (coding: Exclude<Coding, "zstd">, bytes: Uint8Array): Inflat
 }
 
 /** The decoded body, or what is wrong with it; `undefined` where this is not the place to find out. */
-const tryAtOnce = (coding: Coding, bytes: Uint8Array, gauge: Gauge): Either.Either<Uint8Array, Fault> | undefined => {
+const tryAtOnce = (coding: Coding, bytes: Uint8Array, gauge: Gauge): Either.Either<Uint8Array> | undefined => {
   if (coding === "zstd" || bytes.byteLength > atOnce.encoded) return undefined
   const result = Either.try({ try: () => inflateSync(coding, bytes), catch: (cause) => cause })
   if (Either.isLeft(result)) {
-    return Predicate.hasProperty(result.left, "code") && result.left.code === "ERR_BUFFER_TOO_LARGE"
-      ? undefined
-      // What of a gzip body is wrong, and what came before, is told by reading it member by member.
-      : coding === "gzip"
-      ? undefined
-      : Either.left(decodingError(coding, 0, result.left))
+    // What is wrong, and what came before it, is told by decoding it piece by piece.
+    return undefined
   }
   const { buffer, engine } = result.right
   if (!isPadding(coding, bytes.subarray(engine.bytesWritten)) && engine.bytesWritten < bytes.byteLength) {
-    return Either.left(new ContentDecodingError({ coding, reason: "TrailingData", decoded: buffer.byteLength }))
+    return undefined
   }
   const bomb = tooLarge(coding, buffer.byteLength, gauge)
-  return bomb === undefined ? Either.right(buffer) : Either.left(bomb)
+  return bomb === undefined ? Either.right(buffer) : undefined
 }
 
-const inflateInParts = (coding: Coding, bytes: Uint8Array, gauge: Gauge, isOutermost: boolean) =>
+/** Decodes piece by piece. A failure has what was decoded before it, where that is the body: `isInnermost`. */
+const inflateInParts = (
+  coding: Coding,
+  bytes: Uint8Array,
+  gauge: Gauge,
+  isOutermost: boolean,
+  isInnermost: boolean
+): Effect.Effect<Uint8Array, Fault> =>
   Effect.scoped(Effect.flatMap(
     inflater(coding, gauge, isOutermost),
     Effect.fnUntraced(function*(inflater) {
       inflater.write(bytes)
       inflater.finish()
       const parts: Array<Uint8Array> = []
-      for (let part = yield* inflater.next; part !== undefined; part = yield* inflater.next) parts.push(part)
-      return joined(parts)
+      const next = Effect.mapError(
+        inflater.next,
+        (error) => isInnermost ? withPartial(error, Either.getOrElse(joined(parts), () => parts[0] ?? empty)) : error
+      )
+      for (let part = yield* next; part !== undefined; part = yield* next) parts.push(part)
+      return yield* joined(parts)
     })
   ))
 
-const joined = (parts: ReadonlyArray<Uint8Array>): Uint8Array => {
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.byteLength, 0))
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.byteLength
+const empty: Uint8Array = new Uint8Array(0)
+
+const joined = (parts: ReadonlyArray<Uint8Array>): Either.Either<Uint8Array, BodyTooLarge> => {
+  try {
+    return Either.right(join(parts))
+  } catch (thrown) {
+    if (thrown instanceof NoRoom) return Either.left(tooLargeForMemory(thrown, parts))
+    throw thrown
   }
-  return whole
 }
 
 /** Undoes the codings of a body that is in memory, one after the other. Runs no Stream. */
@@ -144,7 +154,8 @@ export const inflateAll: (
   for (const [i, coding] of codings.entries()) {
     if (body.byteLength === 0) break
     const gauge: Gauge = { received, limits, maxBodySize: i === codings.length - 1 ? maxBodySize : Infinity }
-    body = yield* tryAtOnce(coding, body, gauge) ?? inflateInParts(coding, body, gauge, i === 0)
+    body = yield* tryAtOnce(coding, body, gauge)
+      ?? inflateInParts(coding, body, gauge, i === 0, i === codings.length - 1)
   }
   return body
 })

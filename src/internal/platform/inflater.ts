@@ -8,15 +8,18 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type { Transform } from "node:stream"
 import * as Zlib from "node:zlib"
+import { NoRoom } from "../bytes.ts"
+import type { BodyTooLarge } from "../error/body.ts"
 import type { DecompressionLimit } from "../error/decoding.ts"
 import { ContentDecodingError, DecompressionBomb } from "../error/decoding.ts"
+import { tooLargeForMemory } from "../tooLarge.ts"
 import type { Coding } from "./decompressRules.ts"
 import type { GzipFault } from "./gzipMembers.ts"
 import { GzipMembers } from "./gzipMembers.ts"
 import { ZstdFrames } from "./zstdFrames.ts"
 
 /** What decoding can fail with. */
-export type Fault = ContentDecodingError | DecompressionBomb
+export type Fault = BodyTooLarge | ContentDecodingError | DecompressionBomb
 
 /** What a body may become. A limit that is not a number allows nothing. */
 export interface Limits {
@@ -162,7 +165,7 @@ export class Inflater {
   get next(): Effect.Effect<Uint8Array | undefined, Fault> {
     return Effect.async((resume) => {
       const attempt = () => {
-        const result = this.#step()
+        const result = this.#safely()
         if (result === undefined) return
         this.#wake = undefined
         resume(result)
@@ -173,6 +176,17 @@ export class Inflater {
         this.#wake = undefined
       })
     })
+  }
+
+  /** zlib's events call this, and have nobody to hand on to what is thrown. */
+  #safely(): Effect.Effect<Uint8Array | undefined, Fault> | undefined {
+    try {
+      return this.#step()
+    } catch (thrown) {
+      return thrown instanceof RangeError
+        ? Effect.fail(tooLargeForMemory(new NoRoom(chunkSize, thrown), []))
+        : Effect.die(thrown)
+    }
   }
 
   /** `undefined` while the engine works. */

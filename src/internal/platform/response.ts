@@ -24,8 +24,11 @@ import type { HttpResponse, Informational } from "../../HttpResponse.ts"
 import { takeWhole } from "../connection/response.ts"
 import { BodyDecodeError, BodyTooLarge } from "../error/body.ts"
 import { BodyAlreadyConsumed } from "../error/state.ts"
+import { contentCharset } from "../fields.ts"
 import { locateIn } from "../locateIn.ts"
-import { decoderOf, formOf, jsonOf, limitNames, maxBodySize } from "./content.ts"
+import type { TextFailure } from "../text.ts"
+import { decodeText } from "../text.ts"
+import { bufferOf, formOf, jsonOf, limitNames, maxBodySize } from "./content.ts"
 import type { ResponseFailure } from "./errors.ts"
 import { responseError, shownRequest } from "./errors.ts"
 import { headersOf, shownHeaders } from "./headers.ts"
@@ -69,7 +72,7 @@ export class PlatformResponse extends Inspectable.Class implements PooledRespons
   #traced: boolean
   #headers: Headers.Headers | undefined
   #cookies: Cookies.Cookies | undefined
-  #text: string | undefined
+  #text: Either.Either<string, TextFailure> | undefined
   #form: FormData | undefined
   #whenRead: (() => void) | undefined
 
@@ -155,19 +158,15 @@ export class PlatformResponse extends Inspectable.Class implements PooledRespons
   }
 
   get text(): Effect.Effect<string, ResponseError> {
-    return this.#whole((bytes) => this.#text ??= decoderOf(this.fields).decode(bytes))
+    return this.#whole((bytes) => this.#text ??= decodeText(bytes, contentCharset(this.fields)))
   }
 
   get arrayBuffer(): Effect.Effect<ArrayBuffer, ResponseError> {
-    // The caller's own: what is remembered does not change when it is written to or handed to another thread.
-    return this.#whole((bytes) => new Uint8Array(bytes).buffer)
+    return this.#whole(bufferOf)
   }
 
   get json(): Effect.Effect<unknown, ResponseError> {
-    return Effect.flatMap(this.text, (text) => {
-      const json = jsonOf(text)
-      return Either.isRight(json) ? Effect.succeed(json.right) : this.#undecodable(json.left)
-    })
+    return this.#whole((bytes) => jsonOf(bytes, contentCharset(this.fields)))
   }
 
   get urlParamsBody(): Effect.Effect<UrlParams.UrlParams, ResponseError> {
@@ -176,21 +175,21 @@ export class PlatformResponse extends Inspectable.Class implements PooledRespons
 
   get formData(): Effect.Effect<FormData, ResponseError> {
     return Effect.flatMap(
-      this.#whole((bytes) => bytes),
+      this.#whole((bytes) => Either.right(bytes)),
       (bytes) =>
         this.#form !== undefined ? Effect.succeed(this.#form) : Effect.matchEffect(
           Effect.tryPromise(() => formOf(bytes, HttpFields.getUnsafe(this.fields, "content-type"))),
           {
             onSuccess: (form) => Effect.succeed(this.#form ??= form),
             onFailure: ({ error: cause }) =>
-              this.#undecodable(
+              this.#made(Either.left(
                 new BodyDecodeError({
                   format: "form",
                   reason: "it is no form of the kind that Content-Type says",
                   partial: bytes,
                   cause
                 })
-              )
+              ))
           }
         )
     )
@@ -231,7 +230,7 @@ export class PlatformResponse extends Inspectable.Class implements PooledRespons
   }
 
   /** The whole body, made into something. */
-  #whole<A>(f: (bytes: Uint8Array) => A): Effect.Effect<A, ResponseError> {
+  #whole<A>(f: (bytes: Uint8Array) => Either.Either<A, TextFailure>): Effect.Effect<A, ResponseError> {
     return Effect.withFiberRuntime<A, ResponseError>((fiber) => {
       const limit = maxBodySize(fiber.currentContext)
       // Most bodies have come with their head, and are there.
@@ -239,27 +238,29 @@ export class PlatformResponse extends Inspectable.Class implements PooledRespons
       if (whole !== undefined) {
         this.#taken = true
         this.#whenRead?.()
-        return Effect.succeed(f(whole))
+        return this.#made(f(whole))
       }
-      return Effect.mapBoth(this.#body.read(limit), {
+      return Effect.matchEffect(this.#body.read(limit), {
         onFailure: (error) => {
           this.#whenRead?.()
-          return this.#error(error)
+          return Effect.fail(this.#error(error))
         },
         onSuccess: (bytes) => {
           this.#whenRead?.()
-          return f(bytes)
+          return this.#made(f(bytes))
         }
       })
     })
   }
 
-  #undecodable(error: BodyDecodeError): Effect.Effect<never, ResponseError> {
-    return Effect.suspend(() => Effect.fail(this.#error(locateIn(this[SourceId], error))))
+  #made<A>(made: Either.Either<A, TextFailure>): Effect.Effect<A, ResponseError> {
+    return Either.isRight(made)
+      ? Effect.succeed(made.right)
+      : Effect.fail(this.#error(locateIn(this[SourceId], made.left)))
   }
 
   #error(cause: ResponseFailure): ResponseError {
-    return cause instanceof BodyTooLarge
+    return cause instanceof BodyTooLarge && cause.reason === undefined
       ? responseError(this, cause, `The body is larger than ${cause.limit} bytes (${limitNames}).`)
       : responseError(this, cause)
   }

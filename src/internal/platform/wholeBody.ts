@@ -7,15 +7,17 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import type { BodyFailure } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
 import type { HttpResponse } from "../../HttpResponse.ts"
-import { join } from "../bytes.ts"
+import { join, NoRoom } from "../bytes.ts"
 import { BodyTooLarge } from "../error/body.ts"
 import { withPartial } from "../error/partial.ts"
 import { locateIn } from "../locateIn.ts"
+import { tooLargeForMemory } from "../tooLarge.ts"
 import { nodeEventLoop } from "../transport/eventLoop.ts"
 import { keepContext } from "../transport/wait.ts"
 
@@ -77,22 +79,19 @@ export class WholeBody {
     this.#gathering = gathering
     const pieces: Array<Uint8Array> = []
     let size = 0
-    const next: Effect.Effect<Uint8Array, BodyFailure> = Effect.flatMap(this.#source.read1(), (piece) => {
+    const piece = Effect.mapError(this.#source.read1(), (error) => this.#withPieces(error, pieces))
+    const next: Effect.Effect<Uint8Array, BodyFailure> = Effect.flatMap(piece, (piece) => {
       if (piece.length === 0) {
-        this.#bytes = join(pieces)
-        return Effect.succeed(this.#bytes)
+        const whole = this.#joined(pieces)
+        if (Either.isRight(whole)) this.#bytes = whole.right
+        return whole
       }
       pieces.push(piece)
       size += piece.length
-      return size > limit ? this.#tooLarge(limit) : next
+      return size > limit ? this.#tooLarge(limit, pieces) : next
     })
-    const reading = Effect.mapError(
-      declaredLength(this.#source) > limit ? this.#tooLarge(limit) : next,
-      // Without `partial` this reading has never begun.
-      (error) => error.partial === undefined ? error : withPartial(error, join(pieces))
-    )
     return Effect.onExit(
-      restore(reading),
+      restore(declaredLength(this.#source) > limit ? this.#tooLarge(limit, []) : next),
       (exit) =>
         Exit.isInterrupted(exit) && this.#bytes === undefined
           // What was taken is nobody's. Whoever waits beside is told what a closed response tells.
@@ -101,9 +100,35 @@ export class WholeBody {
     )
   }
 
+  /** All pieces in one, or a failure that has them: `failure` is why they are joined, where that is not their end. */
+  #joined(pieces: ReadonlyArray<Uint8Array>, failure?: BodyFailure): Either.Either<Uint8Array, BodyTooLarge> {
+    try {
+      return Either.right(join(pieces))
+    } catch (thrown) {
+      if (thrown instanceof NoRoom) {
+        return Either.left(locateIn(this.#source, tooLargeForMemory(thrown, pieces, failure)))
+      }
+      throw thrown
+    }
+  }
+
+  /** A failure of one piece, with those before it. Without `partial` this reading has never begun. */
+  #withPieces(failure: BodyFailure, pieces: ReadonlyArray<Uint8Array>): BodyFailure {
+    if (failure.partial === undefined) return failure
+    if (failure._tag === "BodyTooLarge" && failure.pieces !== undefined) {
+      const room = new NoRoom(failure.limit, failure.cause)
+      return locateIn(this.#source, tooLargeForMemory(room, [...pieces, ...failure.pieces]))
+    }
+    return Either.match(this.#joined(pieces, failure), {
+      onLeft: (error) => error,
+      onRight: (partial) => withPartial(failure, partial)
+    })
+  }
+
   /** Lets go of the response. */
-  #tooLarge(limit: number): Effect.Effect<never, BodyFailure> {
-    return Effect.zipRight(this.#source.close, Effect.suspend(() => Effect.fail(this.#error(limit, empty))))
+  #tooLarge(limit: number, pieces: ReadonlyArray<Uint8Array>): Effect.Effect<never, BodyFailure> {
+    const partial = Either.getOrElse(this.#joined(pieces), () => pieces[0] ?? empty)
+    return Effect.zipRight(this.#source.close, Effect.suspend(() => Effect.fail(this.#error(limit, partial))))
   }
 
   #error(limit: number, partial: Uint8Array): BodyTooLarge {
