@@ -5,6 +5,7 @@
  *
  * @since 0.1.0
  */
+import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { dual } from "effect/Function"
 import type { Pipeable } from "effect/Pipeable"
@@ -14,7 +15,7 @@ import * as HttpFields from "./HttpFields.ts"
 import type { HttpLeniency } from "./HttpLeniency.ts"
 import type * as HttpLimits from "./HttpLimits.ts"
 import type * as HttpTimeouts from "./HttpTimeouts.ts"
-import { FieldFault, withQuery } from "./internal/body/fields.ts"
+import { withQuery } from "./internal/body/fields.ts"
 import { InvalidUrl, UnsupportedBody } from "./internal/error/request.ts"
 import { described } from "./internal/given.ts"
 import type { Origin } from "./Origin.ts"
@@ -36,7 +37,7 @@ export const TypeId: unique symbol = Symbol.for("effect-http-client/HttpRequest"
 export type TypeId = typeof TypeId
 
 /**
- * A request. `E` is the error of its body's stream.
+ * A request. `E` is the error of its body's stream, and of its trailers where they are an Effect.
  *
  * @since 0.1.0
  * @category models
@@ -52,8 +53,8 @@ export interface HttpRequest<out E = never> extends Options, Pipeable {
   readonly target: string
   readonly fields: HttpFields.HttpFields
   readonly body: HttpBody.HttpBody<E>
-  /** Sent behind the body, which is then chunked. */
-  readonly trailers: HttpFields.HttpFields
+  /** Sent behind the body, which is then chunked. An Effect runs when all of the body has been written. */
+  readonly trailers: Trailers<E>
   /** What could not be encoded when it was made, if anything. Sending it fails with this, and with nothing sent. */
   readonly invalid: InvalidUrl | UnsupportedBody | undefined
 }
@@ -102,12 +103,25 @@ export interface Options {
 export type Body<E = never> = HttpBody.HttpBody<E> | Either.Either<HttpBody.HttpBody<E>, UnsupportedBody>
 
 /**
+ * Fields, or an Effect that gives them when all of the body has been written, such as a digest of what was streamed.
+ *
+ * It runs in the fiber that sends the body, and is interrupted where the sending ends early. Its error comes back as `RequestBodyError`; what may not be
+ * sent is `InvalidTrailer`. The connection is closed then, before the request was whole. Names that are known before are announced by a `Trailer`
+ * field of the request (RFC 9110 section 6.6.2). With a stream for a body the request is not sent again by itself, even if that is `replayable`, because
+ * what the Effect gathered would count twice; with a body in memory the Effect runs for each sending.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Trailers<E = never> = HttpFields.HttpFields | Effect.Effect<HttpFields.Input, E>
+
+/**
  * What `make` takes beside method and target.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Input<E = never> extends Options, HttpBody.Content {
+export interface Input<E = never, E2 = never> extends Options, HttpBody.Content {
   /**
    * Fields that are put behind what the target has of a query, encoded as a form is. What cannot be encoded fails where the request is sent, with
    * `InvalidUrl`. Default: none.
@@ -118,7 +132,7 @@ export interface Input<E = never> extends Options, HttpBody.Content {
   /** Default: none, or what `json` or `form` stand for. */
   readonly body?: Body<E> | undefined
   /** Default: none. */
-  readonly trailers?: HttpFields.Input | undefined
+  readonly trailers?: HttpFields.Input | Effect.Effect<HttpFields.Input, E2> | undefined
 }
 
 /** A class with all its fields, because requests are made again and again, and are read by code that must see one shape. */
@@ -127,7 +141,7 @@ class Request<out E> implements HttpRequest<E> {
   readonly target: string
   readonly fields: HttpFields.HttpFields
   readonly body: HttpBody.HttpBody<E>
-  readonly trailers: HttpFields.HttpFields
+  readonly trailers: Trailers<E>
   readonly invalid: InvalidUrl | UnsupportedBody | undefined
   readonly origin: Origin | undefined
   readonly timeouts: HttpTimeouts.Options | undefined
@@ -142,7 +156,7 @@ class Request<out E> implements HttpRequest<E> {
     target: string,
     fields: HttpFields.HttpFields,
     body: HttpBody.HttpBody<E>,
-    trailers: HttpFields.HttpFields,
+    trailers: Trailers<E>,
     invalid: InvalidUrl | UnsupportedBody | undefined,
     options: Options
   ) {
@@ -176,7 +190,9 @@ const unsafeMake = <E>(parts: Omit<HttpRequest<E>, TypeId | "pipe">): HttpReques
 const noInput: Input = {}
 
 /** The body that is asked for, or why there is none. */
-const bodyOf = <E>(input: Pick<Input<E>, "body" | "json" | "form">): HttpBody.HttpBody<E> | UnsupportedBody => {
+const bodyOf = <E>(
+  input: Pick<Input<E, unknown>, "body" | "json" | "form">
+): HttpBody.HttpBody<E> | UnsupportedBody => {
   const { body, form, json } = input
   if (json === undefined && form === undefined) {
     if (body === undefined) return HttpBody.empty
@@ -190,13 +206,6 @@ const bodyOf = <E>(input: Pick<Input<E>, "body" | "json" | "form">): HttpBody.Ht
     }
   }
   return Either.merge(HttpBody.fromContent(input)) as HttpBody.HttpBody<E> | UnsupportedBody
-}
-
-/** The target with more of a query. */
-const askedOf = (target: string, query: HttpBody.FormInput | undefined): string | InvalidUrl => {
-  if (query === undefined || typeof target !== "string") return target
-  const asked = withQuery(target, query)
-  return asked instanceof FieldFault ? new InvalidUrl({ part: "target", reason: `its query ${asked.reason}` }) : asked
 }
 
 /**
@@ -224,17 +233,25 @@ export const isHttpRequest = (u: unknown): u is HttpRequest<unknown> =>
  * @since 0.1.0
  * @category constructors
  */
-export const make = <E = never>(method: string, target: string, input: Input<E> = noInput): HttpRequest<E> => {
+export const make = <E = never, E2 = never>(
+  method: string,
+  target: string,
+  input: Input<E, E2> = noInput
+): HttpRequest<E | E2> => {
   const { headers, query, trailers } = input
   const body = bodyOf(input)
-  const asked = askedOf(target, query)
+  const asked = query === undefined ? target : withQuery(target, query)
   const wrong = asked instanceof InvalidUrl ? asked : body instanceof UnsupportedBody ? body : undefined
-  return new Request<E>(
+  return new Request<E | E2>(
     method,
     asked instanceof InvalidUrl ? target : asked,
     headers === undefined ? HttpFields.empty : HttpFields.fromInput(headers),
     body instanceof UnsupportedBody ? HttpBody.empty : body,
-    trailers === undefined ? HttpFields.empty : HttpFields.fromInput(trailers),
+    trailers === undefined
+      ? HttpFields.empty
+      : Effect.isEffect(trailers)
+      ? trailers
+      : HttpFields.fromInput(trailers),
     wrong,
     input
   )
@@ -262,7 +279,8 @@ export const head = (target: string, input?: Input): HttpRequest => make("HEAD",
  * @since 0.1.0
  * @category constructors
  */
-export const post = <E = never>(target: string, input?: Input<E>): HttpRequest<E> => make("POST", target, input)
+export const post = <E = never, E2 = never>(target: string, input?: Input<E, E2>): HttpRequest<E | E2> =>
+  make("POST", target, input)
 
 /**
  * A PUT request.
@@ -270,7 +288,8 @@ export const post = <E = never>(target: string, input?: Input<E>): HttpRequest<E
  * @since 0.1.0
  * @category constructors
  */
-export const put = <E = never>(target: string, input?: Input<E>): HttpRequest<E> => make("PUT", target, input)
+export const put = <E = never, E2 = never>(target: string, input?: Input<E, E2>): HttpRequest<E | E2> =>
+  make("PUT", target, input)
 
 /**
  * A PATCH request.
@@ -278,7 +297,8 @@ export const put = <E = never>(target: string, input?: Input<E>): HttpRequest<E>
  * @since 0.1.0
  * @category constructors
  */
-export const patch = <E = never>(target: string, input?: Input<E>): HttpRequest<E> => make("PATCH", target, input)
+export const patch = <E = never, E2 = never>(target: string, input?: Input<E, E2>): HttpRequest<E | E2> =>
+  make("PATCH", target, input)
 
 /**
  * A DELETE request. The name `delete` is a reserved word.
@@ -286,7 +306,8 @@ export const patch = <E = never>(target: string, input?: Input<E>): HttpRequest<
  * @since 0.1.0
  * @category constructors
  */
-export const del = <E = never>(target: string, input?: Input<E>): HttpRequest<E> => make("DELETE", target, input)
+export const del = <E = never, E2 = never>(target: string, input?: Input<E, E2>): HttpRequest<E | E2> =>
+  make("DELETE", target, input)
 
 /**
  * An OPTIONS request; the target `*` asks about the server as a whole.
@@ -327,7 +348,7 @@ export const appendHeader: {
 )
 
 /**
- * The request with another body.
+ * The request with another body. Trailers that are an Effect are left out, because they speak of the body that was.
  *
  * @since 0.1.0
  * @category combinators
@@ -339,11 +360,14 @@ export const setBody: {
   2,
   <E>(self: HttpRequest<unknown>, given: Body<E>): HttpRequest<E> => {
     const body = bodyOf({ body: given })
-    // What is wrong with its query stays.
-    const invalid = self.invalid?._tag === "InvalidUrl" ? self.invalid : undefined
-    return body instanceof UnsupportedBody
-      ? unsafeMake({ ...self, body: HttpBody.empty, invalid: invalid ?? body })
-      : unsafeMake({ ...self, body, invalid })
+    const refused = body instanceof UnsupportedBody ? body : undefined
+    return unsafeMake<E>({
+      ...self,
+      trailers: Effect.isEffect(self.trailers) ? HttpFields.empty : self.trailers,
+      body: body instanceof UnsupportedBody ? HttpBody.empty : body,
+      // What is wrong with its query stays.
+      invalid: self.invalid?._tag === "InvalidUrl" ? self.invalid : refused
+    })
   }
 )
 

@@ -1,12 +1,15 @@
 /** Requests as plain data: what the constructors and combinators make, and that making checks nothing. */
-import { describe, expect, expectTypeOf, it } from "@effect/vitest"
+import { assert, describe, expect, expectTypeOf, it } from "@effect/vitest"
 import * as Stream from "effect/Stream"
 import * as HttpBody from "../src/HttpBody.ts"
 import * as HttpFields from "../src/HttpFields.ts"
 import * as HttpLeniency from "../src/HttpLeniency.ts"
 import * as HttpRequest from "../src/HttpRequest.ts"
 
-const lines = (fields: HttpFields.HttpFields) => HttpFields.entries(fields)
+const lines = (fields: HttpRequest.Trailers) => {
+  assert(HttpFields.isHttpFields(fields))
+  return HttpFields.entries(fields)
+}
 
 describe("make", () => {
   it("takes method and target as they are, and has no fields, body, trailers or options by itself", () => {

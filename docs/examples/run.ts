@@ -39,6 +39,7 @@ import * as retry from "./retry.ts"
 import * as steps from "./steps.ts"
 import * as timeouts from "./timeouts.ts"
 import * as tunnel from "./tunnel.ts"
+import * as uploadDigest from "./upload-digest.ts"
 import * as uploadFile from "./upload-file.ts"
 import * as uploadStream from "./upload-stream.ts"
 
@@ -106,6 +107,10 @@ const all = Effect.gen(function*() {
     { status: 200, url: `https://${host}:${securePort}/hello`, via: true }
   )
   yield* example("upload-stream", uploadStream.program(host, port), { transferEncoding: "chunked", bytes: 88_894 })
+  yield* example("upload-digest", uploadDigest.program(host, port), {
+    bytes: 88_894,
+    contentDigest: "sha-256=:9k2wZ4mJx8MhWEf33FfeZH1eOt0D//ZQ6YXvE09WZLY=:"
+  })
   yield* example("upload-file", uploadFile.program(host, port, report), {
     method: "PUT",
     contentLength: "18",

@@ -309,6 +309,10 @@ describe("trailers", () => {
   })
 
   it("need chunked", () => {
+    expect(refusal({ content: unknown, fields: [["Content-Length", "5"]], trailersLater: true })).toMatchObject({
+      _tag: "ConflictingFraming"
+    })
+    expect(framing({ content: { kind: "none" }, trailersLater: true })).toEqual(["Transfer-Encoding: chunked"])
     expect(refusal({ content: known(5), fields: [["Content-Length", "5"]], trailers: [["A", "b"]] })).toMatchObject({
       _tag: "ConflictingFraming"
     })

@@ -18,6 +18,7 @@ export const encoded = (request: RequestText): Either.Either<EncodedHead, Encode
     target: { target: request.target ?? "/", authority: request.host ?? "h" },
     fields: HttpFields.make(...request.fields ?? []),
     trailers: HttpFields.make(...request.trailers ?? []),
+    trailersLater: request.trailersLater ?? false,
     content: request.content ?? { kind: "none" },
     contentType: request.contentType,
     skipHost: request.skipHost ?? false,

@@ -20,6 +20,8 @@ export interface Received {
   readonly bytes: number
   readonly pieces: number
   readonly sha256: string
+  /** Of the trailers. */
+  readonly contentDigest: string | null
 }
 
 const sendJson = (response: http.ServerResponse, status: number, value: unknown): void => {
@@ -51,7 +53,8 @@ const receive: Handler = (request, response) => {
       contentType: request.headers["content-type"] ?? null,
       bytes,
       pieces,
-      sha256: hash.digest("hex")
+      sha256: hash.digest("hex"),
+      contentDigest: request.trailers["content-digest"] ?? null
     }
     sendJson(response, request.method === "PUT" ? 201 : 200, received)
   })

@@ -3,6 +3,7 @@
  * except that nothing is replaced by something else: what cannot be written is told.
  */
 import * as Predicate from "effect/Predicate"
+import { InvalidUrl } from "../error/request.ts"
 import { described, kindOf } from "../given.ts"
 
 /** What of a form or query cannot be written, as the end of a sentence that begins with it. */
@@ -81,10 +82,12 @@ export const encodeFields = (given: unknown): string | FieldFault => {
   return encoded
 }
 
-/** A target with fields behind what it has of a query, and before its fragment. */
-export const withQuery = (target: string, fields: unknown): string | FieldFault => {
+/** A target with fields behind what it has of a query, and before its fragment. One that is no text is told of when it is sent. */
+export const withQuery = (target: string, fields: unknown): string | InvalidUrl => {
+  if (typeof target !== "string") return target
   const encoded = encodeFields(fields)
-  if (encoded instanceof FieldFault || encoded === "") return encoded === "" ? target : encoded
+  if (encoded instanceof FieldFault) return new InvalidUrl({ part: "target", reason: `its query ${encoded.reason}` })
+  if (encoded === "") return target
   const hash = target.indexOf("#")
   const bare = hash < 0 ? target : target.slice(0, hash)
   const joint = !bare.includes("?") ? "?" : /[?&]$/.test(bare) ? "" : "&"

@@ -16,13 +16,14 @@ export const outgoingFor = (
   head: EncodedHead,
   fields: HttpFields.HttpFields,
   trailers: HttpFields.HttpFields,
+  trailersLater: boolean,
   body: HttpBody.HttpBody<unknown>,
   encodeChunked: boolean,
   more: boolean
 ): Outgoing | OutgoingError => {
   const callerChunks = head.framing.kind === "chunked" && !encodeChunked && HttpFields.has(fields, "transfer-encoding")
   if (callerChunks) {
-    if (HttpFields.size(trailers) > 0) {
+    if (trailersLater || HttpFields.size(trailers) > 0) {
       return new ConflictingFraming({
         reason: "trailers are sent behind the last chunk, which is yours beside a Transfer-Encoding of yours;"
           + " leave that out, or set `encodeChunked`"

@@ -123,11 +123,11 @@ export const untilHeadOncePolled = <E>(
 
 /** Sends what of the body did not go with the head. A stream is sent by a fiber of its own, which this does not wait for. */
 export const sendBody = <E>(exchange: Exchange, prepared: Prepared<E>): Effect.Effect<void> => {
-  const { body, head, outgoing } = prepared
+  const { body, head, outgoing, trailers } = prepared
   if ((outgoing.done && body._tag !== "Streaming") || exchange.ending !== undefined) return Effect.void
   if (head.expectContinue) exchange.hold()
   const hold = head.expectContinue ? continued(exchange) : Effect.void
-  if (body._tag === "Streaming") return Effect.asVoid(forkStream(exchange, outgoing, body.stream, hold, true))
+  if (body._tag === "Streaming") return Effect.asVoid(forkStream(exchange, outgoing, body.stream, hold, true, trailers))
   const bytes = body._tag === "Bytes" ? body.bytes : nothing
   const send = (): void => sendBytes(exchange, outgoing, bytes)
   return Effect.sync(() => head.expectContinue ? exchange.whenContinued(send) : send())

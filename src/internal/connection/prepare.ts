@@ -1,6 +1,8 @@
 /** Makes a request ready to be sent: everything about it is checked here, before anything is opened or written. */
+import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import type * as HttpBody from "../../HttpBody.ts"
+import * as Stream from "effect/Stream"
+import * as HttpBody from "../../HttpBody.ts"
 import type { InvalidRequest } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
 import type { HttpRequest } from "../../HttpRequest.ts"
@@ -22,23 +24,49 @@ import type { Connection, Settings } from "./connection.ts"
 import { Terms } from "./exchangeContext.ts"
 import { toLimits, toMillis } from "./timeouts.ts"
 
+/** Trailers that an Effect gives. */
+export type LateTrailers<E> = Effect.Effect<HttpFields.Input, E>
+
 /** A request that can be sent. */
 export class Prepared<out E> {
   readonly head: EncodedHead
   readonly body: HttpBody.HttpBody<E>
   readonly outgoing: Outgoing
   readonly terms: Terms
+  /** Trailers that are known when the body has been written. The body is a stream then. */
+  readonly trailers: LateTrailers<E> | undefined
 
-  constructor(head: EncodedHead, body: HttpBody.HttpBody<E>, outgoing: Outgoing, terms: Terms) {
+  constructor(
+    head: EncodedHead,
+    body: HttpBody.HttpBody<E>,
+    outgoing: Outgoing,
+    terms: Terms,
+    trailers: LateTrailers<E> | undefined
+  ) {
     this.head = head
     this.body = body
     this.outgoing = outgoing
     this.terms = terms
+    this.trailers = trailers
   }
 }
 
 /** Why a request cannot be sent. */
 export type Unprepared = InvalidRequest | BodyLengthMismatch
+
+/**
+ * Whether a request can be sent again as it is. What an Effect for the trailers has gathered of a stream, such as a digest, would count both
+ * sendings.
+ */
+export const isReplayable = ({ body, trailers }: Pick<HttpRequest<unknown>, "body" | "trailers">): boolean =>
+  body._tag !== "Streaming" || (body.replayable && !Effect.isEffect(trailers))
+
+/** A body whose end is the work of a fiber. */
+const streamOf = <E>(body: HttpBody.HttpBody<E>): HttpBody.HttpBody<E> => {
+  if (body._tag === "Streaming") return body
+  const stream = body._tag === "Bytes" ? Stream.succeed(body.bytes) : Stream.empty
+  return HttpBody.stream(stream, { contentType: body.contentType, replayable: true })
+}
 
 const noContent: Content = { kind: "none" }
 
@@ -112,15 +140,19 @@ export const prepare = <E>(
   fields: HttpFields.HttpFields,
   resends: number
 ): Prepared<E> | Unprepared => {
-  const { body, invalid, method, trailers } = request
+  const { invalid, method } = request
   const asked: Asked = { method, target }
   // A copy each time that the request is sent, because it is given its context.
   if (invalid !== undefined) return locateAt<Unprepared>(copyOf<Unprepared>(invalid, {}), origin, asked)
+  const late = Effect.isEffect(request.trailers) ? request.trailers : undefined
+  const trailers = Effect.isEffect(request.trailers) ? HttpFields.empty : request.trailers
+  const body = late === undefined ? request.body : streamOf(request.body)
   const head = encodeHead({
     method,
     target,
     fields,
     trailers,
+    trailersLater: late !== undefined,
     content: contentOf(body),
     contentType: body.contentType,
     skipHost: false,
@@ -132,14 +164,15 @@ export const prepare = <E>(
   if (limits instanceof InvalidOption) return locateAt(limits, origin, asked)
   const timeouts = !request.timeouts ? settings.timeouts : toMillis(request.timeouts, settings.timeouts)
   if (timeouts instanceof InvalidOption) return locateAt(timeouts, origin, asked)
-  const outgoing = outgoingFor(head, fields, trailers, body, request.encodeChunked ?? false, false)
+  const outgoing = outgoingFor(head, fields, trailers, late !== undefined, body, request.encodeChunked ?? false, false)
   if ("_tag" in outgoing) return locateAt<Unprepared>(outgoing, origin, asked)
-  const replayable = body._tag !== "Streaming" || body.replayable
+  const replayable = isReplayable(request)
   const leniency = request.leniency ?? settings.leniency
   return new Prepared(
     head,
     body,
     outgoing,
-    new Terms(method, head.close, limits, leniency, timeouts, target, replayable, resends)
+    new Terms(method, head.close, limits, leniency, timeouts, target, replayable, resends),
+    late
   )
 }

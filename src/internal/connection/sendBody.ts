@@ -8,19 +8,23 @@ import * as Cause from "effect/Cause"
 import * as Channel from "effect/Channel"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import type { HttpError } from "../../HttpError.ts"
+import * as HttpFields from "../../HttpFields.ts"
 import { locate } from "../error/base.ts"
 import { unlocated } from "../error/context.ts"
-import { UnsupportedBody } from "../error/request.ts"
+import { InvalidTrailer, UnsupportedBody } from "../error/request.ts"
 import { RequestBodyError } from "../error/send.ts"
 import { ConnectionClosed } from "../error/state.ts"
 import { described, isBytes } from "../given.ts"
 import type { Outgoing } from "../protocol/outgoing.ts"
+import { checkTrailers } from "../protocol/trailers.ts"
 import { awaitFiber, waitFor } from "../transport/wait.ts"
 import type { Exchange } from "./exchange.ts"
+import type { LateTrailers } from "./prepare.ts"
 
 /** Waits until the transport has taken what was written. */
 export const drained = (exchange: Exchange): Effect.Effect<void> =>
@@ -122,12 +126,35 @@ export const writePieces = (
 const blockOf = (piece: Uint8Array, offset: number, blockSize: number): Uint8Array =>
   piece.length <= blockSize ? piece : piece.subarray(offset, offset + blockSize)
 
+/** Trailers as they can be sent, from whatever the caller's Effect gave. */
+const trailersFrom = (given: HttpFields.Input): HttpFields.HttpFields | InvalidTrailer => {
+  const fields = Either.try({
+    try: () => HttpFields.fromInput(given),
+    catch: () =>
+      new InvalidTrailer({ field: "", reason: "what their Effect gave is no record, no pairs and no `HttpFields`" })
+  })
+  return Either.isLeft(fields) ? fields.left : checkTrailers(fields.right) ?? fields.right
+}
+
+/** Waits for trailers that become known when the body has been written. */
+const lateTrailers = <E>(outgoing: Outgoing, trailers: LateTrailers<E>): Effect.Effect<void, HttpError<E>> =>
+  Effect.matchEffect(trailers, {
+    onFailure: (error) => Effect.fail<HttpError<E>>(new RequestBodyError({ error })),
+    onSuccess: (given) => {
+      const fields = trailersFrom(given)
+      if (fields instanceof InvalidTrailer) return Effect.fail(fields)
+      outgoing.trailers = fields
+      return Effect.void
+    }
+  })
+
 /** Sends a stream, and ends the body where it is all of it. Fails with what is wrong with the stream. */
 const runStream = <E>(
   exchange: Exchange,
   outgoing: Outgoing,
   stream: Stream.Stream<Uint8Array, E>,
-  whole: boolean
+  whole: boolean,
+  trailers: LateTrailers<E> | undefined
 ): Effect.Effect<void, HttpError<E>> => {
   const loop: Channel.Channel<never, Chunk.Chunk<Uint8Array>, HttpError, E, void, unknown> = Channel.readWithCause({
     onInput: (pieces: Chunk.Chunk<Uint8Array>) => {
@@ -145,23 +172,23 @@ const runStream = <E>(
     if (typeof written === "object") return Effect.fail(written)
     return written ? drained(exchange) : Effect.void
   })
-  return Effect.zipRight(Channel.runDrain(Channel.pipeTo(Stream.toChannel(stream), loop)), end) as Effect.Effect<
-    void,
-    HttpError<E>
-  >
+  const sent = Channel.runDrain(Channel.pipeTo(Stream.toChannel(stream), loop))
+  const rest = trailers === undefined ? end : Effect.zipRight(lateTrailers(outgoing, trailers), end)
+  return Effect.zipRight(sent, rest) as Effect.Effect<void, HttpError<E>>
 }
 
 /**
  * Sends a stream in a fiber of its own, so that the response is delivered while the body still goes out. The fiber ends with
  * the exchange, and its value is how the sending ended. `hold` runs before the first piece; `whole` says whether the stream is
- * all of the body.
+ * all of the body, which ends with `trailers` where these become known late.
  */
 export const forkStream = <E>(
   exchange: Exchange,
   outgoing: Outgoing,
   stream: Stream.Stream<Uint8Array, E>,
   hold: Effect.Effect<void>,
-  whole: boolean
+  whole: boolean,
+  trailers?: LateTrailers<E>
 ): Effect.Effect<Fiber.RuntimeFiber<Exit.Exit<void, HttpError<E>>>> =>
   Effect.map(
     Effect.forkDaemon(
@@ -169,7 +196,7 @@ export const forkStream = <E>(
       Effect.map(
         Effect.exit(Effect.interruptible(Effect.zipRight(
           hold,
-          Effect.suspend(() => exchange.stopped ? Effect.void : runStream(exchange, outgoing, stream, whole))
+          Effect.suspend(() => exchange.stopped ? Effect.void : runStream(exchange, outgoing, stream, whole, trailers))
         ))),
         (exit) => {
           settle(exchange, outgoing, exit)

@@ -111,6 +111,7 @@ const encodeStarted = (
     target: started.target,
     fields: withProxyFields(origin, HttpFields.unsafeMake(started.names, started.values)),
     trailers: HttpFields.empty,
+    trailersLater: false,
     content: body._tag === "Bytes"
       ? { kind: "known", length: body.bytes.length }
       : body._tag === "Empty"
@@ -140,7 +141,7 @@ export const endHeaders = <E>(
         const head = "_tag" in encoded ? yield* Either.left(encoded) : encoded
         const fields = HttpFields.unsafeMake(started.names, started.values)
         const more = body._tag === "Empty" && !whole
-        const outgoing = outgoingFor(head, fields, HttpFields.empty, body, encodeChunked, more)
+        const outgoing = outgoingFor(head, fields, HttpFields.empty, false, body, encodeChunked, more)
         return "_tag" in outgoing ? yield* Either.left(outgoing) : { started, body, head, outgoing, more }
       })
       if (Either.isLeft(ready)) return Effect.fail(ready.left)
@@ -152,7 +153,7 @@ export const endHeaders = <E>(
           const { method, target } = started
           const replayable = body._tag !== "Streaming" || body.replayable
           const terms = new Terms(method, head.close, limits, leniency, timeouts, target, replayable, 0)
-          const prepared = new Prepared(head, body, outgoing, terms)
+          const prepared = new Prepared(head, body, outgoing, terms, undefined)
           const now = connection.settings.deadlines.now()
           const exchange = sendHead(connection, link, prepared, startedAt, now, fresh)
           started.exchange = exchange

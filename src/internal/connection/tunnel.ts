@@ -40,6 +40,7 @@ export const encodeConnect = (tunnel: Tunnel): ReturnType<typeof encodeHead> => 
     target: { target: hostPort, authority: hostPort },
     fields: tunnel.fields,
     trailers: HttpFields.empty,
+    trailersLater: false,
     content: { kind: "none" },
     contentType: undefined,
     skipHost: false,

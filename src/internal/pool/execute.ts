@@ -16,6 +16,7 @@ import type {
   RequestBodyError,
   SendFailure
 } from "../../HttpError.ts"
+import * as HttpFields from "../../HttpFields.ts"
 import type { HttpRequest } from "../../HttpRequest.ts"
 import type { HttpResponse } from "../../HttpResponse.ts"
 import * as Origin from "../../Origin.ts"
@@ -123,9 +124,13 @@ const prepareFor = <E>(
   { fields, key, origin, target }: Route,
   resends: number
 ): Prepared<E> | Unprepared => {
-  if (request.body._tag === "Streaming" && request.body.length === undefined && pool.legacyServers.has(key)) {
+  const unknown = request.body._tag === "Streaming" && request.body.length === undefined
+  const trailed = !HttpFields.isHttpFields(request.trailers) || HttpFields.size(request.trailers) > 0
+  if ((unknown || trailed) && pool.legacyServers.has(key)) {
     const error = new UnsupportedBody({
-      reason: "its length is not known, and the server speaks HTTP/1.0, which has no chunks; give its `length`"
+      reason: unknown
+        ? "its length is not known, and the server speaks HTTP/1.0, which has no chunks; give its `length`"
+        : "it has trailers, and the server speaks HTTP/1.0, which has no chunks to put them behind; leave them out"
     })
     return locateAt(error, origin, { method: request.method, target })
   }

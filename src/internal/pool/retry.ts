@@ -3,13 +3,13 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Scope from "effect/Scope"
-import type * as HttpBody from "../../HttpBody.ts"
 import type { HttpError } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
 import type { HttpRequest } from "../../HttpRequest.ts"
 import { isHttpRequest, setHeader } from "../../HttpRequest.ts"
 import type { HttpResponse } from "../../HttpResponse.ts"
 import * as Origin from "../../Origin.ts"
+import { isReplayable } from "../connection/prepare.ts"
 import { InvalidOption } from "../error/request.ts"
 import { idempotencyKey, isIdempotent, mayRepeat, mayRepeatStatus } from "../repeat.ts"
 import type { Options, Policy } from "../retry/options.ts"
@@ -24,8 +24,6 @@ import type { LeaseFailure } from "./lease.ts"
 export interface PoolLike<L> extends Omit<Face, "lease" | "toJSON"> {
   lease(origin: Origin.Origin): Effect.Effect<L, LeaseFailure, Scope.Scope>
 }
-
-const isReplayable = (body: HttpBody.HttpBody<unknown>): boolean => body._tag !== "Streaming" || body.replayable
 
 /** Gives up a response, and waits until its connection is free, or closed: the retry would open another one in the meantime. */
 const release = (response: HttpResponse): Effect.Effect<void> =>
@@ -47,7 +45,7 @@ const outcomeOf =
     const response = result.right
     const { fields, resends, status } = response
     return {
-      repeatable: mayRepeatStatus(status, request, isReplayable(request.body), policy),
+      repeatable: mayRepeatStatus(status, request, isReplayable(request), policy),
       error: undefined,
       status,
       retryAfter: HttpFields.getAll(fields, "retry-after"),

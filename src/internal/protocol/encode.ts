@@ -42,6 +42,8 @@ export interface RequestParts {
   readonly target: Target
   readonly fields: HttpFields.HttpFields
   readonly trailers: HttpFields.HttpFields
+  /** Whether there will be trailers that are not known yet. */
+  readonly trailersLater: boolean
   readonly content: Content
   /** Sent as Content-Type where the fields have none. */
   readonly contentType: string | undefined
@@ -112,7 +114,7 @@ const chooseFraming = (parts: RequestParts, facts: FieldFacts): RequestFraming |
   if (content.kind === "known" && !(Number.isSafeInteger(content.length) && content.length >= 0)) {
     return new InvalidOption({ option: "length", reason: "the length of a body is a whole number from 0 to 2^53 - 1" })
   }
-  const hasTrailers = parts.trailers.names.length > 0
+  const hasTrailers = parts.trailersLater || parts.trailers.names.length > 0
   if (facts.lengths.length > 0 && facts.codings.length > 0) {
     return new ConflictingFraming({ reason: "it has both Content-Length and Transfer-Encoding" })
   }

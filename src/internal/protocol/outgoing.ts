@@ -28,13 +28,14 @@ export class Outgoing {
   /** Bytes of the body taken so far. */
   taken = 0
   readonly #framing: RequestFraming
-  readonly #trailers: HttpFields.HttpFields
+  /** Those that the body ends with; they may become known late. */
+  trailers: HttpFields.HttpFields
   /** Checks what the caller chunks itself; `undefined` where we chunk. */
   readonly #raw: ChunkedDecoder | undefined
 
   constructor(framing: RequestFraming, trailers: HttpFields.HttpFields, callerChunks: boolean) {
     this.#framing = framing
-    this.#trailers = trailers
+    this.trailers = trailers
     this.#raw = callerChunks && framing.kind === "chunked"
       ? new ChunkedDecoder(ownLimits, HttpLeniency.strict)
       : undefined
@@ -65,7 +66,7 @@ export class Outgoing {
       return new ConflictingFraming({ reason: `the content has no last chunk, ${yours}` })
     }
     this.done = true
-    return encodeLastChunk(this.#trailers)
+    return encodeLastChunk(this.trailers)
   }
 
   #withinLength(data: Uint8Array, length: number): Uint8Array | OutgoingError {
