@@ -11,9 +11,11 @@ import * as FiberId from "effect/FiberId"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Runtime from "effect/Runtime"
+import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import type { ConnectionPool, Options } from "../../src/ConnectionPool.ts"
+import { retry } from "../../src/ConnectionPool.ts"
 import * as HttpBody from "../../src/HttpBody.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
 import * as Proxy from "../../src/Proxy.ts"
@@ -54,6 +56,8 @@ const answer = T.reply(
   }0\r\n\r\n`,
   { split: [10, 40, 78, 83, 90, 92] }
 )
+
+const busy = "HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy"
 
 /** Answers whatever is asked, five times. */
 const any = T.connection(...Array.from({ length: 5 }, () => [request, T.reply(ok("any"))]).flat())
@@ -142,6 +146,18 @@ const scenarios: ReadonlyArray<Scenario> = [
     script: [T.connection(request, T.reply(ok("warm")), request, T.reset), T.connection(request, answer)],
     before: (pool) => Effect.as(textOf(pool, get()), Effect.void),
     run: (pool) => textOf(pool, get())
+  },
+  {
+    name: "retried after a refusal and a status, with a key",
+    script: [
+      T.refuse(),
+      T.connection(request, T.reply(busy, { split: [50] }), request, answer, request, T.reply(ok("any")))
+    ],
+    run: (pool) =>
+      textOf(
+        retry(pool, { schedule: Schedule.forever, idempotencyKey: true }),
+        HttpRequest.post("http://a.test/")
+      )
   },
   {
     name: "whose connection cannot be opened",

@@ -9,9 +9,11 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import * as ConnectionPool from "../../src/ConnectionPool.ts"
 import * as HttpBody from "../../src/HttpBody.ts"
+import type { HttpError } from "../../src/HttpError.ts"
 import { HttpTimeout, ProxyAuthRequired } from "../../src/HttpError.ts"
 import * as HttpFields from "../../src/HttpFields.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
+import * as HttpResponse from "../../src/HttpResponse.ts"
 import type * as HttpRetry from "../../src/HttpRetry.ts"
 import * as Origin from "../../src/Origin.ts"
 import * as T from "../../src/TestTransport.ts"
@@ -202,6 +204,27 @@ describe("a status", () => {
       yield* waits(fiber, "1 second")
       assert.strictEqual(yield* Fiber.join(fiber), 200)
       yield* transport.verify
+    })))
+
+  it.effect("that a filter below has made a failure is retried as the policy says, after its Retry-After", () =>
+    contained(Effect.gen(function*() {
+      const kit = yield* poolOver([T.connection(
+        ...answers(503, "Retry-After: 5"),
+        ...answers(500),
+        ...answers(502, "Retry-After: 5")
+      )])
+      const filtering = {
+        ...kit.pool,
+        execute: (request: HttpRequest.HttpRequest) =>
+          Effect.flatMap(kit.pool.execute(request), HttpResponse.filterStatusOk)
+      } as ConnectionPool.ConnectionPool
+      const pool = ConnectionPool.retry(filtering, { schedule: everySecond, statuses: [500, 503] })
+      const fiber = yield* started(Effect.flip(pool.execute(get())))
+      yield* waits(fiber, "5 seconds")
+      yield* waits(fiber, "1 second")
+      const error = (yield* Fiber.join(fiber)) as HttpError
+      assert.strictEqual(error._tag === "StatusError" && error.status, 502)
+      yield* kit.transport.verify
     })))
 
   it.effect("whose body has not arrived is drained within the limits of the pool, or its connection closed", () =>

@@ -17,11 +17,11 @@ import * as Predicate from "effect/Predicate"
 import { fromPlatform } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
 import { InvalidOption } from "../error/request.ts"
-import { idempotencyKey, isIdempotent, mayRepeat, mayRepeatStatus } from "../repeat.ts"
+import { idempotencyKey, isIdempotent, mayRepeatStatus } from "../repeat.ts"
 import type { Options, Policy } from "../retry/options.ts"
 import { policyOf } from "../retry/options.ts"
 import type { Outcome } from "../retry/retrying.ts"
-import { budgetKey, retrying } from "../retry/retrying.ts"
+import { budgetKey, failedWith, retrying } from "../retry/retrying.ts"
 import { partsOf, refusing } from "./parts.ts"
 import { bodyKind } from "./redirectRules.ts"
 import { release } from "./release.ts"
@@ -61,15 +61,18 @@ const outcomeOf =
     const error = Option.getOrUndefined(fromPlatform(result.left))
     // A combinator below, such as `filterStatusOk`, has made a failure of a status. Its response is still unread.
     if (error === undefined && isStatusError(result.left)) return answered(policy, request, result.left.response)
-    return {
-      repeatable: error !== undefined && mayRepeat(error, request),
-      error,
-      status: undefined,
-      retryAfter: [],
-      resends: error?.context.resends ?? 0,
-      release: Effect.void
-    }
+    return error === undefined ? unknownFailure : failedWith(error, request, policy)
   }
+
+/** The failure of a client that does not say what the server has seen. */
+const unknownFailure: Outcome = {
+  repeatable: false,
+  error: undefined,
+  status: undefined,
+  retryAfter: [],
+  resends: 0,
+  release: Effect.void
+}
 
 const isStatusError = (error: unknown): error is ResponseError =>
   error instanceof ResponseError && error.reason === "StatusCode"

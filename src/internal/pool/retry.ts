@@ -11,11 +11,11 @@ import type { HttpResponse } from "../../HttpResponse.ts"
 import * as Origin from "../../Origin.ts"
 import { isReplayable } from "../connection/prepare.ts"
 import { InvalidOption } from "../error/request.ts"
-import { idempotencyKey, isIdempotent, mayRepeat, mayRepeatStatus } from "../repeat.ts"
+import { idempotencyKey, isIdempotent, mayRepeatStatus } from "../repeat.ts"
 import type { Options, Policy } from "../retry/options.ts"
 import { policyOf } from "../retry/options.ts"
 import type { Outcome } from "../retry/retrying.ts"
-import { budgetKey, retrying } from "../retry/retrying.ts"
+import { budgetKey, failedWith, retrying } from "../retry/retrying.ts"
 import type { ExecuteFailure } from "./execute.ts"
 import type { Face } from "./face.ts"
 import type { LeaseFailure } from "./lease.ts"
@@ -31,17 +31,7 @@ const release = (response: HttpResponse): Effect.Effect<void> =>
 
 const outcomeOf =
   (policy: Policy, request: HttpRequest<unknown>) => (result: Either.Either<HttpResponse, HttpError>): Outcome => {
-    if (Either.isLeft(result)) {
-      const error = result.left
-      return {
-        repeatable: mayRepeat(error, request),
-        error,
-        status: undefined,
-        retryAfter: [],
-        resends: error.context.resends,
-        release: Effect.void
-      }
-    }
+    if (Either.isLeft(result)) return failedWith(result.left, request, policy)
     const response = result.right
     const { fields, resends, status } = response
     return {

@@ -16,7 +16,7 @@ import { Budgets } from "./budget.ts"
  * @category models
  */
 export interface FailedAttempt {
-  /** The failure; `undefined` if there was a response. */
+  /** The failure; `undefined` if there was a response that no status filter has refused. */
   readonly error: HttpError | undefined
   /** The status of the response; `undefined` if there was none. */
   readonly status: number | undefined

@@ -11,8 +11,11 @@ import * as Either from "effect/Either"
 import * as Decision from "effect/ScheduleDecision"
 import * as Intervals from "effect/ScheduleIntervals"
 import type { HttpError } from "../../HttpError.ts"
+import * as HttpFields from "../../HttpFields.ts"
 import type { Caller } from "../connection/caller.ts"
 import { uninterrupted } from "../connection/caller.ts"
+import type { Repeatable } from "../repeat.ts"
+import { mayRepeat, mayRepeatStatus } from "../repeat.ts"
 import { retryAfterMillis } from "../syntax/httpDate.ts"
 import type { Bucket } from "./budget.ts"
 import type { FailedAttempt, Policy } from "./options.ts"
@@ -37,6 +40,20 @@ export interface Call<A, E, R> {
   readonly origin: string
   readonly send: Effect.Effect<A, E, R>
   readonly outcomeOf: (result: Either.Either<A, E>) => Outcome
+}
+
+/** The outcome of a failure. That of a status filter below has the status and the fields of the response, which is closed. */
+export const failedWith = (error: HttpError, request: Repeatable, policy: Policy): Outcome => {
+  const { replayable, resends } = error.context
+  const outcome = { error, resends, release: Effect.void }
+  return error._tag === "StatusError"
+    ? {
+      ...outcome,
+      repeatable: mayRepeatStatus(error.status, request, replayable, policy),
+      status: error.status,
+      retryAfter: HttpFields.getAll(error.fields, "retry-after")
+    }
+    : { ...outcome, repeatable: mayRepeat(error, request), status: undefined, retryAfter: [] }
 }
 
 /** The statuses that Retry-After is defined for (RFC 9110 section 15.6.4, RFC 6585 section 4). */
