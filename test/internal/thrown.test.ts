@@ -4,9 +4,11 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import type { PeerCertificate } from "node:tls"
 import * as HttpBody from "../../src/HttpBody.ts"
 import * as HttpConnection from "../../src/HttpConnection.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
+import { make } from "../../src/internal/transport/security.ts"
 import * as T from "../../src/TestTransport.ts"
 import * as Transport from "../../src/Transport.ts"
 import { failsWith, ok, settled } from "../connection/harness.ts"
@@ -131,6 +133,15 @@ describe("a call of the transport in which something throws", () => {
         assert.strictEqual(transport.openCount, 0)
       }))
   }
+
+  it.effect("(names of a certificate that cannot be read) is an error of the handshake", () =>
+    Effect.gen(function*() {
+      const { options } = yield* make("a.test", {})
+      const certificate = { subject: {}, subjectaltname: "DNS:\"a.test" } as PeerCertificate
+      assert.propertyVal(options.checkServerIdentity?.("a.test", certificate), "code", "ERR_TLS_CERT_ALTNAME_FORMAT")
+      const right = { subject: {}, subjectaltname: "DNS:a.test" } as PeerCertificate
+      assert.isUndefined(options.checkServerIdentity?.("b.test", right))
+    }))
 
   it.scoped("(what was written has gone) is a defect of who sends a body, and closes the connection", () =>
     Effect.gen(function*() {

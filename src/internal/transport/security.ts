@@ -60,6 +60,18 @@ const parseServerName = (given: unknown): { readonly host: string } | string => 
 /** RFC 7301 section 3.1 counts bytes; no registered protocol that is ours to speak has others than these. */
 const isProtocolName = (name: unknown): boolean => typeof name === "string" && /^[!-~]{1,255}$/.test(name)
 
+/**
+ * What is wrong with the names of a certificate. Node throws for some that it cannot read, and the socket calls this, which would end
+ * the process.
+ */
+const checked = (serverName: string, certificate: tls.PeerCertificate): Error | undefined => {
+  try {
+    return tls.checkServerIdentity(serverName, certificate)
+  } catch (thrown) {
+    return thrown as Error
+  }
+}
+
 export const make = (host: string, options: Tls.Options): Effect.Effect<Security, TlsError> => {
   const parsed = parseServerName(options.serverName ?? host)
   if (typeof parsed === "string") {
@@ -90,8 +102,7 @@ export const make = (host: string, options: Tls.Options): Effect.Effect<Security
         servername: sni(serverName),
         // Given always, so that NODE_TLS_REJECT_UNAUTHORIZED in the environment has no say.
         rejectUnauthorized: options.verify !== false,
-        checkServerIdentity: (_dialled: string, certificate: tls.PeerCertificate) =>
-          tls.checkServerIdentity(serverName, certificate),
+        checkServerIdentity: (_dialled: string, certificate: tls.PeerCertificate) => checked(serverName, certificate),
         ...(offered.length === 0 ? undefined : { ALPNProtocols: [...offered] })
       }
     }),
