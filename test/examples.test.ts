@@ -93,7 +93,7 @@ describe("the example of the README", () => {
     const free = await freePort()
     const { output, status } = await tsx("-e", asking(free))
     expect(output).toBe(
-      `Could not connect to 127.0.0.1:${free} (ECONNREFUSED). Nothing listens there: check that the server runs, and the port.\n`
+      `Could not connect to 127.0.0.1:${free} (ECONNREFUSED). Nothing listens there: check that the server runs, and the port. (GET http://127.0.0.1:${free}/)\n`
     )
     expect(status).toBe(0)
   })
