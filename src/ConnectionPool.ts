@@ -8,6 +8,7 @@
  *   the event loop has polled it since. An idle one is watched, and closed as soon as the server closes it or sends anything.
  * - A request is sent once more, on a new connection, only if the connection had been used before or kept idle, no byte of an answer came, the
  *   body can be sent again, and the method is idempotent (or has an Idempotency-Key) or nothing had been written.
+ * - Where no connection can be opened for the moment, and nothing was sent, it is tried again for a while (`connectRetryTime`), once for all who wait.
  * - Interruption takes back whatever the request held: its place in the queue, the connect that was for it, the connection
  *   that it was using.
  * - The end of the scope lets what is under way finish for a while (`shutdownGrace`), then closes everything.
@@ -82,6 +83,19 @@ export interface Options {
   readonly waiters?: number | undefined
   /** Requests after which a connection is closed; at least 1. A lease counts as one. Default: no limit. */
   readonly requestsPerConnection?: number | undefined
+  /**
+   * For how long requests go on waiting when no connection can be opened, counted from the first failure, where nothing was sent and the failure may be
+   * over in a moment: refused, reset, a TLS handshake cut off, no file descriptors, no socket file, a resolver that does not answer. It is tried again
+   * after pauses (`connectBackoff`), within `timeouts.pool` and `timeouts.total`. So a server that restarts costs no request, whatever its
+   * method. Under `TestClock` somebody has to move the clock. 0 turns it off. Default: 2 seconds.
+   */
+  readonly connectRetryTime?: Duration.DurationInput | undefined
+  /**
+   * The longest pause after such a failure, in which nothing is opened to the origin; the first is a sixteenth of it, and they vary by half of themselves.
+   * After a pause one connection is tried for all who wait, and once `connectRetryTime` is over they share its failure, with whoever comes in the pause
+   * after it. 0, with a `connectRetryTime` of 0, has each request try for itself. Default: 250 milliseconds.
+   */
+  readonly connectBackoff?: Duration.DurationInput | undefined
   /** Age at which a connection is closed as soon as it is idle, so that changes of DNS are followed. Default: 15 minutes. */
   readonly lifetime?: Duration.DurationInput | undefined
   /** Share of `lifetime`, from 0 to 1, by which it varies at random, so that not all connections end at once. Default: 0.1. */

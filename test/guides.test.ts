@@ -146,6 +146,8 @@ describe("docs/pool.md", () => {
       idle: places.idle,
       waiters: places.waiters,
       requestsPerConnection: places.requestsPerConnection,
+      connectRetryTime: places.retryMillis,
+      connectBackoff: places.backoffMillis,
       lifetime: settings.lifetimeMillis,
       lifetimeJitter: settings.lifetimeJitter,
       idleTime: places.idleMillis,

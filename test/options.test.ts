@@ -123,6 +123,8 @@ const pool: Undefined<ConnectionPool.Options> = {
   idle: undefined,
   waiters: undefined,
   requestsPerConnection: undefined,
+  connectRetryTime: undefined,
+  connectBackoff: undefined,
   lifetime: undefined,
   lifetimeJitter: undefined,
   idleTime: undefined,

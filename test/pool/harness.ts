@@ -1,7 +1,7 @@
 /**
  * A pool over a scripted transport, and what a test asks of it: its counts, its events, and that nothing is left.
  *
- * The pools here close at once when their scope ends, because nobody moves the `TestClock` then.
+ * The pools here close at once when their scope ends, because nobody moves the `TestClock` then, and tell of an opening that failed at once.
  */
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -27,7 +27,7 @@ export const poolOver = (
   Effect.gen(function*() {
     const transport = yield* T.make(script)
     const pool = yield* Effect.provideService(
-      ConnectionPool.make({ shutdownGrace: 0, ...options }),
+      ConnectionPool.make({ shutdownGrace: 0, connectRetryTime: 0, connectBackoff: 0, ...options }),
       Transport.Transport,
       transport
     )

@@ -11,18 +11,20 @@ import { Model } from "./poolModel.ts"
 /** `pick` chooses among those that there are. */
 export type Action =
   | { readonly _tag: "checkout"; readonly origin: number; readonly fresh: boolean }
-  /** A request takes the connection that it was given, or finds it dead. */
-  | { readonly _tag: "claim"; readonly pick: number }
+  /** A request takes the connection that it was given, or finds it dead; whether it goes on where that had served nobody. */
+  | { readonly _tag: "claim"; readonly pick: number; readonly patient: boolean }
   | { readonly _tag: "checkin"; readonly pick: number; readonly hint: Hint | undefined }
   /** Its connection is closed while a request uses it: by the server, or by interruption. */
   | { readonly _tag: "lose"; readonly pick: number }
   /** A connection was given and the request has not taken it yet when the server closes it. */
   | { readonly _tag: "die"; readonly pick: number }
   | { readonly _tag: "opened"; readonly pick: number; readonly lifetime: number }
-  /** Opening one fails; whether its request waits for another, in its place. */
-  | { readonly _tag: "failed"; readonly pick: number; readonly again: boolean }
+  /** Opening one fails; whether those whose failure that is wait for another, in their place, and whether it may be over in a moment. */
+  | { readonly _tag: "failed"; readonly pick: number; readonly again: boolean; readonly recoverable: boolean }
+  /** Pauses that are over end. */
+  | { readonly _tag: "tryAgain" }
   /** How what is opened from now on ends: later, or at once. */
-  | { readonly _tag: "opens"; readonly how: "later" | "opened" | "failed" }
+  | { readonly _tag: "opens"; readonly how: "later" | "opened" | "failed" | "refused" }
   /** Time goes by; whether what is too old is looked for. */
   | { readonly _tag: "time"; readonly millis: number; readonly expire: boolean }
   /** The head of a response has come, which nobody has begun to read: it may be taken after so long. And: somebody begins to read it. */
@@ -43,7 +45,7 @@ export type Action =
 
 export class Driver extends Model {
   readonly #origins: number
-  #opens: "later" | "opened" | "failed" = "later"
+  #opens: "later" | "opened" | "failed" | "refused" = "later"
   #requests = 0
   #responses = 0
   /** What is being opened, what was given up meanwhile included. */
@@ -74,7 +76,7 @@ export class Driver extends Model {
         this.#checkout(`origin ${action.origin % this.#origins}`, action.fresh)
         break
       case "claim":
-        pick(this.#given, (req) => this.#claim(req))
+        pick(this.#given, (req) => this.#claim(req, action.patient))
         break
       case "checkin":
         pick(this.#using, (req) => this.#checkin(req, action.hint))
@@ -94,7 +96,10 @@ export class Driver extends Model {
         pick(this.#openings, (conn) => this.#opened(conn, action.lifetime))
         break
       case "failed":
-        pick(this.#openings, (conn) => this.#failed(conn, action.again))
+        pick(this.#openings, (conn) => this.#failed(conn, action.again, action.recoverable))
+        break
+      case "tryAgain":
+        this.#tryAgain()
         break
       case "opens":
         this.#opens = action.how
@@ -150,11 +155,14 @@ export class Driver extends Model {
   /** Everything that is under way goes well, one after the other: whoever waits is served, in so many rounds. */
   drain(): void {
     this.#opens = "later"
-    let rounds = 4 * (this.waiting.length + this.conns.length + this.#openings.length + this.#given.length)
+    const under = this.#openings.length + this.#given.length + this.#using.length
+    let rounds = 4 * (this.waiting.length + this.conns.length + under)
     while (this.waiting.length + this.#openings.length + this.#given.length + this.#using.length > 0) {
       this.must(rounds-- > 0, "those who wait are not served")
+      this.act({ _tag: "time", millis: this.limits.backoffMillis, expire: false })
+      this.act({ _tag: "tryAgain" })
       this.act({ _tag: "opened", pick: 0, lifetime: Infinity })
-      this.act({ _tag: "claim", pick: 0 })
+      this.act({ _tag: "claim", pick: 0, patient: true })
       this.act({ _tag: "checkin", pick: 0, hint: undefined })
     }
     this.act({ _tag: "closeIdle" })
@@ -166,7 +174,7 @@ export class Driver extends Model {
     this.act({ _tag: "destroy" })
     this.#isEmpty()
     while (this.#openings.length > 0) this.act({ _tag: "opened", pick: 0, lifetime: Infinity })
-    while (this.#given.length > 0) this.act({ _tag: "claim", pick: 0 })
+    while (this.#given.length > 0) this.act({ _tag: "claim", pick: 0, patient: false })
     while (this.#using.length > 0) this.act({ _tag: "checkin", pick: 0, hint: undefined })
     this.#isEmpty()
   }
@@ -215,24 +223,36 @@ export class Driver extends Model {
 
   #enqueue(req: Req, order: number | undefined): void {
     const { limits, state } = this
+    this.recallOutage(req.origin)
     const full = order === undefined && this.queued().length >= limits.waiters && !this.hasPlace(req.origin)
     if (!full) this.enter(req)
     this.step("enqueue", () => {
-      req.ticket = state.enqueue(req.origin, () => req.origin, req, req.fresh, order)
+      req.ticket = state.enqueue(req.origin, () => req.origin, req, req.fresh, this.now, order)
     })
+    if (!full) {
+      this.must(
+        this.sharesFailure(req.origin) === (req.ticket?.waiting === false && !this.destroyed),
+        "it waits in vain"
+      )
+    }
     this.must((req.ticket === undefined) === full, full ? "too many wait" : "refused without need")
     this.carryOut()
   }
 
-  #claim(req: Req): void {
+  #claim(req: Req, patient: boolean): void {
     const { held: conn, ticket } = req
     if (conn === undefined || ticket === undefined) return
     this.#given.splice(this.#given.indexOf(req), 1)
     if (conn.phase !== "closed") {
       req.phase = "using"
       this.#using.push(req)
-    } else if (conn.served === 1) req.phase = "ended"
-    else this.#again(req)
+    } else if (conn.served > 1) this.#again(req)
+    else if (!patient) req.phase = "ended"
+    else {
+      this.beginOutage(req.origin, Infinity)
+      this.step("lost", () => this.state.lost(req.origin, this.now))
+      this.#again(req)
+    }
   }
 
   /** A request whose turn was in vain. */
@@ -311,23 +331,41 @@ export class Driver extends Model {
   #opened(conn: Conn, lifetime: number): void {
     if (this.#ended(conn)) return
     if (conn.owner !== undefined) this.disown(conn.owner)
+    this.endOutage(conn.origin)
     conn.expiresAt = this.now + lifetime
     conn.keptUntil = Math.min(this.now + this.limits.idleMillis, conn.expiresAt)
     this.offer("connected", conn, true, () => this.state.connected(conn.slot, this.now, lifetime))
     this.carryOut()
   }
 
-  #failed(conn: Conn, again: boolean): void {
+  #failed(conn: Conn, again: boolean, recoverable: boolean): void {
     if (this.#ended(conn)) return
-    const { owner } = conn
-    if (owner !== undefined) {
-      this.leave(owner, "ended")
-      this.#told.push({ req: owner, again })
-    }
+    const { origin, owner } = conn
+    if (owner !== undefined) this.disown(owner)
+    const last = this.open(origin) === 1
     this.end(conn)
-    const ticket = this.step("failed", () => this.state.failed(conn.slot))
-    this.must(ticket === owner?.ticket, "it was opened for another")
+    const outage = recoverable ? this.beginOutage(origin, conn.failuresBefore) : undefined
+    if (outage === undefined) this.endOutage(origin)
+    const all = outage !== undefined && last ? this.waiting.filter((req) => req.origin === origin) : []
+    const lost = outage !== undefined && !this.isLong(outage) ? [] : all.length > 0 ? all : owner ? [owner] : []
+    for (const req of lost) {
+      this.leave(req, "ended")
+      this.#told.push({ req, again })
+    }
+    const failed = this.step("failed", () => this.state.failed(conn.slot, this.now, recoverable))
+    this.must(failed.lost.length === lost.length, "another number of requests fails")
+    for (const [i, ticket] of failed.lost.entries()) this.must(ticket === lost[i]?.ticket, "another request fails")
     this.carryOut()
+  }
+
+  #tryAgain(): void {
+    for (const origin of this.outages.keys()) this.endPause(origin)
+    this.step("tryAgain", () => this.state.tryAgain(this.now))
+    const waits = [...this.outages].filter(([origin, { pausing }]) =>
+      pausing && this.waiting.some((req) => req.origin === origin && req.opening === undefined)
+    )
+    const next = Math.min(...waits.map(([, { until }]) => until))
+    this.must(this.state.pausesUntil === next, "it is not tried again when the next pause ends")
   }
 
   /** The end of an opening; whether it had been given up. */
@@ -399,7 +437,8 @@ export class Driver extends Model {
         conn.slot.connection = conn
         this.#openings.push(conn)
         if (this.#opens === "opened") this.#opened(conn, Infinity)
-        if (this.#opens === "failed") this.#failed(conn, false)
+        if (this.#opens === "failed") this.#failed(conn, false, false)
+        if (this.#opens === "refused") this.#failed(conn, false, true)
         return
       }
       case "Give": {
@@ -408,6 +447,7 @@ export class Driver extends Model {
         this.#given.push(waiter)
         return
       }
+      case "Fail":
       case "Refuse":
         this.#told.push({ req: command.ticket.waiter, again: false })
         return

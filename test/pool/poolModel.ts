@@ -28,6 +28,8 @@ export interface Conn {
   idleSince: number
   /** When the response on it may be taken that nobody has begun to read, and the order in which such responses came. */
   unreadFrom: number | undefined
+  /** How many openings had failed in the outage in which it was begun. */
+  failuresBefore: number
   unreadSince: number
 }
 
@@ -44,6 +46,15 @@ export interface Req {
   held: Conn | undefined
   /** Whether the time that it may wait for the pool runs. */
   limited: boolean
+}
+
+/** No connection can be opened to an origin for the moment. */
+interface Outage {
+  readonly since: number
+  failures: number
+  failedAt: number
+  until: number
+  pausing: boolean
 }
 
 /** What has to become of a connection that nobody uses. */
@@ -64,6 +75,9 @@ export class Model {
   readonly waiting: Array<Req> = []
   closing = false
   destroyed = false
+  /** Of the origins that have connections or requests, and what is remembered of all. */
+  readonly outages = new Map<string, Outage>()
+  readonly #remembered = new Map<string, Outage>()
   readonly #bySlot = new Map<Slot, Conn>()
   #idleOrder = 0
   /** Whether a request ever came back to its place in the queue: those behind it may have openings then, while it has none. */
@@ -76,7 +90,7 @@ export class Model {
 
   constructor(limits: places.Limits) {
     this.limits = limits
-    this.state = new PoolState(limits)
+    this.state = new PoolState(limits, () => 0)
   }
 
   must(right: boolean, wrong: string): void {
@@ -135,6 +149,9 @@ export class Model {
 
   /** Whether the limit of the origin allows one more, in place of what is idle, nobody's, or leaves. */
   #hasRoom(origin: string, leaving?: Conn): boolean {
+    const outage = this.outages.get(origin)
+    const isOpening = this.#of(this.conns, origin).some(({ phase }) => phase === "opening")
+    if (outage !== undefined && this.#orphans(origin).length === 0 && (outage.pausing || isOpening)) return false
     const taken = this.#of(this.conns, origin).filter((conn) =>
       conn !== leaving && conn.phase !== "idle" && (conn.phase !== "opening" || conn.owner !== undefined)
     )
@@ -164,6 +181,67 @@ export class Model {
     }
     if (rival !== undefined) return { _tag: "Close", reason: "Room", rival }
     return this.closing ? { _tag: "Close", reason: "Shutdown" } : { _tag: "Keep" }
+  }
+
+  // --- outages
+
+  #isOld({ failedAt, until }: Outage): boolean {
+    return this.now - failedAt > Math.max(until - failedAt, this.limits.retryMillis)
+  }
+
+  #recall(origin: string): Outage | undefined {
+    const outage = this.#remembered.get(origin)
+    return outage === undefined || this.#isOld(outage) ? undefined : outage
+  }
+
+  #set(origin: string, outage: Outage | undefined): void {
+    if (outage === undefined) this.outages.delete(origin)
+    else this.outages.set(origin, outage)
+  }
+
+  /** A request comes: what is remembered of its origin counts, unless there are others. */
+  recallOutage(origin: string): void {
+    const isNew = this.open(origin) === 0 && this.waiting.every((req) => req.origin !== origin)
+    if (!isNew) return
+    this.#set(origin, this.#recall(origin))
+    this.endPause(origin)
+  }
+
+  endPause(origin: string): void {
+    const outage = this.outages.get(origin)
+    if (outage !== undefined && outage.until <= this.now) outage.pausing = false
+  }
+
+  /** An opening failed in a way that may be over in a moment. Whether there is an outage now. */
+  beginOutage(origin: string, failuresBefore: number): Outage | undefined {
+    const { backoffMillis } = this.limits
+    if (backoffMillis === 0) return undefined
+    const outage = this.#recall(origin)
+      ?? { since: this.now, failures: 0, failedAt: this.now, until: this.now, pausing: false }
+    this.#set(origin, outage)
+    if (failuresBefore < outage.failures) return outage
+    this.#remembered.set(origin, outage)
+    outage.until = this.now + Math.ceil(Math.min(backoffMillis, backoffMillis / 16 * 2 ** outage.failures))
+    outage.failures++
+    outage.failedAt = this.now
+    outage.pausing = true
+    return outage
+  }
+
+  endOutage(origin: string): void {
+    if (this.#remembered.get(origin) === this.outages.get(origin)) this.#remembered.delete(origin)
+    this.outages.delete(origin)
+  }
+
+  isLong({ since }: Outage): boolean {
+    return this.now - since >= this.limits.retryMillis
+  }
+
+  /** Whether a request that comes now has the failure of those before it. */
+  sharesFailure(origin: string): boolean {
+    const outage = this.outages.get(origin)
+    return !this.destroyed && this.open(origin) === 0 && outage?.pausing === true && outage.until > this.now
+      && this.isLong(outage)
   }
 
   // --- what the driver says
@@ -285,6 +363,17 @@ export class Model {
         waiter.limited = true
         return
       }
+      case "Postpone": {
+        const { ticket: { waiter } } = command
+        this.must(!waiter.limited && waiter.opening === undefined, "its opening has not failed")
+        waiter.limited = true
+        // Those who came later may have openings still that were begun with its own.
+        this.#cameBack = true
+        return
+      }
+      case "Fail":
+        this.must(this.sharesFailure(command.ticket.waiter.origin), "it has the failure of an opening without need")
+        return this.leave(command.ticket.waiter, "ended")
       case "Refuse":
         this.must(this.destroyed, "refused before the end")
         return this.leave(command.ticket.waiter, "ended")
@@ -327,7 +416,17 @@ export class Model {
     this.must(this.#orphans(req.origin).length === 0, "opened, although an opening is nobody's")
     const { requestsPerConnection: left } = this.limits
     const times = { expiresAt: Infinity, keptUntil: Infinity, idleSince: 0, unreadFrom: undefined, unreadSince: 0 }
-    const conn: Conn = { slot, origin: req.origin, phase: "opening", owner: undefined, served: 0, left, ...times }
+    const failuresBefore = this.outages.get(req.origin)?.failures ?? 0
+    const conn: Conn = {
+      slot,
+      failuresBefore,
+      origin: req.origin,
+      phase: "opening",
+      owner: undefined,
+      served: 0,
+      left,
+      ...times
+    }
     this.#bySlot.set(slot, conn)
     this.conns.push(conn)
     this.#owns(req, conn)

@@ -20,7 +20,9 @@ const limits = FastCheck.record({
   idle: oneOf(0, 1, 2, 3, 4, 4),
   waiters: upTo(5),
   requestsPerConnection: oneOf(1, 2, 3, Infinity, Infinity, Infinity),
-  idleMillis: oneOf(0, 10, 25, Infinity, Infinity)
+  idleMillis: oneOf(0, 10, 25, Infinity, Infinity),
+  retryMillis: oneOf(0, 20, 50, 50),
+  backoffMillis: oneOf(0, 16, 160, 160)
 })
 
 const hint = FastCheck.oneof(
@@ -49,10 +51,11 @@ const actions = (maxLength: number): FastCheck.Arbitrary<ReadonlyArray<Action>> 
   FastCheck.array(
     FastCheck.oneof(
       often(16, "checkout", { origin: upTo(11), fresh: oneOf(false, false, false, true) }),
-      often(10, "claim", { pick }),
+      often(10, "claim", { pick, patient: FastCheck.boolean() }),
       often(10, "checkin", { pick, hint }),
       often(10, "opened", { pick, lifetime: oneOf(0, 20, 50, Infinity, Infinity, Infinity) }),
-      often(2, "failed", { pick, again: oneOf(false, false, true) }),
+      often(2, "failed", { pick, again: oneOf(false, false, true), recoverable: oneOf(false, true, true) }),
+      often(4, "tryAgain", {}),
       often(2, "lose", { pick }),
       often(2, "die", { pick }),
       often(2, "peerCloses", { pick }),
@@ -63,7 +66,7 @@ const actions = (maxLength: number): FastCheck.Arbitrary<ReadonlyArray<Action>> 
       often(2, "read", { pick }),
       often(4, "reclaim", {}),
       often(3, "time", { millis: oneOf(5, 10, 20), expire: FastCheck.boolean() }),
-      often(1, "opens", { how: oneOf("later", "later", "opened", "failed") }),
+      often(1, "opens", { how: oneOf("later", "later", "opened", "failed", "refused") }),
       often(1, "late", { pick }),
       often(1, "closeIdle", {})
     ),

@@ -15,7 +15,9 @@ const generous: Limits = {
   idle: 10,
   waiters: 10,
   requestsPerConnection: Infinity,
-  idleMillis: 1000
+  idleMillis: 1000,
+  retryMillis: 1000,
+  backoffMillis: 160
 }
 
 interface Ask {
@@ -32,7 +34,8 @@ class Story {
   readonly #tickets = new Map<string, Ticket<string, never, string>>()
 
   constructor(limits: Partial<Limits> = {}) {
-    this.state = new PoolState({ ...generous, ...limits })
+    // Pauses are as long as can be.
+    this.state = new PoolState({ ...generous, ...limits }, () => 0)
   }
 
   /** Requests that come one after the other, and what is decided about each. */
@@ -46,7 +49,7 @@ class Story {
         continue
       }
       const order = again === undefined ? undefined : this.ticket(again).order
-      const ticket = this.state.enqueue(origin, () => origin, name, fresh, order)
+      const ticket = this.state.enqueue(origin, () => origin, name, fresh, this.now, order)
       if (ticket !== undefined) this.#tickets.set(name, ticket)
       decided.push(...this.#decided(), ...(ticket === undefined ? [`${name} is one too many`] : []))
     }
@@ -59,8 +62,17 @@ class Story {
   }
 
   failed(number: number): ReadonlyArray<string> {
-    const ticket = this.state.failed(this.slot(number))
-    return [...(ticket === undefined ? [] : [`${ticket.waiter} fails`]), ...this.#decided()]
+    return this.#failed(number, false)
+  }
+
+  /** As `failed`, where that may be over in a moment. */
+  refused(number: number): ReadonlyArray<string> {
+    return this.#failed(number, true)
+  }
+
+  #failed(number: number, recoverable: boolean): ReadonlyArray<string> {
+    const { lost } = this.state.failed(this.slot(number), this.now, recoverable)
+    return [...lost.map(({ waiter }) => `${waiter} fails`), ...this.#decided()]
   }
 
   back(number: number, hint?: Partial<Hint>): ReadonlyArray<string> {
@@ -132,6 +144,10 @@ class Story {
         }
         case "Orphan":
           return `${command.ticket.waiter} has nothing opened`
+        case "Postpone":
+          return `${command.ticket.waiter} waits for the next opening`
+        case "Fail":
+          return `${command.ticket.waiter} has the last failure`
         case "Refuse":
           return `refuse ${command.ticket.waiter}`
         case "Close":
@@ -252,6 +268,135 @@ describe("who waits", () => {
     same(pool.ask("C"), "C has 2 opened")
     same(pool.ask("D"), "D is one too many")
     same(pool.opened(2), "give 2 to C")
+  })
+})
+
+describe("where a connection cannot be opened for the moment", () => {
+  const tryAgain = (pool: Story, now: number): ReadonlyArray<string> => {
+    pool.now = now
+    return pool.does((state) => state.tryAgain(now))
+  }
+
+  it("whoever waits goes on waiting, and one opening after a pause is for all", () => {
+    const pool = new Story()
+    same(pool.ask("AB"), "open 1 for A", "open 2 for B")
+    same(pool.refused(1), "A waits for the next opening")
+    same(pool.ask("C"))
+    assert.strictEqual(pool.state.pausesUntil, 10)
+    same(tryAgain(pool, 9))
+    same(pool.refused(2), "B waits for the next opening")
+    same(tryAgain(pool, 10), "open 3 for A")
+    same(pool.ask("D"))
+    assert.strictEqual(pool.state.pausesUntil, Infinity)
+    same(pool.opened(3), "give 3 to A", "open 4 for B", "open 5 for C", "open 6 for D")
+    same(pool.ask("E"), "open 7 for E")
+  })
+
+  it("pauses grow up to the longest, and those that were begun together count once", () => {
+    const pool = new Story()
+    same(pool.ask("AB"), "open 1 for A", "open 2 for B")
+    pool.refused(1)
+    pool.refused(2)
+    const pauses: Array<number> = []
+    for (let opening = 3; opening < 10; opening++) {
+      const { pausesUntil } = pool.state
+      pauses.push(pausesUntil - pool.now)
+      same(tryAgain(pool, pausesUntil), `open ${opening} for A`)
+      pool.refused(opening)
+    }
+    assert.deepStrictEqual(pauses, [10, 20, 40, 80, 160, 160, 160])
+  })
+
+  it("pauses vary by half of themselves", () => {
+    const state = new PoolState<string, never, string>(generous, () => 0.9)
+    state.enqueue("x", () => "x", "A", false, 0)
+    const [open] = state.commands
+    if (open?._tag === "Open") state.failed(open.slot, 0, true)
+    assert.strictEqual(state.pausesUntil, 6)
+  })
+
+  it("all who wait have the failure when it has lasted for long, and whoever comes in the pause after it", () => {
+    const pool = new Story()
+    pool.ask("AB")
+    pool.refused(1)
+    pool.refused(2)
+    same(tryAgain(pool, 999), "open 3 for A")
+    pool.now = 1000
+    same(pool.refused(3), "A fails", "B fails")
+    same(pool.ask("C"), "C has the last failure")
+    pool.now = 1020
+    same(pool.ask("D"), "open 4 for D")
+    same(pool.refused(4), "D fails")
+  })
+
+  it("nobody waits in an outage of which nobody has heard for long: it counts anew", () => {
+    const pool = new Story()
+    pool.ask("A")
+    pool.now = 5000
+    pool.refused(1)
+    pool.cancel("A")
+    pool.now = 6001
+    same(pool.ask("B"), "open 2 for B")
+    pool.now = 7000
+    same(pool.refused(2), "B waits for the next opening")
+  })
+
+  it("those who may get a connection that is in use wait for it, but whose opening it was", () => {
+    const pool = new Story({ connectionsPerOrigin: 2 })
+    pool.ask("-")
+    pool.opened(1)
+    same(pool.ask("AB"), "open 2 for A")
+    pool.refused(2)
+    same(tryAgain(pool, 1000), "open 3 for A")
+    same(pool.refused(3), "A fails")
+    same(pool.ask("C"))
+    same(pool.back(1), "give 1 to B")
+  })
+
+  it("a failure of another kind is that of whose opening it was, and ends the outage", () => {
+    const pool = new Story()
+    pool.ask("AB")
+    pool.refused(1)
+    same(pool.failed(2), "B fails", "open 3 for A")
+  })
+
+  it("whoever gives up leaves the opening to the next", () => {
+    const pool = new Story()
+    pool.ask("AB")
+    pool.refused(1)
+    pool.refused(2)
+    tryAgain(pool, 10)
+    same(pool.cancel("A"), "B has 3 opened")
+    same(pool.cancel("B"), "give up 3", "B awaits the end of 3")
+  })
+
+  it("all fail at once where nobody is to wait, and whoever comes in the pause", () => {
+    const pool = new Story({ retryMillis: 0, connectionsPerOrigin: 1 })
+    same(pool.ask("ABC"), "open 1 for A")
+    same(pool.refused(1), "A fails", "B fails", "C fails")
+    same(pool.ask("D"), "D has the last failure")
+    pool.now = 10
+    same(pool.ask("E"), "open 2 for E")
+  })
+
+  it("each has an opening of its own where there are no pauses", () => {
+    const pool = new Story({ retryMillis: 0, backoffMillis: 0, connectionsPerOrigin: 1 })
+    pool.ask("AB")
+    same(pool.refused(1), "A fails", "open 2 for B")
+  })
+
+  it("a connection that was gone before it was used begins one, or goes on with it", () => {
+    const pool = new Story()
+    pool.ask("A")
+    pool.opened(1)
+    pool.gone(1)
+    assert.strictEqual(pool.state.lost("x", 0)?.failures, 1)
+    same(pool.ask("a", { again: "A" }))
+    same(tryAgain(pool, 10), "open 2 for a")
+    pool.ask("B", { origin: "y" })
+    pool.opened(3)
+    assert.strictEqual(pool.state.lost("y", pool.now)?.failures, 1)
+    same(pool.ask("C", { origin: "y" }))
   })
 })
 
@@ -690,7 +835,7 @@ describe("the cost of a request", () => {
 
   /** So many requests come at once, and are served by ten connections. */
   const serve = (requests: number, origin: (i: number) => string, fresh: (i: number) => boolean): void => {
-    const state = new PoolState<string, never, number>({ ...generous, waiters: Infinity })
+    const state = new PoolState<string, never, number>({ ...generous, waiters: Infinity }, () => 0)
     const openings: Array<Slot<string, never, number>> = []
     const given: Array<Slot<string, never, number>> = []
     let served = 0
@@ -701,7 +846,7 @@ describe("the cost of a request", () => {
       }
     }
     for (let i = 0; i < requests; i++) {
-      state.enqueue(origin(i), () => origin(i), i, fresh(i))
+      state.enqueue(origin(i), () => origin(i), i, fresh(i), 0)
       carryOut()
     }
     for (let i = 0; i < served || openings.length > 0; i++) {
@@ -738,9 +883,9 @@ describe("the cost of a request", () => {
 
   it("is a few looks where a connection is opened for each, in whatever order they are open", () => {
     const requests = 4000
-    const state = new PoolState<string, never, number>(unlimited)
+    const state = new PoolState<string, never, number>(unlimited, () => 0)
     const count = looks(() => {
-      for (let i = 0; i < requests; i++) state.enqueue("x", () => "x", i, false)
+      for (let i = 0; i < requests; i++) state.enqueue("x", () => "x", i, false, 0)
       const openings = state.commands.splice(0).flatMap((command) => command._tag === "Open" ? [command.slot] : [])
       for (const opening of openings.toReversed()) state.connected(opening, 0, Infinity)
     })
@@ -750,12 +895,12 @@ describe("the cost of a request", () => {
 
   it("is a few looks where the first of each of many origins gives up", () => {
     const origins = 4000
-    const state = new PoolState<string, never, number>({ ...generous, waiters: Infinity })
+    const state = new PoolState<string, never, number>({ ...generous, waiters: Infinity }, () => 0)
     const firsts: Array<Ticket<string, never, number> | undefined> = []
     const count = looks(() => {
       for (let i = 0; i < origins; i++) {
-        firsts.push(state.enqueue(`x${i}`, () => `x${i}`, i, false))
-        state.enqueue(`x${i}`, () => `x${i}`, i, false)
+        firsts.push(state.enqueue(`x${i}`, () => `x${i}`, i, false, 0))
+        state.enqueue(`x${i}`, () => `x${i}`, i, false, 0)
       }
       for (const ticket of firsts) if (ticket !== undefined) state.cancel(ticket, 0)
     })

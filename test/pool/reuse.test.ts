@@ -193,7 +193,7 @@ const dyingPool = (script: T.Script, how: Death, options: ConnectionPool.Options
   Effect.gen(function*() {
     const transport = yield* T.make(script)
     const pool = yield* Effect.provideService(
-      ConnectionPool.make({ shutdownGrace: 0, ...options }),
+      ConnectionPool.make({ shutdownGrace: 0, connectRetryTime: 0, connectBackoff: 0, ...options }),
       Transport.Transport,
       dyingAtMarks(transport, how)
     )

@@ -203,7 +203,12 @@ describe("the limits of opening", () => {
       )
       const make = (options: ConnectionPool.Options) =>
         Effect.provideService(
-          ConnectionPool.make({ shutdownGrace: 0, ...options, timeouts: { dns: 1, connect: 2, tls: 3 } }),
+          ConnectionPool.make({
+            shutdownGrace: 0,
+            connectRetryTime: 0,
+            ...options,
+            timeouts: { dns: 1, connect: 2, tls: 3 }
+          }),
           Transport.Transport,
           transport
         )

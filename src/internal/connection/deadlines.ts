@@ -190,8 +190,9 @@ export class Deadlines {
   }
 
   #forkSleep(millis: number): Sleeper {
+    // Rounded up as Node's timers are: a `Duration` is cut to nanoseconds, and what wakes too soon sleeps for the rest, which is nothing, without end.
     // The runtime may have been captured in an uninterruptible region; the sleep must end all the same, or it outlives the queue.
-    const sleep = Effect.interruptible(this.#clock.sleep(Duration.millis(millis)))
+    const sleep = Effect.interruptible(this.#clock.sleep(Duration.millis(Math.ceil(millis))))
     // What is due at once must not expire within the call that sets it, before there is a sleeper that could be ended.
     const options = { immediate: millis >= 1 }
     const waking = Effect.andThen(sleep, () => this.#wake())

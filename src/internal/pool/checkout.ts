@@ -29,6 +29,7 @@ import { type Resume, Waiter as FiberWaiter } from "../transport/wait.ts"
 import type { Member, OpeningLimit, Place, Surround, Ticket, Waiter } from "./member.ts"
 import { openingLimits } from "./member.ts"
 import type { Pool } from "./pool.ts"
+import { isRecoverable } from "./recoverable.ts"
 
 /** What can go wrong before a request has a connection. */
 export type CheckoutFailure = PoolFailure | OpenFailure
@@ -207,7 +208,12 @@ class Waiting implements Waiter, Expiring {
 
   expire(deadline: Deadline): void {
     const { timeouts } = this.#demand
-    if (deadline === this.#turn) return this.#fail(new HttpTimeout({ kind: "pool", millis: timeouts.pool }), "pool")
+    if (deadline === this.#turn) {
+      // What kept it waiting says more than that it waited.
+      const failure = this.#pool.openings.failureOf(this.#ticket?.group.outage)
+      if (failure !== undefined) return this.fail(failure)
+      return this.#fail(new HttpTimeout({ kind: "pool", millis: timeouts.pool }), "pool")
+    }
     const phase = this.#ticket?.attempt === undefined ? "pool" : "connect"
     this.#fail(new HttpTimeout({ kind: "total", millis: timeouts.total }), phase)
   }
@@ -277,9 +283,19 @@ const taken = (
   pool.carryOut()
   if (pool.ended) return Effect.fail(pool.closedError(Origin.format(demand.origin)))
   // The server closed it. One that had served nobody might do so for ever.
-  return member.fresh && connection.link !== undefined
-    ? Effect.fail(locateOpening(connection, goneAtOnce(connection.link)))
-    : again(pool, demand, restore)
+  if (!member.fresh || connection.link === undefined) return again(pool, demand, restore)
+  const error = locateOpening(connection, goneAtOnce(connection.link))
+  return isPatient(pool, demand.place, member, error) ? again(pool, demand, restore) : Effect.fail(error)
+}
+
+/** Whether a request goes on to wait after it was given a new connection that was gone before it could be used. */
+const isPatient = (pool: Pool, place: Place, { slot }: Member, error: HttpError): boolean => {
+  if (!isRecoverable(error)) return false
+  const now = pool.deadlines.now()
+  place.lostSince ??= now
+  if (now - place.lostSince >= pool.settings.places.retryMillis) return false
+  pool.openings.lost(slot, error)
+  return true
 }
 
 /** Whether a time limit of opening a connection was reached. */

@@ -241,7 +241,7 @@ const answered = <E>(pool: Pool, attempt: Attempt<E>): Sending<E> => {
   }
   const member = attempt.member as Member
   const { connection } = member
-  if (!exchange.done) pool.unread.arrived(member, exchange)
+  if (!exchange.body.settled) pool.unread.arrived(member, exchange)
   // An attempt that has waited long is old to V8: what it still held would not be collected young.
   attempt.exchange = undefined
   attempt.member = undefined

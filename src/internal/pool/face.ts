@@ -2,6 +2,7 @@
 import * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { ConnectionEvent } from "../../ConnectionEvent.ts"
@@ -48,6 +49,20 @@ export interface Stats extends Counts, Readonly<Pool["counts"]> {
   readonly origins: ReadonlyArray<Counts & { readonly origin: string }>
 }
 
+/**
+ * Numbers from 0 to 1 that look random, always the same ones for a seed (mulberry32). The pool needs them where no effect runs; seeded by Effect's
+ * `Random`, so that a test which replaces that knows them.
+ */
+const numbers = (seed: number): () => number => {
+  let state = Math.floor(seed * 2 ** 32)
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
 /** Makes a pool of checked settings; the scope's end shuts it down. */
 export const unsafeMake = (
   settings: PoolSettings,
@@ -58,7 +73,9 @@ export const unsafeMake = (
     const runtime = yield* Effect.runtime<never>()
     const transport = yield* Transport
     const loop = transport.loop ?? nodeEventLoop
-    const pool = new Pool(settings, transport, loop, yield* makeDeadlines(loop), runtime, redactedNames)
+    const deadlines = yield* makeDeadlines(loop)
+    const random = numbers(yield* Random.next)
+    const pool = new Pool(settings, transport, loop, deadlines, runtime, random, redactedNames)
     yield* Effect.addFinalizer(() =>
       // Who was refused has yet to tell it.
       Effect.zipRight(

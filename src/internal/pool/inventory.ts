@@ -3,6 +3,7 @@
  * nothing is decided; `poolState.ts` does that.
  */
 import { Entry, List } from "./list.ts"
+import { Outages } from "./outages.ts"
 import type { Command, Group, Limits, Slot, Ticket } from "./places.ts"
 import { Turns } from "./turns.ts"
 
@@ -23,8 +24,11 @@ export class Inventory<O, C, W> {
   /** What is to be carried out, in order. Whoever does so empties it. */
   commands: Array<Command<O, C, W>> = []
 
-  constructor(limits: Limits) {
+  protected readonly outages: Outages
+
+  constructor(limits: Limits, random: () => number) {
     this.limits = limits
+    this.outages = new Outages(limits, random)
   }
 
   get open(): number {

@@ -44,6 +44,8 @@ export class Place {
   order: number
   /** For how long it has waited for its turn, in milliseconds. */
   waited = 0
+  /** When it was first given a new connection that was gone before it could be used. */
+  lostSince: number | undefined
   /** Whether it has had its turn: it may finish while the pool is being shut down, and no queue is too full for it. */
   accepted = false
 

@@ -6,6 +6,7 @@
  */
 import type { CloseReason } from "../../ConnectionEvent.ts"
 import { Entry, List } from "./list.ts"
+import type { Outage, OutageLimits } from "./outages.ts"
 
 /**
  * `connecting` until a connection is open, then in turns `busy` and `idle`, and `gone` for ever as soon as it is decided that it is to be
@@ -20,6 +21,8 @@ export class Slot<O, C, W> {
   owner: Ticket<O, C, W> | undefined
   /** Set by the pool when it opens it. */
   connection: C | undefined
+  /** How many openings had failed in the outage, if any, in which it was begun. */
+  readonly failuresBefore: number
   /** How often it was given out. */
   served = 0
   /** How often it may still be given out. */
@@ -39,6 +42,7 @@ export class Slot<O, C, W> {
     this.group = group
     this.owner = owner
     this.left = left
+    this.failuresBefore = group.outage?.failures ?? 0
   }
 }
 
@@ -92,6 +96,8 @@ export class Group<O, C, W> {
   orphans = 0
   /** How many of those who wait want a connection that has served nobody. */
   freshWaiting = 0
+  /** While none can be opened: pauses, and one opening at a time. */
+  outage: Outage | undefined
   /** What `queued` gave last, by which it stands among the groups that have such a ticket. */
   next: Ticket<O, C, W> | undefined
 
@@ -103,6 +109,7 @@ export class Group<O, C, W> {
 
   /** Whether it may have one more, if need be in place of one that is idle or nobody's. `leaving` is one of its own that counts as gone. */
   hasRoom(leaving?: Slot<O, C, W>): boolean {
+    if (this.outage !== undefined && this.orphans === 0 && (this.outage.pausing || this.connecting > 0)) return false
     const open = leaving === undefined ? this.open : this.open - 1
     return open - this.idle.size - this.orphans < this.limit
   }
@@ -117,7 +124,7 @@ export class Group<O, C, W> {
   }
 }
 
-export interface Limits {
+export interface Limits extends OutageLimits {
   readonly connectionsPerOrigin: number
   readonly connections: number
   readonly idlePerOrigin: number
@@ -137,6 +144,10 @@ export type Command<O, C, W> =
   | { readonly _tag: "Adopt"; readonly ticket: Ticket<O, C, W> }
   /** The opening that was the ticket's has served another, who was there before. */
   | { readonly _tag: "Orphan"; readonly ticket: Ticket<O, C, W> }
+  /** The opening that was the ticket's has failed, and is tried again later. */
+  | { readonly _tag: "Postpone"; readonly ticket: Ticket<O, C, W> }
+  /** The ticket came in a pause of an outage that has lasted for long: it has the failure of the last opening. */
+  | { readonly _tag: "Fail"; readonly ticket: Ticket<O, C, W> }
   /** The pool is closed, the ticket gets nothing. */
   | { readonly _tag: "Refuse"; readonly ticket: Ticket<O, C, W> }
   /** Close the connection. */

@@ -2,9 +2,7 @@
  * Carries out what `poolState.ts` decides, and tells it what happens: opens connections in fibers of the requests they are for, closes
  * them, wakes those who wait. All methods are synchronous; the Effects over them are in `checkout.ts`, `execute.ts` and `lease.ts`.
  */
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Runtime from "effect/Runtime"
@@ -12,14 +10,11 @@ import type { CloseReason } from "../../ConnectionEvent.ts"
 import type { HttpError } from "../../HttpError.ts"
 import * as Origin from "../../Origin.ts"
 import type * as Transport from "../../Transport.ts"
-import { Connection } from "../connection/connection.ts"
+import type { Connection } from "../connection/connection.ts"
 import type { Deadlines } from "../connection/deadlines.ts"
 import { Deadline } from "../connection/deadlines.ts"
 import { EventHub } from "../connection/events.ts"
 import type { Care, ExchangeView } from "../connection/exchangeContext.ts"
-import type { Link } from "../connection/link.ts"
-import type { OpenFailure } from "../connection/open.ts"
-import { goneAtOnce, locateOpening, openLink } from "../connection/open.ts"
 import { locate } from "../error/base.ts"
 import { PoolClosed } from "../error/pool.ts"
 import type { ResponseHead } from "../protocol/head.ts"
@@ -28,8 +23,9 @@ import type { Destination } from "./destination.ts"
 import { destination } from "./destination.ts"
 import { keepAlive } from "./keepAlive.ts"
 import { LegacyServers } from "./legacyServers.ts"
-import type { Command, Keeper, Slot, Ticket, Waiter } from "./member.ts"
-import { Member, Place } from "./member.ts"
+import type { Command, Keeper, Member, Slot, Ticket, Waiter } from "./member.ts"
+import { Place } from "./member.ts"
+import { Openings } from "./openings.ts"
 import { PoolState } from "./poolState.ts"
 import type { PoolSettings } from "./settings.ts"
 import { Unread } from "./unread.ts"
@@ -47,7 +43,7 @@ export class Pool implements Keeper {
   readonly #shared: Parameters<typeof destination>[1]
   readonly #runtime: Runtime.Runtime<never>
   readonly #sweep = new Deadline({ expire: () => this.#expire() }, false)
-  readonly #openings = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
+  readonly openings: Openings
   readonly legacyServers = new LegacyServers()
   readonly unread: Unread
   readonly #quieted = new Set<() => void>()
@@ -67,6 +63,7 @@ export class Pool implements Keeper {
     loop: Transport.EventLoop,
     deadlines: Deadlines,
     runtime: Runtime.Runtime<never>,
+    random: () => number,
     redactedNames: Effect.Effect<ReadonlyArray<string | RegExp>>
   ) {
     this.settings = settings
@@ -74,7 +71,8 @@ export class Pool implements Keeper {
     this.loop = loop
     this.#runtime = runtime
     this.events = new EventHub(runtime, settings.onEvent)
-    this.state = new PoolState(settings.places)
+    this.state = new PoolState(settings.places, random)
+    this.openings = new Openings(this)
     this.unread = new Unread(this, runtime)
     const care: Care = {
       drainBytes: settings.drainBytes,
@@ -123,13 +121,15 @@ export class Pool implements Keeper {
     connection.link?.free()
     this.state.giveBack(slot, this.deadlines.now())
     this.carryOut()
-    this.#expireAt(slot)
+    this.expireAt(slot)
   }
 
   /** Draws a ticket; `undefined` where too many wait. */
   enqueue(key: string, origin: Origin.Origin, waiter: Waiter, fresh: boolean, place: Place): Ticket | undefined {
     const order = place.accepted ? place.order : undefined
-    const ticket = this.state.enqueue(key, () => destination(origin, this.#shared), waiter, fresh, order)
+    const now = this.deadlines.now()
+    const ticket = this.state.enqueue(key, () => destination(origin, this.#shared), waiter, fresh, now, order)
+    if (ticket?.group.outage !== undefined) this.openings.look()
     if (ticket !== undefined) {
       place.order = ticket.order
       this.#drawn = Math.max(this.#drawn, ticket.order)
@@ -143,7 +143,7 @@ export class Pool implements Keeper {
     const { granted } = ticket
     const abandoned = this.state.cancel(ticket, this.deadlines.now())
     this.carryOut()
-    if (granted !== undefined) this.#expireAt(granted)
+    if (granted !== undefined) this.expireAt(granted)
     const opening = abandoned?.connection?.opening
     return opening === undefined ? Effect.void : Effect.asVoid(awaitFiber(this.loop, opening))
   }
@@ -179,7 +179,7 @@ export class Pool implements Keeper {
     const hint = head === undefined ? undefined : keepAlive(head.fields, this.settings.keepAliveMargin)
     this.state.checkin(slot, now, hint)
     this.carryOut()
-    this.#expireAt(slot)
+    this.expireAt(slot)
   }
 
   onClosed({ connection, lease, slot }: Member): void {
@@ -200,7 +200,7 @@ export class Pool implements Keeper {
     fiber.addObserver(() => this.#senders.delete(fiber))
   }
 
-  #expireAt(slot: Slot): void {
+  expireAt(slot: Slot): void {
     if (slot.status !== "idle" || slot.idleUntil >= this.#sweep.at) return
     this.deadlines.arm(this.#sweep, Math.max(0, slot.idleUntil - this.deadlines.now()))
   }
@@ -249,6 +249,7 @@ export class Pool implements Keeper {
     this.unread.look()
     if (!this.isEmpty) return
     // A pool that holds nothing has no timer.
+    this.openings.look()
     this.deadlines.disarm(this.#sweep)
     this.deadlines.rest()
     this.#tellQuiet()
@@ -267,7 +268,7 @@ export class Pool implements Keeper {
   #carry(command: Command): void {
     switch (command._tag) {
       case "Open":
-        return this.#open(command.slot, command.ticket)
+        return this.openings.open(command.slot, command.ticket)
       case "Give": {
         const member = command.ticket.granted?.connection
         return member === undefined ? undefined : command.ticket.waiter.give(member)
@@ -278,7 +279,10 @@ export class Pool implements Keeper {
         return waiter.limit(attempt?.connection?.outlasts(waiter.timeouts) ?? true)
       }
       case "Orphan":
+      case "Postpone":
         return command.ticket.waiter.limit(true)
+      case "Fail":
+        return this.openings.fail(command.ticket)
       case "Refuse":
         return command.ticket.waiter.fail(this.closedError(command.ticket.group.origin.name))
       case "Close":
@@ -303,54 +307,6 @@ export class Pool implements Keeper {
     connection.link?.close(reason)
   }
 
-  #open(slot: Slot, ticket: Ticket): void {
-    const { settings, tunnel } = slot.group.origin
-    const { context, runtime, surround, timeouts } = ticket.waiter
-    const member = new Member(slot, new Connection(settings, tunnel), timeouts, this)
-    slot.connection = member
-    ticket.waiter.limit(false)
-    // The time of the request as a whole is not that of the opening, which may serve another one in the end.
-    const opening = openLink(member.connection, { ...timeouts, total: Infinity })
-    // It may be another request that has made room for this one: what is opened belongs to the waiter's async context.
-    const fiber = context.run(() => Runtime.runFork(runtime)(Effect.exit(Effect.interruptible(surround(opening)))))
-    member.opening = fiber
-    this.#openings.add(fiber)
-    fiber.addObserver((exit) => {
-      this.#openings.delete(fiber)
-      this.#opened(member, Exit.flatten(exit))
-    })
-  }
-
-  #opened(member: Member, exit: Exit.Exit<Link, OpenFailure>): void {
-    const { connection, slot } = member
-    const { link } = connection
-    if (link !== undefined) this.counts.opened++
-    member.opening = undefined
-    if (slot.status !== "connecting") return link?.close("Closed")
-    if (Exit.isSuccess(exit) && link?.usable) {
-      this.state.connected(slot, this.deadlines.now(), this.#lifetime())
-      this.carryOut()
-      return this.#expireAt(slot)
-    }
-    link?.close("Closed")
-    const owner = this.state.failed(slot)
-    if (owner !== undefined) this.#fail(owner, connection, exit)
-    this.carryOut()
-  }
-
-  #fail({ waiter }: Ticket, connection: Connection, exit: Exit.Exit<Link, OpenFailure>): void {
-    if (Exit.isSuccess(exit)) return waiter.fail(locateOpening(connection, goneAtOnce(exit.value)))
-    const failure = Cause.failureOrCause(exit.cause)
-    if (failure._tag === "Left") return waiter.fail(failure.left)
-    waiter.die(Exit.failCause(failure.right))
-  }
-
-  /** Varies, so that connections that were opened at once do not end at once. */
-  #lifetime(): number {
-    const { lifetimeJitter, lifetimeMillis } = this.settings
-    return lifetimeMillis * (1 + lifetimeJitter * (2 * Math.random() - 1))
-  }
-
   // --- ending
 
   /** Whether no connection is open or being opened, and nobody waits. */
@@ -373,7 +329,9 @@ export class Pool implements Keeper {
   /** What is still to end when all is closed: openings that were given up, and the finalizers of bodies that were being sent. */
   get endings(): Effect.Effect<void> {
     return Effect.suspend(() =>
-      Effect.forEach([...this.#senders, ...this.#openings], (fiber) => awaitFiber(this.loop, fiber), { discard: true })
+      Effect.forEach([...this.#senders, ...this.openings.fibers], (fiber) => awaitFiber(this.loop, fiber), {
+        discard: true
+      })
     )
   }
 }

@@ -9,14 +9,23 @@
  * - Nobody waits for room that an idle connection holds, or an opening that nobody waits for.
  * - Where the total is the limit, a connection that comes free goes to the oldest ticket of all that could use its place: if that
  *   is another group's it is closed, and one opened there.
+ * - Where nothing can be opened for the moment, all who wait share one opening at a time, with pauses between (`outages.ts`).
  * - Nobody waits for room that a response holds which nobody reads: the oldest one gives its connection up.
  */
 import type { CloseReason } from "../../ConnectionEvent.ts"
 import { Inventory } from "./inventory.ts"
 import type { List } from "./list.ts"
+import type { Outage } from "./outages.ts"
 import type { Hint } from "./places.ts"
 import { Group, Slot, Ticket } from "./places.ts"
 import { servable } from "./turns.ts"
+
+/** What comes of an opening that failed. */
+export interface Failed<O, C, W> {
+  /** Those who have its failure. */
+  readonly lost: ReadonlyArray<Ticket<O, C, W>>
+  readonly outage: Outage | undefined
+}
 
 export class PoolState<O, C, W> extends Inventory<O, C, W> {
   #order = 0
@@ -43,13 +52,26 @@ export class PoolState<O, C, W> extends Inventory<O, C, W> {
    * Draws a ticket for a request that has found nothing to `take`; `undefined` if too many wait. `order` is that of a ticket whose
    * connection had closed, which has waited enough; after `destroy` it is refused. A group without connections and tickets is dropped.
    */
-  enqueue(key: string, origin: () => O, waiter: W, fresh: boolean, order?: number): Ticket<O, C, W> | undefined {
-    const group = this.groups.get(key) ?? new Group<O, C, W>(key, origin(), this.limits.connectionsPerOrigin)
+  enqueue(
+    key: string,
+    origin: () => O,
+    waiter: W,
+    fresh: boolean,
+    now: number,
+    order?: number
+  ): Ticket<O, C, W> | undefined {
+    const group = this.groups.get(key) ?? this.#newGroup(key, origin(), now)
     // Those for whom a connection is being opened do not wait for others.
     if (order === undefined && this.queued >= this.limits.waiters && !this.#roomFor(group)) return undefined
     const ticket = new Ticket(group, waiter, order ?? this.#order++, fresh)
     if (this.#destroyed) {
       this.commands.push({ _tag: "Refuse", ticket })
+      return ticket
+    }
+    // Nothing that could come free, and what was told just now is true of this one too.
+    const { outage } = group
+    if (group.open === 0 && outage?.pausing && outage.until > now && this.outages.isLong(outage, now)) {
+      this.commands.push({ _tag: "Fail", ticket })
       return ticket
     }
     group.waiting.insertBefore(ticket.entry, (other) => other.order > ticket.order)
@@ -64,9 +86,13 @@ export class PoolState<O, C, W> extends Inventory<O, C, W> {
 
   /** A connection was opened. It is given out, or kept. */
   connected(slot: Slot<O, C, W>, now: number, lifetimeMillis: number): void {
-    const { owner } = slot
+    const { group, owner } = slot
     this.disown(slot)
     this.endConnecting(slot)
+    const { outage } = group
+    if (outage !== undefined) this.outages.over(outage)
+    group.outage = undefined
+    this.turns.rank(group)
     slot.status = "busy"
     slot.expiresAt = now + lifetimeMillis
     slot.idleUntil = Math.min(now + this.limits.idleMillis, slot.expiresAt)
@@ -74,15 +100,57 @@ export class PoolState<O, C, W> extends Inventory<O, C, W> {
     this.#offer(slot)
     // The opening that belonged to whoever got this one is the owner's now, unless there was none.
     if (owner?.waiting && owner.attempt === undefined) this.commands.push({ _tag: "Orphan", ticket: owner })
+    // Those who waited for its end have theirs opened.
+    if (outage !== undefined) this.#dispatch(group)
   }
 
-  /** A connection could not be opened. Gives whose it was. */
-  failed(slot: Slot<O, C, W>): Ticket<O, C, W> | undefined {
-    const { owner } = slot
+  /**
+   * A connection could not be opened, which may be over in a moment where it is `recoverable`. Gives those whose failure that is: whose it was
+   * or, at the end of patience, all who wait where nothing else is open or being opened.
+   */
+  failed(slot: Slot<O, C, W>, now: number, recoverable: boolean): Failed<O, C, W> {
+    const { group, owner } = slot
     this.disown(slot)
-    if (owner !== undefined) this.leaveQueue(owner)
+    const outage = recoverable ? this.outages.failed(group.key, slot.failuresBefore, now) : undefined
+    if (outage === undefined && group.outage !== undefined) this.outages.over(group.outage)
+    group.outage = outage
+    const patient = outage !== undefined && !this.outages.isLong(outage, now)
+    const lost = patient
+      ? []
+      : outage !== undefined && group.open === 1
+      ? Array.from(group.waiting)
+      : owner
+      ? [owner]
+      : []
+    for (const ticket of lost) this.leaveQueue(ticket)
+    if (patient && owner !== undefined) this.commands.push({ _tag: "Postpone", ticket: owner })
     this.#free(slot)
-    return owner
+    return { lost, outage }
+  }
+
+  /** A connection was gone before the first request on it was sent. Gives the outage that this begins, or goes on with. */
+  lost(key: string, now: number): Outage | undefined {
+    const outage = this.outages.failed(key, Infinity, now)
+    const group = this.groups.get(key)
+    if (group === undefined) return outage
+    group.outage = outage
+    this.turns.rank(group)
+    return outage
+  }
+
+  /** When the first of the pauses ends in which somebody waits; `Infinity` where nobody does. */
+  get pausesUntil(): number {
+    let first = Infinity
+    for (const { outage, queue } of this.groups.values()) {
+      if (outage?.pausing && queue.size > 0 && outage.until < first) first = outage.until
+    }
+    return first
+  }
+
+  /** Ends the pauses that are over. */
+  tryAgain(now: number): void {
+    for (const group of this.groups.values()) if (this.#endPause(group, now)) this.turns.rank(group)
+    while (this.#openFor(this.turns.first));
   }
 
   /** A connection is free again, and can be used again. */
@@ -247,6 +315,20 @@ export class PoolState<O, C, W> extends Inventory<O, C, W> {
   }
 
   // --- making room
+
+  /** Whether there was one that is over. */
+  #endPause({ outage }: Group<O, C, W>, now: number): boolean {
+    if (!outage?.pausing || outage.until > now) return false
+    outage.pausing = false
+    return true
+  }
+
+  #newGroup(key: string, origin: O, now: number): Group<O, C, W> {
+    const group = new Group<O, C, W>(key, origin, this.limits.connectionsPerOrigin)
+    group.outage = this.outages.of(key, now)
+    this.#endPause(group, now)
+    return group
+  }
 
   #roomFor(group: Group<O, C, W>): boolean {
     return group.hasRoom() && (this.open < this.limits.connections || this.idle.size > 0 || this.orphans.size > 0)

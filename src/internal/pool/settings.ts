@@ -24,6 +24,8 @@ export interface PoolOptions {
   readonly idle?: number | undefined
   readonly waiters?: number | undefined
   readonly requestsPerConnection?: number | undefined
+  readonly connectRetryTime?: Duration.DurationInput | undefined
+  readonly connectBackoff?: Duration.DurationInput | undefined
   readonly lifetime?: Duration.DurationInput | undefined
   readonly lifetimeJitter?: number | undefined
   readonly idleTime?: Duration.DurationInput | undefined
@@ -142,6 +144,7 @@ export const toSettings = (options: PoolOptions): Either.Either<PoolSettings, In
     }
     yield* checkKinds(options)
     yield* checkOrigin(options)
+    const retryMillis = yield* millis("connectRetryTime", options.connectRetryTime, 2000)
     return {
       places: {
         connectionsPerOrigin: yield* count("connectionsPerOrigin", options.connectionsPerOrigin, 1, 64),
@@ -150,7 +153,10 @@ export const toSettings = (options: PoolOptions): Either.Either<PoolSettings, In
         idle: yield* count("idle", options.idle, 0, 256),
         waiters: yield* count("waiters", options.waiters, 0, 65_536),
         requestsPerConnection: yield* count("requestsPerConnection", options.requestsPerConnection, 1, Infinity),
-        idleMillis: yield* millis("idleTime", options.idleTime, 30_000)
+        idleMillis: yield* millis("idleTime", options.idleTime, 30_000),
+        retryMillis,
+        // To try again without a pause would do nothing else until the time is over.
+        backoffMillis: Math.max(yield* millis("connectBackoff", options.connectBackoff, 250), retryMillis > 0 ? 1 : 0)
       },
       lifetimeMillis: yield* millis("lifetime", options.lifetime, 900_000),
       lifetimeJitter,

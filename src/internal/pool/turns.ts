@@ -6,12 +6,13 @@ import { Heap } from "./heap.ts"
 import type { Group, Slot, Ticket } from "./places.ts"
 
 /** The first ticket of its group that the connection will do for. */
-export const servable = <O, C, W>({ group, served }: Slot<O, C, W>): Ticket<O, C, W> | undefined => {
+export const servable = <O, C, W>(slot: Slot<O, C, W>): Ticket<O, C, W> | undefined => {
+  const { group, served } = slot
   if (served === 0 || group.freshWaiting === 0) return group.waiting.first?.value
   for (const ticket of group.waiting) {
     if (!ticket.fresh) return ticket
-    // It is older, and the place is its.
-    if (ticket.attempt === undefined) return undefined
+    // It is older, and the place is its, unless nothing can be opened there for the moment.
+    if (ticket.attempt === undefined && group.hasRoom(slot)) return undefined
   }
   return undefined
 }

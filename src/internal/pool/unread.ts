@@ -42,7 +42,7 @@ interface Logged {
 
 const isUnread = ({ connection: member }: Slot): boolean => {
   const exchange = member?.connection.exchange
-  return exchange !== undefined && !exchange.body.begun && !exchange.body.discarding && !exchange.done
+  return exchange !== undefined && !exchange.body.begun && !exchange.body.discarding && !exchange.body.settled
 }
 
 /** Whether it is the page of an error that is too large to be read and dropped. */

@@ -1,0 +1,145 @@
+/**
+ * Opens the connections of a pool: each in a fiber of the request that it is for, in its async context, and says what came of it. Where
+ * that is that nothing was sent and it may be over in a moment, `poolState.ts` says when it is tried again, and whose failure it is.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Runtime from "effect/Runtime"
+import type { HttpError } from "../../HttpError.ts"
+import { Connection } from "../connection/connection.ts"
+import type { Deadlines } from "../connection/deadlines.ts"
+import { Deadline } from "../connection/deadlines.ts"
+import type { Link } from "../connection/link.ts"
+import type { OpenFailure } from "../connection/open.ts"
+import { goneAtOnce, locateOpening, openLink } from "../connection/open.ts"
+import type { Destination } from "./destination.ts"
+import type { Keeper, Slot, Ticket, Waiter } from "./member.ts"
+import { Member } from "./member.ts"
+import type { Outage } from "./outages.ts"
+import type { PoolState } from "./poolState.ts"
+import { copyOf, isRecoverable } from "./recoverable.ts"
+import type { PoolSettings } from "./settings.ts"
+
+/** What is needed of the pool. */
+interface Pool extends Keeper {
+  readonly settings: PoolSettings
+  readonly deadlines: Deadlines
+  readonly state: PoolState<Destination, Member, Waiter>
+  readonly counts: { opened: number }
+  carryOut(): void
+  expireAt(slot: Slot): void
+}
+
+export class Openings {
+  readonly #pool: Pool
+  readonly #fibers = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
+  /** What the last opening of an outage failed with. */
+  readonly #failures = new WeakMap<Outage, HttpError>()
+  readonly #pause = new Deadline({ expire: () => this.#tryAgain() }, false)
+
+  constructor(pool: Pool) {
+    this.#pool = pool
+  }
+
+  /** Those that have not ended, the ones that were given up included. */
+  get fibers(): Iterable<Fiber.RuntimeFiber<unknown, unknown>> {
+    return this.#fibers
+  }
+
+  open(slot: Slot, ticket: Ticket): void {
+    const { settings, tunnel } = slot.group.origin
+    const { context, runtime, surround, timeouts } = ticket.waiter
+    const member = new Member(slot, new Connection(settings, tunnel), timeouts, this.#pool)
+    slot.connection = member
+    ticket.waiter.limit(false)
+    // The time of the request as a whole is not that of the opening, which may serve another one in the end.
+    const opening = openLink(member.connection, { ...timeouts, total: Infinity })
+    // It may be another request that has made room for this one: what is opened belongs to the waiter's async context.
+    const fiber = context.run(() => Runtime.runFork(runtime)(Effect.exit(Effect.interruptible(surround(opening)))))
+    member.opening = fiber
+    this.#fibers.add(fiber)
+    fiber.addObserver((exit) => {
+      this.#fibers.delete(fiber)
+      this.#opened(member, Exit.flatten(exit))
+    })
+  }
+
+  #opened(member: Member, exit: Exit.Exit<Link, OpenFailure>): void {
+    const { counts, deadlines, state } = this.#pool
+    const { connection, slot } = member
+    const { link } = connection
+    if (link !== undefined) counts.opened++
+    member.opening = undefined
+    if (slot.status !== "connecting") return link?.close("Closed")
+    if (Exit.isSuccess(exit) && link?.usable) {
+      state.connected(slot, deadlines.now(), this.#lifetime())
+      this.#pool.carryOut()
+      return this.#pool.expireAt(slot)
+    }
+    link?.close("Closed")
+    this.#failed(slot, causeOf(connection, exit))
+    this.#pool.carryOut()
+  }
+
+  #failed(slot: Slot, cause: Cause.Cause<OpenFailure>): void {
+    const { deadlines, state } = this.#pool
+    const failure = Cause.failureOrCause(cause)
+    const recoverable = failure._tag === "Left" && isRecoverable(failure.left)
+    const { lost, outage } = state.failed(slot, deadlines.now(), recoverable)
+    if (failure._tag === "Right") {
+      for (const { waiter } of lost) waiter.die(Exit.failCause(failure.right))
+      return
+    }
+    const error = failure.left
+    if (outage !== undefined) this.#failures.set(outage, error)
+    this.look()
+    for (const [index, { waiter }] of lost.entries()) waiter.fail(index === 0 ? error : copyOf(error))
+  }
+
+  /** A request came when an outage had been told to others just now. */
+  fail({ group: { outage }, waiter }: Ticket): void {
+    const failure = this.failureOf(outage)
+    if (failure !== undefined) waiter.fail(failure)
+  }
+
+  /** What an outage failed with last, for one more request. */
+  failureOf(outage: Outage | undefined): HttpError | undefined {
+    const failure = outage && this.#failures.get(outage)
+    return failure && copyOf(failure)
+  }
+
+  /** A connection that had served nobody was gone before a request could use it: what comes next is a matter of an outage. */
+  lost(slot: Slot, failure: HttpError): void {
+    const outage = this.#pool.state.lost(slot.group.key, this.#pool.deadlines.now())
+    if (outage !== undefined) this.#failures.set(outage, failure)
+    this.look()
+  }
+
+  /** To be called when a request may have come to wait for the end of a pause. */
+  look(): void {
+    const { deadlines, state } = this.#pool
+    const next = state.pausesUntil
+    if (next === Infinity) return deadlines.disarm(this.#pause)
+    if (next >= this.#pause.at) return
+    const now = deadlines.now()
+    deadlines.arm(this.#pause, Math.max(0, next - now), now)
+  }
+
+  #tryAgain(): void {
+    this.#pool.state.tryAgain(this.#pool.deadlines.now())
+    this.#pool.carryOut()
+    this.look()
+  }
+
+  /** Varies, so that connections that were opened at once do not end at once. */
+  #lifetime(): number {
+    const { lifetimeJitter, lifetimeMillis } = this.#pool.settings
+    return lifetimeMillis * (1 + lifetimeJitter * (2 * Math.random() - 1))
+  }
+}
+
+/** Why there is no connection. */
+const causeOf = (connection: Connection, exit: Exit.Exit<Link, OpenFailure>): Cause.Cause<OpenFailure> =>
+  Exit.isSuccess(exit) ? Cause.fail(locateOpening(connection, goneAtOnce(exit.value))) : exit.cause
