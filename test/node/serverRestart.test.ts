@@ -11,7 +11,7 @@ import * as ConnectionPool from "../../src/ConnectionPool.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
 import * as NodeTransport from "../../src/NodeTransport.ts"
 import { type Child, child } from "../fixtures/children.ts"
-import { turn } from "./poolKit.ts"
+import { turn } from "../fixtures/sockets.ts"
 
 const source = `
 const server = require("node:http").createServer((request, response) => {
