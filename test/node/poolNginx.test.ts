@@ -239,7 +239,12 @@ describeWith("nginx", (path) => {
         Effect.gen(function*() {
           const { plain, run } = yield* Nginx
           const { onEvent, reasons } = watched()
-          const pool = yield* ConnectionPool.make({ connectionsPerOrigin: 5, connectRetryTime: 0, onEvent })
+          const pool = yield* ConnectionPool.make({
+            connectionsPerOrigin: 5,
+            connectRetryTime: 0,
+            connectBackoff: 0,
+            onEvent
+          })
           const first = yield* Scope.make()
           const stop = yield* Scope.extend(run, first)
           yield* pages(pool, plain, 50, 5)
@@ -282,7 +287,7 @@ describeWith("nginx", (path) => {
         const { plain, run } = yield* Nginx
         const scope = yield* Scope.make()
         const stop = yield* Scope.extend(run, scope)
-        const pool = yield* ConnectionPool.make({ connectRetryTime: 0 })
+        const pool = yield* ConnectionPool.make({ connectRetryTime: 0, connectBackoff: 0 })
         const response = yield* pool.execute(HttpRequest.get(`${plain}/large`))
         // When this one is evicted the server has begun to go.
         yield* pages(pool, plain, 1, 1)

@@ -209,7 +209,7 @@ describe("a server of node:http and a pool", () => {
       const server = http.createServer(handler)
       yield* serve(server, "connection", where)
       const url = `http://127.0.0.1:${where.port}/`
-      const pool = yield* ConnectionPool.make({ connectRetryTime: 0 })
+      const pool = yield* ConnectionPool.make({ connectRetryTime: 0, connectBackoff: 0 })
       const half = yield* pool.execute(HttpRequest.get(`${url}half`))
       yield* textOf(pool, HttpRequest.get(url))
       yield* holds(pool, { idle: 1, busy: 1 })
