@@ -81,7 +81,10 @@ const open = Effect.fnUntraced(function*(
     ? [{ address: path, port: undefined }]
     : connect.targets(
       endpoint,
-      yield* within(resolve(settings.lookup, endpoint.host), "dns", timeouts.dns, nodeEventLoop)
+      // An address has nothing to be waited for, and a limit costs a fiber.
+      net.isIP(endpoint.host) === 0
+        ? yield* within(resolve(settings.lookup, endpoint.host), "dns", timeouts.dns, nodeEventLoop)
+        : [endpoint.host]
     )
   const resolved = now()
 

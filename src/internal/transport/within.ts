@@ -1,12 +1,43 @@
 /** A time limit on an opening. */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import type { EventLoop } from "../../Transport.ts"
 import type { TimeoutKind } from "../error/timeout.ts"
 import { HttpTimeout } from "../error/timeout.ts"
-import { polled } from "./polled.ts"
+import { isLive } from "./polled.ts"
 import { awaitFiber, interruptFiber } from "./wait.ts"
+
+// As they are on import, together: a timer that was set by one of them must not be cleared by a replacement of the other.
+const { clearTimeout, setTimeout } = globalThis
+
+/** The longest time that Node's timers can wait, in milliseconds. A limit of more than 24 days is none, as it is for Effect's clock. */
+const longestTimer = 2 ** 31 - 1
+
+/** Calls back when the time is over and the sockets have been polled. Gives how to end that. A timer and no fiber, where the time is real. */
+const startTimer = (
+  clock: Clock.Clock,
+  millis: number,
+  loop: EventLoop,
+  expire: () => void
+): Effect.Effect<Effect.Effect<unknown>> =>
+  isLive(clock)
+    ? Effect.sync(() => {
+      let over = false
+      const timer = millis > longestTimer
+        ? undefined
+        : setTimeout(() => loop.afterPoll(() => over ? undefined : expire()), Math.ceil(millis))
+      return Effect.sync(() => {
+        over = true
+        clearTimeout(timer)
+      })
+    })
+    : Effect.map(
+      Effect.forkDaemon(Effect.andThen(Effect.interruptible(Effect.sleep(millis)), expire)),
+      (timer: Fiber.RuntimeFiber<unknown>) => interruptFiber(loop, timer)
+    )
 
 /**
  * Ends the work with `HttpTimeout` when it takes longer; `Infinity` is no limit. What has arrived in time wins over the limit,
@@ -23,21 +54,21 @@ export const within = <A, E, R>(
 ): Effect.Effect<A, E | HttpTimeout, R> =>
   millis === Infinity ? work : Effect.uninterruptibleMask((restore) => {
     let late = false
-    // Their exits are their values, because a fiber that fails is reported to the log as unhandled.
+    // Its exit is its value, because a fiber that fails is reported to the log as unhandled.
     return Effect.flatMap(Effect.forkDaemon(Effect.exit(Effect.interruptible(work))), (worker) => {
-      const expire = Effect.sync(() => {
+      const context = loop.captureContext()
+      const expire = (): void => {
         late = true
-        worker.unsafeInterruptAsFork(FiberId.none)
-      })
+        // What the work does then may be code of the caller's.
+        context.run(() => worker.unsafeInterruptAsFork(FiberId.none))
+      }
       return Effect.flatMap(
-        Effect.forkDaemon(
-          Effect.zipRight(Effect.interruptible(Effect.zipRight(Effect.sleep(millis), polled(loop))), expire)
-        ),
-        (timer) =>
+        Effect.clockWith((clock) => startTimer(clock, millis, loop, expire)),
+        (stop) =>
           Effect.flatMap(
             Effect.ensuring(
               Effect.onInterrupt(restore(awaitFiber(loop, worker)), () => interruptFiber(loop, worker)),
-              interruptFiber(loop, timer)
+              stop
             ),
             (exit): Exit.Exit<A, E | HttpTimeout> =>
               late && Exit.isInterrupted(Exit.flatten(exit))
