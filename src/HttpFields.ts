@@ -18,6 +18,7 @@ import * as HttpLeniency from "./HttpLeniency.ts"
 import * as HttpLimits from "./HttpLimits.ts"
 import type { HeadersTooLarge, InvalidHeaderLine, LineTooLong, TooManyHeaders } from "./internal/error/head.ts"
 import * as internal from "./internal/fields.ts"
+import { notBytes } from "./internal/options.ts"
 import * as fieldSection from "./internal/syntax/fieldSection.ts"
 import type * as mediaType from "./internal/syntax/mediaType.ts"
 
@@ -376,6 +377,9 @@ export const parseSection = (
   bytes: Uint8Array,
   options?: Parameters<typeof parse>[1]
 ): Either.Either<Section, InvalidHeaderLine | LineTooLong | TooManyHeaders | HeadersTooLarge> => {
+  // No type has this failure, since no typed code can see it.
+  const wrong = notBytes("bytes", bytes)
+  if (wrong !== undefined) return Either.left(wrong as never)
   const limits = HttpLimits.make(options?.limits ?? {})
   const parsed = fieldSection.parseSection(bytes, limits, options?.leniency ?? HttpLeniency.strict)
   if ("_tag" in parsed) return Either.left(parsed)

@@ -146,6 +146,7 @@ const poolOptions = [
 ] as const
 const requestOptions = [
   "headers",
+  "body",
   "trailers",
   "origin",
   "timeouts",
@@ -179,7 +180,7 @@ const calls: ReadonlyArray<readonly [what: string, call: Call]> = [
       (junk) => pooled((made) => made.execute(HttpRequest.post("http://a.test/", { [option]: junk })))
     ]
   ]),
-  ...(["method", "target", "origin", "timeouts"] as const).flatMap((
+  ...(["method", "target", "fields", "body", "trailers", "origin", "timeouts"] as const).flatMap((
     field
   ): ReadonlyArray<readonly [string, Call]> => [
     [
@@ -188,11 +189,14 @@ const calls: ReadonlyArray<readonly [what: string, call: Call]> = [
     ],
     [`pool.execute of a record with ${field}`, (junk) => pooled((made) => made.execute({ ...request, [field]: junk }))]
   ]),
+  ["connection.execute(junk)", (junk) => connected((made) => made.execute(junk))],
+  ["pool.execute(junk)", (junk) => pooled((made) => made.execute(junk))],
   ["pool.lease(junk)", (junk) => pooled((made) => made.lease(junk))],
   ["pool.shutdown(junk)", (junk) => pooled((made) => made.shutdown(junk))],
   ["pool.shutdown({ grace })", (junk) => pooled((made) => made.shutdown({ grace: junk }))],
   ["HttpRequest.make's method", (junk) => connected((made) => made.execute(HttpRequest.make(junk, "/")))],
   ["HttpRequest.make's target", (junk) => connected((made) => made.execute(HttpRequest.make("GET", junk)))],
+  ["HttpRequest.setBody", (junk) => pooled((made) => made.execute(HttpRequest.setBody(request, junk)))],
   ["HttpRequest.setHeader's name", (junk) => pooled((made) => made.execute(HttpRequest.setHeader(request, junk, "a")))],
   [
     "HttpRequest.setHeader's value",
@@ -222,6 +226,11 @@ const calls: ReadonlyArray<readonly [what: string, call: Call]> = [
     "HttpBody.iterable of junk",
     (junk) => connected((made) => made.execute(HttpRequest.post("/", { body: HttpBody.iterable([junk]) })))
   ],
+  [
+    "HttpBody.bytes(junk)",
+    (junk) => connected((made) => made.execute(HttpRequest.post("/", { body: HttpBody.bytes(junk) })))
+  ],
+  ["HttpBody.text(junk)", (junk) => HttpBody.text(junk)],
   ["HttpBody.text's options", (junk) => HttpBody.text("a", junk)],
   ["HttpBody.json(junk)", (junk) => HttpBody.json(junk)],
   ["connection.putRequest's method", (junk) => connected((made) => made.putRequest(junk, "/"))],
@@ -256,6 +265,12 @@ const calls: ReadonlyArray<readonly [what: string, call: Call]> = [
   ["connection.setTunnel's host", (junk) => connected((made) => made.setTunnel(junk))],
   ["connection.setTunnel's port", (junk) => connected((made) => made.setTunnel("a.test", junk))],
   ["connection.setTunnel's headers", (junk) => connected((made) => made.setTunnel("a.test", 1, junk))],
+  ["response.read(junk)", (junk) => answered((response) => response.read(junk))],
+  ["response.read1(junk)", (junk) => answered((response) => response.read1(junk))],
+  ["response.peek(junk)", (junk) => answered((response) => response.peek(junk))],
+  ["response.readInto(junk)", (junk) => answered((response) => response.readInto(junk))],
+  ["response.readLine(junk)", (junk) => answered((response) => response.readLine(junk))],
+  ["response.schemaJson(junk)", (junk) => answered((response) => response.schemaJson(junk))],
   ["response.getHeader(junk)", (junk) => answered((response) => response.getHeader(junk))],
   ["response.getHeader's default", (junk) => answered((response) => response.getHeader("x", junk))],
   ["FileBody.fromPath(junk)", (junk) => FileBody.fromPath(junk)],
@@ -272,6 +287,8 @@ const calls: ReadonlyArray<readonly [what: string, call: Call]> = [
   ["Proxy.noProxy(junk)", (junk) => Proxy.noProxy(junk)(origin)],
   ["HttpFields.fromInput(junk)", HttpFields.fromInput],
   ["HttpFields.make(junk)", HttpFields.make],
+  ["HttpFields.parse(junk)", (junk) => HttpFields.parse(junk)],
+  ["HttpFields.parse's options", (junk) => HttpFields.parse(new Uint8Array(), junk)],
   ["HttpFields.get", (junk) => HttpFields.getUnsafe(fields, junk)],
   ["HttpFields.getAll", (junk) => HttpFields.getAll(fields, junk)],
   ["HttpFields.has", (junk) => HttpFields.has(fields, junk)],

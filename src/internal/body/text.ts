@@ -1,12 +1,16 @@
 /** Text and JSON as bytes, or the reason why they cannot be: what does not fit is never replaced by something else. */
 import * as Either from "effect/Either"
 import { UnsupportedBody } from "../error/request.ts"
+import { described } from "../given.ts"
 
 /** The bytes of a text in a charset. */
 export const encodeText = (
   text: string,
   charset: "utf-8" | "iso-8859-1"
 ): Either.Either<Uint8Array, UnsupportedBody> => {
+  if (typeof text !== "string") {
+    return Either.left(new UnsupportedBody({ reason: `it is ${described(text)}, and no text` }))
+  }
   const misfit = charset === "utf-8" ? loneSurrogateAt(text) : beyondLatin1At(text)
   return misfit < 0
     ? Either.try({

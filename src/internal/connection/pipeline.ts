@@ -23,6 +23,7 @@ import type { HttpResponse } from "../../HttpResponse.ts"
 import type { EventLoop } from "../../Transport.ts"
 import type { ResponseHead } from "../protocol/head.ts"
 import { waitFor } from "../transport/wait.ts"
+import { notRequest } from "../untyped.ts"
 import { locateAt } from "./about.ts"
 import type { Caller } from "./caller.ts"
 import { uninterrupted } from "./caller.ts"
@@ -290,6 +291,8 @@ export const execute = <E>(
   request: HttpRequest<E>
 ): Effect.Effect<HttpResponse, ExecuteFailure<E>> =>
   uninterrupted((caller): Effect.Effect<HttpResponse, HttpError<E>> => {
+    const none = notRequest(request)
+    if (none !== undefined) return Effect.fail(locateAt(none, connection.origin, undefined))
     const { hindrance } = connection
     if (hindrance !== undefined) {
       return Effect.fail(locateAt(hindrance, connection.origin, askedOf(connection, request)))

@@ -11,8 +11,10 @@ import type { Framing, HttpResponse, Informational } from "../../HttpResponse.ts
 import { TypeId } from "../../HttpResponse.ts"
 import type { Tagged } from "../error/base.ts"
 import type { BodyDecodeError } from "../error/body.ts"
+import { InvalidOption } from "../error/request.ts"
 import { contentCharset } from "../fields.ts"
 import { LocateId } from "../locateIn.ts"
+import { notBytes, notCount } from "../options.ts"
 import type { ResponseHead } from "../protocol/head.ts"
 import { urlOf } from "../protocol/target.ts"
 import type { TextFailure } from "../text.ts"
@@ -28,6 +30,12 @@ export const makeResponse = (exchange: Exchange, head: ResponseHead): HttpRespon
  * `undefined` otherwise, and for a response that is not made here.
  */
 export const takeWhole = (response: HttpResponse): Uint8Array | undefined => Response.whole(response)
+
+/** A call whose argument is what its type says. No type has a failure for another one, since no typed code can see it. */
+const untypedOr = <A, E, R>(
+  wrong: InvalidOption | undefined,
+  call: () => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> => wrong === undefined ? call() : Effect.fail(wrong as never)
 
 /** The server's end of the connection, for whoever needs no more of it: what `connection` gives is made for each response. */
 export const peerOf = (response: HttpResponse): Pick<ConnectionInfo, "remoteAddress" | "remotePort"> =>
@@ -122,27 +130,30 @@ class Response implements HttpResponse {
   schemaJson<A, I, R>(
     schema: Schema.Schema<A, I, R>
   ): Effect.Effect<A, BodyFailure | BodyDecodeError | ParseResult.ParseError, R> {
-    return Effect.flatMap(this.json, Schema.decodeUnknown(schema))
+    const wrong = Schema.isSchema(schema)
+      ? undefined
+      : new InvalidOption({ option: "schema", reason: "it is no schema" })
+    return untypedOr(wrong, () => Effect.flatMap(this.json, Schema.decodeUnknown(schema)))
   }
 
   read(n = Infinity): Effect.Effect<Uint8Array, BodyFailure> {
-    return this.#body.read(n)
+    return untypedOr(notCount("n", n), () => this.#body.read(n))
   }
 
   read1(n = Infinity): Effect.Effect<Uint8Array, BodyFailure> {
-    return this.#body.read1(n)
+    return untypedOr(notCount("n", n), () => this.#body.read1(n))
   }
 
   peek(n = Infinity): Effect.Effect<Uint8Array, BodyFailure> {
-    return this.#body.peek(n)
+    return untypedOr(notCount("n", n), () => this.#body.peek(n))
   }
 
   readInto(buffer: Uint8Array): Effect.Effect<number, BodyFailure> {
-    return this.#body.readInto(buffer)
+    return untypedOr(notBytes("buffer", buffer), () => this.#body.readInto(buffer))
   }
 
   readLine(limit = Infinity): Effect.Effect<Uint8Array, BodyFailure> {
-    return this.#body.readLine(limit)
+    return untypedOr(notCount("limit", limit), () => this.#body.readLine(limit))
   }
 
   get lines(): Stream.Stream<string, BodyFailure | BodyDecodeError> {

@@ -46,6 +46,7 @@ import { fromUrl } from "../origin.ts"
 import { checkMethod } from "../protocol/encode.ts"
 import { isIdempotent } from "../repeat.ts"
 import { waitFor } from "../transport/wait.ts"
+import { notRequest } from "../untyped.ts"
 import type { CheckoutFailure } from "./checkout.ts"
 import { acquired, checkout, takeIdle } from "./checkout.ts"
 import type { Route } from "./destination.ts"
@@ -374,6 +375,8 @@ export const executeFor = <E>(
   located?: Located<Tls.Options>
 ): Effect.Effect<HttpResponse, ExecuteFailure<E>> => {
   const startedAt = pool.deadlines.now()
+  const none = notRequest(request)
+  if (none !== undefined) return surround(Effect.fail(none))
   // First, because the method decides what the target may be.
   const wrong = checkMethod(request.method)
   if (wrong !== undefined) return surround(Effect.fail(atItsOrigin(wrong, request)))

@@ -1,0 +1,42 @@
+/**
+ * What is wrong with a request that no type has checked, found before anything of it is used.
+ *
+ * Only kinds are judged here: what a method, a target, a field or an option may be is for those who encode and read them.
+ */
+import * as Predicate from "effect/Predicate"
+import type * as HttpRequest from "../HttpRequest.ts"
+import { InvalidOption } from "./error/request.ts"
+import { isFields } from "./fields.ts"
+import { isBytes } from "./given.ts"
+
+const bodies: ReadonlySet<unknown> = new Set(["Empty", "Bytes", "Streaming"])
+
+/** Effects are known by their own mark, as `Effect.isEffect` does; the runtime is not for this layer. */
+const isEffect = (trailers: unknown): boolean => Predicate.hasProperty(trailers, Symbol.for("effect/Effect"))
+
+const isBody = (body: unknown): boolean =>
+  Predicate.isRecord(body) && bodies.has(body["_tag"]) && (body["_tag"] !== "Bytes" || isBytes(body["bytes"]))
+
+/** Why this is no request, if it is none. */
+export const notRequest = (request: HttpRequest.HttpRequest<unknown>): InvalidOption | undefined => {
+  if (!Predicate.isRecord(request)) {
+    return new InvalidOption({
+      option: "request",
+      reason: "make it with `HttpRequest.make`, or `get`, `post` and their like"
+    })
+  }
+  const { body, fields, trailers } = request
+  return !isFields(fields)
+    ? new InvalidOption({
+      option: "request.fields",
+      reason: "make them with `HttpFields.make` or `HttpFields.fromInput`"
+    })
+    : !isFields(trailers) && !isEffect(trailers)
+    ? new InvalidOption({
+      option: "request.trailers",
+      reason: "make them with `HttpFields.make` or `HttpFields.fromInput`"
+    })
+    : isBody(body)
+    ? undefined
+    : new InvalidOption({ option: "request.body", reason: "make it with a function of `HttpBody`" })
+}
