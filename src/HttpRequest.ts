@@ -16,8 +16,10 @@ import type { HttpLeniency } from "./HttpLeniency.ts"
 import type * as HttpLimits from "./HttpLimits.ts"
 import type * as HttpTimeouts from "./HttpTimeouts.ts"
 import { withQuery } from "./internal/body/fields.ts"
+import type { InvalidOption } from "./internal/error/request.ts"
 import { InvalidUrl, UnsupportedBody } from "./internal/error/request.ts"
 import { described } from "./internal/given.ts"
+import { notRecord } from "./internal/options.ts"
 import type { Origin } from "./Origin.ts"
 
 /**
@@ -56,7 +58,7 @@ export interface HttpRequest<out E = never> extends Options, Pipeable {
   /** Sent behind the body, which is then chunked. An Effect runs when all of the body has been written. */
   readonly trailers: Trailers<E>
   /** What could not be encoded when it was made, if anything. Sending it fails with this, and with nothing sent. */
-  readonly invalid: InvalidUrl | UnsupportedBody | undefined
+  readonly invalid: Invalid | undefined
 }
 
 /**
@@ -135,6 +137,9 @@ export interface Input<E = never, E2 = never> extends Options, HttpBody.Content 
   readonly trailers?: HttpFields.Input | Effect.Effect<HttpFields.Input, E2> | undefined
 }
 
+/** What is wrong with a request that was made all the same. */
+type Invalid = InvalidUrl | UnsupportedBody | InvalidOption
+
 /** A class with all its fields, because requests are made again and again, and are read by code that must see one shape. */
 class Request<out E> implements HttpRequest<E> {
   readonly method: string
@@ -142,7 +147,7 @@ class Request<out E> implements HttpRequest<E> {
   readonly fields: HttpFields.HttpFields
   readonly body: HttpBody.HttpBody<E>
   readonly trailers: Trailers<E>
-  readonly invalid: InvalidUrl | UnsupportedBody | undefined
+  readonly invalid: Invalid | undefined
   readonly origin: Origin | undefined
   readonly timeouts: HttpTimeouts.Options | undefined
   readonly limits: HttpLimits.Options | undefined
@@ -157,7 +162,7 @@ class Request<out E> implements HttpRequest<E> {
     fields: HttpFields.HttpFields,
     body: HttpBody.HttpBody<E>,
     trailers: Trailers<E>,
-    invalid: InvalidUrl | UnsupportedBody | undefined,
+    invalid: Invalid | undefined,
     options: Options
   ) {
     this.method = method
@@ -238,20 +243,18 @@ export const make = <E = never, E2 = never>(
   target: string,
   input: Input<E, E2> = noInput
 ): HttpRequest<E | E2> => {
-  const { headers, query, trailers } = input
+  const none = notRecord("input", input)
+  if (none !== undefined) return unsafeMake({ ...make(method, target), invalid: none })
+  const { headers = HttpFields.empty, query, trailers = HttpFields.empty } = input
   const body = bodyOf(input)
   const asked = query === undefined ? target : withQuery(target, query)
   const wrong = asked instanceof InvalidUrl ? asked : body instanceof UnsupportedBody ? body : undefined
   return new Request<E | E2>(
     method,
     asked instanceof InvalidUrl ? target : asked,
-    headers === undefined ? HttpFields.empty : HttpFields.fromInput(headers),
+    HttpFields.fromInput(headers),
     body instanceof UnsupportedBody ? HttpBody.empty : body,
-    trailers === undefined
-      ? HttpFields.empty
-      : Effect.isEffect(trailers)
-      ? trailers
-      : HttpFields.fromInput(trailers),
+    Effect.isEffect(trailers) ? trailers : HttpFields.fromInput(trailers),
     wrong,
     input
   )
@@ -382,14 +385,16 @@ export const setOptions: {
   <E>(self: HttpRequest<E>, options: Options): HttpRequest<E>
 } = dual(
   2,
-  <E>(self: HttpRequest<E>, options: Options): HttpRequest<E> =>
-    new Request(self.method, self.target, self.fields, self.body, self.trailers, self.invalid, {
-      origin: options.origin ?? self.origin,
-      timeouts: options.timeouts ?? self.timeouts,
-      limits: options.limits ?? self.limits,
-      leniency: options.leniency ?? self.leniency,
-      targetForm: options.targetForm ?? self.targetForm,
-      expectContinue: options.expectContinue ?? self.expectContinue,
-      encodeChunked: options.encodeChunked ?? self.encodeChunked
+  <E>(self: HttpRequest<E>, options: Options): HttpRequest<E> => {
+    const { body, fields, invalid = notRecord("options", options), method, target, trailers } = self
+    return new Request(method, target, fields, body, trailers, invalid, {
+      origin: options?.origin ?? self.origin,
+      timeouts: options?.timeouts ?? self.timeouts,
+      limits: options?.limits ?? self.limits,
+      leniency: options?.leniency ?? self.leniency,
+      targetForm: options?.targetForm ?? self.targetForm,
+      expectContinue: options?.expectContinue ?? self.expectContinue,
+      encodeChunked: options?.encodeChunked ?? self.encodeChunked
     })
+  }
 )

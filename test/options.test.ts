@@ -51,7 +51,7 @@ const exact = (file: string): ReadonlyArray<string> => {
     if (name !== undefined && !acceptsUndefined((node as ts.PropertySignature | ts.MappedTypeNode).type)) {
       found.push(`${file}:${source.getLineAndCharacterOfPosition(node.getStart()).line + 1} ${name}`)
     }
-    if (ts.isTypeReferenceNode(node) && node.typeName.getText() === "Partial" && !file.includes("/protocol/")) {
+    if (ts.isTypeReferenceNode(node) && node.typeName.getText() === "Partial" && !file.startsWith("internal")) {
       found.push(`${file}:${source.getLineAndCharacterOfPosition(node.getStart()).line + 1} Partial`)
     }
     ts.forEachChild(node, visit)

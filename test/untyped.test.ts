@@ -196,6 +196,9 @@ const calls: ReadonlyArray<readonly [what: string, call: Call]> = [
   ["pool.shutdown({ grace })", (junk) => pooled((made) => made.shutdown({ grace: junk }))],
   ["HttpRequest.make's method", (junk) => connected((made) => made.execute(HttpRequest.make(junk, "/")))],
   ["HttpRequest.make's target", (junk) => connected((made) => made.execute(HttpRequest.make("GET", junk)))],
+  ["HttpRequest.make's input", (junk) => connected((made) => made.execute(HttpRequest.make("GET", "/", junk)))],
+  ["HttpRequest.get's input", (junk) => pooled((made) => made.execute(HttpRequest.get("http://a.test", junk)))],
+  ["HttpRequest.setOptions", (junk) => pooled((made) => made.execute(HttpRequest.setOptions(request, junk)))],
   ["HttpRequest.setBody", (junk) => pooled((made) => made.execute(HttpRequest.setBody(request, junk)))],
   ["HttpRequest.setHeader's name", (junk) => pooled((made) => made.execute(HttpRequest.setHeader(request, junk, "a")))],
   [

@@ -14,7 +14,7 @@ export const LocateId: unique symbol = Symbol.for("effect-http-client/locate") a
 
 /** What is needed of a response. */
 export interface Locatable {
-  readonly [LocateId]?: <E extends Tagged<string>>(error: E) => E | undefined
+  readonly [LocateId]?: (<E extends Tagged<string>>(error: E) => E | undefined) | undefined
   readonly connection: ConnectionInfo
   readonly fields: HttpFields.HttpFields
   readonly resends: number
