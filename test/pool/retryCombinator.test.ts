@@ -213,11 +213,9 @@ describe("a status", () => {
         ...answers(500),
         ...answers(502, "Retry-After: 5")
       )])
-      const filtering = {
-        ...kit.pool,
-        execute: (request: HttpRequest.HttpRequest) =>
-          Effect.flatMap(kit.pool.execute(request), HttpResponse.filterStatusOk)
-      } as ConnectionPool.ConnectionPool
+      const execute: unknown = (request: HttpRequest.HttpRequest) =>
+        Effect.flatMap(kit.pool.execute(request), HttpResponse.filterStatusOk)
+      const filtering = { ...kit.pool, execute } as ConnectionPool.ConnectionPool
       const pool = ConnectionPool.retry(filtering, { schedule: everySecond, statuses: [500, 503] })
       const fiber = yield* started(Effect.flip(pool.execute(get())))
       yield* waits(fiber, "5 seconds")
