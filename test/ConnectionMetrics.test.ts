@@ -33,7 +33,11 @@ const series = (name: string, host: string): Effect.Effect<Record<string, unknow
 const observed = (script: T.Script, options: ConnectionPool.Options = {}) =>
   Effect.gen(function*() {
     const transport = yield* T.make(script)
-    const pool = yield* Effect.provideService(ConnectionPool.make(options), Transport.Transport, transport)
+    const pool = yield* Effect.provideService(
+      ConnectionPool.make({ connectRetryTime: 0, ...options }),
+      Transport.Transport,
+      transport
+    )
     yield* ConnectionMetrics.observe(pool)
     return pool
   })

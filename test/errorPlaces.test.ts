@@ -515,7 +515,7 @@ describe("through an exchange", () => {
         const transport = yield* T.make(script)
         const over = Effect.provideService(Transport, transport)
         const { autoOpen, host = "a.test", port, tunnel, ...poolOptions } = options
-        const pool = yield* over(ConnectionPool.make({ shutdownGrace: 0, ...poolOptions }))
+        const pool = yield* over(ConnectionPool.make({ shutdownGrace: 0, connectRetryTime: 0, ...poolOptions }))
         const connection = yield* over(HttpConnection.make({ host, port, tunnel, autoOpen }))
         const client = yield* PooledHttpClient.make.pipe(Effect.provideService(ConnectionPool.ConnectionPool, pool))
         const failure = yield* Effect.flip(run({ pool, connection, client }))

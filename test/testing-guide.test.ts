@@ -49,7 +49,7 @@ it.scoped("sends the form, and one connection is enough", () =>
     ])
     const send = Effect.gen(function*() {
       const api = yield* HttpConnection.make({ host: "api.test" })
-      const response = yield* api.execute(HttpRequest.post("/form", { body: yield* HttpBody.text("a=1") }))
+      const response = yield* api.execute(HttpRequest.post("/form", { body: HttpBody.text("a=1") }))
       return response.status
     })
     const status = yield* send.pipe(Effect.scoped, Effect.provide(Layer.succeed(Transport.Transport, transport)))

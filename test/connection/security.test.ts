@@ -138,7 +138,7 @@ describe("a server that never ends", () => {
     ["folds", "TooManyHeaders", `${head}X: y\r\n${endless(" x\r\n")}`],
     ["field lines", "TooManyHeaders", `${head}${endless("X: y\r\n")}`],
     ["long field lines", "HeadersTooLarge", `${head}${endless(`X: ${"y".repeat(60_000)}\r\n`)}`],
-    ["a chunk size line", "ChunkTooLarge", `${chunked}${endless("0")}`],
+    ["a chunk size line", "LineTooLong", `${chunked}${endless("0")}`],
     ["a chunk extension", "LineTooLong", `${chunked}1;${endless("x")}`],
     ["chunk extensions", "ChunkExtensionsTooLong", `${chunked}${endless("1;aaaaaaaaaaaaaaaaaaaaaa\r\nx\r\n")}`],
     ["a trailer line", "TrailersTooLarge", `${chunked}0\r\nX: ${endless("x")}`],

@@ -148,7 +148,13 @@ describe("http through a proxy", () => {
       const where = { host: "127.0.0.1", port: yield* quietPort }
       const proxy = yield* serve(proxyServer().server, "connection", where)
       const { onEvent, reasons } = watched()
-      const pool = yield* ConnectionPool.make({ proxy: proxyOf(proxy.port), onEvent })
+      const pool = yield* ConnectionPool.make({
+        proxy: proxyOf(proxy.port),
+        onEvent,
+        // The failure is to be told at once, and to no other request.
+        connectRetryTime: 0,
+        connectBackoff: 0
+      })
       yield* textOf(pool, HttpRequest.get(plain.url))
       yield* ending(proxy.raw, proxy.connections.all)
       yield* until(pool, ({ idle }) => idle === 0)

@@ -24,7 +24,8 @@ const options: HttpRetry.Options = { schedule: Schedule.spaced("1 second") }
 
 /** A client with retries every second over a script; requests have no span, whose fields would be sent too. */
 const retryingTo = (script: T.Script, more: HttpRetry.Options = {}) =>
-  Effect.map(clientTo(script), (kit) => ({
+  // The pool itself tries to connect again; here the combinator is to be seen.
+  Effect.map(clientTo(script, { connectRetryTime: 0, connectBackoff: 0 }), (kit) => ({
     ...kit,
     below: kit.client,
     client: PooledHttpClient.retry(kit.client, { ...options, ...more })

@@ -70,7 +70,7 @@ const traced = (
   Effect.gen(function*() {
     const transport = yield* T.make(script)
     const over = Effect.provideService(Transport, transport)
-    const pool = yield* over(ConnectionPool.make({ shutdownGrace: 0, tracing }))
+    const pool = yield* over(ConnectionPool.make({ shutdownGrace: 0, connectRetryTime: 0, tracing }))
     const connection = yield* over(HttpConnection.make({ host: "a.test", tracing }))
     const { spans, tracer } = recording()
     const exit = yield* Effect.exit(Effect.withTracer(use({ pool, connection }), tracer))
