@@ -205,12 +205,12 @@ describe("through a proxy that forwards, a lease", () => {
     ],
     [
       "request",
-      `GET http://a.test/x HTTP/1.1\r\nHost: a.test\r\nConnection: X-Tenant, Proxy-Authorization\r\nAccept-Encoding: identity\r\nX-Tenant: a\r\n${credentials}\r\n`,
+      `GET http://a.test/x HTTP/1.1\r\nHost: a.test\r\nAccept-Encoding: identity\r\nConnection: X-Tenant, Proxy-Authorization\r\nX-Tenant: a\r\n${credentials}\r\n`,
       (connection) => request(connection, "/x")
     ],
     [
       "request, whose own field wins",
-      `GET http://a.test/x HTTP/1.1\r\nHost: a.test\r\nConnection: Proxy-Authorization\r\nAccept-Encoding: identity\r\nx-tenant: b\r\n${credentials}\r\n`,
+      `GET http://a.test/x HTTP/1.1\r\nHost: a.test\r\nAccept-Encoding: identity\r\nConnection: Proxy-Authorization\r\nx-tenant: b\r\n${credentials}\r\n`,
       (connection) => request(connection, "http://a.test/x", ["x-tenant", "b"])
     ]
   ]
