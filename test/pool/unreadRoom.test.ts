@@ -10,10 +10,12 @@ import * as Logger from "effect/Logger"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
+import { vi } from "vitest"
 import type * as ConnectionPool from "../../src/ConnectionPool.ts"
 import type { HttpError } from "../../src/HttpError.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
 import type { HttpResponse } from "../../src/HttpResponse.ts"
+import { PoolState } from "../../src/internal/pool/poolState.ts"
 import * as Origin from "../../src/Origin.ts"
 import * as T from "../../src/TestTransport.ts"
 import { contained, failsWith, getHead, hasEnded, latin1, ok, settled, started } from "../connection/harness.ts"
@@ -66,6 +68,29 @@ describe("a response that nobody has begun to read, while another request waits"
         why: "Room"
       }])
       assert.deepStrictEqual(reasons(kit.events), ["Unread"])
+    })))
+
+  it.effect("keeps it where its place is of no use to that request, and is not looked at again until something has changed", () =>
+    contained(Effect.gen(function*() {
+      const { reclaim } = PoolState.prototype
+      const looks = vi.spyOn(PoolState.prototype, "reclaim").mockImplementation(
+        function(this: PoolState<never, never, never>, ...asked) {
+          // Else nothing else would ever run.
+          if (looks.mock.calls.length > 9) throw new Error("It does not end")
+          return reclaim.apply(this, asked)
+        }
+      )
+      yield* Effect.addFinalizer(() => Effect.sync(() => looks.mockRestore()))
+      const host = T.connection(T.discardUntil("\r\n\r\n"), T.reply(begun), T.stall)
+      const kit = yield* watchedPool([host, host], { connectionsPerOrigin: 1 })
+      yield* kit.pool.execute(HttpRequest.get("http://b.test/"))
+      const reading = yield* Effect.flatMap(kit.pool.execute(get()), (response) => started(response.text))
+      const waiting = yield* started(textOf(kit.pool, get("/2")))
+      yield* TestClock.adjust(100)
+      yield* settled
+      assert.strictEqual(looks.mock.calls.length, 1)
+      yield* Fiber.interruptAll([reading, waiting])
+      assert.isEmpty(eventsOf(kit.events, "Reclaim"))
     })))
 
   it.effect("gives it up for a request to another origin, where the total is the limit", () =>

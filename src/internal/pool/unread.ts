@@ -85,7 +85,8 @@ export class Unread {
     const { deadlines, state } = this.#pool
     const now = deadlines.now()
     const next = state.reclaim(now, isUnread)
-    this.#pool.carryOut()
+    // Where nobody can use the place of any of them, to look again before something has changed would not end.
+    if (state.commands.length > 0) return this.#pool.carryOut()
     if (next !== Infinity) deadlines.arm(this.#deadline, next - now, now)
   }
 
