@@ -229,6 +229,21 @@ describe("those who wait for an origin that refuses", () => {
       assert.strictEqual(kit.transport.opened.length, length + 1)
     })))
 
+  it.effect("have nothing in theirs that is true of another request", () =>
+    contained(Effect.gen(function*() {
+      const { pool, transport } = yield* poolOver([
+        T.connection(T.expect(getHead("/1")), T.reply(ok("1")), T.expect(getHead("/2")), T.reset),
+        T.refuse()
+      ], { connectRetryTime: 0, connectBackoff: 160 })
+      assert.strictEqual(yield* textOf(pool, get("/1")), "1")
+      // The server may have seen this one, on the connection that was lost; it was sent once more.
+      const { context: first } = yield* failsWith(pool.execute(get("/2")), "ConnectError")
+      assert.deepInclude(first, { processed: "Unknown", resends: 1, path: "/2" })
+      const { context: second } = yield* failsWith(pool.execute(HttpRequest.post("http://a.test/3")), "ConnectError")
+      assert.deepInclude(second, { processed: "No", resends: 0, method: "POST", path: "/3" })
+      assert.strictEqual(transport.opened.length, 2)
+    })))
+
   it.effect("get a connection that comes free meanwhile", () =>
     contained(Effect.gen(function*() {
       const { pool } = yield* poolOver([slow("/1", "/2"), T.refuse(), serving("/3")], {

@@ -93,7 +93,8 @@ export class Openings {
       return
     }
     const error = failure.left
-    if (outage !== undefined) this.#failures.set(outage, error)
+    // A copy, because the first who waits has the error itself, and what is true of that request alone is written into it.
+    if (outage !== undefined) this.#failures.set(outage, copyOf(error))
     this.look()
     for (const [index, { waiter }] of lost.entries()) waiter.fail(index === 0 ? error : copyOf(error))
   }
