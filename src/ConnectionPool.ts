@@ -92,6 +92,7 @@ export interface Options {
   readonly connectRetryTime?: Duration.DurationInput | undefined
   /**
    * The longest pause after such a failure, in which nothing is opened to the origin; the first is a sixteenth of it, and they vary by half of themselves.
+   * While requests wait for `connectRetryTime`, none is longer than a quarter of that. It must be finite.
    * After a pause one connection is tried for all who wait, and once `connectRetryTime` is over they share its failure, with whoever comes in the pause
    * after it. 0, with a `connectRetryTime` of 0, has each request try for itself. Default: 250 milliseconds.
    */

@@ -123,6 +123,15 @@ describe("an opening that failed before anything was sent", () => {
       yield* holdsNothing(kit)
     })))
 
+  it.effect("is told after connectRetryTime, though the pauses may be much longer", () =>
+    contained(Effect.gen(function*() {
+      const kit = yield* watchedPool(refusals(20), { connectRetryTime: "2 seconds", connectBackoff: "1 hour" })
+      const asking = yield* started(failsWith(kit.pool.execute(get()), "ConnectError"))
+      for (let millis = 0; millis < 2500; millis += 50) yield* TestClock.adjust(50)
+      assert.isTrue(hasEnded(asking))
+      yield* holdsNothing(kit)
+    })))
+
   it.effect("is told at once where connectRetryTime is 0", () =>
     contained(Effect.gen(function*() {
       const kit = yield* watchedPool(refusals(1), { connectRetryTime: 0, connectBackoff: 160 })
@@ -247,7 +256,7 @@ describe("those who wait for an origin that refuses", () => {
   it.effect("get a connection that comes free meanwhile", () =>
     contained(Effect.gen(function*() {
       const { pool } = yield* poolOver([slow("/1", "/2"), T.refuse(), serving("/3")], {
-        ...patient,
+        connectRetryTime: "1 hour",
         connectBackoff: "1 hour"
       })
       const first = yield* started(textOf(pool, get("/1")))

@@ -38,12 +38,23 @@ describe("a wrong option is InvalidOption with its name", () => {
     "requestsPerConnection",
     "drainBytes"
   ]
-  const durations = ["lifetime", "idleTime", "keepAliveMargin", "drainTime", "unreadTime", "shutdownGrace"]
+  const durations = [
+    "connectRetryTime",
+    "connectBackoff",
+    "lifetime",
+    "idleTime",
+    "keepAliveMargin",
+    "drainTime",
+    "unreadTime",
+    "unreadGrace",
+    "shutdownGrace"
+  ]
   const timeouts = ["pool", "dns", "connect", "tls", "proxy", "write", "continue", "head", "bodyIdle", "total"]
   const cases: ReadonlyArray<readonly [option: string, values: ReadonlyArray<unknown>]> = [
     ...counts.map((name) => [name, [-1, 1.5, NaN, -Infinity, "8", null, {}, 8n]] as const),
     ...["connectionsPerOrigin", "connections", "requestsPerConnection"].map((name) => [name, [0]] as const),
     ...durations.map((name) => [name, [-1, NaN, "soon", "5 apples", null, {}, -5n, true]] as const),
+    ["connectBackoff", [Infinity]],
     ["lifetimeJitter", [-0.1, 1.1, NaN, "0.5", null, Infinity]],
     ["blockSize", [0, -1, 1.5, NaN, Infinity, "8", null]],
     ["tls", ["x", 5, null, true, []]],

@@ -9,6 +9,9 @@
 /** The first pause is this part of the longest, and each is twice the one before. */
 const firstPause = 1 / 16
 
+/** While requests wait for the end of an outage, no pause is longer than this part of the time for which they do: they would wait for longer. */
+const patientPause = 1 / 4
+
 export interface OutageLimits {
   /** For how long requests wait for the end of an outage. */
   readonly retryMillis: number
@@ -59,12 +62,13 @@ export class Outages {
 
   /** An opening failed, before which so many had failed. `undefined` where there are no outages. */
   failed(key: string, failuresBefore: number, now: number): Outage | undefined {
-    const { backoffMillis } = this.#limits
+    const { backoffMillis, retryMillis } = this.#limits
     if (backoffMillis === 0) return undefined
     const outage = this.of(key, now) ?? new Outage(key, now)
     // Those that were begun together fail together.
     if (failuresBefore < outage.failures) return outage
-    const pause = Math.min(1, firstPause * 2 ** outage.failures) * backoffMillis
+    const longest = this.isLong(outage, now) ? Infinity : retryMillis * patientPause
+    const pause = Math.min(Math.min(1, firstPause * 2 ** outage.failures) * backoffMillis, longest)
     outage.failures++
     outage.failedAt = now
     // Between half of it and all of it, so that not all clients come at once when a server is there again.

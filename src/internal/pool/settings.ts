@@ -145,6 +145,9 @@ export const toSettings = (options: PoolOptions): Either.Either<PoolSettings, In
     yield* checkKinds(options)
     yield* checkOrigin(options)
     const retryMillis = yield* millis("connectRetryTime", options.connectRetryTime, 2000)
+    const backoffMillis = yield* millis("connectBackoff", options.connectBackoff, 250)
+    // After one failure nothing would ever be opened again.
+    if (backoffMillis === Infinity) return yield* invalid("connectBackoff", "it must be finite, 0 is for no pauses")
     return {
       places: {
         connectionsPerOrigin: yield* count("connectionsPerOrigin", options.connectionsPerOrigin, 1, 64),
@@ -156,7 +159,7 @@ export const toSettings = (options: PoolOptions): Either.Either<PoolSettings, In
         idleMillis: yield* millis("idleTime", options.idleTime, 30_000),
         retryMillis,
         // To try again without a pause would do nothing else until the time is over.
-        backoffMillis: Math.max(yield* millis("connectBackoff", options.connectBackoff, 250), retryMillis > 0 ? 1 : 0)
+        backoffMillis: Math.max(backoffMillis, retryMillis > 0 ? 1 : 0)
       },
       lifetimeMillis: yield* millis("lifetime", options.lifetime, 900_000),
       lifetimeJitter,
