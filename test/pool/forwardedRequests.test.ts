@@ -3,13 +3,14 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
+import * as TestClock from "effect/TestClock"
 import * as HttpError from "../../src/HttpError.ts"
 import type * as HttpFields from "../../src/HttpFields.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
 import * as Origin from "../../src/Origin.ts"
 import * as Proxy from "../../src/Proxy.ts"
 import * as T from "../../src/TestTransport.ts"
-import { contained, failsWith, ok, started } from "../connection/harness.ts"
+import { contained, failsWith, hasEnded, ok, started } from "../connection/harness.ts"
 import { clientTo } from "../platform/kit.ts"
 import { poolOver, textOf } from "./harness.ts"
 
@@ -124,6 +125,21 @@ describe("a 407 to a request that the proxy was to forward", () => {
       ], { proxy: proxyOf() })
       const error = yield* failsWith(pool.execute(HttpRequest.get(url)), "ProxyAuthRequired")
       assert.strictEqual(Buffer.from(error.bodyPrefix).toString(), "why?")
+    })))
+
+  it.effect("keeps what had come after a second of a body that stalls, as by CONNECT, and closes the connection", () =>
+    contained(Effect.gen(function*() {
+      const { pool, transport } = yield* poolOver([
+        T.connection(asked, T.reply(refusal("Content-Length: 9", "", "why?")), T.expectDestroy)
+      ], { proxy: proxyOf() })
+      const asking = yield* started(failsWith(pool.execute(HttpRequest.get(url)), "ProxyAuthRequired"))
+      yield* TestClock.adjust(999)
+      assert.isFalse(hasEnded(asking))
+      yield* TestClock.adjust(1)
+      const error = yield* Fiber.join(asking)
+      assert.strictEqual(Buffer.from(error.bodyPrefix).toString(), "why?")
+      assert.deepInclude(error.context, context)
+      assert.strictEqual(transport.openCount, 0)
     })))
 
   it.effect("leaves the connection to the next request, and is not repeated", () =>

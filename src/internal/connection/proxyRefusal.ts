@@ -10,10 +10,14 @@ import { ProxyAuthRequired } from "../error/connect.ts"
 import type { ResponseHead } from "../protocol/head.ts"
 import { forwarded } from "./about.ts"
 import type { Caller } from "./caller.ts"
+import { Deadline } from "./deadlines.ts"
 import type { Exchange } from "./exchange.ts"
 
 /** How much of a refusal's body is kept. */
 export const prefixLength = 4096
+
+/** How long that much of it is awaited, in milliseconds: it helps the reader of the error, but the answer is known without it. */
+export const prefixMillis = 1000
 
 const nothing: Uint8Array = new Uint8Array(0)
 
@@ -31,6 +35,18 @@ const prefixOf = (exchange: Exchange, response: HttpResponse): Effect.Effect<Uin
         Predicate.hasProperty(failure, "partial") && failure.partial instanceof Uint8Array ? failure.partial : nothing
       ))
 
+/** The same, but no more than has come when the time for it is over. */
+const prefixInTime = (exchange: Exchange, response: HttpResponse): Effect.Effect<Uint8Array> =>
+  Effect.suspend(() => {
+    const { deadlines } = exchange.settings
+    // What has come is in the failure of the reading.
+    const patience = new Deadline({
+      expire: () => exchange.abandon("the proxy did not send its refusal to the end", "Failure")
+    })
+    deadlines.arm(patience, prefixMillis)
+    return Effect.ensuring(prefixOf(exchange, response), Effect.sync(() => deadlines.disarm(patience)))
+  })
+
 /** Makes a failure of the response, and leaves the rest of it. */
 export const refuse = (
   exchange: Exchange,
@@ -39,7 +55,7 @@ export const refuse = (
   { restore }: Caller
 ): Effect.Effect<never, ProxyAuthRequired> =>
   Effect.flatMap(
-    restore(prefixOf(exchange, response)),
+    restore(prefixInTime(exchange, response)),
     (bodyPrefix) =>
       Effect.zipRight(
         response.close,

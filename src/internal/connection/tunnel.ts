@@ -25,12 +25,9 @@ import { waitFor } from "../transport/wait.ts"
 import type { Connection, Tunnel } from "./connection.ts"
 import { Deadline } from "./deadlines.ts"
 import { serverNameOf } from "./exchangeContext.ts"
-import { prefixLength } from "./proxyRefusal.ts"
+import { prefixLength, prefixMillis } from "./proxyRefusal.ts"
 import type { Millis } from "./timeouts.ts"
 import { tapHead, tapResponse } from "./wireTap.ts"
-
-/** How long that much of it is awaited, in milliseconds: it helps the reader of the error, but the answer is known without it. */
-const prefixMillis = 1000
 
 /** The text of the CONNECT request. */
 export const encodeConnect = (tunnel: Tunnel): ReturnType<typeof encodeHead> => {
