@@ -150,6 +150,27 @@ describe("an opening that failed before anything was sent", () => {
       yield* holdsNothing(kit)
     })))
 
+  it.effect("is not told of a failure that was long before the request, where it was room that it waited for", () =>
+    contained(Effect.gen(function*() {
+      const { pool } = yield* poolOver([slow("/1", "/2", "/3"), T.refuse(), slow("/4")], {
+        connections: 2,
+        connectRetryTime: "1 hour",
+        connectBackoff: "1 minute"
+      })
+      const first = yield* started(textOf(pool, get("/1")))
+      const second = yield* started(textOf(pool, get("/2")))
+      for (let i = 0; i < 2; i++) yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual([...yield* Fiber.joinAll([first, second])], ["/1", "/2"])
+      yield* TestClock.adjust("10 seconds")
+      const third = yield* started(textOf(pool, get("/3")))
+      const other = yield* started(textOf(pool, HttpRequest.get("http://b.test/4", { headers: { Host: "a.test" } })))
+      const waiting = yield* started(failsWith(pool.execute(get("/5", { timeouts: { pool: 500 } })), "HttpTimeout"))
+      yield* TestClock.adjust(500)
+      assert.strictEqual((yield* Fiber.join(waiting)).kind, "pool")
+      yield* TestClock.adjust(500)
+      assert.deepStrictEqual([...yield* Fiber.joinAll([third, other])], ["/3", "/4"])
+    })))
+
   it.effect("does not outlast the request as a whole", () =>
     contained(Effect.gen(function*() {
       const kit = yield* watchedPool(refusals(10), patient)

@@ -207,10 +207,10 @@ class Waiting implements Waiter, Expiring {
   }
 
   expire(deadline: Deadline): void {
-    const { timeouts } = this.#demand
+    const { startedAt, timeouts } = this.#demand
     if (deadline === this.#turn) {
       // What kept it waiting says more than that it waited.
-      const failure = this.#pool.openings.failureOf(this.#ticket?.group.outage)
+      const failure = this.#pool.openings.failureSince(this.#ticket?.group.outage, startedAt)
       if (failure !== undefined) return this.fail(failure)
       return this.#fail(new HttpTimeout({ kind: "pool", millis: timeouts.pool }), "pool")
     }

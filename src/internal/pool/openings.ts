@@ -101,12 +101,18 @@ export class Openings {
 
   /** A request came when an outage had been told to others just now. */
   fail({ group: { outage }, waiter }: Ticket): void {
-    const failure = this.failureOf(outage)
+    const failure = this.#failureOf(outage)
     if (failure !== undefined) waiter.fail(failure)
   }
 
-  /** What an outage failed with last, for one more request. */
-  failureOf(outage: Outage | undefined): HttpError | undefined {
+  /** What an outage failed with last, for a request that it has kept waiting since then: by a failure, or by the pause after one. */
+  failureSince(outage: Outage | undefined, since: number): HttpError | undefined {
+    return outage !== undefined && Math.max(outage.failedAt, outage.until) >= since
+      ? this.#failureOf(outage)
+      : undefined
+  }
+
+  #failureOf(outage: Outage | undefined): HttpError | undefined {
     const failure = outage && this.#failures.get(outage)
     return failure && copyOf(failure)
   }
