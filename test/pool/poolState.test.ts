@@ -385,6 +385,23 @@ describe("where a connection cannot be opened for the moment", () => {
     same(pool.refused(1), "A fails", "open 2 for B")
   })
 
+  it("does not end with a connection that was gone before it was used: the pauses go on growing, and patience is not begun again", () => {
+    const pool = new Story({ connectionsPerOrigin: 1 })
+    pool.ask("A")
+    pool.refused(1)
+    const outage = pool.state.groups.get("x")?.outage
+    tryAgain(pool, 10)
+    const slot = pool.slot(2)
+    pool.opened(2)
+    pool.gone(2)
+    assert.strictEqual(pool.state.lost("x", pool.now, slot.ended), outage)
+    assert.strictEqual(outage?.failures, 2)
+    // One that ended long ago says nothing.
+    const later = pool.state.lost("y", 1_000_000, slot.ended)
+    assert.notStrictEqual(later, outage)
+    assert.strictEqual(later?.failures, 1)
+  })
+
   it("a connection that was gone before it was used begins one, or goes on with it", () => {
     const pool = new Story()
     pool.ask("A")

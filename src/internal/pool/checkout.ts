@@ -293,9 +293,7 @@ const isPatient = (pool: Pool, place: Place, { slot }: Member, error: HttpError)
   if (!isRecoverable(error)) return false
   const now = pool.deadlines.now()
   place.lostSince ??= now
-  if (now - place.lostSince >= pool.settings.places.retryMillis) return false
-  pool.openings.lost(slot, error)
-  return true
+  return now - place.lostSince < pool.settings.places.retryMillis && pool.openings.lost(slot, error)
 }
 
 /** Whether a time limit of opening a connection was reached. */

@@ -117,11 +117,17 @@ export class Openings {
     return failure && copyOf(failure)
   }
 
-  /** A connection that had served nobody was gone before a request could use it: what comes next is a matter of an outage. */
-  lost(slot: Slot, failure: HttpError): void {
-    const outage = this.#pool.state.lost(slot.group.key, this.#pool.deadlines.now())
-    if (outage !== undefined) this.#failures.set(outage, failure)
+  /**
+   * A connection that had served nobody was gone before a request could use it: what comes next is a matter of an outage, which did not end if
+   * this was its end. Gives whether requests wait for that.
+   */
+  lost(slot: Slot, failure: HttpError): boolean {
+    const { deadlines, settings: { places: { retryMillis } }, state } = this.#pool
+    const now = deadlines.now()
+    const outage = state.lost(slot.group.key, now, slot.ended)
+    if (outage !== undefined) this.#failures.set(outage, copyOf(failure))
     this.look()
+    return outage !== undefined && now - outage.since < retryMillis
   }
 
   /** To be called when a request may have come to wait for the end of a pause. */

@@ -60,11 +60,15 @@ export class Outages {
     return undefined
   }
 
-  /** An opening failed, before which so many had failed. `undefined` where there are no outages. */
-  failed(key: string, failuresBefore: number, now: number): Outage | undefined {
+  /**
+   * An opening failed, before which so many had failed. `undefined` where there are no outages. `ended` is one that had been taken to be over, but
+   * what had been opened then was of no use.
+   */
+  failed(key: string, failuresBefore: number, now: number, ended?: Outage): Outage | undefined {
     const { backoffMillis, retryMillis } = this.#limits
     if (backoffMillis === 0) return undefined
-    const outage = this.of(key, now) ?? new Outage(key, now)
+    const going = ended === undefined || this.#isOld(ended, now) ? undefined : ended
+    const outage = this.of(key, now) ?? going ?? new Outage(key, now)
     // Those that were begun together fail together.
     if (failuresBefore < outage.failures) return outage
     const longest = this.isLong(outage, now) ? Infinity : retryMillis * patientPause

@@ -23,6 +23,8 @@ export class Slot<O, C, W> {
   connection: C | undefined
   /** How many openings had failed in the outage, if any, in which it was begun. */
   readonly failuresBefore: number
+  /** The outage that ended when it was opened. */
+  ended: Outage | undefined
   /** How often it was given out. */
   served = 0
   /** How often it may still be given out. */

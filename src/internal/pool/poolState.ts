@@ -89,7 +89,7 @@ export class PoolState<O, C, W> extends Inventory<O, C, W> {
     const { group, owner } = slot
     this.disown(slot)
     this.endConnecting(slot)
-    const { outage } = group
+    const outage = slot.ended = group.outage
     if (outage !== undefined) this.outages.over(outage)
     group.outage = undefined
     this.turns.rank(group)
@@ -129,8 +129,8 @@ export class PoolState<O, C, W> extends Inventory<O, C, W> {
   }
 
   /** A connection was gone before the first request on it was sent. Gives the outage that this begins, or goes on with. */
-  lost(key: string, now: number): Outage | undefined {
-    const outage = this.outages.failed(key, Infinity, now)
+  lost(key: string, now: number, ended?: Outage): Outage | undefined {
+    const outage = this.outages.failed(key, Infinity, now, ended)
     const group = this.groups.get(key)
     if (group === undefined) return outage
     group.outage = outage
