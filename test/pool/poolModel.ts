@@ -221,7 +221,8 @@ export class Model {
     this.#set(origin, outage)
     if (failuresBefore < outage.failures) return outage
     this.#remembered.set(origin, outage)
-    outage.until = this.now + Math.ceil(Math.min(backoffMillis, backoffMillis / 16 * 2 ** outage.failures))
+    const longest = this.isLong(outage) ? Infinity : this.limits.retryMillis / 4
+    outage.until = this.now + Math.ceil(Math.min(backoffMillis, backoffMillis / 16 * 2 ** outage.failures, longest))
     outage.failures++
     outage.failedAt = this.now
     outage.pausing = true
