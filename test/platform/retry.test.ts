@@ -59,6 +59,21 @@ describe("over this library's client", () => {
       yield* transport.verify
     })))
 
+  it.effect("a POST that was redirected is not sent again, though its last status says that nothing was done", () =>
+    contained(Effect.gen(function*() {
+      const { below, transport } = yield* retryingTo([
+        T.connection(anyHead, answer(303, "Location: /done"), anyHead, answer(503), anyHead, T.reply(ok("x")))
+      ])
+      const client = PooledHttpClient.retry(PooledHttpClient.followRedirects(below), {
+        schedule: Schedule.recurs(5),
+        unprocessedStatuses: [503]
+      })
+      const response = yield* quietly(client.post(url))
+      assert.strictEqual(response.status, 503)
+      yield* response.text
+      assert.strictEqual(transport.opened.length, 1)
+    })))
+
   it.effect("a mistake of the caller is given at once", () =>
     contained(Effect.gen(function*() {
       const { client } = yield* retryingTo([])

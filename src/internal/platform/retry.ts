@@ -24,11 +24,14 @@ import type { Outcome } from "../retry/retrying.ts"
 import { budgetKey, failedWith, retrying } from "../retry/retrying.ts"
 import { partsOf, refusing } from "./parts.ts"
 import { bodyKind } from "./redirectRules.ts"
+import { redirectHistory } from "./redirects.ts"
 import { release } from "./release.ts"
 import { sourceOf } from "./response.ts"
 
 /** How much of the response of another client is read before it is retried. A pool has limits of its own. */
 const drainLimits = { bytes: 65_536, time: "1 second" } as const
+
+const noStatus: ReadonlySet<number> = new Set()
 
 const retryAfterOf = (response: HttpClientResponse): ReadonlyArray<string> => {
   if (Predicate.hasProperty(response, "fields") && HttpFields.isHttpFields(response.fields)) {
@@ -44,8 +47,10 @@ const answered = (
   response: HttpClientResponse
 ): Outcome => {
   const kind = bodyKind(request.body)
+  // A server that redirects has processed the request, whatever the status at the end of the redirects says.
+  const rules = redirectHistory(response).length === 0 ? policy : { ...policy, unprocessed: noStatus }
   return {
-    repeatable: mayRepeatStatus(response.status, request, kind === "Empty" || kind === "Replayable", policy),
+    repeatable: mayRepeatStatus(response.status, request, kind === "Empty" || kind === "Replayable", rules),
     error: undefined,
     status: response.status,
     retryAfter: retryAfterOf(response),
