@@ -33,6 +33,10 @@ describe("a budget", () => {
     expect(left(bucket, 100_000)).toBe(3)
   })
 
+  it("gains nothing by no time, whatever the rate", () => {
+    expect(new Bucket({ share: 0, perSecond: Infinity, burst: 0 }, 0).withdraw(0)).toBe(false)
+  })
+
   it("loses nothing by a clock that goes back", () => {
     const bucket = new Bucket({ share: 0, perSecond: 1, burst: 2 }, 10_000)
     expect(left(bucket, 0)).toBe(2)

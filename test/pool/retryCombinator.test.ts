@@ -283,6 +283,15 @@ describe("Retry-After", () => {
       yield* Fiber.interrupt(fiber)
     })))
 
+  it.effect("of some hundred digits is for ever, and the response is given even where there is no limit", () =>
+    contained(Effect.gen(function*() {
+      const { pool } = yield* retryingOver(
+        [T.connection(...answers(503, `Retry-After: ${"9".repeat(400)}`))],
+        { retryAfterLimit: Infinity }
+      )
+      assert.strictEqual(yield* statusOf(pool), 503)
+    })))
+
   it.effect("of several is the longest", () =>
     contained(Effect.gen(function*() {
       const { pool } = yield* retryingOver([

@@ -29,7 +29,8 @@ export class Bucket {
   /** The tokens at this time, in milliseconds. A clock that goes back takes nothing away. */
   #refill(now: number): number {
     const { burst, perSecond } = this.#rates
-    const gained = Math.max(0, now - this.#at) / 1000 * perSecond
+    // No time gives nothing, whatever the rate: `0 * Infinity` is no number, and would never be used up.
+    const gained = now > this.#at ? (now - this.#at) / 1000 * perSecond : 0
     this.#at = now
     return this.#tokens = Math.min(burst, this.#tokens + gained)
   }

@@ -91,7 +91,9 @@ class Retrying<A, E, R> {
     for (let i = 0; i < resends; i++) this.#bucket?.charge(now)
     const asked = asksToWait(status) ? retryAfterMillis(retryAfter, now) : undefined
     const wait = asked ?? 0
-    if (!repeatable || wait > policy.retryAfterMillis || this.#sends > policy.times) return this.#give(result, release)
+    // A number of some hundred digits is for ever, which no limit allows.
+    const isTooLong = wait > policy.retryAfterMillis || wait === Infinity
+    if (!repeatable || isTooLong || this.#sends > policy.times) return this.#give(result, release)
     const failed: FailedAttempt = { error, status, retryAfterMillis: asked, sends: this.#sends }
     const step = Effect.suspend(() => policy.schedule.step(now, failed, this.#state))
     // The schedule is the caller's, and may die.
