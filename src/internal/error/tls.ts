@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { excerpt, tagged } from "./base.ts"
-import type { TlsReason } from "./tlsCodes.ts"
+import type { TlsReason as Reason } from "./tlsCodes.ts"
 import { advice, explain } from "./tlsCodes.ts"
 
 /**
@@ -13,7 +13,7 @@ import { advice, explain } from "./tlsCodes.ts"
  * @since 0.1.0
  * @category models
  */
-export type { TlsReason } from "./tlsCodes.ts"
+export type TlsReason = Reason
 
 /**
  * The TLS handshake or the certificate check failed, or the server refused the client's certificate: `ssl.SSLError`,
