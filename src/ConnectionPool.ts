@@ -328,7 +328,7 @@ export const layer = (options: Options = {}): Layer.Layer<ConnectionPool, Invali
  * })
  * ```
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category combinators
  */
 export const retry: {

@@ -30,7 +30,7 @@
  * export const main = program.pipe(Effect.provide(CookieJar.layer), Effect.provide(PooledHttpClient.layer))
  * ```
  *
- * @since 0.1.0
+ * @since 0.2.0
  */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Context from "effect/Context"
@@ -45,7 +45,7 @@ import * as internal from "./internal/cookies/jar.ts"
 /**
  * A cookie jar.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category models
  */
 export interface CookieJar {
@@ -68,7 +68,7 @@ export interface CookieJar {
 /**
  * The tag of the service.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category tags
  */
 export const CookieJar: Context.Tag<CookieJar, CookieJar> = Context.GenericTag<CookieJar>(
@@ -78,7 +78,7 @@ export const CookieJar: Context.Tag<CookieJar, CookieJar> = Context.GenericTag<C
 /**
  * An empty jar, in memory.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category constructors
  */
 export const make: Effect.Effect<CookieJar> = internal.make
@@ -87,7 +87,7 @@ export const make: Effect.Effect<CookieJar> = internal.make
  * An empty jar as a layer. Each building of the layer makes another one, so provide it once for all that share cookies, and once for each
  * user whose cookies another user must not have.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category layers
  */
 export const layer: Layer.Layer<CookieJar> = Layer.effect(CookieJar, make)
@@ -100,7 +100,7 @@ export const layer: Layer.Layer<CookieJar> = Layer.effect(CookieJar, make)
  * URL. Above it only the first request gets cookies, and only the last response sets them; what is for another origin is left
  * out of redirects either way.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category combinators
  */
 export const withCookieJar: {

@@ -103,7 +103,7 @@ export type Input<E = never> =
  * The content of a request as a value, wherever a request is made: at most one of the two, and no `body` beside it. What cannot be encoded fails
  * where the request is sent, with `UnsupportedBody`.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category models
  */
 export interface Content {
@@ -186,7 +186,7 @@ export const json = (value: unknown): Either.Either<HttpBody, UnsupportedBody> =
  * What stands for a form: names with a value or several, pairs of both, or what the platform has for them. A number is written as JavaScript does; what
  * is `undefined` is left out.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category models
  */
 export type FormInput = Fields | URLSearchParams | Iterable<readonly [name: string, value: FieldValue]>
@@ -194,7 +194,7 @@ export type FormInput = Fields | URLSearchParams | Iterable<readonly [name: stri
 /**
  * The value of a field of a form or a query.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category models
  */
 export type FieldValue = string | number | bigint | boolean
@@ -202,7 +202,7 @@ export type FieldValue = string | number | bigint | boolean
 /**
  * The fields of a form or a query by name.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category models
  */
 export interface Fields {
@@ -214,7 +214,7 @@ export interface Fields {
  * length, its files read when they are sent. What cannot be sent, such as half a surrogate pair or `null` for a value, is `UnsupportedBody`; an
  * error of reading a file comes back as `RequestBodyError`.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category constructors
  */
 export const form: {
@@ -312,7 +312,7 @@ const read = <E>(input: Input<E> | undefined): Either.Either<HttpBody<E | unknow
 /**
  * The body that `json`, `form` or `body` stand for, of which there is one at most; none of them is no body.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category constructors
  */
 export const fromContent = <E>(

@@ -279,7 +279,7 @@ export const open = (
 /**
  * Options of `readResponse`.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category models
  */
 export interface ReadResponseOptions {
@@ -316,7 +316,7 @@ export interface ReadResponseOptions {
  * }).pipe(Effect.scoped)
  * ```
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category reading
  */
 export const readResponse = (

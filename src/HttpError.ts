@@ -50,7 +50,7 @@ export * from "./internal/error/connect.ts"
 /**
  * Failures of TLS: `TlsError`.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category errors
  */
 export * from "./internal/error/tls.ts"
@@ -136,7 +136,7 @@ export type {
   /**
    * Who was at the other end.
    *
-   * @since 0.1.0
+   * @since 0.2.0
    * @category models
    */
   Peer,
@@ -259,7 +259,7 @@ const isOfPython = isOneOf([
 /**
  * Whether an error is of Python's `HTTPException` family (`except http.client.HTTPException`), which every `ProtocolError` is.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category guards
  */
 export const isHttpException = (u: unknown): u is HttpException => isOfPython(u) || isProtocolError(u)
@@ -358,7 +358,7 @@ export const fromPlatform = (error: unknown): Option.Option<HttpError> => {
  * The parts of a request that say whether sending it twice does harm: its method, and an Idempotency-Key among its fields. An
  * `HttpRequest` and an `HttpClientRequest` of the platform are such.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category models
  */
 export interface Repeatable extends repeat.Repeatable {}
@@ -387,7 +387,7 @@ export interface Repeatable extends repeat.Repeatable {}
  * )
  * ```
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category guards
  */
 export const mayRepeat: {

@@ -71,7 +71,7 @@ export type Input =
 /**
  * What a value can be given as: text, a finite number, or bytes, which are sent as they are.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category models
  */
 export type Value = string | number | Uint8Array
@@ -329,7 +329,7 @@ export const contentCharset = (self: HttpFields): Option.Option<string> =>
 /**
  * A field section that was parsed, and where it ends.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category parsing
  */
 export interface Section {
@@ -345,7 +345,7 @@ export interface Section {
  *
  * Strict like the parser of responses, unless a leniency says otherwise. `parseSection` says besides where it ends.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category parsing
  */
 export const parse = (

@@ -99,7 +99,7 @@ export interface Options {
 /**
  * A body, or what `HttpBody.json`, `text` and `form` give for one. Where that has failed, sending the request fails with its error.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category models
  */
 export type Body<E = never> = HttpBody.HttpBody<E> | Either.Either<HttpBody.HttpBody<E>, UnsupportedBody>
@@ -112,7 +112,7 @@ export type Body<E = never> = HttpBody.HttpBody<E> | Either.Either<HttpBody.Http
  * field of the request (RFC 9110 section 6.6.2). With a stream for a body the request is not sent again by itself, even if that is `replayable`, because
  * what the Effect gathered would count twice; with a body in memory the Effect runs for each sending.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category models
  */
 export type Trailers<E = never> = HttpFields.HttpFields | Effect.Effect<HttpFields.Input, E>

@@ -178,7 +178,7 @@ export const isHttpResponse = (u: unknown): u is HttpResponse => typeof u === "o
  *   )
  * ```
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category filters
  */
 export const filterStatusOk = (self: HttpResponse): Effect.Effect<HttpResponse, StatusError> =>
@@ -187,7 +187,7 @@ export const filterStatusOk = (self: HttpResponse): Effect.Effect<HttpResponse, 
 /**
  * The response if the predicate accepts its status, else a failure as of `filterStatusOk`.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category filters
  */
 export const filterStatus: {

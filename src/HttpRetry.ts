@@ -6,7 +6,7 @@
  * is idempotent or that the request has an Idempotency-Key. A response that is retried is released first. What is not retried, or not
  * any more, is given unchanged.
  *
- * @since 0.1.0
+ * @since 0.2.0
  */
 import type * as options from "./internal/retry/options.ts"
 
@@ -26,7 +26,7 @@ import type * as options from "./internal/retry/options.ts"
  * }
  * ```
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category models
  */
 export interface Options extends options.Options {}
@@ -34,7 +34,7 @@ export interface Options extends options.Options {}
 /**
  * The limit of the retries to one origin, of all requests of one combinator together.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category models
  */
 export interface BudgetOptions extends options.BudgetOptions {}
@@ -53,7 +53,7 @@ export interface BudgetOptions extends options.BudgetOptions {}
  * }
  * ```
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category models
  */
 export interface FailedAttempt extends options.FailedAttempt {}

@@ -389,7 +389,7 @@ export const isDecoded: typeof decompression.isDecoded = decompression.isDecoded
 /**
  * Retries requests over any `HttpClient`, only if that does no harm: see `HttpRetry`, also for its options. Put it above `followRedirects`.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category combinators
  */
 export const retry: typeof retries.retry = retries.retry

@@ -275,7 +275,7 @@ export const eof: Step = step.eof
 /**
  * The peer's sending side ends without a word of TLS (close_notify), as where somebody on the way has cut it; without TLS it is as `eof`.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category peer steps
  */
 export const cutOff: Step = step.cutOff

@@ -205,7 +205,7 @@ export class BodyDecodeError extends tagged("BodyDecodeError", "Remote", "body")
   /**
    * The status of the response that it is the body of.
    *
-   * @since 0.1.0
+   * @since 0.2.0
    */
   get status(): number | undefined {
     return this.context.status
@@ -213,7 +213,7 @@ export class BodyDecodeError extends tagged("BodyDecodeError", "Remote", "body")
   /**
    * The Content-Type of the response that it is the body of.
    *
-   * @since 0.1.0
+   * @since 0.2.0
    */
   get contentType(): string | undefined {
     return this.context.contentType
@@ -232,7 +232,7 @@ export class BodyDecodeError extends tagged("BodyDecodeError", "Remote", "body")
 /**
  * The failure of a check of the status, which reads the start of the body.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category errors of the status
  */
 export * from "./status.ts"

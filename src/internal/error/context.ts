@@ -55,7 +55,7 @@ export type Processed = "No" | "Unknown" | "Yes"
 /**
  * Who is at the other end of a connection.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category models
  */
 export type Peer = "Server" | "Proxy"

@@ -1,7 +1,7 @@
 /**
  * A response whose status the caller does not accept. No call of this library fails with it by itself: a status is an answer.
  *
- * @since 0.1.0
+ * @since 0.2.0
  */
 import * as HttpFields from "../../HttpFields.ts"
 import { excerpt, otherEnd, tagged } from "./base.ts"
@@ -12,7 +12,7 @@ import { excerpt, otherEnd, tagged } from "./base.ts"
  * `context.fault` is `User` for 400 to 499 without 408, 425 and 429, because such a request cannot succeed when it is sent again, and
  * `Remote` for all others. `status` and `retryAfter` are what a retry needs besides.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category errors of the status
  */
 export class StatusError extends tagged("StatusError", "Remote", "body")<{
@@ -28,7 +28,7 @@ export class StatusError extends tagged("StatusError", "Remote", "body")<{
   /**
    * The value of the first Retry-After field as sent, a number of seconds or a date (RFC 9110 section 10.2.3); `undefined` without one.
    *
-   * @since 0.1.0
+   * @since 0.2.0
    */
   get retryAfter(): string | undefined {
     return HttpFields.getUnsafe(this.fields, "retry-after")

@@ -209,7 +209,7 @@ export type BadStatusLineFamily =
  *
  * An `InvalidTrailer` is one only if the server sent it: `context.fault` is `Remote`.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category unions
  */
 export type ProtocolError =

@@ -12,7 +12,7 @@ import { Budgets } from "./budget.ts"
 /**
  * What ended an attempt that may be repeated: the input of the schedule.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category models
  */
 export interface FailedAttempt {
@@ -30,7 +30,7 @@ export interface FailedAttempt {
  * How many retries there may be to one origin, beside the limit of each request. Over any time there are at most
  * `burst + share * requests + perSecond * seconds`.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category models
  */
 export interface BudgetOptions {
@@ -45,7 +45,7 @@ export interface BudgetOptions {
 /**
  * What is sent again, when, and how often.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category models
  */
 export interface Options {
