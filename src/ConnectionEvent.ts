@@ -176,7 +176,7 @@ export interface Reclaim {
   /** How long nobody read it. */
   readonly millis: number
   /**
-   * `Time`: for as long as `unreadTime` allows. `Room`: nobody had begun to read it, and another request waited when there was no room for
+   * `Time`: for as long as `unreadTime` allows. `Room`: no caller had begun to read it, and another request waited when there was no room for
    * one more connection.
    */
   readonly why: "Time" | "Room"
@@ -193,7 +193,7 @@ export interface Reclaim {
  * - `Failure`: an exchange on it failed; see `error`.
  * - `Interrupted`: the caller went away in the middle of an exchange.
  * - `Undrained`: a response was let go whose rest was too large, or too slow, to be read to its end.
- * - `Unread`: nobody read the response for too long, or while another request waited for the connection.
+ * - `Unread`: no caller read the response for too long, or while another request waited for the connection.
  * - `IdleTime`: it was idle for as long as the pool, or the server's Keep-Alive, allows.
  * - `Lifetime`: it is older than the pool allows.
  * - `Requests`: it served as many requests as the pool, or the server's Keep-Alive, allows.

@@ -87,13 +87,13 @@ export interface Options {
    * For how long requests go on waiting when no connection can be opened, counted from the first failure, where nothing was sent and the failure may be
    * over in a moment: refused, reset, a TLS handshake cut off, no file descriptors, no socket file, a resolver that does not answer. It is tried again
    * after pauses (`connectBackoff`), within `timeouts.pool` and `timeouts.total`. So a server that restarts costs no request, whatever its
-   * method. Under `TestClock` somebody has to move the clock. 0 turns it off. Default: 2 seconds.
+   * method. Under `TestClock` the test has to move the clock. 0 turns it off. Default: 2 seconds.
    */
   readonly connectRetryTime?: Duration.DurationInput | undefined
   /**
    * The longest pause after such a failure, in which nothing is opened to the origin; the first is a sixteenth of it, and they vary by half of themselves.
    * While requests wait for `connectRetryTime`, none is longer than a quarter of that. It must be finite.
-   * After a pause one connection is tried for all who wait, and once `connectRetryTime` is over they share its failure, with whoever comes in the pause
+   * After a pause one connection is tried for all who wait, and once `connectRetryTime` is over they share its failure, with each request that comes in the pause
    * after it. 0, with a `connectRetryTime` of 0, has each request try for itself. Default: 250 milliseconds.
    */
   readonly connectBackoff?: Duration.DurationInput | undefined
@@ -225,7 +225,7 @@ export interface Stats extends Counts {
   readonly reused: number
   /** Requests that were sent once more. */
   readonly retried: number
-  /** Responses that were given up because nobody read them, for too long or while another request waited for their connection. */
+  /** Responses that were given up because they were not read, for too long or while another request waited for their connection. */
   readonly reclaimed: number
 }
 

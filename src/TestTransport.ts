@@ -273,7 +273,7 @@ export const reply: (bytes: Uint8Array | string, options?: { readonly split?: Sp
 export const eof: Step = step.eof
 
 /**
- * The peer's sending side ends without a word of TLS (close_notify), as where somebody on the way has cut it; without TLS it is as `eof`.
+ * The peer's sending side ends without a word of TLS (close_notify), as where it was cut on its way; without TLS it is as `eof`.
  *
  * @since 0.2.0
  * @category peer steps

@@ -102,7 +102,7 @@ export interface Receiver {
 export interface Duplex {
   readonly info: DuplexInfo
   /**
-   * Once the peer has finished sending over TLS: whether it said so within TLS (close_notify), so that nobody on the way can have cut what it
+   * Once the peer has finished sending over TLS: whether it said so within TLS (close_notify), so that nothing on the way can have cut what it
    * sent. `undefined` where that cannot be told, and without TLS.
    */
   readonly endProven?: boolean | undefined

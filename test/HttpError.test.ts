@@ -661,7 +661,7 @@ describe("messages", () => {
       RevocationUnknown: "Whether the certificate was revoked cannot be told: see `tls.crl`.",
       WrongPurpose: "The certificate is not meant for servers: the server's owner must get one that is.",
       InvalidCertificate: "The server's certificate, or one above it, is not valid: its owner must replace it.",
-      WeakCryptography: "The server's TLS is too weak to be safe: its owner must mend that.",
+      WeakCryptography: "The server's TLS is too weak to be safe: its owner must correct that.",
       NoCommonCipher:
         "The two sides share no cipher suite, group or signature algorithm: see `tls.ciphers`, and what the server allows.",
       UnrecognizedName: "The server knows no host of this name: check the host, or set `tls.serverName`.",

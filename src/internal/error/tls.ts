@@ -21,7 +21,7 @@ export type TlsReason = Reason
  *
  * Nothing was processed, whenever it comes. With TLS 1.3 a server refuses a client's certificate, or the lack of one, after the client
  * has done its side of the handshake, so that this can be the failure of a request that was sent (`context.requestState`). What the
- * caller has to mend (`ClientCertificate`, `InvalidOptions`) has the fault `User`.
+ * caller has to correct (`ClientCertificate`, `InvalidOptions`) has the fault `User`.
  *
  * @since 0.1.0
  * @category errors of connecting

@@ -46,7 +46,7 @@ export const advice: { readonly [K in TlsReason]: string } = {
   RevocationUnknown: "Whether the certificate was revoked cannot be told: see `tls.crl`.",
   WrongPurpose: "The certificate is not meant for servers: the server's owner must get one that is.",
   InvalidCertificate: "The server's certificate, or one above it, is not valid: its owner must replace it.",
-  WeakCryptography: "The server's TLS is too weak to be safe: its owner must mend that.",
+  WeakCryptography: "The server's TLS is too weak to be safe: its owner must correct that.",
   NoCommonCipher:
     "The two sides share no cipher suite, group or signature algorithm: see `tls.ciphers`, and what the server allows.",
   ProtocolVersion: "The two sides share no TLS version: see `tls.minVersion` and `tls.maxVersion`.",
@@ -247,7 +247,7 @@ const alerts: ReadonlyArray<readonly [number, string, Meaning]> = [
 const plain = known("NotTls")
 
 const weak = (what: string): Meaning =>
-  meaning("WeakCryptography", `The server's TLS is too weak to be safe: ${what}. Its owner must mend that.`)
+  meaning("WeakCryptography", `The server's TLS is too weak to be safe: ${what}. Its owner must correct that.`)
 
 /** What OpenSSL itself finds wrong, as it names it. All else that it names is the fault of what came: see `explain`. */
 const complaints: Table = {
