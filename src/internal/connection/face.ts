@@ -151,6 +151,14 @@ export const make = (
     if (!Number.isSafeInteger(blockSize) || blockSize < 1) {
       return yield* new InvalidOption({ option: "blockSize", reason: "it must be a whole number of at least 1" })
     }
+    for (const option of ["autoOpen", "wireTap", "tracing"] as const) {
+      if (options[option] !== undefined && typeof options[option] !== "boolean") {
+        return yield* new InvalidOption({ option, reason: "it must be true or false" })
+      }
+    }
+    if (options.onEvent !== undefined && typeof options.onEvent !== "function") {
+      return yield* new InvalidOption({ option: "onEvent", reason: "it must be a function" })
+    }
     const host = options.host ?? (socketPath === undefined ? "" : "localhost")
     const origin = yield* makeOrigin({ scheme, host, port, socketPath })
     if (options.tunnel !== undefined && !Predicate.isRecord(options.tunnel)) {
