@@ -154,6 +154,9 @@ const post = (body: HttpBody.HttpBody<unknown>, options: HttpRequest.Input = {})
   HttpRequest.post(url, { headers, body, ...options })
 const posted = "(POST http://a.test:80/path)"
 
+/** What a stream of the caller fails with, which may be anything. */
+const diskFull: unknown = new RangeError("the disk is full")
+
 /** By the pool, the body read. */
 const pooled = (request: HttpRequest.HttpRequest<unknown> = get()) => ({ pool }: Kit) =>
   Effect.flatMap(pool.execute(request), (response) => response.json)
@@ -374,7 +377,7 @@ const cases: ReadonlyArray<Case> = [
   {
     tag: "RequestBodyError",
     script: [T.connection(T.discard())],
-    run: pooled(post(HttpBody.stream(Stream.fail(new RangeError("the disk is full"))))),
+    run: pooled(post(HttpBody.stream(Stream.fail(diskFull)))),
     end: posted,
     says: "failed with RangeError: \"the disk is full\""
   },

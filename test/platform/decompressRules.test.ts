@@ -175,7 +175,7 @@ describe("the frames of a zstd body", () => {
     const trailing = (...parts: ReadonlyArray<Uint8Array>): boolean => {
       const reader = new ZstdFrames()
       for (const part of parts) reader.split(part)
-      return reader.trailing
+      return reader.isTrailing(undefined)
     }
     assert.isTrue(trailing(cat(frame, Buffer.from("junk"))))
     assert.isTrue(trailing(frame, Buffer.from("ju"), Buffer.from("nk")))
@@ -183,6 +183,14 @@ describe("the frames of a zstd body", () => {
     assert.isFalse(trailing(frame, frame))
     assert.isFalse(trailing(Buffer.from("junk")))
     assert.isFalse(trailing(frame, hex("28b52ffd2005070000")))
+    // Less than the four bytes that tell: the decoder has said so.
+    const refused = (...parts: ReadonlyArray<Uint8Array>): boolean => {
+      const reader = new ZstdFrames()
+      for (const part of parts) reader.split(part)
+      return reader.isTrailing("ZSTD_error_prefix_unknown")
+    }
+    assert.isTrue(refused(frame, Buffer.from("j")))
+    assert.isFalse(refused(Buffer.from("j")))
   })
 
   it("are none in nothing at all", () => {

@@ -250,7 +250,8 @@ export class Inflater {
       this.#rest()
     })
     engine.on("error", (cause) => {
-      if (this.#frames?.trailing === true) this.#fail("TrailingData", cause)
+      const code = "code" in cause ? String(cause.code) : undefined
+      if (this.#frames?.isTrailing(code) === true) this.#fail("TrailingData", cause)
       this.#fault ??= decodingError(this.#coding, this.#decoded, cause)
       this.#rest()
     })

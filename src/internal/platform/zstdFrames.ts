@@ -39,9 +39,12 @@ export class ZstdFrames {
     return !this.#lost && this.#expecting === "magic" && this.#need === 4
   }
 
-  /** Whether what came behind a frame is none. */
-  get trailing(): boolean {
-    return this.#lost && this.#ended && this.#expecting === "magic"
+  /**
+   * Whether what came behind a frame is none: that is seen here, or the decoder says so. Node 22's refuses the first bytes that cannot begin
+   * a frame, before there are the four that tell it here.
+   */
+  isTrailing(code: string | undefined): boolean {
+    return this.#ended && (code === "ZSTD_error_prefix_unknown" || (this.#lost && this.#expecting === "magic"))
   }
 
   /**
