@@ -120,7 +120,7 @@ export interface Options {
    */
   readonly unreadTime?: Duration.DurationInput | undefined
   /**
-   * How long a response may be left before anybody begins to read it when another request waits and there is no room for one more connection. Then
+   * How long a response may be left before its caller begins to read it when another request waits and there is no room for one more connection. Then
    * the oldest such response gives its connection up: reading it fails with `ConnectionClosed`. The page of an error (status 400 and above) whose
    * `Content-Length` leaves more than `drainBytes` does so without grace. `Infinity` leaves it to `unreadTime`. Default: 100 milliseconds.
    */

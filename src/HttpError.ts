@@ -50,7 +50,7 @@ export * from "./internal/error/connect.ts"
 /**
  * Failures of TLS: `TlsError`.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category errors
  */
 export * from "./internal/error/tls.ts"
@@ -236,7 +236,7 @@ const isOfProtocol = isOneOf([
  * Whether the server broke the protocol: `ProtocolError` says in which ways. Report it to the server's operator; sending the request again
  * is likely to end alike.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category guards
  */
 export const isProtocolError = (u: unknown): u is ProtocolError =>
@@ -259,7 +259,7 @@ const isOfPython = isOneOf([
 /**
  * Whether an error is of Python's `HTTPException` family (`except http.client.HTTPException`), which every `ProtocolError` is.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category guards
  */
 export const isHttpException = (u: unknown): u is HttpException => isOfPython(u) || isProtocolError(u)

@@ -345,7 +345,7 @@ export interface Section {
  *
  * Strict like the parser of responses, unless a leniency says otherwise. `parseSection` says besides where it ends.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category parsing
  */
 export const parse = (
@@ -370,7 +370,7 @@ export const parse = (
  * console.log(complete, new TextDecoder().decode(bytes.subarray(length))) // true hello
  * ```
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category parsing
  */
 export const parseSection = (

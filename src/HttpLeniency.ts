@@ -42,7 +42,7 @@ export interface HttpLeniency {
    */
   readonly missingFinalCrlf: boolean
   /**
-   * A body that ends with the connection is complete over TLS too where that ends without close_notify. Risk: anybody on the way can
+   * A body that ends with the connection is complete over TLS too where that ends without close_notify. Risk: an intermediary can
    * cut the body short (RFC 9112 section 9.8).
    */
   readonly missingCloseNotify: boolean

@@ -133,7 +133,7 @@ export interface HttpResponse {
   readonly closed: Effect.Effect<boolean>
   /**
    * Whether the end of the body has come and is proven to be its end: by its length, its last chunk, or over TLS by what TLS says itself
-   * (close_notify). False before that, and for a body that ends with a connection in clear, or with one of TLS whose end cannot be told: anybody on
+   * (close_notify). False before that, and for a body that ends with a connection in clear, or with one of TLS whose end cannot be told: anything on
    * the way may have cut it. Over TLS a body without that proof fails with `IncompleteRead` unless `leniency.missingCloseNotify` lets it pass.
    */
   readonly endProven: Effect.Effect<boolean>

@@ -17,10 +17,10 @@ export const isBytes = (u: unknown): u is Uint8Array =>
 
 const has = (u: object, name: PropertyKey): boolean => name in u && Predicate.isFunction((u as never)[name])
 
-/** What every effect has: an `Option` and an `Either` too. */
+/** What every effect has: an `Option` and an `Either` too. The runtime is not for the layers that ask. */
 const effectId: symbol = Symbol.for("effect/Effect")
 
-const isEffect = (u: object): boolean => effectId in u
+export const isEffect = (u: object): boolean => effectId in u
 
 /** A collection that is asked by keys, such as `Map` and `Headers`: an iterable of pairs. */
 const isKeyed = (u: object): boolean => has(u, "get") && (has(u, "entries") || has(u, "keys"))

@@ -21,7 +21,7 @@ export const idempotencyKey = "idempotency-key"
 const idempotent: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"])
 
 /** True if the request names itself by an Idempotency-Key. */
-export const hasKey = ({ fields, headers }: Repeatable): boolean =>
+const hasKey = ({ fields, headers }: Repeatable): boolean =>
   (fields !== undefined && HttpFields.has(fields, idempotencyKey))
   || (headers !== undefined && Object.hasOwn(headers, idempotencyKey))
 

@@ -7,12 +7,9 @@ import * as Predicate from "effect/Predicate"
 import type * as HttpRequest from "../HttpRequest.ts"
 import { InvalidOption } from "./error/request.ts"
 import { isFields } from "./fields.ts"
-import { isBytes } from "./given.ts"
+import { isBytes, isEffect } from "./given.ts"
 
 const bodies: ReadonlySet<unknown> = new Set(["Empty", "Bytes", "Streaming"])
-
-/** Effects are known by their own mark, as `Effect.isEffect` does; the runtime is not for this layer. */
-const isEffect = (trailers: unknown): boolean => Predicate.hasProperty(trailers, Symbol.for("effect/Effect"))
 
 const isBody = (body: unknown): boolean =>
   Predicate.isRecord(body) && bodies.has(body["_tag"]) && (body["_tag"] !== "Bytes" || isBytes(body["bytes"]))
@@ -31,7 +28,7 @@ export const notRequest = (request: HttpRequest.HttpRequest<unknown>): InvalidOp
       option: "request.fields",
       reason: "make them with `HttpFields.make` or `HttpFields.fromInput`"
     })
-    : !isFields(trailers) && !isEffect(trailers)
+    : !isFields(trailers) && !(Predicate.isObject(trailers) && isEffect(trailers))
     ? new InvalidOption({
       option: "request.trailers",
       reason: "make them with `HttpFields.make` or `HttpFields.fromInput`"

@@ -21,43 +21,7 @@ import * as PooledHttpClient from "../../src/PooledHttpClient.ts"
 import * as T from "../../src/TestTransport.ts"
 import { started } from "../connection/harness.ts"
 import { anyHead, clientOver, clientTo, failsWith, ok, url } from "./kit.ts"
-
-/** A tracer that keeps its spans. */
-const recording = (): { readonly tracer: Tracer.Tracer; readonly spans: Array<Tracer.Span> } => {
-  const spans: Array<Tracer.Span> = []
-  const tracer = Tracer.make({
-    span: (name, parent, context, links, startTime, kind) => {
-      const attributes = new Map<string, unknown>()
-      let status: Tracer.SpanStatus = { _tag: "Started", startTime }
-      const span: Tracer.Span = {
-        _tag: "Span",
-        name,
-        spanId: String(spans.length).padStart(16, "0"),
-        traceId: "0".repeat(32),
-        parent,
-        context,
-        get status() {
-          return status
-        },
-        attributes,
-        links,
-        sampled: true,
-        kind,
-        end: (endTime, exit) => {
-          assert.strictEqual(status._tag, "Started", "ended twice")
-          status = { _tag: "Ended", startTime, endTime, exit }
-        },
-        attribute: (key, value) => void attributes.set(key, value),
-        event: () => {},
-        addLinks: () => {}
-      }
-      spans.push(span)
-      return span
-    },
-    context: (f) => f()
-  })
-  return { tracer, spans }
-}
+import { recording } from "./recording.ts"
 
 /** Runs an effect and gives the spans that it made, whatever comes of it. */
 const spansOf = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<ReadonlyArray<Tracer.Span>, never, R> =>
@@ -256,7 +220,7 @@ describe("the switches of the platform", () => {
       assert.notInclude(transport.written(0), "traceparent")
       assert.notInclude(transport.written(0), "b3")
       yield* spansOf(client.get(url))
-      const id = `${"0".repeat(32)}-${"0".repeat(16)}`
+      const id = `${"a".repeat(32)}-${"0".repeat(16)}`
       assert.include(transport.written(0), `b3: ${id}-1\r\ntraceparent: 00-${id}-01\r\n`)
     }))
 

@@ -16,7 +16,7 @@ it.each([
   ["http://[FE80::1%25lo]:80/./a b?", "http://[fe80::1%25lo]/a%20b"],
   ["http://[fe80::1%lo]/%2e%2e/a", "http://[fe80::1%lo]/a"],
   ["http://[fe80::1%25]/../a", "http://[fe80::1%25]/../a"]
-])("a URL with a zone id is settled as any other: %s", (url, settled) => {
+])("a URL with a zone id is settled like any other: %s", (url, settled) => {
   assert.strictEqual(targetOf(request(url)), settled)
 })
 

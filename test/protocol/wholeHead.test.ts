@@ -141,7 +141,7 @@ describe("the fields of a parsed head", () => {
     expect(Equal.equals(fresh(), whole(text.replace("long", "Long")).fields)).toBe(false)
   })
 
-  it("are shown, iterated and changed as any list", () => {
+  it("are shown, iterated and changed like any list", () => {
     expect([...fresh()]).toEqual(lines)
     expect(HttpFields.entries(fresh())).toEqual(lines)
     expect(inspect(fresh())).toBe(inspect(made))

@@ -64,7 +64,7 @@ export class BodyBuffer {
   announced = 0
   /** Whether a stream gives it out, which ends with whoever runs it. */
   streaming = false
-  /** Whether anybody has begun to read. */
+  /** Whether a reading has begun. */
   begun = false
   /** True once a reader has seen the end or the failure of the body, or will read no more: what has merely arrived says nothing of that. */
   finished = false

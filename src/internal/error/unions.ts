@@ -81,18 +81,8 @@ export type SendFailure =
   | timeout.HttpTimeout
   | state.ConnectionClosed
 
-/**
- * A union: failures of waiting for and parsing the head of a response.
- *
- * @since 0.1.0
- * @category unions
- */
-export type HeadFailure =
-  | connect.ProxyAuthRequired
-  | head.RemoteDisconnected
-  | head.StaleConnection
-  | head.ReadError
-  | tls.TlsError
+/** Every way in which what stands where a head should break HTTP/1.1. */
+type BrokenHead =
   | head.BadStatusLine
   | head.UnknownProtocol
   | head.InvalidStatusCode
@@ -108,6 +98,20 @@ export type HeadFailure =
   | head.TooManyInformational
   | head.UnexpectedUpgrade
   | head.UnexpectedMessage
+
+/**
+ * A union: failures of waiting for and parsing the head of a response.
+ *
+ * @since 0.1.0
+ * @category unions
+ */
+export type HeadFailure =
+  | connect.ProxyAuthRequired
+  | head.RemoteDisconnected
+  | head.StaleConnection
+  | head.ReadError
+  | tls.TlsError
+  | BrokenHead
   | timeout.HttpTimeout
   | state.ConnectionClosed
 
@@ -213,21 +217,7 @@ export type BadStatusLineFamily =
  * @category unions
  */
 export type ProtocolError =
-  | head.BadStatusLine
-  | head.UnknownProtocol
-  | head.InvalidStatusCode
-  | head.LineTooLong
-  | head.HeadersTooLarge
-  | head.TooManyHeaders
-  | head.InvalidHeaderLine
-  | head.InvalidContentLength
-  | head.ConflictingContentLength
-  | head.UnknownTransferEncoding
-  | head.FramingConflict
-  | head.IncompleteHeaders
-  | head.TooManyInformational
-  | head.UnexpectedUpgrade
-  | head.UnexpectedMessage
+  | BrokenHead
   | body.IncompleteRead
   | body.InvalidChunkSize
   | body.InvalidChunkEnd

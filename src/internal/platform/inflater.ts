@@ -35,7 +35,7 @@ export interface Limits {
  * Up to here the ratio does not matter: the list of a million zeros is honest, and does no harm. It is the ratio of much that
  * tells a bomb.
  */
-export const ratioFree = 4 * 1024 * 1024
+const ratioFree = 4 * 1024 * 1024
 
 /** How much zlib decodes before it hands it on. Measured half as fast again as with Node's 16 KiB; 128 gain a tenth more. */
 const chunkSize = 64 * 1024
@@ -84,7 +84,7 @@ const makeEngine = (coding: Coding, first: number | undefined): Engine => {
 }
 
 /** zlib's way of saying that it wanted more is this code, whatever the coding. */
-export const decodingError = (coding: Coding, decoded: number, cause: unknown): ContentDecodingError =>
+const decodingError = (coding: Coding, decoded: number, cause: unknown): ContentDecodingError =>
   new ContentDecodingError({
     coding,
     reason: Predicate.hasProperty(cause, "code") && cause.code === "Z_BUF_ERROR" ? "Truncated" : "Corrupt",

@@ -254,7 +254,7 @@ export const decide = (
   if (danger !== undefined) return Either.left(new UnsafeRedirect({ reason: danger, target: showUrl(url), history }))
   const sameOrigin = url.origin === base.origin
   if (sameOrigin) {
-    // Userinfo that the caller put into the URL is a credential as any other: it goes with the origin.
+    // Userinfo that the caller put into the URL is a credential like any other: it goes with the origin.
     url.username = base.username
     url.password = base.password
   }
