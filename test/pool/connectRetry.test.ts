@@ -12,7 +12,7 @@ import type * as ConnectionPool from "../../src/ConnectionPool.ts"
 import type { ConnectReason } from "../../src/HttpError.ts"
 import { ConnectError, DnsError, HttpTimeout, TlsError } from "../../src/HttpError.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
-import { copyOf } from "../../src/internal/pool/recoverable.ts"
+import { sharedCopyOf } from "../../src/internal/pool/recoverable.ts"
 import * as Origin from "../../src/Origin.ts"
 import * as T from "../../src/TestTransport.ts"
 import { contained, failsWith, getHead, hasEnded, ok, settled, started } from "../connection/harness.ts"
@@ -331,7 +331,7 @@ describe("the pauses", () => {
 describe("the copy of an error", () => {
   it("is an error like it, with a context of its own", () => {
     const error = connectError("Refused", "ECONNREFUSED")
-    const copy = copyOf(error)
+    const copy = sharedCopyOf(error)
     assert.notStrictEqual(copy, error)
     assert.instanceOf(copy, ConnectError)
     assert.instanceOf(copy, Error)

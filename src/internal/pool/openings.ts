@@ -19,7 +19,7 @@ import type { Keeper, Slot, Ticket, Waiter } from "./member.ts"
 import { Member } from "./member.ts"
 import type { Outage } from "./outages.ts"
 import type { PoolState } from "./poolState.ts"
-import { copyOf, isRecoverable } from "./recoverable.ts"
+import { isRecoverable, sharedCopyOf } from "./recoverable.ts"
 import type { PoolSettings } from "./settings.ts"
 
 /** What is needed of the pool. */
@@ -94,9 +94,9 @@ export class Openings {
     }
     const error = failure.left
     // A copy, because the first who waits has the error itself, and what is true of that request alone is written into it.
-    if (outage !== undefined) this.#failures.set(outage, copyOf(error))
+    if (outage !== undefined) this.#failures.set(outage, sharedCopyOf(error))
     this.look()
-    for (const [index, { waiter }] of lost.entries()) waiter.fail(index === 0 ? error : copyOf(error))
+    for (const [index, { waiter }] of lost.entries()) waiter.fail(index === 0 ? error : sharedCopyOf(error))
   }
 
   /** A request came when an outage had been told to others just now. */
@@ -114,7 +114,7 @@ export class Openings {
 
   #failureOf(outage: Outage | undefined): HttpError | undefined {
     const failure = outage && this.#failures.get(outage)
-    return failure && copyOf(failure)
+    return failure && sharedCopyOf(failure)
   }
 
   /**
@@ -125,7 +125,7 @@ export class Openings {
     const { deadlines, settings: { places: { retryMillis } }, state } = this.#pool
     const now = deadlines.now()
     const outage = state.lost(slot.group.key, now, slot.ended)
-    if (outage !== undefined) this.#failures.set(outage, copyOf(failure))
+    if (outage !== undefined) this.#failures.set(outage, sharedCopyOf(failure))
     this.look()
     return outage !== undefined && now - outage.since < retryMillis
   }

@@ -39,7 +39,7 @@ export const isRecoverable = (error: HttpError): boolean => {
  * The same error for one more request. Each has its own, because what is known of the request is written into it; made without its constructor,
  * which would take a stack of no use to anybody, for each of a thousand.
  */
-export const copyOf = <E extends HttpError>(error: E): E => {
+export const sharedCopyOf = <E extends HttpError>(error: E): E => {
   const copy: E = Object.create(Object.getPrototypeOf(error) as object)
   for (const key of Reflect.ownKeys(error)) {
     // To look at the stack is to have it written out.
