@@ -55,7 +55,7 @@ const pureEffect = new Set([
 ])
 
 /** The folders that hold the work behind the vocabulary; `base` stands for the files that lie in `src/internal` itself. */
-const low = ["base", "error", "status", "syntax"]
+const low = ["base", "error", "model", "status", "syntax"]
 
 /** `low`, and the work behind the bodies of requests, which are streams: for whoever may know of streams. */
 const vocabularyFolders = [...low, "body"]
@@ -69,17 +69,24 @@ const vocabularyFolders = [...low, "body"]
  */
 const layers = {
   base: { folders: low, modules: plainVocabulary, pure: true },
+  model: { folders: low, modules: plainVocabulary, pure: true },
   error: { folders: low, modules: plainVocabulary, pure: true },
   status: { folders: low, modules: plainVocabulary, pure: true },
   syntax: { folders: low, modules: plainVocabulary, pure: true },
   body: { folders: low, modules: plainVocabulary },
   protocol: { folders: low, modules: plainVocabulary, pure: true },
-  transport: { folders: low, modules: vocabulary },
-  connection: { folders: [...low, "protocol", "transport"], modules: vocabulary },
-  retry: { folders: [...low, "connection"], modules: vocabulary },
-  pool: { folders: [...low, "protocol", "transport", "connection", "retry"], modules: vocabulary },
+  node: { folders: [...low, "effect"], modules: vocabulary },
+  testing: { folders: [...low, "node", "effect"], modules: vocabulary },
+  content: { folders: low, modules: vocabulary },
+  connection: { folders: [...low, "protocol", "node", "effect"], modules: vocabulary },
+  retry: { folders: [...low, "connection", "effect"], modules: vocabulary },
+  pool: { folders: [...low, "protocol", "node", "connection", "effect", "retry"], modules: vocabulary },
+  effect: {
+    folders: [...vocabularyFolders, "protocol", "node", "connection", "retry", "pool"],
+    modules: vocabulary
+  },
   platform: {
-    folders: [...vocabularyFolders, "protocol", "transport", "connection", "retry", "pool"],
+    folders: [...vocabularyFolders, "protocol", "content", "node", "connection", "effect", "retry", "pool"],
     modules: vocabulary
   },
   cookies: { folders: [...low, "platform"], modules: vocabulary }
@@ -132,8 +139,8 @@ const judgeOwn = (from, to) => {
   if (target === undefined && layer.modules.includes(moduleOf(to))) return undefined
   if (layer.pure) return `R1: internal/${folder} is pure and imports only the vocabulary and itself, not ${to}.`
   if (target === undefined) return `R5: internal files import no public module but the vocabulary, not ${to}.`
-  if (folder === "transport") return `R2: internal/transport knows nothing of internal/${target}.`
-  return `R0: the arrows are platform -> pool -> connection -> {protocol, transport}; internal/${folder} lies below`
+  if (folder === "node") return `R2: internal/node knows nothing of internal/${target}.`
+  return `R0: the arrows are platform -> pool -> connection -> {protocol, node}; internal/${folder} lies below`
     + ` internal/${target}.`
 }
 
@@ -148,8 +155,8 @@ const judgeForeign = (from, specifier) => {
   const bare = specifier.replace(/^node:/, "")
   if (specifier.startsWith("node:") || builtinModules.includes(specifier)) {
     if (pure) return `R1: internal/${folder} is pure and imports no node module.`
-    return socketModules.has(`node:${bare}`) && folder !== "transport" && from !== "NodeTransport.ts"
-      ? `R4: only internal/transport imports node:${bare}.`
+    return socketModules.has(`node:${bare}`) && folder !== "node" && from !== "NodeTransport.ts"
+      ? `R4: only internal/node imports node:${bare}.`
       : undefined
   }
   const name = specifier.split("/").slice(0, specifier.startsWith("@") ? 2 : 1).join("/")

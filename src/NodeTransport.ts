@@ -18,7 +18,7 @@
  * @since 0.1.0
  */
 import * as Layer from "effect/Layer"
-import * as internal from "./internal/transport/nodeTransport.ts"
+import * as internal from "./internal/node/dialer.ts"
 import { type Service, Transport } from "./Transport.ts"
 
 /**

@@ -14,9 +14,9 @@ import type * as Redacted from "effect/Redacted"
 import type * as HttpFields from "./HttpFields.ts"
 import type { InvalidUrl } from "./internal/error/request.ts"
 import { InvalidOption } from "./internal/error/request.ts"
-import { matcher } from "./internal/noProxy.ts"
+import { matcher } from "./internal/model/noProxy.ts"
+import * as internal from "./internal/model/proxy.ts"
 import { notRecord } from "./internal/options.ts"
-import * as internal from "./internal/proxy.ts"
 
 /**
  * The id that every proxy carries.

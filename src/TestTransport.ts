@@ -52,9 +52,9 @@ import type * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { TlsError } from "./HttpError.ts"
-import * as script from "./internal/transport/script.ts"
-import type * as report from "./internal/transport/scriptReport.ts"
-import * as step from "./internal/transport/scriptStep.ts"
+import type * as report from "./internal/testing/report.ts"
+import * as script from "./internal/testing/scriptedTransport.ts"
+import * as step from "./internal/testing/steps.ts"
 import type * as Transport from "./Transport.ts"
 
 export {
@@ -65,7 +65,7 @@ export {
    * @category errors
    */
   ScriptError
-} from "./internal/transport/scriptReport.ts"
+} from "./internal/testing/report.ts"
 
 /**
  * One thing that happens on a connection.

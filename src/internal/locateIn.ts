@@ -7,7 +7,7 @@ import type { ConnectionInfo, Timings } from "../HttpError.ts"
 import * as HttpFields from "../HttpFields.ts"
 import type { Tagged } from "./error/base.ts"
 import { locate } from "./error/base.ts"
-import { format, fromUrl } from "./origin.ts"
+import { format, fromUrl } from "./model/origin.ts"
 
 /** The method by which a response gives an error its context; `undefined` if it cannot. */
 export const LocateId: unique symbol = Symbol.for("effect-http-client/locate") as never

@@ -6,8 +6,8 @@
 import * as Predicate from "effect/Predicate"
 import type * as HttpRequest from "../HttpRequest.ts"
 import { InvalidOption } from "./error/request.ts"
-import { isFields } from "./fields.ts"
 import { isBytes, isEffect } from "./given.ts"
+import { isFields } from "./model/fields.ts"
 
 const bodies: ReadonlySet<unknown> = new Set(["Empty", "Bytes", "Streaming"])
 

@@ -5,9 +5,9 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as Supervisor from "effect/Supervisor"
 import * as TestClock from "effect/TestClock"
-import type { Deadlines } from "../../src/internal/connection/deadlines.ts"
-import { Deadline, makeDeadlines } from "../../src/internal/connection/deadlines.ts"
-import { nodeEventLoop } from "../../src/internal/transport/eventLoop.ts"
+import type { Deadlines } from "../../src/internal/connection/timers.ts"
+import { Deadline, makeDeadlines } from "../../src/internal/connection/timers.ts"
+import { nodeEventLoop } from "../../src/internal/node/eventLoop.ts"
 
 interface Kit {
   readonly deadlines: Deadlines

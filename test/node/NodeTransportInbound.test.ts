@@ -1,7 +1,7 @@
 /** The order in which a receiver is told what came in; no socket. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { Inbound } from "../../src/internal/transport/inbound.ts"
+import { Inbound } from "../../src/internal/node/inbound.ts"
 import type { Receiver } from "../../src/Transport.ts"
 import { without } from "../fixtures/memory.ts"
 

@@ -15,7 +15,7 @@ import * as HttpBody from "../../src/HttpBody.ts"
 import * as HttpConnection from "../../src/HttpConnection.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
 import type { HttpTimeouts } from "../../src/HttpTimeouts.ts"
-import * as nodeTransport from "../../src/internal/transport/nodeTransport.ts"
+import * as nodeTransport from "../../src/internal/node/dialer.ts"
 import * as Transport from "../../src/Transport.ts"
 import {
   type BusyServer,

@@ -16,9 +16,9 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { inspect } from "node:util"
 import * as Zlib from "node:zlib"
+import { available } from "../../src/internal/content/inflater.ts"
 import { BodyDecodeError } from "../../src/internal/error/body.ts"
 import { decompress, isDecoded } from "../../src/internal/platform/decompress.ts"
-import { available } from "../../src/internal/platform/inflater.ts"
 import { release, ReleaseId } from "../../src/internal/platform/release.ts"
 import {
   answering,

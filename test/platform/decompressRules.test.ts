@@ -1,8 +1,8 @@
 /** What is decoded, what is asked for, and where the frames of zstd end: tables, without zlib. */
 import { assert, describe, it } from "@effect/vitest"
-import { acceptEncoding, judge, maxCodings } from "../../src/internal/platform/decompressRules.ts"
-import { available } from "../../src/internal/platform/inflater.ts"
-import { ZstdFrames } from "../../src/internal/platform/zstdFrames.ts"
+import { acceptEncoding, judge, maxCodings } from "../../src/internal/content/codings.ts"
+import { available } from "../../src/internal/content/inflater.ts"
+import { ZstdFrames } from "../../src/internal/content/zstdFrames.ts"
 import { cat } from "./decompressHarness.ts"
 
 const all = new Set(["gzip", "deflate", "br", "zstd"])

@@ -2,7 +2,7 @@
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { assert, describe, it } from "@effect/vitest"
 import * as FastCheck from "effect/FastCheck"
-import { fromUrl } from "../../src/internal/origin.ts"
+import { fromUrl } from "../../src/internal/model/origin.ts"
 import { spanUrlOf, targetOf } from "../../src/internal/platform/url.ts"
 import type * as Tls from "../../src/Tls.ts"
 

@@ -4,7 +4,7 @@
  *
  * An action that finds nothing to act on does nothing, so that any list of actions is one.
  */
-import type { Hint, Limits } from "../../src/internal/pool/places.ts"
+import type { Hint, Limits } from "../../src/internal/pool/slots.ts"
 import type { Command, Conn, Req } from "./poolModel.ts"
 import { Model } from "./poolModel.ts"
 

@@ -6,8 +6,8 @@
  * that is wrong. Which events there are, and how commands are carried out, is in `poolDriver.ts`.
  */
 import type { CloseReason } from "../../src/ConnectionEvent.ts"
-import type * as places from "../../src/internal/pool/places.ts"
-import { PoolState } from "../../src/internal/pool/poolState.ts"
+import { PoolState } from "../../src/internal/pool/policy.ts"
+import type * as places from "../../src/internal/pool/slots.ts"
 
 export type Slot = places.Slot<string, Conn, Req>
 export type Ticket = places.Ticket<string, Conn, Req>

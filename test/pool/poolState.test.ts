@@ -5,8 +5,8 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { List } from "../../src/internal/pool/list.ts"
-import type { Hint, Limits, Slot, Ticket } from "../../src/internal/pool/places.ts"
-import { PoolState } from "../../src/internal/pool/poolState.ts"
+import { PoolState } from "../../src/internal/pool/policy.ts"
+import type { Hint, Limits, Slot, Ticket } from "../../src/internal/pool/slots.ts"
 
 const generous: Limits = {
   connectionsPerOrigin: 10,

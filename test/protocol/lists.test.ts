@@ -1,7 +1,7 @@
 /** Lists (RFC 9110 section 5.6.1): one way to read them, and every field that is one, in every spelling of the same list. */
 import { describe, expect, it } from "vitest"
 import * as HttpFields from "../../src/HttpFields.ts"
-import { judge } from "../../src/internal/platform/decompressRules.ts"
+import { judge } from "../../src/internal/content/codings.ts"
 import { keepAlive } from "../../src/internal/pool/keepAlive.ts"
 import { listElements, listHas } from "../../src/internal/syntax/token.ts"
 import { encoded } from "./encoding.ts"

@@ -1,7 +1,7 @@
 /** When Node's event loop has polled: after a whole poll, never within the call, and soon enough before the callback. */
 import { assert, describe, it } from "@effect/vitest"
 import { AsyncLocalStorage } from "node:async_hooks"
-import { nodeEventLoop } from "../../src/internal/transport/eventLoop.ts"
+import { nodeEventLoop } from "../../src/internal/node/eventLoop.ts"
 
 /** Keeps the thread busy for longer than a poll may be old. */
 const busy = (): void => {

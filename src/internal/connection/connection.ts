@@ -1,212 +1,301 @@
 /**
- * The state of one connection over all its exchanges: what it is set to, its link while one is open, which calls are legal, and what follows
- * when the link closes.
+ * One open connection: a duplex, the machine that reads it, and whoever listens at the moment.
  *
- * The Effects over it are in `open.ts`, `pipeline.ts` and `steps.ts`.
+ * The receiver stays attached while the link is idle, so any byte, FIN or fault of an idle connection closes it as soon as it is
+ * read. A request that uses the link again waits until the event loop has polled it (`reserve`), so that none of these can answer
+ * the request. While no exchange is under way the link lets the process end. All methods are synchronous and none fails; a closed
+ * link stays closed. What the duplex calls does not throw into it, and so not into the event loop: whatever is thrown here ends the
+ * exchange and closes the link.
  */
-import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Runtime from "effect/Runtime"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import type { CloseReason } from "../../ConnectionEvent.ts"
 import type { HttpError } from "../../HttpError.ts"
 import type * as HttpFields from "../../HttpFields.ts"
-import type * as HttpLeniency from "../../HttpLeniency.ts"
-import type * as HttpLimits from "../../HttpLimits.ts"
-import * as Origin from "../../Origin.ts"
-import type * as Tls from "../../Tls.ts"
 import type * as Transport from "../../Transport.ts"
-import { CannotSendRequest, ConnectionClosed } from "../error/state.ts"
-import type { ConnectionState } from "../error/state.ts"
-import type { Outgoing } from "../protocol/outgoing.ts"
-import type { Target } from "../protocol/target.ts"
-import type { Deadlines } from "./deadlines.ts"
+import { UnexpectedMessage } from "../error/head.ts"
+import { ConnectionClosed } from "../error/state.ts"
+import type { Framing } from "../protocol/framing.ts"
+import type { ResponseHead } from "../protocol/head.ts"
+import type { MachineError, RequestFacts } from "../protocol/machine.ts"
+import { Machine } from "../protocol/machine.ts"
 import type { EventHub } from "./events.ts"
-import type { Exchange } from "./exchange.ts"
-import type { Care } from "./exchangeContext.ts"
-import { idleFault, serverNameOf } from "./exchangeContext.ts"
-import type { Link, LinkOwner } from "./link.ts"
-import type { Millis } from "./timeouts.ts"
 
-/** A tunnel through the proxy that the connection is opened to. */
-export interface Tunnel {
-  /** Where the tunnel ends. */
-  readonly origin: Origin.Origin
-  /** Sent to the proxy with CONNECT. */
-  readonly fields: HttpFields.HttpFields
+/** Who is told what comes in while an exchange is under way. */
+export interface Listener {
+  /** So many bytes have come, perhaps none before the end, of which the other calls are told now. */
+  onReceive(count: number): void
+  onInformational(head: ResponseHead): void
+  onHead(head: ResponseHead, framing: Framing): void
+  /** A piece of the body: `input` from `start` to `end`, valid during the call. Returns whether more is wanted. */
+  onData(input: Uint8Array, start: number, end: number): boolean
+  onEnd(trailers: HttpFields.HttpFields): void
+  /** What came breaks the protocol, or ended too early. */
+  onFailure(error: MachineError): void
+  /** The duplex broke. */
+  onFault(fault: Transport.DuplexFault): void
+  /** The peer has finished sending, after its response was complete. */
+  onPeerFinished(): void
+  /** One of these calls threw. The link is closed then. */
+  crash(thrown: unknown): void
 }
 
-/** What a connection is set to. */
-export interface Settings {
-  readonly transport: Transport.Service
-  /** That of the transport. */
-  readonly loop: Transport.EventLoop
-  readonly deadlines: Deadlines
-  readonly runtime: Runtime.Runtime<never>
-  readonly origin: Origin.Origin
-  readonly tls: Tls.Options | undefined
-  readonly localAddress: string | undefined
-  readonly localPort: number | undefined
-  readonly timeouts: Millis
-  readonly limits: HttpLimits.HttpLimits
-  readonly leniency: HttpLeniency.HttpLeniency
-  /** Bytes of a body that are given to the transport at once. */
-  readonly blockSize: number
-  /** Whether a link is opened when a request needs one. */
-  readonly autoOpen: boolean
-  readonly wireTap: boolean
-  /** Names of fields whose values the wire tap does not show, asked anew for each exchange. */
-  readonly redactedNames: Effect.Effect<ReadonlyArray<string | RegExp>>
+/** Whose link it is, and who is told about it. One object with methods, because functions for each link would be memory of each. */
+export interface LinkOwner {
   readonly events: EventHub
-  /** The proxy to connect to in place of the origin. */
-  readonly proxy: { readonly host: string; readonly port: number } | undefined
-  /** What a pool takes care of beside. */
-  readonly care: Care | undefined
+  /** An exchange is complete, and the link can be used again. */
+  onIdle(): void
+  /** It broke while nobody used it. Gives the failure that this is. */
+  onFault(link: Link, fault: Transport.DuplexFault): HttpError
+  /** To free what opening it took, and to tell. */
+  onClosed(link: Link, reason: CloseReason, error: HttpError | undefined): void
 }
 
-/** Who is told what becomes of the link: the pool that it belongs to. */
-export interface Watcher {
-  idle(): void
-  closed(): void
-}
+let lastId = 0
 
-/** A request that `putRequest` has started. */
-export interface Started {
-  readonly method: string
-  readonly target: Target
-  readonly names: Array<string>
-  readonly values: Array<string>
-  readonly skipHost: boolean
-  readonly skipAcceptEncoding: boolean
-  /** Once its head has been sent. */
-  exchange: Exchange | undefined
-  outgoing: Outgoing | undefined
-  /** Whether a call is sending, or waits for the response. A second one beside it could only mix up both. */
-  busy: boolean
-}
+export class Link implements Transport.Receiver {
+  readonly id: number = ++lastId
+  readonly duplex: Transport.Duplex
+  readonly machine = new Machine()
+  open = true
+  /** What closed it, where that was a failure. */
+  closedBy: HttpError | undefined
+  /** Whether it was closed by the caller. */
+  dismissed = false
+  /** Whether a pool has kept it idle, so that the server may close it just as the next request is sent, even the first one. */
+  kept = false
+  /** When it was opened, and when it became idle, in milliseconds. */
+  readonly openedAt: number
+  idleSince: number
+  /** What opening it took; `undefined` where the duplex was all. */
+  readonly scope: Scope.CloseableScope | undefined
+  /** Milliseconds that the tunnel took; `undefined` without one. */
+  readonly proxyMillis: number | undefined
+  #listener: Listener | undefined
+  /** What is to be called when the link has been polled for the request that has reserved it. */
+  #reservation: (() => void) | undefined
+  #paused = false
+  readonly #owner: LinkOwner
 
-/**
- * True if the caller has a response of which it has not read everything, so that another request must not begin. Decided by what has been
- * read and never by what has arrived: otherwise a program would work or fail as the network pleases.
- */
-const isUnread = ({ body, framing, head }: Exchange): boolean => {
-  if (head === undefined || framing === undefined || body.finished) return false
-  if (framing.kind === "length") return body.received - body.size < framing.length
-  return framing.kind === "chunked" || framing.kind === "close"
-}
-
-export class Connection implements LinkOwner {
-  readonly settings: Settings
-  link: Link | undefined
-  /** The last exchange. */
-  exchange: Exchange | undefined
-  /** The request that `putRequest` started and `getResponse` has not answered. */
-  started: Started | undefined
-  /** Aborts the opening of a link that is under way. */
-  abortOpening: ((reason: string) => void) | undefined
-  /** Set while a request, or `connect`, was accepted that has no link yet: no other may begin one. Each sets an object of its own. */
-  reservation: object | undefined
-  /** How often the caller closed it, and why last. */
-  dismissals = 0
-  dismissedBecause = ""
-  closed = false
-  /** Whether it is only lent: the link that it has is all it gets. */
-  leased = false
-  tunnel: Tunnel | undefined
-  /** Set before a link is opened. */
-  watcher: Watcher | undefined
-  /** What the proxy answered with to the last CONNECT. */
-  proxyFields: HttpFields.HttpFields | undefined
-
-  constructor(settings: Settings, tunnel: Tunnel | undefined) {
-    this.settings = settings
-    this.tunnel = tunnel
+  constructor(
+    duplex: Transport.Duplex,
+    now: number,
+    owner: LinkOwner,
+    scope: Scope.CloseableScope | undefined,
+    proxyMillis: number | undefined
+  ) {
+    this.duplex = duplex
+    this.openedAt = now
+    this.idleSince = now
+    this.#owner = owner
+    this.scope = scope
+    this.proxyMillis = proxyMillis
   }
 
-  /** Whom requests are for: the far end of the tunnel where there is one. */
-  get origin(): Origin.Origin {
-    return this.tunnel?.origin ?? this.settings.origin
+  /** Why it is not used again, if both messages are complete and nothing failed. */
+  get endReason(): CloseReason {
+    return this.machine.announced ? "AnnouncedBody" : "NotPersistent"
   }
 
-  /** What the connection is opened to where that is not the origin itself. */
-  get proxy(): { readonly host: string; readonly port: number } | undefined {
-    return this.settings.proxy ?? (this.tunnel === undefined ? undefined : this.settings.origin)
+  /** Starts to listen. What has come already is told at once, and may close the link. */
+  attach(): void {
+    this.duplex.unref?.()
+    this.duplex.attach(this)
   }
 
-  get events(): EventHub {
-    return this.settings.events
+  /** The version of TLS, where there is TLS. */
+  get tls(): string | undefined {
+    return this.duplex.info.tls?.version
   }
 
-  onIdle(): void {
-    this.watcher?.idle()
+  /** Whether a request can be sent on it now. */
+  get usable(): boolean {
+    return this.open && this.#listener === undefined && this.#reservation === undefined && this.machine.reusable
   }
 
-  onFault(link: Link, fault: Transport.DuplexFault): HttpError {
-    return idleFault(link, serverNameOf(this.settings, this.origin), fault)
+  /**
+   * Keeps the link for one request, and calls back when the event loop has polled it, or at once when it closes. Only where
+   * `usable`.
+   */
+  reserve(loop: Transport.EventLoop, callback: () => void): void {
+    this.#reservation = callback
+    loop.afterPoll(() => {
+      if (this.#reservation === callback) this.#endReservation()
+    })
   }
 
-  onClosed({ id, machine, openedAt, scope }: Link, reason: CloseReason, error: HttpError | undefined): void {
-    const { deadlines, events, runtime } = this.settings
-    deadlines.rest()
-    if (scope !== undefined) Runtime.runFork(runtime)(Scope.close(scope, Exit.void))
-    if (events.active) {
-      events.emit({
-        _tag: "Close",
-        connection: id,
-        origin: Origin.format(this.origin),
-        requestsServed: machine.served,
-        millis: deadlines.now() - openedAt,
-        reason,
-        error
-      })
+  /** True while a request waits until the link has been polled. */
+  get polling(): boolean {
+    return this.#reservation !== undefined
+  }
+
+  /** Gives the reservation up: nothing is called. */
+  free(): void {
+    this.#reservation = undefined
+  }
+
+  #endReservation(): void {
+    const callback = this.#reservation
+    this.#reservation = undefined
+    callback?.()
+  }
+
+  /** Begins an exchange. Only where `usable`. */
+  begin(request: RequestFacts, listener: Listener): void {
+    this.duplex.ref?.()
+    this.machine.startRequest(request)
+    this.#listener = listener
+  }
+
+  /** Keeps the process alive, because a caller waits for the end of the exchange that is under way. */
+  ref(): void {
+    this.duplex.ref?.()
+  }
+
+  /** Lets the process end although an exchange is under way, because no caller waits for the rest of it. */
+  unref(): void {
+    this.duplex.unref?.()
+  }
+
+  /** Ends an exchange: the link is idle if the machine says that it can be used again, else it is closed. */
+  finish(now: number): void {
+    this.#listener = undefined
+    if (this.machine.reusable) {
+      this.duplex.unref?.()
+      this.idleSince = now
+      this.#owner.onIdle()
+    } else {
+      const { excess } = this.machine
+      if (excess > 0) this.close("Failure", new UnexpectedMessage({ received: excess }))
+      else this.close(this.endReason)
     }
-    this.watcher?.closed()
   }
 
-  /** Keeps others from beginning a request. Returns how to end that. */
-  reserve(): () => void {
-    const reservation = {}
-    this.reservation = reservation
-    return () => {
-      if (this.reservation === reservation) this.reservation = undefined
+  /** The exchange of this listener, if it is still under way, is the last one. */
+  spoil(listener: Listener): void {
+    if (this.#listener === listener) this.machine.abandonRequest()
+  }
+
+  /** Sends bytes; see `Duplex.write`. */
+  write(bytes: Uint8Array | string, more?: Uint8Array): boolean {
+    if (!this.open) return true
+    const { events } = this.#owner
+    if (events.active) events.emit({ _tag: "Send", connection: this.id, bytes: bytes.length + (more?.length ?? 0) })
+    return this.duplex.write(bytes, more)
+  }
+
+  /** Goes on reading, after `onData` of the listener returned false. */
+  resume(): void {
+    if (!this.#paused || !this.open) return
+    this.#paused = false
+    this.duplex.resume()
+  }
+
+  /** Closes at once, because the caller wants it. */
+  dismiss(): void {
+    this.dismissed = true
+    this.close("Closed")
+  }
+
+  /** Closes at once. Idempotent. */
+  close(reason: CloseReason, error?: HttpError): void {
+    if (!this.open) return
+    this.open = false
+    this.closedBy = error
+    this.#listener = undefined
+    this.duplex.destroy()
+    // Before its place is another's: the request that has waited for it goes elsewhere, and was there first.
+    this.#endReservation()
+    this.#owner.onClosed(this, reason, error)
+  }
+
+  onData(bytes: Uint8Array): boolean {
+    try {
+      return this.#receive(bytes)
+    } catch (thrown) {
+      this.#crash(thrown)
+      return true
     }
   }
 
-  get state(): ConnectionState {
-    if (this.closed) return "Closed"
-    if (this.reservation !== undefined || this.abortOpening !== undefined) return "RequestSent"
-    if (this.started !== undefined) return this.started.exchange === undefined ? "RequestStarted" : "RequestSent"
-    const { exchange } = this
-    if (exchange === undefined) return "Idle"
-    if (exchange.done) return isUnread(exchange) ? "ResponseUnread" : "Idle"
-    return exchange.head === undefined || exchange.body.settled ? "RequestSent" : "ResponseUnread"
-  }
-
-  /** True if nothing is under way. A response that is complete may still be unread. */
-  get quiet(): boolean {
-    const { state } = this
-    return state === "Idle" || (state === "ResponseUnread" && this.exchange?.done === true)
-  }
-
-  /** What stands against starting a request. */
-  get hindrance(): CannotSendRequest | ConnectionClosed | undefined {
-    if (this.closed) return new ConnectionClosed({ reason: "its scope has ended" })
-    return this.state === "Idle" ? undefined : new CannotSendRequest({ state: this.state })
-  }
-
-  /** Closes the link, whatever is under way on it. */
-  disconnect(reason: string): void {
-    this.dismissals++
-    this.dismissedBecause = reason
-    // The request that has the link polled ends with this, and need not be waited for.
-    if (this.link?.polling) this.reservation = undefined
-    this.started = undefined
-    this.abortOpening?.(reason)
-    if (this.exchange !== undefined) {
-      this.exchange.abandon(reason, "Closed")
-      // Its response stands against nothing any more, though what has arrived of it can still be read.
-      this.exchange.body.finished = true
+  onEnd(): void {
+    try {
+      this.#ended()
+    } catch (thrown) {
+      this.#crash(thrown)
     }
-    this.link?.dismiss()
+  }
+
+  onError(fault: Transport.DuplexFault): void {
+    try {
+      this.#broken(fault)
+    } catch (thrown) {
+      this.#crash(thrown)
+    }
+  }
+
+  #crash(thrown: unknown): void {
+    try {
+      this.#listener?.crash(thrown)
+    } finally {
+      this.close("Failure", new ConnectionClosed({ reason: "the library threw, see `cause`", cause: thrown }))
+    }
+  }
+
+  #receive(bytes: Uint8Array): boolean {
+    const { events } = this.#owner
+    if (events.active) events.emit({ _tag: "Receive", connection: this.id, bytes: bytes.length })
+    this.#listener?.onReceive(bytes.length)
+    this.machine.receive(bytes)
+    const more = this.#drain()
+    this.#paused = !more
+    return more
+  }
+
+  #ended(): void {
+    this.machine.eof(this.duplex.endProven === false)
+    if (this.#listener === undefined) {
+      this.close("Peer")
+      return
+    }
+    this.#listener.onReceive(0)
+    this.#drain()
+    this.#listener?.onPeerFinished()
+  }
+
+  #broken(fault: Transport.DuplexFault): void {
+    const listener = this.#listener
+    if (listener === undefined) this.close("Peer", this.#owner.onFault(this, fault))
+    else listener.onFault(fault)
+  }
+
+  /** Takes every event of the bytes received. */
+  #drain(): boolean {
+    let more = true
+    while (this.open) {
+      const event = this.machine.next()
+      switch (event._tag) {
+        case "NeedMore":
+          return more
+        case "Informational":
+          this.#listener?.onInformational(event.head)
+          break
+        case "Head":
+          this.#listener?.onHead(event.head, event.framing)
+          break
+        case "Data":
+          more = this.#listener?.onData(event.input, event.start, event.end) ?? true
+          break
+        case "End":
+          this.#listener?.onEnd(event.trailers)
+          // The buffer may be full, but an idle connection must hear of what comes, and the next response too.
+          more = true
+          break
+        case "Failure":
+          if (this.#listener === undefined) this.close("Peer", event.error)
+          else this.#listener.onFailure(event.error)
+          return true
+      }
+    }
+    return true
   }
 }

@@ -20,8 +20,8 @@ import { listHas } from "../syntax/token.ts"
 import type { Asked } from "./about.ts"
 import { forwarded, locateAt } from "./about.ts"
 import { outgoingFor } from "./callerChunks.ts"
-import type { Connection, Settings } from "./connection.ts"
-import { Terms } from "./exchangeContext.ts"
+import { Terms } from "./errorContext.ts"
+import type { Connection, Settings } from "./handle.ts"
 import { toLimits, toMillis } from "./timeouts.ts"
 
 /** Trailers that an Effect gives. */

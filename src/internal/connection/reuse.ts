@@ -9,9 +9,9 @@
  */
 import * as Effect from "effect/Effect"
 import type { EventLoop } from "../../Transport.ts"
-import type { Waiter } from "../transport/wait.ts"
-import { waitFor } from "../transport/wait.ts"
-import type { Link } from "./link.ts"
+import type { Waiter } from "../effect/wait.ts"
+import { waitFor } from "../effect/wait.ts"
+import type { Link } from "./connection.ts"
 
 /**
  * Reserves a usable link, and calls `begin` when it has been polled. `begin` must ask again whether the link is `usable`, and use it

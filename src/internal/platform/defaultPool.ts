@@ -6,8 +6,8 @@ import * as FiberRef from "effect/FiberRef"
 import type * as Scope from "effect/Scope"
 import * as HttpFields from "../../HttpFields.ts"
 import type { Transport } from "../../Transport.ts"
-import type { Face } from "../pool/face.ts"
-import { unsafeMake } from "../pool/face.ts"
+import type { Face } from "../effect/connectionPool.ts"
+import { unsafeMake } from "../effect/connectionPool.ts"
 import { toSettings } from "../pool/settings.ts"
 
 // A default that cannot be would show when this module is loaded, and never in a layer.

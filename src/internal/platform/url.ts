@@ -10,7 +10,7 @@ import * as Option from "effect/Option"
 import * as Origin from "../../Origin.ts"
 import type * as Tls from "../../Tls.ts"
 import { encodeText } from "../body/fields.ts"
-import type { Located } from "../origin.ts"
+import type { Located } from "../model/origin.ts"
 import { parseUrl } from "./zonedUrl.ts"
 
 /** What `application/x-www-form-urlencoded` leaves as it is (WHATWG URL section 5.2). */

@@ -14,12 +14,12 @@ import type { BodyFailure } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
 import type { HttpResponse } from "../../HttpResponse.ts"
 import { join, NoRoom } from "../bytes.ts"
+import { keepContext } from "../effect/wait.ts"
 import { BodyTooLarge } from "../error/body.ts"
 import { withPartial } from "../error/partial.ts"
 import { locateIn } from "../locateIn.ts"
+import { nodeEventLoop } from "../node/eventLoop.ts"
 import { tooLargeForMemory } from "../tooLarge.ts"
-import { nodeEventLoop } from "../transport/eventLoop.ts"
-import { keepContext } from "../transport/wait.ts"
 
 const empty: Uint8Array = new Uint8Array(0)
 

@@ -4,7 +4,7 @@
  */
 import { Entry, List } from "./list.ts"
 import { Outages } from "./outages.ts"
-import type { Command, Group, Limits, Slot, Ticket } from "./places.ts"
+import type { Command, Group, Limits, Slot, Ticket } from "./slots.ts"
 import { Turns } from "./turns.ts"
 
 export class Inventory<O, C, W> {

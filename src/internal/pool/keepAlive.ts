@@ -4,7 +4,7 @@
  */
 import * as HttpFields from "../../HttpFields.ts"
 import { listElements } from "../syntax/token.ts"
-import type { Hint } from "./places.ts"
+import type { Hint } from "./slots.ts"
 
 /** The least number of a parameter, `Infinity` for none. What is no number says nothing. */
 const parameter = (text: string, name: string): number => {

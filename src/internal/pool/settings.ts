@@ -14,7 +14,7 @@ import type { Millis } from "../connection/timeouts.ts"
 import { checked, noTimeouts, readDuration, toLimits, toMillis } from "../connection/timeouts.ts"
 import { InvalidOption } from "../error/request.ts"
 import { notRecord } from "../options.ts"
-import type { Limits } from "./places.ts"
+import type { Limits } from "./slots.ts"
 
 /** The options of `ConnectionPool.make`, where they are documented. */
 export interface PoolOptions {

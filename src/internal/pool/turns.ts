@@ -3,7 +3,7 @@
  * `poolState.ts`, which asks.
  */
 import { Heap } from "./heap.ts"
-import type { Group, Slot, Ticket } from "./places.ts"
+import type { Group, Slot, Ticket } from "./slots.ts"
 
 /** The first ticket of its group that the connection will do for. */
 export const servable = <O, C, W>(slot: Slot<O, C, W>): Ticket<O, C, W> | undefined => {

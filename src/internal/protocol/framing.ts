@@ -13,7 +13,7 @@ import {
 } from "../error/head.ts"
 import type { Relaxation } from "../error/relaxation.ts"
 // Without the public functions around them, which look at how many arguments they were given.
-import * as fields from "../fields.ts"
+import * as fields from "../model/fields.ts"
 import { listElements, listHas } from "../syntax/token.ts"
 import type { ResponseHead } from "./head.ts"
 

@@ -7,7 +7,7 @@
  * another way: the tests deliver each head whole and split, which is to say to both.
  */
 import type * as HttpLimits from "../../HttpLimits.ts"
-import { ParsedFields, span, spanLimits } from "../fields.ts"
+import { ParsedFields, span, spanLimits } from "../model/fields.ts"
 import { latin1 } from "../syntax/lineScanner.ts"
 import { tokenTable, trimSpace } from "../syntax/token.ts"
 import { ResponseHead } from "./responseHead.ts"

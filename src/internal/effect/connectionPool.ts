@@ -1,0 +1,296 @@
+/** Makes a pool in a scope, and gives it the methods that users see. */
+import * as Cause from "effect/Cause"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { ConnectionEvent } from "../../ConnectionEvent.ts"
+import type { HttpRequest } from "../../HttpRequest.ts"
+import type { HttpResponse } from "../../HttpResponse.ts"
+import type * as Origin from "../../Origin.ts"
+import type * as Tls from "../../Tls.ts"
+import { Transport } from "../../Transport.ts"
+import { readDuration } from "../connection/timeouts.ts"
+import { Deadline } from "../connection/timers.ts"
+import { makeDeadlines } from "../connection/timers.ts"
+import { InvalidOption } from "../error/request.ts"
+import type { Located } from "../model/origin.ts"
+import { nodeEventLoop } from "../node/eventLoop.ts"
+import { notRecord } from "../options.ts"
+import type { ExecuteFailure } from "../pool/call.ts"
+import { execute, executeFor } from "../pool/call.ts"
+import { Pool } from "../pool/pool.ts"
+import type { Surround } from "../pool/pooledConnection.ts"
+import type { PoolOptions, PoolSettings } from "../pool/settings.ts"
+import { toSettings } from "../pool/settings.ts"
+import type { Caller } from "./caller.ts"
+import type { Face as ConnectionFace } from "./httpConnection.ts"
+import type { LeaseFailure } from "./lease.ts"
+import { lease } from "./lease.ts"
+import type { Trace } from "./trace.ts"
+import { returnTo, waitFor } from "./wait.ts"
+
+/** Events that are kept for a reader of the stream that is slow. */
+const eventBuffer = 4096
+
+const durationRule = `it must be a duration of at least 0, such as 500 or "5 seconds"`
+
+/** How many connections and waiting requests there are. */
+interface Counts {
+  readonly idle: number
+  readonly busy: number
+  readonly connecting: number
+  readonly waiting: number
+}
+
+/** Documented in `ConnectionPool`. */
+export interface Stats extends Counts, Readonly<Pool["counts"]> {
+  readonly origins: ReadonlyArray<Counts & { readonly origin: string }>
+}
+
+/**
+ * Numbers from 0 to 1 that look random, always the same ones for a seed (mulberry32). The pool needs them where no effect runs; seeded by Effect's
+ * `Random`, so that a test which replaces that knows them.
+ */
+const numbers = (seed: number): () => number => {
+  let state = Math.floor(seed * 2 ** 32)
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+/** Makes a pool of checked settings; the scope's end shuts it down. */
+export const unsafeMake = (
+  settings: PoolSettings,
+  redactedNames: Effect.Effect<ReadonlyArray<string | RegExp>>,
+  trace?: Trace
+): Effect.Effect<Face, never, Scope.Scope | Transport> =>
+  Effect.gen(function*() {
+    const runtime = yield* Effect.runtime<never>()
+    const transport = yield* Transport
+    const loop = transport.loop ?? nodeEventLoop
+    const deadlines = yield* makeDeadlines(loop)
+    const random = numbers(yield* Random.next)
+    const pool = new Pool(settings, transport, loop, deadlines, runtime, random, redactedNames)
+    yield* Effect.addFinalizer(() =>
+      // Who was refused has yet to tell it.
+      Effect.zipRight(
+        shutdown(pool, settings.graceMillis),
+        Effect.zipRight(quiet(pool), Effect.sync(() => pool.events.end()))
+      )
+    )
+    return new Face(pool, trace)
+  })
+
+/** Makes a pool; the scope's end shuts it down. */
+export const make = (
+  options: PoolOptions,
+  redactedNames: Effect.Effect<ReadonlyArray<string | RegExp>>,
+  trace: Trace
+): Effect.Effect<Face, InvalidOption, Scope.Scope | Transport> =>
+  Effect.flatMap(
+    Effect.suspend(() => toSettings(options)),
+    (settings) => unsafeMake(settings, redactedNames, options.tracing === true ? trace : undefined)
+  )
+
+/** Keeps the process alive while a caller waits. */
+const holding = (pool: Pool, waiting: Effect.Effect<void>): Effect.Effect<void> =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => pool.deadlines.hold()),
+    () => waiting,
+    () => Effect.sync(() => pool.deadlines.release())
+  )
+
+/** Waits until no request is under way. */
+const quiet = (pool: Pool): Effect.Effect<void> =>
+  holding(
+    pool,
+    waitFor<void>(pool.loop, (waiter) => {
+      const forget = pool.whenQuiet(() => waiter.resume(Effect.void))
+      return Effect.sync(forget)
+    })
+  )
+
+/** Waits until the pool is empty and stays so, or the time is over. */
+const drained = (pool: Pool, graceMillis: number): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const { deadlines } = pool
+    let over = false
+    let wake = (): void => {}
+    let forget = (): void => {}
+    const deadline = new Deadline({
+      expire: () => {
+        over = true
+        wake()
+      }
+    })
+    const empty = waitFor<void>(pool.loop, (waiter) => {
+      wake = () => waiter.resume(Effect.void)
+      forget()
+      forget = pool.whenQuiet(() => wake())
+    })
+    const loop: Effect.Effect<void> = Effect.zipRight(
+      empty,
+      Effect.suspend(() => over || pool.isQuiet ? Effect.void : loop)
+    )
+    deadlines.arm(deadline, graceMillis)
+    return Effect.ensuring(
+      holding(pool, loop),
+      Effect.sync(() => {
+        forget()
+        deadlines.disarm(deadline)
+        deadlines.rest()
+      })
+    )
+  })
+
+const shutdown = (pool: Pool, graceMillis: number): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    pool.state.shutdown()
+    pool.carryOut()
+    const destroy = Effect.suspend(() => {
+      pool.ended = true
+      pool.state.destroy()
+      pool.carryOut()
+      return pool.endings
+    })
+    return Effect.zipRight(graceMillis === 0 ? Effect.void : drained(pool, graceMillis), destroy)
+  })
+
+/** The methods, documented in `ConnectionPool`. */
+export class Face {
+  readonly #pool: Pool
+  readonly #trace: Trace | undefined
+
+  constructor(pool: Pool, trace: Trace | undefined) {
+    this.#pool = pool
+    this.#trace = trace
+  }
+
+  execute<E>(request: HttpRequest<E>): Effect.Effect<HttpResponse, ExecuteFailure<E>> {
+    return this.#trace === undefined
+      ? execute(this.#pool, request)
+      : this.#trace(request, undefined, (request) => execute(this.#pool, request))
+  }
+
+  static executeFor<E>(
+    face: Face,
+    request: HttpRequest<E>,
+    caller: Caller,
+    surround: Surround,
+    located: Located<Tls.Options> | undefined
+  ): Effect.Effect<HttpResponse, ExecuteFailure<E>> {
+    return executeFor(face.#pool, request, caller, surround, located)
+  }
+
+  lease(origin: Origin.Origin): Effect.Effect<ConnectionFace, LeaseFailure, Scope.Scope> {
+    return lease(this.#pool, origin, this.#trace)
+  }
+
+  get connectionOptions(): Pick<PoolOptions, "localAddress" | "proxy" | "tls"> {
+    const { localAddress, proxy, tls } = this.#pool.settings
+    return { localAddress, proxy, tls }
+  }
+
+  get stats(): Effect.Effect<Stats> {
+    return Effect.sync(() => {
+      const { counts, state } = this.#pool
+      return {
+        idle: state.idle.size,
+        busy: state.busy,
+        connecting: state.connecting,
+        waiting: state.waiting,
+        ...counts,
+        origins: [...state.groups.values()].map((group) => ({
+          origin: group.origin.name,
+          idle: group.idle.size,
+          busy: group.busy,
+          connecting: group.connecting,
+          waiting: group.waiting.size
+        }))
+      }
+    })
+  }
+
+  get events(): Stream.Stream<ConnectionEvent> {
+    const { events, loop } = this.#pool
+    return Stream.suspend(() => {
+      // What happens in the pool happens in the contexts of requests, which are not the reader's.
+      const back = returnTo(loop.captureContext())
+      const emitted = Stream.asyncPush<ConnectionEvent>(
+        (emit) =>
+          Effect.acquireRelease(
+            Effect.sync(() => events.subscribe((event) => void emit.single(event), () => emit.end())),
+            (unsubscribe) => Effect.sync(unsubscribe)
+          ),
+        { bufferSize: eventBuffer, strategy: "sliding" }
+      )
+      return Stream.mapChunksEffect(emitted, (chunk) => Effect.as(back, chunk))
+    })
+  }
+
+  subscribe(listener: (event: ConnectionEvent) => void): Effect.Effect<void, never, Scope.Scope> {
+    return Effect.asVoid(Effect.acquireRelease(
+      Effect.sync(() => this.#pool.events.subscribe(listener)),
+      (unsubscribe) => Effect.sync(unsubscribe)
+    ))
+  }
+
+  get closeIdle(): Effect.Effect<void> {
+    return Effect.sync(() => {
+      this.#pool.state.closeIdle("Closed")
+      this.#pool.carryOut()
+    })
+  }
+
+  shutdown(): Effect.Effect<void>
+  shutdown(options: { readonly grace?: Duration.DurationInput | undefined }): Effect.Effect<void, InvalidOption>
+  shutdown(
+    options: { readonly grace?: Duration.DurationInput | undefined } = {}
+  ): Effect.Effect<void, InvalidOption> {
+    return Effect.suspend((): Effect.Effect<void, InvalidOption> => {
+      const wrong = notRecord("options", options)
+      if (wrong !== undefined) return wrong
+      const { grace } = options
+      const millis = grace === undefined ? this.#pool.settings.graceMillis : readDuration(grace)
+      return millis === undefined
+        ? new InvalidOption({ option: "grace", reason: durationRule })
+        : shutdown(this.#pool, millis)
+    })
+  }
+
+  toJSON(): unknown {
+    const { idle: { size }, open, waiting } = this.#pool.state
+    return { _tag: "ConnectionPool", connections: open, idle: size, waiting }
+  }
+}
+
+/**
+ * `execute` for a face above this one, which has something to put around requests, and may have read their URL. To be called where nothing
+ * interrupts.
+ */
+export type Execute<F> = (
+  request: HttpRequest<unknown>,
+  caller: Caller,
+  surround: Surround,
+  located: Located<Tls.Options> | undefined
+) => Effect.Effect<HttpResponse, F>
+
+/** That of a pool. One whose `execute` is not the one of this file, because somebody has wrapped it, has it surrounded as a whole. */
+export const executeOf = <F>(pool: {
+  execute(request: HttpRequest<unknown>): Effect.Effect<HttpResponse, F>
+}): Execute<F | ExecuteFailure<unknown>> =>
+  pool instanceof Face && pool.execute === Face.prototype.execute
+    ? (request, caller, surround, located) => Face.executeFor(pool, request, caller, surround, located)
+    : (request, caller, surround) =>
+      Effect.flatMap(surround(caller.restore(pool.execute(request))), (response) => {
+        const interrupted = caller.interrupted()
+        // Nobody would have it.
+        return Cause.isEmpty(interrupted)
+          ? Effect.succeed(response)
+          : Effect.zipRight(response.close, Effect.failCause(interrupted))
+      })

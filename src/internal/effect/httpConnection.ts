@@ -1,0 +1,362 @@
+/** Makes a connection in a scope, and gives it the methods that users see. */
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import type * as Scope from "effect/Scope"
+import type { ConnectionEvent } from "../../ConnectionEvent.ts"
+import * as HttpBody from "../../HttpBody.ts"
+import type { InvalidRequest } from "../../HttpError.ts"
+import * as HttpFields from "../../HttpFields.ts"
+import type * as HttpLeniency from "../../HttpLeniency.ts"
+import { strict } from "../../HttpLeniency.ts"
+import * as HttpLimits from "../../HttpLimits.ts"
+import * as HttpRequest from "../../HttpRequest.ts"
+import type { HttpResponse } from "../../HttpResponse.ts"
+import * as HttpTimeouts from "../../HttpTimeouts.ts"
+import * as Origin from "../../Origin.ts"
+import type * as Tls from "../../Tls.ts"
+import { Transport } from "../../Transport.ts"
+import { locateAt } from "../connection/about.ts"
+import { EventHub } from "../connection/events.ts"
+import type { Started, Tunnel } from "../connection/handle.ts"
+import { Connection } from "../connection/handle.ts"
+import type { OpenFailure } from "../connection/open.ts"
+import { openLink, reserving } from "../connection/open.ts"
+import { checked, noTimeouts, toLimits, toMillis } from "../connection/timeouts.ts"
+import { makeDeadlines } from "../connection/timers.ts"
+import { encodeConnect } from "../connection/tunnel.ts"
+import type { Tagged } from "../error/base.ts"
+import { ForbiddenHeader, InvalidOption, InvalidUrl } from "../error/request.ts"
+import type { ConnectionState } from "../error/state.ts"
+import * as state from "../error/state.ts"
+import { parseLocalAddress } from "../model/origin.ts"
+import { nodeEventLoop } from "../node/eventLoop.ts"
+import { notRecord } from "../options.ts"
+import type { ExecuteFailure } from "./pipeline.ts"
+import { execute } from "./pipeline.ts"
+import type { PutRequestOptions } from "./steps.ts"
+import { endHeaders, putHeader, putRequest } from "./steps.ts"
+import type { ResponseFailure, StepFailure } from "./stepsBody.ts"
+import { forgetFailed, getResponse, send } from "./stepsBody.ts"
+import type { Trace } from "./trace.ts"
+
+/** The options of `HttpConnection.make`, where they are documented. */
+export interface FaceOptions {
+  readonly host?: string | undefined
+  readonly port?: number | undefined
+  readonly tls?: boolean | Tls.Options | undefined
+  readonly socketPath?: string | undefined
+  readonly localAddress?: string | undefined
+  readonly localPort?: number | undefined
+  readonly tunnel?: {
+    readonly host: string
+    readonly port?: number | undefined
+    readonly headers?: HttpFields.Input | undefined
+  } | undefined
+  readonly blockSize?: number | undefined
+  readonly autoOpen?: boolean | undefined
+  readonly timeouts?: HttpTimeouts.Options | undefined
+  readonly limits?: HttpLimits.Options | undefined
+  readonly leniency?: HttpLeniency.HttpLeniency | undefined
+  readonly wireTap?: boolean | undefined
+  readonly tracing?: boolean | undefined
+  readonly onEvent?: ((event: ConnectionEvent) => void) | undefined
+}
+
+const defaultBlockSize = 65_536
+
+/** `Origin.make` for callers whose types nobody has checked. */
+const makeOrigin = (parts: Parameters<typeof Origin.make>[0]): Either.Either<Origin.Origin, InvalidUrl> => {
+  const { host, socketPath } = parts
+  if (typeof host !== "string") return Either.left(new InvalidUrl({ part: "host", reason: "it is not a string" }))
+  return socketPath === undefined || typeof socketPath === "string"
+    ? Origin.make(parts)
+    : Either.left(new InvalidUrl({ part: "socketPath", reason: "it is not a string" }))
+}
+
+/** The fields that the caller gave. To read them may run the caller's code, whose error is named without its message. */
+const fieldsOf = (headers: HttpFields.Input | undefined): Either.Either<HttpFields.HttpFields, InvalidOption> => {
+  if (headers === undefined) return Either.right(HttpFields.empty)
+  if (typeof headers !== "object" || headers === null) {
+    return Either.left(
+      new InvalidOption({ option: "headers", reason: "they must be a record, a list of pairs, or `HttpFields`" })
+    )
+  }
+  return Either.try({
+    try: () => HttpFields.fromInput(headers),
+    catch: (error) =>
+      new InvalidOption({
+        option: "headers",
+        reason: `reading it failed (${error instanceof Error ? error.name : typeof error})`
+      })
+  })
+}
+
+const makeTunnel = (
+  scheme: "http" | "https",
+  { headers, host, port }: NonNullable<FaceOptions["tunnel"]>
+): Either.Either<Tunnel, InvalidRequest> =>
+  Either.gen(function*() {
+    const origin = yield* Either.mapLeft(
+      makeOrigin({ scheme, host, port }),
+      ({ reason }) => new InvalidUrl({ part: "tunnel", reason })
+    )
+    const tunnel: Tunnel = { origin, fields: yield* fieldsOf(headers) }
+    const head = encodeConnect(tunnel)
+    if (!("_tag" in head)) return tunnel
+    return yield* Either.left(
+      head._tag === "BodyLengthMismatch"
+        ? new ForbiddenHeader({ field: "Content-Length", reason: "CONNECT has no content" })
+        : head
+    )
+  })
+
+/** Where to connect from, checked. */
+const localOf = (
+  { localAddress, localPort }: FaceOptions
+): Either.Either<Pick<Connection["settings"], "localAddress" | "localPort">, InvalidOption> => {
+  if (localPort !== undefined && !(Number.isInteger(localPort) && localPort >= 0 && localPort <= 65_535)) {
+    return Either.left(new InvalidOption({ option: "localPort", reason: "it must be a whole number from 0 to 65535" }))
+  }
+  const address = localAddress === undefined ? undefined : parseLocalAddress(localAddress)
+  return address instanceof InvalidOption ? Either.left(address) : Either.right({ localAddress: address, localPort })
+}
+
+/** What fails before it has an origin gets that of the connection. */
+const located = <A, E extends Tagged<string>>(
+  connection: Connection,
+  effect: Effect.Effect<A, E>
+): Effect.Effect<A, E> => Effect.mapError(effect, (error) => locateAt(error, connection.origin, connection.started))
+
+/** A call whose options are a record, as its type says. */
+const recorded = <A, E>(options: object, call: () => Effect.Effect<A, E>): Effect.Effect<A, E | InvalidOption> =>
+  Effect.suspend((): Effect.Effect<A, E | InvalidOption> => notRecord("options", options) ?? call())
+
+/** Makes a connection; the scope's end closes it. */
+export const make = (
+  options: FaceOptions,
+  redactedNames: Effect.Effect<ReadonlyArray<string | RegExp>>,
+  trace?: Trace
+): Effect.Effect<Face, InvalidRequest, Scope.Scope | Transport> =>
+  Effect.gen(function*() {
+    const wrong = notRecord("options", options ?? null)
+    if (wrong !== undefined) return yield* wrong
+    const tls = options.tls === true ? {} : options.tls === false ? undefined : options.tls
+    if (tls !== undefined && !Predicate.isRecord(tls)) {
+      return yield* new InvalidOption({ option: "tls", reason: "it must be true, false or a record of options" })
+    }
+    const scheme = tls === undefined ? "http" : "https"
+    const { blockSize = defaultBlockSize, port, socketPath } = options
+    if (!Number.isSafeInteger(blockSize) || blockSize < 1) {
+      return yield* new InvalidOption({ option: "blockSize", reason: "it must be a whole number of at least 1" })
+    }
+    for (const option of ["autoOpen", "wireTap", "tracing"] as const) {
+      if (options[option] !== undefined && typeof options[option] !== "boolean") {
+        return yield* new InvalidOption({ option, reason: "it must be true or false" })
+      }
+    }
+    if (options.onEvent !== undefined && typeof options.onEvent !== "function") {
+      return yield* new InvalidOption({ option: "onEvent", reason: "it must be a function" })
+    }
+    const host = options.host ?? (socketPath === undefined ? "" : "localhost")
+    const origin = yield* makeOrigin({ scheme, host, port, socketPath })
+    if (options.tunnel !== undefined && !Predicate.isRecord(options.tunnel)) {
+      return yield* new InvalidOption({ option: "tunnel", reason: "it must be a record with a host" })
+    }
+    const tunnel = options.tunnel === undefined ? undefined : yield* makeTunnel(scheme, options.tunnel)
+    const local = yield* localOf(options)
+    const runtime = yield* Effect.runtime<never>()
+    const transport = yield* Transport
+    const loop = transport.loop ?? nodeEventLoop
+    const connection = new Connection({
+      transport,
+      loop,
+      deadlines: yield* makeDeadlines(loop),
+      runtime,
+      origin,
+      tls,
+      ...local,
+      timeouts: yield* checked(toMillis(HttpTimeouts.make(options.timeouts ?? {}), noTimeouts)),
+      limits: yield* checked(toLimits(options.limits ?? {}, HttpLimits.defaults)),
+      leniency: options.leniency ?? strict,
+      blockSize,
+      autoOpen: options.autoOpen ?? true,
+      wireTap: options.wireTap ?? false,
+      redactedNames,
+      events: new EventHub(runtime, options.onEvent),
+      proxy: undefined,
+      care: undefined
+    }, tunnel)
+    yield* Effect.addFinalizer(() =>
+      Effect.suspend(() => {
+        connection.closed = true
+        connection.disconnect("its scope has ended")
+        // What the body of a request holds, such as a file, ends with the scope too.
+        return connection.exchange?.senderEnded ?? Effect.void
+      })
+    )
+    return new Face(connection, options.tracing === true ? trace : undefined)
+  })
+
+/** What `request` takes beside method and target. */
+export interface RequestOptions<E> extends HttpBody.Content {
+  readonly body?: HttpBody.Input<E> | undefined
+  readonly query?: HttpBody.FormInput | undefined
+  readonly headers?: HttpFields.Input | undefined
+  readonly encodeChunked?: boolean | undefined
+}
+
+/** The methods, documented in `HttpConnection`. */
+export class Face {
+  readonly #connection: Connection
+  readonly #trace: Trace | undefined
+
+  constructor(connection: Connection, trace?: Trace) {
+    this.#connection = connection
+    this.#trace = trace
+  }
+
+  get origin(): Origin.Origin {
+    return this.#connection.origin
+  }
+
+  get state(): Effect.Effect<ConnectionState> {
+    return Effect.sync(() => this.#connection.state)
+  }
+
+  get isOpen(): Effect.Effect<boolean> {
+    return Effect.sync(() => this.#connection.link?.open ?? false)
+  }
+
+  get connect(): Effect.Effect<void, OpenFailure | state.CannotSendRequest | state.ConnectionClosed> {
+    type Failure = OpenFailure | state.CannotSendRequest | state.ConnectionClosed
+    const connect = Effect.uninterruptibleMask((restore): Effect.Effect<void, Failure> => {
+      const connection = this.#connection
+      if (connection.closed) return Effect.fail(new state.ConnectionClosed({ reason: "its scope has ended" }))
+      if (connection.link?.open === true) return Effect.void
+      if (connection.leased) {
+        return Effect.fail(
+          new state.ConnectionClosed({ reason: "the leased connection has closed, lease another one" })
+        )
+      }
+      // A request that has been started may wait for its connection; one that is being sent has its own.
+      return connection.quiet || connection.state === "RequestStarted"
+        ? reserving(connection, restore(Effect.asVoid(openLink(connection, connection.settings.timeouts))))
+        : Effect.fail(new state.CannotSendRequest({ state: connection.state }))
+    })
+    return located(this.#connection, connect)
+  }
+
+  get close(): Effect.Effect<void> {
+    return Effect.sync(() => this.#connection.disconnect("it was closed by `close`"))
+  }
+
+  execute<E>(request: HttpRequest.HttpRequest<E>): Effect.Effect<HttpResponse, ExecuteFailure<E>> {
+    const { origin } = this.#connection
+    return this.#trace === undefined
+      ? execute(this.#connection, request)
+      : this.#trace(request, origin, (request) => execute(this.#connection, request))
+  }
+
+  putRequest(
+    method: string,
+    target: string,
+    options: PutRequestOptions = {}
+  ): Effect.Effect<void, InvalidRequest | state.CannotSendRequest | state.ConnectionClosed> {
+    return located(
+      this.#connection,
+      recorded(options, () => putRequest(this.#connection, method, target, options))
+    )
+  }
+
+  putHeader(
+    name: string,
+    ...values: ReadonlyArray<HttpFields.Value>
+  ): Effect.Effect<void, InvalidRequest | state.CannotSendHeader> {
+    return located(this.#connection, putHeader(this.#connection, name, values))
+  }
+
+  endHeaders<E = never>(
+    options: { readonly body?: HttpBody.Input<E> | undefined; readonly encodeChunked?: boolean | undefined } = {}
+  ): Effect.Effect<void, StepFailure<E | unknown>> {
+    const connection = this.#connection
+    return located(
+      connection,
+      recorded(options, () => endHeaders(connection, options.body, options.encodeChunked ?? false, false))
+    )
+  }
+
+  send<E = never>(data: HttpBody.Input<E>): Effect.Effect<void, StepFailure<E | unknown>> {
+    return located(this.#connection, send(this.#connection, data))
+  }
+
+  request<E = never>(
+    method: string,
+    target: string,
+    options: RequestOptions<E> = {}
+  ): Effect.Effect<void, StepFailure<E | unknown> | state.CannotSendRequest> {
+    const connection = this.#connection
+    const request = Effect.suspend(() => {
+      const { hindrance } = connection
+      if (hindrance !== undefined) return Effect.fail(hindrance)
+      let started: Started | undefined
+      const put = Effect.gen(function*() {
+        const fields = yield* fieldsOf(options.headers)
+        const asked = HttpRequest.make(method, target, { query: options.query })
+        if (asked.invalid !== undefined) return yield* asked.invalid
+        yield* putRequest(connection, method, asked.target, {})
+        started = connection.started
+        for (const [name, value] of fields) yield* putHeader(connection, name, [value])
+        const body = HttpBody.fromContent(options)
+        yield* endHeaders(connection, body, options.encodeChunked ?? false, true)
+      })
+      // A request of one call that fails leaves nothing begun.
+      return Effect.tapErrorCause(put, (cause) => forgetFailed(connection, started, cause))
+    })
+    return located(connection, recorded(options, () => request))
+  }
+
+  get getResponse(): Effect.Effect<HttpResponse, ResponseFailure> {
+    return located(this.#connection, getResponse(this.#connection))
+  }
+
+  setTunnel(
+    host: string,
+    port?: number,
+    headers?: HttpFields.Input
+  ): Effect.Effect<void, InvalidRequest> {
+    const set = Effect.suspend(() => {
+      const connection = this.#connection
+      if (connection.leased) {
+        return Effect.fail(
+          new InvalidOption({
+            option: "tunnel",
+            reason: "the connection is leased; give the `Origin` of the lease a proxy"
+          })
+        )
+      }
+      if (connection.link?.open === true || connection.abortOpening !== undefined) {
+        return Effect.fail(
+          new InvalidOption({ option: "tunnel", reason: "the connection is open already; `close` it first" })
+        )
+      }
+      if (connection.started !== undefined) {
+        // Its Host is that of the origin it was started for.
+        return Effect.fail(new InvalidOption({ option: "tunnel", reason: "a request has been started already" }))
+      }
+      return Either.map(makeTunnel(connection.settings.origin.scheme, { host, port, headers }), (tunnel) => {
+        connection.tunnel = tunnel
+      })
+    })
+    return located(this.#connection, set)
+  }
+
+  get getProxyResponseHeaders(): Effect.Effect<Option.Option<HttpFields.HttpFields>> {
+    return Effect.sync(() => Option.fromNullable(this.#connection.proxyFields))
+  }
+
+  toJSON(): unknown {
+    return { _tag: "HttpConnection", origin: Origin.format(this.origin), state: this.#connection.state }
+  }
+}

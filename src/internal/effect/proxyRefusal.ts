@@ -1,0 +1,66 @@
+/**
+ * A proxy that forwards a request and wants credentials for it (407). It means the same as its refusal to open a tunnel, so it is the same
+ * failure; what else a proxy answers by itself cannot be told from the server's answers, and is a response.
+ */
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import * as HttpFields from "../../HttpFields.ts"
+import type { HttpResponse } from "../../HttpResponse.ts"
+import { forwarded } from "../connection/about.ts"
+import type { Exchange } from "../connection/exchange.ts"
+import { Deadline } from "../connection/timers.ts"
+import { ProxyAuthRequired } from "../error/connect.ts"
+import type { ResponseHead } from "../protocol/head.ts"
+import type { Caller } from "./caller.ts"
+
+/** How much of a refusal's body is kept. */
+export const prefixLength = 4096
+
+/** How long that much of it is awaited, in milliseconds: it helps the reader of the error, but the answer is known without it. */
+export const prefixMillis = 1000
+
+const nothing: Uint8Array = new Uint8Array(0)
+
+/** Whether it is the proxy's no to a request that it was to forward. */
+export const isProxyRefusal = ({ origin }: Exchange, { status }: ResponseHead): boolean =>
+  status === 407 && forwarded(origin)
+
+/** The beginning of the body. Where it ends with the connection that may be never, so there it is what has come. */
+const prefixOf = (exchange: Exchange, response: HttpResponse): Effect.Effect<Uint8Array> =>
+  response.framing === "close"
+    ? Effect.sync(() => exchange.body.size > 0 ? exchange.body.take(prefixLength) : nothing)
+    // A refusal whose body is broken is still a refusal.
+    : Effect.catchAll(response.read(prefixLength), (failure) =>
+      Effect.succeed(
+        Predicate.hasProperty(failure, "partial") && failure.partial instanceof Uint8Array ? failure.partial : nothing
+      ))
+
+/** The same, but no more than has come when the time for it is over. */
+const prefixInTime = (exchange: Exchange, response: HttpResponse): Effect.Effect<Uint8Array> =>
+  Effect.suspend(() => {
+    const { deadlines } = exchange.settings
+    // What has come is in the failure of the reading.
+    const patience = new Deadline({
+      expire: () => exchange.abandon("the proxy did not send its refusal to the end", "Failure")
+    })
+    deadlines.arm(patience, prefixMillis)
+    return Effect.ensuring(prefixOf(exchange, response), Effect.sync(() => deadlines.disarm(patience)))
+  })
+
+/** Makes a failure of the response, and leaves the rest of it. */
+export const refuse = (
+  exchange: Exchange,
+  { fields }: ResponseHead,
+  response: HttpResponse,
+  { restore }: Caller
+): Effect.Effect<never, ProxyAuthRequired> =>
+  Effect.flatMap(
+    restore(prefixInTime(exchange, response)),
+    (bodyPrefix) =>
+      Effect.zipRight(
+        response.close,
+        Effect.fail(exchange.locate(
+          new ProxyAuthRequired({ challenges: HttpFields.getAll(fields, "proxy-authenticate"), fields, bodyPrefix })
+        ))
+      )
+  )

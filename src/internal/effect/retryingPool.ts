@@ -1,0 +1,110 @@
+/** A pool whose requests are sent again as a policy says. Everything else is that of the pool below. */
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import type * as Scope from "effect/Scope"
+import type { HttpError } from "../../HttpError.ts"
+import * as HttpFields from "../../HttpFields.ts"
+import type { HttpRequest } from "../../HttpRequest.ts"
+import { isHttpRequest, setHeader } from "../../HttpRequest.ts"
+import type { HttpResponse } from "../../HttpResponse.ts"
+import * as Origin from "../../Origin.ts"
+import { isReplayable } from "../connection/prepare.ts"
+import { InvalidOption } from "../error/request.ts"
+import type { ExecuteFailure } from "../pool/call.ts"
+import { idempotencyKey, isIdempotent, mayRepeatStatus } from "../repeat.ts"
+import type { Options, Policy } from "../retry/options.ts"
+import { policyOf } from "../retry/options.ts"
+import type { Outcome } from "../retry/retrying.ts"
+import { budgetKey, failedWith, retrying } from "../retry/retrying.ts"
+import type { Face } from "./connectionPool.ts"
+import type { LeaseFailure } from "./lease.ts"
+
+/** What a pool does, whatever has made it, so that a pool that is wrapped can be wrapped again. `L` is what it leases. */
+export interface PoolLike<L> extends Omit<Face, "lease" | "toJSON"> {
+  lease(origin: Origin.Origin): Effect.Effect<L, LeaseFailure, Scope.Scope>
+}
+
+/** Gives up a response, and waits until its connection is free, or closed: the retry would open another one in the meantime. */
+const release = (response: HttpResponse): Effect.Effect<void> =>
+  Effect.zipRight(response.close, Effect.ignore(response.trailers))
+
+const outcomeOf =
+  (policy: Policy, request: HttpRequest<unknown>) => (result: Either.Either<HttpResponse, HttpError>): Outcome => {
+    if (Either.isLeft(result)) return failedWith(result.left, request, policy)
+    const response = result.right
+    const { fields, resends, status } = response
+    return {
+      repeatable: mayRepeatStatus(status, request, isReplayable(request), policy),
+      error: undefined,
+      status,
+      retryAfter: HttpFields.getAll(fields, "retry-after"),
+      resends,
+      release: Effect.suspend(() => release(response))
+    }
+  }
+
+/** The request with a key of its own, if the policy wants one and the request needs it. */
+const withKey = <E>({ key }: Policy, request: HttpRequest<E>): Effect.Effect<HttpRequest<E>> =>
+  key === undefined || isIdempotent(request)
+    ? Effect.succeed(request)
+    : Effect.map(key, (value) => setHeader(request, idempotencyKey, value))
+
+class RetryingPool<L> implements PoolLike<L> {
+  readonly #pool: PoolLike<L>
+  readonly #policy: Policy | InvalidOption
+
+  constructor(pool: PoolLike<L>, policy: Policy | InvalidOption) {
+    this.#pool = pool
+    this.#policy = policy
+  }
+
+  execute<E>(request: HttpRequest<E>): Effect.Effect<HttpResponse, ExecuteFailure<E>> {
+    const policy = this.#policy
+    if (policy instanceof InvalidOption) return Effect.fail(policy)
+    // The pool says what is wrong with it.
+    if (!isHttpRequest(request)) return this.#pool.execute(request)
+    return Effect.flatMap(
+      withKey(policy, request),
+      (request) =>
+        retrying<HttpResponse, ExecuteFailure<E>, never>(policy, {
+          origin: Origin.isOrigin(request.origin) ? Origin.format(request.origin) : budgetKey(request.target),
+          send: this.#pool.execute(request),
+          outcomeOf: outcomeOf(policy, request)
+        })
+    )
+  }
+
+  lease(origin: Origin.Origin): Effect.Effect<L, LeaseFailure, Scope.Scope> {
+    return this.#pool.lease(origin)
+  }
+
+  get connectionOptions(): PoolLike<L>["connectionOptions"] {
+    return this.#pool.connectionOptions
+  }
+
+  get stats(): PoolLike<L>["stats"] {
+    return this.#pool.stats
+  }
+
+  get events(): PoolLike<L>["events"] {
+    return this.#pool.events
+  }
+
+  subscribe(...args: Parameters<PoolLike<L>["subscribe"]>): Effect.Effect<void, never, Scope.Scope> {
+    return this.#pool.subscribe(...args)
+  }
+
+  get closeIdle(): Effect.Effect<void> {
+    return this.#pool.closeIdle
+  }
+
+  shutdown(): Effect.Effect<void>
+  shutdown(options: { readonly grace?: Duration.DurationInput | undefined }): Effect.Effect<void, InvalidOption>
+  shutdown(options?: { readonly grace?: Duration.DurationInput | undefined }): Effect.Effect<void, InvalidOption> {
+    return options === undefined ? this.#pool.shutdown() : this.#pool.shutdown(options)
+  }
+}
+
+/** The pool with retries. Options that make no sense fail its requests. */
+export const retry = <L>(pool: PoolLike<L>, options: Options): PoolLike<L> => new RetryingPool(pool, policyOf(options))

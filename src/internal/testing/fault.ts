@@ -1,0 +1,38 @@
+/**
+ * How a scripted connection breaks, in the words of real ones: system errors, and what a handshake makes of them.
+ *
+ * Changes no state.
+ */
+import type * as Exit from "effect/Exit"
+import { TlsError } from "../../HttpError.ts"
+import type { Step } from "./steps.ts"
+
+/** As Node words it. */
+export const systemError = (syscall: string, code: string): Error =>
+  Object.assign(new Error(`${syscall} ${code}`), { code, syscall })
+
+/** A handshake that waits for the script. */
+export interface Handshake {
+  readonly serverName: string
+  readonly settle: (exit: Exit.Exit<void, TlsError>) => void
+}
+
+export const tlsClosed = (serverName: string, code: string): TlsError =>
+  new TlsError({ reason: "Closed", code, serverName, names: undefined, cause: systemError("read", code) })
+
+/** What the next step means to a handshake: it fails, it has to wait, or it is done and the step is for later. */
+export const handshakeOutcome = (step: Step | undefined, serverName: string): TlsError | "Wait" | "Done" => {
+  switch (step?._tag) {
+    case "Delay":
+    case "Stall":
+      return "Wait"
+    case "RefuseTls":
+      return step.error
+    case "Eof":
+      return tlsClosed(serverName, "ECONNRESET")
+    case "Fail":
+      return tlsClosed(serverName, step.code)
+    default:
+      return "Done"
+  }
+}

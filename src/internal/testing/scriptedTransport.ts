@@ -1,0 +1,223 @@
+/**
+ * The scripted transport: opens the connections of a script in order, and tells what became of them.
+ *
+ * Plays no steps itself (`scriptPlayer.ts`). Rules: an attempt to open uses up one connection of the script, whatever
+ * comes of it; every wait runs on the `Clock`; interruption leaves nothing open.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import { ConnectError, type TlsError } from "../../HttpError.ts"
+import type * as Tls from "../../Tls.ts"
+import * as Transport from "../../Transport.ts"
+import { within } from "../effect/within.ts"
+import { makeInfo, ScriptedDuplex, tlsInfo } from "./duplex.ts"
+import { Player } from "./player.ts"
+import { describe, ScriptError } from "./report.ts"
+import type { Connection, OpenError } from "./steps.ts"
+
+/** What became of one connection, read at any time. */
+export interface ConnectionState {
+  readonly endpoint: Transport.Endpoint
+  readonly ended: boolean
+  readonly paused: boolean
+  readonly destroyed: boolean
+  readonly referenced: boolean
+  readonly remaining: ReadonlyArray<string>
+}
+
+export interface Secured {
+  readonly connection: number
+  readonly serverName: string
+  readonly tls: Tls.Options
+}
+
+interface Attempt {
+  readonly endpoint: Transport.Endpoint
+  /** Until the attempt succeeded or failed. */
+  opening: boolean
+  player: Player | undefined
+}
+
+const target = (endpoint: Transport.Endpoint): string =>
+  endpoint.socketPath ?? (endpoint.host.includes(":") ? `[${endpoint.host}]` : endpoint.host) + `:${endpoint.port}`
+
+const refused = (endpoint: Transport.Endpoint, cause: unknown): ConnectError =>
+  new ConnectError({
+    reason: "Refused",
+    code: "ECONNREFUSED",
+    target: target(endpoint),
+    attempts: [{ address: endpoint.socketPath ?? endpoint.host, port: endpoint.port, code: "ECONNREFUSED" }],
+    cause
+  })
+
+const scoped = (duplex: ScriptedDuplex): Effect.Effect<Transport.Duplex, never, Scope.Scope> =>
+  Effect.as(Effect.addFinalizer(() => Effect.sync(() => duplex.destroy())), duplex)
+
+/** One context for all: tests over a script want the order of microtasks, which no context changes. */
+const sameContext: Transport.AsyncContext = { run: (f) => f() }
+
+/** `TestTransport.Handle`, where the members are documented. */
+export class ScriptedTransport implements Transport.Service {
+  readonly secured: Array<Secured> = []
+  private readonly script: ReadonlyArray<Connection>
+  private readonly attempts: Array<Attempt> = []
+  /** What went wrong outside of any connection of the script. */
+  private readonly problems: Array<string> = []
+
+  constructor(script: ReadonlyArray<Connection>) {
+    this.script = script
+  }
+
+  /** The script's event loop: a poll is over when no connection has anything left that it can deliver by itself. */
+  readonly loop: Transport.EventLoop = {
+    afterPoll: (callback) => queueMicrotask(() => this.isDelivering ? this.loop.afterPoll(callback) : callback()),
+    captureContext: () => sameContext
+  }
+
+  private get isDelivering(): boolean {
+    return this.attempts.some(({ player }) => player?.delivering === true)
+  }
+
+  get opened(): ReadonlyArray<Transport.Endpoint> {
+    return this.attempts.map((attempt) => attempt.endpoint)
+  }
+
+  get openCount(): number {
+    return this.attempts.filter((attempt) => attempt.player === undefined ? attempt.opening : !attempt.player.closed)
+      .length
+  }
+
+  get remaining(): ReadonlyArray<string> {
+    return this.script.flatMap((connection, index) =>
+      (this.attempts[index] === undefined ? connection.steps : this.attempts[index].player?.remaining ?? [])
+        .map((step) => `connection ${index}: ${describe(step)}`)
+    )
+  }
+
+  readonly written = (connection: number): string => Buffer.from(this.writtenBytes(connection)).toString("latin1")
+
+  readonly writtenBytes = (connection: number): Uint8Array =>
+    this.attempts[connection]?.player?.written.all ?? new Uint8Array(0)
+
+  readonly state = (connection: number): ConnectionState => {
+    const attempt = this.attempts[connection]
+    if (attempt === undefined) throw new RangeError(`Connection ${connection} was never opened.`)
+    const player = attempt.player
+    return {
+      endpoint: attempt.endpoint,
+      ended: player?.ended ?? false,
+      paused: player?.inbound.paused ?? false,
+      referenced: player !== undefined && player.referenced && !player.closed,
+      destroyed: player === undefined ? !attempt.opening : player.closed,
+      remaining: player?.remaining.map(describe) ?? []
+    }
+  }
+
+  readonly verify: Effect.Effect<void, ScriptError> = Effect.suspend(() =>
+    this.report([...this.problems, ...this.script.flatMap((_, index) => this.problemOf(index))])
+  )
+
+  /** As `verify`, without what was not played: a scope may end early for many a reason. */
+  readonly verifyFailures: Effect.Effect<void, ScriptError> = Effect.suspend(() =>
+    this.report([
+      ...this.problems,
+      ...this.attempts.flatMap((attempt) => attempt.player?.failure?.problems ?? [])
+    ])
+  )
+
+  destroyAll(): void {
+    for (const attempt of this.attempts) attempt.player?.destroy()
+  }
+
+  private report(problems: ReadonlyArray<string>): Effect.Effect<void, ScriptError> {
+    return problems.length === 0 ? Effect.void : Effect.fail(new ScriptError({ problems }))
+  }
+
+  private problemOf(index: number): ReadonlyArray<string> {
+    const attempt = this.attempts[index]
+    if (attempt === undefined) return [`Connection ${index} was never opened.`]
+    const problem = attempt.player?.problem
+    return problem === undefined ? [] : [problem]
+  }
+
+  readonly open = (
+    endpoint: Transport.Endpoint,
+    timeouts: Transport.OpenTimeouts
+  ): Effect.Effect<Transport.Duplex, OpenError, Scope.Scope> =>
+    Effect.uninterruptibleMask((restore) => {
+      const index = this.attempts.length
+      const attempt: Attempt = { endpoint, opening: true, player: undefined }
+      this.attempts.push(attempt)
+      const connection = this.script[index]
+      if (connection === undefined) return this.unscripted(attempt, index)
+      const accept = Effect.flatMap(Effect.runtime<never>(), (runtime) => {
+        const player = new Player(index, connection.steps, runtime)
+        attempt.player = player
+        return scoped(new ScriptedDuplex(makeInfo(endpoint, index, connection.after), index, player))
+      })
+      // Nothing may come between the birth of the channel and its finalizer.
+      return restore(this.knock(attempt, connection, timeouts.connect)).pipe(
+        Effect.zipRight(accept),
+        Effect.ensuring(Effect.sync(() => {
+          attempt.opening = false
+        }))
+      )
+    })
+
+  /** What happens before the channel is there. */
+  private knock(attempt: Attempt, connection: Connection, limit: number): Effect.Effect<void, OpenError> {
+    const outcome: Effect.Effect<void, OpenError> = connection.open._tag === "Stall"
+      ? Effect.never
+      : connection.open._tag === "Refuse"
+      ? Effect.fail(connection.open.error ?? refused(attempt.endpoint, undefined))
+      : Effect.void
+    if (connection.after > 0) {
+      return within(Effect.delay(outcome, Duration.millis(connection.after)), "connect", limit, this.loop)
+    }
+    return connection.open._tag === "Stall" ? within(outcome, "connect", limit, this.loop) : outcome
+  }
+
+  private unscripted(attempt: Attempt, index: number): Effect.Effect<never, ConnectError> {
+    attempt.opening = false
+    const problem = `The client opened connection ${index}, to ${
+      target(attempt.endpoint)
+    }, and the script has only ${this.script.length}.`
+    this.problems.push(problem)
+    return Effect.fail(refused(attempt.endpoint, new ScriptError({ problems: [problem] })))
+  }
+
+  readonly secure: Transport.Service["secure"] = (duplex, serverName, tls, timeoutMillis) =>
+    Effect.suspend(() => {
+      if (!(duplex instanceof ScriptedDuplex)) {
+        return Effect.die(new ScriptError({ problems: ["secure() was given a channel of another transport."] }))
+      }
+      this.secured.push({ connection: duplex.index, serverName, tls })
+      const info = { ...duplex.info, tls: tlsInfo(tls), timings: { ...duplex.info.timings, tls: 0 } }
+      const next = duplex.replace(info)
+      const handshake = Effect.async<void, TlsError>((resume) => {
+        // No cleanup here: `onExit` below also sees an interruption that comes after the handshake.
+        next.player.startTls({ serverName, settle: resume })
+      })
+      return Effect.uninterruptibleMask((restore) =>
+        restore(within(handshake, "tls", timeoutMillis, this.loop)).pipe(
+          Effect.onExit((exit) => Exit.isFailure(exit) ? Effect.sync(() => next.destroy()) : Effect.void),
+          Effect.zipRight(scoped(next))
+        )
+      )
+    })
+}
+
+export const make = (script: ReadonlyArray<Connection>): Effect.Effect<ScriptedTransport, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.sync(() => new ScriptedTransport(script)),
+    (transport) => Effect.sync(() => transport.destroyAll())
+  )
+
+export const layer = (script: ReadonlyArray<Connection>): Layer.Layer<Transport.Transport> =>
+  Layer.scoped(
+    Transport.Transport,
+    Effect.tap(make(script), (transport) => Effect.addFinalizer(() => Effect.orDie(transport.verifyFailures)))
+  )
