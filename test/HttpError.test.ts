@@ -6,7 +6,7 @@ import * as HttpConnection from "../src/HttpConnection.ts"
 import * as HttpError from "../src/HttpError.ts"
 import * as HttpFields from "../src/HttpFields.ts"
 import * as HttpRequest from "../src/HttpRequest.ts"
-import { excerpt, locate } from "../src/internal/error/base.ts"
+import { excerpt, withContext } from "../src/internal/error/base.ts"
 import { unlocated } from "../src/internal/error/context.ts"
 import * as TestTransport from "../src/TestTransport.ts"
 
@@ -737,7 +737,10 @@ describe("messages", () => {
       new HttpError.ConnectionReset({ code: "C", received: 3, expected: undefined, partial: undefined, cause }),
       "broke (C) after 3 bytes of the body."
     ],
-    [locate(new HttpError.WriteError({ code: "EPIPE", cause }), located), "The server may have processed part of it."],
+    [
+      withContext(new HttpError.WriteError({ code: "EPIPE", cause }), located),
+      "The server may have processed part of it."
+    ],
     [
       new HttpError.RequestBodyError({ error: new RangeError("disk\nfull") }),
       "failed with RangeError: \"disk\\nfull\"; see `error`."
@@ -882,7 +885,7 @@ describe("secrets", () => {
 
 describe("inspect", () => {
   it("shows the stack, the fields, the context and the cause's name, code and message", () => {
-    const error = locate(new HttpError.WriteError({ code: "EPIPE", cause }), located)
+    const error = withContext(new HttpError.WriteError({ code: "EPIPE", cause }), located)
     const text = inspect(error)
     expect(text.startsWith("WriteError: The request could not be sent")).toBe(true)
     expect(text).toContain("\n    at ")
@@ -923,9 +926,9 @@ describe("causes and context", () => {
 
   it("is given its context once: the border nearest to the failure knew best", () => {
     const error = new HttpError.ReadError({ code: "ECONNRESET", cause })
-    expect(locate(error, located)).toBe(error)
+    expect(withContext(error, located)).toBe(error)
     expect(error.context).toBe(located)
-    locate(error, { ...located, origin: "http://b.test:80" })
+    withContext(error, { ...located, origin: "http://b.test:80" })
     expect(error.context).toBe(located)
   })
 
@@ -987,7 +990,7 @@ describe("families", () => {
   it("know a trailer of the server's from one of the caller's", () => {
     const trailer = new HttpError.InvalidTrailer({ field: "A", reason: "it is bad" })
     expect([HttpError.isProtocolError(trailer), HttpError.isHttpException(trailer)]).toEqual([false, false])
-    const received = locate(trailer, { ...trailer.context, fault: "Remote" })
+    const received = withContext(trailer, { ...trailer.context, fault: "Remote" })
     expect([HttpError.isProtocolError(received), HttpError.isHttpException(received)]).toEqual([true, true])
   })
 

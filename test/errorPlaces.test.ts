@@ -19,7 +19,7 @@ import * as HttpError from "../src/HttpError.ts"
 import * as HttpFields from "../src/HttpFields.ts"
 import * as HttpRequest from "../src/HttpRequest.ts"
 import * as HttpResponse from "../src/HttpResponse.ts"
-import { locate, ofRequest } from "../src/internal/error/base.ts"
+import { ofRequest, withContext } from "../src/internal/error/base.ts"
 import { unlocated } from "../src/internal/error/context.ts"
 import * as PooledHttpClient from "../src/PooledHttpClient.ts"
 import * as Proxy from "../src/Proxy.ts"
@@ -69,7 +69,7 @@ describe("every class", () => {
   it.each(classes)("%s leaves `message` to the base, which ends it with the request", (name, Class) => {
     expect(Object.hasOwn(Class.prototype, "message")).toBe(false)
     expect(Object.hasOwn(Class.prototype, "description")).toBe(true)
-    const error = locate(
+    const error = withContext(
       new Class({
         ...(name === "BodyTooLarge" ? undefined : texts),
         fields: HttpFields.empty,
@@ -88,7 +88,7 @@ describe("every class", () => {
 
 describe("the end of a message", () => {
   const endOf = (context: Partial<HttpError.ErrorContext>): string => {
-    const error = locate(new HttpError.BodyTooLarge({ limit: 1 }), { ...where, ...context })
+    const error = withContext(new HttpError.BodyTooLarge({ limit: 1 }), { ...where, ...context })
     return error.message.slice(error.description.length)
   }
 
@@ -106,17 +106,21 @@ describe("the end of a message", () => {
   })
 
   it("is added where the border knew the origin and not the request, and is not changed then", () => {
-    const error = locate(new HttpError.BodyTooLarge({ limit: 1 }), { ...where, method: undefined, path: undefined })
-    locate(error, { ...where, origin: "http://b.test:80", bytesRead: 9 })
+    const error = withContext(new HttpError.BodyTooLarge({ limit: 1 }), {
+      ...where,
+      method: undefined,
+      path: undefined
+    })
+    withContext(error, { ...where, origin: "http://b.test:80", bytesRead: 9 })
     expect(error.context).toEqual(where)
-    locate(error, { ...where, path: "/other" })
+    withContext(error, { ...where, path: "/other" })
     expect(error.context).toEqual(where)
   })
 
   it("of an error that several requests share names the request of each", () => {
     const cause = new Error("refused")
     const fields = { reason: "Refused", code: "ECONNREFUSED", target: "a.test:8080", attempts: [], cause } as const
-    const shared = locate(new HttpError.ConnectError(fields), { ...where, method: undefined, path: undefined })
+    const shared = withContext(new HttpError.ConnectError(fields), { ...where, method: undefined, path: undefined })
     const first = ofRequest(shared, { ...where, path: "/1" })
     const second = ofRequest(shared, { ...where, path: "/2" })
     expect(first).toBe(shared)

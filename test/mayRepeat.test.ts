@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest"
 import * as HttpError from "../src/HttpError.ts"
 import * as HttpFields from "../src/HttpFields.ts"
 import * as HttpRequest from "../src/HttpRequest.ts"
-import { locate } from "../src/internal/error/base.ts"
+import { withContext } from "../src/internal/error/base.ts"
 import { requestError } from "../src/internal/platform/errors.ts"
 import { isIdempotent } from "../src/internal/repeat.ts"
 
@@ -16,7 +16,7 @@ const keyed = HttpRequest.post(url, { headers: { "IDEMPOTENCY-key": "k" } })
 
 const lost = (context: Partial<HttpError.ErrorContext>): HttpError.HttpError => {
   const error = new HttpError.ReadError({ code: "ECONNRESET", cause: undefined })
-  return locate(error, { ...error.context, ...context })
+  return withContext(error, { ...error.context, ...context })
 }
 
 describe("by context", () => {

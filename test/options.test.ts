@@ -23,7 +23,7 @@ import * as HttpLimits from "../src/HttpLimits.ts"
 import * as HttpRequest from "../src/HttpRequest.ts"
 import * as HttpTimeouts from "../src/HttpTimeouts.ts"
 import { CurrentOptions, merge } from "../src/internal/platform/references.ts"
-import { route } from "../src/internal/platform/route.ts"
+import { applyOptions } from "../src/internal/platform/route.ts"
 import { toSettings } from "../src/internal/pool/settings.ts"
 import * as Origin from "../src/Origin.ts"
 import type * as PooledHttpClient from "../src/PooledHttpClient.ts"
@@ -235,7 +235,8 @@ describe("an option that is `undefined` is as if it were not there", () => {
       socketPath: false
     })
     // Without a connection option the URL is left to the pool, which keeps what it has read.
-    expect(Either.getOrThrow(route("http://localhost/a", requestOptions, undefined)).options.origin).toBeUndefined()
+    expect(Either.getOrThrow(applyOptions("http://localhost/a", requestOptions, undefined)).options.origin)
+      .toBeUndefined()
     expect(CurrentOptions.key).toContain("PooledHttpClient")
   })
 

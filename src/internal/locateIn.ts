@@ -6,7 +6,7 @@
 import type { ConnectionInfo, Timings } from "../HttpError.ts"
 import * as HttpFields from "../HttpFields.ts"
 import type { Tagged } from "./error/base.ts"
-import { locate } from "./error/base.ts"
+import { withContext } from "./error/base.ts"
 import { format, fromUrl } from "./model/origin.ts"
 
 /** The method by which a response gives an error its context; `undefined` if it cannot. */
@@ -29,7 +29,7 @@ export const locateIn = <E extends Tagged<string>>(response: Locatable, error: E
 const locateBeside = <E extends Tagged<string>>(response: Locatable, error: E): E => {
   const { connection, fields, resends, status, timings, url } = response
   const located = fromUrl<never>(url, undefined)
-  return locate(error, {
+  return withContext(error, {
     ...error.context,
     connection,
     origin: "_tag" in located ? undefined : format(located.origin),

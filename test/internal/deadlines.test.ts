@@ -5,15 +5,15 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as Supervisor from "effect/Supervisor"
 import * as TestClock from "effect/TestClock"
-import type { Deadlines } from "../../src/internal/connection/timers.ts"
-import { Deadline, makeDeadlines } from "../../src/internal/connection/timers.ts"
+import type { TimerQueue } from "../../src/internal/connection/timers.ts"
+import { makeTimerQueue, Timer } from "../../src/internal/connection/timers.ts"
 import { nodeEventLoop } from "../../src/internal/node/eventLoop.ts"
 
 interface Kit {
-  readonly deadlines: Deadlines
+  readonly deadlines: TimerQueue
   /** What fired, in order. */
   readonly fired: Array<string>
-  readonly named: (name: string, also?: () => void) => Deadline
+  readonly named: (name: string, also?: () => void) => Timer
   /** How many fibers of the queue are alive. */
   readonly sleepers: Effect.Effect<number>
   readonly scope: Scope.CloseableScope
@@ -24,14 +24,14 @@ const kit: Effect.Effect<Kit, never, Scope.Scope> = Effect.gen(function*() {
   yield* TestClock.adjust(0)
   const supervisor = yield* Supervisor.track
   const scope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
-  const deadlines = yield* Effect.supervised(Scope.extend(makeDeadlines(nodeEventLoop), scope), supervisor)
+  const timers = yield* Effect.supervised(Scope.extend(makeTimerQueue(nodeEventLoop), scope), supervisor)
   const fired: Array<string> = []
   return {
-    deadlines,
+    deadlines: timers,
     fired,
     named: (name, also = () => {}) =>
-      new Deadline({
-        expire: () => {
+      new Timer({
+        onTimeout: () => {
           fired.push(name)
           also()
         }
@@ -50,15 +50,15 @@ const kit: Effect.Effect<Kit, never, Scope.Scope> = Effect.gen(function*() {
 describe("a deadline", () => {
   it.scoped("fires when its time has come, not a millisecond before, and once", () =>
     Effect.gen(function*() {
-      const { deadlines, fired, named } = yield* kit
+      const { deadlines: timers, fired, named } = yield* kit
       const a = named("a")
-      deadlines.arm(a, 1000)
-      assert.strictEqual(deadlines.size, 1)
+      timers.start(a, 1000)
+      assert.strictEqual(timers.size, 1)
       yield* TestClock.adjust("999 millis")
       assert.deepStrictEqual(fired, [])
       yield* TestClock.adjust("1 millis")
       assert.deepStrictEqual(fired, ["a"])
-      assert.strictEqual(deadlines.size, 0)
+      assert.strictEqual(timers.size, 0)
       assert.strictEqual(a.at, Infinity)
       yield* TestClock.adjust("1 day")
       assert.deepStrictEqual(fired, ["a"])
@@ -66,10 +66,10 @@ describe("a deadline", () => {
 
   it.scoped("that is set again to an earlier time fires at the earlier time alone", () =>
     Effect.gen(function*() {
-      const { deadlines, fired, named } = yield* kit
+      const { deadlines: timers, fired, named } = yield* kit
       const a = named("a")
-      deadlines.arm(a, 1000)
-      deadlines.arm(a, 100)
+      timers.start(a, 1000)
+      timers.start(a, 100)
       yield* TestClock.adjust("100 millis")
       assert.deepStrictEqual(fired, ["a"])
       yield* TestClock.adjust("1 day")
@@ -78,12 +78,12 @@ describe("a deadline", () => {
 
   it.scoped("that is set again to a later time does not fire at the earlier one", () =>
     Effect.gen(function*() {
-      const { deadlines, fired, named } = yield* kit
+      const { deadlines: timers, fired, named } = yield* kit
       const a = named("a")
-      deadlines.arm(a, 100)
+      timers.start(a, 100)
       yield* TestClock.adjust("50 millis")
-      deadlines.arm(a, 100)
-      assert.strictEqual(deadlines.size, 1)
+      timers.start(a, 100)
+      assert.strictEqual(timers.size, 1)
       yield* TestClock.adjust("99 millis")
       assert.deepStrictEqual(fired, [])
       yield* TestClock.adjust("1 millis")
@@ -92,40 +92,40 @@ describe("a deadline", () => {
 
   it.scoped("that is cleared, or set to Infinity, never fires", () =>
     Effect.gen(function*() {
-      const { deadlines, fired, named } = yield* kit
+      const { deadlines: timers, fired, named } = yield* kit
       const a = named("a")
       const b = named("b")
-      deadlines.arm(a, 100)
-      deadlines.arm(b, 100)
-      deadlines.disarm(a)
-      deadlines.arm(b, Infinity)
-      assert.strictEqual(deadlines.size, 0)
+      timers.start(a, 100)
+      timers.start(b, 100)
+      timers.cancel(a)
+      timers.start(b, Infinity)
+      assert.strictEqual(timers.size, 0)
       yield* TestClock.adjust("1 day")
       assert.deepStrictEqual(fired, [])
       // Clearing what is not set is nothing.
-      deadlines.disarm(a)
-      assert.strictEqual(deadlines.size, 0)
+      timers.cancel(a)
+      assert.strictEqual(timers.size, 0)
     }))
 
   it.scoped("can be set again from its own callback", () =>
     Effect.gen(function*() {
-      const { deadlines, fired, named } = yield* kit
-      const a: Deadline = named("a", () => {
-        if (fired.length < 3) deadlines.arm(a, 10)
+      const { deadlines: timers, fired, named } = yield* kit
+      const a: Timer = named("a", () => {
+        if (fired.length < 3) timers.start(a, 10)
       })
-      deadlines.arm(a, 10)
+      timers.start(a, 10)
       yield* TestClock.adjust("10 millis")
       yield* TestClock.adjust("10 millis")
       assert.deepStrictEqual(fired, ["a", "a"])
       yield* TestClock.adjust("1 day")
       assert.deepStrictEqual(fired, ["a", "a", "a"])
-      assert.strictEqual(deadlines.size, 0)
+      assert.strictEqual(timers.size, 0)
     }))
 
   it.scoped("of no time at all fires without the clock moving", () =>
     Effect.gen(function*() {
-      const { deadlines, fired, named } = yield* kit
-      deadlines.arm(named("a"), 0)
+      const { deadlines: timers, fired, named } = yield* kit
+      timers.start(named("a"), 0)
       yield* TestClock.adjust(0)
       assert.deepStrictEqual(fired, ["a"])
     }))
@@ -134,10 +134,10 @@ describe("a deadline", () => {
 describe("several deadlines", () => {
   it.scoped("fire each at its own time, whatever the order in which they were set", () =>
     Effect.gen(function*() {
-      const { deadlines, fired, named } = yield* kit
-      deadlines.arm(named("300"), 300)
-      deadlines.arm(named("100"), 100)
-      deadlines.arm(named("200"), 200)
+      const { deadlines: timers, fired, named } = yield* kit
+      timers.start(named("300"), 300)
+      timers.start(named("100"), 100)
+      timers.start(named("200"), 200)
       yield* TestClock.adjust("100 millis")
       assert.deepStrictEqual(fired, ["100"])
       yield* TestClock.adjust("100 millis")
@@ -148,26 +148,26 @@ describe("several deadlines", () => {
 
   it.scoped("that are due at once fire in the order in which they were set", () =>
     Effect.gen(function*() {
-      const { deadlines, fired, named } = yield* kit
-      for (const name of ["a", "b", "c"]) deadlines.arm(named(name), 100)
+      const { deadlines: timers, fired, named } = yield* kit
+      for (const name of ["a", "b", "c"]) timers.start(named(name), 100)
       yield* TestClock.adjust("100 millis")
       assert.deepStrictEqual(fired, ["a", "b", "c"])
     }))
 
   it.scoped("that are due at once do not fire where an earlier one has cleared them or set them anew", () =>
     Effect.gen(function*() {
-      const { deadlines, fired, named } = yield* kit
+      const { deadlines: timers, fired, named } = yield* kit
       const cleared = named("cleared")
       const later = named("later")
-      deadlines.arm(
+      timers.start(
         named("first", () => {
-          deadlines.disarm(cleared)
-          deadlines.arm(later, 50)
+          timers.cancel(cleared)
+          timers.start(later, 50)
         }),
         100
       )
-      deadlines.arm(cleared, 100)
-      deadlines.arm(later, 100)
+      timers.start(cleared, 100)
+      timers.start(later, 100)
       yield* TestClock.adjust("100 millis")
       assert.deepStrictEqual(fired, ["first"])
       yield* TestClock.adjust("50 millis")
@@ -178,13 +178,13 @@ describe("several deadlines", () => {
 describe("the sleeper", () => {
   it.scoped("is one fiber, however many deadlines there are and however often they are set", () =>
     Effect.gen(function*() {
-      const { deadlines, named, sleepers } = yield* kit
+      const { deadlines: timers, named, sleepers } = yield* kit
       assert.strictEqual(yield* sleepers, 0)
       const all = Array.from({ length: 20 }, (_, i) => named(String(i)))
       // Each earlier than the one before, so that each wakes the sleeper earlier.
-      all.forEach((deadline, i) => deadlines.arm(deadline, 2000 - i))
+      all.forEach((timer, i) => timers.start(timer, 2000 - i))
       assert.strictEqual(yield* sleepers, 1)
-      all.forEach((deadline, i) => deadlines.arm(deadline, 3000 + i))
+      all.forEach((timer, i) => timers.start(timer, 3000 + i))
       assert.strictEqual(yield* sleepers, 1)
       yield* TestClock.adjust("2 seconds")
       assert.strictEqual(yield* sleepers, 1)
@@ -192,13 +192,13 @@ describe("the sleeper", () => {
 
   it.scoped("ends when it wakes and nothing is set, and begins again with the next deadline", () =>
     Effect.gen(function*() {
-      const { deadlines, fired, named, sleepers } = yield* kit
+      const { deadlines: timers, fired, named, sleepers } = yield* kit
       const a = named("a")
-      deadlines.arm(a, 1000)
-      deadlines.disarm(a)
+      timers.start(a, 1000)
+      timers.cancel(a)
       yield* TestClock.adjust("1 seconds")
       assert.strictEqual(yield* sleepers, 0)
-      deadlines.arm(a, 1000)
+      timers.start(a, 1000)
       assert.strictEqual(yield* sleepers, 1)
       yield* TestClock.adjust("1 seconds")
       assert.deepStrictEqual(fired, ["a"])
@@ -207,13 +207,13 @@ describe("the sleeper", () => {
 
   it.scoped("ends with the scope, even of an uninterruptible region, and nothing fires or is set afterwards", () =>
     Effect.gen(function*() {
-      const { deadlines, fired, named, scope, sleepers } = yield* Effect.uninterruptible(kit)
+      const { deadlines: timers, fired, named, scope, sleepers } = yield* Effect.uninterruptible(kit)
       const a = named("a")
-      deadlines.arm(a, 1000)
+      timers.start(a, 1000)
       yield* Scope.close(scope, Exit.void)
       assert.strictEqual(yield* sleepers, 0)
-      deadlines.arm(named("b"), 10)
-      assert.strictEqual(deadlines.size, 0)
+      timers.start(named("b"), 10)
+      assert.strictEqual(timers.size, 0)
       assert.strictEqual(yield* sleepers, 0)
       yield* TestClock.adjust("1 day")
       assert.deepStrictEqual(fired, [])
@@ -221,9 +221,9 @@ describe("the sleeper", () => {
 
   it.scoped("goes by the clock's monotonic time", () =>
     Effect.gen(function*() {
-      const { deadlines } = yield* kit
-      const before = deadlines.now()
+      const { deadlines: timers } = yield* kit
+      const before = timers.now()
       yield* TestClock.adjust("1500 micros")
-      assert.closeTo(deadlines.now() - before, 1.5, 1e-6)
+      assert.closeTo(timers.now() - before, 1.5, 1e-6)
     }))
 })

@@ -1,6 +1,6 @@
 /** What is decoded, what is asked for, and where the frames of zstd end: tables, without zlib. */
 import { assert, describe, it } from "@effect/vitest"
-import { acceptEncoding, judge, maxCodings } from "../../src/internal/content/codings.ts"
+import { acceptEncoding, decideDecoding, maxCodings } from "../../src/internal/content/codings.ts"
 import { available } from "../../src/internal/content/inflater.ts"
 import { ZstdFrames } from "../../src/internal/content/zstdFrames.ts"
 import { cat } from "./decompressHarness.ts"
@@ -8,9 +8,9 @@ import { cat } from "./decompressHarness.ts"
 const all = new Set(["gzip", "deflate", "br", "zstd"])
 
 const verdictOf = (contentEncoding: string | undefined, { known = all, method = "GET", status = 200 } = {}): string => {
-  const verdict = judge({ method, status, contentEncoding }, known)
+  const verdict = decideDecoding({ method, status, contentEncoding }, known)
   switch (verdict._tag) {
-    case "AsItCame":
+    case "Passthrough":
       return "as it came"
     case "Decode":
       return verdict.codings.join(" ")

@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
 import * as fs from "node:fs"
 import { inspect } from "node:util"
 import * as HttpError from "../../src/HttpError.ts"
-import { locate } from "../../src/internal/error/base.ts"
+import { withContext } from "../../src/internal/error/base.ts"
 import { unlocated } from "../../src/internal/error/context.ts"
 import { requestError, requestReasons, responseError, responseReasons } from "../../src/internal/platform/errors.ts"
 
@@ -46,7 +46,7 @@ describe("the table", () => {
   it("is not believed of an instance that is the caller's fault", () => {
     const closed = () => new HttpError.ConnectionClosed({ reason: "x" })
     assert.strictEqual(requestError(request, closed()).reason, "Transport")
-    const own = locate(closed(), unlocated("write", "User"))
+    const own = withContext(closed(), unlocated("write", "User"))
     assert.strictEqual(requestError(request, own).reason, "Encode")
     const url = new HttpError.InvalidUrl({ part: "host", reason: "x" })
     assert.strictEqual(requestError(request, url).reason, "InvalidUrl")

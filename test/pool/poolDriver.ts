@@ -210,7 +210,7 @@ export class Driver extends Model {
     const live = idle.findIndex((conn) => conn.keptUntil > this.now)
     const conn = idle[live]
     if (conn !== undefined) this.lend(conn, req)
-    const slot = this.step("take", () => this.state.take(req.origin, this.now))
+    const slot = this.step("take", () => this.state.acquire(req.origin, this.now))
     this.must(slot === conn?.slot, "not the newest is taken")
     for (const old of live === -1 ? idle : idle.slice(0, live)) this.must(old.phase === "closed", "one too old is kept")
     this.carryOut()
@@ -270,10 +270,10 @@ export class Driver extends Model {
     if (conn === undefined) return
     this.#end(this.#using, req)
     const { now, state } = this
-    if (conn.phase === "closed") return this.#nothing("checkin", () => state.checkin(conn.slot, now, hint))
+    if (conn.phase === "closed") return this.#nothing("checkin", () => state.release(conn.slot, now, hint))
     conn.left = Math.min(conn.left, hint?.left ?? Infinity)
     conn.keptUntil = Math.min(now + this.limits.idleMillis, now + (hint?.idleMillis ?? Infinity), conn.expiresAt)
-    this.offer("checkin", conn, false, () => state.checkin(conn.slot, now, hint))
+    this.offer("checkin", conn, false, () => state.release(conn.slot, now, hint))
   }
 
   #unread({ held: conn }: Req, grace: number): void {
@@ -385,7 +385,7 @@ export class Driver extends Model {
 
   #late(conn: Conn): void {
     this.#nothing("gone", () => this.state.gone(conn.slot))
-    this.#nothing("checkin", () => this.state.checkin(conn.slot, this.now, undefined))
+    this.#nothing("checkin", () => this.state.release(conn.slot, this.now, undefined))
   }
 
   #nothing(event: string, run: () => unknown): void {

@@ -526,7 +526,7 @@ export class Model {
       this.#same(group.idle.size, this.idle(key).length, "the size of the idle of the origin")
       this.#sameList(group.waiting, waiting.map((req) => req.ticket), "waiting for the origin")
       this.#same(group.waiting.size, waiting.length, "the size of the waiting for the origin")
-      this.#same(group.freshWaiting, waiting.filter((req) => req.fresh).length, "waiting for a new one of the origin")
+      this.#same(group.newWaiting, waiting.filter((req) => req.fresh).length, "waiting for a new one of the origin")
     }
     for (const { left, origin, owner, keptUntil, phase, served, slot } of this.conns) {
       this.#same(slot.status, statusOf[phase], "the status")

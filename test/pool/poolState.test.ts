@@ -42,7 +42,7 @@ class Story {
   ask(names: string, { again, fresh = false, origin = "x" }: Ask = {}): ReadonlyArray<string> {
     const decided: Array<string> = []
     for (const name of names) {
-      const slot = fresh ? undefined : this.state.take(origin, this.now)
+      const slot = fresh ? undefined : this.state.acquire(origin, this.now)
       decided.push(...this.#decided())
       if (slot !== undefined) {
         decided.push(`${name} takes ${this.#number(slot)}`)
@@ -76,7 +76,7 @@ class Story {
   }
 
   back(number: number, hint?: Partial<Hint>): ReadonlyArray<string> {
-    this.state.checkin(this.slot(number), this.now, hint && { idleMillis: Infinity, left: Infinity, ...hint })
+    this.state.release(this.slot(number), this.now, hint && { idleMillis: Infinity, left: Infinity, ...hint })
     return this.#decided()
   }
 
@@ -871,7 +871,7 @@ describe("the cost of a request", () => {
       if (opening?.status === "connecting") state.connected(opening, 0, Infinity)
       carryOut()
       const slot = given[i]
-      if (slot !== undefined) state.checkin(slot, 0, undefined)
+      if (slot !== undefined) state.release(slot, 0, undefined)
       carryOut()
     }
     assert.strictEqual(served, requests)

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest"
 import * as HttpFields from "../../src/HttpFields.ts"
 import { checkField, checkMethod } from "../../src/internal/protocol/encode.ts"
-import { survey } from "../../src/internal/protocol/requestFields.ts"
+import { scanFields } from "../../src/internal/protocol/requestFields.ts"
 import { notStrings } from "../fixtures/notStrings.ts"
 import { encoded, headOf, known, lines, manual, refusal, type RequestText, unknown } from "./encoding.ts"
 
@@ -153,7 +153,7 @@ describe("fields", () => {
 
   it("are refused where there are fewer values than names", () => {
     const fields = HttpFields.unsafeMake(["A"], [])
-    expect(survey(fields)).toMatchObject({ _tag: "InvalidHeaderValue", field: "A", offset: 0 })
+    expect(scanFields(fields)).toMatchObject({ _tag: "InvalidHeaderValue", field: "A", offset: 0 })
   })
 
   it.each(notStrings)("are refused where the type of the body is $what", ({ value }) => {

@@ -1,7 +1,7 @@
 /** Lists (RFC 9110 section 5.6.1): one way to read them, and every field that is one, in every spelling of the same list. */
 import { describe, expect, it } from "vitest"
 import * as HttpFields from "../../src/HttpFields.ts"
-import { judge } from "../../src/internal/content/codings.ts"
+import { decideDecoding } from "../../src/internal/content/codings.ts"
 import { keepAlive } from "../../src/internal/pool/keepAlive.ts"
 import { listElements, listHas } from "../../src/internal/syntax/token.ts"
 import { encoded } from "./encoding.ts"
@@ -75,10 +75,11 @@ describe("empty elements make no difference to", () => {
   })
 
   it.each(spellings("gzip"))("Content-Encoding: %j %j %j", (...values) => {
-    expect(judge({ method: "GET", status: 200, contentEncoding: values.join(", ") }, new Set(["gzip"]))).toEqual({
-      _tag: "Decode",
-      codings: ["gzip"]
-    })
+    expect(decideDecoding({ method: "GET", status: 200, contentEncoding: values.join(", ") }, new Set(["gzip"])))
+      .toEqual({
+        _tag: "Decode",
+        codings: ["gzip"]
+      })
   })
 
   it.each(spellings("close"))("Connection of a request: %j %j %j", (...values) => {

@@ -1,8 +1,8 @@
 /** Bodies of requests, piece by piece. */
 import { describe, expect, it } from "vitest"
 import * as HttpFields from "../../src/HttpFields.ts"
+import { BodyEncoder } from "../../src/internal/protocol/bodyEncoder.ts"
 import type { RequestFraming } from "../../src/internal/protocol/encode.ts"
-import { Outgoing } from "../../src/internal/protocol/outgoing.ts"
 import { bytesOf } from "./harness.ts"
 
 const lengthOf = (length: number): RequestFraming => ({ kind: "length", length })
@@ -13,15 +13,15 @@ const send = (framing: RequestFraming, pieces: ReadonlyArray<string>, options: {
   readonly trailers?: HttpFields.HttpFields
   readonly callerChunks?: boolean
 } = {}): ReadonlyArray<string> => {
-  const outgoing = new Outgoing(framing, options.trailers ?? HttpFields.empty, options.callerChunks ?? false)
+  const encoder = new BodyEncoder(framing, options.trailers ?? HttpFields.empty, options.callerChunks ?? false)
   const out: Array<string> = []
   for (const piece of pieces) {
-    const bytes = outgoing.encode(bytesOf(piece))
+    const bytes = encoder.encode(bytesOf(piece))
     if (!(bytes instanceof Uint8Array)) return [...out, bytes._tag]
     out.push(Buffer.from(bytes).toString("latin1"))
   }
-  const last = outgoing.end()
-  expect(outgoing.done).toBe(typeof last === "string")
+  const last = encoder.end()
+  expect(encoder.done).toBe(typeof last === "string")
   return [...out, typeof last === "string" ? last : last._tag]
 }
 
@@ -30,7 +30,7 @@ describe("a body without framing", () => {
     expect(send({ kind: "none" }, [])).toEqual([""])
     expect(send({ kind: "none" }, ["", ""])).toEqual(["", "", ""])
     expect(send({ kind: "none" }, ["x"])).toEqual(["ConflictingFraming"])
-    expect(new Outgoing({ kind: "none" }, HttpFields.empty, true).done).toBe(true)
+    expect(new BodyEncoder({ kind: "none" }, HttpFields.empty, true).done).toBe(true)
   })
 })
 
@@ -51,18 +51,18 @@ describe("a body of declared length", () => {
   })
 
   it("is done with its last byte", () => {
-    const outgoing = new Outgoing(lengthOf(2), HttpFields.empty, false)
-    expect(outgoing.done).toBe(false)
-    outgoing.encode(bytesOf("a"))
-    expect(outgoing.done).toBe(false)
-    outgoing.encode(bytesOf("b"))
-    expect([outgoing.done, outgoing.taken]).toEqual([true, 2])
+    const encoder = new BodyEncoder(lengthOf(2), HttpFields.empty, false)
+    expect(encoder.done).toBe(false)
+    encoder.encode(bytesOf("a"))
+    expect(encoder.done).toBe(false)
+    encoder.encode(bytesOf("b"))
+    expect([encoder.done, encoder.taken]).toEqual([true, 2])
   })
 
   it("says by how much it is wrong", () => {
-    const outgoing = new Outgoing(lengthOf(2), HttpFields.empty, false)
-    expect(outgoing.end()).toMatchObject({ declared: 2, actual: 0 })
-    expect(outgoing.encode(bytesOf("abc"))).toMatchObject({ declared: 2, actual: 3 })
+    const encoder = new BodyEncoder(lengthOf(2), HttpFields.empty, false)
+    expect(encoder.end()).toMatchObject({ declared: 2, actual: 0 })
+    expect(encoder.encode(bytesOf("abc"))).toMatchObject({ declared: 2, actual: 3 })
   })
 })
 
@@ -74,11 +74,11 @@ describe("a body that we chunk", () => {
   })
 
   it("ends once", () => {
-    const outgoing = new Outgoing(chunked, HttpFields.empty, false)
-    expect(outgoing.done).toBe(false)
-    expect(outgoing.end()).toBe("0\r\n\r\n")
-    expect(outgoing.end()).toBe("")
-    expect(outgoing.encode(bytesOf("x"))).toMatchObject({ _tag: "ConflictingFraming" })
+    const encoder = new BodyEncoder(chunked, HttpFields.empty, false)
+    expect(encoder.done).toBe(false)
+    expect(encoder.end()).toBe("0\r\n\r\n")
+    expect(encoder.end()).toBe("")
+    expect(encoder.encode(bytesOf("x"))).toMatchObject({ _tag: "ConflictingFraming" })
   })
 })
 

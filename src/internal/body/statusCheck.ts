@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { BodyFailure } from "../../HttpError.ts"
-import { locate } from "../error/base.ts"
+import { withContext } from "../error/base.ts"
 import { StatusError } from "../error/status.ts"
 import type { Locatable } from "../locateIn.ts"
 import { locateIn } from "../locateIn.ts"
@@ -40,7 +40,7 @@ const refuse = (
       const known = { status, reason, fields, bodyPrefix }
       const error = new StatusError(cause === undefined ? known : { ...known, cause })
       // The exchange knows all of the context but whose fault it is.
-      if (isMistake(status)) locate(error, { ...error.context, fault: "User" })
+      if (isMistake(status)) withContext(error, { ...error.context, fault: "User" })
       return Effect.fail(locateIn(response, error))
     })
   )

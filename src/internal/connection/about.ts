@@ -5,7 +5,7 @@
  */
 import * as Origin from "../../Origin.ts"
 import type { Tagged } from "../error/base.ts"
-import { locate, ofRequest } from "../error/base.ts"
+import { ofRequest, withContext } from "../error/base.ts"
 import type { ErrorContext } from "../error/context.ts"
 import type { Target } from "../protocol/target.ts"
 
@@ -46,12 +46,12 @@ export const requestOf = (asked: Asked | undefined): Request => ({
 })
 
 /** Gives an error that no exchange has seen its origin and, where it is known, its request; `also` is what else is known. */
-export const locateAt = <E extends Tagged<string>>(
+export const withContextAt = <E extends Tagged<string>>(
   error: E,
   origin: Origin.Origin,
   asked: Asked | undefined,
   also?: Partial<ErrorContext>
-): E => locate(error, { ...error.context, ...placeOf(origin), ...requestOf(asked), ...also })
+): E => withContext(error, { ...error.context, ...placeOf(origin), ...requestOf(asked), ...also })
 
 /** The error as that of a request, which it may know nothing of, or which it may share with others. */
 export const ofAsked = <E extends Tagged<string>>(error: E, origin: Origin.Origin, asked: Asked): E =>

@@ -7,15 +7,15 @@ import type { CloseReason } from "../../ConnectionEvent.ts"
 import { contentType } from "../model/fields.ts"
 import type { BodyBuffer } from "./bodyBuffer.ts"
 import type { ExchangeView } from "./errorContext.ts"
-import type { Expiring } from "./timers.ts"
-import { Deadline } from "./timers.ts"
+import type { TimerOwner } from "./timers.ts"
+import { Timer } from "./timers.ts"
 
 /** What is done here with an exchange. */
 interface Exchange extends ExchangeView {
   readonly body: BodyBuffer
   abandon(reason: string, closed: CloseReason): void
   timeOut(kind: "bodyIdle"): void
-  readonly heldUp: boolean
+  readonly isBlocked: boolean
   stopSending(): void
 }
 
@@ -28,15 +28,15 @@ const mayBeLong = ({ body, framing, head }: Exchange, drainBytes: number): boole
     ? framing.length - body.received > drainBytes
     : body.begun || head === undefined || contentType(head.fields)?.type === "text/event-stream"
 
-export class BodyTimes implements Expiring {
+export class BodyTimers implements TimerOwner {
   readonly #exchange: Exchange
-  readonly #deadline = new Deadline(this)
+  readonly #deadline = new Timer(this)
   #kind: "bodyIdle" | "unread" | "drain" = "bodyIdle"
   /** Whether the rest is being read, to be dropped; and the bytes of the body after which that is given up. */
   #draining = false
   #drainUntil = Infinity
   /** Made where it is needed, which is seldom. */
-  #rest: Deadline | undefined
+  #rest: Timer | undefined
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange
@@ -48,29 +48,29 @@ export class BodyTimes implements Expiring {
   }
 
   /** Nobody waits for the body now. A pool gives up a response that is left so for long, unless it is being streamed. */
-  leave(): void {
-    const { body, settings: { care } } = this.#exchange
-    if (care === undefined || body.settled || body.awaited || body.streaming) return
-    this.#arm("unread", care.unreadMillis)
+  startUnread(): void {
+    const { body, settings: { policy } } = this.#exchange
+    if (policy === undefined || body.settled || body.awaited || body.streaming) return
+    this.#arm("unread", policy.unreadMillis)
   }
 
   /** Nobody will read the rest, of which a pool reads a little itself, so that the link can be used again. */
-  letGo(reason: string): void {
-    const { body, link, sent, settings: { care } } = this.#exchange
+  discard(reason: string): void {
+    const { body, connection, sent, settings: { policy } } = this.#exchange
     if (this.#draining) return
     if (body.ended) return this.#exchange.stopSending()
     // What ends with the connection, or is followed by its end, would not save it.
-    if (!link.machine.persistent) return this.#exchange.abandon(reason, link.endReason)
+    if (!connection.machine.persistent) return this.#exchange.abandon(reason, connection.endReason)
     // What somebody waits for is not to be dropped unheard.
     if (!sent || body.awaited) return this.#exchange.abandon(reason, "Interrupted")
-    if (care === undefined || mayBeLong(this.#exchange, care.drainBytes)) {
+    if (policy === undefined || mayBeLong(this.#exchange, policy.drainBytes)) {
       return this.#exchange.abandon(reason, "Undrained")
     }
     this.#draining = true
-    if (!body.endAwaited) link.unref()
-    this.#drainUntil = body.received + care.drainBytes
-    this.#arm("drain", care.drainMillis)
-    link.resume()
+    if (!body.endAwaited) connection.unref()
+    this.#drainUntil = body.received + policy.drainBytes
+    this.#arm("drain", policy.drainMillis)
+    connection.resume()
   }
 
   /** A piece has come. */
@@ -85,33 +85,33 @@ export class BodyTimes implements Expiring {
    */
   awaitRest(): void {
     const exchange = this.#exchange
-    const { care, deadlines } = exchange.settings
-    if (care === undefined) return
-    this.#rest ??= new Deadline(this, false)
-    deadlines.arm(this.#rest, care.unreadMillis)
+    const { policy, timers } = exchange.settings
+    if (policy === undefined) return
+    this.#rest ??= new Timer(this, false)
+    timers.start(this.#rest, policy.unreadMillis)
   }
 
   stop(): void {
-    this.#exchange.settings.deadlines.disarm(this.#deadline)
+    this.#exchange.settings.timers.cancel(this.#deadline)
   }
 
   /** The exchange is over. */
   end(): void {
     this.stop()
-    if (this.#rest !== undefined) this.#exchange.settings.deadlines.disarm(this.#rest)
+    if (this.#rest !== undefined) this.#exchange.settings.timers.cancel(this.#rest)
   }
 
   #arm(kind: "bodyIdle" | "unread" | "drain", millis: number): void {
-    const { deadlines } = this.#exchange.settings
+    const { timers } = this.#exchange.settings
     this.#kind = kind
-    deadlines.setAwaited(this.#deadline, kind === "bodyIdle")
-    deadlines.arm(this.#deadline, millis)
+    timers.setAwaited(this.#deadline, kind === "bodyIdle")
+    timers.start(this.#deadline, millis)
   }
 
-  expire(deadline: Deadline): void {
+  onTimeout(timer: Timer): void {
     const exchange = this.#exchange
-    const { care } = exchange.settings
-    if (deadline === this.#rest) return exchange.heldUp ? this.awaitRest() : exchange.stopSending()
+    const { policy } = exchange.settings
+    if (timer === this.#rest) return exchange.isBlocked ? this.awaitRest() : exchange.stopSending()
     switch (this.#kind) {
       case "bodyIdle":
         return exchange.timeOut("bodyIdle")
@@ -121,8 +121,11 @@ export class BodyTimes implements Expiring {
           "Undrained"
         )
       case "unread":
-        care?.onUnread(exchange)
-        return exchange.abandon(`the response was left unread for ${care?.unreadMillis} ms (\`unreadTime\`)`, "Unread")
+        policy?.onUnread(exchange)
+        return exchange.abandon(
+          `the response was left unread for ${policy?.unreadMillis} ms (\`unreadTime\`)`,
+          "Unread"
+        )
     }
   }
 }

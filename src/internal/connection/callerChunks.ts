@@ -7,9 +7,9 @@
 import type * as HttpBody from "../../HttpBody.ts"
 import * as HttpFields from "../../HttpFields.ts"
 import { ConflictingFraming } from "../error/request.ts"
+import type { EncodeBodyError } from "../protocol/bodyEncoder.ts"
+import { BodyEncoder } from "../protocol/bodyEncoder.ts"
 import type { EncodedHead } from "../protocol/encode.ts"
-import type { OutgoingError } from "../protocol/outgoing.ts"
-import { Outgoing } from "../protocol/outgoing.ts"
 
 /** What happens to the body of a request whose head has been encoded, or why it cannot be sent. `more`: other pieces will follow. */
 export const outgoingFor = (
@@ -20,7 +20,7 @@ export const outgoingFor = (
   body: HttpBody.HttpBody<unknown>,
   encodeChunked: boolean,
   more: boolean
-): Outgoing | OutgoingError => {
+): BodyEncoder | EncodeBodyError => {
   const callerChunks = head.framing.kind === "chunked" && !encodeChunked && HttpFields.has(fields, "transfer-encoding")
   if (callerChunks) {
     if (trailersLater || HttpFields.size(trailers) > 0) {
@@ -34,12 +34,12 @@ export const outgoingFor = (
       : inMemory(head, body._tag === "Bytes" ? body.bytes : new Uint8Array(0))
     if (error !== undefined) return error
   }
-  return new Outgoing(head.framing, trailers, callerChunks)
+  return new BodyEncoder(head.framing, trailers, callerChunks)
 }
 
 /** What is wrong with a body that the caller has chunked, all of which is there. */
-const inMemory = (head: EncodedHead, bytes: Uint8Array): OutgoingError | undefined => {
-  const trial = new Outgoing(head.framing, HttpFields.empty, true)
+const inMemory = (head: EncodedHead, bytes: Uint8Array): EncodeBodyError | undefined => {
+  const trial = new BodyEncoder(head.framing, HttpFields.empty, true)
   const framed = trial.encode(bytes)
   if ("_tag" in framed) return framed
   const end = trial.end()

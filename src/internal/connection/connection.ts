@@ -21,7 +21,7 @@ import { Machine } from "../protocol/machine.ts"
 import type { EventHub } from "./events.ts"
 
 /** Who is told what comes in while an exchange is under way. */
-export interface Listener {
+export interface ExchangeHandler {
   /** So many bytes have come, perhaps none before the end, of which the other calls are told now. */
   onReceive(count: number): void
   onInformational(head: ResponseHead): void
@@ -40,19 +40,19 @@ export interface Listener {
 }
 
 /** Whose link it is, and who is told about it. One object with methods, because functions for each link would be memory of each. */
-export interface LinkOwner {
+export interface ConnectionOwner {
   readonly events: EventHub
   /** An exchange is complete, and the link can be used again. */
   onIdle(): void
   /** It broke while nobody used it. Gives the failure that this is. */
-  onFault(link: Link, fault: Transport.DuplexFault): HttpError
+  onFault(connection: Connection, fault: Transport.DuplexFault): HttpError
   /** To free what opening it took, and to tell. */
-  onClosed(link: Link, reason: CloseReason, error: HttpError | undefined): void
+  onClosed(connection: Connection, reason: CloseReason, error: HttpError | undefined): void
 }
 
 let lastId = 0
 
-export class Link implements Transport.Receiver {
+export class Connection implements Transport.Receiver {
   readonly id: number = ++lastId
   readonly duplex: Transport.Duplex
   readonly machine = new Machine()
@@ -60,9 +60,9 @@ export class Link implements Transport.Receiver {
   /** What closed it, where that was a failure. */
   closedBy: HttpError | undefined
   /** Whether it was closed by the caller. */
-  dismissed = false
+  closedByCaller = false
   /** Whether a pool has kept it idle, so that the server may close it just as the next request is sent, even the first one. */
-  kept = false
+  wasParked = false
   /** When it was opened, and when it became idle, in milliseconds. */
   readonly openedAt: number
   idleSince: number
@@ -70,16 +70,16 @@ export class Link implements Transport.Receiver {
   readonly scope: Scope.CloseableScope | undefined
   /** Milliseconds that the tunnel took; `undefined` without one. */
   readonly proxyMillis: number | undefined
-  #listener: Listener | undefined
+  #listener: ExchangeHandler | undefined
   /** What is to be called when the link has been polled for the request that has reserved it. */
   #reservation: (() => void) | undefined
   #paused = false
-  readonly #owner: LinkOwner
+  readonly #owner: ConnectionOwner
 
   constructor(
     duplex: Transport.Duplex,
     now: number,
-    owner: LinkOwner,
+    owner: ConnectionOwner,
     scope: Scope.CloseableScope | undefined,
     proxyMillis: number | undefined
   ) {
@@ -140,7 +140,7 @@ export class Link implements Transport.Receiver {
   }
 
   /** Begins an exchange. Only where `usable`. */
-  begin(request: RequestFacts, listener: Listener): void {
+  begin(request: RequestFacts, listener: ExchangeHandler): void {
     this.duplex.ref?.()
     this.machine.startRequest(request)
     this.#listener = listener
@@ -171,7 +171,7 @@ export class Link implements Transport.Receiver {
   }
 
   /** The exchange of this listener, if it is still under way, is the last one. */
-  spoil(listener: Listener): void {
+  spoil(listener: ExchangeHandler): void {
     if (this.#listener === listener) this.machine.abandonRequest()
   }
 
@@ -191,8 +191,8 @@ export class Link implements Transport.Receiver {
   }
 
   /** Closes at once, because the caller wants it. */
-  dismiss(): void {
-    this.dismissed = true
+  closeForCaller(): void {
+    this.closedByCaller = true
     this.close("Closed")
   }
 

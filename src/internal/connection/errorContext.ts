@@ -24,12 +24,12 @@ import type { ResponseHead } from "../protocol/head.ts"
 import type { MachineError, RequestFacts } from "../protocol/machine.ts"
 import type { Target } from "../protocol/target.ts"
 import { placeOf, proxyName, requestOf } from "./about.ts"
-import type { Link } from "./connection.ts"
+import type { Connection } from "./connection.ts"
 import type { Millis } from "./timeouts.ts"
-import type { Deadlines } from "./timers.ts"
+import type { TimerQueue } from "./timers.ts"
 
 /** What a pool takes care of in an exchange. A connection of its own does without. */
-export interface Care {
+export interface ExchangePolicy {
   /** How much of a response that is let go is read, in bytes (nothing is where it is negative) and milliseconds. */
   readonly drainBytes: number
   readonly drainMillis: number
@@ -82,11 +82,11 @@ export class Terms implements RequestFacts {
 
 /** What of the settings of its connection an exchange needs. */
 export interface ExchangeSettings {
-  readonly deadlines: Deadlines
+  readonly timers: TimerQueue
   readonly loop: EventLoop
   /** Bytes that are given to the transport at once; a longer piece is cut. */
   readonly blockSize: number
-  readonly care: Care | undefined
+  readonly policy: ExchangePolicy | undefined
   readonly tls: Tls.Options | undefined
   /** Whom the connection is opened to: the proxy, where the far end of its tunnel is another one. */
   readonly origin: Origin.Origin
@@ -94,15 +94,15 @@ export interface ExchangeSettings {
 
 /** What is read of an exchange here. */
 export interface ExchangeView {
-  readonly link: Link
+  readonly connection: Connection
   readonly settings: ExchangeSettings
   readonly origin: Origin.Origin
   readonly terms: Terms
   /** When the request was asked for, in the deadlines' fractional milliseconds. */
   readonly startedAt: number
   /** Whether the link was opened for this exchange, so that its timings belong to it. */
-  readonly fresh: boolean
-  readonly connection: ConnectionInfo
+  readonly openedHere: boolean
+  readonly connectionInfo: ConnectionInfo
   readonly head: ResponseHead | undefined
   readonly framing: Framing | undefined
   readonly body: { readonly received: number }
@@ -110,11 +110,15 @@ export interface ExchangeView {
   readonly written: number
   readonly read: number
   readonly timings: Timings
-  locate<E extends Tagged<string>>(error: E): E
+  withContext<E extends Tagged<string>>(error: E): E
 }
 
 /** A connection as it was when an exchange began on it. */
-export const connectionOf = ({ duplex: { info }, id }: Link, served: number, idleMillis: number): ConnectionInfo => ({
+export const connectionOf = (
+  { duplex: { info }, id }: Connection,
+  served: number,
+  idleMillis: number
+): ConnectionInfo => ({
   id,
   reused: served > 0,
   requestsServed: served,
@@ -142,13 +146,13 @@ const waitingSince = ({ begun, head, sent }: Stamps): number =>
 
 /** The time that each phase took, so far. */
 export const timingsOf = (exchange: ExchangeView, stamps: Stamps): Timings => {
-  const { fresh, startedAt } = exchange
-  const opening = fresh ? exchange.link.duplex.info.timings : undefined
+  const { openedHere, startedAt } = exchange
+  const opening = openedHere ? exchange.connection.duplex.info.timings : undefined
   return {
     dns: opening?.dns,
     connect: opening?.connect,
     tls: opening?.tls,
-    proxy: fresh ? exchange.link.proxyMillis : undefined,
+    proxy: openedHere ? exchange.connection.proxyMillis : undefined,
     send: since(stamps.begun, stamps.sent),
     wait: since(waitingSince(stamps), stamps.head),
     body: since(stamps.head, stamps.end),
@@ -203,7 +207,7 @@ export const contextOf = (exchange: ExchangeView, error: Tagged<string>): ErrorC
     phase: phaseOf(exchange, error),
     // The class is the caller's fault in a request and the server's in a response.
     fault: error._tag === "InvalidTrailer" && started ? "Remote" : error.context.fault,
-    connection: exchange.connection,
+    connection: exchange.connectionInfo,
     bytesWritten: exchange.written,
     bytesRead: exchange.read,
     requestState: requestStateOf(exchange),
@@ -227,27 +231,33 @@ export const faultError = (exchange: ExchangeView, { cause, code }: DuplexFault)
   }
   const refused = refusal(serverNameOf(exchange.settings, exchange.origin), { cause, code })
   if (refused !== undefined) return refused
-  if ((exchange.connection.reused || exchange.link.kept) && exchange.read === 0) return new StaleConnection({ cause })
-  const tls = exchange.read === 0 ? exchange.link.tls : undefined
+  if ((exchange.connectionInfo.reused || exchange.connection.wasParked) && exchange.read === 0) {
+    return new StaleConnection({ cause })
+  }
+  const tls = exchange.read === 0 ? exchange.connection.tls : undefined
   return exchange.sent ? new ReadError({ code, cause, tls }) : new WriteError({ code, cause, tls })
 }
 
 /** Which failure it is when a link breaks that nobody uses. */
-export const idleFault = (link: Link, serverName: string, { cause, code }: DuplexFault): TlsError | ReadError =>
+export const idleFault = (
+  connection: Connection,
+  serverName: string,
+  { cause, code }: DuplexFault
+): TlsError | ReadError =>
   refusal(serverName, { cause, code })
-    ?? new ReadError({ code, cause, tls: link.machine.served === 0 ? link.tls : undefined })
+    ?? new ReadError({ code, cause, tls: connection.machine.served === 0 ? connection.tls : undefined })
 
 /** The name that the certificate is checked against. */
 export const serverNameOf = ({ tls }: Pick<ExchangeSettings, "tls">, origin: Origin.Origin): string =>
   tls?.serverName ?? Origin.serverName(origin)
 
 /** Which failure it is that the machine found. It knows neither of TLS nor of a link that was kept without having served anybody. */
-export const machineError = ({ link, read }: ExchangeView, error: MachineError): MachineError =>
+export const machineError = ({ connection, read }: ExchangeView, error: MachineError): MachineError =>
   error._tag !== "RemoteDisconnected"
     ? error
-    : link.kept && read === 0
+    : connection.wasParked && read === 0
     ? new StaleConnection({})
-    : new RemoteDisconnected({ tls: link.tls })
+    : new RemoteDisconnected({ tls: connection.tls })
 
 /** How a failure of the exchange looks to whoever reads the body. */
 export const asBodyFailure = (exchange: ExchangeView, error: HttpError): BodyFailure => {
@@ -257,7 +267,7 @@ export const asBodyFailure = (exchange: ExchangeView, error: HttpError): BodyFai
     case "BodyLengthMismatch":
     case "ConflictingFraming":
     case "UnsupportedBody":
-      return exchange.locate(
+      return exchange.withContext(
         new ConnectionClosed({ reason: "the request's body failed while the response was being read", cause: error })
       )
     default:

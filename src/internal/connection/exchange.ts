@@ -15,7 +15,7 @@ import type { DuplexFault } from "../../Transport.ts"
 import { NoRoom } from "../bytes.ts"
 import type { Waiter } from "../effect/wait.ts"
 import type { Tagged } from "../error/base.ts"
-import { locate } from "../error/base.ts"
+import { withContext } from "../error/base.ts"
 import { ConnectionClosed } from "../error/state.ts"
 import type { TimeoutKind } from "../error/timeout.ts"
 import { HttpTimeout } from "../error/timeout.ts"
@@ -24,27 +24,27 @@ import type { ResponseHead } from "../protocol/head.ts"
 import type { MachineError } from "../protocol/machine.ts"
 import { tooLargeForMemory } from "../tooLarge.ts"
 import { BodyBuffer } from "./bodyBuffer.ts"
-import { BodyTimes } from "./bodyTimers.ts"
-import type { Link, Listener } from "./connection.ts"
+import { BodyTimers } from "./bodyTimers.ts"
+import type { Connection, ExchangeHandler } from "./connection.ts"
 import type { ExchangeSettings, Terms } from "./errorContext.ts"
 import { asBodyFailure, connectionOf, contextOf, faultError, machineError, timingsOf } from "./errorContext.ts"
-import { Sender } from "./sender.ts"
+import { RequestWriter } from "./requestWriter.ts"
 import type { Millis } from "./timeouts.ts"
-import type { Expiring } from "./timers.ts"
-import { Deadline } from "./timers.ts"
+import type { TimerOwner } from "./timers.ts"
+import { Timer } from "./timers.ts"
 
 /** How an exchange ended before its head: a failure of ours, or a defect of the caller's body. */
 export type Ending = { readonly error: HttpError } | { readonly defect: Cause.Cause<never> }
 
 const noInformational: ReadonlyArray<Informational> = []
 
-export class Exchange extends Sender implements Listener, Expiring {
-  readonly link: Link
+export class Exchange extends RequestWriter implements ExchangeHandler, TimerOwner {
+  readonly connection: Connection
   readonly settings: ExchangeSettings
   readonly origin: Origin.Origin
   readonly terms: Terms
   readonly startedAt: number
-  readonly fresh: boolean
+  readonly openedHere: boolean
   readonly body = new BodyBuffer()
   head: ResponseHead | undefined
   framing: Framing | undefined
@@ -67,20 +67,20 @@ export class Exchange extends Sender implements Listener, Expiring {
   #endAt: number | undefined
   /** When the bytes came that are being looked at: the clock is read once for all that is in them. */
   #readAt = 0
-  #step: Deadline | undefined
-  #total: Deadline | undefined
-  #times: BodyTimes | undefined
+  #step: Timer | undefined
+  #total: Timer | undefined
+  #times: BodyTimers | undefined
   #stepKind: TimeoutKind = "head"
   /** Whether the body is held back until the server says 100. */
   #holding = false
   #informational: Array<Informational> | undefined
   readonly #served: number
   readonly #idleMillis: number
-  #connection: ConnectionInfo | undefined
+  #connectionInfo: ConnectionInfo | undefined
 
   /** `begunAt` is the time now. */
   constructor(
-    link: Link,
+    connection: Connection,
     settings: ExchangeSettings,
     origin: Origin.Origin,
     terms: Terms,
@@ -89,25 +89,25 @@ export class Exchange extends Sender implements Listener, Expiring {
     fresh: boolean
   ) {
     super()
-    this.link = link
+    this.connection = connection
     this.settings = settings
     this.origin = origin
     this.terms = terms
     this.startedAt = startedAt
-    this.fresh = fresh
+    this.openedHere = fresh
     this.#begunAt = begunAt
-    this.#served = link.machine.served
-    this.#idleMillis = fresh ? 0 : Math.max(0, begunAt - link.idleSince)
-    link.begin(terms, this)
+    this.#served = connection.machine.served
+    this.#idleMillis = fresh ? 0 : Math.max(0, begunAt - connection.idleSince)
+    connection.begin(terms, this)
     if (terms.timeouts.total !== Infinity) {
-      this.#total = new Deadline(this)
-      settings.deadlines.arm(this.#total, Math.max(0, terms.timeouts.total - (begunAt - startedAt)), begunAt)
+      this.#total = new Timer(this)
+      settings.timers.start(this.#total, Math.max(0, terms.timeouts.total - (begunAt - startedAt)), begunAt)
     }
   }
 
   /** The connection as it was when the exchange began. */
-  get connection(): ConnectionInfo {
-    return this.#connection ??= connectionOf(this.link, this.#served, this.#idleMillis)
+  get connectionInfo(): ConnectionInfo {
+    return this.#connectionInfo ??= connectionOf(this.connection, this.#served, this.#idleMillis)
   }
 
   get informational(): ReadonlyArray<Informational> {
@@ -124,16 +124,16 @@ export class Exchange extends Sender implements Listener, Expiring {
   /** Gives bytes to the transport; see `Duplex.write`. */
   write(bytes: Uint8Array | string, more?: Uint8Array): boolean {
     this.written += bytes.length + (more?.length ?? 0)
-    if (this.body.ended) this.#bodyTimes.awaitRest()
-    return this.link.write(bytes, more)
+    if (this.body.ended) this.#bodyTimers.awaitRest()
+    return this.connection.write(bytes, more)
   }
 
   /** The whole request has been given to the transport: from here, which is `now`, the server's time runs. */
-  requestSent(now = this.settings.deadlines.now()): void {
+  requestSent(now = this.settings.timers.now()): void {
     if (this.sent || this.stopped || this.ending !== undefined) return
     this.sent = true
     this.#sentAt = now
-    this.link.machine.endRequest()
+    this.connection.machine.endRequest()
     if (this.head === undefined) this.#arm("head", now)
     else this.#disarmStep()
     this.wakeSent()
@@ -147,13 +147,13 @@ export class Exchange extends Sender implements Listener, Expiring {
 
   /** Calls back once, when the transport has taken what was written, or there is no use in sending more. */
   whenDrained(callback: () => void): void {
-    if (this.stopped || !this.link.open) return callback()
-    this.sendWaiter = callback
+    if (this.stopped || !this.connection.open) return callback()
+    this.writeWaiter = callback
     this.#arm("write")
-    this.link.duplex.drained(() => {
-      if (this.sendWaiter !== callback) return
+    this.connection.duplex.drained(() => {
+      if (this.writeWaiter !== callback) return
       this.#disarmStep()
-      this.wakeSender()
+      this.wakeWriter()
     })
   }
 
@@ -161,15 +161,15 @@ export class Exchange extends Sender implements Listener, Expiring {
    * Holds the body back until the server says 100 or `timeouts.continue` has passed. Called with the head, because a fiber that
    * is to send a stream begins after the server may have answered.
    */
-  hold(): void {
+  holdBody(): void {
     this.#holding = true
     this.#arm("continue")
   }
 
   /** Calls back once, when the body may be sent, or must not be. */
-  whenContinued(callback: () => void): void {
-    if (!this.#holding || this.stopped || !this.link.open) return callback()
-    this.sendWaiter = callback
+  await100Continue(callback: () => void): void {
+    if (!this.#holding || this.stopped || !this.connection.open) return callback()
+    this.writeWaiter = callback
   }
 
   /** Calls back once, when the request was sent whole, or will not be. */
@@ -182,16 +182,16 @@ export class Exchange extends Sender implements Listener, Expiring {
   stopSending(): void {
     if (this.sent || this.stopped) return
     this.stopped = true
-    this.link.machine.abandonRequest()
+    this.connection.machine.abandonRequest()
     this.#disarmStep()
-    this.dismissSender()
+    this.dismissWriter()
     this.#settle()
   }
 
   /** The body need not be held back any longer. */
   #release(): void {
     this.#holding = false
-    this.wakeSender()
+    this.wakeWriter()
   }
 
   // --- receiving
@@ -204,19 +204,19 @@ export class Exchange extends Sender implements Listener, Expiring {
 
   /** Calls back once, when the body has something to give; `timeouts.bodyIdle` runs until then. */
   whenBody(callback: () => void): void {
-    const times = this.#bodyTimes
+    const times = this.#bodyTimers
     times.wait()
     this.body.wait(() => {
       times.stop()
       callback()
-      this.leave()
+      this.startUnreadTimer()
     })
-    if (this.body.awaited) this.link.resume()
+    if (this.body.awaited) this.connection.resume()
   }
 
   /** Nobody waits for the body now. */
-  leave(): void {
-    if (!this.body.settled) this.#bodyTimes.leave()
+  startUnreadTimer(): void {
+    if (!this.body.settled) this.#bodyTimers.startUnread()
   }
 
   /** A stream takes the body from now on, in its own time. */
@@ -226,16 +226,16 @@ export class Exchange extends Sender implements Listener, Expiring {
   }
 
   /** Nobody will read the rest. Where all has come there is no use in sending what is left of the request either. */
-  letGo(reason: string): void {
+  discardBody(reason: string): void {
     if (this.done) return
-    this.#bodyTimes.letGo(reason)
-    if (this.#total !== undefined) this.settings.deadlines.setAwaited(this.#total, false)
+    this.#bodyTimers.discard(reason)
+    if (this.#total !== undefined) this.settings.timers.setAwaited(this.#total, false)
   }
 
   onReceive(count: number): void {
-    this.#readAt = this.settings.deadlines.now()
+    this.#readAt = this.settings.timers.now()
     this.read += count
-    if (this.body.awaited) this.#bodyTimes.wait()
+    if (this.body.awaited) this.#bodyTimers.wait()
   }
 
   onInformational(head: ResponseHead): void {
@@ -268,7 +268,7 @@ export class Exchange extends Sender implements Listener, Expiring {
     this.body.end(trailers)
     // Nobody need read any longer, but the rest of the request may still be on its way, and `timeouts.total` is for that too.
     this.#times?.stop()
-    if (!this.sent && !this.stopped) this.#bodyTimes.awaitRest()
+    if (!this.sent && !this.stopped) this.#bodyTimers.awaitRest()
     this.#settle(this.#readAt)
   }
 
@@ -286,7 +286,7 @@ export class Exchange extends Sender implements Listener, Expiring {
 
   /** A server that refuses the body answers before its end; sending the rest is of no use (RFC 9112 section 9.5). */
   #refuses(head: ResponseHead): boolean {
-    return this.#holding || head.status >= 400 || (head.status >= 300 && !this.link.machine.persistent)
+    return this.#holding || head.status >= 400 || (head.status >= 300 && !this.connection.machine.persistent)
   }
 
   #wakeHead(): void {
@@ -299,8 +299,8 @@ export class Exchange extends Sender implements Listener, Expiring {
   #settle(now?: number): void {
     if (!this.body.ended || !(this.sent || this.stopped)) return
     this.#disarmAll()
-    this.settings.care?.onEnd(this, undefined)
-    this.link.finish(now ?? this.settings.deadlines.now())
+    this.settings.policy?.onEnd(this, undefined)
+    this.connection.finish(now ?? this.settings.timers.now())
   }
 
   // --- failing
@@ -308,7 +308,7 @@ export class Exchange extends Sender implements Listener, Expiring {
   /** Ends the exchange with a failure and closes the link. What is complete stays complete. */
   fail(error: HttpError, reason: CloseReason = "Failure"): void {
     if (this.done) return
-    const located = this.locate(error)
+    const located = this.withContext(error)
     if (this.head === undefined) {
       this.#end({ error: located }, located, reason)
     } else if (this.body.ended) {
@@ -324,13 +324,13 @@ export class Exchange extends Sender implements Listener, Expiring {
   die(defect: Cause.Cause<never>, squashed: unknown, reason = "the stream of the request's body died"): void {
     if (this.done) return
     const error = new ConnectionClosed({ reason, cause: squashed })
-    if (this.head === undefined) this.#end({ defect }, this.locate(error), "Failure")
+    if (this.head === undefined) this.#end({ defect }, this.withContext(error), "Failure")
     else this.fail(error)
   }
 
   /** What ran for the exchange threw. No memory for its body is a failure of the body, anything else a defect of this library. */
   crash(thrown: unknown): void {
-    this.link.spoil(this)
+    this.connection.spoil(this)
     if (thrown instanceof NoRoom && this.head !== undefined) this.fail(tooLargeForMemory(thrown, []))
     else this.die(Cause.die(thrown), thrown, "the library threw while it handled the exchange, see `cause`")
   }
@@ -348,10 +348,10 @@ export class Exchange extends Sender implements Listener, Expiring {
 
   #close(error: HttpError | undefined, reason: CloseReason): void {
     this.#disarmAll()
-    this.settings.care?.onEnd(this, error)
-    this.link.close(reason, error)
+    this.settings.policy?.onEnd(this, error)
+    this.connection.close(reason, error)
     this.stopped = !this.sent
-    this.dismissSender()
+    this.dismissWriter()
   }
 
   timeOut(kind: TimeoutKind): void {
@@ -359,30 +359,30 @@ export class Exchange extends Sender implements Listener, Expiring {
     this.fail(new HttpTimeout({ kind, millis: this.terms.timeouts[kind as keyof Millis] }))
   }
 
-  expire(deadline: Deadline): void {
-    this.timeOut(deadline === this.#total ? "total" : this.#stepKind)
+  onTimeout(timer: Timer): void {
+    this.timeOut(timer === this.#total ? "total" : this.#stepKind)
   }
 
   #arm(kind: TimeoutKind, now?: number): void {
     this.#stepKind = kind
     const millis = this.terms.timeouts[kind as keyof Millis]
     if (millis === Infinity) return this.#disarmStep()
-    this.#step ??= new Deadline(this)
-    this.settings.deadlines.arm(this.#step, millis, now)
+    this.#step ??= new Timer(this)
+    this.settings.timers.start(this.#step, millis, now)
   }
 
   #disarmStep(): void {
-    if (this.#step !== undefined) this.settings.deadlines.disarm(this.#step)
+    if (this.#step !== undefined) this.settings.timers.cancel(this.#step)
   }
 
   #disarmAll(): void {
     this.#disarmStep()
     this.#times?.end()
-    if (this.#total !== undefined) this.settings.deadlines.disarm(this.#total)
+    if (this.#total !== undefined) this.settings.timers.cancel(this.#total)
   }
 
-  get #bodyTimes(): BodyTimes {
-    return this.#times ??= new BodyTimes(this)
+  get #bodyTimers(): BodyTimers {
+    return this.#times ??= new BodyTimers(this)
   }
 
   // --- telling
@@ -393,7 +393,7 @@ export class Exchange extends Sender implements Listener, Expiring {
   }
 
   /** Gives an error the context of this exchange. */
-  locate<E extends Tagged<string>>(error: E): E {
-    return locate(error, contextOf(this, error))
+  withContext<E extends Tagged<string>>(error: E): E {
+    return withContext(error, contextOf(this, error))
   }
 }

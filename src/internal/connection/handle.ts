@@ -18,15 +18,15 @@ import type * as Tls from "../../Tls.ts"
 import type * as Transport from "../../Transport.ts"
 import { CannotSendRequest, ConnectionClosed } from "../error/state.ts"
 import type { ConnectionState } from "../error/state.ts"
-import type { Outgoing } from "../protocol/outgoing.ts"
+import type { BodyEncoder } from "../protocol/bodyEncoder.ts"
 import type { Target } from "../protocol/target.ts"
-import type { Link, LinkOwner } from "./connection.ts"
-import type { Care } from "./errorContext.ts"
+import type { Connection, ConnectionOwner } from "./connection.ts"
+import type { ExchangePolicy } from "./errorContext.ts"
 import { idleFault, serverNameOf } from "./errorContext.ts"
 import type { EventHub } from "./events.ts"
 import type { Exchange } from "./exchange.ts"
 import type { Millis } from "./timeouts.ts"
-import type { Deadlines } from "./timers.ts"
+import type { TimerQueue } from "./timers.ts"
 
 /** A tunnel through the proxy that the connection is opened to. */
 export interface Tunnel {
@@ -41,7 +41,7 @@ export interface Settings {
   readonly transport: Transport.Service
   /** That of the transport. */
   readonly loop: Transport.EventLoop
-  readonly deadlines: Deadlines
+  readonly timers: TimerQueue
   readonly runtime: Runtime.Runtime<never>
   readonly origin: Origin.Origin
   readonly tls: Tls.Options | undefined
@@ -61,7 +61,7 @@ export interface Settings {
   /** The proxy to connect to in place of the origin. */
   readonly proxy: { readonly host: string; readonly port: number } | undefined
   /** What a pool takes care of beside. */
-  readonly care: Care | undefined
+  readonly policy: ExchangePolicy | undefined
 }
 
 /** Who is told what becomes of the link: the pool that it belongs to. */
@@ -80,7 +80,7 @@ export interface Started {
   readonly skipAcceptEncoding: boolean
   /** Once its head has been sent. */
   exchange: Exchange | undefined
-  outgoing: Outgoing | undefined
+  outgoing: BodyEncoder | undefined
   /** Whether a call is sending, or waits for the response. A second one beside it could only mix up both. */
   busy: boolean
 }
@@ -95,9 +95,9 @@ const isUnread = ({ body, framing, head }: Exchange): boolean => {
   return framing.kind === "chunked" || framing.kind === "close"
 }
 
-export class Connection implements LinkOwner {
+export class ConnectionHandle implements ConnectionOwner {
   readonly settings: Settings
-  link: Link | undefined
+  connection: Connection | undefined
   /** The last exchange. */
   exchange: Exchange | undefined
   /** The request that `putRequest` started and `getResponse` has not answered. */
@@ -107,8 +107,8 @@ export class Connection implements LinkOwner {
   /** Set while a request, or `connect`, was accepted that has no link yet: no other may begin one. Each sets an object of its own. */
   reservation: object | undefined
   /** How often the caller closed it, and why last. */
-  dismissals = 0
-  dismissedBecause = ""
+  closeGeneration = 0
+  closeReason = ""
   closed = false
   /** Whether it is only lent: the link that it has is all it gets. */
   leased = false
@@ -141,13 +141,13 @@ export class Connection implements LinkOwner {
     this.watcher?.idle()
   }
 
-  onFault(link: Link, fault: Transport.DuplexFault): HttpError {
-    return idleFault(link, serverNameOf(this.settings, this.origin), fault)
+  onFault(connection: Connection, fault: Transport.DuplexFault): HttpError {
+    return idleFault(connection, serverNameOf(this.settings, this.origin), fault)
   }
 
-  onClosed({ id, machine, openedAt, scope }: Link, reason: CloseReason, error: HttpError | undefined): void {
-    const { deadlines, events, runtime } = this.settings
-    deadlines.rest()
+  onClosed({ id, machine, openedAt, scope }: Connection, reason: CloseReason, error: HttpError | undefined): void {
+    const { timers, events, runtime } = this.settings
+    timers.rest()
     if (scope !== undefined) Runtime.runFork(runtime)(Scope.close(scope, Exit.void))
     if (events.active) {
       events.emit({
@@ -155,7 +155,7 @@ export class Connection implements LinkOwner {
         connection: id,
         origin: Origin.format(this.origin),
         requestsServed: machine.served,
-        millis: deadlines.now() - openedAt,
+        millis: timers.now() - openedAt,
         reason,
         error
       })
@@ -189,17 +189,17 @@ export class Connection implements LinkOwner {
   }
 
   /** What stands against starting a request. */
-  get hindrance(): CannotSendRequest | ConnectionClosed | undefined {
+  get startError(): CannotSendRequest | ConnectionClosed | undefined {
     if (this.closed) return new ConnectionClosed({ reason: "its scope has ended" })
     return this.state === "Idle" ? undefined : new CannotSendRequest({ state: this.state })
   }
 
   /** Closes the link, whatever is under way on it. */
   disconnect(reason: string): void {
-    this.dismissals++
-    this.dismissedBecause = reason
+    this.closeGeneration++
+    this.closeReason = reason
     // The request that has the link polled ends with this, and need not be waited for.
-    if (this.link?.polling) this.reservation = undefined
+    if (this.connection?.polling) this.reservation = undefined
     this.started = undefined
     this.abortOpening?.(reason)
     if (this.exchange !== undefined) {
@@ -207,6 +207,6 @@ export class Connection implements LinkOwner {
       // Its response stands against nothing any more, though what has arrived of it can still be read.
       this.exchange.body.finished = true
     }
-    this.link?.dismiss()
+    this.connection?.closeForCaller()
   }
 }

@@ -24,12 +24,12 @@ import type { TimeoutKind } from "../error/timeout.ts"
 import { HttpTimeout } from "../error/timeout.ts"
 import { TlsError } from "../error/tls.ts"
 import type { Asked } from "./about.ts"
-import { locateAt, ofAsked, proxyName } from "./about.ts"
-import { Link } from "./connection.ts"
-import type { Connection } from "./handle.ts"
+import { ofAsked, proxyName, withContextAt } from "./about.ts"
+import { Connection } from "./connection.ts"
+import type { ConnectionHandle } from "./handle.ts"
 import { awaitPoll } from "./reuse.ts"
 import type { Millis } from "./timeouts.ts"
-import { Deadline } from "./timers.ts"
+import { Timer } from "./timers.ts"
 import { openTunnel } from "./tunnel.ts"
 
 /** What can go wrong when a link is opened. */
@@ -43,10 +43,10 @@ const phaseOfTimeout = (kind: TimeoutKind): Phase =>
 const beforeTunnel = new Set<Phase>(["dns", "connect", "proxy"])
 
 /** An error of opening: nothing of the request was sent. */
-export const locateOpening = <E extends Tagged<string>>(connection: Connection, error: E): E => {
-  const { origin, proxy } = connection
+export const withOpeningContext = <E extends Tagged<string>>(handle: ConnectionHandle, error: E): E => {
+  const { origin, proxy } = handle
   const phase = error instanceof HttpTimeout ? phaseOfTimeout(error.kind) : error.context.phase
-  return locateAt(error, origin, undefined, {
+  return withContextAt(error, origin, undefined, {
     phase,
     timings: noTimings,
     ...(proxy === undefined ? undefined : { proxy: proxyName(proxy) }),
@@ -61,11 +61,11 @@ interface Established {
 
 /** A duplex to whom requests are for, in the scope. */
 const establish = (
-  connection: Connection,
+  handle: ConnectionHandle,
   timeouts: Millis
 ): Effect.Effect<Established, OpenFailure, Scope.Scope> => {
-  const { deadlines, events, localAddress, localPort, origin, proxy, tls, transport } = connection.settings
-  const { tunnel } = connection
+  const { timers, events, localAddress, localPort, origin, proxy, tls, transport } = handle.settings
+  const { tunnel } = handle
   const { host, port } = proxy ?? origin
   const endpoint: Transport.Endpoint = {
     host,
@@ -79,7 +79,7 @@ const establish = (
     if (events.active) {
       events.emit({
         _tag: "Connect",
-        origin: Origin.format(connection.origin),
+        origin: Origin.format(handle.origin),
         host: origin.socketPath ?? host,
         port
       })
@@ -87,9 +87,9 @@ const establish = (
     const opened = transport.open(endpoint, timeouts)
     if (tunnel === undefined) return Effect.map(opened, (duplex) => ({ duplex, proxyMillis: undefined }))
     return Effect.flatMap(opened, (duplex) => {
-      const begunAt = deadlines.now()
-      return Effect.flatMap(openTunnel(connection, tunnel, duplex, timeouts), () => {
-        const proxyMillis = deadlines.now() - begunAt
+      const begunAt = timers.now()
+      return Effect.flatMap(openTunnel(handle, tunnel, duplex, timeouts), () => {
+        const proxyMillis = timers.now() - begunAt
         return tls === undefined
           ? Effect.succeed({ duplex, proxyMillis })
           : Effect.map(
@@ -108,13 +108,13 @@ const establish = (
  * No race and no timeout of Effect's: one that is interrupted when its fibers are made but not started waits for ever.
  */
 const abortable = <A, E>(
-  connection: Connection,
+  handle: ConnectionHandle,
   opening: Effect.Effect<A, E>,
   restore: <B, F>(effect: Effect.Effect<B, F>) => Effect.Effect<B, F>,
   totalMillis: number
 ): Effect.Effect<A, E | ConnectionClosed | HttpTimeout> =>
   Effect.suspend(() => {
-    const { deadlines, loop } = connection.settings
+    const { timers, loop } = handle.settings
     const context = loop.captureContext()
     let fiber: Fiber.RuntimeFiber<Exit.Exit<A, E>> | undefined
     let aborted: ConnectionClosed | HttpTimeout | undefined
@@ -123,11 +123,11 @@ const abortable = <A, E>(
       // A transport may run the code of the caller.
       context.run(() => fiber?.unsafeInterruptAsFork(FiberId.none))
     }
-    const total = new Deadline({
-      expire: () => abort(new HttpTimeout({ kind: "total", millis: totalMillis }))
+    const total = new Timer({
+      onTimeout: () => abort(new HttpTimeout({ kind: "total", millis: totalMillis }))
     })
-    connection.abortOpening = (reason) => abort(new ConnectionClosed({ reason }))
-    deadlines.arm(total, totalMillis)
+    handle.abortOpening = (reason) => abort(new ConnectionClosed({ reason }))
+    timers.start(total, totalMillis)
     // Its exit is its value, because a fiber that fails is reported to the log as unhandled.
     return Effect.flatMap(Effect.forkDaemon(Effect.exit(Effect.interruptible(opening))), (forked) => {
       fiber = forked
@@ -137,9 +137,9 @@ const abortable = <A, E>(
         Effect.ensuring(
           awaited,
           Effect.sync(() => {
-            connection.abortOpening = undefined
-            deadlines.disarm(total)
-            deadlines.rest()
+            handle.abortOpening = undefined
+            timers.cancel(total)
+            timers.rest()
           })
         ),
         (exit): Exit.Exit<A, E | ConnectionClosed | HttpTimeout> =>
@@ -149,60 +149,63 @@ const abortable = <A, E>(
   })
 
 /** A link over an open duplex. */
-const makeLink = (connection: Connection, scope: Scope.CloseableScope, established: Established): Link => {
-  const { deadlines, events, transport } = connection.settings
+const makeLink = (handle: ConnectionHandle, scope: Scope.CloseableScope, established: Established): Connection => {
+  const { timers, events, transport } = handle.settings
   const { duplex, proxyMillis } = established
   // A link that closes destroys its duplex: where nothing else ends with the scope, there is no need to keep it.
-  const kept = connection.tunnel === undefined && holdsOnlyDuplexes(transport) ? undefined : scope
-  const link = new Link(duplex, deadlines.now(), connection, kept, proxyMillis)
+  const kept = handle.tunnel === undefined && holdsOnlyDuplexes(transport) ? undefined : scope
+  const connection = new Connection(duplex, timers.now(), handle, kept, proxyMillis)
   // Before it is attached: what has come already may close it at once.
   if (events.active) {
-    events.emit({ _tag: "Connected", connection: link.id, origin: Origin.format(connection.origin) })
+    events.emit({ _tag: "Connected", connection: connection.id, origin: Origin.format(handle.origin) })
   }
-  link.attach()
-  return link
+  connection.attach()
+  return connection
 }
 
 /**
  * What the proxy sends behind its answer to CONNECT must not count as an answer of the origin. Inside of TLS it cannot: it would
  * break the handshake.
  */
-const afterTunnel = ({ settings: { loop, tls }, tunnel }: Connection, link: Link): Effect.Effect<Link> =>
-  tunnel === undefined || tls !== undefined || !link.usable
-    ? Effect.succeed(link)
-    : Effect.as(awaitPoll(loop, link), link)
+const afterTunnel = (
+  { settings: { loop, tls }, tunnel }: ConnectionHandle,
+  connection: Connection
+): Effect.Effect<Connection> =>
+  tunnel === undefined || tls !== undefined || !connection.usable
+    ? Effect.succeed(connection)
+    : Effect.as(awaitPoll(loop, connection), connection)
 
 /** Tells that an opening failed, or was given up. */
-const tellFailed = (connection: Connection, cause: Cause.Cause<HttpError>): void => {
-  const { events } = connection.settings
+const tellFailed = (handle: ConnectionHandle, cause: Cause.Cause<HttpError>): void => {
+  const { events } = handle.settings
   if (!events.active) return
   const error = Option.getOrUndefined(Cause.failureOption(cause))
-  events.emit({ _tag: "ConnectFailed", origin: Origin.format(connection.origin), error })
+  events.emit({ _tag: "ConnectFailed", origin: Origin.format(handle.origin), error })
 }
 
 /** Opens a link and makes it the connection's. */
-export const openLink = (connection: Connection, timeouts: Millis): Effect.Effect<Link, OpenFailure> =>
+export const openLink = (handle: ConnectionHandle, timeouts: Millis): Effect.Effect<Connection, OpenFailure> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(Scope.make(), (scope) => {
-      const { dismissals } = connection
+      const { closeGeneration } = handle
       return Effect.flatMap(
         Effect.onExit(
           Effect.mapError(
-            abortable(connection, Scope.extend(establish(connection, timeouts), scope), restore, timeouts.total),
-            (error) => locateOpening(connection, error)
+            abortable(handle, Scope.extend(establish(handle, timeouts), scope), restore, timeouts.total),
+            (error) => withOpeningContext(handle, error)
           ),
           (exit) => {
             if (Exit.isSuccess(exit)) return Effect.void
-            tellFailed(connection, exit.cause)
+            tellFailed(handle, exit.cause)
             return Scope.close(scope, exit)
           }
         ),
         (established) => {
-          const link = makeLink(connection, scope, established)
-          connection.link = link
+          const connection = makeLink(handle, scope, established)
+          handle.connection = connection
           // The connection may have been closed after the opening could be aborted and before there was this link.
-          if (connection.dismissals !== dismissals) link.dismiss()
-          return afterTunnel(connection, link)
+          if (handle.closeGeneration !== closeGeneration) connection.closeForCaller()
+          return afterTunnel(handle, connection)
         }
       )
     })
@@ -210,23 +213,23 @@ export const openLink = (connection: Connection, timeouts: Millis): Effect.Effec
 
 /** A new link, if one may be opened. */
 const openAnother = (
-  connection: Connection,
+  handle: ConnectionHandle,
   timeouts: Millis
-): Effect.Effect<Link, OpenFailure | NotConnected> => {
-  const { link, settings, started } = connection
-  if (connection.leased) {
+): Effect.Effect<Connection, OpenFailure | NotConnected> => {
+  const { connection, settings, started } = handle
+  if (handle.leased) {
     const reason = "the leased connection has closed, lease another one"
-    return Effect.fail(locateOpening(connection, new ConnectionClosed({ reason, cause: link?.closedBy })))
+    return Effect.fail(withOpeningContext(handle, new ConnectionClosed({ reason, cause: connection?.closedBy })))
   }
   if (!settings.autoOpen) {
     return Effect.fail(
-      locateOpening(
-        connection,
-        new NotConnected({ state: started === undefined ? "Idle" : "RequestStarted", cause: link?.closedBy })
+      withOpeningContext(
+        handle,
+        new NotConnected({ state: started === undefined ? "Idle" : "RequestStarted", cause: connection?.closedBy })
       )
     )
   }
-  return openLink(connection, timeouts)
+  return openLink(handle, timeouts)
 }
 
 /**
@@ -234,28 +237,28 @@ const openAnother = (
  * on the one that was not, so that is safe for every request.
  */
 const acquireLink = (
-  connection: Connection,
+  handle: ConnectionHandle,
   timeouts: Millis
-): Effect.Effect<Link, OpenFailure | NotConnected> => {
-  const { dismissals, link } = connection
-  if (!link?.usable) return openAnother(connection, timeouts)
-  return Effect.flatMap(awaitPoll(connection.settings.loop, link), () => {
-    if (link.usable) return Effect.succeed(link)
-    return connection.dismissals === dismissals ? openAnother(connection, timeouts) : dismissed(connection)
+): Effect.Effect<Connection, OpenFailure | NotConnected> => {
+  const { closeGeneration, connection } = handle
+  if (!connection?.usable) return openAnother(handle, timeouts)
+  return Effect.flatMap(awaitPoll(handle.settings.loop, connection), () => {
+    if (connection.usable) return Effect.succeed(connection)
+    return handle.closeGeneration === closeGeneration ? openAnother(handle, timeouts) : closedByCaller(handle)
   })
 }
 
 /** The caller has closed the connection before the request was sent. */
-export const dismissed = (connection: Connection, asked?: Asked): Effect.Effect<never, ConnectionClosed> =>
+export const closedByCaller = (handle: ConnectionHandle, asked?: Asked): Effect.Effect<never, ConnectionClosed> =>
   Effect.fail(
-    locateAt(new ConnectionClosed({ reason: connection.dismissedBecause }), connection.origin, asked, {
-      proxy: proxyName(connection.proxy)
+    withContextAt(new ConnectionClosed({ reason: handle.closeReason }), handle.origin, asked, {
+      proxy: proxyName(handle.proxy)
     })
   )
 
 /** Runs an opening that nobody else may come between from this call on. It must not be interruptible before it runs. */
-export const reserving = <A, E>(connection: Connection, opening: Effect.Effect<A, E>): Effect.Effect<A, E> => {
-  const release = connection.reserve()
+export const reserving = <A, E>(handle: ConnectionHandle, opening: Effect.Effect<A, E>): Effect.Effect<A, E> => {
+  const release = handle.reserve()
   return Effect.ensuring(opening, Effect.sync(release))
 }
 
@@ -264,39 +267,39 @@ export const reserving = <A, E>(connection: Connection, opening: Effect.Effect<A
  * between. Must run in an uninterruptible region, in the same step as the check that the connection is idle.
  */
 export const withLink = <A, E>(
-  connection: Connection,
+  handle: ConnectionHandle,
   asked: Asked,
   timeouts: Millis,
   restore: <B, F>(effect: Effect.Effect<B, F>) => Effect.Effect<B, F>,
-  begin: (link: Link, fresh: boolean) => Effect.Effect<A, E>
+  begin: (connection: Connection, fresh: boolean) => Effect.Effect<A, E>
 ): Effect.Effect<A, E | OpenFailure | NotConnected> => {
-  const { dismissals, link: before } = connection
-  const acquired = acquireLink(connection, timeouts)
-  const release = connection.reserve()
+  const { closeGeneration, connection: before } = handle
+  const acquired = acquireLink(handle, timeouts)
+  const release = handle.reserve()
   const reserved = Effect.onError(restore(acquired), (cause) =>
     Effect.sync(() => {
       // It was opened for this request, but to open it nothing of the request was needed.
-      for (const error of Cause.failures(cause)) ofAsked(error, connection.origin, asked)
+      for (const error of Cause.failures(cause)) ofAsked(error, handle.origin, asked)
       before?.free()
       release()
     }))
-  return Effect.flatMap(reserved, (link): Effect.Effect<A, E | OpenFailure> => {
+  return Effect.flatMap(reserved, (connection): Effect.Effect<A, E | OpenFailure> => {
     release()
     // `close` may have come when there was nothing yet to be closed, or not any longer.
-    if (connection.dismissals !== dismissals) link.dismiss()
-    return link.usable
-      ? begin(link, link !== before)
-      : Effect.fail(ofAsked(locateOpening(connection, goneAtOnce(link)), connection.origin, asked))
+    if (handle.closeGeneration !== closeGeneration) connection.closeForCaller()
+    return connection.usable
+      ? begin(connection, connection !== before)
+      : Effect.fail(ofAsked(withOpeningContext(handle, goneAtOnce(connection)), handle.origin, asked))
   })
 }
 
 /** Why a link was closed between its opening and the first request on it. */
 export const goneAtOnce = (
-  link: Link
+  connection: Connection
 ): ConnectionClosed | ReadError | RemoteDisconnected | TlsError | UnexpectedMessage =>
-  link.dismissed
+  connection.closedByCaller
     ? new ConnectionClosed({ reason: "it was closed while it was being opened" })
-    : link.closedBy instanceof UnexpectedMessage || link.closedBy instanceof ReadError
-        || link.closedBy instanceof TlsError
-    ? link.closedBy
-    : new RemoteDisconnected({ tls: link.tls })
+    : connection.closedBy instanceof UnexpectedMessage || connection.closedBy instanceof ReadError
+        || connection.closedBy instanceof TlsError
+    ? connection.closedBy
+    : new RemoteDisconnected({ tls: connection.tls })

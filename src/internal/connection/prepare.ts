@@ -11,17 +11,17 @@ import * as Proxy from "../../Proxy.ts"
 import { copyOf } from "../error/base.ts"
 import { InvalidOption } from "../error/request.ts"
 import type { BodyLengthMismatch } from "../error/send.ts"
+import type { BodyEncoder } from "../protocol/bodyEncoder.ts"
 import type { Content, EncodedHead } from "../protocol/encode.ts"
 import { checkMethod, encodeHead } from "../protocol/encode.ts"
-import type { Outgoing } from "../protocol/outgoing.ts"
 import type { Target } from "../protocol/target.ts"
 import { resolveTarget } from "../protocol/target.ts"
 import { listHas } from "../syntax/token.ts"
 import type { Asked } from "./about.ts"
-import { forwarded, locateAt } from "./about.ts"
+import { forwarded, withContextAt } from "./about.ts"
 import { outgoingFor } from "./callerChunks.ts"
 import { Terms } from "./errorContext.ts"
-import type { Connection, Settings } from "./handle.ts"
+import type { ConnectionHandle, Settings } from "./handle.ts"
 import { toLimits, toMillis } from "./timeouts.ts"
 
 /** Trailers that an Effect gives. */
@@ -31,7 +31,7 @@ export type LateTrailers<E> = Effect.Effect<HttpFields.Input, E>
 export class Prepared<out E> {
   readonly head: EncodedHead
   readonly body: HttpBody.HttpBody<E>
-  readonly outgoing: Outgoing
+  readonly outgoing: BodyEncoder
   readonly terms: Terms
   /** Trailers that are known when the body has been written. The body is a stream then. */
   readonly trailers: LateTrailers<E> | undefined
@@ -39,13 +39,13 @@ export class Prepared<out E> {
   constructor(
     head: EncodedHead,
     body: HttpBody.HttpBody<E>,
-    outgoing: Outgoing,
+    encoder: BodyEncoder,
     terms: Terms,
     trailers: LateTrailers<E> | undefined
   ) {
     this.head = head
     this.body = body
-    this.outgoing = outgoing
+    this.outgoing = encoder
     this.terms = terms
     this.trailers = trailers
   }
@@ -113,7 +113,7 @@ const targetFor = (origin: Origin.Origin, { method, target, targetForm }: HttpRe
   resolveTarget(method, target, origin, forwarded(origin) ? "absolute" : targetForm ?? "origin")
 
 /** What of a request that was not looked at can be told in an error. */
-export const askedOf = ({ origin }: Connection, request: HttpRequest<unknown>): Asked | undefined => {
+export const askedOf = ({ origin }: ConnectionHandle, request: HttpRequest<unknown>): Asked | undefined => {
   const { method } = request
   return checkMethod(method) === undefined
     ? { method, target: Either.getOrUndefined(targetFor(origin, request)) }
@@ -121,13 +121,16 @@ export const askedOf = ({ origin }: Connection, request: HttpRequest<unknown>): 
 }
 
 /** Checks and encodes a request for a connection. */
-export const prepareFor = <E>({ origin, settings }: Connection, request: HttpRequest<E>): Prepared<E> | Unprepared => {
+export const prepareFor = <E>(
+  { origin, settings }: ConnectionHandle,
+  request: HttpRequest<E>
+): Prepared<E> | Unprepared => {
   // First, because the method decides what the target may be.
   const wrong = checkMethod(request.method)
-  if (wrong !== undefined) return locateAt<Unprepared>(wrong, origin, undefined)
+  if (wrong !== undefined) return withContextAt<Unprepared>(wrong, origin, undefined)
   const target = targetFor(origin, request)
   return Either.isLeft(target)
-    ? locateAt<Unprepared>(target.left, origin, { method: request.method })
+    ? withContextAt<Unprepared>(target.left, origin, { method: request.method })
     : prepare(settings, origin, request, target.right, withProxyFields(origin, request.fields), 0)
 }
 
@@ -143,7 +146,7 @@ export const prepare = <E>(
   const { invalid, method } = request
   const asked: Asked = { method, target }
   // A copy each time that the request is sent, because it is given its context.
-  if (invalid !== undefined) return locateAt<Unprepared>(copyOf<Unprepared>(invalid, {}), origin, asked)
+  if (invalid !== undefined) return withContextAt<Unprepared>(copyOf<Unprepared>(invalid, {}), origin, asked)
   const late = Effect.isEffect(request.trailers) ? request.trailers : undefined
   const trailers = Effect.isEffect(request.trailers) ? HttpFields.empty : request.trailers
   const body = late === undefined ? request.body : streamOf(request.body)
@@ -159,13 +162,13 @@ export const prepare = <E>(
     acceptEncoding: undefined,
     expectContinue: request.expectContinue ?? false
   })
-  if ("_tag" in head) return locateAt<Unprepared>(head, origin, asked)
+  if ("_tag" in head) return withContextAt<Unprepared>(head, origin, asked)
   const limits = !request.limits ? settings.limits : toLimits(request.limits, settings.limits)
-  if (limits instanceof InvalidOption) return locateAt(limits, origin, asked)
+  if (limits instanceof InvalidOption) return withContextAt(limits, origin, asked)
   const timeouts = !request.timeouts ? settings.timeouts : toMillis(request.timeouts, settings.timeouts)
-  if (timeouts instanceof InvalidOption) return locateAt(timeouts, origin, asked)
+  if (timeouts instanceof InvalidOption) return withContextAt(timeouts, origin, asked)
   const outgoing = outgoingFor(head, fields, trailers, late !== undefined, body, request.encodeChunked ?? false, false)
-  if ("_tag" in outgoing) return locateAt<Unprepared>(outgoing, origin, asked)
+  if ("_tag" in outgoing) return withContextAt<Unprepared>(outgoing, origin, asked)
   const replayable = isReplayable(request)
   const leniency = request.leniency ?? settings.leniency
   return new Prepared(

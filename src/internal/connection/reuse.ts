@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import type { EventLoop } from "../../Transport.ts"
 import type { Waiter } from "../effect/wait.ts"
 import { waitFor } from "../effect/wait.ts"
-import type { Link } from "./connection.ts"
+import type { Connection } from "./connection.ts"
 
 /**
  * Reserves a usable link, and calls `begin` when it has been polled. `begin` must ask again whether the link is `usable`, and use it
@@ -22,20 +22,20 @@ import type { Link } from "./connection.ts"
  */
 export const whenPolled = <A, E = never>(
   loop: EventLoop,
-  link: Link,
+  connection: Connection,
   begin: (waiter: Waiter<A, E>) => void
 ): Effect.Effect<A, E> =>
   waitFor<A, E>(loop, (waiter) =>
-    link.reserve(loop, () => {
+    connection.reserve(loop, () => {
       try {
         waiter.context.run(() => begin(waiter))
       } catch (defect) {
         // It is in no fiber, but it is its fiber's.
-        link.close("Failure")
+        connection.close("Failure")
         waiter.resume(Effect.die(defect))
       }
     }))
 
 /** Reserves a usable link and waits until it has been polled. What holds for `begin` holds for what follows this. */
-export const awaitPoll = (loop: EventLoop, link: Link): Effect.Effect<void> =>
-  whenPolled<void>(loop, link, (waiter) => waiter.resume(Effect.void))
+export const awaitPoll = (loop: EventLoop, connection: Connection): Effect.Effect<void> =>
+  whenPolled<void>(loop, connection, (waiter) => waiter.resume(Effect.void))

@@ -17,22 +17,22 @@ import type { AsyncContext, EventLoop } from "../../Transport.ts"
 import { isLive } from "../effect/polled.ts"
 
 /** Called when a deadline has run out. An interface and no callback, because that would be a closure for each deadline. */
-export interface Expiring {
-  expire(deadline: Deadline): void
+export interface TimerOwner {
+  onTimeout(timer: Timer): void
 }
 
 /** One timeout that can be set again and again. */
-export class Deadline {
+export class Timer {
   /** When it runs out, in the queue's milliseconds; `Infinity` while it is not set. */
   at = Infinity
-  readonly owner: Expiring
+  readonly owner: TimerOwner
   /** True if a caller waits for what it limits, so that the process must not end before. Changed by `setAwaited`. */
   awaited: boolean
   /** Its neighbours while it is set. */
-  previous: Deadline | undefined = undefined
-  next: Deadline | undefined = undefined
+  previous: Timer | undefined = undefined
+  next: Timer | undefined = undefined
 
-  constructor(owner: Expiring, awaited = true) {
+  constructor(owner: TimerOwner, awaited = true) {
     this.owner = owner
     this.awaited = awaited
   }
@@ -51,7 +51,7 @@ interface Sleeper {
   cancel(): void
 }
 
-export class Deadlines {
+export class TimerQueue {
   readonly #clock: Clock.Clock
   readonly #live: boolean
   readonly #runtime: Runtime.Runtime<never>
@@ -62,7 +62,7 @@ export class Deadlines {
    * Those that are set, in no order. A list and no `Set`: what a `Set` has dropped its old tables still hold, and each points to the next
    * one, so that one old table keeps all exchanges after it from being collected young.
    */
-  #first: Deadline | undefined
+  #first: Timer | undefined
   #size = 0
   /** How many callers hold the queue, and how many of these and of the deadlines are waited for. */
   #holds = 0
@@ -93,32 +93,32 @@ export class Deadlines {
   }
 
   /** Sets a deadline in place of what it was before, counted from `now`. `Infinity` clears it. After `shutdown` nothing is set. */
-  arm(deadline: Deadline, millis: number, now = this.now()): void {
-    if (millis === Infinity || this.#over) return this.disarm(deadline)
+  start(timer: Timer, millis: number, now = this.now()): void {
+    if (millis === Infinity || this.#over) return this.cancel(timer)
     const at = now + millis
-    if (deadline.at === Infinity) this.#add(deadline)
-    deadline.at = at
+    if (timer.at === Infinity) this.#add(timer)
+    timer.at = at
     if (at < this.#wakeAt) this.#sleepUntil(at)
   }
 
-  disarm(deadline: Deadline): void {
-    if (deadline.at === Infinity) return
-    deadline.at = Infinity
-    const { next, previous } = deadline
+  cancel(timer: Timer): void {
+    if (timer.at === Infinity) return
+    timer.at = Infinity
+    const { next, previous } = timer
     if (previous === undefined) this.#first = next
     else previous.next = next
     if (next !== undefined) next.previous = previous
-    deadline.previous = undefined
-    deadline.next = undefined
+    timer.previous = undefined
+    timer.next = undefined
     this.#size--
-    if (deadline.awaited) this.#unkeep()
+    if (timer.awaited) this.#unkeep()
   }
 
   /** Says whether a caller waits for what a deadline limits. */
-  setAwaited(deadline: Deadline, awaited: boolean): void {
-    if (deadline.awaited === awaited) return
-    deadline.awaited = awaited
-    if (deadline.at === Infinity) return
+  setAwaited(timer: Timer, awaited: boolean): void {
+    if (timer.awaited === awaited) return
+    timer.awaited = awaited
+    if (timer.at === Infinity) return
     if (awaited) this.#keep()
     else this.#unkeep()
   }
@@ -154,17 +154,17 @@ export class Deadlines {
   /** Ends the sleeper; what is set never runs out. A response that is read later must not start another one. */
   shutdown(): void {
     this.#over = true
-    while (this.#first !== undefined) this.disarm(this.#first)
+    while (this.#first !== undefined) this.cancel(this.#first)
     this.#interruptSleeper()
   }
 
-  #add(deadline: Deadline): void {
+  #add(timer: Timer): void {
     const first = this.#first
-    deadline.next = first
-    if (first !== undefined) first.previous = deadline
-    this.#first = deadline
+    timer.next = first
+    if (first !== undefined) first.previous = timer
+    this.#first = timer
     this.#size++
-    if (deadline.awaited) this.#keep()
+    if (timer.awaited) this.#keep()
   }
 
   #interruptSleeper(): void {
@@ -204,35 +204,35 @@ export class Deadlines {
     this.#sleeper = undefined
     this.#wakeAt = Infinity
     const now = this.now()
-    const due: Array<Deadline> = []
+    const due: Array<Timer> = []
     let earliest = Infinity
-    for (let deadline = this.#first; deadline !== undefined; deadline = deadline.next) {
-      if (deadline.at <= now) due.push(deadline)
-      else if (deadline.at < earliest) earliest = deadline.at
+    for (let timer = this.#first; timer !== undefined; timer = timer.next) {
+      if (timer.at <= now) due.push(timer)
+      else if (timer.at < earliest) earliest = timer.at
     }
     if (earliest !== Infinity || (this.#live && this.#holds > 0)) this.#sleepUntil(earliest)
     // The earliest first, of two the one that was set first: the list has the last one first.
     due.reverse().sort((a, b) => a.at - b.at)
-    for (const deadline of due) {
-      if (this.#live) this.#loop.afterPoll(() => this.#context.run(() => this.#expire(deadline, now)))
-      else this.#expire(deadline, now)
+    for (const timer of due) {
+      if (this.#live) this.#loop.afterPoll(() => this.#context.run(() => this.#expire(timer, now)))
+      else this.#expire(timer, now)
     }
   }
 
   /** Ends a deadline that was due at `now`, unless it was cleared or set again since. */
-  #expire(deadline: Deadline, now: number): void {
-    if (deadline.at > now) return
-    this.disarm(deadline)
-    deadline.owner.expire(deadline)
+  #expire(timer: Timer, now: number): void {
+    if (timer.at > now) return
+    this.cancel(timer)
+    timer.owner.onTimeout(timer)
   }
 }
 
 /** A queue that ends with the scope. */
-export const makeDeadlines = (loop: EventLoop): Effect.Effect<Deadlines, never, Scope.Scope> =>
+export const makeTimerQueue = (loop: EventLoop): Effect.Effect<TimerQueue, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.flatMap(
       Effect.clock,
-      (clock) => Effect.map(Effect.runtime<never>(), (runtime) => new Deadlines(clock, runtime, loop))
+      (clock) => Effect.map(Effect.runtime<never>(), (runtime) => new TimerQueue(clock, runtime, loop))
     ),
-    (deadlines) => Effect.sync(() => deadlines.shutdown())
+    (timers) => Effect.sync(() => timers.shutdown())
   )

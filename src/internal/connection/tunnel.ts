@@ -25,9 +25,9 @@ import type { ResponseHead } from "../protocol/head.ts"
 import type { HeadEvent } from "../protocol/machine.ts"
 import { Machine } from "../protocol/machine.ts"
 import { serverNameOf } from "./errorContext.ts"
-import type { Connection, Tunnel } from "./handle.ts"
+import type { ConnectionHandle, Tunnel } from "./handle.ts"
 import type { Millis } from "./timeouts.ts"
-import { Deadline } from "./timers.ts"
+import { Timer } from "./timers.ts"
 
 /** The text of the CONNECT request. */
 export const encodeConnect = (tunnel: Tunnel): ReturnType<typeof encodeHead> => {
@@ -52,7 +52,7 @@ class Answer implements Transport.Receiver {
   readonly #prefix: Array<Uint8Array> = []
   #prefixed = 0
   readonly #machine = new Machine()
-  readonly #connection: Connection
+  readonly #connection: ConnectionHandle
   readonly #done: (result: Effect.Effect<void, TunnelFailure>) => void
   readonly #refused: () => void
   #finished = false
@@ -61,12 +61,12 @@ class Answer implements Transport.Receiver {
 
   /** `refused` is called when the proxy has said no, and the beginning of its body is still to come. */
   constructor(
-    connection: Connection,
+    handle: ConnectionHandle,
     done: (result: Effect.Effect<void, TunnelFailure>) => void,
     refused: () => void
   ) {
-    const { leniency, limits } = connection.settings
-    this.#connection = connection
+    const { leniency, limits } = handle.settings
+    this.#connection = handle
     this.#done = done
     this.#refused = refused
     this.#machine.startRequest({ method: "CONNECT", close: false, limits, leniency })
@@ -187,47 +187,47 @@ const inProxyPhase = <E extends Tagged<string>>(error: E): E => {
 
 /** Opens the tunnel inside the duplex, which then leads to the far end. */
 export const openTunnel = (
-  connection: Connection,
+  handle: ConnectionHandle,
   tunnel: Tunnel,
   duplex: Transport.Duplex,
   timeouts: Millis
 ): Effect.Effect<void, TunnelFailure | HttpTimeout> =>
   Effect.suspend(() => {
-    const { deadlines, loop } = connection.settings
+    const { timers, loop } = handle.settings
     let answer: Answer | undefined
     let expired = (): void => {}
-    const deadline = new Deadline({ expire: () => expired() })
-    const patience = new Deadline({ expire: () => expired() })
+    const timer = new Timer({ onTimeout: () => expired() })
+    const patience = new Timer({ onTimeout: () => expired() })
     const head = encodeConnect(tunnel)
     // Checked when the tunnel was set, so that what is left to fail is nothing.
     if ("_tag" in head) return Effect.die(head)
     const { text } = head
     const ask = Effect.zipRight(
-      tapHead(connection, text),
+      tapHead(handle, text),
       waitFor<void, TunnelFailure | HttpTimeout>(loop, (waiter) => {
         const receiver = new Answer(
-          connection,
+          handle,
           (result) => waiter.resume(result),
-          () => deadlines.arm(patience, prefixMillis)
+          () => timers.start(patience, prefixMillis)
         )
         answer = receiver
         // A refusal whose body does not end is still a refusal.
         expired = () =>
           waiter.resume(Effect.fail(receiver.refusal ?? new HttpTimeout({ kind: "proxy", millis: timeouts.proxy })))
-        deadlines.arm(deadline, timeouts.proxy)
+        timers.start(timer, timeouts.proxy)
         duplex.attach(receiver)
         duplex.write(text)
       })
     )
     const disarm = Effect.sync(() => {
-      deadlines.disarm(deadline)
-      deadlines.disarm(patience)
+      timers.cancel(timer)
+      timers.cancel(patience)
     })
     const limited = Effect.ensuring(ask, disarm)
     const heard = Effect.suspend(() => {
       const head = answer?.head
-      connection.proxyFields = head?.fields
-      return head === undefined ? Effect.void : tapResponse(connection, head)
+      handle.proxyFields = head?.fields
+      return head === undefined ? Effect.void : tapResponse(handle, head)
     })
     return Effect.mapError(Effect.ensuring(limited, heard), inProxyPhase)
   })

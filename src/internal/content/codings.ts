@@ -14,11 +14,11 @@ export const maxCodings = 5
 
 /** What to do with a body: leave it as it came, undo these codings in this order, or refuse. */
 export type Verdict =
-  | { readonly _tag: "AsItCame" }
+  | { readonly _tag: "Passthrough" }
   | { readonly _tag: "Decode"; readonly codings: ReadonlyArray<Coding> }
   | { readonly _tag: "TooMany"; readonly count: number }
 
-const asItCame: Verdict = { _tag: "AsItCame" }
+const passthrough: Verdict = { _tag: "Passthrough" }
 
 /** What the rules need to know of a response. */
 export interface Received {
@@ -47,22 +47,22 @@ const aliases: ReadonlyMap<string, string> = new Map([["x-gzip", "gzip"], ["x-co
  * 5.6.1.2), and `identity` is none either, although it must not be sent (section 8.4.1). Neither costs anything to undo, so
  * neither counts.
  */
-export const judge = (received: Received, known: ReadonlySet<string>): Verdict => {
+export const decideDecoding = (received: Received, known: ReadonlySet<string>): Verdict => {
   const value = received.contentEncoding
-  if (value === undefined || !hasWholeContent(received)) return asItCame
+  if (value === undefined || !hasWholeContent(received)) return passthrough
   const codings: Array<Coding> = []
   let count = 0
   for (const element of listElements(value)) {
     const name = element.toLowerCase()
     if (name === "identity") continue
     const coding = aliases.get(name) ?? name
-    if (!isKnown(coding, known)) return asItCame
+    if (!isKnown(coding, known)) return passthrough
     // Beyond the limit they are counted only.
     if (++count <= maxCodings) codings.push(coding)
   }
   if (count > maxCodings) return { _tag: "TooMany", count }
   // They are listed in the order in which they were applied (section 8.4).
-  return count === 0 ? asItCame : { _tag: "Decode", codings: codings.reverse() }
+  return count === 0 ? passthrough : { _tag: "Decode", codings: codings.reverse() }
 }
 
 const isKnown = (coding: string, known: ReadonlySet<string>): coding is Coding => known.has(coding)

@@ -12,20 +12,20 @@ import type * as Origin from "../../Origin.ts"
 import type * as Tls from "../../Tls.ts"
 import { Transport } from "../../Transport.ts"
 import { readDuration } from "../connection/timeouts.ts"
-import { Deadline } from "../connection/timers.ts"
-import { makeDeadlines } from "../connection/timers.ts"
+import { Timer } from "../connection/timers.ts"
+import { makeTimerQueue } from "../connection/timers.ts"
 import { InvalidOption } from "../error/request.ts"
-import type { Located } from "../model/origin.ts"
+import type { ParsedUrl } from "../model/origin.ts"
 import { nodeEventLoop } from "../node/eventLoop.ts"
 import { notRecord } from "../options.ts"
 import type { ExecuteFailure } from "../pool/call.ts"
-import { execute, executeFor } from "../pool/call.ts"
+import { execute, startCall } from "../pool/call.ts"
 import { Pool } from "../pool/pool.ts"
-import type { Surround } from "../pool/pooledConnection.ts"
+import type { InSpan } from "../pool/pooledConnection.ts"
 import type { PoolOptions, PoolSettings } from "../pool/settings.ts"
 import { toSettings } from "../pool/settings.ts"
 import type { Caller } from "./caller.ts"
-import type { Face as ConnectionFace } from "./httpConnection.ts"
+import type { HttpConnectionImpl as ConnectionFace } from "./httpConnection.ts"
 import type { LeaseFailure } from "./lease.ts"
 import { lease } from "./lease.ts"
 import type { Trace } from "./trace.ts"
@@ -68,14 +68,14 @@ export const unsafeMake = (
   settings: PoolSettings,
   redactedNames: Effect.Effect<ReadonlyArray<string | RegExp>>,
   trace?: Trace
-): Effect.Effect<Face, never, Scope.Scope | Transport> =>
+): Effect.Effect<ConnectionPoolImpl, never, Scope.Scope | Transport> =>
   Effect.gen(function*() {
     const runtime = yield* Effect.runtime<never>()
     const transport = yield* Transport
     const loop = transport.loop ?? nodeEventLoop
-    const deadlines = yield* makeDeadlines(loop)
+    const timers = yield* makeTimerQueue(loop)
     const random = numbers(yield* Random.next)
-    const pool = new Pool(settings, transport, loop, deadlines, runtime, random, redactedNames)
+    const pool = new Pool(settings, transport, loop, timers, runtime, random, redactedNames)
     yield* Effect.addFinalizer(() =>
       // Who was refused has yet to tell it.
       Effect.zipRight(
@@ -83,7 +83,7 @@ export const unsafeMake = (
         Effect.zipRight(quiet(pool), Effect.sync(() => pool.events.end()))
       )
     )
-    return new Face(pool, trace)
+    return new ConnectionPoolImpl(pool, trace)
   })
 
 /** Makes a pool; the scope's end shuts it down. */
@@ -91,7 +91,7 @@ export const make = (
   options: PoolOptions,
   redactedNames: Effect.Effect<ReadonlyArray<string | RegExp>>,
   trace: Trace
-): Effect.Effect<Face, InvalidOption, Scope.Scope | Transport> =>
+): Effect.Effect<ConnectionPoolImpl, InvalidOption, Scope.Scope | Transport> =>
   Effect.flatMap(
     Effect.suspend(() => toSettings(options)),
     (settings) => unsafeMake(settings, redactedNames, options.tracing === true ? trace : undefined)
@@ -100,9 +100,9 @@ export const make = (
 /** Keeps the process alive while a caller waits. */
 const holding = (pool: Pool, waiting: Effect.Effect<void>): Effect.Effect<void> =>
   Effect.acquireUseRelease(
-    Effect.sync(() => pool.deadlines.hold()),
+    Effect.sync(() => pool.timers.hold()),
     () => waiting,
-    () => Effect.sync(() => pool.deadlines.release())
+    () => Effect.sync(() => pool.timers.release())
   )
 
 /** Waits until no request is under way. */
@@ -118,12 +118,12 @@ const quiet = (pool: Pool): Effect.Effect<void> =>
 /** Waits until the pool is empty and stays so, or the time is over. */
 const drained = (pool: Pool, graceMillis: number): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const { deadlines } = pool
+    const { timers } = pool
     let over = false
     let wake = (): void => {}
     let forget = (): void => {}
-    const deadline = new Deadline({
-      expire: () => {
+    const timer = new Timer({
+      onTimeout: () => {
         over = true
         wake()
       }
@@ -137,13 +137,13 @@ const drained = (pool: Pool, graceMillis: number): Effect.Effect<void> =>
       empty,
       Effect.suspend(() => over || pool.isQuiet ? Effect.void : loop)
     )
-    deadlines.arm(deadline, graceMillis)
+    timers.start(timer, graceMillis)
     return Effect.ensuring(
       holding(pool, loop),
       Effect.sync(() => {
         forget()
-        deadlines.disarm(deadline)
-        deadlines.rest()
+        timers.cancel(timer)
+        timers.rest()
       })
     )
   })
@@ -151,18 +151,18 @@ const drained = (pool: Pool, graceMillis: number): Effect.Effect<void> =>
 const shutdown = (pool: Pool, graceMillis: number): Effect.Effect<void> =>
   Effect.suspend(() => {
     pool.state.shutdown()
-    pool.carryOut()
+    pool.runCommands()
     const destroy = Effect.suspend(() => {
       pool.ended = true
       pool.state.destroy()
-      pool.carryOut()
+      pool.runCommands()
       return pool.endings
     })
     return Effect.zipRight(graceMillis === 0 ? Effect.void : drained(pool, graceMillis), destroy)
   })
 
 /** The methods, documented in `ConnectionPool`. */
-export class Face {
+export class ConnectionPoolImpl {
   readonly #pool: Pool
   readonly #trace: Trace | undefined
 
@@ -177,14 +177,14 @@ export class Face {
       : this.#trace(request, undefined, (request) => execute(this.#pool, request))
   }
 
-  static executeFor<E>(
-    face: Face,
+  static startCall<E>(
+    face: ConnectionPoolImpl,
     request: HttpRequest<E>,
     caller: Caller,
-    surround: Surround,
-    located: Located<Tls.Options> | undefined
+    surround: InSpan,
+    parsed: ParsedUrl<Tls.Options> | undefined
   ): Effect.Effect<HttpResponse, ExecuteFailure<E>> {
-    return executeFor(face.#pool, request, caller, surround, located)
+    return startCall(face.#pool, request, caller, surround, parsed)
   }
 
   lease(origin: Origin.Origin): Effect.Effect<ConnectionFace, LeaseFailure, Scope.Scope> {
@@ -243,7 +243,7 @@ export class Face {
   get closeIdle(): Effect.Effect<void> {
     return Effect.sync(() => {
       this.#pool.state.closeIdle("Closed")
-      this.#pool.carryOut()
+      this.#pool.runCommands()
     })
   }
 
@@ -276,16 +276,16 @@ export class Face {
 export type Execute<F> = (
   request: HttpRequest<unknown>,
   caller: Caller,
-  surround: Surround,
-  located: Located<Tls.Options> | undefined
+  surround: InSpan,
+  parsed: ParsedUrl<Tls.Options> | undefined
 ) => Effect.Effect<HttpResponse, F>
 
 /** That of a pool. One whose `execute` is not the one of this file, because somebody has wrapped it, has it surrounded as a whole. */
 export const executeOf = <F>(pool: {
   execute(request: HttpRequest<unknown>): Effect.Effect<HttpResponse, F>
 }): Execute<F | ExecuteFailure<unknown>> =>
-  pool instanceof Face && pool.execute === Face.prototype.execute
-    ? (request, caller, surround, located) => Face.executeFor(pool, request, caller, surround, located)
+  pool instanceof ConnectionPoolImpl && pool.execute === ConnectionPoolImpl.prototype.execute
+    ? (request, caller, surround, parsed) => ConnectionPoolImpl.startCall(pool, request, caller, surround, parsed)
     : (request, caller, surround) =>
       Effect.flatMap(surround(caller.restore(pool.execute(request))), (response) => {
         const interrupted = caller.interrupted()

@@ -17,14 +17,14 @@ import * as HttpTimeouts from "../../HttpTimeouts.ts"
 import * as Origin from "../../Origin.ts"
 import type * as Tls from "../../Tls.ts"
 import { Transport } from "../../Transport.ts"
-import { locateAt } from "../connection/about.ts"
+import { withContextAt } from "../connection/about.ts"
 import { EventHub } from "../connection/events.ts"
 import type { Started, Tunnel } from "../connection/handle.ts"
-import { Connection } from "../connection/handle.ts"
+import { ConnectionHandle } from "../connection/handle.ts"
 import type { OpenFailure } from "../connection/open.ts"
 import { openLink, reserving } from "../connection/open.ts"
 import { checked, noTimeouts, toLimits, toMillis } from "../connection/timeouts.ts"
-import { makeDeadlines } from "../connection/timers.ts"
+import { makeTimerQueue } from "../connection/timers.ts"
 import { encodeConnect } from "../connection/tunnel.ts"
 import type { Tagged } from "../error/base.ts"
 import { ForbiddenHeader, InvalidOption, InvalidUrl } from "../error/request.ts"
@@ -115,7 +115,7 @@ const makeTunnel = (
 /** Where to connect from, checked. */
 const localOf = (
   { localAddress, localPort }: FaceOptions
-): Either.Either<Pick<Connection["settings"], "localAddress" | "localPort">, InvalidOption> => {
+): Either.Either<Pick<ConnectionHandle["settings"], "localAddress" | "localPort">, InvalidOption> => {
   if (localPort !== undefined && !(Number.isInteger(localPort) && localPort >= 0 && localPort <= 65_535)) {
     return Either.left(new InvalidOption({ option: "localPort", reason: "it must be a whole number from 0 to 65535" }))
   }
@@ -125,9 +125,9 @@ const localOf = (
 
 /** What fails before it has an origin gets that of the connection. */
 const located = <A, E extends Tagged<string>>(
-  connection: Connection,
+  handle: ConnectionHandle,
   effect: Effect.Effect<A, E>
-): Effect.Effect<A, E> => Effect.mapError(effect, (error) => locateAt(error, connection.origin, connection.started))
+): Effect.Effect<A, E> => Effect.mapError(effect, (error) => withContextAt(error, handle.origin, handle.started))
 
 /** A call whose options are a record, as its type says. */
 const recorded = <A, E>(options: object, call: () => Effect.Effect<A, E>): Effect.Effect<A, E | InvalidOption> =>
@@ -138,7 +138,7 @@ export const make = (
   options: FaceOptions,
   redactedNames: Effect.Effect<ReadonlyArray<string | RegExp>>,
   trace?: Trace
-): Effect.Effect<Face, InvalidRequest, Scope.Scope | Transport> =>
+): Effect.Effect<HttpConnectionImpl, InvalidRequest, Scope.Scope | Transport> =>
   Effect.gen(function*() {
     const wrong = notRecord("options", options ?? null)
     if (wrong !== undefined) return yield* wrong
@@ -169,10 +169,10 @@ export const make = (
     const runtime = yield* Effect.runtime<never>()
     const transport = yield* Transport
     const loop = transport.loop ?? nodeEventLoop
-    const connection = new Connection({
+    const handle = new ConnectionHandle({
       transport,
       loop,
-      deadlines: yield* makeDeadlines(loop),
+      timers: yield* makeTimerQueue(loop),
       runtime,
       origin,
       tls,
@@ -186,17 +186,17 @@ export const make = (
       redactedNames,
       events: new EventHub(runtime, options.onEvent),
       proxy: undefined,
-      care: undefined
+      policy: undefined
     }, tunnel)
     yield* Effect.addFinalizer(() =>
       Effect.suspend(() => {
-        connection.closed = true
-        connection.disconnect("its scope has ended")
+        handle.closed = true
+        handle.disconnect("its scope has ended")
         // What the body of a request holds, such as a file, ends with the scope too.
-        return connection.exchange?.senderEnded ?? Effect.void
+        return handle.exchange?.writerDone ?? Effect.void
       })
     )
-    return new Face(connection, options.tracing === true ? trace : undefined)
+    return new HttpConnectionImpl(handle, options.tracing === true ? trace : undefined)
   })
 
 /** What `request` takes beside method and target. */
@@ -208,55 +208,55 @@ export interface RequestOptions<E> extends HttpBody.Content {
 }
 
 /** The methods, documented in `HttpConnection`. */
-export class Face {
-  readonly #connection: Connection
+export class HttpConnectionImpl {
+  readonly #handle: ConnectionHandle
   readonly #trace: Trace | undefined
 
-  constructor(connection: Connection, trace?: Trace) {
-    this.#connection = connection
+  constructor(handle: ConnectionHandle, trace?: Trace) {
+    this.#handle = handle
     this.#trace = trace
   }
 
   get origin(): Origin.Origin {
-    return this.#connection.origin
+    return this.#handle.origin
   }
 
   get state(): Effect.Effect<ConnectionState> {
-    return Effect.sync(() => this.#connection.state)
+    return Effect.sync(() => this.#handle.state)
   }
 
   get isOpen(): Effect.Effect<boolean> {
-    return Effect.sync(() => this.#connection.link?.open ?? false)
+    return Effect.sync(() => this.#handle.connection?.open ?? false)
   }
 
   get connect(): Effect.Effect<void, OpenFailure | state.CannotSendRequest | state.ConnectionClosed> {
     type Failure = OpenFailure | state.CannotSendRequest | state.ConnectionClosed
     const connect = Effect.uninterruptibleMask((restore): Effect.Effect<void, Failure> => {
-      const connection = this.#connection
-      if (connection.closed) return Effect.fail(new state.ConnectionClosed({ reason: "its scope has ended" }))
-      if (connection.link?.open === true) return Effect.void
-      if (connection.leased) {
+      const handle = this.#handle
+      if (handle.closed) return Effect.fail(new state.ConnectionClosed({ reason: "its scope has ended" }))
+      if (handle.connection?.open === true) return Effect.void
+      if (handle.leased) {
         return Effect.fail(
           new state.ConnectionClosed({ reason: "the leased connection has closed, lease another one" })
         )
       }
       // A request that has been started may wait for its connection; one that is being sent has its own.
-      return connection.quiet || connection.state === "RequestStarted"
-        ? reserving(connection, restore(Effect.asVoid(openLink(connection, connection.settings.timeouts))))
-        : Effect.fail(new state.CannotSendRequest({ state: connection.state }))
+      return handle.quiet || handle.state === "RequestStarted"
+        ? reserving(handle, restore(Effect.asVoid(openLink(handle, handle.settings.timeouts))))
+        : Effect.fail(new state.CannotSendRequest({ state: handle.state }))
     })
-    return located(this.#connection, connect)
+    return located(this.#handle, connect)
   }
 
   get close(): Effect.Effect<void> {
-    return Effect.sync(() => this.#connection.disconnect("it was closed by `close`"))
+    return Effect.sync(() => this.#handle.disconnect("it was closed by `close`"))
   }
 
   execute<E>(request: HttpRequest.HttpRequest<E>): Effect.Effect<HttpResponse, ExecuteFailure<E>> {
-    const { origin } = this.#connection
+    const { origin } = this.#handle
     return this.#trace === undefined
-      ? execute(this.#connection, request)
-      : this.#trace(request, origin, (request) => execute(this.#connection, request))
+      ? execute(this.#handle, request)
+      : this.#trace(request, origin, (request) => execute(this.#handle, request))
   }
 
   putRequest(
@@ -265,8 +265,8 @@ export class Face {
     options: PutRequestOptions = {}
   ): Effect.Effect<void, InvalidRequest | state.CannotSendRequest | state.ConnectionClosed> {
     return located(
-      this.#connection,
-      recorded(options, () => putRequest(this.#connection, method, target, options))
+      this.#handle,
+      recorded(options, () => putRequest(this.#handle, method, target, options))
     )
   }
 
@@ -274,21 +274,21 @@ export class Face {
     name: string,
     ...values: ReadonlyArray<HttpFields.Value>
   ): Effect.Effect<void, InvalidRequest | state.CannotSendHeader> {
-    return located(this.#connection, putHeader(this.#connection, name, values))
+    return located(this.#handle, putHeader(this.#handle, name, values))
   }
 
   endHeaders<E = never>(
     options: { readonly body?: HttpBody.Input<E> | undefined; readonly encodeChunked?: boolean | undefined } = {}
   ): Effect.Effect<void, StepFailure<E | unknown>> {
-    const connection = this.#connection
+    const handle = this.#handle
     return located(
-      connection,
-      recorded(options, () => endHeaders(connection, options.body, options.encodeChunked ?? false, false))
+      handle,
+      recorded(options, () => endHeaders(handle, options.body, options.encodeChunked ?? false, false))
     )
   }
 
   send<E = never>(data: HttpBody.Input<E>): Effect.Effect<void, StepFailure<E | unknown>> {
-    return located(this.#connection, send(this.#connection, data))
+    return located(this.#handle, send(this.#handle, data))
   }
 
   request<E = never>(
@@ -296,29 +296,29 @@ export class Face {
     target: string,
     options: RequestOptions<E> = {}
   ): Effect.Effect<void, StepFailure<E | unknown> | state.CannotSendRequest> {
-    const connection = this.#connection
+    const handle = this.#handle
     const request = Effect.suspend(() => {
-      const { hindrance } = connection
-      if (hindrance !== undefined) return Effect.fail(hindrance)
+      const { startError } = handle
+      if (startError !== undefined) return Effect.fail(startError)
       let started: Started | undefined
       const put = Effect.gen(function*() {
         const fields = yield* fieldsOf(options.headers)
         const asked = HttpRequest.make(method, target, { query: options.query })
         if (asked.invalid !== undefined) return yield* asked.invalid
-        yield* putRequest(connection, method, asked.target, {})
-        started = connection.started
-        for (const [name, value] of fields) yield* putHeader(connection, name, [value])
+        yield* putRequest(handle, method, asked.target, {})
+        started = handle.started
+        for (const [name, value] of fields) yield* putHeader(handle, name, [value])
         const body = HttpBody.fromContent(options)
-        yield* endHeaders(connection, body, options.encodeChunked ?? false, true)
+        yield* endHeaders(handle, body, options.encodeChunked ?? false, true)
       })
       // A request of one call that fails leaves nothing begun.
-      return Effect.tapErrorCause(put, (cause) => forgetFailed(connection, started, cause))
+      return Effect.tapErrorCause(put, (cause) => forgetFailed(handle, started, cause))
     })
-    return located(connection, recorded(options, () => request))
+    return located(handle, recorded(options, () => request))
   }
 
   get getResponse(): Effect.Effect<HttpResponse, ResponseFailure> {
-    return located(this.#connection, getResponse(this.#connection))
+    return located(this.#handle, getResponse(this.#handle))
   }
 
   setTunnel(
@@ -327,8 +327,8 @@ export class Face {
     headers?: HttpFields.Input
   ): Effect.Effect<void, InvalidRequest> {
     const set = Effect.suspend(() => {
-      const connection = this.#connection
-      if (connection.leased) {
+      const handle = this.#handle
+      if (handle.leased) {
         return Effect.fail(
           new InvalidOption({
             option: "tunnel",
@@ -336,27 +336,27 @@ export class Face {
           })
         )
       }
-      if (connection.link?.open === true || connection.abortOpening !== undefined) {
+      if (handle.connection?.open === true || handle.abortOpening !== undefined) {
         return Effect.fail(
           new InvalidOption({ option: "tunnel", reason: "the connection is open already; `close` it first" })
         )
       }
-      if (connection.started !== undefined) {
+      if (handle.started !== undefined) {
         // Its Host is that of the origin it was started for.
         return Effect.fail(new InvalidOption({ option: "tunnel", reason: "a request has been started already" }))
       }
-      return Either.map(makeTunnel(connection.settings.origin.scheme, { host, port, headers }), (tunnel) => {
-        connection.tunnel = tunnel
+      return Either.map(makeTunnel(handle.settings.origin.scheme, { host, port, headers }), (tunnel) => {
+        handle.tunnel = tunnel
       })
     })
-    return located(this.#connection, set)
+    return located(this.#handle, set)
   }
 
   get getProxyResponseHeaders(): Effect.Effect<Option.Option<HttpFields.HttpFields>> {
-    return Effect.sync(() => Option.fromNullable(this.#connection.proxyFields))
+    return Effect.sync(() => Option.fromNullable(this.#handle.proxyFields))
   }
 
   toJSON(): unknown {
-    return { _tag: "HttpConnection", origin: Origin.format(this.origin), state: this.#connection.state }
+    return { _tag: "HttpConnection", origin: Origin.format(this.origin), state: this.#handle.state }
   }
 }

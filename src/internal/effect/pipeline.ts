@@ -21,13 +21,13 @@ import type {
 import type { HttpRequest } from "../../HttpRequest.ts"
 import type { HttpResponse } from "../../HttpResponse.ts"
 import type { EventLoop } from "../../Transport.ts"
-import { locateAt } from "../connection/about.ts"
-import type { Link } from "../connection/connection.ts"
+import { withContextAt } from "../connection/about.ts"
+import type { Connection } from "../connection/connection.ts"
 import type { Ending } from "../connection/exchange.ts"
 import { Exchange } from "../connection/exchange.ts"
-import type { Connection } from "../connection/handle.ts"
+import type { ConnectionHandle } from "../connection/handle.ts"
 import type { OpenFailure } from "../connection/open.ts"
-import { dismissed, withLink } from "../connection/open.ts"
+import { closedByCaller, withLink } from "../connection/open.ts"
 import type { Prepared } from "../connection/prepare.ts"
 import { askedOf, prepareFor } from "../connection/prepare.ts"
 import { whenPolled } from "../connection/reuse.ts"
@@ -59,17 +59,17 @@ const nothing: Uint8Array = new Uint8Array(0)
 
 /** Begins an exchange and sends its head, with what is at hand of the body. `now` is the time. */
 export const sendHead = <E>(
+  handle: ConnectionHandle,
   connection: Connection,
-  link: Link,
   prepared: Prepared<E>,
   startedAt: number,
   now: number,
   fresh: boolean
 ): Exchange => {
   const { terms } = prepared
-  const { settings } = connection
-  const exchange = new Exchange(link, settings, connection.origin, terms, startedAt, now, fresh)
-  connection.exchange = exchange
+  const { settings } = handle
+  const exchange = new Exchange(connection, settings, handle.origin, terms, startedAt, now, fresh)
+  handle.exchange = exchange
   try {
     writeHead(exchange, prepared, settings.blockSize, now)
   } catch (defect) {
@@ -80,13 +80,13 @@ export const sendHead = <E>(
 }
 
 const writeHead = <E>(exchange: Exchange, prepared: Prepared<E>, blockSize: number, now: number): void => {
-  const { body, head, outgoing } = prepared
+  const { body, head, outgoing: encoder } = prepared
   const first = firstPiece(prepared, blockSize)
-  const framed = outgoing.encode(first)
+  const framed = encoder.encode(first)
   if ("_tag" in framed) return exchange.fail(framed)
   exchange.offered = first.length
   exchange.full = !(framed.length > 0 ? exchange.write(head.text, framed) : exchange.write(head.text))
-  if (!outgoing.done || body._tag === "Streaming") return
+  if (!encoder.done || body._tag === "Streaming") return
   if (exchange.full) exchange.whenDrained(() => exchange.requestSent())
   else exchange.requestSent(now)
 }
@@ -109,29 +109,29 @@ export const needsNoFiber = <E>(
  */
 export const untilHeadOncePolled = <E>(
   loop: EventLoop,
-  link: Link,
-  { body, outgoing }: Prepared<E>,
+  connection: Connection,
+  { body, outgoing: encoder }: Prepared<E>,
   begin: () => Exchange | undefined
 ): Effect.Effect<void> =>
-  whenPolled<void>(loop, link, (waiter) => {
+  whenPolled<void>(loop, connection, (waiter) => {
     const exchange = begin()
     if (exchange === undefined) return waiter.resume(Effect.void)
-    if (!outgoing.done && exchange.ending === undefined) {
-      sendBytes(exchange, outgoing, body._tag === "Bytes" ? body.bytes : nothing)
+    if (!encoder.done && exchange.ending === undefined) {
+      sendBytes(exchange, encoder, body._tag === "Bytes" ? body.bytes : nothing)
     }
     exchange.whenHead(waiter)
   })
 
 /** Sends what of the body did not go with the head. A stream is sent by a fiber of its own, which this does not wait for. */
 export const sendBody = <E>(exchange: Exchange, prepared: Prepared<E>): Effect.Effect<void> => {
-  const { body, head, outgoing, trailers } = prepared
-  if ((outgoing.done && body._tag !== "Streaming") || exchange.ending !== undefined) return Effect.void
-  if (head.expectContinue) exchange.hold()
+  const { body, head, outgoing: encoder, trailers } = prepared
+  if ((encoder.done && body._tag !== "Streaming") || exchange.ending !== undefined) return Effect.void
+  if (head.expectContinue) exchange.holdBody()
   const hold = head.expectContinue ? continued(exchange) : Effect.void
-  if (body._tag === "Streaming") return Effect.asVoid(forkStream(exchange, outgoing, body.stream, hold, true, trailers))
+  if (body._tag === "Streaming") return Effect.asVoid(forkStream(exchange, encoder, body.stream, hold, true, trailers))
   const bytes = body._tag === "Bytes" ? body.bytes : nothing
-  const send = (): void => sendBytes(exchange, outgoing, bytes)
-  return Effect.sync(() => head.expectContinue ? exchange.whenContinued(send) : send())
+  const send = (): void => sendBytes(exchange, encoder, bytes)
+  return Effect.sync(() => head.expectContinue ? exchange.await100Continue(send) : send())
 }
 
 /** Waits for the final head, or until there will be none. */
@@ -146,13 +146,13 @@ const after = (first: Effect.Effect<void>, second: Effect.Effect<void>): Effect.
 
 /** Sends the rest of a request whose head has been sent, and waits for the head of the response. To be called uninterruptible. */
 export const untilHead = <E>(
-  connection: Connection,
+  handle: ConnectionHandle,
   exchange: Exchange,
   prepared: Prepared<E>,
   { restore }: Caller
 ): Effect.Effect<void> =>
   after(
-    tapHead(connection, prepared.head.text),
+    tapHead(handle, prepared.head.text),
     after(sendBody(exchange, prepared), restore(awaitHead(exchange)))
   )
 
@@ -163,7 +163,7 @@ export const untilHead = <E>(
 export const abandon = (exchange: Exchange, cause: Cause.Cause<never>): Effect.Effect<never> => {
   giveUp(exchange)
   return Cause.isInterrupted(cause)
-    ? Effect.zipRight(exchange.senderEnded, Effect.failCause(cause))
+    ? Effect.zipRight(exchange.writerDone, Effect.failCause(cause))
     : Effect.failCause(cause)
 }
 
@@ -180,7 +180,7 @@ export const orAbandon = <A, E>(exchange: Exchange, effect: Effect.Effect<A, E>)
   Effect.onExit(effect, (exit) => {
     if (Exit.isSuccess(exit)) return Effect.void
     giveUp(exchange)
-    return Exit.isInterrupted(exit) ? exchange.senderEnded : Effect.void
+    return Exit.isInterrupted(exit) ? exchange.writerDone : Effect.void
   })
 
 /** Fails as an exchange has ended that has no head. */
@@ -203,7 +203,7 @@ const deliver = (
 ): Effect.Effect<HttpResponse, ProxyAuthRequired> => {
   const cause = caller.interrupted()
   if (!Cause.isEmpty(cause)) return abandon(exchange, cause)
-  exchange.leave()
+  exchange.startUnreadTimer()
   const response = makeResponse(exchange, head)
   return isProxyRefusal(exchange, head) ? refuse(exchange, head, response, caller) : Effect.succeed(response)
 }
@@ -213,103 +213,103 @@ const deliver = (
  * `surround` is put around that alone.
  */
 export const received = (
-  connection: Connection,
+  handle: ConnectionHandle,
   exchange: Exchange,
   head: ResponseHead,
   caller: Caller,
   surround: (effect: Effect.Effect<void>) => Effect.Effect<void> = (effect) => effect
 ): Effect.Effect<HttpResponse, ProxyAuthRequired> =>
-  connection.settings.wireTap
+  handle.settings.wireTap
     ? Effect.flatMap(
-      orAbandon(exchange, surround(tapResponse(connection, head))),
+      orAbandon(exchange, surround(tapResponse(handle, head))),
       () => deliver(exchange, head, caller)
     )
     : deliver(exchange, head, caller)
 
 /** Sends a request on a usable link and receives its response. To be called uninterruptible. */
 const exchangeOn = <E>(
+  handle: ConnectionHandle,
   connection: Connection,
-  link: Link,
   prepared: Prepared<E>,
   startedAt: number,
   fresh: boolean,
   caller: Caller
 ): Effect.Effect<HttpResponse, HttpError<E>> => {
-  const exchange = sendHead(connection, link, prepared, startedAt, connection.settings.deadlines.now(), fresh)
-  return Effect.matchCauseEffect(untilHead(connection, exchange, prepared, caller), {
+  const exchange = sendHead(handle, connection, prepared, startedAt, handle.settings.timers.now(), fresh)
+  return Effect.matchCauseEffect(untilHead(handle, exchange, prepared, caller), {
     onFailure: (cause) => abandon(exchange, cause),
-    onSuccess: () => answered<E>(connection, exchange, caller)
+    onSuccess: () => answered<E>(handle, exchange, caller)
   })
 }
 
 /** The response, or why there is none. */
 const answered = <E>(
-  connection: Connection,
+  handle: ConnectionHandle,
   exchange: Exchange,
   caller: Caller
 ): Effect.Effect<HttpResponse, HttpError<E>> =>
   exchange.head === undefined
     ? failed(exchange.ending) as Effect.Effect<never, HttpError<E>>
-    : received(connection, exchange, exchange.head, caller)
+    : received(handle, exchange, exchange.head, caller)
 
 /** The same on a link that was used or idle before. Must run in an uninterruptible region. */
 const exchangeOncePolled = <E>(
+  handle: ConnectionHandle,
   connection: Connection,
-  link: Link,
   prepared: Prepared<E>,
   startedAt: number,
   caller: Caller,
   otherwise: () => Effect.Effect<HttpResponse, HttpError<E>>
 ): Effect.Effect<HttpResponse, HttpError<E>> => {
-  const { dismissals } = connection
+  const { closeGeneration } = handle
   let exchange: Exchange | undefined
-  const release = connection.reserve()
-  const waiting = untilHeadOncePolled(connection.settings.loop, link, prepared, () => {
-    if (!link.usable) return undefined
+  const release = handle.reserve()
+  const waiting = untilHeadOncePolled(handle.settings.loop, connection, prepared, () => {
+    if (!connection.usable) return undefined
     release()
-    exchange = sendHead(connection, link, prepared, startedAt, connection.settings.deadlines.now(), false)
+    exchange = sendHead(handle, connection, prepared, startedAt, handle.settings.timers.now(), false)
     return exchange
   })
   return Effect.matchCauseEffect(caller.restore(waiting), {
     onFailure: (cause) => {
       if (exchange !== undefined) return abandon(exchange, cause)
-      link.free()
+      connection.free()
       release()
       return Effect.failCause(cause)
     },
     onSuccess: () => {
-      if (exchange !== undefined) return answered<E>(connection, exchange, caller)
+      if (exchange !== undefined) return answered<E>(handle, exchange, caller)
       release()
-      return connection.dismissals === dismissals ? otherwise() : dismissed(connection, prepared.terms)
+      return handle.closeGeneration === closeGeneration ? otherwise() : closedByCaller(handle, prepared.terms)
     }
   })
 }
 
 /** Sends a request and gives its response as soon as its head is there. */
 export const execute = <E>(
-  connection: Connection,
+  handle: ConnectionHandle,
   request: HttpRequest<E>
 ): Effect.Effect<HttpResponse, ExecuteFailure<E>> =>
   uninterrupted((caller): Effect.Effect<HttpResponse, HttpError<E>> => {
     const none = notRequest(request)
-    if (none !== undefined) return Effect.fail(locateAt(none, connection.origin, undefined))
-    const { hindrance } = connection
-    if (hindrance !== undefined) {
-      return Effect.fail(locateAt(hindrance, connection.origin, askedOf(connection, request)))
+    if (none !== undefined) return Effect.fail(withContextAt(none, handle.origin, undefined))
+    const { startError } = handle
+    if (startError !== undefined) {
+      return Effect.fail(withContextAt(startError, handle.origin, askedOf(handle, request)))
     }
-    const startedAt = connection.settings.deadlines.now()
-    const prepared = prepareFor(connection, request)
+    const startedAt = handle.settings.timers.now()
+    const prepared = prepareFor(handle, request)
     if ("_tag" in prepared) return Effect.fail(prepared)
-    const { link } = connection
+    const { connection } = handle
     const onSome = (): Effect.Effect<HttpResponse, HttpError<E>> =>
       withLink(
-        connection,
+        handle,
         prepared.terms,
         prepared.terms.timeouts,
         caller.restore,
-        (link, fresh) => exchangeOn(connection, link, prepared, startedAt, fresh, caller)
+        (connection, fresh) => exchangeOn(handle, connection, prepared, startedAt, fresh, caller)
       )
-    return link?.usable && needsNoFiber(connection.settings, prepared)
-      ? exchangeOncePolled(connection, link, prepared, startedAt, caller, onSome)
+    return connection?.usable && needsNoFiber(handle.settings, prepared)
+      ? exchangeOncePolled(handle, connection, prepared, startedAt, caller, onSome)
       : onSome()
   }) as Effect.Effect<HttpResponse, ExecuteFailure<E>>

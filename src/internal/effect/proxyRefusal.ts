@@ -8,7 +8,7 @@ import * as HttpFields from "../../HttpFields.ts"
 import type { HttpResponse } from "../../HttpResponse.ts"
 import { forwarded } from "../connection/about.ts"
 import type { Exchange } from "../connection/exchange.ts"
-import { Deadline } from "../connection/timers.ts"
+import { Timer } from "../connection/timers.ts"
 import { ProxyAuthRequired } from "../error/connect.ts"
 import type { ResponseHead } from "../protocol/head.ts"
 import type { Caller } from "./caller.ts"
@@ -38,13 +38,13 @@ const prefixOf = (exchange: Exchange, response: HttpResponse): Effect.Effect<Uin
 /** The same, but no more than has come when the time for it is over. */
 const prefixInTime = (exchange: Exchange, response: HttpResponse): Effect.Effect<Uint8Array> =>
   Effect.suspend(() => {
-    const { deadlines } = exchange.settings
+    const { timers } = exchange.settings
     // What has come is in the failure of the reading.
-    const patience = new Deadline({
-      expire: () => exchange.abandon("the proxy did not send its refusal to the end", "Failure")
+    const patience = new Timer({
+      onTimeout: () => exchange.abandon("the proxy did not send its refusal to the end", "Failure")
     })
-    deadlines.arm(patience, prefixMillis)
-    return Effect.ensuring(prefixOf(exchange, response), Effect.sync(() => deadlines.disarm(patience)))
+    timers.start(patience, prefixMillis)
+    return Effect.ensuring(prefixOf(exchange, response), Effect.sync(() => timers.cancel(patience)))
   })
 
 /** Makes a failure of the response, and leaves the rest of it. */
@@ -59,7 +59,7 @@ export const refuse = (
     (bodyPrefix) =>
       Effect.zipRight(
         response.close,
-        Effect.fail(exchange.locate(
+        Effect.fail(exchange.withContext(
           new ProxyAuthRequired({ challenges: HttpFields.getAll(fields, "proxy-authenticate"), fields, bodyPrefix })
         ))
       )

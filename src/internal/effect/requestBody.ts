@@ -16,13 +16,13 @@ import type { HttpError } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
 import type { Exchange } from "../connection/exchange.ts"
 import type { LateTrailers } from "../connection/prepare.ts"
-import { locate } from "../error/base.ts"
+import { withContext } from "../error/base.ts"
 import { unlocated } from "../error/context.ts"
 import { InvalidTrailer, UnsupportedBody } from "../error/request.ts"
 import { RequestBodyError } from "../error/send.ts"
 import { ConnectionClosed } from "../error/state.ts"
 import { described, isBytes } from "../given.ts"
-import type { Outgoing } from "../protocol/outgoing.ts"
+import type { BodyEncoder } from "../protocol/bodyEncoder.ts"
 import { checkTrailers } from "../protocol/trailers.ts"
 import { awaitFiber, waitFor } from "./wait.ts"
 
@@ -36,7 +36,7 @@ export const drained = (exchange: Exchange): Effect.Effect<void> =>
 /** Waits until the body may be sent, or must not be. */
 export const continued = (exchange: Exchange): Effect.Effect<void> =>
   waitFor<void>(exchange.settings.loop, (waiter) => {
-    exchange.whenContinued(() => waiter.resume(Effect.void))
+    exchange.await100Continue(() => waiter.resume(Effect.void))
     return Effect.sync(() => exchange.stopWaitingToSend())
   })
 
@@ -44,15 +44,15 @@ export const continued = (exchange: Exchange): Effect.Effect<void> =>
  * Writes one piece. True where the transport wants to be waited for, false where it does not, an error where the framing
  * does not allow the piece.
  */
-const writePiece = (exchange: Exchange, outgoing: Outgoing, piece: Uint8Array): boolean | HttpError => {
-  const framed = outgoing.encode(piece)
+const writePiece = (exchange: Exchange, encoder: BodyEncoder, piece: Uint8Array): boolean | HttpError => {
+  const framed = encoder.encode(piece)
   if ("_tag" in framed) return framed
   return framed.length > 0 && !exchange.write(framed)
 }
 
 /** Ends the body. An error where it is not complete. */
-export const writeEnd = (exchange: Exchange, outgoing: Outgoing): boolean | HttpError => {
-  const framed = outgoing.end()
+export const writeEnd = (exchange: Exchange, encoder: BodyEncoder): boolean | HttpError => {
+  const framed = encoder.end()
   if (typeof framed !== "string") return framed
   return framed.length > 0 && !exchange.write(framed)
 }
@@ -61,7 +61,7 @@ export const writeEnd = (exchange: Exchange, outgoing: Outgoing): boolean | Http
  * Sends what is left of bytes in blocks, by callbacks alone: no fiber runs while the transport takes its time. The exchange
  * tells what comes of it.
  */
-export const sendBytes = (exchange: Exchange, outgoing: Outgoing, bytes: Uint8Array): void => {
+export const sendBytes = (exchange: Exchange, encoder: BodyEncoder, bytes: Uint8Array): void => {
   const { blockSize } = exchange.settings
   const pump = (): void => {
     // The transport calls it back, which has nobody to hand on to what is thrown.
@@ -76,8 +76,8 @@ export const sendBytes = (exchange: Exchange, outgoing: Outgoing, bytes: Uint8Ar
       const { offered } = exchange
       const last = offered >= bytes.length
       const wait = last
-        ? writeEnd(exchange, outgoing)
-        : writePiece(exchange, outgoing, bytes.subarray(offered, offered + blockSize))
+        ? writeEnd(exchange, encoder)
+        : writePiece(exchange, encoder, bytes.subarray(offered, offered + blockSize))
       if (typeof wait === "object") return exchange.fail(wait)
       exchange.offered += blockSize
       if (last) return wait ? exchange.whenDrained(() => exchange.requestSent()) : exchange.requestSent()
@@ -94,7 +94,7 @@ export const sendBytes = (exchange: Exchange, outgoing: Outgoing, bytes: Uint8Ar
  */
 export const writePieces = (
   exchange: Exchange,
-  outgoing: Outgoing,
+  encoder: BodyEncoder,
   pieces: ReadonlyArray<Uint8Array>
 ): Effect.Effect<void, HttpError> => {
   const { blockSize } = exchange.settings
@@ -108,7 +108,7 @@ export const writePieces = (
           new UnsupportedBody({ reason: `its stream gave ${described(piece)}, which is no Uint8Array` })
         )
       }
-      const written = writePiece(exchange, outgoing, blockOf(piece, offset, blockSize))
+      const written = writePiece(exchange, encoder, blockOf(piece, offset, blockSize))
       if (typeof written === "object") return Effect.fail(written)
       offset += blockSize
       if (offset >= piece.length) {
@@ -117,7 +117,7 @@ export const writePieces = (
       }
       if (written) return Effect.flatMap(drained(exchange), run)
     }
-    if (outgoing.done) exchange.expectAnswer()
+    if (encoder.done) exchange.expectAnswer()
     return Effect.void
   }
   return run()
@@ -137,13 +137,13 @@ const trailersFrom = (given: HttpFields.Input): HttpFields.HttpFields | InvalidT
 }
 
 /** Waits for trailers that become known when the body has been written. */
-const lateTrailers = <E>(outgoing: Outgoing, trailers: LateTrailers<E>): Effect.Effect<void, HttpError<E>> =>
+const lateTrailers = <E>(encoder: BodyEncoder, trailers: LateTrailers<E>): Effect.Effect<void, HttpError<E>> =>
   Effect.matchEffect(trailers, {
     onFailure: (error) => Effect.fail<HttpError<E>>(new RequestBodyError({ error })),
     onSuccess: (given) => {
       const fields = trailersFrom(given)
       if (fields instanceof InvalidTrailer) return Effect.fail(fields)
-      outgoing.trailers = fields
+      encoder.trailers = fields
       return Effect.void
     }
   })
@@ -151,14 +151,14 @@ const lateTrailers = <E>(outgoing: Outgoing, trailers: LateTrailers<E>): Effect.
 /** Sends a stream, and ends the body where it is all of it. Fails with what is wrong with the stream. */
 const runStream = <E>(
   exchange: Exchange,
-  outgoing: Outgoing,
+  encoder: BodyEncoder,
   stream: Stream.Stream<Uint8Array, E>,
   whole: boolean,
   trailers: LateTrailers<E> | undefined
 ): Effect.Effect<void, HttpError<E>> => {
   const loop: Channel.Channel<never, Chunk.Chunk<Uint8Array>, HttpError, E, void, unknown> = Channel.readWithCause({
     onInput: (pieces: Chunk.Chunk<Uint8Array>) => {
-      const writing = writePieces(exchange, outgoing, Chunk.toReadonlyArray(pieces))
+      const writing = writePieces(exchange, encoder, Chunk.toReadonlyArray(pieces))
       // Where nothing is to be waited for, which is so for most pieces, an effect would cost more than the writing.
       return writing === Effect.void ? loop : Channel.flatMap(Channel.fromEffect(writing), () => loop)
     },
@@ -168,12 +168,12 @@ const runStream = <E>(
   })
   const end = Effect.suspend(() => {
     if (!whole) return Effect.void
-    const written = writeEnd(exchange, outgoing)
+    const written = writeEnd(exchange, encoder)
     if (typeof written === "object") return Effect.fail(written)
     return written ? drained(exchange) : Effect.void
   })
   const sent = Channel.runDrain(Channel.pipeTo(Stream.toChannel(stream), loop))
-  const rest = trailers === undefined ? end : Effect.zipRight(lateTrailers(outgoing, trailers), end)
+  const rest = trailers === undefined ? end : Effect.zipRight(lateTrailers(encoder, trailers), end)
   return Effect.zipRight(sent, rest) as Effect.Effect<void, HttpError<E>>
 }
 
@@ -184,7 +184,7 @@ const runStream = <E>(
  */
 export const forkStream = <E>(
   exchange: Exchange,
-  outgoing: Outgoing,
+  encoder: BodyEncoder,
   stream: Stream.Stream<Uint8Array, E>,
   hold: Effect.Effect<void>,
   whole: boolean,
@@ -196,10 +196,10 @@ export const forkStream = <E>(
       Effect.map(
         Effect.exit(Effect.interruptible(Effect.zipRight(
           hold,
-          Effect.suspend(() => exchange.stopped ? Effect.void : runStream(exchange, outgoing, stream, whole, trailers))
+          Effect.suspend(() => exchange.stopped ? Effect.void : runStream(exchange, encoder, stream, whole, trailers))
         ))),
         (exit) => {
-          settle(exchange, outgoing, exit)
+          settle(exchange, encoder, exit)
           return exit
         }
       )
@@ -207,16 +207,16 @@ export const forkStream = <E>(
     (fiber) => {
       // The finalizers of the stream are the caller's.
       const context = exchange.settings.loop.captureContext()
-      exchange.stopSender = () => context.run(() => fiber.unsafeInterruptAsFork(fiber.id()))
-      exchange.senderEnded = Effect.asVoid(awaitFiber(exchange.settings.loop, fiber))
+      exchange.stopWriter = () => context.run(() => fiber.unsafeInterruptAsFork(fiber.id()))
+      exchange.writerDone = Effect.asVoid(awaitFiber(exchange.settings.loop, fiber))
       return fiber
     }
   )
 
 /** Tells the exchange how the sending ended. */
-const settle = (exchange: Exchange, outgoing: Outgoing, exit: Exit.Exit<void, HttpError>): void => {
-  exchange.stopSender = undefined
-  if (Exit.isSuccess(exit)) return outgoing.done ? exchange.requestSent() : undefined
+const settle = (exchange: Exchange, encoder: BodyEncoder, exit: Exit.Exit<void, HttpError>): void => {
+  exchange.stopWriter = undefined
+  if (Exit.isSuccess(exit)) return encoder.done ? exchange.requestSent() : undefined
   const failure = Cause.failureOrCause(exit.cause)
   if (failure._tag === "Right" && !Cause.isInterruptedOnly(failure.right)) {
     return exchange.die(failure.right, Cause.squash(failure.right))
@@ -226,5 +226,5 @@ const settle = (exchange: Exchange, outgoing: Outgoing, exit: Exit.Exit<void, Ht
   if (failure._tag === "Left") return exchange.fail(failure.left)
   // By itself: nobody else interrupts the fiber, so it is the caller's to mend.
   const error = new ConnectionClosed({ reason: "the stream of the request's body was interrupted" })
-  exchange.fail(locate(error, unlocated("write", "User")), "Interrupted")
+  exchange.fail(withContext(error, unlocated("write", "User")), "Interrupted")
 }

@@ -58,12 +58,12 @@ class Response implements HttpResponse {
 
   /** For `locateIn`. Behind a `Proxy` there is no exchange to be seen. */
   [LocateId]<E extends Tagged<string>>(error: E): E | undefined {
-    return #exchange in this ? this.#exchange.locate(error) : undefined
+    return #exchange in this ? this.#exchange.withContext(error) : undefined
   }
 
   // Not by `instanceof`, which is true of a proxy of one, too.
   static peer(response: HttpResponse): Pick<ConnectionInfo, "remoteAddress" | "remotePort"> {
-    return #exchange in response ? response.#exchange.link.duplex.info : response.connection
+    return #exchange in response ? response.#exchange.connection.duplex.info : response.connection
   }
 
   static whole(response: HttpResponse): Uint8Array | undefined {
@@ -96,7 +96,7 @@ class Response implements HttpResponse {
   }
 
   get connection(): ConnectionInfo {
-    return this.#exchange.connection
+    return this.#exchange.connectionInfo
   }
 
   get timings(): Timings {
@@ -188,8 +188,8 @@ class Response implements HttpResponse {
 
   get endProven(): Effect.Effect<boolean> {
     return Effect.sync(() => {
-      const { body, framing, link } = this.#exchange
-      return body.ended && (framing?.kind !== "close" || link.duplex.endProven === true)
+      const { body, framing, connection } = this.#exchange
+      return body.ended && (framing?.kind !== "close" || connection.duplex.endProven === true)
     })
   }
 
@@ -220,6 +220,6 @@ class Response implements HttpResponse {
   }
 
   #located<A>(made: Either.Either<A, TextFailure>): Either.Either<A, TextFailure> {
-    return Either.isRight(made) ? made : Either.left(this.#exchange.locate(made.left))
+    return Either.isRight(made) ? made : Either.left(this.#exchange.withContext(made.left))
   }
 }

@@ -67,7 +67,7 @@ export class BodyReader {
     if (body.settled) return
     this.#cut = true
     if (interrupted) this.#exchange.abandon(interruption)
-    else this.#exchange.letGo(closing)
+    else this.#exchange.discardBody(closing)
   }
 
   /** The whole body, where all of it is there and nobody has read of it; `undefined` where that is not so plain. */
@@ -174,12 +174,12 @@ export class BodyReader {
   /** What a reading fails with that has taken all that is there. */
   get #failure(): BodyFailure | undefined {
     return this.#exchange.body.failure ?? this.#lost
-      ?? (this.#cut ? this.#exchange.locate(new ConnectionClosed({ reason: closing })) : undefined)
+      ?? (this.#cut ? this.#exchange.withContext(new ConnectionClosed({ reason: closing })) : undefined)
   }
 
   #consumed(): BodyFailure {
     const by = this.#reading === "unread" ? "read" : this.#reading
-    return this.#exchange.locate(new BodyAlreadyConsumed({ by }))
+    return this.#exchange.withContext(new BodyAlreadyConsumed({ by }))
   }
 
   get #alreadyConsumed(): Effect.Effect<never, BodyFailure> {
@@ -232,22 +232,22 @@ export class BodyReader {
     this.#reported = true
     body.finished = true
     body.clear()
-    if (body.settled) this.#lost ??= this.#exchange.locate(new ConnectionClosed({ reason: interruption }))
+    if (body.settled) this.#lost ??= this.#exchange.withContext(new ConnectionClosed({ reason: interruption }))
     else this.#exchange.abandon(interruption)
   }
 
   /** Waits until nothing more will come, whoever reads. */
   get #settled(): Effect.Effect<void> {
-    const { body, link, settings: { loop } } = this.#exchange
+    const { body, connection, settings: { loop } } = this.#exchange
     return waitFor<void>(loop, (waiter) => {
       const done = (): void => waiter.resume(Effect.void)
       body.onSettled(done)
       if (body.settled) return
       // The rest may be on its way to be dropped, which by itself holds no process.
-      link.ref()
+      connection.ref()
       return Effect.sync(() => {
         body.offSettled(done)
-        if (body.discarding && !body.settled && !body.endAwaited) link.unref()
+        if (body.discarding && !body.settled && !body.endAwaited) connection.unref()
       })
     })
   }
@@ -258,7 +258,7 @@ export class BodyReader {
       const give = (): Effect.Effect<Uint8Array, BodyFailure> =>
         body.size > 0 ? Effect.succeed(take(body)) : this.#finish([])
       if (!body.ready) return this.#wait("read", [], give, this.#alreadyConsumed)
-      this.#exchange.leave()
+      this.#exchange.startUnreadTimer()
       return this.#safely([], give)
     })
   }
@@ -271,7 +271,7 @@ export class BodyReader {
       const taken: Array<Uint8Array> = []
       const whole = enough(n)
       if (whole > 0) {
-        this.#exchange.leave()
+        this.#exchange.startUnreadTimer()
         return this.#safely(taken, () => Effect.succeed(body.take(whole)))
       }
       if (body.settled) return this.#safely(taken, () => this.#finish([body.takeAll()]))
@@ -308,9 +308,9 @@ export class BodyReader {
     const pieces = [...taken, ...exchange.body.takePieces()]
     exchange.crash(thrown)
     if (!(thrown instanceof NoRoom)) return Effect.die(thrown)
-    const error = exchange.locate(tooLargeForMemory(thrown, pieces, before))
+    const error = exchange.withContext(tooLargeForMemory(thrown, pieces, before))
     // What is read later has none of them.
-    if (before === undefined) this.#lost ??= exchange.locate(tooLargeForMemory(thrown, []))
+    if (before === undefined) this.#lost ??= exchange.withContext(tooLargeForMemory(thrown, []))
     return this.#failing(error)
   }
 

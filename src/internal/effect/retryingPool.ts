@@ -17,11 +17,11 @@ import type { Options, Policy } from "../retry/options.ts"
 import { policyOf } from "../retry/options.ts"
 import type { Outcome } from "../retry/retrying.ts"
 import { budgetKey, failedWith, retrying } from "../retry/retrying.ts"
-import type { Face } from "./connectionPool.ts"
+import type { ConnectionPoolImpl } from "./connectionPool.ts"
 import type { LeaseFailure } from "./lease.ts"
 
 /** What a pool does, whatever has made it, so that a pool that is wrapped can be wrapped again. `L` is what it leases. */
-export interface PoolLike<L> extends Omit<Face, "lease" | "toJSON"> {
+export interface PoolLike<L> extends Omit<ConnectionPoolImpl, "lease" | "toJSON"> {
   lease(origin: Origin.Origin): Effect.Effect<L, LeaseFailure, Scope.Scope>
 }
 

@@ -13,7 +13,7 @@ import type * as Origin from "../../Origin.ts"
 import { forwarded } from "../connection/about.ts"
 import { outgoingFor } from "../connection/callerChunks.ts"
 import { Terms } from "../connection/errorContext.ts"
-import type { Connection, Started } from "../connection/handle.ts"
+import type { ConnectionHandle, Started } from "../connection/handle.ts"
 import { withLink } from "../connection/open.ts"
 import { Prepared, withProxyFields } from "../connection/prepare.ts"
 import * as state from "../error/state.ts"
@@ -36,19 +36,19 @@ type Failing<A, E> = Effect.Effect<A, E>
 
 /** Starts a request. */
 export const putRequest = (
-  connection: Connection,
+  handle: ConnectionHandle,
   method: string,
   target: string,
   options: PutRequestOptions
 ): Failing<void, InvalidRequest | state.CannotSendRequest | state.ConnectionClosed> =>
   Effect.suspend((): Either.Either<void, InvalidRequest | state.CannotSendRequest | state.ConnectionClosed> => {
-    const error = connection.hindrance ?? checkMethod(method)
+    const error = handle.startError ?? checkMethod(method)
     if (error !== undefined) return Either.left(error)
-    const { origin } = connection
-    const named = connection.tunnel === undefined && typeof target === "string" && /^[a-z]+:\/\//i.test(target)
+    const { origin } = handle
+    const named = handle.tunnel === undefined && typeof target === "string" && /^[a-z]+:\/\//i.test(target)
     const form = named || forwarded(origin) ? "absolute" : "origin"
     return Either.map(resolveTarget(method, target, origin, form), (target) => {
-      connection.started = {
+      handle.started = {
         method,
         target,
         names: [],
@@ -63,8 +63,8 @@ export const putRequest = (
   })
 
 /** The request that fields can still be put on. */
-const openRequest = (connection: Connection): Either.Either<Started, CannotSendHeader> => {
-  const { started, state: now } = connection
+const openRequest = (handle: ConnectionHandle): Either.Either<Started, CannotSendHeader> => {
+  const { started, state: now } = handle
   return started === undefined || now !== "RequestStarted"
     ? Either.left(new state.CannotSendHeader({ state: now }))
     : Either.right(started)
@@ -84,12 +84,12 @@ const unfolded = (values: ReadonlyArray<HttpFields.Value>): string => {
 
 /** Puts a field on the request. */
 export const putHeader = (
-  connection: Connection,
+  handle: ConnectionHandle,
   name: string,
   values: ReadonlyArray<HttpFields.Value>
 ): Failing<void, InvalidRequest | CannotSendHeader> =>
   Effect.suspend(() =>
-    Either.flatMap(openRequest(connection), (started) => {
+    Either.flatMap(openRequest(handle), (started) => {
       const value = unfolded(values)
       const error = checkField(name, value)
       if (error !== undefined) return Either.left(error)
@@ -127,7 +127,7 @@ const encodeStarted = (
 
 /** Sends the head, and the body where there is one. */
 export const endHeaders = <E>(
-  connection: Connection,
+  handle: ConnectionHandle,
   input: HttpBody.Input<E> | undefined,
   encodeChunked: boolean,
   whole: boolean
@@ -135,9 +135,9 @@ export const endHeaders = <E>(
   Effect.uninterruptibleMask((restore) =>
     Effect.suspend(() => {
       const ready = Either.gen(function*() {
-        const started = yield* openRequest(connection)
+        const started = yield* openRequest(handle)
         const body = yield* HttpBody.fromInput(input)
-        const encoded = encodeStarted(connection.origin, started, body, whole)
+        const encoded = encodeStarted(handle.origin, started, body, whole)
         const head = "_tag" in encoded ? yield* Either.left(encoded) : encoded
         const fields = HttpFields.unsafeMake(started.names, started.values)
         const more = body._tag === "Empty" && !whole
@@ -145,27 +145,27 @@ export const endHeaders = <E>(
         return "_tag" in outgoing ? yield* Either.left(outgoing) : { started, body, head, outgoing, more }
       })
       if (Either.isLeft(ready)) return Effect.fail(ready.left)
-      const { body, head, more, outgoing, started } = ready.right
-      const startedAt = connection.settings.deadlines.now()
-      const { leniency, limits, timeouts } = connection.settings
+      const { body, head, more, outgoing: encoder, started } = ready.right
+      const startedAt = handle.settings.timers.now()
+      const { leniency, limits, timeouts } = handle.settings
       return Effect.tapErrorCause(
-        withLink(connection, started, timeouts, restore, (link, fresh) => {
+        withLink(handle, started, timeouts, restore, (connection, fresh) => {
           const { method, target } = started
           const replayable = body._tag !== "Streaming" || body.replayable
           const terms = new Terms(method, head.close, limits, leniency, timeouts, target, replayable, 0)
-          const prepared = new Prepared(head, body, outgoing, terms, undefined)
-          const now = connection.settings.deadlines.now()
-          const exchange = sendHead(connection, link, prepared, startedAt, now, fresh)
+          const prepared = new Prepared(head, body, encoder, terms, undefined)
+          const now = handle.settings.timers.now()
+          const exchange = sendHead(handle, connection, prepared, startedAt, now, fresh)
           started.exchange = exchange
-          started.outgoing = outgoing
+          started.outgoing = encoder
           return alone(
             started,
             failing(
-              connection,
+              handle,
               started,
               exchange,
               Effect.zipRight(
-                tapHead(connection, head.text),
+                tapHead(handle, head.text),
                 more ? Effect.void : Effect.zipRight(
                   sendBody(exchange, prepared),
                   restore(sent(exchange))
@@ -174,7 +174,7 @@ export const endHeaders = <E>(
             )
           )
         }),
-        (cause) => forgetFailed(connection, started, cause)
+        (cause) => forgetFailed(handle, started, cause)
       )
     })
   ) as Failing<void, StepFailure<E | unknown>>

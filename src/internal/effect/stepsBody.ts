@@ -16,12 +16,12 @@ import type {
   SendFailure
 } from "../../HttpError.ts"
 import type { HttpResponse } from "../../HttpResponse.ts"
-import { locateAt } from "../connection/about.ts"
+import { withContextAt } from "../connection/about.ts"
 import type { Exchange } from "../connection/exchange.ts"
-import type { Connection, Started } from "../connection/handle.ts"
+import type { ConnectionHandle, Started } from "../connection/handle.ts"
 import type { OpenFailure } from "../connection/open.ts"
 import * as state from "../error/state.ts"
-import type { Outgoing } from "../protocol/outgoing.ts"
+import type { BodyEncoder } from "../protocol/bodyEncoder.ts"
 import { uninterrupted } from "./caller.ts"
 import { awaitHead, failed, orAbandon, received } from "./pipeline.ts"
 import { forkStream, writeEnd, writePieces } from "./requestBody.ts"
@@ -55,19 +55,19 @@ const outcome = (exchange: Exchange): Effect.Effect<void, HttpError> =>
   })
 
 /** Ends what was started. After a `close` it may be another request that is there. */
-export const forget = (connection: Connection, started: Started | undefined): Effect.Effect<void> =>
+export const forget = (handle: ConnectionHandle, started: Started | undefined): Effect.Effect<void> =>
   Effect.sync(() => {
-    if (connection.started === started) connection.started = undefined
+    if (handle.started === started) handle.started = undefined
   })
 
 /** Ends what was started and has failed, after its errors were told which request that is. */
 export const forgetFailed = (
-  connection: Connection,
+  handle: ConnectionHandle,
   started: Started | undefined,
   cause: Cause.Cause<unknown>
 ): Effect.Effect<void> => {
-  for (const error of Cause.failures(cause)) if (isHttpError(error)) locateAt(error, connection.origin, started)
-  return forget(connection, started)
+  for (const error of Cause.failures(cause)) if (isHttpError(error)) withContextAt(error, handle.origin, started)
+  return forget(handle, started)
 }
 
 /** A step of a request, which no other step may join until it is done. */
@@ -83,44 +83,44 @@ export const alone = <A, E>(started: Started, effect: Effect.Effect<A, E>): Effe
 
 /** A step that fails ends its request. */
 export const failing = <A, E>(
-  connection: Connection,
+  handle: ConnectionHandle,
   started: Started,
   exchange: Exchange,
   effect: Effect.Effect<A, E>
 ): Effect.Effect<A, E> =>
-  Effect.tapErrorCause(orAbandon(exchange, effect), (cause) => forgetFailed(connection, started, cause))
+  Effect.tapErrorCause(orAbandon(exchange, effect), (cause) => forgetFailed(handle, started, cause))
 
 /** Sends a piece of the body. */
 export const send = <E>(
-  connection: Connection,
+  handle: ConnectionHandle,
   input: HttpBody.Input<E>
 ): Effect.Effect<void, StepFailure<E | unknown>> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.suspend(() => {
-      const { settings, started, state: now } = connection
+      const { settings, started, state: now } = handle
       if (started?.exchange === undefined || started.outgoing === undefined || started.busy) {
         return Effect.fail(
-          now === "Idle" && !settings.autoOpen && connection.link?.open !== true
+          now === "Idle" && !settings.autoOpen && handle.connection?.open !== true
             ? new state.NotConnected({ state: now })
             : new state.CannotSendHeader({ state: now })
         )
       }
-      const { exchange, outgoing } = started
+      const { exchange, outgoing: encoder } = started
       const body = HttpBody.fromInput(input)
       if (Either.isLeft(body)) return Effect.fail(body.left)
-      return alone(started, failing(connection, started, exchange, restore(sendPiece(exchange, outgoing, body.right))))
+      return alone(started, failing(handle, started, exchange, restore(sendPiece(exchange, encoder, body.right))))
     })
   ) as Effect.Effect<void, StepFailure<E | unknown>>
 
 const sendPiece = (
   exchange: Exchange,
-  outgoing: Outgoing,
+  encoder: BodyEncoder,
   body: HttpBody.HttpBody<unknown>
 ): Effect.Effect<void, HttpError> => {
   if (exchange.ending !== undefined || exchange.stopped || body._tag === "Empty") return outcome(exchange)
-  if (body._tag === "Bytes") return sendOne(exchange, outgoing, body.bytes)
+  if (body._tag === "Bytes") return sendOne(exchange, encoder, body.bytes)
   return Effect.flatMap(
-    forkStream(exchange, outgoing, body.stream, Effect.void, false),
+    forkStream(exchange, encoder, body.stream, Effect.void, false),
     (fiber) =>
       waitFor<void, HttpError>(exchange.settings.loop, (waiter) => {
         fiber.addObserver((exit) => waiter.resume(outcomeOfStream(exchange, Exit.flatten(exit))))
@@ -133,27 +133,27 @@ const outcomeOfStream = (exchange: Exchange, exit: Exit.Exit<void, HttpError>): 
   const failure = Exit.isFailure(exit) ? Cause.failureOrCause(exit.cause) : undefined
   return exchange.ending === undefined && failure?._tag === "Left"
       && (exchange.sent || exchange.body.failure !== undefined)
-    ? Effect.fail(exchange.locate(failure.left))
+    ? Effect.fail(exchange.withContext(failure.left))
     : outcome(exchange)
 }
 
-const sendOne = (exchange: Exchange, outgoing: Outgoing, bytes: Uint8Array): Effect.Effect<void, HttpError> =>
-  Effect.matchEffect(Effect.suspend(() => writePieces(exchange, outgoing, [bytes])), {
+const sendOne = (exchange: Exchange, encoder: BodyEncoder, bytes: Uint8Array): Effect.Effect<void, HttpError> =>
+  Effect.matchEffect(Effect.suspend(() => writePieces(exchange, encoder, [bytes])), {
     onFailure: (error) => {
       exchange.fail(error)
       // Where the response is complete the exchange has not failed, but what the caller asks for cannot be sent all the same.
-      return Effect.fail(exchange.locate(error))
+      return Effect.fail(exchange.withContext(error))
     },
     onSuccess: () => {
-      if (outgoing.done) exchange.requestSent()
+      if (encoder.done) exchange.requestSent()
       return outcome(exchange)
     }
   })
 
 /** Ends the request where that is left to do, and gives the response once its head is there. */
-export const getResponse = (connection: Connection): Effect.Effect<HttpResponse, ResponseFailure> =>
+export const getResponse = (handle: ConnectionHandle): Effect.Effect<HttpResponse, ResponseFailure> =>
   uninterrupted((caller): Effect.Effect<HttpResponse, HttpError> => {
-    const { started, state: now } = connection
+    const { started, state: now } = handle
     const exchange = started?.exchange
     if (started === undefined || exchange === undefined || started.busy) {
       return Effect.fail(new state.ResponseNotReady({ state: now }))
@@ -166,13 +166,13 @@ export const getResponse = (connection: Connection): Effect.Effect<HttpResponse,
     }
     const waiting = Effect.ensuring(
       orAbandon(exchange, caller.restore(awaitHead(exchange))),
-      forget(connection, started)
+      forget(handle, started)
     )
     return Effect.flatMap(
       alone(started, waiting),
       () =>
         exchange.head === undefined
           ? failed(exchange.ending)
-          : received(connection, exchange, exchange.head, caller)
+          : received(handle, exchange, exchange.head, caller)
     )
   }) as Effect.Effect<HttpResponse, ResponseFailure>

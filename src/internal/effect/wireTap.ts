@@ -6,12 +6,12 @@
 import * as Effect from "effect/Effect"
 import * as HttpFields from "../../HttpFields.ts"
 import type { HttpResponse } from "../../HttpResponse.ts"
-import type { Connection } from "../connection/handle.ts"
+import type { ConnectionHandle } from "../connection/handle.ts"
 
 /** Logs the head of a request. */
-export const tapHead = (connection: Connection, text: string): Effect.Effect<void> =>
-  connection.settings.wireTap
-    ? Effect.flatMap(connection.settings.redactedNames, (names) => {
+export const tapHead = (handle: ConnectionHandle, text: string): Effect.Effect<void> =>
+  handle.settings.wireTap
+    ? Effect.flatMap(handle.settings.redactedNames, (names) => {
       const [requestLine = "", ...lines] = text.split("\r\n").filter((line) => line !== "")
       const pairs = lines.map((line): readonly [string, string] => {
         const colon = line.indexOf(": ")
@@ -26,9 +26,9 @@ export const tapHead = (connection: Connection, text: string): Effect.Effect<voi
 type HeadOf = Pick<HttpResponse, "version" | "status" | "reason" | "fields">
 
 /** Logs the head of a response. */
-export const tapResponse = (connection: Connection, response: HeadOf): Effect.Effect<void> =>
-  connection.settings.wireTap
-    ? Effect.flatMap(connection.settings.redactedNames, (names) =>
+export const tapResponse = (handle: ConnectionHandle, response: HeadOf): Effect.Effect<void> =>
+  handle.settings.wireTap
+    ? Effect.flatMap(handle.settings.redactedNames, (names) =>
       Effect.logInfo(
         `reply: HTTP/${response.version === 10 ? "1.0" : "1.1"} ${response.status} ${response.reason}`,
         ...fieldLines(response.fields, names)

@@ -172,7 +172,7 @@ const set = (error: Tagged<string>, context: ErrorContext): void => {
  * An error that already has a connection or an origin keeps what it has: the border nearest to the failure knew best. Only the
  * request is added to it, where that border knew of none: a connection may be opened before it is known for which request.
  */
-export const locate = <E extends Tagged<string>>(error: E, context: ErrorContext): E => {
+export const withContext = <E extends Tagged<string>>(error: E, context: ErrorContext): E => {
   const before = error.context
   if (before.connection === undefined && before.origin === undefined) set(error, context)
   else if (before.method === undefined && context.method !== undefined) {
@@ -199,6 +199,8 @@ export const copyOf = <E extends Tagged<string>>(error: E, fields: object, conte
 export const ofRequest = <E extends Tagged<string>>(error: E, context: ErrorContext): E => {
   const before = error.context
   const { method, path } = context
-  if (before.method === undefined || (before.method === method && before.path === path)) return locate(error, context)
+  if (before.method === undefined || (before.method === method && before.path === path)) {
+    return withContext(error, context)
+  }
   return copyOf(error, {}, { ...before, method, path })
 }

@@ -166,12 +166,12 @@ export const format = (origin: Pick<Origin<unknown>, "scheme" | "host" | "port" 
     : `unix:${origin.socketPath}`
 
 /** An origin, and what the request line asks it for. */
-export interface Located<T> {
+export interface ParsedUrl<T> {
   readonly origin: Origin<T>
   readonly target: string
 }
 
-class LocatedUrl<T> implements Located<T> {
+class LocatedUrl<T> implements ParsedUrl<T> {
   readonly origin: Origin<T>
   readonly target: string
   constructor(origin: Origin<T>, target: string) {
@@ -297,12 +297,12 @@ export interface Beside<T> {
 
 type Failure = InvalidUrl | UnsupportedScheme | InvalidOption
 
-const locate = <T>(
+const parseUrl = <T>(
   scheme: Scheme,
   authority: string,
   target: string,
   beside: Beside<T> | undefined
-): Located<T> | InvalidUrl | InvalidOption => {
+): ParsedUrl<T> | InvalidUrl | InvalidOption => {
   const parsed = parseHostPort(authority, "url")
   if (parsed instanceof InvalidUrl) return parsed
   const { host, port = defaultPort(scheme) } = parsed
@@ -360,7 +360,7 @@ const judgeScheme = (url: string): InvalidUrl | UnsupportedScheme => {
     : new UnsupportedScheme({ scheme })
 }
 
-const fromText = <T>(url: string, beside: Beside<T> | undefined): Located<T> | Failure => {
+const fromText = <T>(url: string, beside: Beside<T> | undefined): ParsedUrl<T> | Failure => {
   const unsafe = unusual.test(url)
   const offset = unsafe ? url.search(refused) : -1
   if (offset >= 0) return invalid("url", `it has a space or control character at offset ${offset}`)
@@ -376,12 +376,12 @@ const fromText = <T>(url: string, beside: Beside<T> | undefined): Located<T> | F
   const written = rest.startsWith("/") ? rest : `/${rest}`
   const target = unsafe ? encodeTarget(written) : written
   if (typeof target !== "string") return target
-  if (beside !== undefined) return locate(schemeEnd === 7 ? "http" : "https", authority, target, beside)
+  if (beside !== undefined) return parseUrl(schemeEnd === 7 ? "http" : "https", authority, target, beside)
   const found = origin ?? learn(start, schemeEnd)
   return found instanceof InvalidUrl ? found : new LocatedUrl<T>(found, target)
 }
 
-export const fromUrl = <T>(url: string | URL, beside: Beside<T> | undefined): Located<T> | Failure => {
+export const fromUrl = <T>(url: string | URL, beside: Beside<T> | undefined): ParsedUrl<T> | Failure => {
   if (typeof url === "string") return fromText(url, beside)
   // By its parts: a `URL` may be one of another realm or of a library.
   if (typeof url !== "object" || url === null || typeof url.protocol !== "string" || typeof url.host !== "string") {
@@ -390,5 +390,5 @@ export const fromUrl = <T>(url: string | URL, beside: Beside<T> | undefined): Lo
   if (url.username !== "" || url.password !== "") return credentials()
   const protocol = url.protocol
   if (protocol !== "http:" && protocol !== "https:") return new UnsupportedScheme({ scheme: protocol.slice(0, -1) })
-  return locate(protocol === "http:" ? "http" : "https", url.host, url.pathname + url.search, beside)
+  return parseUrl(protocol === "http:" ? "http" : "https", url.host, url.pathname + url.search, beside)
 }

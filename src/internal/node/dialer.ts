@@ -109,7 +109,7 @@ const open = Effect.fnUntraced(function*(
 
 /** What is open, which from here on is told to its receiver alone. */
 const duplexOf = (opening: Opening, info: SocketInfo): Duplex => {
-  opening.leave()
+  opening.removeListeners()
   return new SocketDuplex(opening.socket, opening.inbound, info)
 }
 

@@ -5,7 +5,7 @@
  * error that came is kept in `cause`.
  */
 import type { DuplexFault } from "../../Transport.ts"
-import { locate } from "../error/base.ts"
+import { withContext } from "../error/base.ts"
 import type { ConnectReason, DnsReason } from "../error/connect.ts"
 import { ConnectError, DnsError } from "../error/connect.ts"
 import { TlsError } from "../error/tls.ts"
@@ -102,9 +102,9 @@ const certificateNames = (cause: unknown): string | undefined => {
 
 const faulted = (error: TlsError): TlsError =>
   callers.has(error.reason)
-    ? locate(error, { ...error.context, fault: "User" })
+    ? withContext(error, { ...error.context, fault: "User" })
     : error.reason === "OutOfMemory"
-    ? locate(error, { ...error.context, fault: "Local" })
+    ? withContext(error, { ...error.context, fault: "Local" })
     : error
 
 /** `chosen` says whether the server had chosen a cipher: see `explain`. */

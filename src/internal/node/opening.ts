@@ -43,7 +43,7 @@ export class Opening<out Socket extends net.Socket = net.Socket> {
   }
 
   /** Hears nothing more, so that the socket does not keep it. */
-  leave(): void {
+  removeListeners(): void {
     const { socket } = this
     socket.off("connect", this.#connected)
     socket.off("secureConnect", this.#secured)

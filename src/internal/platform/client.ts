@@ -32,7 +32,7 @@ import type { Execute } from "../effect/connectionPool.ts"
 import { executeOf } from "../effect/connectionPool.ts"
 import { UnsupportedBody } from "../error/request.ts"
 import { fromUrl } from "../model/origin.ts"
-import type { Surround } from "../pool/pooledConnection.ts"
+import type { InSpan } from "../pool/pooledConnection.ts"
 import type { RequestFailure } from "./errors.ts"
 import { requestError } from "./errors.ts"
 import type { RequestOptions } from "./references.ts"
@@ -41,9 +41,9 @@ import { ReleaseId } from "./release.ts"
 import { toRequest } from "./request.ts"
 import { PlatformResponse } from "./response.ts"
 import type { ConnectionOptions } from "./route.ts"
-import { route } from "./route.ts"
+import { applyOptions } from "./route.ts"
 import { scoped, scopeOf } from "./scoped.ts"
-import { spanOf, tellFailure, tellRequest, tellResponse } from "./span.ts"
+import { setFailureAttributes, setRequestAttributes, setResponseAttributes, spanOf } from "./span.ts"
 import { spanUrlOf, targetOf } from "./url.ts"
 
 /** What is needed of a pool. */
@@ -108,7 +108,7 @@ class Client {
   #untraced(request: HttpClientRequest, fiber: Running, caller: Caller): Sent {
     const ready = this.#prepare(request, targetOf(request), undefined, fiber.currentContext)
     if ("_tag" in ready) return Effect.fail(requestError(request, ready))
-    return Effect.matchEffect(this.#execute(ready, caller, asItIs, undefined), {
+    return Effect.matchEffect(this.#execute(ready, caller, identity, undefined), {
       onFailure: (error) => Effect.fail(requestError(request, error)),
       onSuccess: (response) => Effect.succeed(new PlatformResponse(request, response, undefined))
     })
@@ -121,7 +121,7 @@ class Client {
     context: Context.Context<never>
   ): HttpRequest.HttpRequest<unknown> | RequestFailure {
     const options = this.#options(context)
-    const routed = options === undefined ? undefined : route(target, options, this.#connectionOptions)
+    const routed = options === undefined ? undefined : applyOptions(target, options, this.#connectionOptions)
     if (routed !== undefined && Either.isLeft(routed)) return routed.left
     const ready = toRequest(request, routed?.right.target ?? target, trace, routed?.right.options)
     return ready instanceof UnsupportedBody || ready.body._tag !== "Streaming" ? ready : this.#within(ready, ready.body)
@@ -152,8 +152,8 @@ class Client {
   #traced(request: HttpClientRequest, fiber: Running, caller: Caller): Sent {
     const target = targetOf(request)
     const read = fromUrl<Tls.Options>(target, undefined)
-    const located = "_tag" in read ? undefined : read
-    const url = spanUrlOf(request, target, located)
+    const parsed = "_tag" in read ? undefined : read
+    const url = spanUrlOf(request, target, parsed)
     // A URL that cannot be asked for has no span.
     if ("_tag" in read && (url === undefined || url.hasCredentials)) return Effect.fail(requestError(request, read))
     const { name, options } = spanOf(fiber, this.#inherited, request)
@@ -161,11 +161,11 @@ class Client {
 
     // Written out, because `useSpan` and `withParentSpan` cost 35 operations together.
     return Effect.flatMap(Effect.makeSpan(name, options), (span) => {
-      const surround: Surround = (effect) => Effect.provideService(effect, Tracer.ParentSpan, span)
+      const surround: InSpan = (effect) => Effect.provideService(effect, Tracer.ParentSpan, span)
       let trace: Headers.Headers | undefined
       // What throws in here, as a tracer of the caller's might, ends the span.
       const send = Effect.suspend((): Effect.Effect<HttpResponse, RequestError> => {
-        tellRequest(span, request, url, redacted)
+        setRequestAttributes(span, request, url, redacted)
         trace = fiber.getFiberRef(HttpClient.currentTracerPropagation) ? HttpTraceContext.toHeaders(span) : undefined
         const ready = this.#prepare(request, target, trace, fiber.currentContext)
         if ("_tag" in ready) return surround(Effect.fail(requestError(request, ready)))
@@ -174,7 +174,7 @@ class Client {
         if (!Cause.isEmpty(interrupted)) return Effect.failCause(interrupted)
         // What `#prepare` has read itself has an origin, which counts.
         return Effect.catchAll(
-          this.#execute(ready, caller, surround, located),
+          this.#execute(ready, caller, surround, parsed),
           (error) => surround(Effect.fail(requestError(request, error)))
         )
       })
@@ -183,7 +183,7 @@ class Client {
           const failure = Cause.failureOption(cause)
           if (failure._tag === "Some") {
             const error = fromPlatform(failure.value)
-            if (error._tag === "Some") tellFailure(span, error.value)
+            if (error._tag === "Some") setFailureAttributes(span, error.value)
           }
           end(span, fiber, Exit.failCause(cause))
           return Effect.failCause(cause)
@@ -192,7 +192,7 @@ class Client {
           const response = new PlatformResponse(request, source, trace)
           const interrupted = caller.interrupted()
           try {
-            tellResponse(span, response, redacted)
+            setResponseAttributes(span, response, redacted)
             // Nothing that lives as long as an exporter likes may hold the response.
             end(span, fiber, Cause.isEmpty(interrupted) ? Exit.void : Exit.failCause(interrupted))
           } catch (error) {
@@ -217,7 +217,7 @@ class Client {
   }
 }
 
-const asItIs: Surround = (effect) => effect
+const identity: InSpan = (effect) => effect
 
 const end = (span: Tracer.Span, fiber: Running, exit: Exit.Exit<unknown, unknown>): void => {
   if (span.status._tag === "Ended") return

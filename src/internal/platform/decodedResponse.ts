@@ -22,7 +22,7 @@ import type { DecodingFailure } from "../../HttpError.ts"
 import * as Origin from "../../Origin.ts"
 import { waitFor } from "../effect/wait.ts"
 import type { Tagged } from "../error/base.ts"
-import { locate, TypeId } from "../error/base.ts"
+import { TypeId, withContext } from "../error/base.ts"
 import type { BodyTooLarge } from "../error/body.ts"
 import { BodyDecodeError } from "../error/body.ts"
 import { DecompressionBomb } from "../error/decoding.ts"
@@ -188,7 +188,7 @@ class DecodedResponse extends Inspectable.Class implements Decoded, Releasable {
     const located = Either.getOrUndefined(Origin.fromUrl(targetOf(this.request)))
     return responseError(
       this,
-      locate(error, {
+      withContext(error, {
         ...error.context,
         origin: located === undefined ? undefined : Origin.format(located.origin),
         method: this.request.method,

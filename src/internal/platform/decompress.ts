@@ -15,7 +15,7 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import type { Coding } from "../content/codings.ts"
-import { acceptEncoding, judge, maxCodings } from "../content/codings.ts"
+import { acceptEncoding, decideDecoding, maxCodings } from "../content/codings.ts"
 import { inflate, inflateAll } from "../content/inflate.ts"
 import type { Limits, Received } from "../content/inflater.ts"
 import { available, tooLarge } from "../content/inflater.ts"
@@ -128,9 +128,9 @@ const asking = (
 const decoded = (response: HttpClientResponse, known: ReadonlySet<string>, limits: Limits): HttpClientResponse => {
   const contentEncoding = response.headers["content-encoding"]
   if (contentEncoding === undefined) return response
-  const verdict = judge({ method: response.request.method, status: response.status, contentEncoding }, known)
+  const verdict = decideDecoding({ method: response.request.method, status: response.status, contentEncoding }, known)
   switch (verdict._tag) {
-    case "AsItCame":
+    case "Passthrough":
       return response
     case "TooMany":
       return makeDecoded(response, refused(response, verdict.count))

@@ -6,7 +6,7 @@ import * as FiberRef from "effect/FiberRef"
 import type * as Scope from "effect/Scope"
 import * as HttpFields from "../../HttpFields.ts"
 import type { Transport } from "../../Transport.ts"
-import type { Face } from "../effect/connectionPool.ts"
+import type { ConnectionPoolImpl } from "../effect/connectionPool.ts"
 import { unsafeMake } from "../effect/connectionPool.ts"
 import { toSettings } from "../pool/settings.ts"
 
@@ -18,4 +18,7 @@ const redactedNames: Effect.Effect<ReadonlyArray<string | RegExp>> = Effect.map(
   (names) => [...HttpFields.redactedNames, ...names]
 )
 
-export const makeDefaultPool: Effect.Effect<Face, never, Scope.Scope | Transport> = unsafeMake(defaults, redactedNames)
+export const makeDefaultPool: Effect.Effect<ConnectionPoolImpl, never, Scope.Scope | Transport> = unsafeMake(
+  defaults,
+  redactedNames
+)

@@ -22,7 +22,7 @@ import * as Predicate from "effect/Predicate"
 import type { ErrorContext } from "../../HttpError.ts"
 import { fromPlatform } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
-import { locate } from "../error/base.ts"
+import { withContext } from "../error/base.ts"
 import type { RedirectHop } from "../error/redirect.ts"
 import { InvalidOption } from "../error/request.ts"
 import { responseError } from "./errors.ts"
@@ -130,7 +130,7 @@ const asResponseError = (
 ): ResponseError =>
   responseError(
     response,
-    locate(error, {
+    withContext(error, {
       ...error.context,
       fault: asked.url === undefined ? "User" : error.context.fault,
       origin: asked.url === undefined ? undefined : originOf(asked.url),

@@ -48,7 +48,7 @@ const originWith = (
 }
 
 /** Where a request goes, and its options. Without options it is left to the pool to read the URL. */
-export const route = (
+export const applyOptions = (
   target: string,
   options: RequestOptions | undefined,
   defaults: ConnectionOptions | undefined

@@ -88,7 +88,7 @@ const toldFields = (of: "request" | "response", redacted: ReadonlyArray<string |
   return fields
 }
 
-const tellHeaders = (
+const setHeaderAttributes = (
   span: Tracer.Span,
   of: "request" | "response",
   headers: Headers.Headers,
@@ -104,7 +104,7 @@ const tellHeaders = (
 let turns = 0
 
 /** The headers of a response, without making the record of them that few ask for. */
-const tellFields = (
+const setFieldAttributes = (
   span: Tracer.Span,
   response: PlatformResponse,
   redacted: ReadonlyArray<string | RegExp>
@@ -115,7 +115,7 @@ const tellFields = (
   for (let i = 0; i < size(fields); i++) {
     const field = known.get(name(fields, i))
     // Its lines are told as one value.
-    if (field.turn === turn) return tellHeaders(span, "response", response.headers, redacted)
+    if (field.turn === turn) return setHeaderAttributes(span, "response", response.headers, redacted)
     field.turn = turn
     span.attribute(field.attribute, field.secret ? "<redacted>" : value(fields, i))
   }
@@ -153,7 +153,7 @@ export const spanOf = (
   }
 }
 
-export const tellRequest = (
+export const setRequestAttributes = (
   span: Tracer.Span,
   request: HttpClientRequest,
   url: SpanUrl | undefined,
@@ -168,10 +168,10 @@ export const tellRequest = (
     span.attribute("url.scheme", url.scheme)
     if (url.query !== "") span.attribute("url.query", url.query)
   }
-  tellHeaders(span, "request", request.headers, redacted)
+  setHeaderAttributes(span, "request", request.headers, redacted)
 }
 
-const tellPeer = (
+const setPeerAttributes = (
   span: Tracer.Span,
   { remoteAddress, remotePort }: Pick<ConnectionInfo, "remoteAddress" | "remotePort">
 ): void => {
@@ -179,11 +179,11 @@ const tellPeer = (
   if (remotePort !== undefined) span.attribute("network.peer.port", remotePort)
 }
 
-const tellResends = (span: Tracer.Span, resends: number): void => {
+const setResendCount = (span: Tracer.Span, resends: number): void => {
   if (resends > 0) span.attribute("http.request.resend_count", resends)
 }
 
-export const tellResponse = (
+export const setResponseAttributes = (
   span: Tracer.Span,
   response: PlatformResponse,
   redacted: ReadonlyArray<string | RegExp>
@@ -191,15 +191,15 @@ export const tellResponse = (
   const source = response[SourceId]
   const { resends, status, version } = source
   span.attribute("http.response.status_code", status)
-  tellFields(span, response, redacted)
+  setFieldAttributes(span, response, redacted)
   span.attribute("network.protocol.version", version === 11 ? "1.1" : "1.0")
-  tellPeer(span, peerOf(source))
-  tellResends(span, resends)
+  setPeerAttributes(span, peerOf(source))
+  setResendCount(span, resends)
   if (status >= 400) span.attribute("error.type", String(status))
 }
 
-export const tellFailure = (span: Tracer.Span, { _tag, context }: HttpError): void => {
+export const setFailureAttributes = (span: Tracer.Span, { _tag, context }: HttpError): void => {
   span.attribute("error.type", _tag)
-  if (context.connection !== undefined) tellPeer(span, context.connection)
-  tellResends(span, context.resends)
+  if (context.connection !== undefined) setPeerAttributes(span, context.connection)
+  setResendCount(span, context.resends)
 }

@@ -22,7 +22,7 @@ import type { Trace } from "../effect/trace.ts"
 import { fromUrl } from "../model/origin.ts"
 import { headersOf } from "./headers.ts"
 import { PlatformResponse } from "./response.ts"
-import { spanOf, tellFailure, tellRequest, tellResponse } from "./span.ts"
+import { setFailureAttributes, setRequestAttributes, setResponseAttributes, spanOf } from "./span.ts"
 import { spanUrlOf } from "./url.ts"
 
 /** The URL of a request, which may be asked for by its path alone. */
@@ -35,7 +35,7 @@ const urlOf = ({ origin, target }: HttpRequest.HttpRequest<unknown>, connected: 
 
 const tellCause = (span: Tracer.Span, cause: Cause.Cause<unknown>): void => {
   const failure = Cause.failureOption(cause)
-  if (failure._tag === "Some" && isHttpError(failure.value)) tellFailure(span, failure.value)
+  if (failure._tag === "Some" && isHttpError(failure.value)) setFailureAttributes(span, failure.value)
 }
 
 /** What types cannot keep from coming here is refused by what it is sent to. */
@@ -63,7 +63,7 @@ export const trace: Trace = <E, F>(
     const redacted = fiber.getFiberRef(Headers.currentRedactedNames)
     return uninterrupted((caller) =>
       Effect.useSpan(name, options, (span) => {
-        tellRequest(span, shown, url, redacted)
+        setRequestAttributes(span, shown, url, redacted)
         const propagates = fiber.getFiberRef(HttpClient.currentTracerPropagation)
         const fields: Readonly<Record<string, string>> = propagates ? HttpTraceContext.toHeaders(span) : {}
         let traced = request
@@ -72,7 +72,7 @@ export const trace: Trace = <E, F>(
         return Effect.flatMap(
           Effect.tapErrorCause(sent, (cause) => Effect.sync(() => tellCause(span, cause))),
           (response) => {
-            tellResponse(span, new PlatformResponse(shown, response, undefined), redacted)
+            setResponseAttributes(span, new PlatformResponse(shown, response, undefined), redacted)
             // The response would be lost: an interruption is seen when this returns.
             const interrupted = caller.interrupted()
             return Cause.isEmpty(interrupted)

@@ -10,7 +10,7 @@ import * as Option from "effect/Option"
 import * as Origin from "../../Origin.ts"
 import type * as Tls from "../../Tls.ts"
 import { encodeText } from "../body/fields.ts"
-import type { Located } from "../model/origin.ts"
+import type { ParsedUrl } from "../model/origin.ts"
 import { parseUrl } from "./zonedUrl.ts"
 
 /** What `application/x-www-form-urlencoded` leaves as it is (WHATWG URL section 5.2). */
@@ -88,7 +88,7 @@ const settledTarget = /^\/[A-Za-z0-9\-._~!$&()*+,;=:@%/]*(?:\?[A-Za-z0-9\-._~!$&
  * The parts of a URL that `URL` would not change. It need not read those: to make one, and to take it apart, is a tenth of what a traced
  * request costs.
  */
-const plainUrlOf = (target: string, { origin, target: asked }: Located<Tls.Options>): SpanUrl | undefined => {
+const plainUrlOf = (target: string, { origin, target: asked }: ParsedUrl<Tls.Options>): SpanUrl | undefined => {
   const { port, scheme } = origin
   const written = `${scheme}://${Origin.authority(origin)}`
   // Written otherwise, it is not what `URL` makes of it, though it may be as long.
@@ -111,9 +111,9 @@ const plainUrlOf = (target: string, { origin, target: asked }: Located<Tls.Optio
 export const spanUrlOf = (
   request: HttpClientRequest,
   target: string,
-  located: Located<Tls.Options> | undefined
+  parsed: ParsedUrl<Tls.Options> | undefined
 ): SpanUrl | undefined => {
-  const plain = located !== undefined && Option.isNone(request.hash) ? plainUrlOf(target, located) : undefined
+  const plain = parsed !== undefined && Option.isNone(request.hash) ? plainUrlOf(target, parsed) : undefined
   if (plain !== undefined) return plain
   const url = parsedOf(request, target)
   return url && {

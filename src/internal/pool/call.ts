@@ -21,12 +21,12 @@ import type { HttpRequest } from "../../HttpRequest.ts"
 import type { HttpResponse } from "../../HttpResponse.ts"
 import * as Origin from "../../Origin.ts"
 import type * as Tls from "../../Tls.ts"
-import { locateAt, ofAsked } from "../connection/about.ts"
-import type { Link } from "../connection/connection.ts"
+import { ofAsked, withContextAt } from "../connection/about.ts"
+import type { Connection } from "../connection/connection.ts"
 import type { Exchange } from "../connection/exchange.ts"
 import type { Prepared, Unprepared } from "../connection/prepare.ts"
 import { prepare } from "../connection/prepare.ts"
-import { Deadline } from "../connection/timers.ts"
+import { Timer } from "../connection/timers.ts"
 import type { Caller, Restore } from "../effect/caller.ts"
 import { uninterrupted } from "../effect/caller.ts"
 import {
@@ -42,18 +42,18 @@ import { waitFor } from "../effect/wait.ts"
 import { UnsupportedBody } from "../error/request.ts"
 import { ConnectionClosed } from "../error/state.ts"
 import { HttpTimeout } from "../error/timeout.ts"
-import type { Located } from "../model/origin.ts"
+import type { ParsedUrl } from "../model/origin.ts"
 import { fromUrl } from "../model/origin.ts"
 import { checkMethod } from "../protocol/encode.ts"
-import { isIdempotent } from "../repeat.ts"
 import { notRequest } from "../untyped.ts"
 import type { CheckoutFailure } from "./checkout.ts"
 import { acquired, checkout, takeIdle } from "./checkout.ts"
 import type { Pool } from "./pool.ts"
-import type { Member, Place, Surround } from "./pooledConnection.ts"
-import { asItIs } from "./pooledConnection.ts"
+import type { InSpan, Place, PooledConnection } from "./pooledConnection.ts"
+import { identity } from "./pooledConnection.ts"
+import { mayRetry } from "./retry.ts"
 import type { Route } from "./route.ts"
-import { route } from "./route.ts"
+import { resolveRoute } from "./route.ts"
 
 /** What `execute` can fail with. */
 export type ExecuteFailure<E> =
@@ -70,11 +70,11 @@ class Attempt<E> {
   readonly startedAt: number
   readonly place: Place
   readonly caller: Caller
-  readonly surround: Surround
+  readonly surround: InSpan
   /** How the first time ended. */
   readonly first: HttpError<E> | undefined
   /** Once it has a connection. */
-  member: Member | undefined = undefined
+  member: PooledConnection | undefined = undefined
   exchange: Exchange | undefined = undefined
 
   constructor(
@@ -83,7 +83,7 @@ class Attempt<E> {
     startedAt: number,
     place: Place,
     caller: Caller,
-    surround: Surround,
+    surround: InSpan,
     first: HttpError<E> | undefined
   ) {
     this.request = request
@@ -98,24 +98,11 @@ class Attempt<E> {
 
 type Sending<E> = Effect.Effect<HttpResponse, HttpError<E>>
 
-/** How it shows that a connection had gone before the request came to it. */
-const staleTags = new Set<HttpError["_tag"]>(["StaleConnection", "RemoteDisconnected", "ReadError", "WriteError"])
-
-/**
- * Whether a request may be sent once more (RFC 9110 section 9.2.2, RFC 9112 section 9.3.1): the connection had been used before, or
- * kept idle, so that the server may have closed it when the request was under way; no byte of an answer came; the body can be sent
- * again; and it does no harm if the server has seen the first one.
- */
-const mayRepeat = (request: HttpRequest<unknown>, { _tag, context }: HttpError): boolean =>
-  staleTags.has(_tag) && (context.connection?.reused === true || _tag === "StaleConnection")
-  && context.bytesRead === 0 && context.replayable
-  && (context.bytesWritten === 0 || isIdempotent(request))
-
 /** Names the origin of a request that is wrong, where that can be known. */
 const atItsOrigin = (error: InvalidMethod, { origin, target }: HttpRequest<unknown>): InvalidMethod => {
-  if (Origin.isOrigin(origin)) return locateAt(error, origin, undefined)
+  if (Origin.isOrigin(origin)) return withContextAt(error, origin, undefined)
   const located = typeof target === "string" ? fromUrl<Tls.Options>(target, undefined) : undefined
-  return located === undefined || "_tag" in located ? error : locateAt(error, located.origin, undefined)
+  return located === undefined || "_tag" in located ? error : withContextAt(error, located.origin, undefined)
 }
 
 /** Encodes a request for its origin. */
@@ -133,7 +120,7 @@ const prepareFor = <E>(
         ? "its length is not known, and the server speaks HTTP/1.0, which has no chunks; give its `length`"
         : "it has trailers, and the server speaks HTTP/1.0, which has no chunks to put them behind; leave them out"
     })
-    return locateAt(error, origin, { method: request.method, target })
+    return withContextAt(error, origin, { method: request.method, target })
   }
   return prepare(pool.settings, origin, request, target, fields, resends)
 }
@@ -168,15 +155,20 @@ const settled = <E>(
   })
 
 /** Begins an exchange on an idle connection when that has been polled, and waits for its head. No exchange if it has closed. */
-const sendOnIdle = <E>(pool: Pool, attempt: Attempt<E>, prepared: Prepared<E>, idle: Member): Effect.Effect<void> => {
-  const { connection } = idle
+const sendOnIdle = <E>(
+  pool: Pool,
+  attempt: Attempt<E>,
+  prepared: Prepared<E>,
+  idle: PooledConnection
+): Effect.Effect<void> => {
+  const { handle } = idle
   // An idle connection has a link.
-  const link = connection.link as Link
+  const connection = handle.connection as Connection
   attempt.member = idle
-  const waiting = untilHeadOncePolled(pool.loop, link, prepared, () => {
-    if (link.usable) acquired(pool, attempt.place, idle)
+  const waiting = untilHeadOncePolled(pool.loop, connection, prepared, () => {
+    if (connection.usable) acquired(pool, attempt.place, idle)
     // A listener of that event may have closed it.
-    if (link.usable) return start(pool, attempt, prepared, idle, link)
+    if (connection.usable) return start(pool, attempt, prepared, idle, connection)
     attempt.member = undefined
     // It has had its turn, and keeps its place.
     attempt.place.accepted = true
@@ -186,10 +178,16 @@ const sendOnIdle = <E>(pool: Pool, attempt: Attempt<E>, prepared: Prepared<E>, i
 }
 
 /** Begins an exchange on a link that is usable. */
-const start = <E>(pool: Pool, attempt: Attempt<E>, prepared: Prepared<E>, member: Member, link: Link): Exchange => {
-  const { connection, fresh } = member
-  const exchange = sendHead(connection, link, prepared, attempt.startedAt, pool.deadlines.now(), fresh)
-  attempt.member = member
+const start = <E>(
+  pool: Pool,
+  attempt: Attempt<E>,
+  prepared: Prepared<E>,
+  pooled: PooledConnection,
+  connection: Connection
+): Exchange => {
+  const { handle, openedHere } = pooled
+  const exchange = sendHead(handle, connection, prepared, attempt.startedAt, pool.timers.now(), openedHere)
+  attempt.member = pooled
   attempt.exchange = exchange
   return exchange
 }
@@ -199,11 +197,11 @@ const begin = <E>(
   pool: Pool,
   attempt: Attempt<E>,
   prepared: Prepared<E>,
-  member: Member,
-  link: Link
+  pooled: PooledConnection,
+  connection: Connection
 ): Effect.Effect<void> => {
-  const exchange = start(pool, attempt, prepared, member, link)
-  const waiting = untilHead(member.connection, exchange, prepared, attempt.caller)
+  const exchange = start(pool, attempt, prepared, pooled, connection)
+  const waiting = untilHead(pooled.handle, exchange, prepared, attempt.caller)
   return pool.settings.wireTap || prepared.body._tag === "Streaming" ? attempt.surround(waiting) : waiting
 }
 
@@ -223,10 +221,10 @@ const sendOn = <E>(
     place,
     surround
   }
-  return Effect.flatMap(checkout(pool, demand, caller.restore), (member) => {
-    const { link } = member.connection
+  return Effect.flatMap(checkout(pool, demand, caller.restore), (pooled) => {
+    const { connection } = pooled.handle
     // It was usable when it was given, but the runtime may have let others run since. Nothing has been sent yet.
-    return link?.usable ? begin(pool, attempt, prepared, member, link) : sendOn(pool, attempt, prepared)
+    return connection?.usable ? begin(pool, attempt, prepared, pooled, connection) : sendOn(pool, attempt, prepared)
   })
 }
 
@@ -240,15 +238,15 @@ const answered = <E>(pool: Pool, attempt: Attempt<E>): Sending<E> => {
       ? lost(pool, attempt, ending.error as HttpError<E>)
       : left(pool, failed(ending) as Sending<E>)
   }
-  const member = attempt.member as Member
-  const { connection } = member
-  if (!exchange.body.settled) pool.unread.arrived(member, exchange)
+  const pooled = attempt.member as PooledConnection
+  const { handle } = pooled
+  if (!exchange.body.settled) pool.unread.arrived(pooled, exchange)
   // An attempt that has waited long is old to V8: what it still held would not be collected young.
   attempt.exchange = undefined
   attempt.member = undefined
   pool.legacyServers.note(attempt.route.key, head.version)
-  pool.leave()
-  return received(connection, exchange, head, attempt.caller, attempt.surround)
+  pool.requestFinished()
+  return received(handle, exchange, head, attempt.caller, attempt.surround)
 }
 
 /** It got no connection, or the caller has gone, or something died. */
@@ -261,7 +259,7 @@ const stopped = <E>(pool: Pool, attempt: Attempt<E>, cause: Cause.Cause<Checkout
   if (Cause.isInterrupted(failure.right)) {
     const error = new ConnectionClosed({ reason: "the request was interrupted" })
     const { request, route: { origin, target } } = attempt
-    tellUnsent(pool, attempt, locateAt(error, origin, { method: request.method, target }, { phase: "pool" }))
+    emitRequestEnd(pool, attempt, withContextAt(error, origin, { method: request.method, target }, { phase: "pool" }))
   }
   return left(pool, Effect.failCause(failure.right))
 }
@@ -269,18 +267,18 @@ const stopped = <E>(pool: Pool, attempt: Attempt<E>, cause: Cause.Cause<Checkout
 /** It failed: once more, where that is safe and has not been tried. */
 const lost = <E>(pool: Pool, attempt: Attempt<E>, error: HttpError<E>): Sending<E> => {
   const { first, request, route: { origin, target }, surround } = attempt
-  if (first === undefined && mayRepeat(request, error)) return repeat(pool, attempt, error)
+  if (first === undefined && mayRetry(request, error)) return repeat(pool, attempt, error)
   // What failed before there was an exchange may not know for which request it was.
   const own = ofAsked(error, origin, { method: request.method, target })
   const told = first === undefined ? own : ofBoth(first, own) as HttpError<E>
-  tellUnsent(pool, attempt, told)
+  emitRequestEnd(pool, attempt, told)
   // An error takes down the span that it failed in.
   return left(pool, surround(Effect.fail(told)))
 }
 
 /** A request that is not under way any more when this has ended. */
 const left = <A, E>(pool: Pool, ending: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-  Effect.ensuring(ending, Effect.sync(() => pool.leave()))
+  Effect.ensuring(ending, Effect.sync(() => pool.requestFinished()))
 
 /** Sends a request once more, on a new connection. What fails then is not sent again (RFC 9110 section 9.2.2). */
 const repeat = <E>(pool: Pool, before: Attempt<E>, first: HttpError<E>): Sending<E> => {
@@ -293,13 +291,13 @@ const repeat = <E>(pool: Pool, before: Attempt<E>, first: HttpError<E>): Sending
     onFailure: (cause) => stopped(pool, attempt, cause),
     onSuccess: () => {
       pool.counts.retried++
-      pool.tell({
+      pool.emit({
         _tag: "Retry",
         origin: Origin.format(route.origin),
         connection: first.context.connection?.id,
         error: first
       })
-      return send(pool, attempt, prepared, pool.deadlines.now())
+      return send(pool, attempt, prepared, pool.timers.now())
     }
   })
 }
@@ -320,33 +318,33 @@ const ofBoth = (first: HttpError, second: HttpError): HttpError => {
  * does not wait for them, as it does not in an exchange; an interruption does.
  */
 const bodyReleased = <E>(
-  { deadlines, loop }: Pool,
+  { timers, loop }: Pool,
   { exchange, route: { origin }, startedAt }: Attempt<E>,
   millis: number,
   restore: Restore
 ): Effect.Effect<void, HttpTimeout> =>
   exchange === undefined ? Effect.void : Effect.flatMap(Effect.runtime<never>(), (runtime) => {
-    const { senderEnded } = exchange
+    const { writerDone } = exchange
     let fail = (_error: HttpTimeout): void => {}
-    const total = new Deadline({
-      expire: () => {
+    const total = new Timer({
+      onTimeout: () => {
         const error = new HttpTimeout({ kind: "total", millis })
-        fail(locateAt(error, origin, undefined, { phase: "write" }))
+        fail(withContextAt(error, origin, undefined, { phase: "write" }))
       }
     })
     const waiting = waitFor<void, HttpTimeout>(loop, (waiter) => {
       fail = (error) => waiter.resume(Effect.fail(error))
-      if (millis !== Infinity) deadlines.arm(total, Math.max(0, millis - (deadlines.now() - startedAt)))
-      Runtime.runFork(runtime)(senderEnded).addObserver(() => waiter.resume(Effect.void))
+      if (millis !== Infinity) timers.start(total, Math.max(0, millis - (timers.now() - startedAt)))
+      Runtime.runFork(runtime)(writerDone).addObserver(() => waiter.resume(Effect.void))
     })
     return Effect.onExit(restore(waiting), (exit) => {
-      deadlines.disarm(total)
-      return Exit.isInterrupted(exit) ? senderEnded : Effect.void
+      timers.cancel(total)
+      return Exit.isInterrupted(exit) ? writerDone : Effect.void
     })
   })
 
 /** Tells of a request that ended without a connection; one with a connection tells it itself. */
-const tellUnsent = (
+const emitRequestEnd = (
   pool: Pool,
   { request, route: { origin }, startedAt }: Pick<Attempt<unknown>, "request" | "route" | "startedAt">,
   error: HttpError
@@ -359,7 +357,7 @@ const tellUnsent = (
     method: request.method,
     status: undefined,
     error,
-    millis: pool.deadlines.now() - startedAt
+    millis: pool.timers.now() - startedAt
   })
 }
 
@@ -367,27 +365,27 @@ const tellUnsent = (
  * `execute` for a caller that has seen to it that nothing interrupts this, and may have read the URL of the request. Begins at once, so what it
  * gives must be run.
  */
-export const executeFor = <E>(
+export const startCall = <E>(
   pool: Pool,
   request: HttpRequest<E>,
   caller: Caller,
-  surround = asItIs,
-  located?: Located<Tls.Options>
+  surround = identity,
+  parsed?: ParsedUrl<Tls.Options>
 ): Effect.Effect<HttpResponse, ExecuteFailure<E>> => {
-  const startedAt = pool.deadlines.now()
+  const startedAt = pool.timers.now()
   const none = notRequest(request)
   if (none !== undefined) return surround(Effect.fail(none))
   // First, because the method decides what the target may be.
   const wrong = checkMethod(request.method)
   if (wrong !== undefined) return surround(Effect.fail(atItsOrigin(wrong, request)))
-  const found = route(pool.settings, request, located)
+  const found = resolveRoute(pool.settings, request, parsed)
   if ("_tag" in found) return surround(Effect.fail(found))
   const prepared = prepareFor(pool, request, found, 0)
   if ("_tag" in prepared) return surround(Effect.fail(prepared))
   const attempt = new Attempt(request, found, startedAt, pool.place(), caller, surround, undefined)
   const sending = send(pool, attempt, prepared, startedAt)
   // Only now, because nothing would count it off if what came before had thrown.
-  pool.underWay++
+  pool.inFlight++
   return sending as Effect.Effect<HttpResponse, ExecuteFailure<E>>
 }
 
@@ -395,4 +393,4 @@ export const executeFor = <E>(
 export const execute = <E>(
   pool: Pool,
   request: HttpRequest<E>
-): Effect.Effect<HttpResponse, ExecuteFailure<E>> => uninterrupted((caller) => executeFor(pool, request, caller))
+): Effect.Effect<HttpResponse, ExecuteFailure<E>> => uninterrupted((caller) => startCall(pool, request, caller))

@@ -14,20 +14,20 @@ import type { WaitEnd } from "../../ConnectionEvent.ts"
 import type { HttpError, PoolFailure } from "../../HttpError.ts"
 import * as Origin from "../../Origin.ts"
 import type { AsyncContext } from "../../Transport.ts"
-import { locateAt } from "../connection/about.ts"
-import type { Link } from "../connection/connection.ts"
+import { withContextAt } from "../connection/about.ts"
+import type { Connection } from "../connection/connection.ts"
 import type { OpenFailure } from "../connection/open.ts"
-import { goneAtOnce, locateOpening } from "../connection/open.ts"
+import { goneAtOnce, withOpeningContext } from "../connection/open.ts"
 import { awaitPoll } from "../connection/reuse.ts"
 import type { Millis } from "../connection/timeouts.ts"
-import type { Expiring } from "../connection/timers.ts"
-import { Deadline } from "../connection/timers.ts"
+import type { TimerOwner } from "../connection/timers.ts"
+import { Timer } from "../connection/timers.ts"
 import type { Restore } from "../effect/caller.ts"
 import { type Resume, Waiter as FiberWaiter } from "../effect/wait.ts"
 import { PoolQueueFull } from "../error/pool.ts"
 import { HttpTimeout } from "../error/timeout.ts"
 import type { Pool } from "./pool.ts"
-import type { Member, OpeningLimit, Place, Surround, Ticket, Waiter } from "./pooledConnection.ts"
+import type { InSpan, OpeningLimit, Place, PooledConnection, Ticket, Waiter } from "./pooledConnection.ts"
 import { openingLimits } from "./pooledConnection.ts"
 import { isRecoverable } from "./recoverable.ts"
 
@@ -44,7 +44,7 @@ export interface Demand {
   /** Whether it must be a connection that has served nobody. */
   readonly fresh: boolean
   readonly place: Place
-  readonly surround: Surround
+  readonly surround: InSpan
 }
 
 /** Whether nobody gets a connection any more who has not had a turn. */
@@ -53,18 +53,18 @@ const refuses = (pool: Pool, place: Place): boolean => pool.ended || (pool.state
 /**
  * The newest idle connection, if there is one. It may be used when it has been polled, and must be given back where it is not.
  */
-export const takeIdle = (pool: Pool, key: string, place: Place, now: number): Member | undefined =>
-  refuses(pool, place) ? undefined : pool.take(key, now)
+export const takeIdle = (pool: Pool, key: string, place: Place, now: number): PooledConnection | undefined =>
+  refuses(pool, place) ? undefined : pool.acquireIdle(key, now)
 
 /** The connection of a demand: the newest idle one, or the first that there is. To be called, and used, uninterruptible. */
 export const checkout = (
   pool: Pool,
   demand: Demand,
   restore: Restore
-): Effect.Effect<Member, CheckoutFailure> => {
+): Effect.Effect<PooledConnection, CheckoutFailure> => {
   const { fresh, key, origin, place } = demand
   if (refuses(pool, place)) return Effect.fail(pool.closedError(Origin.format(origin)))
-  const idle = fresh ? undefined : takeIdle(pool, key, place, pool.deadlines.now())
+  const idle = fresh ? undefined : takeIdle(pool, key, place, pool.timers.now())
   return idle === undefined
     ? told(pool, demand, wait(pool, demand, restore))
     : ifAlive(pool, demand, restore, idle, () => checkout(pool, demand, restore))
@@ -75,18 +75,18 @@ const ifAlive = (
   pool: Pool,
   { place }: Demand,
   restore: Restore,
-  idle: Member,
-  otherwise: () => Effect.Effect<Member, CheckoutFailure>
-): Effect.Effect<Member, CheckoutFailure> => {
+  idle: PooledConnection,
+  otherwise: () => Effect.Effect<PooledConnection, CheckoutFailure>
+): Effect.Effect<PooledConnection, CheckoutFailure> => {
   // An idle connection has a link.
-  const link = idle.connection.link as Link
-  return Effect.matchCauseEffect(restore(awaitPoll(pool.loop, link)), {
+  const connection = idle.handle.connection as Connection
+  return Effect.matchCauseEffect(restore(awaitPoll(pool.loop, connection)), {
     onFailure: (cause) => {
       pool.giveBack(idle)
       return Effect.failCause(cause)
     },
     onSuccess: () => {
-      if (link.usable) return Effect.succeed(acquired(pool, place, idle))
+      if (connection.usable) return Effect.succeed(acquired(pool, place, idle))
       // It has had its turn, and keeps its place.
       place.accepted = true
       return otherwise()
@@ -95,36 +95,36 @@ const ifAlive = (
 }
 
 /** A connection is used from now on. */
-export const acquired = (pool: Pool, place: Place, member: Member): Member => {
+export const acquired = (pool: Pool, place: Place, pooled: PooledConnection): PooledConnection => {
   place.accepted = true
-  pool.lent(member)
-  return member
+  pool.markAcquired(pooled)
+  return pooled
 }
 
 /**
  * A request that waits for its turn. One object, and nothing made that is needed only by the few for whom a connection is opened: thousands
  * may wait at once, and all that they hold is copied by the collector as long as they do.
  */
-class Waiting implements Waiter, Expiring {
+class Waiting implements Waiter, TimerOwner {
   readonly #pool: Pool
   readonly #demand: Demand
   readonly #fiber: Fiber.RuntimeFiber<unknown, unknown>
   readonly #flags: RuntimeFlags.RuntimeFlags
-  readonly #turn = new Deadline(this)
-  #total: Deadline | undefined
+  readonly #turn = new Timer(this)
+  #total: Timer | undefined
   #ticket: Ticket | undefined
   #waitsSince: number | undefined
   #stopped = false
-  readonly #waiter: FiberWaiter<Member, CheckoutFailure>
+  readonly #waiter: FiberWaiter<PooledConnection, CheckoutFailure>
   /** The connection that it was given, until that has been polled. */
-  #reserved: Link | undefined
+  #reserved: Connection | undefined
 
   constructor(
     pool: Pool,
     demand: Demand,
     fiber: Fiber.RuntimeFiber<unknown, unknown>,
     flags: RuntimeFlags.RuntimeFlags,
-    resume: Resume<Member, CheckoutFailure>
+    resume: Resume<PooledConnection, CheckoutFailure>
   ) {
     this.#pool = pool
     this.#demand = demand
@@ -145,7 +145,7 @@ class Waiting implements Waiter, Expiring {
     })
   }
 
-  get surround(): Surround {
+  get surround(): InSpan {
     return this.#demand.surround
   }
 
@@ -154,15 +154,15 @@ class Waiting implements Waiter, Expiring {
   }
 
   start(): void {
-    const { deadlines, settings } = this.#pool
+    const { timers, settings } = this.#pool
     const { fresh, key, origin, place, startedAt, timeouts } = this.#demand
-    const now = deadlines.now()
+    const now = timers.now()
     // The connection that it waits for may be one that holds no process, such as one whose response is being dropped.
-    deadlines.hold()
+    timers.hold()
     this.#limit(true, now)
     if (timeouts.total !== Infinity) {
-      this.#total = new Deadline(this)
-      deadlines.arm(this.#total, Math.max(0, timeouts.total - (now - startedAt)), now)
+      this.#total = new Timer(this)
+      timers.start(this.#total, Math.max(0, timeouts.total - (now - startedAt)), now)
     }
     this.#ticket = this.#pool.enqueue(key, origin, this, fresh, place)
     if (this.#ticket === undefined) this.#fail(new PoolQueueFull({ limit: settings.places.waiters }), "pool")
@@ -173,8 +173,8 @@ class Waiting implements Waiter, Expiring {
     if (this.#stopped) return
     this.#stopped = true
     this.limit(false)
-    this.#pool.deadlines.release()
-    if (this.#total !== undefined) this.#pool.deadlines.disarm(this.#total)
+    this.#pool.timers.release()
+    if (this.#total !== undefined) this.#pool.timers.cancel(this.#total)
   }
 
   /** It has got nothing: gives its place up, and ends when what was begun for it has ended. */
@@ -183,14 +183,14 @@ class Waiting implements Waiter, Expiring {
     return this.#ticket === undefined ? Effect.void : this.#pool.cancel(this.#ticket)
   }
 
-  give(member: Member): void {
+  give(pooled: PooledConnection): void {
     this.stop()
-    const { link } = member.connection
-    if (member.fresh || !link?.usable) return this.#waiter.resume(Effect.succeed(member))
-    this.#reserved = link
-    link.reserve(this.#pool.loop, () => {
+    const { connection } = pooled.handle
+    if (pooled.openedHere || !connection?.usable) return this.#waiter.resume(Effect.succeed(pooled))
+    this.#reserved = connection
+    connection.reserve(this.#pool.loop, () => {
       this.#reserved = undefined
-      this.#waiter.resume(Effect.succeed(member))
+      this.#waiter.resume(Effect.succeed(pooled))
     })
   }
 
@@ -203,12 +203,12 @@ class Waiting implements Waiter, Expiring {
   }
 
   limit(on: boolean): void {
-    this.#limit(on, this.#pool.deadlines.now())
+    this.#limit(on, this.#pool.timers.now())
   }
 
-  expire(deadline: Deadline): void {
+  onTimeout(timer: Timer): void {
     const { startedAt, timeouts } = this.#demand
-    if (deadline === this.#turn) {
+    if (timer === this.#turn) {
       // What kept it waiting says more than that it waited.
       const failure = this.#pool.openings.failureSince(this.#ticket?.group.outage, startedAt)
       if (failure !== undefined) return this.fail(failure)
@@ -222,11 +222,11 @@ class Waiting implements Waiter, Expiring {
     const { place, timeouts } = this.#demand
     if (this.#waitsSince !== undefined) place.waited += now - this.#waitsSince
     this.#waitsSince = on ? now : undefined
-    this.#pool.deadlines.arm(this.#turn, on ? Math.max(0, timeouts.pool - place.waited) : Infinity, now)
+    this.#pool.timers.start(this.#turn, on ? Math.max(0, timeouts.pool - place.waited) : Infinity, now)
   }
 
   #fail(error: HttpTimeout | PoolQueueFull, phase: "pool" | "connect"): void {
-    this.fail(locateAt(error, this.#demand.origin, undefined, { phase }))
+    this.fail(withContextAt(error, this.#demand.origin, undefined, { phase }))
   }
 }
 
@@ -235,10 +235,10 @@ const wait = (
   pool: Pool,
   demand: Demand,
   restore: Restore
-): Effect.Effect<Member, CheckoutFailure> =>
-  Effect.withFiberRuntime<Member, CheckoutFailure>((fiber, { runtimeFlags }) => {
+): Effect.Effect<PooledConnection, CheckoutFailure> =>
+  Effect.withFiberRuntime<PooledConnection, CheckoutFailure>((fiber, { runtimeFlags }) => {
     let waiting: Waiting | undefined
-    const turn = Effect.async<Member, CheckoutFailure>((resume) => {
+    const turn = Effect.async<PooledConnection, CheckoutFailure>((resume) => {
       waiting = new Waiting(pool, demand, fiber, runtimeFlags, resume)
       waiting.start()
     })
@@ -254,16 +254,16 @@ const wait = (
           tooSoon ? Effect.suspend(() => again(pool, demand, restore)) : Effect.failCause(cause)
         )
       },
-      onSuccess: (member): Effect.Effect<Member, CheckoutFailure> => {
-        return taken(pool, demand, restore, member)
+      onSuccess: (pooled): Effect.Effect<PooledConnection, CheckoutFailure> => {
+        return taken(pool, demand, restore, pooled)
       }
     })
   })
 
 /** Another one may have come free meanwhile. */
-const again = (pool: Pool, demand: Demand, restore: Restore): Effect.Effect<Member, CheckoutFailure> => {
+const again = (pool: Pool, demand: Demand, restore: Restore): Effect.Effect<PooledConnection, CheckoutFailure> => {
   const { fresh, key, place } = demand
-  const idle = fresh ? undefined : pool.take(key, pool.deadlines.now())
+  const idle = fresh ? undefined : pool.acquireIdle(key, pool.timers.now())
   place.accepted = true
   return idle === undefined
     ? wait(pool, demand, restore)
@@ -275,23 +275,23 @@ const taken = (
   pool: Pool,
   demand: Demand,
   restore: Restore,
-  member: Member
-): Effect.Effect<Member, CheckoutFailure> => {
-  const { connection } = member
-  if (connection.link?.usable) return Effect.succeed(acquired(pool, demand.place, member))
+  pooled: PooledConnection
+): Effect.Effect<PooledConnection, CheckoutFailure> => {
+  const { handle } = pooled
+  if (handle.connection?.usable) return Effect.succeed(acquired(pool, demand.place, pooled))
   // The pool may have become empty before the limits of the waiting were cleared.
-  pool.carryOut()
+  pool.runCommands()
   if (pool.ended) return Effect.fail(pool.closedError(Origin.format(demand.origin)))
   // The server closed it. One that had served nobody might do so for ever.
-  if (!member.fresh || connection.link === undefined) return again(pool, demand, restore)
-  const error = locateOpening(connection, goneAtOnce(connection.link))
-  return isPatient(pool, demand.place, member, error) ? again(pool, demand, restore) : Effect.fail(error)
+  if (!pooled.openedHere || handle.connection === undefined) return again(pool, demand, restore)
+  const error = withOpeningContext(handle, goneAtOnce(handle.connection))
+  return isPatient(pool, demand.place, pooled, error) ? again(pool, demand, restore) : Effect.fail(error)
 }
 
 /** Whether a request goes on to wait after it was given a new connection that was gone before it could be used. */
-const isPatient = (pool: Pool, place: Place, { slot }: Member, error: HttpError): boolean => {
+const isPatient = (pool: Pool, place: Place, { slot }: PooledConnection, error: HttpError): boolean => {
   if (!isRecoverable(error)) return false
-  const now = pool.deadlines.now()
+  const now = pool.timers.now()
   place.lostSince ??= now
   return now - place.lostSince < pool.settings.places.retryMillis && pool.openings.lost(slot, error)
 }
@@ -304,20 +304,20 @@ const isOfOpening = (error: CheckoutFailure): error is HttpTimeout & { readonly 
 const told = (
   pool: Pool,
   { origin }: Demand,
-  waiting: Effect.Effect<Member, CheckoutFailure>
-): Effect.Effect<Member, CheckoutFailure> => {
+  waiting: Effect.Effect<PooledConnection, CheckoutFailure>
+): Effect.Effect<PooledConnection, CheckoutFailure> => {
   if (!pool.events.active) return waiting
-  const begunAt = pool.deadlines.now()
+  const begunAt = pool.timers.now()
   const name = Origin.format(origin)
-  pool.tell({ _tag: "Wait", origin: name })
+  pool.emit({ _tag: "Wait", origin: name })
   return Effect.onExit(waiting, (exit) =>
     Effect.sync(() => {
-      const millis = pool.deadlines.now() - begunAt
-      pool.tell({ _tag: "WaitEnd", origin: name, millis, outcome: outcomeOf(exit) })
+      const millis = pool.timers.now() - begunAt
+      pool.emit({ _tag: "WaitEnd", origin: name, millis, outcome: outcomeOf(exit) })
     }))
 }
 
-const outcomeOf = (exit: Exit.Exit<Member, CheckoutFailure>): WaitEnd["outcome"] => {
+const outcomeOf = (exit: Exit.Exit<PooledConnection, CheckoutFailure>): WaitEnd["outcome"] => {
   if (Exit.isSuccess(exit)) return "Connection"
   if (Exit.isInterrupted(exit)) return "Interrupted"
   const error = Option.getOrUndefined(Cause.failureOption(exit.cause))

@@ -63,7 +63,7 @@ export class Inventory<O, C, W> {
     group.waiting.remove(ticket.entry)
     group.queue.remove(ticket.inQueue)
     this.waiting--
-    if (ticket.fresh) group.freshWaiting--
+    if (ticket.requireNew) group.newWaiting--
     this.turns.rank(group)
     this.forget(group)
   }

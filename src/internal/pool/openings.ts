@@ -8,16 +8,16 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Runtime from "effect/Runtime"
 import type { HttpError } from "../../HttpError.ts"
-import type { Link } from "../connection/connection.ts"
-import { Connection } from "../connection/handle.ts"
+import type { Connection } from "../connection/connection.ts"
+import { ConnectionHandle } from "../connection/handle.ts"
 import type { OpenFailure } from "../connection/open.ts"
-import { goneAtOnce, locateOpening, openLink } from "../connection/open.ts"
-import type { Deadlines } from "../connection/timers.ts"
-import { Deadline } from "../connection/timers.ts"
+import { goneAtOnce, openLink, withOpeningContext } from "../connection/open.ts"
+import type { TimerQueue } from "../connection/timers.ts"
+import { Timer } from "../connection/timers.ts"
 import type { Outage } from "./outages.ts"
 import type { PoolState } from "./policy.ts"
 import type { Keeper, Slot, Ticket, Waiter } from "./pooledConnection.ts"
-import { Member } from "./pooledConnection.ts"
+import { PooledConnection } from "./pooledConnection.ts"
 import { isRecoverable, sharedCopyOf } from "./recoverable.ts"
 import type { Destination } from "./route.ts"
 import type { PoolSettings } from "./settings.ts"
@@ -25,10 +25,10 @@ import type { PoolSettings } from "./settings.ts"
 /** What is needed of the pool. */
 interface Pool extends Keeper {
   readonly settings: PoolSettings
-  readonly deadlines: Deadlines
-  readonly state: PoolState<Destination, Member, Waiter>
+  readonly timers: TimerQueue
+  readonly state: PoolState<Destination, PooledConnection, Waiter>
   readonly counts: { opened: number }
-  carryOut(): void
+  runCommands(): void
   expireAt(slot: Slot): void
 }
 
@@ -37,7 +37,7 @@ export class Openings {
   readonly #fibers = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
   /** What the last opening of an outage failed with. */
   readonly #failures = new WeakMap<Outage, HttpError>()
-  readonly #pause = new Deadline({ expire: () => this.#tryAgain() }, false)
+  readonly #pause = new Timer({ onTimeout: () => this.#tryAgain() }, false)
 
   constructor(pool: Pool) {
     this.#pool = pool
@@ -51,43 +51,43 @@ export class Openings {
   open(slot: Slot, ticket: Ticket): void {
     const { settings, tunnel } = slot.group.origin
     const { context, runtime, surround, timeouts } = ticket.waiter
-    const member = new Member(slot, new Connection(settings, tunnel), timeouts, this.#pool)
-    slot.connection = member
+    const pooled = new PooledConnection(slot, new ConnectionHandle(settings, tunnel), timeouts, this.#pool)
+    slot.connection = pooled
     ticket.waiter.limit(false)
     // The time of the request as a whole is not that of the opening, which may serve another one in the end.
-    const opening = openLink(member.connection, { ...timeouts, total: Infinity })
+    const opening = openLink(pooled.handle, { ...timeouts, total: Infinity })
     // It may be another request that has made room for this one: what is opened belongs to the waiter's async context.
     const fiber = context.run(() => Runtime.runFork(runtime)(Effect.exit(Effect.interruptible(surround(opening)))))
-    member.opening = fiber
+    pooled.opening = fiber
     this.#fibers.add(fiber)
     fiber.addObserver((exit) => {
       this.#fibers.delete(fiber)
-      this.#opened(member, Exit.flatten(exit))
+      this.#opened(pooled, Exit.flatten(exit))
     })
   }
 
-  #opened(member: Member, exit: Exit.Exit<Link, OpenFailure>): void {
-    const { counts, deadlines, state } = this.#pool
-    const { connection, slot } = member
-    const { link } = connection
-    if (link !== undefined) counts.opened++
-    member.opening = undefined
-    if (slot.status !== "connecting") return link?.close("Closed")
-    if (Exit.isSuccess(exit) && link?.usable) {
-      state.connected(slot, deadlines.now(), this.#lifetime())
-      this.#pool.carryOut()
+  #opened(pooled: PooledConnection, exit: Exit.Exit<Connection, OpenFailure>): void {
+    const { counts, timers, state } = this.#pool
+    const { handle, slot } = pooled
+    const { connection } = handle
+    if (connection !== undefined) counts.opened++
+    pooled.opening = undefined
+    if (slot.status !== "connecting") return connection?.close("Closed")
+    if (Exit.isSuccess(exit) && connection?.usable) {
+      state.connected(slot, timers.now(), this.#lifetime())
+      this.#pool.runCommands()
       return this.#pool.expireAt(slot)
     }
-    link?.close("Closed")
-    this.#failed(slot, causeOf(connection, exit))
-    this.#pool.carryOut()
+    connection?.close("Closed")
+    this.#failed(slot, causeOf(handle, exit))
+    this.#pool.runCommands()
   }
 
   #failed(slot: Slot, cause: Cause.Cause<OpenFailure>): void {
-    const { deadlines, state } = this.#pool
+    const { timers, state } = this.#pool
     const failure = Cause.failureOrCause(cause)
     const recoverable = failure._tag === "Left" && isRecoverable(failure.left)
-    const { lost, outage } = state.failed(slot, deadlines.now(), recoverable)
+    const { lost, outage } = state.failed(slot, timers.now(), recoverable)
     if (failure._tag === "Right") {
       for (const { waiter } of lost) waiter.die(Exit.failCause(failure.right))
       return
@@ -122,8 +122,8 @@ export class Openings {
    * this was its end. Gives whether requests wait for that.
    */
   lost(slot: Slot, failure: HttpError): boolean {
-    const { deadlines, settings: { places: { retryMillis } }, state } = this.#pool
-    const now = deadlines.now()
+    const { timers, settings: { places: { retryMillis } }, state } = this.#pool
+    const now = timers.now()
     const outage = state.lost(slot.group.key, now, slot.ended)
     if (outage !== undefined) this.#failures.set(outage, sharedCopyOf(failure))
     this.look()
@@ -132,17 +132,17 @@ export class Openings {
 
   /** To be called when a request may have come to wait for the end of a pause. */
   look(): void {
-    const { deadlines, state } = this.#pool
+    const { timers, state } = this.#pool
     const next = state.pausesUntil
-    if (next === Infinity) return deadlines.disarm(this.#pause)
+    if (next === Infinity) return timers.cancel(this.#pause)
     if (next >= this.#pause.at) return
-    const now = deadlines.now()
-    deadlines.arm(this.#pause, Math.max(0, next - now), now)
+    const now = timers.now()
+    timers.start(this.#pause, Math.max(0, next - now), now)
   }
 
   #tryAgain(): void {
-    this.#pool.state.tryAgain(this.#pool.deadlines.now())
-    this.#pool.carryOut()
+    this.#pool.state.tryAgain(this.#pool.timers.now())
+    this.#pool.runCommands()
     this.look()
   }
 
@@ -154,5 +154,5 @@ export class Openings {
 }
 
 /** Why there is no connection. */
-const causeOf = (connection: Connection, exit: Exit.Exit<Link, OpenFailure>): Cause.Cause<OpenFailure> =>
-  Exit.isSuccess(exit) ? Cause.fail(locateOpening(connection, goneAtOnce(exit.value))) : exit.cause
+const causeOf = (handle: ConnectionHandle, exit: Exit.Exit<Connection, OpenFailure>): Cause.Cause<OpenFailure> =>
+  Exit.isSuccess(exit) ? Cause.fail(withOpeningContext(handle, goneAtOnce(exit.value))) : exit.cause

@@ -33,7 +33,7 @@ export class PoolState<O, C, W> extends Inventory<O, C, W> {
   #destroyed = false
 
   /** Takes the newest idle connection that is not too old. */
-  take(key: string, now: number): Slot<O, C, W> | undefined {
+  acquire(key: string, now: number): Slot<O, C, W> | undefined {
     const group = this.groups.get(key)
     if (group === undefined) return undefined
     for (let entry = group.idle.last; entry !== undefined; entry = group.idle.last) {
@@ -78,7 +78,7 @@ export class PoolState<O, C, W> extends Inventory<O, C, W> {
     ticket.queueUp()
     this.groups.set(key, group)
     this.waiting++
-    if (fresh) group.freshWaiting++
+    if (fresh) group.newWaiting++
     this.turns.rank(group)
     this.#openFor(group.next)
     return ticket
@@ -154,7 +154,7 @@ export class PoolState<O, C, W> extends Inventory<O, C, W> {
   }
 
   /** A connection is free again, and can be used again. */
-  checkin(slot: Slot<O, C, W>, now: number, hint: Hint | undefined): void {
+  release(slot: Slot<O, C, W>, now: number, hint: Hint | undefined): void {
     if (slot.status !== "busy") return
     if (hint !== undefined) slot.left = Math.min(slot.left, hint.left)
     slot.idleUntil = Math.min(now + Math.min(this.limits.idleMillis, hint?.idleMillis ?? Infinity), slot.expiresAt)

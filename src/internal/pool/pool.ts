@@ -10,20 +10,20 @@ import type { CloseReason } from "../../ConnectionEvent.ts"
 import type { HttpError } from "../../HttpError.ts"
 import * as Origin from "../../Origin.ts"
 import type * as Transport from "../../Transport.ts"
-import type { Care, ExchangeView } from "../connection/errorContext.ts"
+import type { ExchangePolicy, ExchangeView } from "../connection/errorContext.ts"
 import { EventHub } from "../connection/events.ts"
-import type { Connection } from "../connection/handle.ts"
-import type { Deadlines } from "../connection/timers.ts"
-import { Deadline } from "../connection/timers.ts"
+import type { ConnectionHandle } from "../connection/handle.ts"
+import type { TimerQueue } from "../connection/timers.ts"
+import { Timer } from "../connection/timers.ts"
 import { awaitFiber } from "../effect/wait.ts"
-import { locate } from "../error/base.ts"
+import { withContext } from "../error/base.ts"
 import { PoolClosed } from "../error/pool.ts"
 import type { ResponseHead } from "../protocol/head.ts"
 import { keepAlive } from "./keepAlive.ts"
 import { LegacyServers } from "./legacyServers.ts"
 import { Openings } from "./openings.ts"
 import { PoolState } from "./policy.ts"
-import type { Command, Keeper, Member, Slot, Ticket, Waiter } from "./pooledConnection.ts"
+import type { Command, Keeper, PooledConnection, Slot, Ticket, Waiter } from "./pooledConnection.ts"
 import { Place } from "./pooledConnection.ts"
 import type { Destination } from "./route.ts"
 import { destination } from "./route.ts"
@@ -35,14 +35,14 @@ const sweepInterval = 100
 
 export class Pool implements Keeper {
   readonly settings: PoolSettings
-  readonly deadlines: Deadlines
+  readonly timers: TimerQueue
   readonly loop: Transport.EventLoop
   readonly events: EventHub
-  readonly state: PoolState<Destination, Member, Waiter>
+  readonly state: PoolState<Destination, PooledConnection, Waiter>
   readonly counts = { opened: 0, closed: 0, requests: 0, reused: 0, retried: 0, reclaimed: 0 }
   readonly #shared: Parameters<typeof destination>[1]
   readonly #runtime: Runtime.Runtime<never>
-  readonly #sweep = new Deadline({ expire: () => this.#expire() }, false)
+  readonly #sweep = new Timer({ onTimeout: () => this.#expire() }, false)
   readonly openings: Openings
   readonly legacyServers = new LegacyServers()
   readonly unread: Unread
@@ -53,7 +53,7 @@ export class Pool implements Keeper {
   #drawn = -1
   #carrying = false
   /** Requests and leases that have no response, no connection and no failure yet: they may be between two connections. */
-  underWay = 0
+  inFlight = 0
   /** Whether it is shut down and nothing is let finish any longer. */
   ended = false
 
@@ -61,20 +61,20 @@ export class Pool implements Keeper {
     settings: PoolSettings,
     transport: Transport.Service,
     loop: Transport.EventLoop,
-    deadlines: Deadlines,
+    timers: TimerQueue,
     runtime: Runtime.Runtime<never>,
     random: () => number,
     redactedNames: Effect.Effect<ReadonlyArray<string | RegExp>>
   ) {
     this.settings = settings
-    this.deadlines = deadlines
+    this.timers = timers
     this.loop = loop
     this.#runtime = runtime
     this.events = new EventHub(runtime, settings.onEvent)
     this.state = new PoolState(settings.places, random)
     this.openings = new Openings(this)
     this.unread = new Unread(this, runtime)
-    const care: Care = {
+    const policy: ExchangePolicy = {
       drainBytes: settings.drainBytes,
       drainMillis: settings.drainMillis,
       unreadMillis: settings.unreadMillis,
@@ -84,7 +84,7 @@ export class Pool implements Keeper {
     this.#shared = {
       transport,
       loop,
-      deadlines,
+      timers,
       runtime,
       timeouts: settings.timeouts,
       limits: settings.limits,
@@ -94,7 +94,7 @@ export class Pool implements Keeper {
       wireTap: settings.wireTap,
       redactedNames,
       events: this.events,
-      care
+      policy
     }
   }
 
@@ -106,135 +106,135 @@ export class Pool implements Keeper {
   }
 
   /** The newest idle connection. It may be used only when it has been polled since (see `reuse.ts`). */
-  take(key: string, now: number): Member | undefined {
-    let slot = this.state.take(key, now)
+  acquireIdle(key: string, now: number): PooledConnection | undefined {
+    let slot = this.state.acquire(key, now)
     // One that is just being closed, of which the pool has not heard yet: an event's listener may ask for a connection meanwhile.
-    while (slot?.connection?.connection.link?.open === false) slot = this.state.take(key, now)
-    this.carryOut()
-    const member = slot?.connection
-    if (member?.connection.link !== undefined) member.connection.link.kept = true
-    return member
+    while (slot?.connection?.handle.connection?.open === false) slot = this.state.acquire(key, now)
+    this.runCommands()
+    const pooled = slot?.connection
+    if (pooled?.handle.connection !== undefined) pooled.handle.connection.wasParked = true
+    return pooled
   }
 
   /** Takes back a connection that was taken and not used. */
-  giveBack({ connection, slot }: Member): void {
-    connection.link?.free()
-    this.state.giveBack(slot, this.deadlines.now())
-    this.carryOut()
+  giveBack({ handle, slot }: PooledConnection): void {
+    handle.connection?.free()
+    this.state.giveBack(slot, this.timers.now())
+    this.runCommands()
     this.expireAt(slot)
   }
 
   /** Draws a ticket; `undefined` where too many wait. */
   enqueue(key: string, origin: Origin.Origin, waiter: Waiter, fresh: boolean, place: Place): Ticket | undefined {
     const order = place.accepted ? place.order : undefined
-    const now = this.deadlines.now()
+    const now = this.timers.now()
     const ticket = this.state.enqueue(key, () => destination(origin, this.#shared), waiter, fresh, now, order)
     if (ticket?.group.outage !== undefined) this.openings.look()
     if (ticket !== undefined) {
       place.order = ticket.order
       this.#drawn = Math.max(this.#drawn, ticket.order)
     }
-    this.carryOut()
+    this.runCommands()
     return ticket
   }
 
   /** A request does not want to wait any longer. Gives the opening whose end is to be waited for. */
   cancel(ticket: Ticket): Effect.Effect<void> {
     const { granted } = ticket
-    const abandoned = this.state.cancel(ticket, this.deadlines.now())
-    this.carryOut()
+    const abandoned = this.state.cancel(ticket, this.timers.now())
+    this.runCommands()
     if (granted !== undefined) this.expireAt(granted)
     const opening = abandoned?.connection?.opening
     return opening === undefined ? Effect.void : Effect.asVoid(awaitFiber(this.loop, opening))
   }
 
   /** A connection is about to be used. One that was given out may have died, or its request gone, before that. */
-  lent({ connection, slot }: Member): void {
+  markAcquired({ handle, slot }: PooledConnection): void {
     const reused = slot.served > 1
     this.counts.requests++
     if (reused) this.counts.reused++
-    const { link } = connection
-    if (this.events.active && link !== undefined) {
-      this.events.emit({ _tag: "Acquire", connection: link.id, origin: slot.group.origin.name, reused })
+    const { connection } = handle
+    if (this.events.active && connection !== undefined) {
+      this.events.emit({ _tag: "Acquire", connection: connection.id, origin: slot.group.origin.name, reused })
     }
   }
 
   // --- what happens to connections
 
-  onIdle(member: Member): void {
-    const { connection } = member
-    const head = connection.exchange?.head
+  onIdle(pooled: PooledConnection): void {
+    const { handle } = pooled
+    const head = handle.exchange?.head
     // What is unread of it, and what the caller gave, must not live as long as the connection.
-    connection.exchange = undefined
+    handle.exchange = undefined
     // Its exchange has just read the clock.
-    this.checkin(member, head, connection.link?.idleSince)
+    this.release(pooled, head, handle.connection?.idleSince)
   }
 
   /** A connection is free again. `now` is the time. */
-  checkin({ connection, slot }: Member, head: ResponseHead | undefined, now = this.deadlines.now()): void {
-    const { link } = connection
-    if (this.events.active && link !== undefined) {
-      this.events.emit({ _tag: "Release", connection: link.id, origin: slot.group.origin.name })
+  release({ handle, slot }: PooledConnection, head: ResponseHead | undefined, now = this.timers.now()): void {
+    const { connection } = handle
+    if (this.events.active && connection !== undefined) {
+      this.events.emit({ _tag: "Release", connection: connection.id, origin: slot.group.origin.name })
     }
     const hint = head === undefined ? undefined : keepAlive(head.fields, this.settings.keepAliveMargin)
-    this.state.checkin(slot, now, hint)
-    this.carryOut()
+    this.state.release(slot, now, hint)
+    this.runCommands()
     this.expireAt(slot)
   }
 
-  onClosed({ connection, lease, slot }: Member): void {
+  onClosed({ handle, lease, slot }: PooledConnection): void {
     this.counts.closed++
-    this.#keepSender((lease ?? connection).exchange)
-    connection.exchange = undefined
+    this.#keepSender((lease ?? handle).exchange)
+    handle.exchange = undefined
     // One that closes before it is given out has failed to open; `#opened` tells that.
     if (slot.status === "connecting") return
     this.state.gone(slot)
-    this.carryOut()
+    this.runCommands()
   }
 
   /** The finalizers of a body that was being sent may run for longer than its connection is there, and its request. */
-  #keepSender(exchange: Connection["exchange"]): void {
-    if (exchange === undefined || exchange.senderEnded === Effect.void) return
-    const fiber = Runtime.runFork(this.#runtime)(exchange.senderEnded, { immediate: true })
+  #keepSender(exchange: ConnectionHandle["exchange"]): void {
+    if (exchange === undefined || exchange.writerDone === Effect.void) return
+    const fiber = Runtime.runFork(this.#runtime)(exchange.writerDone, { immediate: true })
     this.#senders.add(fiber)
     fiber.addObserver(() => this.#senders.delete(fiber))
   }
 
   expireAt(slot: Slot): void {
     if (slot.status !== "idle" || slot.idleUntil >= this.#sweep.at) return
-    this.deadlines.arm(this.#sweep, Math.max(0, slot.idleUntil - this.deadlines.now()))
+    this.timers.start(this.#sweep, Math.max(0, slot.idleUntil - this.timers.now()))
   }
 
   #expire(): void {
-    const now = this.deadlines.now()
+    const now = this.timers.now()
     const next = this.state.expire(now)
-    this.carryOut()
+    this.runCommands()
     // Later than needed does no harm: whatever is too old is not given out anyway.
-    this.deadlines.arm(this.#sweep, next === Infinity ? Infinity : Math.max(sweepInterval, next - now))
+    this.timers.start(this.#sweep, next === Infinity ? Infinity : Math.max(sweepInterval, next - now))
   }
 
   #ended(exchange: ExchangeView, error: HttpError | undefined): void {
     if (!this.events.active) return
-    const { link, origin, settings: { deadlines }, startedAt, terms } = exchange
+    const { connection, origin, settings: { timers }, startedAt, terms } = exchange
     this.events.emit({
       _tag: "RequestEnd",
-      connection: link.id,
+      connection: connection.id,
       origin: Origin.format(origin),
       method: terms.method,
       status: exchange.head?.status,
       error,
-      millis: deadlines.now() - startedAt
+      millis: timers.now() - startedAt
     })
   }
 
-  tell(event: Parameters<EventHub["emit"]>[0]): void {
+  emit(event: Parameters<EventHub["emit"]>[0]): void {
     if (this.events.active) this.events.emit(event)
   }
 
   // --- carrying out
 
   /** Carries out what was decided. What that brings about is decided meanwhile, and carried out after it. */
-  carryOut(): void {
+  runCommands(): void {
     const { state } = this
     if (this.#carrying) return
     if (state.commands.length > 0) {
@@ -250,14 +250,14 @@ export class Pool implements Keeper {
     if (!this.isEmpty) return
     // A pool that holds nothing has no timer.
     this.openings.look()
-    this.deadlines.disarm(this.#sweep)
-    this.deadlines.rest()
+    this.timers.cancel(this.#sweep)
+    this.timers.rest()
     this.#tellQuiet()
   }
 
   /** What `underWay` counts has come to its end. */
-  leave(): void {
-    this.underWay--
+  requestFinished(): void {
+    this.inFlight--
     this.#tellQuiet()
   }
 
@@ -270,8 +270,8 @@ export class Pool implements Keeper {
       case "Open":
         return this.openings.open(command.slot, command.ticket)
       case "Give": {
-        const member = command.ticket.granted?.connection
-        return member === undefined ? undefined : command.ticket.waiter.give(member)
+        const pooled = command.ticket.granted?.connection
+        return pooled === undefined ? undefined : command.ticket.waiter.give(pooled)
       }
       case "Adopt": {
         const { attempt, waiter } = command.ticket
@@ -297,14 +297,14 @@ export class Pool implements Keeper {
   closedError(origin: string): PoolClosed {
     // Whose request it is, is added where it fails.
     const error = new PoolClosed()
-    return locate(error, { ...error.context, origin })
+    return withContext(error, { ...error.context, origin })
   }
 
-  #close({ connection: member }: Slot, reason: CloseReason): void {
-    if (member === undefined) return
-    const { connection, lease } = member
-    ;(lease ?? connection).exchange?.abandon("the pool was shut down", reason)
-    connection.link?.close(reason)
+  #close({ connection: pooled }: Slot, reason: CloseReason): void {
+    if (pooled === undefined) return
+    const { handle, lease } = pooled
+    ;(lease ?? handle).exchange?.abandon("the pool was shut down", reason)
+    handle.connection?.close(reason)
   }
 
   // --- ending
@@ -316,7 +316,7 @@ export class Pool implements Keeper {
 
   /** Whether it is empty, and no request is about to change that. */
   get isQuiet(): boolean {
-    return this.isEmpty && this.underWay === 0
+    return this.isEmpty && this.inFlight === 0
   }
 
   /** Calls back, perhaps more than once, when it is quiet. Returns how to forget it. */

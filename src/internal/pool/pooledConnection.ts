@@ -5,8 +5,8 @@ import type * as Fiber from "effect/Fiber"
 import type * as Runtime from "effect/Runtime"
 import type { HttpError } from "../../HttpError.ts"
 import type { AsyncContext } from "../../Transport.ts"
-import type { Link } from "../connection/connection.ts"
-import type { Connection, Watcher } from "../connection/handle.ts"
+import type { Connection } from "../connection/connection.ts"
+import type { ConnectionHandle, Watcher } from "../connection/handle.ts"
 import type { OpenFailure } from "../connection/open.ts"
 import type { Millis } from "../connection/timeouts.ts"
 import type { Destination } from "./route.ts"
@@ -17,9 +17,9 @@ import type * as places from "./slots.ts"
  * transport's, what writes to the log, and failures. Nothing else needs it, and to put it around a whole request, or one that waits, costs
  * two copies of the fiber's references.
  */
-export type Surround = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
+export type InSpan = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
 
-export const asItIs: Surround = (effect) => effect
+export const identity: InSpan = (effect) => effect
 
 /** A request that waits. */
 export interface Waiter {
@@ -28,10 +28,10 @@ export interface Waiter {
   /** The async context of the request, for the opening. */
   readonly context: AsyncContext
   /** For the opening. */
-  readonly surround: Surround
+  readonly surround: InSpan
   /** The limits of opening. */
   readonly timeouts: Millis
-  readonly give: (member: Member) => void
+  readonly give: (pooled: PooledConnection) => void
   readonly fail: (error: HttpError) => void
   readonly die: (exit: Exit.Exit<never, OpenFailure>) => void
   /** Whether the time that it may wait for the pool counts: not while a connection is being opened for it, which has limits of its own. */
@@ -54,9 +54,9 @@ export class Place {
   }
 }
 
-export type Slot = places.Slot<Destination, Member, Waiter>
-export type Ticket = places.Ticket<Destination, Member, Waiter>
-export type Command = places.Command<Destination, Member, Waiter>
+export type Slot = places.Slot<Destination, PooledConnection, Waiter>
+export type Ticket = places.Ticket<Destination, PooledConnection, Waiter>
+export type Command = places.Command<Destination, PooledConnection, Waiter>
 
 /** The limits of opening a connection. */
 export const openingLimits = ["dns", "connect", "tls", "proxy"] as const
@@ -65,27 +65,27 @@ export type OpeningLimit = (typeof openingLimits)[number]
 
 /** What a member tells. */
 export interface Keeper {
-  onIdle(member: Member): void
-  onClosed(member: Member): void
+  onIdle(pooled: PooledConnection): void
+  onClosed(pooled: PooledConnection): void
 }
 
-export class Member implements Watcher {
+export class PooledConnection implements Watcher {
   readonly slot: Slot
-  readonly connection: Connection
+  readonly handle: ConnectionHandle
   /** The limits of its opening: those of the request that it was begun for. */
   readonly timeouts: Millis
   /** Opens it. */
-  opening: Fiber.RuntimeFiber<Exit.Exit<Link, OpenFailure>> | undefined
+  opening: Fiber.RuntimeFiber<Exit.Exit<Connection, OpenFailure>> | undefined
   /** The connection that it is lent as, whose holder has it until the lease ends. */
-  lease: Connection | undefined
+  lease: ConnectionHandle | undefined
   readonly #keeper: Keeper
 
-  constructor(slot: Slot, connection: Connection, timeouts: Millis, keeper: Keeper) {
+  constructor(slot: Slot, handle: ConnectionHandle, timeouts: Millis, keeper: Keeper) {
     this.slot = slot
-    this.connection = connection
+    this.handle = handle
     this.timeouts = timeouts
     this.#keeper = keeper
-    connection.watcher = this
+    handle.watcher = this
   }
 
   idle(): void {
@@ -97,8 +97,8 @@ export class Member implements Watcher {
   }
 
   /** True if its link was opened for the request that has it now, so that it need not be polled before it is used. */
-  get fresh(): boolean {
-    return this.slot.served === 1 && this.connection.link?.kept === false
+  get openedHere(): boolean {
+    return this.slot.served === 1 && this.handle.connection?.wasParked === false
   }
 
   /** Whether its opening may last longer than it may for a request with these limits. */

@@ -7,11 +7,11 @@ import type { HttpRequest } from "../../HttpRequest.ts"
 import * as Origin from "../../Origin.ts"
 import * as Proxy from "../../Proxy.ts"
 import type * as Tls from "../../Tls.ts"
-import { forwarded, locateAt } from "../connection/about.ts"
+import { forwarded, withContextAt } from "../connection/about.ts"
 import type { Settings, Tunnel } from "../connection/handle.ts"
 import { withProxyFields } from "../connection/prepare.ts"
 import { InvalidOption, InvalidUrl } from "../error/request.ts"
-import type { Located } from "../model/origin.ts"
+import type { ParsedUrl } from "../model/origin.ts"
 import { fromUrl } from "../model/origin.ts"
 import { resolveTarget, Target } from "../protocol/target.ts"
 import type { PoolSettings } from "./settings.ts"
@@ -63,8 +63,8 @@ const proxyFor = (
 /** The origin of a URL, with the options of the pool. */
 const originOf = (
   settings: PoolSettings,
-  located: Located<Tls.Options> | Unroutable
-): Located<Tls.Options> | Unroutable => {
+  located: ParsedUrl<Tls.Options> | Unroutable
+): ParsedUrl<Tls.Options> | Unroutable => {
   const { localAddress, proxy, tls } = settings
   if ("_tag" in located || (proxy === undefined && tls === undefined && localAddress === undefined)) return located
   const { origin, target } = located
@@ -72,7 +72,7 @@ const originOf = (
     proxyFor(proxy, origin),
     (proxy) => Origin.withOptions(origin, { localAddress, proxy, tls: origin.scheme === "https" ? tls : undefined })
   )
-  return Either.isLeft(there) ? locateAt(there.left, origin, undefined) : { origin: there.right, target }
+  return Either.isLeft(there) ? withContextAt(there.left, origin, undefined) : { origin: there.right, target }
 }
 
 /** For callers whose types nobody has checked. */
@@ -80,10 +80,10 @@ export const notAnOrigin = (): InvalidOption =>
   new InvalidOption({ option: "origin", reason: "it must be made with `Origin.make` or `Origin.fromUrl`" })
 
 /** Where a request goes: to its own `origin`, else to that of its URL. `read` is its URL where it has been read already. */
-export const route = <E>(
+export const resolveRoute = <E>(
   settings: PoolSettings,
   request: HttpRequest<E>,
-  read?: Located<Tls.Options>
+  read?: ParsedUrl<Tls.Options>
 ): Route | Unroutable => {
   const { fields, method } = request
   if (typeof request.target !== "string") return new InvalidUrl({ part: "target", reason: "it is not a string" })
@@ -98,7 +98,7 @@ export const route = <E>(
     const target = resolveTarget(method, request.target, origin, form)
     return Either.isRight(target)
       ? new Route(origin, target.right, fields)
-      : locateAt<Unroutable>(target.left, origin, { method })
+      : withContextAt<Unroutable>(target.left, origin, { method })
   }
   const { target } = located
   const authority = Origin.authority(origin)

@@ -54,7 +54,7 @@ export class Ticket<O, C, W> {
   /** The order in which all tickets were drawn. */
   readonly order: number
   /** Whether only a connection that has served nobody will do. */
-  readonly fresh: boolean
+  readonly requireNew: boolean
   /** The connection that is being opened for it. */
   attempt: Slot<O, C, W> | undefined
   /** The connection that it was given. */
@@ -67,7 +67,7 @@ export class Ticket<O, C, W> {
     this.group = group
     this.waiter = waiter
     this.order = order
-    this.fresh = fresh
+    this.requireNew = fresh
   }
 
   get waiting(): boolean {
@@ -97,7 +97,7 @@ export class Group<O, C, W> {
   /** How many of those that are being opened are nobody's. */
   orphans = 0
   /** How many of those who wait want a connection that has served nobody. */
-  freshWaiting = 0
+  newWaiting = 0
   /** While none can be opened: pauses, and one opening at a time. */
   outage: Outage | undefined
   /** What `queued` gave last, by which it stands among the groups that have such a ticket. */

@@ -8,9 +8,9 @@ import type { Group, Slot, Ticket } from "./slots.ts"
 /** The first ticket of its group that the connection will do for. */
 export const servable = <O, C, W>(slot: Slot<O, C, W>): Ticket<O, C, W> | undefined => {
   const { group, served } = slot
-  if (served === 0 || group.freshWaiting === 0) return group.waiting.first?.value
+  if (served === 0 || group.newWaiting === 0) return group.waiting.first?.value
   for (const ticket of group.waiting) {
-    if (!ticket.fresh) return ticket
+    if (!ticket.requireNew) return ticket
     // It is older, and the place is its, unless nothing can be opened there for the moment.
     if (ticket.attempt === undefined && group.hasRoom(slot)) return undefined
   }
@@ -39,7 +39,7 @@ export class Turns<O, C, W> {
   older(slot: Slot<O, C, W>, ticket: Ticket<O, C, W> | undefined, full: boolean): boolean {
     // One that was just opened is for whoever is there: closing it for another would serve nobody.
     if (slot.served === 0 && ticket !== undefined) return false
-    if (!full && slot.group.freshWaiting === 0) return false
+    if (!full && slot.group.newWaiting === 0) return false
     const other = this.#claimant(slot, full)
     return other !== undefined && other !== ticket && (ticket === undefined || other.order < ticket.order)
   }

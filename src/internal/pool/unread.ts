@@ -12,11 +12,11 @@ import type { ConnectionEvent, Reclaim } from "../../ConnectionEvent.ts"
 import * as Origin from "../../Origin.ts"
 import type { ExchangeView } from "../connection/errorContext.ts"
 import type { Exchange } from "../connection/exchange.ts"
-import type { Deadlines } from "../connection/timers.ts"
-import { Deadline } from "../connection/timers.ts"
+import type { TimerQueue } from "../connection/timers.ts"
+import { Timer } from "../connection/timers.ts"
 import { urlOf } from "../protocol/target.ts"
 import type { PoolState } from "./policy.ts"
-import type { Member, Slot, Waiter } from "./pooledConnection.ts"
+import type { PooledConnection, Slot, Waiter } from "./pooledConnection.ts"
 import type { Destination } from "./route.ts"
 import type { PoolSettings } from "./settings.ts"
 
@@ -26,11 +26,11 @@ const logInterval = 60_000
 /** What is needed of the pool. */
 interface Pool {
   readonly settings: PoolSettings
-  readonly deadlines: Deadlines
-  readonly state: PoolState<Destination, Member, Waiter>
+  readonly timers: TimerQueue
+  readonly state: PoolState<Destination, PooledConnection, Waiter>
   readonly counts: { reclaimed: number }
-  tell(event: ConnectionEvent): void
-  carryOut(): void
+  emit(event: ConnectionEvent): void
+  runCommands(): void
 }
 
 /** The last line about an origin. */
@@ -40,8 +40,8 @@ interface Logged {
   silent: number
 }
 
-const isUnread = ({ connection: member }: Slot): boolean => {
-  const exchange = member?.connection.exchange
+const isUnread = ({ connection: pooled }: Slot): boolean => {
+  const exchange = pooled?.handle.exchange
   return exchange !== undefined && !exchange.body.begun && !exchange.body.discarding && !exchange.body.settled
 }
 
@@ -52,7 +52,7 @@ const isLargeError = ({ body, framing, head }: Exchange, drainBytes: number): bo
 export class Unread {
   readonly #pool: Pool
   readonly #runtime: Runtime.Runtime<never>
-  readonly #deadline = new Deadline({ expire: () => this.#reclaim() }, false)
+  readonly #deadline = new Timer({ onTimeout: () => this.#reclaim() }, false)
   /** By origin, the oldest line first. */
   readonly #logged = new Map<string, Logged>()
 
@@ -62,40 +62,40 @@ export class Unread {
   }
 
   /** The head of a response is there, and not all of its body. */
-  arrived({ slot }: Member, exchange: Exchange): void {
-    const { deadlines, settings, state } = this.#pool
+  arrived({ slot }: PooledConnection, exchange: Exchange): void {
+    const { timers, settings, state } = this.#pool
     const grace = isLargeError(exchange, settings.drainBytes) ? 0 : settings.unreadGrace
     if (grace === Infinity) return
-    const now = deadlines.now()
+    const now = timers.now()
     state.unread(slot, now, now + grace)
     this.look()
   }
 
   /** To be called when a request may have come to wait in vain. */
   look(): void {
-    const { deadlines, state } = this.#pool
+    const { timers, state } = this.#pool
     const oldest = state.unreadSlots.first?.value
-    if (oldest === undefined || state.queued === 0) return deadlines.disarm(this.#deadline)
+    if (oldest === undefined || state.queued === 0) return timers.cancel(this.#deadline)
     if (oldest.unreadFrom >= this.#deadline.at) return
-    const now = deadlines.now()
-    deadlines.arm(this.#deadline, Math.max(0, oldest.unreadFrom - now), now)
+    const now = timers.now()
+    timers.start(this.#deadline, Math.max(0, oldest.unreadFrom - now), now)
   }
 
   #reclaim(): void {
-    const { deadlines, state } = this.#pool
-    const now = deadlines.now()
+    const { timers, state } = this.#pool
+    const now = timers.now()
     const next = state.reclaim(now, isUnread)
     // Where nobody can use the place of any of them, to look again before something has changed would not end.
-    if (state.commands.length > 0) return this.#pool.carryOut()
-    if (next !== Infinity) deadlines.arm(this.#deadline, next - now, now)
+    if (state.commands.length > 0) return this.#pool.runCommands()
+    if (next !== Infinity) timers.start(this.#deadline, next - now, now)
   }
 
   /** Takes its connection from a response. */
-  take({ connection: member, unreadSince }: Slot): void {
-    const { deadlines, settings: { unreadGrace } } = this.#pool
-    const exchange = member?.connection.exchange
+  take({ connection: pooled, unreadSince }: Slot): void {
+    const { timers, settings: { unreadGrace } } = this.#pool
+    const exchange = pooled?.handle.exchange
     if (exchange === undefined) return
-    this.givenUp(exchange, deadlines.now() - unreadSince, "Room")
+    this.givenUp(exchange, timers.now() - unreadSince, "Room")
     exchange.abandon(
       `nobody had begun to read the response when another request waited and there was no room for one more connection `
         + `(\`unreadGrace\` is ${unreadGrace} ms). Read a response as soon as you have it, \`close\` it where you do not want it, or raise `
@@ -106,17 +106,17 @@ export class Unread {
 
   /** Counts and tells it, and writes it to the log, once a minute for each origin. */
   givenUp(
-    { connection: { id }, head, origin, terms: { method, target } }: ExchangeView,
+    { connectionInfo: { id }, head, origin, terms: { method, target } }: ExchangeView,
     millis: number,
     why: Reclaim["why"]
   ): void {
-    const { counts, deadlines } = this.#pool
+    const { counts, timers } = this.#pool
     const name = Origin.format(origin)
     counts.reclaimed++
-    this.#pool.tell({ _tag: "Reclaim", connection: id, origin: name, method, millis, why })
+    this.#pool.emit({ _tag: "Reclaim", connection: id, origin: name, method, millis, why })
     // Whoever lets combinators drop error pages cannot do anything about it, and has lost nothing.
     if (why === "Room" && head !== undefined && head.status >= 400) return
-    const silent = this.#mayLog(name, deadlines.now())
+    const silent = this.#mayLog(name, timers.now())
     if (silent === undefined) return
     const what = `${method} ${urlOf(origin, target).replace(/\?.*$/s, "")}`
     Runtime.runFork(this.#runtime)(Effect.logWarning(

@@ -17,7 +17,7 @@ import {
 import { BodyLengthMismatch } from "../error/send.ts"
 import { invalidTokenAt, trimSpace } from "../syntax/token.ts"
 import type { FieldFacts } from "./requestFields.ts"
-import { checkField, survey } from "./requestFields.ts"
+import { checkField, scanFields } from "./requestFields.ts"
 import type { Target } from "./target.ts"
 import { checkTrailers } from "./trailers.ts"
 
@@ -147,7 +147,7 @@ const noLength: RequestFraming = { kind: "length", length: 0 }
 
 /** Encodes a head. */
 export const encodeHead = (parts: RequestParts): EncodedHead | EncodeError => {
-  const facts = survey(parts.fields)
+  const facts = scanFields(parts.fields)
   const error = checkMethod(parts.method) ?? checkTrailers(parts.trailers)
   if (error !== undefined) return error
   if ("_tag" in facts) return facts

@@ -54,20 +54,20 @@ export class FieldFacts {
 const noFacts: FieldFacts = Object.freeze(new FieldFacts())
 
 /** Checks every field and gathers what matters for framing. */
-export const survey = (fields: HttpFields.HttpFields): FieldFacts | FieldError => {
+export const scanFields = (fields: HttpFields.HttpFields): FieldFacts | FieldError => {
   if (fields.names.length === 0) return noFacts
   const facts = new FieldFacts()
   for (let i = 0; i < fields.names.length; i++) {
     const name = fields.names[i] as string
     const value = fields.values[i] as string
-    const error = checkField(name, value) ?? note(facts, name.toLowerCase(), trimSpace(value))
+    const error = checkField(name, value) ?? recordField(facts, name.toLowerCase(), trimSpace(value))
     if (error !== undefined) return error
   }
   return facts
 }
 
 /** Notes one field. */
-const note = (facts: FieldFacts, name: string, value: string): FieldError | undefined => {
+const recordField = (facts: FieldFacts, name: string, value: string): FieldError | undefined => {
   switch (name) {
     case "host":
       if (facts.host !== undefined) return new ForbiddenHeader({ field: "Host", reason: "it is there twice" })

@@ -13,7 +13,7 @@ import { ChunkedDecoder, encodeChunk, encodeLastChunk } from "./chunked.ts"
 import type { RequestFraming } from "./encode.ts"
 
 /** What can be wrong with a body while it is sent. */
-export type OutgoingError = BodyLengthMismatch | ConflictingFraming
+export type EncodeBodyError = BodyLengthMismatch | ConflictingFraming
 
 const nothing: Uint8Array = new Uint8Array(0)
 
@@ -22,7 +22,7 @@ const yours = "which is yours beside a Transfer-Encoding of yours; leave that ou
 /** A caller that chunks itself may use what extensions it likes. */
 const ownLimits: HttpLimits.HttpLimits = HttpLimits.make({ chunkExtensions: Infinity, chunkLine: Infinity })
 
-export class Outgoing {
+export class BodyEncoder {
   /** Whether the body is complete. */
   done: boolean
   /** Bytes of the body taken so far. */
@@ -43,7 +43,7 @@ export class Outgoing {
   }
 
   /** The bytes that carry this piece; none for an empty piece, because an empty chunk would end the body. */
-  encode(data: Uint8Array): Uint8Array | OutgoingError {
+  encode(data: Uint8Array): Uint8Array | EncodeBodyError {
     if (data.length === 0) return nothing
     this.taken += data.length
     if (this.#framing.kind === "none") {
@@ -57,7 +57,7 @@ export class Outgoing {
   }
 
   /** The bytes that end the body, as text. */
-  end(): string | OutgoingError {
+  end(): string | EncodeBodyError {
     if (this.done) return ""
     if (this.#framing.kind === "length") {
       return new BodyLengthMismatch({ declared: this.#framing.length, actual: this.taken })
@@ -69,13 +69,13 @@ export class Outgoing {
     return encodeLastChunk(this.trailers)
   }
 
-  #withinLength(data: Uint8Array, length: number): Uint8Array | OutgoingError {
+  #withinLength(data: Uint8Array, length: number): Uint8Array | EncodeBodyError {
     if (this.taken > length) return new BodyLengthMismatch({ declared: length, actual: this.taken })
     this.done = this.taken === length
     return data
   }
 
-  #checked(data: Uint8Array, decoder: ChunkedDecoder): Uint8Array | OutgoingError {
+  #checked(data: Uint8Array, decoder: ChunkedDecoder): Uint8Array | EncodeBodyError {
     let position = 0
     while (position < data.length && !decoder.done && decoder.error === undefined) {
       position = decoder.decode(data, position)
