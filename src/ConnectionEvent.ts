@@ -1,8 +1,9 @@
 /**
  * What happens to connections and requests, as data.
  *
- * Python raises the audit events `http.client.connect` and `http.client.send`; `Connect` and `Send` are they. Events carry no
- * content, because content holds secrets; an `origin` is `scheme://host:port` or `unix:path`, never a path or query.
+ * Python raises the audit events `http.client.connect` and `http.client.send`; `Connect` and `Send`
+ * are they. Events carry no content, because content holds secrets; an `origin` is
+ * `scheme://host:port` or `unix:path`, never a path or query.
  *
  * @since 0.1.0
  */
@@ -18,7 +19,9 @@ export interface Connect {
   readonly _tag: "Connect"
   /** Whom requests on it are for. */
   readonly origin: string
-  /** Where to: a host name or address, or the path of a unix socket. With a proxy it is the proxy. */
+  /**
+   * Where to: a host name or address, or the path of a unix socket. With a proxy it is the proxy.
+   */
   readonly host: string
   readonly port: number
 }
@@ -97,7 +100,10 @@ export interface WaitEnd {
   readonly origin: string
   /** How long it waited, the opening of a connection included. */
   readonly millis: number
-  /** Whether it got a connection, gave up by a timeout or an interruption, or got the failure of its connection. */
+  /**
+   * Whether it got a connection, gave up by a timeout or an interruption, or got the failure of its
+   * connection.
+   */
   readonly outcome: "Connection" | "Timeout" | "Interrupted" | "Failed"
 }
 
@@ -128,8 +134,8 @@ export interface Release {
 }
 
 /**
- * A request ended: with its whole response, or with a failure. One that is sent once more ends twice, the first time with what it is
- * sent again for, as OpenTelemetry counts resends.
+ * A request ended: with its whole response, or with a failure. One that is sent once more ends
+ * twice, the first time with what it is sent again for, as OpenTelemetry counts resends.
  *
  * @since 0.2.0
  * @category models
@@ -176,8 +182,8 @@ export interface Reclaim {
   /** How long nobody read it. */
   readonly millis: number
   /**
-   * `Time`: for as long as `unreadTime` allows. `Room`: no caller had begun to read it, and another request waited when there was no room for
-   * one more connection.
+   * `Time`: for as long as `unreadTime` allows. `Room`: no caller had begun to read it, and another
+   * request waited when there was no room for one more connection.
    */
   readonly why: "Time" | "Room"
 }
@@ -186,20 +192,26 @@ export interface Reclaim {
  * Why a connection was closed, and with that why it is not used again.
  *
  * - `Peer`: the server closed it, or sent something, while it was idle.
- * - `NotPersistent`: one of both sides said `close`, the body ended with the connection, or the request was not sent to its end.
- * - `AnnouncedBody`: a response that has no body announced one: a 1xx or 204 with Transfer-Encoding or a Content-Length above 0, a 205
- *   with content, a 304 or an answer to HEAD whose framing fields contradict each other or cannot be read. The response is good, but
- *   the bytes that may follow it would count as the answer to the next request.
+ * - `NotPersistent`: one of both sides said `close`, the body ended with the connection, or the
+ *   request was not sent to its end.
+ * - `AnnouncedBody`: a response that has no body announced one: a 1xx or 204 with Transfer-Encoding
+ *   or a Content-Length above 0, a 205 with content, a 304 or an answer to HEAD whose framing
+ *   fields contradict each other or cannot be read. The response is good, but the bytes that may
+ *   follow it would count as the answer to the next request.
  * - `Failure`: an exchange on it failed; see `error`.
  * - `Interrupted`: the caller went away in the middle of an exchange.
- * - `Undrained`: a response was let go whose rest was too large, or too slow, to be read to its end.
- * - `Unread`: no caller read the response for too long, or while another request waited for the connection.
+ * - `Undrained`: a response was let go whose rest was too large, or too slow, to be read to its
+ *   end.
+ * - `Unread`: no caller read the response for too long, or while another request waited for the
+ *   connection.
  * - `IdleTime`: it was idle for as long as the pool, or the server's Keep-Alive, allows.
  * - `Lifetime`: it is older than the pool allows.
  * - `Requests`: it served as many requests as the pool, or the server's Keep-Alive, allows.
  * - `IdleLimit`: more connections are idle than the pool allows.
- * - `Room`: its place was wanted for another origin, or for a request of its own that is sent once more and needs a new one.
- * - `Closed`: the caller closed it, or the lease or the scope that it belonged to ended, or it was open only after nobody wanted it.
+ * - `Room`: its place was wanted for another origin, or for a request of its own that is sent once
+ *   more and needs a new one.
+ * - `Closed`: the caller closed it, or the lease or the scope that it belonged to ended, or it was
+ *   open only after nobody wanted it.
  * - `Shutdown`: the pool was shut down.
  *
  * @since 0.2.0
@@ -241,8 +253,8 @@ export interface Close {
 }
 
 /**
- * What happens to connections and requests. A connection on its own tells `Connect`, `Connected`, `ConnectFailed`, `Send`, `Receive`
- * and `Close`; a pool tells all.
+ * What happens to connections and requests. A connection on its own tells `Connect`, `Connected`,
+ * `ConnectFailed`, `Send`, `Receive` and `Close`; a pool tells all.
  *
  * @since 0.1.0
  * @category models

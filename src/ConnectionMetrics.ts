@@ -1,7 +1,8 @@
 /**
  * Metrics of a pool, under the names of OpenTelemetry's semantic conventions where they have one.
  *
- * Fed by the pool's events, so a pool that nobody observes pays nothing. Each event is counted when it happens; none is lost.
+ * Fed by the pool's events, so a pool that nobody observes pays nothing. Each event is counted when
+ * it happens; none is lost.
  *
  * | metric                             | kind      | unit         | attributes                                                                                          |
  * | ---------------------------------- | --------- | ------------ | --------------------------------------------------------------------------------------------------- |
@@ -11,10 +12,11 @@
  * | `http.client.connection.wait_time` | histogram | s            | `server.address`, `server.port`                                                                     |
  * | `http.client.connection.io`        | counter   | By           | `network.io.direction` (`transmit`, `receive`), `server.address`, `server.port`                     |
  *
- * The last two have no name in the conventions; theirs follow those of database clients and of processes.
+ * The last two have no name in the conventions; theirs follow those of database clients and of
+ * processes.
  *
- * Effect's metrics have no units, so each has its own as a tag `unit`, from which the exporter of `@effect/opentelemetry` takes it. Each
- * series therefore has an attribute `unit` besides.
+ * Effect's metrics have no units, so each has its own as a tag `unit`, from which the exporter of
+ * `@effect/opentelemetry` takes it. Each series therefore has an attribute `unit` besides.
  *
  * @since 0.2.0
  */
@@ -64,8 +66,8 @@ const connectionSeconds = MetricBoundaries.fromIterable([
 ])
 
 /**
- * How long requests took, to the end of their response or to their failure, in seconds: `http.client.request.duration`. A request that was sent
- * twice counts twice.
+ * How long requests took, to the end of their response or to their failure, in seconds:
+ * `http.client.request.duration`. A request that was sent twice counts twice.
  *
  * @since 0.2.0
  * @category metrics
@@ -99,8 +101,8 @@ export const connectionDuration: Metric.Metric.Histogram<number> = Metric.histog
 ).pipe(Metric.tagged("unit", "s"))
 
 /**
- * How long requests waited for a connection, the opening of one included, in seconds: `http.client.connection.wait_time`. Requests that found an
- * idle one do not count.
+ * How long requests waited for a connection, the opening of one included, in seconds:
+ * `http.client.connection.wait_time`. Requests that found an idle one do not count.
  *
  * @since 0.2.0
  * @category metrics
@@ -171,7 +173,10 @@ const requestLabels = ({ error, method, status }: RequestEnd, { server }: Origin
 /** What counts the events of one pool, and how it ends. */
 interface Counter {
   readonly count: (event: ConnectionEvent) => void
-  /** Takes off what is still open: the counts are of the process, and nobody would tell when it closes. */
+  /**
+   * Takes off what is still open: the counts are of the process, and nobody would tell when it
+   * closes.
+   */
   readonly end: () => void
 }
 
@@ -229,8 +234,9 @@ const makeCounter = (): Counter => {
 }
 
 /**
- * Counts what happens in a pool from now on, until the scope ends. Connections that are open already are not counted, so begin before the first
- * request. Those that are open when the scope ends count as open no longer, and how long they were open is not counted.
+ * Counts what happens in a pool from now on, until the scope ends. Connections that are open
+ * already are not counted, so begin before the first request. Those that are open when the scope
+ * ends count as open no longer, and how long they were open is not counted.
  *
  * @since 0.2.0
  * @category constructors
@@ -243,8 +249,9 @@ export const observe = (pool: ConnectionPool): Effect.Effect<void, never, Scope.
   })
 
 /**
- * Counts what happens in the pool of the context. The layer ends before the pool that it is built upon: to count all, to the end of the last
- * connection, let the program end with `pool.shutdown()`.
+ * Counts what happens in the pool of the context. The layer ends before the pool that it is built
+ * upon: to count all, to the end of the last connection, let the program end with
+ * `pool.shutdown()`.
  *
  * @example
  * ```ts

@@ -1,8 +1,9 @@
 /**
- * Request bodies from files, through the `FileSystem` of `@effect/platform`: a path (`fromPath`) or an open handle (`fromFile`).
+ * Request bodies from files, through the `FileSystem` of `@effect/platform`: a path (`fromPath`) or
+ * an open handle (`fromFile`).
  *
- * That a file cannot be read is found when the body is made, before the first byte of a request leaves. Blocks are read one
- * after the other, as the server takes them; nothing is read ahead.
+ * That a file cannot be read is found when the body is made, before the first byte of a request
+ * leaves. Blocks are read one after the other, as the server takes them; nothing is read ahead.
  *
  * @example
  * ```ts
@@ -38,22 +39,30 @@ import { notRecord } from "./internal/options.ts"
 export interface Options {
   /** Bytes that are read at once: `blocksize`. Default: 65536. */
   readonly blockSize?: number | undefined
-  /** Where to begin, in bytes from the beginning of the file. Default: 0 for a path, the handle's position for a handle. */
+  /**
+   * Where to begin, in bytes from the beginning of the file. Default: 0 for a path, the handle's
+   * position for a handle.
+   */
   readonly offset?: number | undefined
   /** How many bytes to send. Default: all up to the end of the file. */
   readonly length?: number | undefined
-  /** Sent as Content-Type where the request has none; it is never guessed from the name. Default: none. */
+  /**
+   * Sent as Content-Type where the request has none; it is never guessed from the name. Default:
+   * none.
+   */
   readonly contentType?: string | undefined
 }
 
 /**
- * A body from the file at a path. It is sent with the Content-Length that the file has now, opened anew for each sending, and
- * can be sent again. Where the system does not tell a size (a device, a file of `/proc`) it is chunked.
+ * A body from the file at a path. It is sent with the Content-Length that the file has now, opened
+ * anew for each sending, and can be sent again. Where the system does not tell a size (a device, a
+ * file of `/proc`) it is chunked.
  *
- * Fails with `UnimplementedFileMode` for what cannot be read (a directory, a FIFO, a file without permission), with
- * `InvalidOption` for a part that the file does not have, and with the `PlatformError` of everything else, such as `NotFound`.
- * Failures while it is sent come as `RequestBodyError<PlatformError>`, or as `BodyLengthMismatch` where the file has become
- * shorter; of one that has grown, no more is sent than was announced. Interruption closes the file.
+ * Fails with `UnimplementedFileMode` for what cannot be read (a directory, a FIFO, a file without
+ * permission), with `InvalidOption` for a part that the file does not have, and with the
+ * `PlatformError` of everything else, such as `NotFound`. Failures while it is sent come as
+ * `RequestBodyError<PlatformError>`, or as `BodyLengthMismatch` where the file has become shorter;
+ * of one that has grown, no more is sent than was announced. Interruption closes the file.
  *
  * @since 0.1.0
  * @category constructors
@@ -96,15 +105,16 @@ export const fromPath = (
   })
 
 /**
- * A body from an open file, which stays open and the caller's: it must live until the body is sent. It cannot be sent again,
- * because sending moves the handle.
+ * A body from an open file, which stays open and the caller's: it must live until the body is sent.
+ * It cannot be sent again, because sending moves the handle.
  *
- * Without options it is what `http.client` makes of a file: the rest from the handle's position on, chunked, because a handle
- * does not tell its position. With `offset` it is sent from there, and with `offset` or `length` with a Content-Length.
+ * Without options it is what `http.client` makes of a file: the rest from the handle's position on,
+ * chunked, because a handle does not tell its position. With `offset` it is sent from there, and
+ * with `offset` or `length` with a Content-Length.
  *
- * The first block is read now: a handle that cannot be read, such as one opened for writing, fails with
- * `UnimplementedFileMode`. A part that the file does not have is `InvalidOption`. Failures while it is sent are those of
- * `fromPath`.
+ * The first block is read now: a handle that cannot be read, such as one opened for writing, fails
+ * with `UnimplementedFileMode`. A part that the file does not have is `InvalidOption`. Failures
+ * while it is sent are those of `fromPath`.
  *
  * @since 0.1.0
  * @category constructors
@@ -124,7 +134,8 @@ export const fromFile = (
     const size = offset === undefined ? undefined : yield* sizeOf(file)
     const wanted = size === undefined || size === 0 ? length : yield* partLength(size, offset ?? 0, length)
     if (offset !== undefined) yield* file.seek(offset, "start")
-    // One byte at least: whether a handle can be read must be known even where nothing of it is wanted.
+    // One byte at least: whether a handle can be read must be known even where nothing of it is
+    // wanted.
     const first = yield* Effect.mapError(
       file.readAlloc(Math.max(1, Math.min(blockSize, wanted ?? blockSize))),
       (error) => asModeError(error, "the handle is not open for reading, or not one of a file")
@@ -148,10 +159,16 @@ const unreadable: { readonly [K in FileSystem.File.Type]?: string } = {
   Socket: "it is a socket"
 }
 
-/** The codes for reading what is not open for reading, or not at a position, that platform has no reason for. */
+/**
+ * The codes for reading what is not open for reading, or not at a position, that platform has no
+ * reason for.
+ */
 const modeCodes: ReadonlySet<unknown> = new Set(["EBADF", "EPERM", "ESPIPE"])
 
-/** An error of opening or reading, or `UnimplementedFileMode` where it says that this cannot be read. */
+/**
+ * An error of opening or reading, or `UnimplementedFileMode` where it says that this cannot be
+ * read.
+ */
 const asModeError = (error: PlatformError, reason: string): PlatformError | UnimplementedFileMode => {
   if (error._tag !== "SystemError") return error
   const code = Predicate.hasProperty(error.cause, "code") ? error.cause.code : undefined

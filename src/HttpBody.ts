@@ -1,8 +1,8 @@
 /**
  * The body of a request, as plain data. Files are in `FileBody`.
  *
- * Known length goes out with Content-Length, unknown length chunked. Whatever can be found wrong with a body is found when
- * it is made or before the first byte leaves.
+ * Known length goes out with Content-Length, unknown length chunked. Whatever can be found wrong
+ * with a body is found when it is made or before the first byte leaves.
  *
  * @since 0.1.0
  */
@@ -85,7 +85,8 @@ export interface Streaming<out E> {
 }
 
 /**
- * What the step-by-step calls and `fromInput` take as a body: text is sent as ISO-8859-1, as `http.client` does.
+ * What the step-by-step calls and `fromInput` take as a body: text is sent as ISO-8859-1, as
+ * `http.client` does.
  *
  * @since 0.1.0
  * @category models
@@ -100,18 +101,21 @@ export type Input<E = never> =
   | AsyncIterable<Uint8Array>
 
 /**
- * The content of a request as a value, wherever a request is made: at most one of the two, and no `body` beside it. What cannot be encoded fails
- * where the request is sent, with `UnsupportedBody`.
+ * The content of a request as a value, wherever a request is made: at most one of the two, and no
+ * `body` beside it. What cannot be encoded fails where the request is sent, with `UnsupportedBody`.
  *
  * @since 0.2.0
  * @category models
  */
 export interface Content {
-  /** A value that is sent as JSON, `null` among them, with Content-Type `application/json`. Default: none. */
+  /**
+   * A value that is sent as JSON, `null` among them, with Content-Type `application/json`. Default:
+   * none.
+   */
   readonly json?: unknown
   /**
-   * Fields that are sent as `application/x-www-form-urlencoded`. A `FormData`, which is sent as `multipart/form-data`, is a body:
-   * `body: HttpBody.form(formData)`. Default: none.
+   * Fields that are sent as `application/x-www-form-urlencoded`. A `FormData`, which is sent as
+   * `multipart/form-data`, is a body: `body: HttpBody.form(formData)`. Default: none.
    */
   readonly form?: FormInput | undefined
 }
@@ -123,7 +127,10 @@ export interface Content {
  * @category models
  */
 export interface StreamOptions {
-  /** Bytes in all. Sent as Content-Length and enforced: `BodyLengthMismatch`. Default: unknown, sent chunked. */
+  /**
+   * Bytes in all. Sent as Content-Length and enforced: `BodyLengthMismatch`. Default: unknown, sent
+   * chunked.
+   */
   readonly length?: number | undefined
   /** Whether running the stream once more gives the same bytes. Default: `false`. */
   readonly replayable?: boolean | undefined
@@ -161,8 +168,8 @@ export const bytes = (bytes: Uint8Array, contentType?: string): HttpBody => ({
 })
 
 /**
- * A body of text, as UTF-8 unless `iso-8859-1` is asked for. Text that does not fit (a character beyond ISO-8859-1, half a
- * surrogate pair) is `UnsupportedBody`: Python's `UnicodeEncodeError`.
+ * A body of text, as UTF-8 unless `iso-8859-1` is asked for. Text that does not fit (a character
+ * beyond ISO-8859-1, half a surrogate pair) is `UnsupportedBody`: Python's `UnicodeEncodeError`.
  *
  * @since 0.1.0
  * @category constructors
@@ -174,7 +181,8 @@ export const text = (
   Either.map(encodeText(text, options?.charset ?? "utf-8"), (encoded) => bytes(encoded, options?.contentType))
 
 /**
- * A body of JSON, as UTF-8 with Content-Type `application/json`. What `JSON.stringify` refuses is `UnsupportedBody`.
+ * A body of JSON, as UTF-8 with Content-Type `application/json`. What `JSON.stringify` refuses is
+ * `UnsupportedBody`.
  *
  * @since 0.1.0
  * @category constructors
@@ -183,8 +191,8 @@ export const json = (value: unknown): Either.Either<HttpBody, UnsupportedBody> =
   Either.map(encodeJson(value), (encoded) => bytes(encoded, "application/json"))
 
 /**
- * What stands for a form: names with a value or several, pairs of both, or what the platform has for them. A number is written as JavaScript does; what
- * is `undefined` is left out.
+ * What stands for a form: names with a value or several, pairs of both, or what the platform has
+ * for them. A number is written as JavaScript does; what is `undefined` is left out.
  *
  * @since 0.2.0
  * @category models
@@ -210,9 +218,10 @@ export interface Fields {
 }
 
 /**
- * A body from a form: fields as `application/x-www-form-urlencoded` (WHATWG URL section 5), a `FormData` as `multipart/form-data` (RFC 7578) with its
- * length, its files read when they are sent. What cannot be sent, such as half a surrogate pair or `null` for a value, is `UnsupportedBody`; an
- * error of reading a file comes back as `RequestBodyError`.
+ * A body from a form: fields as `application/x-www-form-urlencoded` (WHATWG URL section 5), a
+ * `FormData` as `multipart/form-data` (RFC 7578) with its length, its files read when they are
+ * sent. What cannot be sent, such as half a surrogate pair or `null` for a value, is
+ * `UnsupportedBody`; an error of reading a file comes back as `RequestBodyError`.
  *
  * @since 0.2.0
  * @category constructors
@@ -258,13 +267,15 @@ export const stream = <E>(stream: Stream.Stream<Uint8Array, E>, options?: Stream
 })
 
 /**
- * A body from an `Iterable` or `AsyncIterable` of bytes, a Node `Readable` among them. It is asked for a piece when the server
- * has taken the last one, and for the first one when the body is sent. What it throws comes back as `RequestBodyError`, a piece that
- * is no `Uint8Array` as `UnsupportedBody`.
+ * A body from an `Iterable` or `AsyncIterable` of bytes, a Node `Readable` among them. It is asked
+ * for a piece when the server has taken the last one, and for the first one when the body is sent.
+ * What it throws comes back as `RequestBodyError`, a piece that is no `Uint8Array` as
+ * `UnsupportedBody`.
  *
- * Where the sending stops early, interruption included, its `return` is called and a `Readable` is destroyed. That is waited
- * for unless a piece is awaited too, because a generator does not hear of `return` before it has given that piece. What was
- * never begun, because its request was not sent, is not touched.
+ * Where the sending stops early, interruption included, its `return` is called and a `Readable` is
+ * destroyed. That is waited for unless a piece is awaited too, because a generator does not hear of
+ * `return` before it has given that piece. What was never begun, because its request was not sent,
+ * is not touched.
  *
  * @since 0.1.0
  * @category constructors
@@ -275,8 +286,8 @@ export const iterable = (
 ): HttpBody<unknown> => stream(pull(source), options)
 
 /**
- * A body from whatever `http.client` takes as one, or from what `json` and `text` give. A value of another type is `UnsupportedBody`, which says what
- * it is: Python's `TypeError`.
+ * A body from whatever `http.client` takes as one, or from what `json` and `text` give. A value of
+ * another type is `UnsupportedBody`, which says what it is: Python's `TypeError`.
  *
  * @since 0.1.0
  * @category constructors
@@ -310,7 +321,8 @@ const read = <E>(input: Input<E> | undefined): Either.Either<HttpBody<E | unknow
 }
 
 /**
- * The body that `json`, `form` or `body` stand for, of which there is one at most; none of them is no body.
+ * The body that `json`, `form` or `body` stand for, of which there is one at most; none of them is
+ * no body.
  *
  * @since 0.2.0
  * @category constructors

@@ -1,13 +1,16 @@
 /**
- * One HTTP/1.1 connection as a scoped resource: `http.client.HTTPConnection` and, with `tls`, `HTTPSConnection`.
+ * One HTTP/1.1 connection as a scoped resource: `http.client.HTTPConnection` and, with `tls`,
+ * `HTTPSConnection`.
  *
- * It has two faces. `execute` sends a whole request and gives its response. The step-by-step calls (`putRequest`,
- * `putHeader`, `endHeaders`, `send`, `getResponse`, and `request`, which joins the first four) are those of `http.client`. One
- * request at a time: a second one before the first response was read to its end fails with `CannotSendRequest`.
+ * It has two faces. `execute` sends a whole request and gives its response. The step-by-step calls
+ * (`putRequest`, `putHeader`, `endHeaders`, `send`, `getResponse`, and `request`, which joins the
+ * first four) are those of `http.client`. One request at a time: a second one before the first
+ * response was read to its end fails with `CannotSendRequest`.
  *
- * The connection opens when it is first needed, and opens anew when it was closed (`autoOpen`); a connection that the server
- * closed while it was idle is never used. The end of the scope closes it. Interrupting any call after the first byte was sent
- * closes it too, because what is on the wire can no longer be known.
+ * The connection opens when it is first needed, and opens anew when it was closed (`autoOpen`); a
+ * connection that the server closed while it was idle is never used. The end of the scope closes
+ * it. Interrupting any call after the first byte was sent closes it too, because what is on the
+ * wire can no longer be known.
  *
  * @example
  * ```ts
@@ -65,26 +68,45 @@ import type { Transport } from "./Transport.ts"
  * @category models
  */
 export interface Options {
-  /** A name or address, with or without a port: `host`, `host:8080`, `::1`, `[::1]`, `[::1]:8080`. Not needed with `socketPath`. */
+  /**
+   * A name or address, with or without a port: `host`, `host:8080`, `::1`, `[::1]`, `[::1]:8080`.
+   * Not needed with `socketPath`.
+   */
   readonly host?: string | undefined
-  /** 1 to 65535. Default: that of `host`, else 443 with `tls` and 80 without: `HTTPS_PORT`, `HTTP_PORT`. */
+  /**
+   * 1 to 65535. Default: that of `host`, else 443 with `tls` and 80 without: `HTTPS_PORT`,
+   * `HTTP_PORT`.
+   */
   readonly port?: number | undefined
   /** Whether TLS is spoken, and its options: `HTTPSConnection`, `context`. Default: `false`. */
   readonly tls?: boolean | Tls.Options | undefined
-  /** The path of a unix socket to connect to. `host` then only names the server, `localhost` by default. */
+  /**
+   * The path of a unix socket to connect to. `host` then only names the server, `localhost` by
+   * default.
+   */
   readonly socketPath?: string | undefined
-  /** The local IP address to connect from: the host of `source_address`. Default: the system's choice. */
+  /**
+   * The local IP address to connect from: the host of `source_address`. Default: the system's
+   * choice.
+   */
   readonly localAddress?: string | undefined
   /**
-   * The local port to connect from, 0 to 65535: the port of `source_address`. While the system still holds an earlier connection from that
-   * port to the same server, opening fails with `ConnectError`. Default: 0, the system's choice.
+   * The local port to connect from, 0 to 65535: the port of `source_address`. While the system
+   * still holds an earlier connection from that port to the same server, opening fails with
+   * `ConnectError`. Default: 0, the system's choice.
    */
   readonly localPort?: number | undefined
-  /** A tunnel to open through the proxy that `host` and `port` name: see `setTunnel`. Default: none. */
+  /**
+   * A tunnel to open through the proxy that `host` and `port` name: see `setTunnel`. Default: none.
+   */
   readonly tunnel?: Tunnel | undefined
-  /** Bytes of a body in memory that are given to the transport at once: `blocksize`. Default: 65536. */
+  /**
+   * Bytes of a body in memory that are given to the transport at once: `blocksize`. Default: 65536.
+   */
   readonly blockSize?: number | undefined
-  /** Whether the connection opens by itself when a request needs it: `auto_open`. Default: `true`. */
+  /**
+   * Whether the connection opens by itself when a request needs it: `auto_open`. Default: `true`.
+   */
   readonly autoOpen?: boolean | undefined
   /** Default: `HttpTimeouts.defaults`. */
   readonly timeouts?: HttpTimeouts.Options | undefined
@@ -93,18 +115,20 @@ export interface Options {
   /** Default: `HttpLeniency.strict`. */
   readonly leniency?: HttpLeniency | undefined
   /**
-   * Whether every head is logged at level Info, secrets redacted (platform's `Headers.currentRedactedNames` besides our
-   * own): `set_debuglevel`. Default: `false`.
+   * Whether every head is logged at level Info, secrets redacted (platform's
+   * `Headers.currentRedactedNames` besides our own): `set_debuglevel`. Default: `false`.
    */
   readonly wireTap?: boolean | undefined
   /**
-   * Whether `execute` makes a client span with the name and attributes of the platform's `HttpClient`, and sends `traceparent` and `b3`; see
-   * `HttpClient.withTracerDisabledWhen`, `withTracerPropagation` and `withSpanNameGenerator`. The calls step by step make none. Default: `false`.
+   * Whether `execute` makes a client span with the name and attributes of the platform's
+   * `HttpClient`, and sends `traceparent` and `b3`; see `HttpClient.withTracerDisabledWhen`,
+   * `withTracerPropagation` and `withSpanNameGenerator`. The calls step by step make none. Default:
+   * `false`.
    */
   readonly tracing?: boolean | undefined
   /**
-   * Called at once with what happens to the connection: the audit events `http.client.connect` and `http.client.send`. What
-   * it throws goes to the log. Default: nothing is called.
+   * Called at once with what happens to the connection: the audit events `http.client.connect` and
+   * `http.client.send`. What it throws goes to the log. Default: nothing is called.
    */
   readonly onEvent?: ((event: ConnectionEvent) => void) | undefined
 }
@@ -149,8 +173,8 @@ export type ExecuteFailure<E = never> =
   | ([E] extends [never] ? never : RequestBodyError<E>)
 
 /**
- * What `endHeaders`, `send` and `request` can fail with. The head failures are there because the server may answer, or go away,
- * while the request is still being sent.
+ * What `endHeaders`, `send` and `request` can fail with. The head failures are there because the
+ * server may answer, or go away, while the request is still being sent.
  *
  * @since 0.1.0
  * @category errors
@@ -177,20 +201,28 @@ export interface HttpConnection {
   readonly state: Effect.Effect<ConnectionState>
   /** Whether a link to the server is open now. */
   readonly isOpen: Effect.Effect<boolean>
-  /** Opens the connection, its tunnel and TLS included. Nothing happens where it is open: `connect()`. */
+  /**
+   * Opens the connection, its tunnel and TLS included. Nothing happens where it is open:
+   * `connect()`.
+   */
   readonly connect: Effect.Effect<void, OpenFailure | CannotSendRequest | ConnectionClosed>
-  /** Closes the connection, and what is under way on it. It can be used again. Idempotent: `close()`. */
+  /**
+   * Closes the connection, and what is under way on it. It can be used again. Idempotent:
+   * `close()`.
+   */
   readonly close: Effect.Effect<void>
 
   /**
-   * Sends a request and gives its response as soon as the head is there; a streamed body may still be on its way then. A
-   * server that refuses a body (status 400 and above, or a redirect that closes) ends the sending, and its answer wins over the broken connection.
+   * Sends a request and gives its response as soon as the head is there; a streamed body may still
+   * be on its way then. A server that refuses a body (status 400 and above, or a redirect that
+   * closes) ends the sending, and its answer wins over the broken connection.
    */
   execute<E = never>(request: HttpRequest<E>): Effect.Effect<HttpResponse, ExecuteFailure<E>>
 
   /**
-   * Starts a request. Host and `Accept-Encoding: identity` are put by themselves unless skipped. A URL as target is sent whole,
-   * as a forward proxy wants it: `putrequest(method, url, skip_host, skip_accept_encoding)`.
+   * Starts a request. Host and `Accept-Encoding: identity` are put by themselves unless skipped. A
+   * URL as target is sent whole, as a forward proxy wants it: `putrequest(method, url, skip_host,
+   * skip_accept_encoding)`.
    */
   putRequest(
     method: string,
@@ -198,29 +230,33 @@ export interface HttpConnection {
     options?: { readonly skipHost?: boolean | undefined; readonly skipAcceptEncoding?: boolean | undefined }
   ): Effect.Effect<void, InvalidRequest | CannotSendRequest | ConnectionClosed>
   /**
-   * Puts a field of one value: `putheader(header, *values)`. Several values stand for the lines that Python folds it over; RFC 9112
-   * section 5.2 forbids to send these, and has them read as here: joined by single spaces. For a list write its commas, or call this once
-   * for each member. Text is ISO-8859-1, bytes are sent as they are, and a number that is not finite is `InvalidHeaderValue`.
+   * Puts a field of one value: `putheader(header, *values)`. Several values stand for the lines
+   * that Python folds it over; RFC 9112 section 5.2 forbids to send these, and has them read as
+   * here: joined by single spaces. For a list write its commas, or call this once for each member.
+   * Text is ISO-8859-1, bytes are sent as they are, and a number that is not finite is
+   * `InvalidHeaderValue`.
    */
   putHeader(
     name: string,
     ...values: ReadonlyArray<HttpFields.Value>
   ): Effect.Effect<void, InvalidRequest | CannotSendHeader>
   /**
-   * Sends the head, and a body where there is one. With a Transfer-Encoding field of the caller's the body is sent as it is,
-   * unless `encodeChunked` is true, and is checked to be chunked: `endheaders(message_body, encode_chunked)`.
+   * Sends the head, and a body where there is one. With a Transfer-Encoding field of the caller's
+   * the body is sent as it is, unless `encodeChunked` is true, and is checked to be chunked:
+   * `endheaders(message_body, encode_chunked)`.
    */
   endHeaders<E = never>(options?: {
     readonly body?: HttpBody.Input<E> | undefined
     readonly encodeChunked?: boolean | undefined
   }): Effect.Effect<void, StepFailure>
   /**
-   * Sends a piece of the body after `endHeaders`, within the framing that the fields announced. With `encodeChunked` each
-   * piece is a chunk and `getResponse` sends the last one: `send(data)`.
+   * Sends a piece of the body after `endHeaders`, within the framing that the fields announced.
+   * With `encodeChunked` each piece is a chunk and `getResponse` sends the last one: `send(data)`.
    */
   send<E = never>(data: HttpBody.Input<E>): Effect.Effect<void, StepFailure>
   /**
-   * Sends a whole request: `request(method, url, body, headers, encode_chunked)`. `json`, `form` and `query` are those of `HttpRequest.make`.
+   * Sends a whole request: `request(method, url, body, headers, encode_chunked)`. `json`, `form`
+   * and `query` are those of `HttpRequest.make`.
    */
   request<E = never>(
     method: string,
@@ -239,8 +275,8 @@ export interface HttpConnection {
   >
 
   /**
-   * Makes the connection go through a tunnel: what `make` connected to becomes the proxy. Only before it is open or a request is started:
-   * `set_tunnel(host, port, headers)`.
+   * Makes the connection go through a tunnel: what `make` connected to becomes the proxy. Only
+   * before it is open or a request is started: `set_tunnel(host, port, headers)`.
    */
   setTunnel(host: string, port?: number, headers?: HttpFields.Input): Effect.Effect<void, InvalidRequest>
   /** The fields of the proxy's answer to the last CONNECT: `get_proxy_response_headers()`. */
@@ -253,8 +289,9 @@ const redactedNames: Effect.Effect<ReadonlyArray<string | RegExp>> = Effect.map(
 )
 
 /**
- * Makes a connection that opens when it is first needed. The end of the scope closes it: `HTTPConnection(host, port, timeout,
- * source_address, blocksize)`. Fails with `InvalidUrl` for a host or port that cannot be, and with what else is wrong with the options.
+ * Makes a connection that opens when it is first needed. The end of the scope closes it:
+ * `HTTPConnection(host, port, timeout, source_address, blocksize)`. Fails with `InvalidUrl` for a
+ * host or port that cannot be, and with what else is wrong with the options.
  *
  * @since 0.1.0
  * @category constructors
@@ -283,7 +320,10 @@ export const open = (
  * @category models
  */
 export interface ReadResponseOptions {
-  /** The method of the request that was answered, on which it depends whether there is a body. Default: `GET`. */
+  /**
+   * The method of the request that was answered, on which it depends whether there is a body.
+   * Default: `GET`.
+   */
   readonly method?: string | undefined
   /** The URL that was asked for, for `url` and for messages. Default: `http://localhost/`. */
   readonly url?: string | undefined
@@ -296,12 +336,14 @@ export interface ReadResponseOptions {
 }
 
 /**
- * Reads a response from bytes alone, without a connection: `http.client.HTTPResponse(sock, method, url).begin()`. For responses that were
- * recorded, or that come over a channel of your own.
+ * Reads a response from bytes alone, without a connection: `http.client.HTTPResponse(sock, method,
+ * url).begin()`. For responses that were recorded, or that come over a channel of your own.
  *
- * The response comes as soon as its head has been read; informational ones are in `informational`. A stream is pulled as its body is read,
- * and ends with the scope. Its failure is the `cause` of a `ReadError` before the head is complete and of a `ConnectionReset` within the
- * body; its end is that of the connection. Bytes that follow the response are dropped. Fails with `HeadFailure` for a head that cannot be read, and with what is wrong with the options.
+ * The response comes as soon as its head has been read; informational ones are in `informational`.
+ * A stream is pulled as its body is read, and ends with the scope. Its failure is the `cause` of a
+ * `ReadError` before the head is complete and of a `ConnectionReset` within the body; its end is
+ * that of the connection. Bytes that follow the response are dropped. Fails with `HeadFailure` for
+ * a head that cannot be read, and with what is wrong with the options.
  *
  * @example
  * ```ts

@@ -1,6 +1,6 @@
 /**
- * Every size limit on what a server may send, in one record. All hold however the bytes are split, and each breach has its
- * own error.
+ * Every size limit on what a server may send, in one record. All hold however the bytes are split,
+ * and each breach has its own error.
  *
  * @since 0.1.0
  */
@@ -14,13 +14,22 @@
 export interface HttpLimits {
   /** The status line. Breach: `LineTooLong`. Default: 8192. */
   readonly statusLine: number
-  /** One field line, with what it is folded over. Breach: `LineTooLong`. Default: 65536, as `http.client`. */
+  /**
+   * One field line, with what it is folded over. Breach: `LineTooLong`. Default: 65536, as
+   * `http.client`.
+   */
   readonly fieldLine: number
-  /** The number of field lines of a head or trailer section. Breach: `TooManyHeaders`, `TrailersTooLarge`. Default: 256. */
+  /**
+   * The number of field lines of a head or trailer section. Breach: `TooManyHeaders`,
+   * `TrailersTooLarge`. Default: 256.
+   */
   readonly fields: number
   /** A head as a whole. Breach: `HeadersTooLarge`. Default: 262144. */
   readonly head: number
-  /** The number of informational (1xx) responses before the final one. Breach: `TooManyInformational`. Default: 32. */
+  /**
+   * The number of informational (1xx) responses before the final one. Breach:
+   * `TooManyInformational`. Default: 32.
+   */
   readonly informational: number
   /** One chunk size line with its extensions. Breach: `LineTooLong`. Default: 4096. */
   readonly chunkLine: number
@@ -61,8 +70,8 @@ export const defaults: HttpLimits = {
 /**
  * The defaults with some of them replaced; `undefined` leaves the default.
  *
- * Checks nothing: a connection or request with a limit that is not a whole number of at least 0 or `Infinity` fails with `InvalidOption` before
- * anything is sent.
+ * Checks nothing: a connection or request with a limit that is not a whole number of at least 0 or
+ * `Infinity` fails with `InvalidOption` before anything is sent.
  *
  * @since 0.1.0
  * @category constructors

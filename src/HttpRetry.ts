@@ -1,10 +1,12 @@
 /**
- * Retries: which requests are sent again, when, how often, and how many of them an outage may cause.
+ * Retries: which requests are sent again, when, how often, and how many of them an outage may
+ * cause.
  *
- * The combinators are `ConnectionPool.retry` and `PooledHttpClient.retry`. They repeat a request that failed or that was answered
- * with a status such as 503, only if that does no harm: what `HttpError.mayRepeat` says of the failure, and of a status that the method
- * is idempotent or that the request has an Idempotency-Key. A response that is retried is released first. What is not retried, or not
- * any more, is given unchanged.
+ * The combinators are `ConnectionPool.retry` and `PooledHttpClient.retry`. They repeat a request
+ * that failed or that was answered with a status such as 503, only if that does no harm: what
+ * `HttpError.mayRepeat` says of the failure, and of a status that the method is idempotent or that
+ * the request has an Idempotency-Key. A response that is retried is released first. What is not
+ * retried, or not any more, is given unchanged.
  *
  * @since 0.2.0
  */

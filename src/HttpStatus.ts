@@ -1,15 +1,18 @@
 /**
- * Status codes, their reason phrases and the default ports: the constants of Python's `http.client`.
+ * Status codes, their reason phrases and the default ports: the constants of Python's
+ * `http.client`.
  *
- * Every code of the IANA registry (RFC 9110 section 16.2) has a constant under Python's name, where Python has one. 306,
- * which the registry keeps as unused, has none. Nothing in this library decides by a reason phrase: it is for people.
+ * Every code of the IANA registry (RFC 9110 section 16.2) has a constant under Python's name, where
+ * Python has one. 306, which the registry keeps as unused, has none. Nothing in this library
+ * decides by a reason phrase: it is for people.
  *
  * @since 0.1.0
  */
 import { phrases } from "./internal/status/phrases.ts"
 
 /**
- * The status codes of responses that are no failures: `CONTINUE` (100) to `PERMANENT_REDIRECT` (308).
+ * The status codes of responses that are no failures: `CONTINUE` (100) to `PERMANENT_REDIRECT`
+ * (308).
  *
  * @since 0.1.0
  * @category status codes
@@ -64,7 +67,8 @@ export const HTTP_PORT = 80
 export const HTTPS_PORT = 443
 
 /**
- * Whether a code is informational (1xx), so that a final response is still to come (RFC 9110 section 15.2).
+ * Whether a code is informational (1xx), so that a final response is still to come (RFC 9110
+ * section 15.2).
  *
  * @since 0.1.0
  * @category predicates
@@ -84,7 +88,8 @@ const within = (code: unknown, first: number): boolean =>
 export const isSuccess = (code: number): boolean => within(code, 200)
 
 /**
- * Whether a code says that more is to be done elsewhere (3xx, RFC 9110 section 15.4); 304 is one of them.
+ * Whether a code says that more is to be done elsewhere (3xx, RFC 9110 section 15.4); 304 is one of
+ * them.
  *
  * @since 0.1.0
  * @category predicates

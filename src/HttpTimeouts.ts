@@ -1,6 +1,6 @@
 /**
- * Every timeout of a request, in one record. All run on Effect's `Clock`; a breach is `HttpTimeout` with its `kind` and
- * closes the connection.
+ * Every timeout of a request, in one record. All run on Effect's `Clock`; a breach is `HttpTimeout`
+ * with its `kind` and closes the connection.
  *
  * @since 0.1.0
  */
@@ -13,7 +13,10 @@ import * as Duration from "effect/Duration"
  * @category models
  */
 export interface HttpTimeouts {
-  /** Waiting for a free connection of a pool; a connection on its own waits for none. Default: 30 seconds. */
+  /**
+   * Waiting for a free connection of a pool; a connection on its own waits for none. Default: 30
+   * seconds.
+   */
   readonly pool: Duration.DurationInput
   /** Resolving the host name. Default: 10 seconds. */
   readonly dns: Duration.DurationInput
@@ -23,7 +26,10 @@ export interface HttpTimeouts {
   readonly tls: Duration.DurationInput
   /** The proxy's answer to CONNECT. Default: 30 seconds. */
   readonly proxy: Duration.DurationInput
-  /** The server takes nothing of what waits to be sent. Starts anew with each piece that it takes. Default: 60 seconds. */
+  /**
+   * The server takes nothing of what waits to be sent. Starts anew with each piece that it takes.
+   * Default: 60 seconds.
+   */
   readonly write: Duration.DurationInput
   /** Waiting for 100 (Continue); when it runs out the body is sent. Default: 1 second. */
   readonly continue: Duration.DurationInput
@@ -65,8 +71,8 @@ export const defaults: HttpTimeouts = {
 /**
  * The defaults with some of them replaced; `undefined` leaves the default.
  *
- * Checks nothing: a connection or request with a timeout that is not a duration of at least 0 fails with `InvalidOption` before
- * anything is sent.
+ * Checks nothing: a connection or request with a timeout that is not a duration of at least 0 fails
+ * with `InvalidOption` before anything is sent.
  *
  * @since 0.1.0
  * @category constructors

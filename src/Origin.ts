@@ -1,10 +1,11 @@
 /**
- * Where a request goes and how: scheme, host and port, or the path of a unix socket, and every option that makes a connection
- * different. Connections are kept and used again by it (`key`).
+ * Where a request goes and how: scheme, host and port, or the path of a unix socket, and every
+ * option that makes a connection different. Connections are kept and used again by it (`key`).
  *
- * An origin is checked when it is made, by one parser for what is connected to, for the Host field and for the TLS server
- * name. It holds no path. Two origins are equal (`Equal.equals`) if their keys are the same, so that they can be keys. What it
- * prints (`toJSON`, `toString`, `console.log`) shows no secret of its options.
+ * An origin is checked when it is made, by one parser for what is connected to, for the Host field
+ * and for the TLS server name. It holds no path. Two origins are equal (`Equal.equals`) if their
+ * keys are the same, so that they can be keys. What it prints (`toJSON`, `toString`, `console.log`)
+ * shows no secret of its options.
  *
  * @since 0.1.0
  */
@@ -46,13 +47,21 @@ export interface Origin extends Equal.Equal, Inspectable.Inspectable {
   readonly [TypeId]: TypeId
   /** `https` is over TLS. */
   readonly scheme: "http" | "https"
-  /** A name (ASCII, in lower case), an IPv4 address, or an IPv6 address without brackets, with its zone id if it has one. */
+  /**
+   * A name (ASCII, in lower case), an IPv4 address, or an IPv6 address without brackets, with its
+   * zone id if it has one.
+   */
   readonly host: string
   /** From 1 to 65535. */
   readonly port: number
-  /** The unix socket to connect to in place of host and port, which then only say what is asked for. */
+  /**
+   * The unix socket to connect to in place of host and port, which then only say what is asked for.
+   */
   readonly socketPath: string | undefined
-  /** A copy of the options of TLS that cannot change; `undefined` where they are the defaults, and for `http`. */
+  /**
+   * A copy of the options of TLS that cannot change; `undefined` where they are the defaults, and
+   * for `http`.
+   */
   readonly tls: Tls.Options | undefined
   /** The proxy to connect through. */
   readonly proxy: Proxy.Proxy | undefined
@@ -74,7 +83,8 @@ export interface Parts {
 }
 
 /**
- * What makes a connection to the same place a different one. A record is read once: what is done to it later has no effect.
+ * What makes a connection to the same place a different one. A record is read once: what is done to
+ * it later has no effect.
  *
  * @since 0.2.0
  * @category models
@@ -113,12 +123,14 @@ const given = (options: Options): internal.Options<Tls.Options> | InvalidOption 
 /**
  * An origin of its parts: the arguments of Python's `HTTPConnection(host, port)`.
  *
- * `host` may be `example.com`, `example.com:8080`, `127.0.0.1`, `[::1]`, `[::1]:8080`, `::1` or `fe80::1%eth0`. Other names than
- * ASCII ones become punycode, other spellings of IP addresses their canonical form. The port is the argument, or what follows
- * the host, or the scheme's default; both at once are an error.
+ * `host` may be `example.com`, `example.com:8080`, `127.0.0.1`, `[::1]`, `[::1]:8080`, `::1` or
+ * `fe80::1%eth0`. Other names than ASCII ones become punycode, other spellings of IP addresses
+ * their canonical form. The port is the argument, or what follows the host, or the scheme's
+ * default; both at once are an error.
  *
- * Fails with `InvalidUrl`, whose `part` is `host`, `port` or `socketPath`, if one of them cannot be used, and with `InvalidOption` if
- * `tls`, `proxy` or `localAddress` cannot. As in Python and in URLs `example.com:` means the default port.
+ * Fails with `InvalidUrl`, whose `part` is `host`, `port` or `socketPath`, if one of them cannot be
+ * used, and with `InvalidOption` if `tls`, `proxy` or `localAddress` cannot. As in Python and in
+ * URLs `example.com:` means the default port.
  *
  * @example
  * ```ts
@@ -144,15 +156,18 @@ export function make(parts: Parts & Options): Either.Either<Origin, InvalidUrl |
 }
 
 /**
- * The origin of an absolute URL, and the target to ask it for: path and query, without the fragment (RFC 9112 section 3.2.1).
+ * The origin of an absolute URL, and the target to ask it for: path and query, without the fragment
+ * (RFC 9112 section 3.2.1).
  *
- * The target of a string is what the string says: dot segments and the case of percent-encodings stay, because signatures
- * are made over them. What a URL cannot have, such as characters beyond ASCII, is percent-encoded as `URL` does. A `URL` has
- * been normalised already and gives its `pathname` and `search`.
+ * The target of a string is what the string says: dot segments and the case of percent-encodings
+ * stay, because signatures are made over them. What a URL cannot have, such as characters beyond
+ * ASCII, is percent-encoded as `URL` does. A `URL` has been normalised already and gives its
+ * `pathname` and `search`.
  *
- * Fails with `InvalidUrl` if the text has spaces or control characters (which `URL` would drop), has credentials (`userinfo`),
- * no host, a host or port that cannot be used, or a backslash in its path; with `UnsupportedScheme` if it is for another
- * scheme than http and https; with `InvalidOption` if an option cannot be used.
+ * Fails with `InvalidUrl` if the text has spaces or control characters (which `URL` would drop),
+ * has credentials (`userinfo`), no host, a host or port that cannot be used, or a backslash in its
+ * path; with `UnsupportedScheme` if it is for another scheme than http and https; with
+ * `InvalidOption` if an option cannot be used.
  *
  * @example
  * ```ts
@@ -193,7 +208,8 @@ export function fromUrl(
 }
 
 /**
- * The same scheme, host, port and unix socket with these options in place of its own: one that is not given is the default.
+ * The same scheme, host, port and unix socket with these options in place of its own: one that is
+ * not given is the default.
  *
  * @example
  * ```ts
@@ -218,11 +234,13 @@ export const withOptions: {
 })
 
 /**
- * The key under which connections are kept: two origins have the same one exactly if their connections can stand for each other.
+ * The key under which connections are kept: two origins have the same one exactly if their
+ * connections can stand for each other.
  *
- * Every part counts, and every field of the options of TLS and of the proxy, by content. Fields that are absent, `undefined` or
- * say the default are the same. It holds secrets (credentials of the proxy): it is for maps, not for logs. It is made at its first
- * use and kept, and means nothing to another process.
+ * Every part counts, and every field of the options of TLS and of the proxy, by content. Fields
+ * that are absent, `undefined` or say the default are the same. It holds secrets (credentials of
+ * the proxy): it is for maps, not for logs. It is made at its first use and kept, and means nothing
+ * to another process.
  *
  * @since 0.2.0
  * @category getters
@@ -238,8 +256,8 @@ export const key: (origin: Origin) => string = internal.keyOf
 export const defaultPort: (scheme: "http" | "https") => number = internal.defaultPort
 
 /**
- * The value of the Host field (RFC 9112 section 3.2): brackets around an IPv6 address, no zone id (RFC 6874 section 4), and no
- * port where it is the default of the scheme.
+ * The value of the Host field (RFC 9112 section 3.2): brackets around an IPv6 address, no zone id
+ * (RFC 6874 section 4), and no port where it is the default of the scheme.
  *
  * @since 0.1.0
  * @category getters
@@ -247,7 +265,8 @@ export const defaultPort: (scheme: "http" | "https") => number = internal.defaul
 export const authority: (origin: Origin) => string = internal.authority
 
 /**
- * Host and port, always both: the authority-form that CONNECT asks a proxy for (RFC 9112 section 3.2.3).
+ * Host and port, always both: the authority-form that CONNECT asks a proxy for (RFC 9112 section
+ * 3.2.3).
  *
  * @since 0.1.0
  * @category getters
@@ -255,8 +274,8 @@ export const authority: (origin: Origin) => string = internal.authority
 export const hostPort: (origin: Pick<Origin, "host" | "port">) => string = internal.hostPort
 
 /**
- * The name that the server's certificate must be for: the host without zone id and without a last dot (RFC 6066 section 3). Of
- * an IP address it is the address, which may not be sent as SNI.
+ * The name that the server's certificate must be for: the host without zone id and without a last
+ * dot (RFC 6066 section 3). Of an IP address it is the address, which may not be sent as SNI.
  *
  * @since 0.1.0
  * @category getters
@@ -267,7 +286,8 @@ export const serverName = (origin: Origin): string => {
 }
 
 /**
- * The origin as people and logs read it: `http://example.com:80`, or `unix:/run/app.sock`. Options are not shown.
+ * The origin as people and logs read it: `http://example.com:80`, or `unix:/run/app.sock`. Options
+ * are not shown.
  *
  * @since 0.1.0
  * @category getters

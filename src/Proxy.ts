@@ -1,8 +1,10 @@
 /**
- * Proxies for HTTP: where they are, what is sent to them, which one is for which origin, and reading them from the environment.
+ * Proxies for HTTP: where they are, what is sent to them, which one is for which origin, and
+ * reading them from the environment.
  *
- * A proxy is checked when it is made. Its credentials and headers are for it alone, never for the origin behind it, and nothing
- * that prints a proxy shows them. Proxies are spoken to in clear: proxies over TLS and SOCKS proxies are not supported.
+ * A proxy is checked when it is made. Its credentials and headers are for it alone, never for the
+ * origin behind it, and nothing that prints a proxy shows them. Proxies are spoken to in clear:
+ * proxies over TLS and SOCKS proxies are not supported.
  *
  * @since 0.2.0
  */
@@ -37,8 +39,8 @@ export type TypeId = typeof TypeId
 /**
  * A proxy. Make it with `make` or `fromUrl`, which check the parts.
  *
- * Two proxies with the same parts are equal (`Equal.equals`). What it prints (`toJSON`, `toString`, `console.log`) has no
- * credential and no value of a field.
+ * Two proxies with the same parts are equal (`Equal.equals`). What it prints (`toJSON`, `toString`,
+ * `console.log`) has no credential and no value of a field.
  *
  * @since 0.2.0
  * @category models
@@ -56,7 +58,8 @@ export interface Proxy extends Equal.Equal, Inspectable.Inspectable {
 }
 
 /**
- * User name and password for a proxy. The name is redacted too, because some proxies take a token in its place.
+ * User name and password for a proxy. The name is redacted too, because some proxies take a token
+ * in its place.
  *
  * @since 0.2.0
  * @category models
@@ -83,9 +86,10 @@ export interface Options {
     readonly password: string | Redacted.Redacted
   } | undefined
   /**
-   * Fields for the proxy only: of CONNECT, and of requests that it forwards. There they are named in Connection, with
-   * Proxy-Authorization, so that the proxy does not pass them on (RFC 9110 section 7.6.1). A field of the request with the same name is sent in place
-   * of one of these, and is for the server.
+   * Fields for the proxy only: of CONNECT, and of requests that it forwards. There they are named
+   * in Connection, with Proxy-Authorization, so that the proxy does not pass them on (RFC 9110
+   * section 7.6.1). A field of the request with the same name is sent in place of one of these, and
+   * is for the server.
    */
   readonly headers?: HttpFields.Input | undefined
 }
@@ -140,7 +144,8 @@ const toEither = <A, E extends Error>(result: A | E): Either.Either<A, E> =>
 /**
  * A proxy of its parts.
  *
- * Fails with `InvalidUrl` if host or port cannot be used, and with `InvalidOption` if the credentials or headers cannot be sent.
+ * Fails with `InvalidUrl` if host or port cannot be used, and with `InvalidOption` if the
+ * credentials or headers cannot be sent.
  *
  * @example
  * ```ts
@@ -162,11 +167,13 @@ export const make = (options: Options): Either.Either<Proxy, InvalidUrl | Invali
   toEither<Proxy, InvalidUrl | InvalidOption>(internal.make(options))
 
 /**
- * A proxy of its URL, such as `http://user:password@proxy.example:3128`; the scheme may be left out. What user name and password
- * have of `/`, `?`, `#`, `%` and, in the name, `:` must be percent-encoded.
+ * A proxy of its URL, such as `http://user:password@proxy.example:3128`; the scheme may be left
+ * out. What user name and password have of `/`, `?`, `#`, `%` and, in the name, `:` must be
+ * percent-encoded.
  *
- * Fails with `InvalidUrl` if the text is no URL or has a path, and with `InvalidOption` if it is for another kind of proxy (`https`,
- * `socks5` and the like) or its credentials or headers cannot be sent. No error repeats the URL.
+ * Fails with `InvalidUrl` if the text is no URL or has a path, and with `InvalidOption` if it is
+ * for another kind of proxy (`https`, `socks5` and the like) or its credentials or headers cannot
+ * be sent. No error repeats the URL.
  *
  * @example
  * ```ts
@@ -187,8 +194,8 @@ export const fromUrl = (
   toEither<Proxy, InvalidUrl | InvalidOption>(notRecord("options", options) ?? internal.fromUrl(url, options?.headers))
 
 /**
- * What the proxy gets with CONNECT and with every request that it forwards: its headers, and `Proxy-Authorization` where there are
- * credentials (Basic, in UTF-8). For nobody but the proxy.
+ * What the proxy gets with CONNECT and with every request that it forwards: its headers, and
+ * `Proxy-Authorization` where there are credentials (Basic, in UTF-8). For nobody but the proxy.
  *
  * @since 0.2.0
  * @category getters
@@ -196,13 +203,16 @@ export const fromUrl = (
 export const fields = (proxy: Proxy): HttpFields.HttpFields => internal.fieldsOf(proxy)
 
 /**
- * Whether an origin is in a list of hosts that are asked directly, by the rules of curl's `NO_PROXY`.
+ * Whether an origin is in a list of hosts that are asked directly, by the rules of curl's
+ * `NO_PROXY`.
  *
- * Entries are separated by commas, and their case does not count. `example.com` and `.example.com` are that name and all below it,
- * `*.example.com` those below it only, `*` is everything. An address matches addresses only, in whatever spelling; `10.0.0.0/8` and
- * `2001:db8::/32` are networks. An entry may end in a port (`example.com:8080`, `[::1]:8080`) and is then for that port. A dot at
- * the end of a name does not count; a zone id (`fe80::1%eth0`) counts where the entry has one. Other than in Go, `localhost`
- * must be in the list to be asked directly. An entry that makes no sense matches nothing.
+ * Entries are separated by commas, and their case does not count. `example.com` and `.example.com`
+ * are that name and all below it, `*.example.com` those below it only, `*` is everything. An
+ * address matches addresses only, in whatever spelling; `10.0.0.0/8` and `2001:db8::/32` are
+ * networks. An entry may end in a port (`example.com:8080`, `[::1]:8080`) and is then for that
+ * port. A dot at the end of a name does not count; a zone id (`fe80::1%eth0`) counts where the
+ * entry has one. Other than in Go, `localhost` must be in the list to be asked directly. An entry
+ * that makes no sense matches nothing.
  *
  * @example
  * ```ts
@@ -218,10 +228,14 @@ export const fields = (proxy: Proxy): HttpFields.HttpFields => internal.fieldsOf
  * @category predicates
  */
 export const noProxy = (list: string): (target: Target) => boolean =>
-  // Types do not hold for everybody, and this cannot fail: what is no list matches nothing, as an entry that makes no sense.
+  // Types do not hold for everybody, and this cannot fail: what is no list matches nothing, as an
+  // entry that makes no sense.
   typeof list === "string" ? matcher(list) : () => false
 
-/** The first of these variables that is set, even if it is empty: an empty one is how to say "no proxy" over another one. */
+/**
+ * The first of these variables that is set, even if it is empty: an empty one is how to say "no
+ * proxy" over another one.
+ */
 const firstSet = (env: Environment, names: ReadonlyArray<string>): string | undefined =>
   names.find((name) => env[name] !== undefined)
 
@@ -237,13 +251,14 @@ const readVariable = (env: Environment, name: string | undefined): Proxy | undef
 /**
  * The proxies that the environment names, as curl reads it.
  *
- * For `http` it is `http_proxy` or `HTTP_PROXY`, for `https` `https_proxy` or `HTTPS_PROXY`, for both else `all_proxy` or `ALL_PROXY`;
- * exceptions (see `noProxy`) stand in `no_proxy` or `NO_PROXY`. Lower case wins. An empty variable says that there is none and hides
- * those after it. `HTTP_PROXY` does not count where `REQUEST_METHOD` is set: in a CGI program it comes from the field `Proxy` of
- * a request (CVE-2016-5385).
+ * For `http` it is `http_proxy` or `HTTP_PROXY`, for `https` `https_proxy` or `HTTPS_PROXY`, for
+ * both else `all_proxy` or `ALL_PROXY`; exceptions (see `noProxy`) stand in `no_proxy` or
+ * `NO_PROXY`. Lower case wins. An empty variable says that there is none and hides those after it.
+ * `HTTP_PROXY` does not count where `REQUEST_METHOD` is set: in a CGI program it comes from the
+ * field `Proxy` of a request (CVE-2016-5385).
  *
- * Fails with `InvalidOption`, which names the variable and never repeats its value, if one that counts holds no proxy that can be
- * used: `socks5://` and `https://` among them.
+ * Fails with `InvalidOption`, which names the variable and never repeats its value, if one that
+ * counts holds no proxy that can be used: `socks5://` and `https://` among them.
  *
  * @example
  * ```ts

@@ -1,14 +1,15 @@
 /**
  * A `Transport` that plays a script: for tests of this library, and of programs that use it.
  *
- * No socket and no timer of its own: a script says what the peer expects, answers and breaks, `delay` and the timeouts of
- * opening run on Effect's `Clock`, and everything else comes in microtasks, in the same order in every run. Opens no real
- * connections (`NodeTransport` does) and knows no HTTP.
+ * No socket and no timer of its own: a script says what the peer expects, answers and breaks,
+ * `delay` and the timeouts of opening run on Effect's `Clock`, and everything else comes in
+ * microtasks, in the same order in every run. Opens no real connections (`NodeTransport` does) and
+ * knows no HTTP.
  *
- * Rules, which are those of real sockets at their worst: the receiver hears nothing within a call of `write`; the view given
- * to `onData` is overwritten with garbage after the call; bytes that come before `attach` or in a pause are kept; nothing
- * comes after `destroy`. A step begins when the one before it is done. Bytes that the client writes and no step takes are a
- * failure.
+ * Rules, which are those of real sockets at their worst: the receiver hears nothing within a call
+ * of `write`; the view given to `onData` is overwritten with garbage after the call; bytes that
+ * come before `attach` or in a pause are kept; nothing comes after `destroy`. A step begins when
+ * the one before it is done. Bytes that the client writes and no step takes are a failure.
  *
  * @example
  * ```ts
@@ -59,7 +60,8 @@ import type * as Transport from "./Transport.ts"
 
 export {
   /**
-   * A client did not do what its script says. `problems` has one text for each thing that went wrong, with the bytes.
+   * A client did not do what its script says. `problems` has one text for each thing that went
+   * wrong, with the bytes.
    *
    * @since 0.1.0
    * @category errors
@@ -100,7 +102,8 @@ export type Connection = step.Connection
 export type Script = ReadonlyArray<Connection>
 
 /**
- * What became of one connection. `ended`: the client called `end`. `referenced`: it keeps the process alive. `remaining`: the steps that were not played, readable.
+ * What became of one connection. `ended`: the client called `end`. `referenced`: it keeps the
+ * process alive. `remaining`: the steps that were not played, readable.
  *
  * @since 0.1.0
  * @category models
@@ -116,7 +119,8 @@ export type ConnectionState = script.ConnectionState
 export type Secured = script.Secured
 
 /**
- * The transport, and what it saw. Connections are counted from 0; every member tells of the moment it is read.
+ * The transport, and what it saw. Connections are counted from 0; every member tells of the moment
+ * it is read.
  *
  * @since 0.1.0
  * @category models
@@ -128,7 +132,10 @@ export interface Handle extends Transport.Service {
   readonly openCount: number
   /** Every call of `secure`. */
   readonly secured: ReadonlyArray<Secured>
-  /** All that was written on a connection so far, as ISO-8859-1. Bytes of a write that failed are not among it. */
+  /**
+   * All that was written on a connection so far, as ISO-8859-1. Bytes of a write that failed are
+   * not among it.
+   */
   readonly written: (connection: number) => string
   /** As `written`, as bytes. */
   readonly writtenBytes: (connection: number) => Uint8Array
@@ -137,8 +144,8 @@ export interface Handle extends Transport.Service {
   /** The steps that were not played, readable. */
   readonly remaining: ReadonlyArray<string>
   /**
-   * Fails where an expectation failed, a connection or a step was not played, or bytes were written that no step takes.
-   * A last `stall` counts as played.
+   * Fails where an expectation failed, a connection or a step was not played, or bytes were written
+   * that no step takes. A last `stall` counts as played.
    */
   readonly verify: Effect.Effect<void, report.ScriptError>
 }
@@ -152,9 +159,9 @@ export interface Handle extends Transport.Service {
 export const make: (script: Script) => Effect.Effect<Handle, never, Scope.Scope> = script.make
 
 /**
- * A transport that plays this script. The scope's end dies with a `ScriptError` where an expectation failed, bytes were
- * written that no step takes, or too many connections were opened; not where steps were not played. For `verify` use `make`
- * and `Layer.succeed`.
+ * A transport that plays this script. The scope's end dies with a `ScriptError` where an
+ * expectation failed, bytes were written that no step takes, or too many connections were opened;
+ * not where steps were not played. For `verify` use `make` and `Layer.succeed`.
  *
  * @since 0.1.0
  * @category layers
@@ -170,8 +177,8 @@ export const layer: (script: Script) => Layer.Layer<Transport.Transport> = scrip
 export const connection: (...steps: ReadonlyArray<Step>) => Connection = step.connection
 
 /**
- * A connection that fails to open. Default: `ConnectError` with `ECONNREFUSED`. An error given is failed with as it is, so
- * it should be a new one for each use.
+ * A connection that fails to open. Default: `ConnectError` with `ECONNREFUSED`. An error given is
+ * failed with as it is, so it should be a new one for each use.
  *
  * @since 0.1.0
  * @category connections
@@ -179,7 +186,8 @@ export const connection: (...steps: ReadonlyArray<Step>) => Connection = step.co
 export const refuse: (error?: step.OpenError) => Connection = step.refuse
 
 /**
- * A connection that is never opened nor refused: the attempt ends by `timeouts.connect` or by interruption.
+ * A connection that is never opened nor refused: the attempt ends by `timeouts.connect` or by
+ * interruption.
  *
  * @since 0.1.0
  * @category connections
@@ -195,8 +203,8 @@ export const openStalls: Connection = step.openStalls
 export const openAfter: (duration: Duration.DurationInput, connection: Connection) => Connection = step.openAfter
 
 /**
- * Waits until exactly these bytes were written, a string as ISO-8859-1. Other bytes reset the connection at once, with a
- * `ScriptError` as the cause of the fault.
+ * Waits until exactly these bytes were written, a string as ISO-8859-1. Other bytes reset the
+ * connection at once, with a `ScriptError` as the cause of the fault.
  *
  * @since 0.1.0
  * @category client steps
@@ -204,8 +212,8 @@ export const openAfter: (duration: Duration.DurationInput, connection: Connectio
 export const expect: (bytes: Uint8Array | string) => Step = step.expect
 
 /**
- * Waits until this many bytes were written, and takes them whatever they are. Without a number: takes all that is written
- * from here on and goes on at once, so that no `expect` can follow.
+ * Waits until this many bytes were written, and takes them whatever they are. Without a number:
+ * takes all that is written from here on and goes on at once, so that no `expect` can follow.
  *
  * @since 0.1.0
  * @category client steps
@@ -213,8 +221,8 @@ export const expect: (bytes: Uint8Array | string) => Step = step.expect
 export const discard: (count?: number) => Step = step.discard
 
 /**
- * Waits until these bytes were written, and takes them with all that came before: `discardUntil("\r\n\r\n")` takes a head
- * whose fields differ from run to run.
+ * Waits until these bytes were written, and takes them with all that came before:
+ * `discardUntil("\r\n\r\n")` takes a head whose fields differ from run to run.
  *
  * @since 0.1.0
  * @category client steps
@@ -238,7 +246,8 @@ export const expectEnd: Step = step.expectEnd
 export const expectDestroy: Step = step.expectDestroy
 
 /**
- * Waits until the client writes: that write fails, and the channel breaks with a fault of this code, such as `EPIPE`.
+ * Waits until the client writes: that write fails, and the channel breaks with a fault of this
+ * code, such as `EPIPE`.
  *
  * @since 0.1.0
  * @category client steps
@@ -246,9 +255,9 @@ export const expectDestroy: Step = step.expectDestroy
 export const writeFails: (code: string) => Step = step.writeFails
 
 /**
- * Waits for `secure`, which fails with this error. Where another step is next when `secure` is called, that decides: after a
- * `delay` the one behind it, a `stall` lets it hang, `eof`, `reset` and `fail` are a `TlsError` whose reason is `Closed`, and
- * with any other it succeeds.
+ * Waits for `secure`, which fails with this error. Where another step is next when `secure` is
+ * called, that decides: after a `delay` the one behind it, a `stall` lets it hang, `eof`, `reset`
+ * and `fail` are a `TlsError` whose reason is `Closed`, and with any other it succeeds.
  *
  * @since 0.1.0
  * @category client steps
@@ -256,8 +265,8 @@ export const writeFails: (code: string) => Step = step.writeFails
 export const refuseTls: (error: TlsError) => Step = step.refuseTls
 
 /**
- * Sends bytes, a string as ISO-8859-1, in pieces of at most 65,536 bytes; each piece is one call of `onData`, in a turn of
- * its own. Done when the client took the last one.
+ * Sends bytes, a string as ISO-8859-1, in pieces of at most 65,536 bytes; each piece is one call of
+ * `onData`, in a turn of its own. Done when the client took the last one.
  *
  * @since 0.1.0
  * @category peer steps
@@ -265,7 +274,8 @@ export const refuseTls: (error: TlsError) => Step = step.refuseTls
 export const reply: (bytes: Uint8Array | string, options?: { readonly split?: Split | undefined }) => Step = step.reply
 
 /**
- * The peer finishes its sending side (FIN; over TLS close_notify before it). The client may go on writing.
+ * The peer finishes its sending side (FIN; over TLS close_notify before it). The client may go on
+ * writing.
  *
  * @since 0.1.0
  * @category peer steps
@@ -273,7 +283,8 @@ export const reply: (bytes: Uint8Array | string, options?: { readonly split?: Sp
 export const eof: Step = step.eof
 
 /**
- * The peer's sending side ends without a word of TLS (close_notify), as where it was cut on its way; without TLS it is as `eof`.
+ * The peer's sending side ends without a word of TLS (close_notify), as where it was cut on its
+ * way; without TLS it is as `eof`.
  *
  * @since 0.2.0
  * @category peer steps
@@ -313,8 +324,9 @@ export const delay: (duration: Duration.DurationInput) => Step = step.delay
 export const stall: Step = step.stall
 
 /**
- * From here on `write` takes the bytes, for the steps that follow too, but returns `false`, and `drained` waits. The write that
- * completes the `expect` before this step is the first to return `false`.
+ * From here on `write` takes the bytes, for the steps that follow too, but returns `false`, and
+ * `drained` waits. The write that completes the `expect` before this step is the first to return
+ * `false`.
  *
  * @since 0.1.0
  * @category peer steps

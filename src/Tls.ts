@@ -1,7 +1,8 @@
 /**
  * TLS options and what a handshake negotiated.
  *
- * The certificate is checked and SNI and ALPN (`http/1.1`) are sent unless an option says otherwise.
+ * The certificate is checked and SNI and ALPN (`http/1.1`) are sent unless an option says
+ * otherwise.
  *
  * @since 0.1.0
  */
@@ -17,7 +18,10 @@ import { InvalidOption } from "./internal/error/request.ts"
  * @category models
  */
 export interface Options {
-  /** The name sent in SNI and checked against the certificate. Default: the host (no SNI where that is an address). */
+  /**
+   * The name sent in SNI and checked against the certificate. Default: the host (no SNI where that
+   * is an address).
+   */
   readonly serverName?: string | undefined
   /** PEM certificates to trust in place of the system's. */
   readonly ca?: string | ReadonlyArray<string> | undefined
@@ -38,8 +42,8 @@ export interface Options {
   /** Protocols offered in ALPN; an empty list sends none. Default: `["http/1.1"]`. */
   readonly alpn?: ReadonlyArray<"http/1.1" | "http/1.0"> | undefined
   /**
-   * Whether the certificate must be valid and for this host. Default: `true`. With `false` anybody between can read and
-   * change everything: for tests only.
+   * Whether the certificate must be valid and for this host. Default: `true`. With `false` anybody
+   * between can read and change everything: for tests only.
    */
   readonly verify?: boolean | undefined
 }
@@ -84,7 +88,9 @@ const rules = {
   pem: "it must be a string or a list of strings"
 }
 
-/** Values that say what is done anyway, as JSON. An empty `ca` is none of them: it trusts nobody. */
+/**
+ * Values that say what is done anyway, as JSON. An empty `ca` is none of them: it trusts nobody.
+ */
 const defaults: { readonly [K in Field]?: string } = {
   minVersion: "\"TLSv1.2\"",
   maxVersion: "\"TLSv1.3\"",
@@ -151,8 +157,8 @@ const isOfKind = (field: Field, value: unknown): boolean => {
 }
 
 /**
- * Options that cannot change any more, and what stands for them in a key: the same for the same connection, another for another.
- * It is empty where all is as it would be without options.
+ * Options that cannot change any more, and what stands for them in a key: the same for the same
+ * connection, another for another. It is empty where all is as it would be without options.
  *
  * @internal
  */
@@ -175,8 +181,9 @@ const textOf = (options: Snapshot): string | InvalidOption => {
   return text
 }
 
-// A number stands for the text, which may have kilobytes that each request would hash anew, and secrets. It belongs to all
-// records that say the same, as long as one of them or an origin is alive, and is never given again.
+// A number stands for the text, which may have kilobytes that each request would hash anew, and
+// secrets. It belongs to all records that say the same, as long as one of them or an origin is
+// alive, and is never given again.
 const kept = new Map<string, WeakRef<Keyed>>()
 const forgotten = new FinalizationRegistry<string>((text) => {
   if (kept.get(text)?.deref() === undefined) kept.delete(text)
@@ -194,13 +201,13 @@ const keep = (options: Snapshot): Keyed | InvalidOption => {
   return made
 }
 
-// By identity: whoever passes the same record for every request pays once. What is done to a record after its first use has
-// no effect, so key and connection cannot come to differ.
+// By identity: whoever passes the same record for every request pays once. What is done to a record
+// after its first use has no effect, so key and connection cannot come to differ.
 const known = new WeakMap<Options, Keyed>()
 
 /**
- * Keeps options for an origin; those that say the same become one record, so that they share what TLS makes of it. Unknown
- * names in a record are not kept.
+ * Keeps options for an origin; those that say the same become one record, so that they share what
+ * TLS makes of it. Unknown names in a record are not kept.
  *
  * @internal
  */

@@ -1,9 +1,10 @@
 /**
  * Memory for bytes, and copies of bytes in it.
  *
- * Whatever may be as large as a body is allocated here. There may be no array of that size, or no memory for it, and Node then throws a
- * `RangeError` in whatever happens to run, such as a callback of a socket. Here it is `NoRoom`, so that a body's reader can tell it from a
- * fault of the program and make a failure of it.
+ * Whatever may be as large as a body is allocated here. There may be no array of that size, or no
+ * memory for it, and Node then throws a `RangeError` in whatever happens to run, such as a callback
+ * of a socket. Here it is `NoRoom`, so that a body's reader can tell it from a fault of the program
+ * and make a failure of it.
  */
 
 /** There is no array of this length. `cause` is what Node says. */
@@ -18,7 +19,10 @@ export class NoRoom extends Error {
   }
 }
 
-/** Bytes that V8 keeps within the array itself; a larger array has memory of its own, which costs a microsecond. */
+/**
+ * Bytes that V8 keeps within the array itself; a larger array has memory of its own, which costs a
+ * microsecond.
+ */
 export const inPlace = 64
 
 /** What allocates. A test puts another one in its place. */

@@ -1,6 +1,6 @@
 /**
- * What a value is that a caller gave, told by what it can do and by what it calls itself, and never by its class: in another realm (`node:vm`, Jest) and in
- * a polyfill every class is another one.
+ * What a value is that a caller gave, told by what it can do and by what it calls itself, and never
+ * by its class: in another realm (`node:vm`, Jest) and in a polyfill every class is another one.
  *
  * Says what a value is, and never what is in it.
  */
@@ -17,7 +17,10 @@ export const isBytes = (u: unknown): u is Uint8Array =>
 
 const has = (u: object, name: PropertyKey): boolean => name in u && Predicate.isFunction((u as never)[name])
 
-/** What every effect has: an `Option` and an `Either` too. The runtime is not for the layers that ask. */
+/**
+ * What every effect has: an `Option` and an `Either` too. The runtime is not for the layers that
+ * ask.
+ */
 const effectId: symbol = Symbol.for("effect/Effect")
 
 export const isEffect = (u: object): boolean => effectId in u
@@ -28,7 +31,10 @@ const isKeyed = (u: object): boolean => has(u, "get") && (has(u, "entries") || h
 /** What holds its pieces in memory, so that they can be looked at before anything is sent. */
 const isCollection = (u: object): u is Iterable<unknown> => Array.isArray(u) || kindOf(u) === "Set" || Chunk.isChunk(u)
 
-/** Whether a value can be an iterable of such pieces, as far as that can be seen without taking one from it. */
+/**
+ * Whether a value can be an iterable of such pieces, as far as that can be seen without taking one
+ * from it.
+ */
 export const isIterableOf = (u: unknown, isPiece: (piece: unknown) => boolean): u is Iterable<never> =>
   Predicate.isObject(u) && !ArrayBuffer.isView(u) && !isEffect(u)
   && (Symbol.asyncIterator in u
@@ -57,5 +63,6 @@ const describe = (u: unknown): string => {
 
 /** What a value is, for a message. */
 export const described = (u: unknown): string =>
-  // A getter or a proxy of the caller's may throw; the message that it keeps us from is about something else.
+  // A getter or a proxy of the caller's may throw; the message that it keeps us from is about
+  // something else.
   Either.getOrElse(Either.try(() => describe(u)), () => "an object")

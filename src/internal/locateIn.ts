@@ -1,7 +1,9 @@
 /**
- * Gives an error of a response the context of its exchange, for code that knows no more of a response than its interface.
+ * Gives an error of a response the context of its exchange, for code that knows no more of a
+ * response than its interface.
  *
- * A response of this library gives it itself, by `LocateId`. Of any other one, or one behind a `Proxy`, what it says of itself counts.
+ * A response of this library gives it itself, by `LocateId`. Of any other one, or one behind a
+ * `Proxy`, what it says of itself counts.
  */
 import type { ConnectionInfo, Timings } from "../HttpError.ts"
 import * as HttpFields from "../HttpFields.ts"

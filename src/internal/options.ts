@@ -1,7 +1,9 @@
 /**
- * Arguments that no type has checked: options that are no record at all, bytes that are none, counts that are no number.
+ * Arguments that no type has checked: options that are no record at all, bytes that are none,
+ * counts that are no number.
  *
- * A list, a number or a function has none of the names that are read, so it would pass for options without any and be told to nobody.
+ * A list, a number or a function has none of the names that are read, so it would pass for options
+ * without any and be told to nobody.
  */
 import * as Predicate from "effect/Predicate"
 import { InvalidOption } from "./error/request.ts"

@@ -1,11 +1,13 @@
 /**
  * Text and JSON of the bytes of a body, the same for both faces.
  *
- * A byte order mark says what text is, then its charset label, then it is UTF-8 (WHATWG Encoding section 6, "decode"). A label that cannot
- * be used is passed over if the bytes are UTF-8, and refused otherwise: nothing is replaced by guesswork. JSON is UTF-8 whatever its label
- * (RFC 8259 section 11), so that a label decides only if the bytes are no UTF-8.
+ * A byte order mark says what text is, then its charset label, then it is UTF-8 (WHATWG Encoding
+ * section 6, "decode"). A label that cannot be used is passed over if the bytes are UTF-8, and
+ * refused otherwise: nothing is replaced by guesswork. JSON is UTF-8 whatever its label (RFC 8259
+ * section 11), so that a label decides only if the bytes are no UTF-8.
  *
- * The length is checked before decoding: Node 20 ends the process for a longer text in a one-byte charset, and no one can catch that.
+ * The length is checked before decoding: Node 20 ends the process for a longer text in a one-byte
+ * charset, and no one can catch that.
  */
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
@@ -16,7 +18,10 @@ import { tooLargeForText } from "./tooLarge.ts"
 
 export type TextFailure = BodyDecodeError | BodyTooLarge
 
-/** The longest string of V8 on 64 bits, in UTF-16 code units. No charset makes more of these than it has bytes. A test lowers it. */
+/**
+ * The longest string of V8 on 64 bits, in UTF-16 code units. No charset makes more of these than it
+ * has bytes. A test lowers it.
+ */
 export const longest = { text: 0x1fffffe8 }
 
 const utf8 = new TextDecoder()
@@ -78,8 +83,9 @@ export const decodeText = (bytes: Uint8Array, label: string | undefined): Either
   const plain = isUtf8(label) && first !== 0xfe && first !== 0xff
   const { decoder, known } = plain ? { decoder: utf8, known: true } : decoderOf(bytes, label)
   try {
-    // For a whole of a one-byte charset Node 20 and 22 have a decoder of their own, which takes windows-1252 for ISO-8859-1: its euro sign
-    // becomes U+0080. For pieces they ask ICU, which is right.
+    // For a whole of a one-byte charset Node 20 and 22 have a decoder of their own, which takes
+    // windows-1252 for ISO-8859-1: its euro sign becomes U+0080. For pieces they ask ICU, which is
+    // right.
     return Either.right(plain ? decoder.decode(bytes) : decoder.decode(bytes, { stream: true }) + decoder.decode())
   } catch (cause) {
     return Either.left(notDecoded(cause, label, known, bytes))
@@ -97,7 +103,10 @@ const utf8Of = (bytes: Uint8Array): string | undefined => {
   }
 }
 
-/** What a whole body says as JSON. `causeOf` makes the cause of what `JSON.parse` throws; `empty` is what no text at all says. */
+/**
+ * What a whole body says as JSON. `causeOf` makes the cause of what `JSON.parse` throws; `empty` is
+ * what no text at all says.
+ */
 export const decodeJson = (
   bytes: Uint8Array,
   label: string | undefined,
@@ -125,7 +134,9 @@ const failed = (partial: Uint8Array, causeOf: (error: unknown) => unknown) => (e
 
 const empty: Uint8Array = new Uint8Array(0)
 
-/** The text of a body that comes in pieces, for lines: none may be longer than the longest string. */
+/**
+ * The text of a body that comes in pieces, for lines: none may be longer than the longest string.
+ */
 export class LineDecoder {
   readonly #label: string | undefined
   #decoder: TextDecoder | undefined

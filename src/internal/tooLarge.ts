@@ -1,4 +1,7 @@
-/** Bodies that are too large to be had as they were asked for, whatever the limits say: the failures, with the bytes in them. */
+/**
+ * Bodies that are too large to be had as they were asked for, whatever the limits say: the
+ * failures, with the bytes in them.
+ */
 import type { NoRoom } from "./bytes.ts"
 import { withContext } from "./error/base.ts"
 import { BodyTooLarge } from "./error/body.ts"
@@ -10,8 +13,8 @@ const empty: Uint8Array = new Uint8Array(0)
 const ofOurs = (error: BodyTooLarge): BodyTooLarge => withContext(error, unlocated("body", "Local"))
 
 /**
- * There is no room for these bytes in one piece, so the failure has the pieces. `cause` is why they were to be joined, if that was another
- * failure of the body.
+ * There is no room for these bytes in one piece, so the failure has the pieces. `cause` is why they
+ * were to be joined, if that was another failure of the body.
  */
 export const tooLargeForMemory = (
   { cause, length }: NoRoom,

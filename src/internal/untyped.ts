@@ -1,7 +1,8 @@
 /**
  * What is wrong with a request that no type has checked, found before anything of it is used.
  *
- * Only kinds are judged here: what a method, a target, a field or an option may be is for those who encode and read them.
+ * Only kinds are judged here: what a method, a target, a field or an option may be is for those who
+ * encode and read them.
  */
 import * as Predicate from "effect/Predicate"
 import type * as HttpRequest from "../HttpRequest.ts"

@@ -1,6 +1,7 @@
 /**
- * The fields of a form or a query as `application/x-www-form-urlencoded` (WHATWG URL section 5.2), byte for byte as `URLSearchParams` writes them,
- * except that nothing is replaced by something else: what cannot be written is told.
+ * The fields of a form or a query as `application/x-www-form-urlencoded` (WHATWG URL section 5.2),
+ * byte for byte as `URLSearchParams` writes them, except that nothing is replaced by something
+ * else: what cannot be written is told.
  */
 import * as Predicate from "effect/Predicate"
 import { InvalidUrl } from "../error/request.ts"
@@ -14,7 +15,9 @@ export class FieldFault {
   }
 }
 
-/** What `encodeURIComponent` leaves as it is, and the form does not; and its spelling of a space. */
+/**
+ * What `encodeURIComponent` leaves as it is, and the form does not; and its spelling of a space.
+ */
 const otherwise = /%20|[!'()~]/g
 
 const escapes: Readonly<Record<string, string>> = {
@@ -52,7 +55,9 @@ const encodePair = (name: unknown, value: unknown): string | FieldFault => {
     : `${encodeText(name)}=${encodeText(text)}`
 }
 
-/** Name and value of what is given, in order; `undefined` where it is neither pairs nor a record. */
+/**
+ * Name and value of what is given, in order; `undefined` where it is neither pairs nor a record.
+ */
 const pairsOf = (given: unknown): Iterable<unknown> | undefined => {
   if (!Predicate.isObject(given)) return undefined
   if (Symbol.iterator in given) return given as Iterable<unknown>
@@ -82,7 +87,10 @@ export const encodeFields = (given: unknown): string | FieldFault => {
   return encoded
 }
 
-/** A target with fields behind what it has of a query, and before its fragment. One that is no text is told of when it is sent. */
+/**
+ * A target with fields behind what it has of a query, and before its fragment. One that is no text
+ * is told of when it is sent.
+ */
 export const withQuery = (target: string, fields: unknown): string | InvalidUrl => {
   if (typeof target !== "string") return target
   const encoded = encodeFields(fields)

@@ -1,9 +1,10 @@
 /**
- * A form as `multipart/form-data` (RFC 7578; WHATWG HTML section 4.10.22.8): its length is known beforehand, its files are read
- * when they are sent, and its boundary is random enough that no content can hold it.
+ * A form as `multipart/form-data` (RFC 7578; WHATWG HTML section 4.10.22.8): its length is known
+ * beforehand, its files are read when they are sent, and its boundary is random enough that no
+ * content can hold it.
  *
- * Forms and blobs are known by what they can do, so that those of polyfills and of npm's undici are as good as Node's own. What they then do otherwise
- * than the standard says is a typed failure.
+ * Forms and blobs are known by what they can do, so that those of polyfills and of npm's undici are
+ * as good as Node's own. What they then do otherwise than the standard says is a typed failure.
  */
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
@@ -16,10 +17,16 @@ const encoder = new TextEncoder()
 
 const lineEnds = /\r\n|\r|\n/g
 
-/** A name as it stands in quotes: what would end it is percent-encoded, and nothing else, as browsers do. */
+/**
+ * A name as it stands in quotes: what would end it is percent-encoded, and nothing else, as
+ * browsers do.
+ */
 const quoted = (name: string): string => name.replaceAll("\n", "%0A").replaceAll("\r", "%0D").replaceAll("\"", "%22")
 
-/** A file's type stands in a line of its own; `Blob` lets through only printable ASCII, but a subclass need not. */
+/**
+ * A file's type stands in a line of its own; `Blob` lets through only printable ASCII, but a
+ * subclass need not.
+ */
 const typeOf = (type: unknown): string =>
   typeof type === "string" && /^[\x20-\x7e]+$/.test(type) ? type : "application/octet-stream"
 
@@ -87,7 +94,10 @@ async function* collected(blob: BlobLike): AsyncGenerator<Uint8Array> {
   if (buffer !== undefined) yield new Uint8Array(buffer)
 }
 
-/** The bytes of a blob, read when it is sent. What its own code throws then fails as an iterable that throws. */
+/**
+ * The bytes of a blob, read when it is sent. What its own code throws then fails as an iterable
+ * that throws.
+ */
 export const blobStream = (blob: BlobLike): Stream.Stream<Uint8Array, unknown> =>
   pull({
     [Symbol.asyncIterator]: () => {
@@ -121,7 +131,10 @@ const isEntry = (u: unknown): u is Entry =>
 
 const describedEntry = (u: unknown): string => described(Array.isArray(u) ? u[1] : u)
 
-/** Of an empty name a part says nothing, as Node's `fetch` does: servers take a part that has a file name for a file. */
+/**
+ * Of an empty name a part says nothing, as Node's `fetch` does: servers take a part that has a file
+ * name for a file.
+ */
 const fileName = ({ name }: BlobLike): string =>
   name === undefined || name === "" ? "" : `; filename="${quoted(String(name))}"`
 

@@ -1,8 +1,9 @@
 /**
- * An `Iterable` or `AsyncIterable` as a stream that asks for one piece at a time and lets go of the source where it stops early.
+ * An `Iterable` or `AsyncIterable` as a stream that asks for one piece at a time and lets go of the
+ * source where it stops early.
  *
- * Written by hand because `Stream.fromAsyncIterable` waits for `return` on interruption, and a generator that waits for its next
- * piece never hears of it.
+ * Written by hand because `Stream.fromAsyncIterable` waits for `return` on interruption, and a
+ * generator that waits for its next piece never hears of it.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -14,7 +15,8 @@ export const pull = (source: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): 
   Stream.unwrapScoped(
     Effect.map(
       Effect.acquireRelease(
-        // What a caller's iterator throws can be anything, and comes back in `RequestBodyError` as it is.
+        // What a caller's iterator throws can be anything, and comes back in `RequestBodyError` as
+        // it is.
         // @effect-diagnostics-next-line unknownInEffectCatch:off
         Effect.try({
           try: () => new Puller(source),
@@ -72,12 +74,16 @@ class Puller {
     return result.done === true ? Effect.fail(Option.none()) : Effect.succeed(result.value)
   }
 
-  /** Lets go of what was not read to its end. How that fails is of no use to anybody: the sending has stopped for a reason. */
+  /**
+   * Lets go of what was not read to its end. How that fails is of no use to anybody: the sending
+   * has stopped for a reason.
+   */
   get stop(): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (this.#ended) return Effect.void
       const returned = Effect.ignore(Effect.tryPromise(async () => this.#iterator.return?.()))
-      // A generator that was not begun does not destroy its Readable, and one that waits is told by it alone.
+      // A generator that was not begun does not destroy its Readable, and one that waits is told by
+      // it alone.
       const destroyed = Effect.ignore(Effect.try(() => {
         if (Predicate.hasProperty(this.#source, "destroy") && Predicate.isFunction(this.#source.destroy)) {
           this.#source.destroy()

@@ -1,7 +1,9 @@
 /**
- * Refuses responses by their status: reads the start of the body, closes the response, and fails with both.
+ * Refuses responses by their status: reads the start of the body, closes the response, and fails
+ * with both.
  *
- * What is kept is bounded, and the rest is not read here: closing drains it where that is cheap, or closes the connection.
+ * What is kept is bounded, and the rest is not read here: closing drains it where that is cheap, or
+ * closes the connection.
  */
 import * as Effect from "effect/Effect"
 import type { BodyFailure } from "../../HttpError.ts"
@@ -13,7 +15,10 @@ import { locateIn } from "../locateIn.ts"
 /** How much of the body of a refused response is kept. */
 const prefixLength = 4096
 
-/** Statuses of the 400s that are no mistake in the request: it came too slowly, too early, or too often. */
+/**
+ * Statuses of the 400s that are no mistake in the request: it came too slowly, too early, or too
+ * often.
+ */
 const untimely = new Set([408, 425, 429])
 
 /** Whether the request itself is at fault, so that sending it again cannot help. */

@@ -1,4 +1,7 @@
-/** Text and JSON as bytes, or the reason why they cannot be: what does not fit is never replaced by something else. */
+/**
+ * Text and JSON as bytes, or the reason why they cannot be: what does not fit is never replaced by
+ * something else.
+ */
 import * as Either from "effect/Either"
 import { UnsupportedBody } from "../error/request.ts"
 import { described } from "../given.ts"

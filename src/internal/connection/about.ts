@@ -18,7 +18,10 @@ export interface Asked {
 type Place = Pick<ErrorContext, "origin" | "peer" | "proxy">
 type Request = Pick<ErrorContext, "method" | "path">
 
-/** A proxy forwards requests that are not encrypted, so it sees them: they name their origin, and carry the fields for it. */
+/**
+ * A proxy forwards requests that are not encrypted, so it sees them: they name their origin, and
+ * carry the fields for it.
+ */
 export const forwarded = ({ proxy, scheme }: Origin.Origin): boolean => proxy !== undefined && scheme === "http"
 
 /** `host:port` of a proxy. */
@@ -45,7 +48,10 @@ export const requestOf = (asked: Asked | undefined): Request => ({
   path: asked?.target === undefined ? undefined : pathOf(asked.target)
 })
 
-/** Gives an error that no exchange has seen its origin and, where it is known, its request; `also` is what else is known. */
+/**
+ * Gives an error that no exchange has seen its origin and, where it is known, its request; `also`
+ * is what else is known.
+ */
 export const withContextAt = <E extends Tagged<string>>(
   error: E,
   origin: Origin.Origin,
@@ -53,6 +59,8 @@ export const withContextAt = <E extends Tagged<string>>(
   also?: Partial<ErrorContext>
 ): E => withContext(error, { ...error.context, ...placeOf(origin), ...requestOf(asked), ...also })
 
-/** The error as that of a request, which it may know nothing of, or which it may share with others. */
+/**
+ * The error as that of a request, which it may know nothing of, or which it may share with others.
+ */
 export const ofAsked = <E extends Tagged<string>>(error: E, origin: Origin.Origin, asked: Asked): E =>
   ofRequest(error, { ...error.context, ...placeOf(origin), ...requestOf(asked) })

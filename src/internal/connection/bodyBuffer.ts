@@ -1,9 +1,11 @@
 /**
- * The bytes of a response's body between the receiver that brings them and the one reader that takes them.
+ * The bytes of a response's body between the receiver that brings them and the one reader that
+ * takes them.
  *
- * Copies what it keeps, because the receiver's view ends with its call. Above the high-water mark it asks the receiver to
- * pause, unless the whole body is being collected. Bytes that came before a failure are given out before it. Takes never more than
- * `growth` times as much memory as bytes have come, whatever length the server has announced. What gives or takes bytes throws `NoRoom` if
+ * Copies what it keeps, because the receiver's view ends with its call. Above the high-water mark
+ * it asks the receiver to pause, unless the whole body is being collected. Bytes that came before a
+ * failure are given out before it. Takes never more than `growth` times as much memory as bytes
+ * have come, whatever length the server has announced. What gives or takes bytes throws `NoRoom` if
  * there is no memory for it, and has then changed nothing.
  */
 import * as Chunk from "effect/Chunk"
@@ -11,33 +13,50 @@ import type { BodyFailure } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
 import { cleared, copy, inPlace, join, NoRoom, uncleared } from "../bytes.ts"
 
-// As it is now: a test that puts another in its place, and back, must not leave a stream that waits for ever.
+// As it is now: a test that puts another in its place, and back, must not leave a stream that waits
+// for ever.
 const { setImmediate } = globalThis
 
 /** Bytes kept for a reader that is slow. What one read of the socket brings may come on top. */
 const highWaterMark = 65_536
 
-/** A piece so large seldom comes alone: TLS gives its records one by one, and the system a full buffer where there is more. */
+/**
+ * A piece so large seldom comes alone: TLS gives its records one by one, and the system a full
+ * buffer where there is more.
+ */
 const largePiece = 16_384
 
-/** What a stream waits for, where large pieces come: to give each of them alone costs as much as to copy it. */
+/**
+ * What a stream waits for, where large pieces come: to give each of them alone costs as much as to
+ * copy it.
+ */
 const together = 262_144
 
-/** Room for a block that follows small ones, so that a body in tiny pieces does not become as many objects, or for a small body. */
+/**
+ * Room for a block that follows small ones, so that a body in tiny pieces does not become as many
+ * objects, or for a small body.
+ */
 const largestBlock = 65_536
 
 /**
- * How much larger than what has come the array may be that a whole body is collected in. One byte in so many is then copied twice, and the
- * memory for a length that is a lie is not used: the system gives a page when it is written to.
+ * How much larger than what has come the array may be that a whole body is collected in. One byte
+ * in so many is then copied twice, and the memory for a length that is a lie is not used: the
+ * system gives a page when it is written to.
  */
 const growth = 8
 
-/** A longer body is not collected in one array before all of it is there, because there may be no room for such an array. */
+/**
+ * A longer body is not collected in one array before all of it is there, because there may be no
+ * room for such an array.
+ */
 const largestWhole = 1_073_741_824
 
 const empty: Uint8Array = new Uint8Array(0)
 
-/** Bytes in one array, from `start` to `end`; behind `end` there may be room for more. A list, and not in an array: see `Terms`. */
+/**
+ * Bytes in one array, from `start` to `end`; behind `end` there may be room for more. A list, and
+ * not in an array: see `Terms`.
+ */
 class Block {
   readonly bytes: Uint8Array
   start = 0
@@ -66,7 +85,10 @@ export class BodyBuffer {
   streaming = false
   /** Whether a reading has begun. */
   begun = false
-  /** True once a reader has seen the end or the failure of the body, or will read no more: what has merely arrived says nothing of that. */
+  /**
+   * True once a reader has seen the end or the failure of the body, or will read no more: what has
+   * merely arrived says nothing of that.
+   */
   finished = false
   /** Whether nothing is kept, because nobody will read. */
   discarding = false
@@ -79,7 +101,9 @@ export class BodyBuffer {
   /** Those who wait for the end, where there are any. */
   #settlers: Set<() => void> | undefined
 
-  /** Takes a copy of `input` from `start` to `end`. Returns whether more is wanted. Throws `NoRoom`. */
+  /**
+   * Takes a copy of `input` from `start` to `end`. Returns whether more is wanted. Throws `NoRoom`.
+   */
   push(input: Uint8Array, start = 0, end = input.length): boolean {
     const length = end - start
     this.received += length
@@ -281,8 +305,9 @@ export class BodyBuffer {
   }
 
   /**
-   * For the block that a body begins with: all of it, where it is small and enough of it has come. Later ones are exact where nothing is
-   * before them, or a body that is read as it trickles in would take room for its rest with each piece.
+   * For the block that a body begins with: all of it, where it is small and enough of it has come.
+   * Later ones are exact where nothing is before them, or a body that is read as it trickles in
+   * would take room for its rest with each piece.
    */
   #firstRoom(length: number): number {
     const { announced } = this
@@ -291,7 +316,10 @@ export class BodyBuffer {
       : 0
   }
 
-  /** Puts all in one array that has room for more of what was announced. False where there is no use in that. */
+  /**
+   * Puts all in one array that has room for more of what was announced. False where there is no use
+   * in that.
+   */
   #gather(input: Uint8Array, start: number, end: number): boolean {
     // `size` and `received` count the bytes that are being kept here.
     const whole = this.size + this.announced - this.received

@@ -1,7 +1,8 @@
 /**
- * The time between two pieces of a body: how long one may be awaited, how long nobody may read, and for how long the rest of
- * a body that was let go is read. One deadline, because only one of these runs at a time; another for the rest of a request whose
- * response is whole. It ends no exchange itself.
+ * The time between two pieces of a body: how long one may be awaited, how long nobody may read, and
+ * for how long the rest of a body that was let go is read. One deadline, because only one of these
+ * runs at a time; another for the rest of a request whose response is whole. It ends no exchange
+ * itself.
  */
 import type { CloseReason } from "../../ConnectionEvent.ts"
 import { contentType } from "../model/fields.ts"
@@ -20,8 +21,9 @@ interface Exchange extends ExchangeView {
 }
 
 /**
- * Whether the rest is longer than may be dropped, or may well be: chunks that somebody has begun to read and left go on, as far as anybody
- * knows, and events of a server (`text/event-stream`) always do. Of chunks at which nobody has looked, most are a page that is on its way.
+ * Whether the rest is longer than may be dropped, or may well be: chunks that somebody has begun to
+ * read and left go on, as far as anybody knows, and events of a server (`text/event-stream`) always
+ * do. Of chunks at which nobody has looked, most are a page that is on its way.
  */
 const mayBeLong = ({ body, framing, head }: Exchange, drainBytes: number): boolean =>
   framing?.kind === "length"
@@ -32,7 +34,10 @@ export class BodyTimers implements TimerOwner {
   readonly #exchange: Exchange
   readonly #deadline = new Timer(this)
   #kind: "bodyIdle" | "unread" | "drain" = "bodyIdle"
-  /** Whether the rest is being read, to be dropped; and the bytes of the body after which that is given up. */
+  /**
+   * Whether the rest is being read, to be dropped; and the bytes of the body after which that is
+   * given up.
+   */
   #draining = false
   #drainUntil = Infinity
   /** Made where it is needed, which is seldom. */
@@ -47,14 +52,20 @@ export class BodyTimers implements TimerOwner {
     this.#arm("bodyIdle", this.#exchange.terms.timeouts.bodyIdle)
   }
 
-  /** Nobody waits for the body now. A pool gives up a response that is left so for long, unless it is being streamed. */
+  /**
+   * Nobody waits for the body now. A pool gives up a response that is left so for long, unless it
+   * is being streamed.
+   */
   startUnread(): void {
     const { body, settings: { policy } } = this.#exchange
     if (policy === undefined || body.settled || body.awaited || body.streaming) return
     this.#arm("unread", policy.unreadMillis)
   }
 
-  /** Nobody will read the rest, of which a pool reads a little itself, so that the link can be used again. */
+  /**
+   * Nobody will read the rest, of which a pool reads a little itself, so that the link can be used
+   * again.
+   */
   discard(reason: string): void {
     const { body, connection, sent, settings: { policy } } = this.#exchange
     if (this.#draining) return
@@ -80,8 +91,9 @@ export class BodyTimers implements TimerOwner {
   }
 
   /**
-   * The response is whole, the request is not. A pool waits for each further piece as long as it waits for a reader: a stream that
-   * has no end would hold the place for ever. A piece that the transport does not take is a matter of `timeouts.write`.
+   * The response is whole, the request is not. A pool waits for each further piece as long as it
+   * waits for a reader: a stream that has no end would hold the place for ever. A piece that the
+   * transport does not take is a matter of `timeouts.write`.
    */
   awaitRest(): void {
     const exchange = this.#exchange

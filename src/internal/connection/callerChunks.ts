@@ -1,8 +1,10 @@
 /**
- * A `Transfer-Encoding` of the caller's: who chunks the body then. The same for whole requests and for those of steps.
+ * A `Transfer-Encoding` of the caller's: who chunks the body then. The same for whole requests and
+ * for those of steps.
  *
- * As in `http.client` the caller does, who has announced it, unless `encodeChunked` hands it to the library. What the caller has chunked is
- * checked on the way out, so that no other message can be hidden in it; a body in memory is checked before anything is sent.
+ * As in `http.client` the caller does, who has announced it, unless `encodeChunked` hands it to the
+ * library. What the caller has chunked is checked on the way out, so that no other message can be
+ * hidden in it; a body in memory is checked before anything is sent.
  */
 import type * as HttpBody from "../../HttpBody.ts"
 import * as HttpFields from "../../HttpFields.ts"
@@ -11,7 +13,10 @@ import type { EncodeBodyError } from "../protocol/bodyEncoder.ts"
 import { BodyEncoder } from "../protocol/bodyEncoder.ts"
 import type { EncodedHead } from "../protocol/encode.ts"
 
-/** What happens to the body of a request whose head has been encoded, or why it cannot be sent. `more`: other pieces will follow. */
+/**
+ * What happens to the body of a request whose head has been encoded, or why it cannot be sent.
+ * `more`: other pieces will follow.
+ */
 export const outgoingFor = (
   head: EncodedHead,
   fields: HttpFields.HttpFields,

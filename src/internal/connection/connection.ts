@@ -1,11 +1,12 @@
 /**
  * One open connection: a duplex, the machine that reads it, and whoever listens at the moment.
  *
- * The receiver stays attached while the link is idle, so any byte, FIN or fault of an idle connection closes it as soon as it is
- * read. A request that uses the link again waits until the event loop has polled it (`reserve`), so that none of these can answer
- * the request. While no exchange is under way the link lets the process end. All methods are synchronous and none fails; a closed
- * link stays closed. What the duplex calls does not throw into it, and so not into the event loop: whatever is thrown here ends the
- * exchange and closes the link.
+ * The receiver stays attached while the link is idle, so any byte, FIN or fault of an idle
+ * connection closes it as soon as it is read. A request that uses the link again waits until the
+ * event loop has polled it (`reserve`), so that none of these can answer the request. While no
+ * exchange is under way the link lets the process end. All methods are synchronous and none fails;
+ * a closed link stays closed. What the duplex calls does not throw into it, and so not into the
+ * event loop: whatever is thrown here ends the exchange and closes the link.
  */
 import type * as Scope from "effect/Scope"
 import type { CloseReason } from "../../ConnectionEvent.ts"
@@ -22,11 +23,16 @@ import type { EventHub } from "./events.ts"
 
 /** Who is told what comes in while an exchange is under way. */
 export interface ExchangeHandler {
-  /** So many bytes have come, perhaps none before the end, of which the other calls are told now. */
+  /**
+   * So many bytes have come, perhaps none before the end, of which the other calls are told now.
+   */
   onReceive(count: number): void
   onInformational(head: ResponseHead): void
   onHead(head: ResponseHead, framing: Framing): void
-  /** A piece of the body: `input` from `start` to `end`, valid during the call. Returns whether more is wanted. */
+  /**
+   * A piece of the body: `input` from `start` to `end`, valid during the call. Returns whether more
+   * is wanted.
+   */
   onData(input: Uint8Array, start: number, end: number): boolean
   onEnd(trailers: HttpFields.HttpFields): void
   /** What came breaks the protocol, or ended too early. */
@@ -39,7 +45,10 @@ export interface ExchangeHandler {
   crash(thrown: unknown): void
 }
 
-/** Whose link it is, and who is told about it. One object with methods, because functions for each link would be memory of each. */
+/**
+ * Whose link it is, and who is told about it. One object with methods, because functions for each
+ * link would be memory of each.
+ */
 export interface ConnectionOwner {
   readonly events: EventHub
   /** An exchange is complete, and the link can be used again. */
@@ -61,7 +70,10 @@ export class Connection implements Transport.Receiver {
   closedBy: HttpError | undefined
   /** Whether it was closed by the caller. */
   closedByCaller = false
-  /** Whether a pool has kept it idle, so that the server may close it just as the next request is sent, even the first one. */
+  /**
+   * Whether a pool has kept it idle, so that the server may close it just as the next request is
+   * sent, even the first one.
+   */
   wasParked = false
   /** When it was opened, and when it became idle, in milliseconds. */
   readonly openedAt: number
@@ -113,8 +125,8 @@ export class Connection implements Transport.Receiver {
   }
 
   /**
-   * Keeps the link for one request, and calls back when the event loop has polled it, or at once when it closes. Only where
-   * `usable`.
+   * Keeps the link for one request, and calls back when the event loop has polled it, or at once
+   * when it closes. Only where `usable`.
    */
   reserve(loop: Transport.EventLoop, callback: () => void): void {
     this.#reservation = callback
@@ -146,17 +158,25 @@ export class Connection implements Transport.Receiver {
     this.#listener = listener
   }
 
-  /** Keeps the process alive, because a caller waits for the end of the exchange that is under way. */
+  /**
+   * Keeps the process alive, because a caller waits for the end of the exchange that is under way.
+   */
   ref(): void {
     this.duplex.ref?.()
   }
 
-  /** Lets the process end although an exchange is under way, because no caller waits for the rest of it. */
+  /**
+   * Lets the process end although an exchange is under way, because no caller waits for the rest of
+   * it.
+   */
   unref(): void {
     this.duplex.unref?.()
   }
 
-  /** Ends an exchange: the link is idle if the machine says that it can be used again, else it is closed. */
+  /**
+   * Ends an exchange: the link is idle if the machine says that it can be used again, else it is
+   * closed.
+   */
   finish(now: number): void {
     this.#listener = undefined
     if (this.machine.reusable) {
@@ -203,7 +223,8 @@ export class Connection implements Transport.Receiver {
     this.closedBy = error
     this.#listener = undefined
     this.duplex.destroy()
-    // Before its place is another's: the request that has waited for it goes elsewhere, and was there first.
+    // Before its place is another's: the request that has waited for it goes elsewhere, and was
+    // there first.
     this.#endReservation()
     this.#owner.onClosed(this, reason, error)
   }
@@ -287,7 +308,8 @@ export class Connection implements Transport.Receiver {
           break
         case "End":
           this.#listener?.onEnd(event.trailers)
-          // The buffer may be full, but an idle connection must hear of what comes, and the next response too.
+          // The buffer may be full, but an idle connection must hear of what comes, and the next
+          // response too.
           more = true
           break
         case "Failure":

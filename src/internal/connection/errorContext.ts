@@ -1,6 +1,6 @@
 /**
- * What is said of an exchange when it fails, and when it is asked: the context of its errors, its timings, and which error it is
- * when the transport breaks. Reads an exchange and changes nothing.
+ * What is said of an exchange when it fails, and when it is asked: the context of its errors, its
+ * timings, and which error it is when the transport breaks. Reads an exchange and changes nothing.
  */
 import type { BodyFailure, ConnectionInfo, HttpError, Timings } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
@@ -30,7 +30,10 @@ import type { TimerQueue } from "./timers.ts"
 
 /** What a pool takes care of in an exchange. A connection of its own does without. */
 export interface ExchangePolicy {
-  /** How much of a response that is let go is read, in bytes (nothing is where it is negative) and milliseconds. */
+  /**
+   * How much of a response that is let go is read, in bytes (nothing is where it is negative) and
+   * milliseconds.
+   */
   readonly drainBytes: number
   readonly drainMillis: number
   /** How long a response may be left unread, in milliseconds. */
@@ -42,11 +45,13 @@ export interface ExchangePolicy {
 }
 
 /**
- * What of a request holds until its exchange is over, and longer where its response is kept: neither its fields nor its body.
+ * What of a request holds until its exchange is over, and longer where its response is kept:
+ * neither its fields nor its body.
  *
- * A class and no literal, as whatever is made for each request: V8 counts how many objects of a literal live through a collection,
- * and makes all further ones among the old objects if most of those did that it saw while a program was warming up. Each such object
- * then keeps what it points to alive until the next collection of everything.
+ * A class and no literal, as whatever is made for each request: V8 counts how many objects of a
+ * literal live through a collection, and makes all further ones among the old objects if most of
+ * those did that it saw while a program was warming up. Each such object then keeps what it points
+ * to alive until the next collection of everything.
  */
 export class Terms implements RequestFacts {
   readonly method: string
@@ -88,7 +93,9 @@ export interface ExchangeSettings {
   readonly blockSize: number
   readonly policy: ExchangePolicy | undefined
   readonly tls: Tls.Options | undefined
-  /** Whom the connection is opened to: the proxy, where the far end of its tunnel is another one. */
+  /**
+   * Whom the connection is opened to: the proxy, where the far end of its tunnel is another one.
+   */
   readonly origin: Origin.Origin
 }
 
@@ -189,9 +196,15 @@ const requestStateOf = (exchange: ExchangeView): RequestState => {
   return exchange.written > 0 ? "PartiallySent" : "NotSent"
 }
 
-/** A server that refuses the client has not looked at what it sent, and a proxy that does has not passed it on. */
+/**
+ * A server that refuses the client has not looked at what it sent, and a proxy that does has not
+ * passed it on.
+ */
 const unprocessed: ReadonlySet<string> = new Set(["ProxyAuthRequired", "TlsError"])
-/** The proxy of a connection whose caller has set a tunnel is what it is opened to; any other is named by the origin. */
+/**
+ * The proxy of a connection whose caller has set a tunnel is what it is opened to; any other is
+ * named by the origin.
+ */
 const placeIn = ({ origin, settings }: ExchangeView): ReturnType<typeof placeOf> =>
   settings.origin === origin ? placeOf(origin) : { ...placeOf(origin), proxy: proxyName(settings.origin) }
 
@@ -251,7 +264,10 @@ export const idleFault = (
 export const serverNameOf = ({ tls }: Pick<ExchangeSettings, "tls">, origin: Origin.Origin): string =>
   tls?.serverName ?? Origin.serverName(origin)
 
-/** Which failure it is that the machine found. It knows neither of TLS nor of a link that was kept without having served anybody. */
+/**
+ * Which failure it is that the machine found. It knows neither of TLS nor of a link that was kept
+ * without having served anybody.
+ */
 export const machineError = ({ connection, read }: ExchangeView, error: MachineError): MachineError =>
   error._tag !== "RemoteDisconnected"
     ? error

@@ -1,6 +1,7 @@
 /**
- * Where events go: to callbacks of the caller's, which must not be able to break a connection. Nothing is made of an event, not even its
- * record, where nobody listens: whoever emits asks `active` first.
+ * Where events go: to callbacks of the caller's, which must not be able to break a connection.
+ * Nothing is made of an event, not even its record, where nobody listens: whoever emits asks
+ * `active` first.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -26,7 +27,10 @@ export class EventHub {
     return this.#listeners.size > 0
   }
 
-  /** Returns how to unsubscribe. The same function may be subscribed several times. `ended` is called when nothing more happens. */
+  /**
+   * Returns how to unsubscribe. The same function may be subscribed several times. `ended` is
+   * called when nothing more happens.
+   */
   subscribe(listener: Listener, ended: () => void = () => {}): () => void {
     if (this.#over) {
       ended()
@@ -50,7 +54,10 @@ export class EventHub {
     this.#listeners.clear()
   }
 
-  /** Tells everybody. What a listener throws goes to the log: there is no caller to tell, and the connection must go on. */
+  /**
+   * Tells everybody. What a listener throws goes to the log: there is no caller to tell, and the
+   * connection must go on.
+   */
   emit(event: ConnectionEvent): void {
     for (const listener of this.#listeners) {
       try {

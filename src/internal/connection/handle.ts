@@ -1,6 +1,6 @@
 /**
- * The state of one connection over all its exchanges: what it is set to, its link while one is open, which calls are legal, and what follows
- * when the link closes.
+ * The state of one connection over all its exchanges: what it is set to, its link while one is
+ * open, which calls are legal, and what follows when the link closes.
  *
  * The Effects over it are in `open.ts`, `pipeline.ts` and `steps.ts`.
  */
@@ -81,13 +81,17 @@ export interface Started {
   /** Once its head has been sent. */
   exchange: Exchange | undefined
   outgoing: BodyEncoder | undefined
-  /** Whether a call is sending, or waits for the response. A second one beside it could only mix up both. */
+  /**
+   * Whether a call is sending, or waits for the response. A second one beside it could only mix up
+   * both.
+   */
   busy: boolean
 }
 
 /**
- * True if the caller has a response of which it has not read everything, so that another request must not begin. Decided by what has been
- * read and never by what has arrived: otherwise a program would work or fail as the network pleases.
+ * True if the caller has a response of which it has not read everything, so that another request
+ * must not begin. Decided by what has been read and never by what has arrived: otherwise a program
+ * would work or fail as the network pleases.
  */
 const isUnread = ({ body, framing, head }: Exchange): boolean => {
   if (head === undefined || framing === undefined || body.finished) return false
@@ -104,7 +108,10 @@ export class ConnectionHandle implements ConnectionOwner {
   started: Started | undefined
   /** Aborts the opening of a link that is under way. */
   abortOpening: ((reason: string) => void) | undefined
-  /** Set while a request, or `connect`, was accepted that has no link yet: no other may begin one. Each sets an object of its own. */
+  /**
+   * Set while a request, or `connect`, was accepted that has no link yet: no other may begin one.
+   * Each sets an object of its own.
+   */
   reservation: object | undefined
   /** How often the caller closed it, and why last. */
   closeGeneration = 0
@@ -204,7 +211,8 @@ export class ConnectionHandle implements ConnectionOwner {
     this.abortOpening?.(reason)
     if (this.exchange !== undefined) {
       this.exchange.abandon(reason, "Closed")
-      // Its response stands against nothing any more, though what has arrived of it can still be read.
+      // Its response stands against nothing any more, though what has arrived of it can still be
+      // read.
       this.exchange.body.finished = true
     }
     this.connection?.closeForCaller()

@@ -1,7 +1,8 @@
 /**
  * Opens a link: the transport's connect, the tunnel where there is one, TLS inside it.
  *
- * Whatever ends the opening early (failure, interruption, timeout) leaves nothing open. Errors get their context here.
+ * Whatever ends the opening early (failure, interruption, timeout) leaves nothing open. Errors get
+ * their context here.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -102,10 +103,11 @@ const establish = (
 }
 
 /**
- * Runs an opening in a fiber of its own, which `close`, the end of the connection's scope and the total timeout can end. The
- * connection counts as opening before that fiber runs.
+ * Runs an opening in a fiber of its own, which `close`, the end of the connection's scope and the
+ * total timeout can end. The connection counts as opening before that fiber runs.
  *
- * No race and no timeout of Effect's: one that is interrupted when its fibers are made but not started waits for ever.
+ * No race and no timeout of Effect's: one that is interrupted when its fibers are made but not
+ * started waits for ever.
  */
 const abortable = <A, E>(
   handle: ConnectionHandle,
@@ -152,7 +154,8 @@ const abortable = <A, E>(
 const makeLink = (handle: ConnectionHandle, scope: Scope.CloseableScope, established: Established): Connection => {
   const { timers, events, transport } = handle.settings
   const { duplex, proxyMillis } = established
-  // A link that closes destroys its duplex: where nothing else ends with the scope, there is no need to keep it.
+  // A link that closes destroys its duplex: where nothing else ends with the scope, there is no
+  // need to keep it.
   const kept = handle.tunnel === undefined && holdsOnlyDuplexes(transport) ? undefined : scope
   const connection = new Connection(duplex, timers.now(), handle, kept, proxyMillis)
   // Before it is attached: what has come already may close it at once.
@@ -164,8 +167,8 @@ const makeLink = (handle: ConnectionHandle, scope: Scope.CloseableScope, establi
 }
 
 /**
- * What the proxy sends behind its answer to CONNECT must not count as an answer of the origin. Inside of TLS it cannot: it would
- * break the handshake.
+ * What the proxy sends behind its answer to CONNECT must not count as an answer of the origin.
+ * Inside of TLS it cannot: it would break the handshake.
  */
 const afterTunnel = (
   { settings: { loop, tls }, tunnel }: ConnectionHandle,
@@ -203,7 +206,8 @@ export const openLink = (handle: ConnectionHandle, timeouts: Millis): Effect.Eff
         (established) => {
           const connection = makeLink(handle, scope, established)
           handle.connection = connection
-          // The connection may have been closed after the opening could be aborted and before there was this link.
+          // The connection may have been closed after the opening could be aborted and before there
+          // was this link.
           if (handle.closeGeneration !== closeGeneration) connection.closeForCaller()
           return afterTunnel(handle, connection)
         }
@@ -233,8 +237,8 @@ const openAnother = (
 }
 
 /**
- * The link to send the next request on: the open one if it is still usable after a poll, else a new one. Nothing has been written
- * on the one that was not, so that is safe for every request.
+ * The link to send the next request on: the open one if it is still usable after a poll, else a new
+ * one. Nothing has been written on the one that was not, so that is safe for every request.
  */
 const acquireLink = (
   handle: ConnectionHandle,
@@ -256,15 +260,19 @@ export const closedByCaller = (handle: ConnectionHandle, asked?: Asked): Effect.
     })
   )
 
-/** Runs an opening that nobody else may come between from this call on. It must not be interruptible before it runs. */
+/**
+ * Runs an opening that nobody else may come between from this call on. It must not be interruptible
+ * before it runs.
+ */
 export const reserving = <A, E>(handle: ConnectionHandle, opening: Effect.Effect<A, E>): Effect.Effect<A, E> => {
   const release = handle.reserve()
   return Effect.ensuring(opening, Effect.sync(release))
 }
 
 /**
- * Runs `begin` on the open link, or opens one first, for the request that is asked for. `fresh` is true for one that was opened. No other fiber can begin a request in
- * between. Must run in an uninterruptible region, in the same step as the check that the connection is idle.
+ * Runs `begin` on the open link, or opens one first, for the request that is asked for. `fresh` is
+ * true for one that was opened. No other fiber can begin a request in between. Must run in an
+ * uninterruptible region, in the same step as the check that the connection is idle.
  */
 export const withLink = <A, E>(
   handle: ConnectionHandle,

@@ -1,4 +1,7 @@
-/** Makes a request ready to be sent: everything about it is checked here, before anything is opened or written. */
+/**
+ * Makes a request ready to be sent: everything about it is checked here, before anything is opened
+ * or written.
+ */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Stream from "effect/Stream"
@@ -55,8 +58,8 @@ export class Prepared<out E> {
 export type Unprepared = InvalidRequest | BodyLengthMismatch
 
 /**
- * Whether a request can be sent again as it is. What an Effect for the trailers has gathered of a stream, such as a digest, would count both
- * sendings.
+ * Whether a request can be sent again as it is. What an Effect for the trailers has gathered of a
+ * stream, such as a digest, would count both sendings.
  */
 export const isReplayable = ({ body, trailers }: Pick<HttpRequest<unknown>, "body" | "trailers">): boolean =>
   body._tag !== "Streaming" || (body.replayable && !Effect.isEffect(trailers))
@@ -84,7 +87,10 @@ const contentOf = (body: HttpBody.HttpBody<unknown>): Content => {
 const authorization = "Proxy-Authorization"
 const connection = "Connection"
 
-/** The fields of a request to an origin, and those for the proxy that forwards it, unless the request has its own. */
+/**
+ * The fields of a request to an origin, and those for the proxy that forwards it, unless the
+ * request has its own.
+ */
 export const withProxyFields = (origin: Origin.Origin, fields: HttpFields.HttpFields): HttpFields.HttpFields => {
   if (!forwarded(origin) || origin.proxy === undefined) return fields
   let all = fields
@@ -98,8 +104,9 @@ export const withProxyFields = (origin: Origin.Origin, fields: HttpFields.HttpFi
 }
 
 /**
- * Names fields in Connection, so that the proxy takes them out of what it forwards (RFC 9110 section 7.6.1). In one line before all
- * others: tinyproxy 1.11 obeys the first line alone, and passes on even Proxy-Authorization unless that is named there.
+ * Names fields in Connection, so that the proxy takes them out of what it forwards (RFC 9110
+ * section 7.6.1). In one line before all others: tinyproxy 1.11 obeys the first line alone, and
+ * passes on even Proxy-Authorization unless that is named there.
  */
 const nameInConnection = (fields: HttpFields.HttpFields, names: ReadonlyArray<string>): HttpFields.HttpFields => {
   const given = HttpFields.getAll(fields, connection).filter((line) => line.trim() !== "")

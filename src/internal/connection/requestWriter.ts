@@ -1,4 +1,7 @@
-/** Whoever sends the body of a request, as its exchange knows it: what it waits for, and how it is ended. Knows no link and no time. */
+/**
+ * Whoever sends the body of a request, as its exchange knows it: what it waits for, and how it is
+ * ended. Knows no link and no time.
+ */
 import * as Effect from "effect/Effect"
 
 export class RequestWriter {
@@ -11,7 +14,10 @@ export class RequestWriter {
   /** Called once, when the request was sent whole, or will not be. */
   protected sentWaiter: (() => void) | undefined
 
-  /** Whether whoever sends waits for the transport, which `timeouts.write` limits, or for the server's 100. */
+  /**
+   * Whether whoever sends waits for the transport, which `timeouts.write` limits, or for the
+   * server's 100.
+   */
   get isBlocked(): boolean {
     return this.writeWaiter !== undefined
   }

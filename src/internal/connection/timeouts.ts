@@ -1,6 +1,6 @@
 /**
- * Timeouts and limits in the form that the connection uses: checked, plain numbers, those of the request over those of the
- * connection. `undefined` stands for what is below.
+ * Timeouts and limits in the form that the connection uses: checked, plain numbers, those of the
+ * request over those of the connection. `undefined` stands for what is below.
  */
 import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"

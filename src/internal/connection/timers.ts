@@ -1,10 +1,13 @@
 /**
- * Timeouts without a fiber each: deadlines are numbers in a list, and one timer sleeps until the earliest.
+ * Timeouts without a fiber each: deadlines are numbers in a list, and one timer sleeps until the
+ * earliest.
  *
- * `Effect.timeout` costs 56 runtime operations and two fibers, setting a deadline here costs a few writes and at most an earlier
- * wake-up. All time is Effect's `Clock`, captured when the queue is made, so `TestClock` drives it. In real time a deadline that is
- * due expires only after the sockets have been polled once more, because what arrived in time wins; and only deadlines that a
- * caller waits for keep the process alive. The timer ends when nothing is set, so an idle connection has none.
+ * `Effect.timeout` costs 56 runtime operations and two fibers, setting a deadline here costs a few
+ * writes and at most an earlier wake-up. All time is Effect's `Clock`, captured when the queue is
+ * made, so `TestClock` drives it. In real time a deadline that is due expires only after the
+ * sockets have been polled once more, because what arrived in time wins; and only deadlines that a
+ * caller waits for keep the process alive. The timer ends when nothing is set, so an idle
+ * connection has none.
  */
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -16,7 +19,10 @@ import type * as Scope from "effect/Scope"
 import type { AsyncContext, EventLoop } from "../../Transport.ts"
 import { isLive } from "../effect/polled.ts"
 
-/** Called when a deadline has run out. An interface and no callback, because that would be a closure for each deadline. */
+/**
+ * Called when a deadline has run out. An interface and no callback, because that would be a closure
+ * for each deadline.
+ */
 export interface TimerOwner {
   onTimeout(timer: Timer): void
 }
@@ -26,7 +32,10 @@ export class Timer {
   /** When it runs out, in the queue's milliseconds; `Infinity` while it is not set. */
   at = Infinity
   readonly owner: TimerOwner
-  /** True if a caller waits for what it limits, so that the process must not end before. Changed by `setAwaited`. */
+  /**
+   * True if a caller waits for what it limits, so that the process must not end before. Changed by
+   * `setAwaited`.
+   */
   awaited: boolean
   /** Its neighbours while it is set. */
   previous: Timer | undefined = undefined
@@ -38,10 +47,13 @@ export class Timer {
   }
 }
 
-// As they are on import, together: a timer that was set by one of them must not be cleared by a replacement of the other.
+// As they are on import, together: a timer that was set by one of them must not be cleared by a
+// replacement of the other.
 const { clearTimeout, performance, setTimeout } = globalThis
 
-/** The longest time that Node's timers can wait, in milliseconds; they take a longer one for none. */
+/**
+ * The longest time that Node's timers can wait, in milliseconds; they take a longer one for none.
+ */
 const longestTimer = 2 ** 31 - 1
 
 /** What wakes the queue at the earliest deadline. */
@@ -56,11 +68,15 @@ export class TimerQueue {
   readonly #live: boolean
   readonly #runtime: Runtime.Runtime<never>
   readonly #loop: EventLoop
-  /** That in which the queue was made: a timer keeps the context in which it is set, and may live for longer than its request. */
+  /**
+   * That in which the queue was made: a timer keeps the context in which it is set, and may live
+   * for longer than its request.
+   */
   readonly #context: AsyncContext
   /**
-   * Those that are set, in no order. A list and no `Set`: what a `Set` has dropped its old tables still hold, and each points to the next
-   * one, so that one old table keeps all exchanges after it from being collected young.
+   * Those that are set, in no order. A list and no `Set`: what a `Set` has dropped its old tables
+   * still hold, and each points to the next one, so that one old table keeps all exchanges after it
+   * from being collected young.
    */
   #first: Timer | undefined
   #size = 0
@@ -80,8 +96,9 @@ export class TimerQueue {
   }
 
   /**
-   * Milliseconds with fractions, only good for differences. From monotonic time, so that setting the system's time fires nothing: that of
-   * the clock or, because the live one tells it by a BigInt that costs several times as much, from where it has it.
+   * Milliseconds with fractions, only good for differences. From monotonic time, so that setting
+   * the system's time fires nothing: that of the clock or, because the live one tells it by a
+   * BigInt that costs several times as much, from where it has it.
    */
   now(): number {
     return this.#live ? performance.now() : Number(this.#clock.unsafeCurrentTimeNanos()) / 1e6
@@ -92,7 +109,10 @@ export class TimerQueue {
     return this.#size
   }
 
-  /** Sets a deadline in place of what it was before, counted from `now`. `Infinity` clears it. After `shutdown` nothing is set. */
+  /**
+   * Sets a deadline in place of what it was before, counted from `now`. `Infinity` clears it. After
+   * `shutdown` nothing is set.
+   */
   start(timer: Timer, millis: number, now = this.now()): void {
     if (millis === Infinity || this.#over) return this.cancel(timer)
     const at = now + millis
@@ -123,7 +143,10 @@ export class TimerQueue {
     else this.#unkeep()
   }
 
-  /** Keeps the process alive until `release`, for a caller that waits for something that no socket and no deadline may stand for. */
+  /**
+   * Keeps the process alive until `release`, for a caller that waits for something that no socket
+   * and no deadline may stand for.
+   */
   hold(): void {
     if (this.#over) return
     this.#holds++
@@ -146,12 +169,17 @@ export class TimerQueue {
     if (--this.#awaited === 0) this.#sleeper?.hold(false)
   }
 
-  /** Ends the sleeper where it would wake for nothing: a connection that is closed keeps no timer. */
+  /**
+   * Ends the sleeper where it would wake for nothing: a connection that is closed keeps no timer.
+   */
   rest(): void {
     if (this.#size === 0 && this.#holds === 0) this.#interruptSleeper()
   }
 
-  /** Ends the sleeper; what is set never runs out. A response that is read later must not start another one. */
+  /**
+   * Ends the sleeper; what is set never runs out. A response that is read later must not start
+   * another one.
+   */
   shutdown(): void {
     this.#over = true
     while (this.#first !== undefined) this.cancel(this.#first)
@@ -190,10 +218,12 @@ export class TimerQueue {
   }
 
   #forkSleep(millis: number): Sleeper {
-    // Rounded up as Node's timers are: a `Duration` is cut to nanoseconds, and what wakes too soon sleeps for the rest, which is nothing, without end.
-    // The runtime may have been captured in an uninterruptible region; the sleep must end all the same, or it outlives the queue.
+    // Rounded up as Node's timers are: a `Duration` is cut to nanoseconds, and what wakes too soon
+    // sleeps for the rest, which is nothing, without end. The runtime may have been captured in an
+    // uninterruptible region; the sleep must end all the same, or it outlives the queue.
     const sleep = Effect.interruptible(this.#clock.sleep(Duration.millis(Math.ceil(millis))))
-    // What is due at once must not expire within the call that sets it, before there is a sleeper that could be ended.
+    // What is due at once must not expire within the call that sets it, before there is a sleeper
+    // that could be ended.
     const options = { immediate: millis >= 1 }
     const waking = Effect.andThen(sleep, () => this.#wake())
     const fiber: Fiber.RuntimeFiber<void> = Runtime.runFork(this.#runtime)(waking, options)

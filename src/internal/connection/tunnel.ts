@@ -1,8 +1,9 @@
 /**
  * Opens a tunnel through a proxy: CONNECT over HTTP/1.1 (RFC 9110 section 9.3.6).
  *
- * Any 2xx opens it. Another answer is an error that keeps the proxy's fields and the beginning of its body. What is sent to the
- * proxy is checked before it is connected (`setTunnel`), and again by the encoder here.
+ * Any 2xx opens it. Another answer is an error that keeps the proxy's fields and the beginning of
+ * its body. What is sent to the proxy is checked before it is connected (`setTunnel`), and again by
+ * the encoder here.
  */
 import * as Effect from "effect/Effect"
 import type { TunnelFailure } from "../../HttpError.ts"
@@ -59,7 +60,9 @@ class Answer implements Transport.Receiver {
   /** Whether nothing says that the proxy will ever end the body of its refusal. */
   #endless = false
 
-  /** `refused` is called when the proxy has said no, and the beginning of its body is still to come. */
+  /**
+   * `refused` is called when the proxy has said no, and the beginning of its body is still to come.
+   */
   constructor(
     handle: ConnectionHandle,
     done: (result: Effect.Effect<void, TunnelFailure>) => void,
@@ -92,7 +95,10 @@ class Answer implements Transport.Receiver {
     this.#guard(() => this.#finish(Effect.fail(this.refusal ?? new ReadError(fault))))
   }
 
-  /** What is thrown is a defect of whoever waits for the tunnel: the transport, which calls, has nobody to hand it on to. */
+  /**
+   * What is thrown is a defect of whoever waits for the tunnel: the transport, which calls, has
+   * nobody to hand it on to.
+   */
   #guard(call: () => void): void {
     try {
       call()
@@ -155,7 +161,8 @@ class Answer implements Transport.Receiver {
   get #mistrust(): TunnelFailure | undefined {
     const { announced, excess } = this.#machine
     if (excess > 0) return this.#early(excess)
-    // That body may have been what looked like the 200, and the proxy's true answer would count as the far end's.
+    // That body may have been what looked like the 200, and the proxy's true answer would count as
+    // the far end's.
     return announced ? new FramingConflict({ reason: "an informational response announces a body" }) : undefined
   }
 

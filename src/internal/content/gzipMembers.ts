@@ -1,8 +1,10 @@
 /**
- * What stands around the data of a gzip body (RFC 1952 section 2): the header of each member, its trailer, and what follows behind the last one.
+ * What stands around the data of a gzip body (RFC 1952 section 2): the header of each member, its
+ * trailer, and what follows behind the last one.
  *
- * The data is for zlib's raw decoder. zlib's own decoder of gzip takes whatever follows a member for the next one, so that junk behind the end fails as if the
- * data were corrupt, and with it is lost what came of the last bytes before it.
+ * The data is for zlib's raw decoder. zlib's own decoder of gzip takes whatever follows a member
+ * for the next one, so that junk behind the end fails as if the data were corrupt, and with it is
+ * lost what came of the last bytes before it.
  */
 import * as Zlib from "node:zlib"
 
@@ -68,7 +70,10 @@ export class GzipMembers {
     this.#expect("trailer", 8)
   }
 
-  /** Takes bytes up to where data begins: how many it took, what is wrong with them, or that they are no part of the body. */
+  /**
+   * Takes bytes up to where data begins: how many it took, what is wrong with them, or that they
+   * are no part of the body.
+   */
   take(bytes: Uint8Array): number | GzipFault | "TrailingData" {
     let at = 0
     while (at < bytes.length && this.#part !== "data") {
@@ -103,7 +108,10 @@ export class GzipMembers {
     return this.#need === 0 ? this.#whole() : undefined
   }
 
-  /** A byte of what a member begins with. Zeros behind the last one fill up a block; anything else is no member. */
+  /**
+   * A byte of what a member begins with. Zeros behind the last one fill up a block; anything else
+   * is no member.
+   */
   #magic(byte: number): GzipFault | "TrailingData" | undefined {
     const index = 3 - this.#need
     if (index === 0 && byte === 0 && this.#members > 0) {

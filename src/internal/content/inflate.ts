@@ -26,7 +26,10 @@ const inflater = (coding: Coding, gauge: Gauge, isOutermost: boolean) =>
 
 type Decoding<E> = Channel.Channel<Chunk.Chunk<Uint8Array>, Chunk.Chunk<Uint8Array>, E | Fault, E, void, unknown>
 
-/** Reads no further chunk before what came of the last one has been taken: back-pressure in both directions. */
+/**
+ * Reads no further chunk before what came of the last one has been taken: back-pressure in both
+ * directions.
+ */
 const decoding = <E>(inflater: Inflater): Decoding<E> => {
   const drained = (then: () => Decoding<E>): Decoding<E> =>
     Channel.flatMap(
@@ -48,8 +51,8 @@ const decoding = <E>(inflater: Inflater): Decoding<E> => {
 }
 
 /**
- * Undoes the codings of a stream, in this order. Bounded in memory by what one chunk of input and a few of output take for each
- * coding, and by zlib's windows.
+ * Undoes the codings of a stream, in this order. Bounded in memory by what one chunk of input and a
+ * few of output take for each coding, and by zlib's windows.
  */
 export const inflate = <E, R>(
   self: Stream.Stream<Uint8Array, E, R>,
@@ -69,8 +72,9 @@ export const inflate = <E, R>(
   })
 
 /**
- * Up to these sizes a body is decoded in this thread: a trip to zlib's threads and back takes ten times as long as decoding a
- * thousand bytes does. The second bounds what that can take to a fraction of a millisecond; what is larger is begun anew.
+ * Up to these sizes a body is decoded in this thread: a trip to zlib's threads and back takes ten
+ * times as long as decoding a thousand bytes does. The second bounds what that can take to a
+ * fraction of a millisecond; what is larger is begun anew.
  */
 const atOnce = { encoded: 16 * 1024, decoded: 256 * 1024 }
 
@@ -92,7 +96,9 @@ const inflateSync = (coding: Exclude<Coding, "zstd">, bytes: Uint8Array): Inflat
   return inflated as Inflated
 }
 
-/** The decoded body, or what is wrong with it; `undefined` where this is not the place to find out. */
+/**
+ * The decoded body, or what is wrong with it; `undefined` where this is not the place to find out.
+ */
 const tryAtOnce = (coding: Coding, bytes: Uint8Array, gauge: Gauge): Either.Either<Uint8Array> | undefined => {
   if (coding === "zstd" || bytes.byteLength > atOnce.encoded) return undefined
   const result = Either.try({ try: () => inflateSync(coding, bytes), catch: (cause) => cause })
@@ -108,7 +114,10 @@ const tryAtOnce = (coding: Coding, bytes: Uint8Array, gauge: Gauge): Either.Eith
   return bomb === undefined ? Either.right(buffer) : undefined
 }
 
-/** Decodes piece by piece. A failure has what was decoded before it, where that is the body: `isInnermost`. */
+/**
+ * Decodes piece by piece. A failure has what was decoded before it, where that is the body:
+ * `isInnermost`.
+ */
 const inflateInParts = (
   coding: Coding,
   bytes: Uint8Array,

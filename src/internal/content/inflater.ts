@@ -1,8 +1,11 @@
 /**
- * One coding being undone by a zlib stream: encoded pieces in, decoded ones out, each when it is asked for, within limits.
+ * One coding being undone by a zlib stream: encoded pieces in, decoded ones out, each when it is
+ * asked for, within limits.
  *
- * Knows no Stream and no response. What zlib lets pass is refused here as well: bytes behind the end of the coding, and a zstd
- * body that was cut off. What stands around the data of gzip is read in `gzipMembers.ts`. An encoded body of no bytes at all is an empty body, which is what servers mean that label one so.
+ * Knows no Stream and no response. What zlib lets pass is refused here as well: bytes behind the
+ * end of the coding, and a zstd body that was cut off. What stands around the data of gzip is read
+ * in `gzipMembers.ts`. An encoded body of no bytes at all is an empty body, which is what servers
+ * mean that label one so.
  */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
@@ -32,12 +35,15 @@ export interface Limits {
 }
 
 /**
- * Up to here the ratio does not matter: the list of a million zeros is honest, and does no harm. It is the ratio of much that
- * tells a bomb.
+ * Up to here the ratio does not matter: the list of a million zeros is honest, and does no harm. It
+ * is the ratio of much that tells a bomb.
  */
 const ratioFree = 4 * 1024 * 1024
 
-/** How much zlib decodes before it hands it on. Measured half as fast again as with Node's 16 KiB; 128 gain a tenth more. */
+/**
+ * How much zlib decodes before it hands it on. Measured half as fast again as with Node's 16 KiB;
+ * 128 gain a tenth more.
+ */
 const chunkSize = 64 * 1024
 
 /** A zlib stream. `bytesWritten` is how much of what was written it has taken in. */
@@ -56,16 +62,16 @@ export const available: ReadonlyArray<Coding> = Predicate.isFunction(createZstdD
   : ["gzip", "deflate", "br"]
 
 /**
- * RFC 9659: content on the web needs no more than 8 MiB (2^23) of window. zstd itself would take 128 MiB for each response that
- * is being read, if the response says so.
+ * RFC 9659: content on the web needs no more than 8 MiB (2^23) of window. zstd itself would take
+ * 128 MiB for each response that is being read, if the response says so.
  */
 const zstdParams = (constants: object): Readonly<Record<string, number>> =>
   Predicate.hasProperty(constants, "ZSTD_d_windowLogMax") ? { [String(constants.ZSTD_d_windowLogMax)]: 23 } : {}
 
 /**
- * What `deflate` is, by its first byte. It is the zlib format (RFC 9110 section 8.4.1.2), whose first byte ends with the bits 1000.
- * Some servers send it bare; there these bits would be a stored block, not the last, with a bit set in the padding that every
- * encoder fills with zeros.
+ * What `deflate` is, by its first byte. It is the zlib format (RFC 9110 section 8.4.1.2), whose
+ * first byte ends with the bits 1000. Some servers send it bare; there these bits would be a stored
+ * block, not the last, with a bit set in the padding that every encoder fills with zeros.
  */
 export const isZlib = (first: number | undefined): boolean => first !== undefined && (first & 0x0f) === 8
 
@@ -92,14 +98,20 @@ const decodingError = (coding: Coding, decoded: number, cause: unknown): Content
     cause
   })
 
-/** What may follow behind the end of a coding: nothing; behind gzip zeros, with which some writers fill up blocks. */
+/**
+ * What may follow behind the end of a coding: nothing; behind gzip zeros, with which some writers
+ * fill up blocks.
+ */
 export const isPadding = (coding: Coding, rest: Uint8Array): boolean =>
   coding === "gzip" && rest.every((byte) => byte === 0)
 
 /** What zlib itself would fail with, so that whoever looks for its code finds it. */
 const zlibError = (fault: GzipFault): Error => Object.assign(new Error(fault), { code: "Z_DATA_ERROR" })
 
-/** How many bytes of the body as received have been taken in: what the outermost coding has. All codings of a body share it. */
+/**
+ * How many bytes of the body as received have been taken in: what the outermost coding has. All
+ * codings of a body share it.
+ */
 export interface Received {
   bytes: number
 }
@@ -112,7 +124,10 @@ export interface Gauge {
   readonly maxBodySize: number
 }
 
-/** Undoes one coding: takes encoded pieces, gives decoded ones, and nothing faster than they are asked for. */
+/**
+ * Undoes one coding: takes encoded pieces, gives decoded ones, and nothing faster than they are
+ * asked for.
+ */
 export class Inflater {
   readonly #coding: Coding
   readonly #gauge: Gauge
@@ -161,7 +176,10 @@ export class Inflater {
     this.#engine?.destroy()
   }
 
-  /** The next decoded bytes; `undefined` when all that was written has been decoded, and after `finish` found to be complete. */
+  /**
+   * The next decoded bytes; `undefined` when all that was written has been decoded, and after
+   * `finish` found to be complete.
+   */
   get next(): Effect.Effect<Uint8Array | undefined, Fault> {
     return Effect.async((resume) => {
       const attempt = () => {
@@ -208,7 +226,10 @@ export class Inflater {
     }
   }
 
-  /** The data of a gzip member is over. What follows its trailer may be another one, which has a decoder of its own. */
+  /**
+   * The data of a gzip member is over. What follows its trailer may be another one, which has a
+   * decoder of its own.
+   */
   #endMember(engine: Engine, members: GzipMembers): void {
     this.#before += engine.bytesWritten
     this.#written = 0

@@ -1,8 +1,10 @@
 /**
- * Where the frames of a zstd body begin and end (RFC 8878 section 3.1). Looks at no more than their headers and decodes nothing.
+ * Where the frames of a zstd body begin and end (RFC 8878 section 3.1). Looks at no more than their
+ * headers and decodes nothing.
  *
- * Node's zstd decoder needs this: that of Node 22.23 takes a body that was cut off for a whole one (nodejs/node#64592; 24.21 does
- * not), and both drop, without an error, what follows a frame in the same write (nodejs/node#64741).
+ * Node's zstd decoder needs this: that of Node 22.23 takes a body that was cut off for a whole one
+ * (nodejs/node#64592; 24.21 does not), and both drop, without an error, what follows a frame in the
+ * same write (nodejs/node#64741).
  */
 
 const magic = 0xfd2fb528
@@ -40,16 +42,16 @@ export class ZstdFrames {
   }
 
   /**
-   * Whether what came behind a frame is none: that is seen here, or the decoder says so. Node 22's refuses the first bytes that cannot begin
-   * a frame, before there are the four that tell it here.
+   * Whether what came behind a frame is none: that is seen here, or the decoder says so. Node 22's
+   * refuses the first bytes that cannot begin a frame, before there are the four that tell it here.
    */
   isTrailing(code: string | undefined): boolean {
     return this.#ended && (code === "ZSTD_error_prefix_unknown" || (this.#lost && this.#expecting === "magic"))
   }
 
   /**
-   * The bytes, cut where frames end, so that no piece has bytes of two. What is no frame is not cut: it is for the decoder to
-   * refuse it.
+   * The bytes, cut where frames end, so that no piece has bytes of two. What is no frame is not
+   * cut: it is for the decoder to refuse it.
    */
   split(bytes: Uint8Array): ReadonlyArray<Uint8Array> {
     const pieces: Array<Uint8Array> = []
@@ -65,7 +67,8 @@ export class ZstdFrames {
         this.#shift += 8
         this.#need--
       }
-      // A block, a checksum or the rest of a header can have no bytes at all, so one end may be several.
+      // A block, a checksum or the rest of a header can have no bytes at all, so one end may be
+      // several.
       while (this.#need === 0 && !this.#lost) {
         if (this.#advance()) {
           pieces.push(bytes.subarray(start, at))
@@ -141,7 +144,10 @@ export class ZstdFrames {
   }
 }
 
-/** The length of the rest of a frame header: window descriptor, dictionary id, content size (RFC 8878 section 3.1.1.1.1). */
+/**
+ * The length of the rest of a frame header: window descriptor, dictionary id, content size (RFC
+ * 8878 section 3.1.1.1.1).
+ */
 const headerLength = (descriptor: number): number => {
   const single = (descriptor & 0b10_0000) !== 0
   const dictionary = [0, 1, 2, 4][descriptor & 0b11] ?? 0

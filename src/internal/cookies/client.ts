@@ -1,8 +1,9 @@
 /**
  * Puts the cookies of a jar on each request of a client, and those of each response into the jar.
  *
- * In the second half of the client (`postprocess`), which `followRedirects` runs for every hop. So a redirect's cookies are in the jar before
- * the next request is made, and each request gets what is for its own URL.
+ * In the second half of the client (`postprocess`), which `followRedirects` runs for every hop. So
+ * a redirect's cookies are in the jar before the next request is made, and each request gets what
+ * is for its own URL.
  */
 import * as Cookies from "@effect/platform/Cookies"
 import * as HttpClient from "@effect/platform/HttpClient"
@@ -22,7 +23,10 @@ export interface CookieSource {
   setCookies(url: string | URL, lines: ReadonlyArray<string>): Effect.Effect<void>
 }
 
-/** A response of this library has the lines as they were sent. Of others the platform's reading is written again. */
+/**
+ * A response of this library has the lines as they were sent. Of others the platform's reading is
+ * written again.
+ */
 const linesOf = (response: HttpClientResponse): ReadonlyArray<string> =>
   Predicate.hasProperty(response, "fields") && HttpFields.isHttpFields(response.fields)
     ? HttpFields.getAll(response.fields, "set-cookie")

@@ -1,8 +1,10 @@
 /**
- * A cookie jar: what `tough-cookie` decides of domains, paths, prefixes and public suffixes, with time from Effect's `Clock` and all state
- * in a `Ref`. The only folder that imports `tough-cookie`, which is an optional peer.
+ * A cookie jar: what `tough-cookie` decides of domains, paths, prefixes and public suffixes, with
+ * time from Effect's `Clock` and all state in a `Ref`. The only folder that imports `tough-cookie`,
+ * which is an optional peer.
  *
- * Cookies are secrets: nothing here has a message, and what is shown of a jar is how many cookies it has.
+ * Cookies are secrets: nothing here has a message, and what is shown of a jar is how many cookies
+ * it has.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -11,7 +13,10 @@ import * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
 import * as tough from "tough-cookie"
 
-/** Longest name and value together, in characters (RFC 6265bis section 5.6); a longer cookie is ignored. */
+/**
+ * Longest name and value together, in characters (RFC 6265bis section 5.6); a longer cookie is
+ * ignored.
+ */
 const maxLength = 4096
 
 /** The time after which a `Date` holds nothing. */
@@ -34,8 +39,8 @@ const cookieUrl = (url: string | URL): URL | undefined => {
 }
 
 /**
- * A cookie whose lifetime is a time on the clock. `tough-cookie` counts Max-Age from the last use by the time of the system, so that a
- * cookie would live on as long as it is used.
+ * A cookie whose lifetime is a time on the clock. `tough-cookie` counts Max-Age from the last use
+ * by the time of the system, so that a cookie would live on as long as it is used.
  */
 const withExpiry = (cookie: tough.Cookie, now: number): tough.Cookie => {
   const { maxAge } = cookie
@@ -57,7 +62,10 @@ const ofServer = (jar: tough.CookieJar, url: URL): ReadonlyArray<tough.Cookie> =
   return jar.getCookiesSync(secure.href, { allPaths: true, expire: false })
 }
 
-/** Whether a server that is reached by http would replace, or hide, a cookie that was set by https (RFC 6265bis section 5.7). */
+/**
+ * Whether a server that is reached by http would replace, or hide, a cookie that was set by https
+ * (RFC 6265bis section 5.7).
+ */
 const overlaysSecure = (jar: tough.CookieJar, cookie: tough.Cookie, url: URL): boolean =>
   url.protocol === "http:" && ofServer(jar, url).some(({ key, secure }) => secure && key === cookie.key)
 

@@ -1,8 +1,8 @@
 /**
  * The fiber that asks for something, and how what is done for it is kept from being cut in two.
  *
- * `uninterruptibleMask` with a last look at the end costs 11 runtime operations, this costs 3: the fiber itself says whether it has been
- * interrupted.
+ * `uninterruptibleMask` with a last look at the end costs 11 runtime operations, this costs 3: the
+ * fiber itself says whether it has been interrupted.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -15,7 +15,9 @@ export type Restore = <A, E, R = never>(effect: Effect.Effect<A, E, R>) => Effec
 
 export interface Caller {
   readonly restore: Restore
-  /** Why the caller is not there any more; empty while it is, and where nothing can interrupt it. */
+  /**
+   * Why the caller is not there any more; empty while it is, and where nothing can interrupt it.
+   */
   interrupted(): Cause.Cause<never>
 }
 
@@ -37,7 +39,10 @@ class InterruptibleCaller implements Caller {
   }
 }
 
-/** Does something for a fiber, which runs with these flags, without interruption but where it is restored. */
+/**
+ * Does something for a fiber, which runs with these flags, without interruption but where it is
+ * restored.
+ */
 export const uninterruptedFor = <A, E, R = never>(
   fiber: Fiber.RuntimeFiber<unknown, unknown>,
   flags: RuntimeFlags.RuntimeFlags,

@@ -50,8 +50,9 @@ export interface Stats extends Counts, Readonly<Pool["counts"]> {
 }
 
 /**
- * Numbers from 0 to 1 that look random, always the same ones for a seed (mulberry32). The pool needs them where no effect runs; seeded by Effect's
- * `Random`, so that a test which replaces that knows them.
+ * Numbers from 0 to 1 that look random, always the same ones for a seed (mulberry32). The pool
+ * needs them where no effect runs; seeded by Effect's `Random`, so that a test which replaces that
+ * knows them.
  */
 const numbers = (seed: number): () => number => {
   let state = Math.floor(seed * 2 ** 32)
@@ -270,8 +271,8 @@ export class ConnectionPoolImpl {
 }
 
 /**
- * `execute` for a face above this one, which has something to put around requests, and may have read their URL. To be called where nothing
- * interrupts.
+ * `execute` for a face above this one, which has something to put around requests, and may have
+ * read their URL. To be called where nothing interrupts.
  */
 export type Execute<F> = (
   request: HttpRequest<unknown>,
@@ -280,7 +281,10 @@ export type Execute<F> = (
   parsed: ParsedUrl<Tls.Options> | undefined
 ) => Effect.Effect<HttpResponse, F>
 
-/** That of a pool. One whose `execute` is not the one of this file, because somebody has wrapped it, has it surrounded as a whole. */
+/**
+ * That of a pool. One whose `execute` is not the one of this file, because somebody has wrapped it,
+ * has it surrounded as a whole.
+ */
 export const executeOf = <F>(pool: {
   execute(request: HttpRequest<unknown>): Effect.Effect<HttpResponse, F>
 }): Execute<F | ExecuteFailure<unknown>> =>

@@ -75,7 +75,10 @@ const makeOrigin = (parts: Parameters<typeof Origin.make>[0]): Either.Either<Ori
     : Either.left(new InvalidUrl({ part: "socketPath", reason: "it is not a string" }))
 }
 
-/** The fields that the caller gave. To read them may run the caller's code, whose error is named without its message. */
+/**
+ * The fields that the caller gave. To read them may run the caller's code, whose error is named
+ * without its message.
+ */
 const fieldsOf = (headers: HttpFields.Input | undefined): Either.Either<HttpFields.HttpFields, InvalidOption> => {
   if (headers === undefined) return Either.right(HttpFields.empty)
   if (typeof headers !== "object" || headers === null) {
@@ -240,7 +243,8 @@ export class HttpConnectionImpl {
           new state.ConnectionClosed({ reason: "the leased connection has closed, lease another one" })
         )
       }
-      // A request that has been started may wait for its connection; one that is being sent has its own.
+      // A request that has been started may wait for its connection; one that is being sent has its
+      // own.
       return handle.quiet || handle.state === "RequestStarted"
         ? reserving(handle, restore(Effect.asVoid(openLink(handle, handle.settings.timeouts))))
         : Effect.fail(new state.CannotSendRequest({ state: handle.state }))

@@ -21,8 +21,9 @@ export type LeaseFailure = CheckoutFailure | InvalidOption
 const openLease = (pooled: PooledConnection): ConnectionHandle => {
   const { handle: { connection, settings, tunnel } } = pooled
   const { policy } = settings
-  // The holder has it until the end of the scope anyway, so an unread response holds up nobody; and what is let go ends the
-  // connection at once, because the next call could not wait for a rest that is being dropped.
+  // The holder has it until the end of the scope anyway, so an unread response holds up nobody; and
+  // what is let go ends the connection at once, because the next call could not wait for a rest
+  // that is being dropped.
   const kept = policy && { ...policy, unreadMillis: Infinity, drainBytes: -1 }
   const held = new ConnectionHandle({ ...settings, policy: kept }, tunnel)
   held.connection = connection

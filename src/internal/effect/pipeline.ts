@@ -1,8 +1,10 @@
 /**
- * A request's way over a connection: encode the head, send the head, send the body, await the head of the response.
+ * A request's way over a connection: encode the head, send the head, send the body, await the head
+ * of the response.
  *
- * Driven by the fiber that asked for it. Interruption or failure at any step after the first byte closes the connection. Steps that have
- * nothing to wait for are no operations of the runtime: a request without a body to stream costs one wait in one mask.
+ * Driven by the fiber that asked for it. Interruption or failure at any step after the first byte
+ * closes the connection. Steps that have nothing to wait for are no operations of the runtime: a
+ * request without a body to stream costs one wait in one mask.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -52,7 +54,10 @@ export type ExecuteFailure<E> =
   | HeadFailure
   | ([E] extends [never] ? never : RequestBodyError<E>)
 
-/** A body that leaves in one call with the head, whatever the block size; of a larger one the first block does. */
+/**
+ * A body that leaves in one call with the head, whatever the block size; of a larger one the first
+ * block does.
+ */
 const smallBody = 65_536
 
 const nothing: Uint8Array = new Uint8Array(0)
@@ -97,15 +102,19 @@ const firstPiece = <E>({ body, head }: Prepared<E>, blockSize: number): Uint8Arr
   return body.bytes.length <= smallBody ? body.bytes : body.bytes.subarray(0, blockSize)
 }
 
-/** True if all of a request can be sent without its fiber: no stream is to be run, no 100 waited for, nothing shown to the log. */
+/**
+ * True if all of a request can be sent without its fiber: no stream is to be run, no 100 waited
+ * for, nothing shown to the log.
+ */
 export const needsNoFiber = <E>(
   { wireTap }: { readonly wireTap: boolean },
   { body, head }: Prepared<E>
 ): boolean => !wireTap && body._tag !== "Streaming" && !head.expectContinue
 
 /**
- * Begins a request on a link that was used or idle before when that has been polled, and waits for the head of its response.
- * `begin` gives `undefined` where the link cannot be used; that ends the waiting. Only for what needs no fiber.
+ * Begins a request on a link that was used or idle before when that has been polled, and waits for
+ * the head of its response. `begin` gives `undefined` where the link cannot be used; that ends the
+ * waiting. Only for what needs no fiber.
  */
 export const untilHeadOncePolled = <E>(
   loop: EventLoop,
@@ -122,7 +131,10 @@ export const untilHeadOncePolled = <E>(
     exchange.whenHead(waiter)
   })
 
-/** Sends what of the body did not go with the head. A stream is sent by a fiber of its own, which this does not wait for. */
+/**
+ * Sends what of the body did not go with the head. A stream is sent by a fiber of its own, which
+ * this does not wait for.
+ */
 export const sendBody = <E>(exchange: Exchange, prepared: Prepared<E>): Effect.Effect<void> => {
   const { body, head, outgoing: encoder, trailers } = prepared
   if ((encoder.done && body._tag !== "Streaming") || exchange.ending !== undefined) return Effect.void
@@ -140,11 +152,17 @@ export const awaitHead = (exchange: Exchange): Effect.Effect<void> =>
     ? Effect.void
     : waitFor<void>(exchange.settings.loop, (waiter) => exchange.whenHead(waiter))
 
-/** One after the other. Where there is nothing to do first, nothing is run for it: most requests have no body to send. */
+/**
+ * One after the other. Where there is nothing to do first, nothing is run for it: most requests
+ * have no body to send.
+ */
 const after = (first: Effect.Effect<void>, second: Effect.Effect<void>): Effect.Effect<void> =>
   first === Effect.void ? second : Effect.zipRight(first, second)
 
-/** Sends the rest of a request whose head has been sent, and waits for the head of the response. To be called uninterruptible. */
+/**
+ * Sends the rest of a request whose head has been sent, and waits for the head of the response. To
+ * be called uninterruptible.
+ */
 export const untilHead = <E>(
   handle: ConnectionHandle,
   exchange: Exchange,
@@ -157,8 +175,9 @@ export const untilHead = <E>(
   )
 
 /**
- * What keeps the caller from having the response closes the connection. An interruption waits for the finalizers of the body's stream; a
- * failure does not, because a timeout must not wait for what is slow.
+ * What keeps the caller from having the response closes the connection. An interruption waits for
+ * the finalizers of the body's stream; a failure does not, because a timeout must not wait for what
+ * is slow.
  */
 export const abandon = (exchange: Exchange, cause: Cause.Cause<never>): Effect.Effect<never> => {
   giveUp(exchange)
@@ -169,7 +188,10 @@ export const abandon = (exchange: Exchange, cause: Cause.Cause<never>): Effect.E
 
 const interruption = "the request was interrupted"
 
-/** Ends an exchange whose response no caller gets, even if all of it has come: so it stands against no other request. */
+/**
+ * Ends an exchange whose response no caller gets, even if all of it has come: so it stands against
+ * no other request.
+ */
 const giveUp = (exchange: Exchange): void => {
   exchange.body.finished = true
   exchange.abandon(interruption)
@@ -193,8 +215,8 @@ export const failed = (ending: Ending | undefined): Effect.Effect<never, HttpErr
     : Effect.failCause(ending.defect)
 
 /**
- * Hands the response over, unless the caller was interrupted while it was on its way: nobody would have it then. To be the last
- * step, because an interruption after it is no longer seen.
+ * Hands the response over, unless the caller was interrupted while it was on its way: nobody would
+ * have it then. To be the last step, because an interruption after it is no longer seen.
  */
 const deliver = (
   exchange: Exchange,
@@ -209,8 +231,8 @@ const deliver = (
 }
 
 /**
- * Shows a head that has come to the wire tap, and hands the response over. To be the last step. Showing it runs the caller's logger:
- * `surround` is put around that alone.
+ * Shows a head that has come to the wire tap, and hands the response over. To be the last step.
+ * Showing it runs the caller's logger: `surround` is put around that alone.
  */
 export const received = (
   handle: ConnectionHandle,

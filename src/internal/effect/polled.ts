@@ -1,9 +1,9 @@
 /**
  * The look at the sockets that comes before a time limit expires.
  *
- * When the event loop was busy, timers run before the sockets are read, so a limit would expire although what it limits has
- * arrived in time. Only the live clock has this problem: under another one, such as `TestClock`, time stands still while
- * something happens.
+ * When the event loop was busy, timers run before the sockets are read, so a limit would expire
+ * although what it limits has arrived in time. Only the live clock has this problem: under another
+ * one, such as `TestClock`, time stands still while something happens.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"

@@ -1,6 +1,7 @@
 /**
- * A proxy that forwards a request and wants credentials for it (407). It means the same as its refusal to open a tunnel, so it is the same
- * failure; what else a proxy answers by itself cannot be told from the server's answers, and is a response.
+ * A proxy that forwards a request and wants credentials for it (407). It means the same as its
+ * refusal to open a tunnel, so it is the same failure; what else a proxy answers by itself cannot
+ * be told from the server's answers, and is a response.
  */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
@@ -16,7 +17,10 @@ import type { Caller } from "./caller.ts"
 /** How much of a refusal's body is kept. */
 export const prefixLength = 4096
 
-/** How long that much of it is awaited, in milliseconds: it helps the reader of the error, but the answer is known without it. */
+/**
+ * How long that much of it is awaited, in milliseconds: it helps the reader of the error, but the
+ * answer is known without it.
+ */
 export const prefixMillis = 1000
 
 const nothing: Uint8Array = new Uint8Array(0)
@@ -25,7 +29,10 @@ const nothing: Uint8Array = new Uint8Array(0)
 export const isProxyRefusal = ({ origin }: Exchange, { status }: ResponseHead): boolean =>
   status === 407 && forwarded(origin)
 
-/** The beginning of the body. Where it ends with the connection that may be never, so there it is what has come. */
+/**
+ * The beginning of the body. Where it ends with the connection that may be never, so there it is
+ * what has come.
+ */
 const prefixOf = (exchange: Exchange, response: HttpResponse): Effect.Effect<Uint8Array> =>
   response.framing === "close"
     ? Effect.sync(() => exchange.body.size > 0 ? exchange.body.take(prefixLength) : nothing)

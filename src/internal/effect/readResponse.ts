@@ -1,6 +1,6 @@
 /**
- * Reads a response from bytes alone: an exchange over a channel whose incoming side is those bytes, so that they are read by the same rules,
- * limits and relaxations as what a server sends.
+ * Reads a response from bytes alone: an exchange over a channel whose incoming side is those bytes,
+ * so that they are read by the same rules, limits and relaxations as what a server sends.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"

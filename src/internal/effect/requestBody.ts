@@ -1,8 +1,10 @@
 /**
- * Sends the body of a request: bytes piece by piece, a stream as it comes, each framed by `Outgoing`.
+ * Sends the body of a request: bytes piece by piece, a stream as it comes, each framed by
+ * `Outgoing`.
  *
- * Waits for the transport to take what was written before it writes more. Sending stops without a failure where the server
- * has answered and there is no use in going on. Waits for nothing that the exchange does not tell.
+ * Waits for the transport to take what was written before it writes more. Sending stops without a
+ * failure where the server has answered and there is no use in going on. Waits for nothing that the
+ * exchange does not tell.
  */
 import * as Cause from "effect/Cause"
 import * as Channel from "effect/Channel"
@@ -41,8 +43,8 @@ export const continued = (exchange: Exchange): Effect.Effect<void> =>
   })
 
 /**
- * Writes one piece. True where the transport wants to be waited for, false where it does not, an error where the framing
- * does not allow the piece.
+ * Writes one piece. True where the transport wants to be waited for, false where it does not, an
+ * error where the framing does not allow the piece.
  */
 const writePiece = (exchange: Exchange, encoder: BodyEncoder, piece: Uint8Array): boolean | HttpError => {
   const framed = encoder.encode(piece)
@@ -58,8 +60,8 @@ export const writeEnd = (exchange: Exchange, encoder: BodyEncoder): boolean | Ht
 }
 
 /**
- * Sends what is left of bytes in blocks, by callbacks alone: no fiber runs while the transport takes its time. The exchange
- * tells what comes of it.
+ * Sends what is left of bytes in blocks, by callbacks alone: no fiber runs while the transport
+ * takes its time. The exchange tells what comes of it.
  */
 export const sendBytes = (exchange: Exchange, encoder: BodyEncoder, bytes: Uint8Array): void => {
   const { blockSize } = exchange.settings
@@ -89,8 +91,9 @@ export const sendBytes = (exchange: Exchange, encoder: BodyEncoder, bytes: Uint8
 }
 
 /**
- * Writes pieces in blocks, and waits wherever the transport wants to be waited for: so `timeouts.write` limits a block, not a
- * piece, however large the caller's pieces are. Ends early where sending was stopped.
+ * Writes pieces in blocks, and waits wherever the transport wants to be waited for: so
+ * `timeouts.write` limits a block, not a piece, however large the caller's pieces are. Ends early
+ * where sending was stopped.
  */
 export const writePieces = (
   exchange: Exchange,
@@ -148,7 +151,10 @@ const lateTrailers = <E>(encoder: BodyEncoder, trailers: LateTrailers<E>): Effec
     }
   })
 
-/** Sends a stream, and ends the body where it is all of it. Fails with what is wrong with the stream. */
+/**
+ * Sends a stream, and ends the body where it is all of it. Fails with what is wrong with the
+ * stream.
+ */
 const runStream = <E>(
   exchange: Exchange,
   encoder: BodyEncoder,
@@ -159,7 +165,8 @@ const runStream = <E>(
   const loop: Channel.Channel<never, Chunk.Chunk<Uint8Array>, HttpError, E, void, unknown> = Channel.readWithCause({
     onInput: (pieces: Chunk.Chunk<Uint8Array>) => {
       const writing = writePieces(exchange, encoder, Chunk.toReadonlyArray(pieces))
-      // Where nothing is to be waited for, which is so for most pieces, an effect would cost more than the writing.
+      // Where nothing is to be waited for, which is so for most pieces, an effect would cost more
+      // than the writing.
       return writing === Effect.void ? loop : Channel.flatMap(Channel.fromEffect(writing), () => loop)
     },
     onFailure: (cause: Cause.Cause<E>) =>
@@ -178,9 +185,10 @@ const runStream = <E>(
 }
 
 /**
- * Sends a stream in a fiber of its own, so that the response is delivered while the body still goes out. The fiber ends with
- * the exchange, and its value is how the sending ended. `hold` runs before the first piece; `whole` says whether the stream is
- * all of the body, which ends with `trailers` where these become known late.
+ * Sends a stream in a fiber of its own, so that the response is delivered while the body still goes
+ * out. The fiber ends with the exchange, and its value is how the sending ended. `hold` runs before
+ * the first piece; `whole` says whether the stream is all of the body, which ends with `trailers`
+ * where these become known late.
  */
 export const forkStream = <E>(
   exchange: Exchange,
@@ -221,7 +229,8 @@ const settle = (exchange: Exchange, encoder: BodyEncoder, exit: Exit.Exit<void, 
   if (failure._tag === "Right" && !Cause.isInterruptedOnly(failure.right)) {
     return exchange.die(failure.right, Cause.squash(failure.right))
   }
-  // The exchange itself ends the fiber when there is no use in going on, and the answer wins over what the stream says then.
+  // The exchange itself ends the fiber when there is no use in going on, and the answer wins over
+  // what the stream says then.
   if (exchange.stopped) return
   if (failure._tag === "Left") return exchange.fail(failure.left)
   // By itself: nobody else interrupts the fiber, so it is the caller's to mend.

@@ -26,18 +26,25 @@ import { BodyReader } from "./responseBody.ts"
 export const makeResponse = (exchange: Exchange, head: ResponseHead): HttpResponse => new Response(exchange, head)
 
 /**
- * What `bytes` gives, where that is there already and nobody has read of it: for a face that wants to be spared the runtime's operations.
- * `undefined` otherwise, and for a response that is not made here.
+ * What `bytes` gives, where that is there already and nobody has read of it: for a face that wants
+ * to be spared the runtime's operations. `undefined` otherwise, and for a response that is not made
+ * here.
  */
 export const takeWhole = (response: HttpResponse): Uint8Array | undefined => Response.whole(response)
 
-/** A call whose argument is what its type says. No type has a failure for another one, since no typed code can see it. */
+/**
+ * A call whose argument is what its type says. No type has a failure for another one, since no
+ * typed code can see it.
+ */
 const untypedOr = <A, E, R>(
   wrong: InvalidOption | undefined,
   call: () => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> => wrong === undefined ? call() : Effect.fail(wrong as never)
 
-/** The server's end of the connection, for whoever needs no more of it: what `connection` gives is made for each response. */
+/**
+ * The server's end of the connection, for whoever needs no more of it: what `connection` gives is
+ * made for each response.
+ */
 export const peerOf = (response: HttpResponse): Pick<ConnectionInfo, "remoteAddress" | "remotePort"> =>
   Response.peer(response)
 

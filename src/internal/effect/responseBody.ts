@@ -1,10 +1,12 @@
 /**
  * The ways of reading a body, as Effects over the exchange's buffer.
  *
- * Each body is read in one way (`Reading` says which); whatever reads fails with the body's failure after the bytes that came
- * before it, and with those bytes in the failure where they were being collected. What a callback of the socket runs here throws nothing
- * into it: no memory for the bytes is a failure of the body, and anything else a defect of the reading (`#caught`). An interrupted reading closes the connection,
- * and what is read after it fails: no reading succeeds with a hole before it.
+ * Each body is read in one way (`Reading` says which); whatever reads fails with the body's failure
+ * after the bytes that came before it, and with those bytes in the failure where they were being
+ * collected. What a callback of the socket runs here throws nothing into it: no memory for the
+ * bytes is a failure of the body, and anything else a defect of the reading (`#caught`). An
+ * interrupted reading closes the connection, and what is read after it fails: no reading succeeds
+ * with a hole before it.
  */
 import * as Channel from "effect/Channel"
 import * as Chunk from "effect/Chunk"
@@ -28,7 +30,10 @@ const empty: Uint8Array = new Uint8Array(0)
 const closing = "the response was closed before its body was read"
 const interruption = "the reading of the body was interrupted"
 
-/** A number of bytes: as in Python a negative one has no limit. Whatever is less than one byte is none, `NaN` too. */
+/**
+ * A number of bytes: as in Python a negative one has no limit. Whatever is less than one byte is
+ * none, `NaN` too.
+ */
 const count = (n: number): number => n < 0 ? Infinity : Math.floor(n) || 0
 
 export class BodyReader {
@@ -37,7 +42,10 @@ export class BodyReader {
   #whole: Effect.Effect<Uint8Array, BodyFailure> | undefined
   /** Why a body that has ended cannot be read to its end: bytes of it were dropped. */
   #lost: BodyFailure | undefined
-  /** Whether it was closed before it had ended, so that whoever still reads misses bytes, though the rest may come. */
+  /**
+   * Whether it was closed before it had ended, so that whoever still reads misses bytes, though the
+   * rest may come.
+   */
   #cut = false
   /** True if a reading has failed or was interrupted, so that the caller knows of the failure. */
   #reported = false
@@ -47,15 +55,19 @@ export class BodyReader {
   }
 
   /**
-   * True if there is nothing left to read. A failure that no reading has reported is still to be read: otherwise a caller that reads until
-   * this is true would take a body that was cut short between two readings for a whole one.
+   * True if there is nothing left to read. A failure that no reading has reported is still to be
+   * read: otherwise a caller that reads until this is true would take a body that was cut short
+   * between two readings for a whole one.
    */
   get closed(): boolean {
     const { body } = this.#exchange
     return body.discarding || ((body.ended || this.#reported) && body.size === 0)
   }
 
-  /** Lets go of the body. Where that is because its reader was interrupted, the connection is closed at once. */
+  /**
+   * Lets go of the body. Where that is because its reader was interrupted, the connection is closed
+   * at once.
+   */
   close(interrupted = false): void {
     const { body } = this.#exchange
     if (this.#reading !== "collect") this.#reading = "close"
@@ -70,7 +82,10 @@ export class BodyReader {
     else this.#exchange.discardBody(closing)
   }
 
-  /** The whole body, where all of it is there and nobody has read of it; `undefined` where that is not so plain. */
+  /**
+   * The whole body, where all of it is there and nobody has read of it; `undefined` where that is
+   * not so plain.
+   */
   get whole(): Uint8Array | undefined {
     const { body } = this.#exchange
     if (this.#reading !== "unread" || !body.ended || body.awaited || this.#failure !== undefined) return undefined
@@ -152,7 +167,8 @@ export class BodyReader {
       const { body } = this.#exchange
       body.finished = true
       if (body.ended) return Effect.succeed(body.trailers)
-      // A stream ends the body whoever pulls it, and whenever. Pieces may stop before the end, so nobody waits for them.
+      // A stream ends the body whoever pulls it, and whenever. Pieces may stop before the end, so
+      // nobody waits for them.
       const read = this.#reading === "stream" || this.#reading === "close" ? this.#settled : Effect.asVoid(this.bytes)
       return Effect.flatMap(
         read,
@@ -161,7 +177,10 @@ export class BodyReader {
     })
   }
 
-  /** Whether a reading may begin: none but of pieces has, and nobody waits for one, whose bytes would be another's. */
+  /**
+   * Whether a reading may begin: none but of pieces has, and nobody waits for one, whose bytes
+   * would be another's.
+   */
   get #free(): boolean {
     return (this.#reading === "unread" || this.#reading === "read") && !this.#exchange.body.awaited
   }
@@ -195,10 +214,12 @@ export class BodyReader {
   }
 
   /**
-   * Takes what comes, as it comes, until `step` gives a result; `orElse` where another fiber began to read before this did.
+   * Takes what comes, as it comes, until `step` gives a result; `orElse` where another fiber began
+   * to read before this did.
    *
-   * One cleanup is around the beginning, every wait and every taking: an interruption between two of them would leave bytes
-   * taken that nobody gets, or a reading begun that nobody ends. `taken` is what `step` has taken so far.
+   * One cleanup is around the beginning, every wait and every taking: an interruption between two
+   * of them would leave bytes taken that nobody gets, or a reading begun that nobody ends. `taken`
+   * is what `step` has taken so far.
    */
   #wait<A>(
     reading: "read" | "collect",
@@ -225,7 +246,10 @@ export class BodyReader {
       }))
   }
 
-  /** What the reading took is nobody's, so there is nothing left to read; but the whole, once it is there, is remembered. */
+  /**
+   * What the reading took is nobody's, so there is nothing left to read; but the whole, once it is
+   * there, is remembered.
+   */
   #interrupted(): void {
     if (this.#whole !== undefined) return
     const { body } = this.#exchange
@@ -263,7 +287,10 @@ export class BodyReader {
     })
   }
 
-  /** At most `n` bytes, as many as `enough` says; where what is there is not enough it says 0, and gets what comes then. */
+  /**
+   * At most `n` bytes, as many as `enough` says; where what is there is not enough it says 0, and
+   * gets what comes then.
+   */
   #gather(n: number, enough: (left: number) => number): Effect.Effect<Uint8Array, BodyFailure> {
     return this.#pieces(() => {
       if (n === 0) return Effect.succeed(empty)
@@ -351,8 +378,8 @@ export class BodyReader {
       const failure = this.#failure
       return failure === undefined ? Channel.void : Channel.fromEffect(this.#failing(failure))
     }
-    // The end of the stream, interruption included, closes the response. So no waiting needs a cleanup of its own, which would
-    // cost 9 runtime operations more a chunk.
+    // The end of the stream, interruption included, closes the response. So no waiting needs a
+    // cleanup of its own, which would cost 9 runtime operations more a chunk.
     const waited: Body = Channel.flatMap(
       Channel.fromEffect(waitFor<void>(this.#exchange.settings.loop, (waiter) => {
         // What is being dropped is not waited for.

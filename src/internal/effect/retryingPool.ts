@@ -1,4 +1,6 @@
-/** A pool whose requests are sent again as a policy says. Everything else is that of the pool below. */
+/**
+ * A pool whose requests are sent again as a policy says. Everything else is that of the pool below.
+ */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -20,12 +22,18 @@ import { budgetKey, failedWith, retrying } from "../retry/retrying.ts"
 import type { ConnectionPoolImpl } from "./connectionPool.ts"
 import type { LeaseFailure } from "./lease.ts"
 
-/** What a pool does, whatever has made it, so that a pool that is wrapped can be wrapped again. `L` is what it leases. */
+/**
+ * What a pool does, whatever has made it, so that a pool that is wrapped can be wrapped again. `L`
+ * is what it leases.
+ */
 export interface PoolLike<L> extends Omit<ConnectionPoolImpl, "lease" | "toJSON"> {
   lease(origin: Origin.Origin): Effect.Effect<L, LeaseFailure, Scope.Scope>
 }
 
-/** Gives up a response, and waits until its connection is free, or closed: the retry would open another one in the meantime. */
+/**
+ * Gives up a response, and waits until its connection is free, or closed: the retry would open
+ * another one in the meantime.
+ */
 const release = (response: HttpResponse): Effect.Effect<void> =>
   Effect.zipRight(response.close, Effect.ignore(response.trailers))
 

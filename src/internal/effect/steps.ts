@@ -1,8 +1,9 @@
 /**
- * The step-by-step face of a connection: `putRequest`, `putHeader`, `endHeaders`, `send`, `getResponse`.
+ * The step-by-step face of a connection: `putRequest`, `putHeader`, `endHeaders`, `send`,
+ * `getResponse`.
  *
- * The fields are gathered and the head is encoded by the same encoder as a whole request, when `endHeaders` sends it. What is
- * sent afterwards is held to the framing that the fields announce.
+ * The fields are gathered and the head is encoded by the same encoder as a whole request, when
+ * `endHeaders` sends it. What is sent afterwards is held to the framing that the fields announce.
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -71,9 +72,10 @@ const openRequest = (handle: ConnectionHandle): Either.Either<Started, CannotSen
 }
 
 /**
- * The value that several stand for. Python folds them over as many lines, which RFC 9112 section 5.2 forbids to send and has read as one
- * line with spaces in the place of the folds: so it is one field value and no list. The first that cannot be sent is given back alone
- * for the check to refuse, because `join` would run its own code for its text.
+ * The value that several stand for. Python folds them over as many lines, which RFC 9112 section
+ * 5.2 forbids to send and has read as one line with spaces in the place of the folds: so it is one
+ * field value and no list. The first that cannot be sent is given back alone for the check to
+ * refuse, because `join` would run its own code for its text.
  */
 const unfolded = (values: ReadonlyArray<HttpFields.Value>): string => {
   const texts = values.map(textOf)

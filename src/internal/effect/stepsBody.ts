@@ -1,4 +1,7 @@
-/** The second half of the step-by-step face: `send` and `getResponse`, and how a step that fails ends its request. */
+/**
+ * The second half of the step-by-step face: `send` and `getResponse`, and how a step that fails
+ * ends its request.
+ */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -128,7 +131,10 @@ const sendPiece = (
   )
 }
 
-/** A response that has begun does not fail by what cannot be sent any more, but whoever sends it is told. A refusal wins. */
+/**
+ * A response that has begun does not fail by what cannot be sent any more, but whoever sends it is
+ * told. A refusal wins.
+ */
 const outcomeOfStream = (exchange: Exchange, exit: Exit.Exit<void, HttpError>): Effect.Effect<void, HttpError> => {
   const failure = Exit.isFailure(exit) ? Cause.failureOrCause(exit.cause) : undefined
   return exchange.ending === undefined && failure?._tag === "Left"
@@ -141,7 +147,8 @@ const sendOne = (exchange: Exchange, encoder: BodyEncoder, bytes: Uint8Array): E
   Effect.matchEffect(Effect.suspend(() => writePieces(exchange, encoder, [bytes])), {
     onFailure: (error) => {
       exchange.fail(error)
-      // Where the response is complete the exchange has not failed, but what the caller asks for cannot be sent all the same.
+      // Where the response is complete the exchange has not failed, but what the caller asks for
+      // cannot be sent all the same.
       return Effect.fail(exchange.withContext(error))
     },
     onSuccess: () => {

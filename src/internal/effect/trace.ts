@@ -1,6 +1,6 @@
 /**
- * What can be put around the `execute` of a pool or a connection: a span. The connection and the pool know no more of it than this type,
- * because what a span tells is the platform's to say.
+ * What can be put around the `execute` of a pool or a connection: a span. The connection and the
+ * pool know no more of it than this type, because what a span tells is the platform's to say.
  */
 import type * as Effect from "effect/Effect"
 import type { HttpRequest } from "../../HttpRequest.ts"

@@ -1,13 +1,15 @@
 /**
  * How a fiber waits for what happens elsewhere: in the async context in which it began to wait.
  *
- * A callback of a socket runs in the async context of the code that opened the socket, a timer in that of the code that set it,
- * and a connection that another request releases in the context of that request. A fiber that such a callback resumed would go
- * on with another caller's `AsyncLocalStorage`. So each wait captures the context of its fiber and resumes in it: Effect's scheduler
- * runs a fiber in the context in which it was resumed (since 3.22 also if another one was resumed before).
+ * A callback of a socket runs in the async context of the code that opened the socket, a timer in
+ * that of the code that set it, and a connection that another request releases in the context of
+ * that request. A fiber that such a callback resumed would go on with another caller's
+ * `AsyncLocalStorage`. So each wait captures the context of its fiber and resumes in it: Effect's
+ * scheduler runs a fiber in the context in which it was resumed (since 3.22 also if another one was
+ * resumed before).
  *
- * `Fiber.await` resumes in the context of the fiber that ends, and runs a fiber that is suspended to ask it for its end, in the
- * context of the one that asks. `awaitFiber` does neither.
+ * `Fiber.await` resumes in the context of the fiber that ends, and runs a fiber that is suspended
+ * to ask it for its end, in the context of the one that asks. `awaitFiber` does neither.
  */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -33,7 +35,9 @@ export class Waiter<A, E = never> {
   }
 }
 
-/** `Effect.async`, for a fiber that waits for an event: `register` may return how to stop waiting. */
+/**
+ * `Effect.async`, for a fiber that waits for an event: `register` may return how to stop waiting.
+ */
 export const waitFor = <A, E = never>(
   loop: EventLoop,
   register: (waiter: Waiter<A, E>) => Effect.Effect<void> | void
@@ -61,8 +65,9 @@ export const interruptFiber = <A, E>(
   })
 
 /**
- * Brings a fiber to a context, for an effect that knows nothing of contexts, such as `Deferred.await` or a queue. Two microtasks: what
- * resumes a fiber that runs is handled within that run, and a run may have been put off to the first one already.
+ * Brings a fiber to a context, for an effect that knows nothing of contexts, such as
+ * `Deferred.await` or a queue. Two microtasks: what resumes a fiber that runs is handled within
+ * that run, and a run may have been put off to the first one already.
  */
 export const returnTo = (context: AsyncContext): Effect.Effect<void> =>
   Effect.async<void>((resume) => context.run(() => queueMicrotask(() => queueMicrotask(() => resume(Effect.void)))))

@@ -1,5 +1,6 @@
 /**
- * Shows the heads that go over the wire in the log, in place of `http.client`'s `set_debuglevel`: `send:`, `reply:`, `header:`.
+ * Shows the heads that go over the wire in the log, in place of `http.client`'s `set_debuglevel`:
+ * `send:`, `reply:`, `header:`.
  *
  * Values of secret fields and bodies are not shown. Costs nothing where it is off.
  */

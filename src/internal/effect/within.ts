@@ -10,13 +10,20 @@ import { HttpTimeout } from "../error/timeout.ts"
 import { isLive } from "./polled.ts"
 import { awaitFiber, interruptFiber } from "./wait.ts"
 
-// As they are on import, together: a timer that was set by one of them must not be cleared by a replacement of the other.
+// As they are on import, together: a timer that was set by one of them must not be cleared by a
+// replacement of the other.
 const { clearTimeout, setTimeout } = globalThis
 
-/** The longest time that Node's timers can wait, in milliseconds. A limit of more than 24 days is none, as it is for Effect's clock. */
+/**
+ * The longest time that Node's timers can wait, in milliseconds. A limit of more than 24 days is
+ * none, as it is for Effect's clock.
+ */
 const longestTimer = 2 ** 31 - 1
 
-/** Calls back when the time is over and the sockets have been polled. Gives how to end that. A timer and no fiber, where the time is real. */
+/**
+ * Calls back when the time is over and the sockets have been polled. Gives how to end that. A timer
+ * and no fiber, where the time is real.
+ */
 const startTimer = (
   clock: Clock.Clock,
   millis: number,
@@ -40,11 +47,11 @@ const startTimer = (
     )
 
 /**
- * Ends the work with `HttpTimeout` when it takes longer; `Infinity` is no limit. What has arrived in time wins over the limit,
- * although the loop was too busy to read it.
+ * Ends the work with `HttpTimeout` when it takes longer; `Infinity` is no limit. What has arrived
+ * in time wins over the limit, although the loop was too busy to read it.
  *
- * In place of `Effect.timeoutFail`, which waits for ever when it is interrupted after its fibers were made and before they have
- * started.
+ * In place of `Effect.timeoutFail`, which waits for ever when it is interrupted after its fibers
+ * were made and before they have started.
  */
 export const within = <A, E, R>(
   work: Effect.Effect<A, E, R>,

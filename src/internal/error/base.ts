@@ -1,9 +1,10 @@
 /**
- * The base of all error classes: tag, type id, `context`, a `message` that ends with the request it is about, and a `toJSON` that
- * shows no secret and nothing that is `undefined`.
+ * The base of all error classes: tag, type id, `context`, a `message` that ends with the request it
+ * is about, and a `toJSON` that shows no secret and nothing that is `undefined`.
  *
- * Rules: a class says in `description` what happened and what to do next, and leaves `message` to the base, so that every class
- * names its request; a field never holds a header value, a credential or a body of the user's; the cause is kept.
+ * Rules: a class says in `description` what happened and what to do next, and leaves `message` to
+ * the base, so that every class names its request; a field never holds a header value, a credential
+ * or a body of the user's; the cause is kept.
  */
 import type * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
@@ -23,7 +24,10 @@ export interface Tagged<Tag extends string> extends Cause.YieldableError {
   readonly [TypeId]: TypeId
   /** Where and how far the exchange was when it failed. */
   readonly context: ErrorContext
-  /** What happened and what to do next, as sentences. `message` is this with the request at its end, once that is known. */
+  /**
+   * What happened and what to do next, as sentences. `message` is this with the request at its end,
+   * once that is known.
+   */
   readonly description: string
 }
 
@@ -44,8 +48,9 @@ export const excerpt = (text: string): string =>
 const pathLength = 200
 
 /**
- * The end of a message: the request that it is about, as ` (GET http://host:port/path)`. There is no query in a context, so none is
- * shown. The path on a unix socket follows a colon: `unix:/run/docker.sock:/info`.
+ * The end of a message: the request that it is about, as ` (GET http://host:port/path)`. There is
+ * no query in a context, so none is shown. The path on a unix socket follows a colon:
+ * `unix:/run/docker.sock:/info`.
  */
 const about = ({ method, origin, path }: ErrorContext): string => {
   if (origin === undefined) return ""
@@ -58,15 +63,18 @@ const about = ({ method, origin, path }: ErrorContext): string => {
   return method === undefined ? ` (${url})` : ` (${method} ${url})`
 }
 
-/** The proxy as the subject of a sentence, with its address where that is known: `The proxy 127.0.0.1:3128`. */
+/**
+ * The proxy as the subject of a sentence, with its address where that is known: `The proxy
+ * 127.0.0.1:3128`.
+ */
 export const theProxy = ({ proxy }: ErrorContext): string => proxy === undefined ? "The proxy" : `The proxy ${proxy}`
 
 /** The other end as the subject of a sentence. */
 export const otherEnd = (context: ErrorContext): string => context.peer === "Server" ? "The server" : theProxy(context)
 
 /**
- * What is told of a cause. The message only of our own errors, the system's and the platform's: any other may repeat content, as
- * that of `JSON.parse` does, or whatever the caller put into it.
+ * What is told of a cause. The message only of our own errors, the system's and the platform's: any
+ * other may repeat content, as that of `JSON.parse` does, or whatever the caller put into it.
  */
 const describeCause = (cause: unknown): unknown => {
   if (!(cause instanceof Error)) return typeof cause
@@ -89,7 +97,10 @@ const describeField = (value: unknown): unknown => {
 const isPlain = (value: unknown): value is object =>
   typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype
 
-/** A record without what is `undefined` in it, nor records that nothing is left of. Everything else as it is. */
+/**
+ * A record without what is `undefined` in it, nor records that nothing is left of. Everything else
+ * as it is.
+ */
 const known = (value: unknown): unknown => {
   if (!isPlain(value)) return value
   const shown: Record<string, unknown> = {}
@@ -103,12 +114,14 @@ const known = (value: unknown): unknown => {
 /** What Node's `inspect` passes as itself. */
 export type Inspect = (value: unknown, options: object | undefined) => string
 
-/** Frames of the stack that `inspect` shows. An error is made by this library, so they say little. */
+/**
+ * Frames of the stack that `inspect` shows. An error is made by this library, so they say little.
+ */
 const framesShown = 3
 
 /**
- * What `toJSON` tells as text behind the stack, a line for each property: an error is then some ten lines in a log, where a line
- * for each property of its context would make it forty.
+ * What `toJSON` tells as text behind the stack, a line for each property: an error is then some ten
+ * lines in a log, where a line for each property of its context would make it forty.
  */
 export const inspected = (
   error: Error & { toJSON(): unknown },
@@ -118,7 +131,8 @@ export const inspected = (
   if (inspect === undefined) return error.toJSON()
   const { _tag: _, message: __, ...details } = error.toJSON() as Record<string, unknown>
   const { message, name, stack = "" } = error
-  // The head of the stack is the message as it was when the stack was first asked for, perhaps before it was known where.
+  // The head of the stack is the message as it was when the stack was first asked for, perhaps
+  // before it was known where.
   const frames = stack.split("\n").filter((line) => line.startsWith("    at ")).slice(0, framesShown)
   const lines = Object.entries(details).map(([key, value]) =>
     `  ${key}: ${inspect(value, { ...options, breakLength: Infinity, compact: 9 })}`
@@ -127,8 +141,8 @@ export const inspected = (
 }
 
 /**
- * A base class for errors with this tag. `fault` and `phase` are what is true of most instances; `locate` replaces them by
- * what was true of this one.
+ * A base class for errors with this tag. `fault` and `phase` are what is true of most instances;
+ * `locate` replaces them by what was true of this one.
  */
 export const tagged = <const Tag extends string>(tag: Tag, fault: Fault, phase: Phase): Constructor<Tag> => {
   const initial = unlocated(phase, fault)
@@ -153,7 +167,10 @@ export const tagged = <const Tag extends string>(tag: Tag, fault: Fault, phase: 
       if (this.cause !== undefined) json["cause"] = describeCause(this.cause)
       return json
     }
-    /** What Node's `inspect`, and with it the console, shows: the stack and what `toJSON` tells, so no secret either. */
+    /**
+     * What Node's `inspect`, and with it the console, shows: the stack and what `toJSON` tells, so
+     * no secret either.
+     */
     override [Inspectable.NodeInspectSymbol](_depth?: number, options?: object, inspect?: Inspect): unknown {
       return inspected(this, options, inspect)
     }
@@ -167,10 +184,12 @@ const set = (error: Tagged<string>, context: ErrorContext): void => {
 }
 
 /**
- * Gives an error its context. The error must be new: it is changed in place, because a copy would lose its stack.
+ * Gives an error its context. The error must be new: it is changed in place, because a copy would
+ * lose its stack.
  *
- * An error that already has a connection or an origin keeps what it has: the border nearest to the failure knew best. Only the
- * request is added to it, where that border knew of none: a connection may be opened before it is known for which request.
+ * An error that already has a connection or an origin keeps what it has: the border nearest to the
+ * failure knew best. Only the request is added to it, where that border knew of none: a connection
+ * may be opened before it is known for which request.
  */
 export const withContext = <E extends Tagged<string>>(error: E, context: ErrorContext): E => {
   const before = error.context
@@ -182,7 +201,10 @@ export const withContext = <E extends Tagged<string>>(error: E, context: ErrorCo
   return error
 }
 
-/** The same error with these fields of its own. The constructors of all errors take their fields as one record. */
+/**
+ * The same error with these fields of its own. The constructors of all errors take their fields as
+ * one record.
+ */
 export const copyOf = <E extends Tagged<string>>(error: E, fields: object, context = error.context): E => {
   const { cause, constructor: Class } = error
   // The cause of an Error is not enumerable.
@@ -193,8 +215,9 @@ export const copyOf = <E extends Tagged<string>>(error: E, fields: object, conte
 }
 
 /**
- * The error as that of one request. Several requests may have waited for the connection that could not be opened: the first gets
- * the error itself, every other one a copy that names its own request.
+ * The error as that of one request. Several requests may have waited for the connection that could
+ * not be opened: the first gets the error itself, every other one a copy that names its own
+ * request.
  */
 export const ofRequest = <E extends Tagged<string>>(error: E, context: ErrorContext): E => {
   const before = error.context

@@ -10,11 +10,12 @@ import { remedy } from "./relaxation.ts"
 /**
  * The body ended before it was complete: `http.client.IncompleteRead`.
  *
- * `expected` is how many bytes were to come in all (Python gives how many were missing); `undefined` where the framing is
- * chunked or until close.
+ * `expected` is how many bytes were to come in all (Python gives how many were missing);
+ * `undefined` where the framing is chunked or until close.
  *
- * `partial`, which every failure of reading a body has, holds the bytes that the failed reading had collected (`bytes`, `text`, `json`, `read`,
- * `readInto`, `readLine`). It is `undefined` if the reading collects nothing: a `stream` has given them to the caller.
+ * `partial`, which every failure of reading a body has, holds the bytes that the failed reading had
+ * collected (`bytes`, `text`, `json`, `read`, `readInto`, `readLine`). It is `undefined` if the
+ * reading collects nothing: a `stream` has given them to the caller.
  *
  * @since 0.1.0
  * @category errors of the body
@@ -23,7 +24,10 @@ export class IncompleteRead extends tagged("IncompleteRead", "Remote", "body")<{
   readonly received: number
   readonly expected: number | undefined
   readonly partial: Uint8Array | undefined
-  /** True where the body ended with a connection of TLS that did not say that it ends, so that it may have been cut (RFC 9112 section 9.8). */
+  /**
+   * True where the body ended with a connection of TLS that did not say that it ends, so that it
+   * may have been cut (RFC 9112 section 9.8).
+   */
   readonly unproven?: boolean | undefined
   /** The relaxations of `HttpLeniency` that take what came for the whole body, best first. */
   readonly relaxations?: ReadonlyArray<Relaxation> | undefined
@@ -41,7 +45,8 @@ export class IncompleteRead extends tagged("IncompleteRead", "Remote", "body")<{
 }
 
 /**
- * A chunk size that is not `1*HEXDIG` (RFC 9112 section 7.1); Python reports it as `IncompleteRead(b'')`.
+ * A chunk size that is not `1*HEXDIG` (RFC 9112 section 7.1); Python reports it as
+ * `IncompleteRead(b'')`.
  *
  * @since 0.1.0
  * @category errors of the body
@@ -79,7 +84,8 @@ export class InvalidChunkEnd extends tagged("InvalidChunkEnd", "Remote", "body")
 }
 
 /**
- * A chunk size beyond 2^53 - 1. Leading zeros are no matter of size: they count towards `HttpLimits.chunkLine`.
+ * A chunk size beyond 2^53 - 1. Leading zeros are no matter of size: they count towards
+ * `HttpLimits.chunkLine`.
  *
  * @since 0.1.0
  * @category errors of the body
@@ -128,7 +134,8 @@ export class TrailersTooLarge extends tagged("TrailersTooLarge", "Remote", "body
 }
 
 /**
- * What a body is too large for, if that is no limit: the memory in which it was to be in one piece, or the longest text that V8 can hold.
+ * What a body is too large for, if that is no limit: the memory in which it was to be in one piece,
+ * or the longest text that V8 can hold.
  *
  * @since 0.2.0
  * @category models
@@ -144,8 +151,8 @@ const tooLargeFor: { readonly [K in BodyTooLargeReason]: (limit: number) => stri
 }
 
 /**
- * A body larger than `HttpLimits.body`, or too large to be had as it was asked for: in one piece of memory, or as text. The `reason` says
- * which. `Memory` and `Text` are no fault of the server's.
+ * A body larger than `HttpLimits.body`, or too large to be had as it was asked for: in one piece of
+ * memory, or as text. The `reason` says which. `Memory` and `Text` are no fault of the server's.
  *
  * @since 0.1.0
  * @category errors of the body
@@ -153,9 +160,15 @@ const tooLargeFor: { readonly [K in BodyTooLargeReason]: (limit: number) => stri
 export class BodyTooLarge extends tagged("BodyTooLarge", "Remote", "body")<{
   /** What it is too large for; `undefined` for a limit. */
   readonly reason?: BodyTooLargeReason | undefined
-  /** Bytes; of `Memory` the size of the array that cannot be made; of `Text` the longest string in UTF-16 code units. */
+  /**
+   * Bytes; of `Memory` the size of the array that cannot be made; of `Text` the longest string in
+   * UTF-16 code units.
+   */
   readonly limit: number
-  /** The bytes that had been collected; see `IncompleteRead`. Of `Memory` only the beginning, because there is no room for all in one piece. */
+  /**
+   * The bytes that had been collected; see `IncompleteRead`. Of `Memory` only the beginning,
+   * because there is no room for all in one piece.
+   */
   readonly partial?: Uint8Array | undefined
   /** Of `Memory` all bytes that had been collected, in the order in which they came. */
   readonly pieces?: ReadonlyArray<Uint8Array> | undefined

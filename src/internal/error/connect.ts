@@ -124,7 +124,8 @@ export class ProxyConnectError extends tagged("ProxyConnectError", "Remote", "pr
 }
 
 /**
- * The proxy wants credentials (407), for a tunnel or for a request that it was to forward. The server has seen nothing of it.
+ * The proxy wants credentials (407), for a tunnel or for a request that it was to forward. The
+ * server has seen nothing of it.
  *
  * @since 0.1.0
  * @category errors of connecting

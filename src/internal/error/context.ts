@@ -1,8 +1,10 @@
 /**
- * What every error says about the exchange it ended: where, how far, and what the server may have done.
+ * What every error says about the exchange it ended: where, how far, and what the server may have
+ * done.
  *
- * Plain data. The protocol and the transport make errors without knowing the connection; the connection adds this record
- * at its one border (`locate` in `base.ts`), so no other place fills it in.
+ * Plain data. The protocol and the transport make errors without knowing the connection; the
+ * connection adds this record at its one border (`locate` in `base.ts`), so no other place fills it
+ * in.
  *
  * @since 0.1.0
  */
@@ -82,10 +84,12 @@ export interface ConnectionInfo {
 }
 
 /**
- * Milliseconds spent in each phase; `undefined` where the phase did not happen (a reused connection has no `dns`).
+ * Milliseconds spent in each phase; `undefined` where the phase did not happen (a reused connection
+ * has no `dns`).
  *
- * `send` ends when the request was handed over whole, `wait` when the final head was parsed, `body` when the last byte of
- * the body had arrived. A request that leaves in one write has 0 for `send`: the clock is not read for it, and encoding it is part of `wait`.
+ * `send` ends when the request was handed over whole, `wait` when the final head was parsed, `body`
+ * when the last byte of the body had arrived. A request that leaves in one write has 0 for `send`:
+ * the clock is not read for it, and encoding it is part of `wait`.
  *
  * @since 0.1.0
  * @category models
@@ -112,13 +116,22 @@ export interface ErrorContext {
   readonly fault: Fault
   /** `scheme://host:port` or `unix:path`; `undefined` before an origin is known. */
   readonly origin: string | undefined
-  /** The method of the request; `undefined` where there is no request that could be sent, as for `connect`. */
+  /**
+   * The method of the request; `undefined` where there is no request that could be sent, as for
+   * `connect`.
+   */
   readonly method: string | undefined
-  /** The path that was asked for, without its query, or `*`; `undefined` before it is known, and for CONNECT. */
+  /**
+   * The path that was asked for, without its query, or `*`; `undefined` before it is known, and for
+   * CONNECT.
+   */
   readonly path: string | undefined
   /** `host:port` of the proxy that the connection goes through; `undefined` without one. */
   readonly proxy: string | undefined
-  /** Who was at the other end: the proxy while it is connected to, asked for a tunnel, or forwards the request; else the server. */
+  /**
+   * Who was at the other end: the proxy while it is connected to, asked for a tunnel, or forwards
+   * the request; else the server.
+   */
   readonly peer: Peer
   /** The status of the response, once its head had come. */
   readonly status: number | undefined
@@ -151,7 +164,8 @@ export const noTimings: Timings = Object.freeze({
 })
 
 /**
- * The context of an error that no connection has seen: nothing was sent, so nothing can have been processed.
+ * The context of an error that no connection has seen: nothing was sent, so nothing can have been
+ * processed.
  *
  * @internal
  */

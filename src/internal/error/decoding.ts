@@ -1,14 +1,15 @@
 /**
- * Failures of decoding a compressed body. Each ends the reading of that body; the response itself, its status and its fields
- * have been received.
+ * Failures of decoding a compressed body. Each ends the reading of that body; the response itself,
+ * its status and its fields have been received.
  *
  * @since 0.2.0
  */
 import { tagged } from "./base.ts"
 
 /**
- * What is wrong with an encoded body: its bytes are not of that coding, it ends before the coding says so, or bytes follow
- * behind the coding's end. What follows a gzip member and begins as another one does (`1f 8b 08`) is read as that.
+ * What is wrong with an encoded body: its bytes are not of that coding, it ends before the coding
+ * says so, or bytes follow behind the coding's end. What follows a gzip member and begins as
+ * another one does (`1f 8b 08`) is read as that.
  *
  * @since 0.2.0
  * @category models
@@ -50,8 +51,8 @@ export class ContentDecodingError extends tagged("ContentDecodingError", "Remote
 }
 
 /**
- * Which limit a decoded body reached: `maxBytes` and `maxRatio` are options of `decompress`, `MaxBodySize` is the platform's
- * reference.
+ * Which limit a decoded body reached: `maxBytes` and `maxRatio` are options of `decompress`,
+ * `MaxBodySize` is the platform's reference.
  *
  * @since 0.2.0
  * @category models

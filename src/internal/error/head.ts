@@ -9,7 +9,8 @@ import { remedy } from "./relaxation.ts"
 import { explainAlert, silentRefusal } from "./tlsCodes.ts"
 
 /**
- * The server closed a fresh connection without an answer: `http.client.RemoteDisconnected`, also a `BadStatusLine`.
+ * The server closed a fresh connection without an answer: `http.client.RemoteDisconnected`, also a
+ * `BadStatusLine`.
  *
  * @since 0.1.0
  * @category errors of the head
@@ -29,7 +30,8 @@ export class RemoteDisconnected extends tagged("RemoteDisconnected", "Remote", "
 }
 
 /**
- * A connection that was used again, or had been kept idle, was closed by the server before any byte of an answer: the keep-alive race.
+ * A connection that was used again, or had been kept idle, was closed by the server before any byte
+ * of an answer: the keep-alive race.
  *
  * `context.processed` and `context.replayable` say whether sending again is safe.
  *
@@ -81,7 +83,10 @@ export class BadStatusLine extends tagged("BadStatusLine", "Remote", "head")<{
   }
 }
 
-/** What `HTTP-version` is (RFC 9112 section 2.3), and how the versions after 1 are written where no digit follows a dot. */
+/**
+ * What `HTTP-version` is (RFC 9112 section 2.3), and how the versions after 1 are written where no
+ * digit follows a dot.
+ */
 const isVersion = /^HTTP\/(?:[0-9]\.[0-9]|[2-9])$/
 
 /**
@@ -222,7 +227,8 @@ export class ConflictingContentLength extends tagged("ConflictingContentLength",
 }
 
 /**
- * A Transfer-Encoding other than exactly `chunked`: `http.client.UnknownTransferEncoding`, raised here.
+ * A Transfer-Encoding other than exactly `chunked`: `http.client.UnknownTransferEncoding`, raised
+ * here.
  *
  * @since 0.1.0
  * @category errors of the head
@@ -241,7 +247,8 @@ export class UnknownTransferEncoding extends tagged("UnknownTransferEncoding", "
 }
 
 /**
- * Transfer-Encoding beside Content-Length, or in an HTTP/1.0 message: a sign of request smuggling (RFC 9112 section 6.1).
+ * Transfer-Encoding beside Content-Length, or in an HTTP/1.0 message: a sign of request smuggling
+ * (RFC 9112 section 6.1).
  *
  * @since 0.1.0
  * @category errors of the head
@@ -307,7 +314,8 @@ export class UnexpectedUpgrade extends tagged("UnexpectedUpgrade", "Remote", "he
 }
 
 /**
- * Bytes on a connection that had no request outstanding: they are never an answer, and the connection has been closed.
+ * Bytes on a connection that had no request outstanding: they are never an answer, and the
+ * connection has been closed.
  *
  * @since 0.1.0
  * @category errors of the head

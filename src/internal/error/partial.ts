@@ -10,6 +10,7 @@ interface Failure extends Tagged<string> {
 /**
  * Returns the same failure with these bytes as its `partial`.
  *
- * A copy, because several readings can fail with one failure of the body, and each has collected bytes of its own.
+ * A copy, because several readings can fail with one failure of the body, and each has collected
+ * bytes of its own.
  */
 export const withPartial = <E extends Failure>(failure: E, partial: Uint8Array): E => copyOf(failure, { partial })

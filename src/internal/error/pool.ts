@@ -1,12 +1,14 @@
 /**
- * Failures of the connection pool itself. Waiting for too long is `HttpTimeout` with the kind `pool`.
+ * Failures of the connection pool itself. Waiting for too long is `HttpTimeout` with the kind
+ * `pool`.
  *
  * @since 0.2.0
  */
 import { tagged } from "./base.ts"
 
 /**
- * As many requests wait for a connection as `waiters` of the pool allows; nothing of this one was sent.
+ * As many requests wait for a connection as `waiters` of the pool allows; nothing of this one was
+ * sent.
  *
  * @since 0.2.0
  * @category errors of the pool

@@ -1,8 +1,9 @@
 /**
- * Failures of following redirects. Each is what the server's last 3xx response asked for and what was not done.
+ * Failures of following redirects. Each is what the server's last 3xx response asked for and what
+ * was not done.
  *
- * None repeats a Location as it came: a query may hold a token, and so may userinfo. What is shown of a URL is scheme, host,
- * port and path.
+ * None repeats a Location as it came: a query may hold a token, and so may userinfo. What is shown
+ * of a URL is scheme, host, port and path.
  *
  * @since 0.2.0
  */
@@ -48,8 +49,9 @@ export class TooManyRedirects extends tagged("TooManyRedirects", "Remote", "redi
 }
 
 /**
- * The server redirected to a request that this chain has sent already, with the same method, URL and fields, and without having
- * set a cookie since; it would be answered the same way for ever (RFC 9110 section 15.4).
+ * The server redirected to a request that this chain has sent already, with the same method, URL
+ * and fields, and without having set a cookie since; it would be answered the same way for ever
+ * (RFC 9110 section 15.4).
  *
  * @since 0.2.0
  * @category errors of redirects
@@ -66,8 +68,8 @@ export class RedirectLoop extends tagged("RedirectLoop", "Remote", "redirect")<{
 }
 
 /**
- * Why a Location cannot be followed: it is empty, there are several that differ, it is no URL, or it cannot be resolved because
- * the request's own URL is not absolute.
+ * Why a Location cannot be followed: it is empty, there are several that differ, it is no URL, or
+ * it cannot be resolved because the request's own URL is not absolute.
  *
  * @since 0.2.0
  * @category models
@@ -82,7 +84,8 @@ const invalidWords: { readonly [K in InvalidRedirectReason]: string } = {
 }
 
 /**
- * A redirect whose Location cannot be understood (RFC 9110 section 10.2.2). The Location itself is in the response's fields.
+ * A redirect whose Location cannot be understood (RFC 9110 section 10.2.2). The Location itself is
+ * in the response's fields.
  *
  * @since 0.2.0
  * @category errors of redirects
@@ -98,7 +101,8 @@ export class InvalidRedirect extends tagged("InvalidRedirect", "Remote", "redire
 }
 
 /**
- * Why a redirect is not followed: it leads from https to http, to a scheme other than the two, or to a URL with credentials in it.
+ * Why a redirect is not followed: it leads from https to http, to a scheme other than the two, or
+ * to a URL with credentials in it.
  *
  * @since 0.2.0
  * @category models
@@ -113,14 +117,18 @@ const unsafeWords: { readonly [K in UnsafeRedirectReason]: string } = {
 }
 
 /**
- * A redirect that was refused because following it could give something away. Nothing was sent to its target.
+ * A redirect that was refused because following it could give something away. Nothing was sent to
+ * its target.
  *
  * @since 0.2.0
  * @category errors of redirects
  */
 export class UnsafeRedirect extends tagged("UnsafeRedirect", "Remote", "redirect")<{
   readonly reason: UnsafeRedirectReason
-  /** Where it leads, to show: without userinfo, query and fragment; of a scheme other than http and https, the scheme alone. */
+  /**
+   * Where it leads, to show: without userinfo, query and fragment; of a scheme other than http and
+   * https, the scheme alone.
+   */
   readonly target: string
   /** Every redirect of the chain, in order; the last one is this. */
   readonly history: ReadonlyArray<RedirectHop>
@@ -131,7 +139,8 @@ export class UnsafeRedirect extends tagged("UnsafeRedirect", "Remote", "redirect
 }
 
 /**
- * A redirect that wants the body sent again, to another URL, and the body is not known to be the same when it is read once more.
+ * A redirect that wants the body sent again, to another URL, and the body is not known to be the
+ * same when it is read once more.
  *
  * @since 0.2.0
  * @category errors of redirects

@@ -1,9 +1,9 @@
 /**
- * How an error names the relaxations of `HttpLeniency` that get past its fault: one table for all errors, so that no relaxation
- * can be added without words for it.
+ * How an error names the relaxations of `HttpLeniency` that get past its fault: one table for all
+ * errors, so that no relaxation can be added without words for it.
  *
- * A parser that refuses knows which relaxation it would have asked, and gives that along. The tests switch on what errors name until
- * a wire is read, and compare with all relaxations at once.
+ * A parser that refuses knows which relaxation it would have asked, and gives that along. The tests
+ * switch on what errors name until a wire is read, and compare with all relaxations at once.
  */
 import type { HttpLeniency } from "../../HttpLeniency.ts"
 
@@ -27,7 +27,9 @@ const does: { readonly [R in Relaxation]: string } = {
   framingConflict: "lets Transfer-Encoding win"
 }
 
-/** The sentence at the end of a message that names them, best first; nothing where there is none. */
+/**
+ * The sentence at the end of a message that names them, best first; nothing where there is none.
+ */
 export const remedy = (relaxations: ReadonlyArray<Relaxation> | undefined): string =>
   relaxations === undefined || relaxations.length === 0
     ? ""

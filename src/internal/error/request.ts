@@ -1,5 +1,6 @@
 /**
- * Failures of building a request: all are found before the first byte leaves, and all are the caller's to mend.
+ * Failures of building a request: all are found before the first byte leaves, and all are the
+ * caller's to mend.
  *
  * @since 0.1.0
  */
@@ -71,7 +72,8 @@ export class InvalidHeaderName extends tagged("InvalidHeaderName", "User", "buil
 }
 
 /**
- * A field value that cannot go on the wire: CR, LF, NUL, another control character, or a character beyond ISO-8859-1.
+ * A field value that cannot go on the wire: CR, LF, NUL, another control character, or a character
+ * beyond ISO-8859-1.
  *
  * Names the field and never repeats its value.
  *
@@ -106,7 +108,8 @@ export class ForbiddenHeader extends tagged("ForbiddenHeader", "User", "build")<
 }
 
 /**
- * Framing fields that contradict each other or the body: both Content-Length and Transfer-Encoding, two lengths, none.
+ * Framing fields that contradict each other or the body: both Content-Length and Transfer-Encoding,
+ * two lengths, none.
  *
  * @since 0.1.0
  * @category errors of the request
@@ -118,7 +121,8 @@ export class ConflictingFraming extends tagged("ConflictingFraming", "User", "bu
 }
 
 /**
- * A trailer field that may not be sent, or that the peer sent and that breaks the grammar (RFC 9110 section 6.5.1).
+ * A trailer field that may not be sent, or that the peer sent and that breaks the grammar (RFC 9110
+ * section 6.5.1).
  *
  * @since 0.1.0
  * @category errors of the request
@@ -139,7 +143,8 @@ export class InvalidTrailer extends tagged("InvalidTrailer", "User", "build")<{
 }
 
 /**
- * A body that cannot be sent as asked, such as text beyond ISO-8859-1 (`UnicodeEncodeError`) or a wrong type (`TypeError`).
+ * A body that cannot be sent as asked, such as text beyond ISO-8859-1 (`UnicodeEncodeError`) or a
+ * wrong type (`TypeError`).
  *
  * @since 0.1.0
  * @category errors of the request

@@ -33,7 +33,8 @@ export class WriteError extends tagged("WriteError", "Network", "write")<{
 const lengthAdvice = "Declare the length that it has, or none to send it chunked."
 
 /**
- * The body was shorter or longer than its declared Content-Length; nothing beyond the declared length was sent.
+ * The body was shorter or longer than its declared Content-Length; nothing beyond the declared
+ * length was sent.
  *
  * @since 0.1.0
  * @category errors of sending
@@ -94,7 +95,8 @@ export class RequestBodyError<out E = unknown> extends tagged("RequestBodyError"
     return `The stream of the request's body failed with ${told(this.error)}; see \`error\`.`
   }
   /**
-   * Shows of the caller's error no more than its name and its message, because it may hold anything.
+   * Shows of the caller's error no more than its name and its message, because it may hold
+   * anything.
    *
    * @since 0.1.0
    */

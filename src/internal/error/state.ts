@@ -1,5 +1,6 @@
 /**
- * Calls made in a state that does not allow them: `http.client.ImproperConnectionState` and its kin.
+ * Calls made in a state that does not allow them: `http.client.ImproperConnectionState` and its
+ * kin.
  *
  * @since 0.1.0
  */
@@ -8,8 +9,9 @@ import { tagged } from "./base.ts"
 /**
  * Where the step-by-step face of a connection stands.
  *
- * `Idle`, `RequestStarted` and `RequestSent` are Python's `Idle`, `Request-started` and `Request-sent`; `ResponseUnread` is a
- * response whose body has not been read to its end; `Closed` is a connection whose scope has closed.
+ * `Idle`, `RequestStarted` and `RequestSent` are Python's `Idle`, `Request-started` and
+ * `Request-sent`; `ResponseUnread` is a response whose body has not been read to its end; `Closed`
+ * is a connection whose scope has closed.
  *
  * @since 0.1.0
  * @category models
@@ -50,7 +52,8 @@ export class ConnectionClosed extends tagged("ConnectionClosed", "Local", "state
 }
 
 /**
- * A request was started while another is under way or its response unread: `http.client.CannotSendRequest`.
+ * A request was started while another is under way or its response unread:
+ * `http.client.CannotSendRequest`.
  *
  * @since 0.1.0
  * @category errors of state

@@ -16,12 +16,13 @@ import { advice, explain } from "./tlsCodes.ts"
 export type TlsReason = Reason
 
 /**
- * The TLS handshake or the certificate check failed, or the server refused the client's certificate: `ssl.SSLError`,
- * `ssl.SSLCertVerificationError`.
+ * The TLS handshake or the certificate check failed, or the server refused the client's
+ * certificate: `ssl.SSLError`, `ssl.SSLCertVerificationError`.
  *
- * Nothing was processed, whenever it comes. With TLS 1.3 a server refuses a client's certificate, or the lack of one, after the client
- * has done its side of the handshake, so that this can be the failure of a request that was sent (`context.requestState`). What the
- * caller has to correct (`ClientCertificate`, `InvalidOptions`) has the fault `User`.
+ * Nothing was processed, whenever it comes. With TLS 1.3 a server refuses a client's certificate,
+ * or the lack of one, after the client has done its side of the handshake, so that this can be the
+ * failure of a request that was sent (`context.requestState`). What the caller has to correct
+ * (`ClientCertificate`, `InvalidOptions`) has the fault `User`.
  *
  * @since 0.1.0
  * @category errors of connecting

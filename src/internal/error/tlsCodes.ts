@@ -1,8 +1,10 @@
 /**
- * What OpenSSL's verdicts on a certificate, the alerts of TLS and OpenSSL's own complaints mean: for each a reason, and words.
+ * What OpenSSL's verdicts on a certificate, the alerts of TLS and OpenSSL's own complaints mean:
+ * for each a reason, and words.
  *
- * Pure tables and their lookup. Verdicts (`X509_V_ERR_*`) are those of OpenSSL 3.5; Node names some 30 of them in `code` and gives
- * the rest as `UNSPECIFIED` with OpenSSL's text as the message, so that text is a key too. Alerts are those of the IANA registry for TLS.
+ * Pure tables and their lookup. Verdicts (`X509_V_ERR_*`) are those of OpenSSL 3.5; Node names some
+ * 30 of them in `code` and gives the rest as `UNSPECIFIED` with OpenSSL's text as the message, so
+ * that text is a key too. Alerts are those of the IANA registry for TLS.
  */
 
 /**
@@ -93,7 +95,8 @@ const verdicts: Table = {
   ERR_TLS_CERT_ALTNAME_INVALID: known("HostnameMismatch"),
   HOSTNAME_MISMATCH: known("HostnameMismatch"),
   DEPTH_ZERO_SELF_SIGNED_CERT: known("SelfSigned"),
-  // Not `SelfSigned`: it is the root that is self-signed, as all are, and what lacks is trust in it.
+  // Not `SelfSigned`: it is the root that is self-signed, as all are, and what lacks is trust in
+  // it.
   SELF_SIGNED_CERT_IN_CHAIN: meaning(
     "UntrustedIssuer",
     "The authority at the end of the certificate's chain is not trusted: pass its certificate as `tls.ca`."
@@ -138,7 +141,10 @@ const verdicts: Table = {
   OUT_OF_MEM: meaning("OutOfMemory", "There was no memory left for checking the certificate.")
 }
 
-/** OpenSSL's texts for verdicts that Node has no code for, by how they go on, and what they are. In this order. */
+/**
+ * OpenSSL's texts for verdicts that Node has no code for, by how they go on, and what they are. In
+ * this order.
+ */
 const texts: ReadonlyArray<readonly [RegExp, TlsReason]> = [
   [/\bCRL\b|^OCSP/i, "RevocationUnknown"],
   [/too weak|^suite b/i, "WeakCryptography"],
@@ -173,7 +179,9 @@ const refusedCertificate = (why: string): Meaning =>
 
 const alert = (words: string): Meaning => meaning("Alert", words)
 
-/** A server refuses with this before it has chosen a cipher, and for want of a certificate after it. */
+/**
+ * A server refuses with this before it has chosen a cipher, and for want of a certificate after it.
+ */
 const noCommon = known("NoCommonCipher")
 
 const wanted = meaning("ClientCertificate", "The server wants a client certificate: set `tls.cert` and `tls.key`.")
@@ -249,7 +257,10 @@ const plain = known("NotTls")
 const weak = (what: string): Meaning =>
   meaning("WeakCryptography", `The server's TLS is too weak to be safe: ${what}. Its owner must correct that.`)
 
-/** What OpenSSL itself finds wrong, as it names it. All else that it names is the fault of what came: see `explain`. */
+/**
+ * What OpenSSL itself finds wrong, as it names it. All else that it names is the fault of what
+ * came: see `explain`.
+ */
 const complaints: Table = {
   WRONG_VERSION_NUMBER: plain,
   HTTP_REQUEST: plain,
@@ -284,8 +295,9 @@ const complaints: Table = {
 }
 
 /**
- * What is said where the server closed before the first byte of its first answer over `version` of TLS, and not a word of why: node:tls
- * refuses the certificate of a client so. Before TLS 1.3 that is a failure of the handshake.
+ * What is said where the server closed before the first byte of its first answer over `version` of
+ * TLS, and not a word of why: node:tls refuses the certificate of a client so. Before TLS 1.3 that
+ * is a failure of the handshake.
  */
 export const silentRefusal = (version: string | undefined): string =>
   version === "TLSv1.3"
@@ -296,16 +308,21 @@ export const silentRefusal = (version: string | undefined): string =>
 const byNumber: ReadonlyMap<number, Meaning> = new Map(alerts.map(([number, , what]) => [number, what]))
 const byName: ReadonlyMap<string, Meaning> = new Map(alerts.map(([, name, what]) => [name, what]))
 
-/** These alerts have names that do not say that they are alerts (`ERR_SSL_TLSV1_UNRECOGNIZED_NAME`). */
+/**
+ * These alerts have names that do not say that they are alerts (`ERR_SSL_TLSV1_UNRECOGNIZED_NAME`).
+ */
 const unmarked =
   /^TLSV1_(BAD_CERTIFICATE_(?:STATUS_RESPONSE|HASH_VALUE)|CERTIFICATE_UNOBTAINABLE|UNRECOGNIZED_NAME|UNSUPPORTED_EXTENSION)$/
 
-/** As OpenSSL names it in `code`: `SSLV3_ALERT_…`, `TLSV1_ALERT_…`, `TLSV13_ALERT_…`, and from OpenSSL 3.2 on `SSL/TLS_ALERT_…`. */
+/**
+ * As OpenSSL names it in `code`: `SSLV3_ALERT_…`, `TLSV1_ALERT_…`, `TLSV13_ALERT_…`, and from
+ * OpenSSL 3.2 on `SSL/TLS_ALERT_…`.
+ */
 const marked = /(?:^|_)ALERT_(\w+)$/
 
 /**
- * OpenSSL's name of what went wrong. It stands in the code or, where Node met it while writing (`EPROTO`), in the message:
- * `error:0A000410:SSL routines::sslv3 alert handshake failure:`.
+ * OpenSSL's name of what went wrong. It stands in the code or, where Node met it while writing
+ * (`EPROTO`), in the message: `error:0A000410:SSL routines::sslv3 alert handshake failure:`.
  */
 const nameOf = (code: string, message: string): string | undefined => {
   if (code.startsWith("ERR_SSL_")) return code.slice(8)
@@ -330,8 +347,8 @@ export const explainAlert = (code: string, cause: unknown): Meaning | undefined 
 const brokenTls = known("BrokenTls")
 
 /**
- * What a code means; `undefined` where nobody knows. `chosen` says whether the server had chosen a cipher by then: before that it is
- * the lack of one that it refuses.
+ * What a code means; `undefined` where nobody knows. `chosen` says whether the server had chosen a
+ * cipher by then: before that it is the lack of one that it refuses.
  */
 export const explain = (code: string, cause: unknown, chosen = true): Meaning | undefined => {
   const said = explainAlert(code, cause)
@@ -339,7 +356,8 @@ export const explain = (code: string, cause: unknown, chosen = true): Meaning | 
   const message = messageOf(cause)
   const name = nameOf(code, message)
   if (name !== undefined) return complaints[name] ?? brokenTls
-  // What OpenSSL cannot name when it came in place of a handshake was no TLS: EPROTO stands for nothing else.
+  // What OpenSSL cannot name when it came in place of a handshake was no TLS: EPROTO stands for
+  // nothing else.
   if (code === "EPROTO") return plain
   return code === "UNSPECIFIED" ? verdictOf(message) : verdicts[code]
 }

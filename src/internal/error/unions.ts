@@ -35,7 +35,8 @@ export type InvalidRequest =
   | request.InvalidOption
 
 /**
- * A union: calls in a state that does not allow them: the base class `http.client.ImproperConnectionState`.
+ * A union: calls in a state that does not allow them: the base class
+ * `http.client.ImproperConnectionState`.
  *
  * @since 0.1.0
  * @category unions
@@ -195,7 +196,8 @@ export type HttpError<E = unknown> =
   | DecodingFailure
 
 /**
- * A union: what Python raises as `http.client.BadStatusLine`, or as the `RemoteDisconnected` below it.
+ * A union: what Python raises as `http.client.BadStatusLine`, or as the `RemoteDisconnected` below
+ * it.
  *
  * @since 0.1.0
  * @category unions
@@ -207,9 +209,10 @@ export type BadStatusLineFamily =
   | head.StaleConnection
 
 /**
- * A union: every way in which a server breaks HTTP/1.1 with what it sends: a head or a body that breaks the grammar or contradicts itself,
- * ends before its end, goes beyond a limit of its lines and fields, or that no request asked for. A server that closes the connection
- * without sending anything breaks no rule, and a body larger than `limits.body` is the caller's choice.
+ * A union: every way in which a server breaks HTTP/1.1 with what it sends: a head or a body that
+ * breaks the grammar or contradicts itself, ends before its end, goes beyond a limit of its lines
+ * and fields, or that no request asked for. A server that closes the connection without sending
+ * anything breaks no rule, and a body larger than `limits.body` is the caller's choice.
  *
  * An `InvalidTrailer` is one only if the server sent it: `context.fault` is `Remote`.
  *
@@ -227,8 +230,9 @@ export type ProtocolError =
   | request.InvalidTrailer
 
 /**
- * A union: the base class `http.client.HTTPException`, that is what Python's 14 classes became here, what it raises as a plain
- * `HTTPException`, and every other way in which a server breaks the protocol, so that one guard finds them all.
+ * A union: the base class `http.client.HTTPException`, that is what Python's 14 classes became
+ * here, what it raises as a plain `HTTPException`, and every other way in which a server breaks the
+ * protocol, so that one guard finds them all.
  *
  * @since 0.1.0
  * @category unions

@@ -1,9 +1,9 @@
 /**
- * The field list behind `HttpFields`, in two forms, and the functions over them: two parallel arrays, or the text of a parsed
- * head and where its fields stand in it.
+ * The field list behind `HttpFields`, in two forms, and the functions over them: two parallel
+ * arrays, or the text of a parsed head and where its fields stand in it.
  *
- * Lookup is linear and case-insensitive. Heads have some ten lines, so an index would cost more than it saves; and there is
- * no object keyed by names, because `__proto__` is a legal field name.
+ * Lookup is linear and case-insensitive. Heads have some ten lines, so an index would cost more
+ * than it saves; and there is no object keyed by names, because `__proto__` is a legal field name.
  */
 import * as Equal from "effect/Equal"
 import * as Hash from "effect/Hash"
@@ -88,13 +88,19 @@ export class Fields extends AnyFields {
   }
 }
 
-/** How many bits of a `span` are its length; 18 are left for its start, so that it is a small integer to V8, which arrays hold as it is. */
+/**
+ * How many bits of a `span` are its length; 18 are left for its start, so that it is a small
+ * integer to V8, which arrays hold as it is.
+ */
 const lengthBits = 12
 
 /** Offsets and lengths must be below these. */
 export const spanLimits = { offset: 1 << 18, length: 1 << lengthBits } as const
 
-/** A part of a text as one number: half the memory of two, for something that every response has many of. */
+/**
+ * A part of a text as one number: half the memory of two, for something that every response has
+ * many of.
+ */
 export const span = (start: number, end: number): number => (start << lengthBits) | (end - start)
 
 const spanStart = (span: number): number => span >> lengthBits
@@ -113,11 +119,12 @@ const everySecond = (text: string, spans: ReadonlyArray<number>, first: 0 | 1): 
 /**
  * The fields of a parsed head: its text, and a span for each name and each value in turn.
  *
- * Strings are made only of what is looked at. Most of a head never is, and to make strings of all costs as much as to find where they
- * stand; a name is compared in its place.
+ * Strings are made only of what is looked at. Most of a head never is, and to make strings of all
+ * costs as much as to find where they stand; a name is compared in its place.
  */
 export class ParsedFields extends AnyFields {
-  // Not `#private`, because what compares by properties would then take any two lists of this form for the same.
+  // Not `#private`, because what compares by properties would then take any two lists of this form
+  // for the same.
   readonly text: string
   readonly spans: ReadonlyArray<number>
   madeNames: ReadonlyArray<string> | undefined
@@ -186,9 +193,10 @@ export const isFields = (u: unknown): u is AnyFields => typeof u === "object" &&
 export const empty: AnyFields = new Fields(Object.freeze([]), Object.freeze([]))
 
 /**
- * The text of a value; bytes are ISO-8859-1, so that they are sent unchanged. What the types forbid stays what it is and is refused when
- * the list is sent, because `String` of it would send `null`, or whatever the value's own code says. `NaN` and the infinities stay
- * numbers for the same reason: their text would be sent as if the caller had meant it.
+ * The text of a value; bytes are ISO-8859-1, so that they are sent unchanged. What the types forbid
+ * stays what it is and is refused when the list is sent, because `String` of it would send `null`,
+ * or whatever the value's own code says. `NaN` and the infinities stay numbers for the same reason:
+ * their text would be sent as if the caller had meant it.
  */
 export const textOf = (value: Value): string =>
   isBytes(value)
@@ -201,7 +209,8 @@ export const fromEntries = (lines: Iterable<readonly [name: string, value: Value
   const names: Array<string> = []
   const values: Array<string> = []
   for (const line of lines) {
-    // Types do not hold for everybody: what is no pair is a name that is refused when the list is sent.
+    // Types do not hold for everybody: what is no pair is a name that is refused when the list is
+    // sent.
     const [name, value] = Array.isArray(line) ? line as readonly [string, Value] : [line as unknown as string, ""]
     names.push(name)
     values.push(textOf(value))
@@ -240,7 +249,8 @@ export const get = (self: Lines, wanted: string): string | undefined => {
   if (first === -1) return undefined
   let combined = value(self, first)
   let next = indexOf(self, wanted, first + 1)
-  // A cookie's value may hold a comma, so lines of Set-Cookie cannot be joined (RFC 9110 section 5.3).
+  // A cookie's value may hold a comma, so lines of Set-Cookie cannot be joined (RFC 9110 section
+  // 5.3).
   if (next === -1 || equalsIgnoreCase(wanted, "set-cookie")) return combined
   for (; next !== -1; next = indexOf(self, wanted, next + 1)) combined += ", " + value(self, next)
   return combined
@@ -306,13 +316,17 @@ export const redact = (self: Lines, patterns: ReadonlyArray<string | RegExp>): A
     self.names.map((name, i) => patterns.some((pattern) => matches(name, pattern)) ? "<redacted>" : value(self, i))
   )
 
-// Two lines of Content-Type contradict each other and their join is no media type: the first counts, as in `http.client`.
+// Two lines of Content-Type contradict each other and their join is no media type: the first
+// counts, as in `http.client`.
 export const contentType = (self: Lines): MediaType | undefined => {
   const text = first(self, "content-type")
   return text === undefined ? undefined : mediaType.parse(text)
 }
 
-/** Of the last Content-Type that was asked for its charset: most responses of a server have the same one. */
+/**
+ * Of the last Content-Type that was asked for its charset: most responses of a server have the same
+ * one.
+ */
 let lastType = ""
 let lastCharset: string | undefined
 

@@ -1,8 +1,10 @@
 /**
- * Which hosts a list such as `NO_PROXY` names. The rules are curl's, with ports, `*` and `*.` in addition.
+ * Which hosts a list such as `NO_PROXY` names. The rules are curl's, with ports, `*` and `*.` in
+ * addition.
  *
- * A name is compared with names and an address with addresses, as numbers: a zone id is no part of either, so `::1%.example.com`
- * is not below `example.com` (CVE-2025-22870). Entries that cannot be read name nothing.
+ * A name is compared with names and an address with addresses, as numbers: a zone id is no part of
+ * either, so `::1%.example.com` is not below `example.com` (CVE-2025-22870). Entries that cannot be
+ * read name nothing.
  */
 import { InvalidUrl } from "../error/request.ts"
 import { parseHost, parseHostPort, withoutZone } from "../syntax/host.ts"
@@ -17,7 +19,10 @@ export interface Target {
 
 type Entry = (target: Target, address: Address | undefined) => boolean
 
-/** An address as a number of 32 or 128 bits. An IPv4-mapped IPv6 address is the IPv4 address that it leads to. */
+/**
+ * An address as a number of 32 or 128 bits. An IPv4-mapped IPv6 address is the IPv4 address that it
+ * leads to.
+ */
 interface Address {
   readonly bits: bigint
   readonly width: 32 | 128

@@ -1,8 +1,8 @@
 /**
  * Proxies: checking and keeping their parts, and what is sent to them. Errors are values here.
  *
- * Opens nothing and reads no environment. Credentials and fields of a proxy are for the proxy alone: nothing that shows a proxy
- * shows their values, and no error repeats them.
+ * Opens nothing and reads no environment. Credentials and fields of a proxy are for the proxy
+ * alone: nothing that shows a proxy shows their values, and no error repeats them.
  */
 import * as Either from "effect/Either"
 import * as Equal from "effect/Equal"
@@ -141,7 +141,10 @@ const invalidUrl = (part: InvalidUrl["part"], reason: string): InvalidUrl => new
 
 const invalidOption = (option: string, reason: string): InvalidOption => new InvalidOption({ option, reason })
 
-/** Whether a proxy could read it as it is meant: RFC 7617 section 2 has no control characters, and UTF-8 no half pairs. */
+/**
+ * Whether a proxy could read it as it is meant: RFC 7617 section 2 has no control characters, and
+ * UTF-8 no half pairs.
+ */
 const isReadable = (text: string): boolean => !/[\p{Cc}\p{Surrogate}]/u.test(text)
 
 const textOf = (given: unknown): string | undefined => {
@@ -164,7 +167,10 @@ const checkCredentials = (given: NonNullable<Parts["credentials"]>): Credentials
   return { username: Redacted.make(username), password: Redacted.make(password) }
 }
 
-/** Fields that say how a message is framed or where it goes, which is not the caller's to say of a message to a proxy. */
+/**
+ * Fields that say how a message is framed or where it goes, which is not the caller's to say of a
+ * message to a proxy.
+ */
 const ours: ReadonlySet<string> = new Set([
   "connection",
   "content-length",

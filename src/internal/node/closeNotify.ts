@@ -1,9 +1,12 @@
 /**
- * Whether the end of a TLS connection was said within TLS (close_notify) or only by the system's FIN, which anybody on the way can send.
+ * Whether the end of a TLS connection was said within TLS (close_notify) or only by the system's
+ * FIN, which anybody on the way can send.
  *
- * Node tells both as the same `end`. They differ in who ended: after close_notify the socket below still reads, after a FIN it has
- * come to its own end. That is asked of the handle below, in the call in which Node learns of the end: later the FIN may have followed. The handle is
- * none of Node's documented things, so where it is not as it is known (Node 20 to 24, libuv 1.46 to 1.51) the answer is that nobody knows.
+ * Node tells both as the same `end`. They differ in who ended: after close_notify the socket below
+ * still reads, after a FIN it has come to its own end. That is asked of the handle below, in the
+ * call in which Node learns of the end: later the FIN may have followed. The handle is none of
+ * Node's documented things, so where it is not as it is known (Node 20 to 24, libuv 1.46 to 1.51)
+ * the answer is that nobody knows.
  */
 import type * as net from "node:net"
 import * as tls from "node:tls"
@@ -19,7 +22,10 @@ interface Handle {
 
 const ends = new WeakMap<net.Socket, boolean | undefined>()
 
-/** By libuv a handle that reads already says so. One that has come to its end begins again, or cannot, on Windows. */
+/**
+ * By libuv a handle that reads already says so. One that has come to its end begins again, or
+ * cannot, on Windows.
+ */
 export const saidClose = (handle: Handle | null | undefined): boolean | undefined => {
   const below = handle?._parent
   if (typeof below?.readStart !== "function" || typeof below.readStop !== "function") return undefined
@@ -34,7 +40,10 @@ export const saidClose = (handle: Handle | null | undefined): boolean | undefine
   return name === "EALREADY" ? true : name === "ENOTCONN" ? false : undefined
 }
 
-/** Node calls this with `null` when it learns of the end. One function for all sockets, as the listeners are. */
+/**
+ * Node calls this with `null` when it learns of the end. One function for all sockets, as the
+ * listeners are.
+ */
 function push(this: net.Socket, chunk: unknown, encoding?: BufferEncoding): boolean {
   if (chunk === null && !ends.has(this)) {
     ends.set(this, saidClose((this as unknown as { readonly _handle?: Handle | null })._handle))
@@ -47,5 +56,8 @@ export const watchEnd = (socket: net.Socket): void => {
   if (socket instanceof tls.TLSSocket) socket.push = push
 }
 
-/** True where the end was said within TLS, false where it was not; `undefined` before it, without TLS, and where nobody knows. */
+/**
+ * True where the end was said within TLS, false where it was not; `undefined` before it, without
+ * TLS, and where nobody knows.
+ */
 export const endProven = (socket: net.Socket): boolean | undefined => ends.get(socket)

@@ -1,8 +1,10 @@
 /**
- * The transport over sockets: the phases of opening in their order, each with its limit and its error.
+ * The transport over sockets: the phases of opening in their order, each with its limit and its
+ * error.
  *
- * Rules: whatever was started is in one list until it is handed over, and that list is emptied on every other exit:
- * failure, timeout, interruption and defect alike. All limits run on Effect's Clock.
+ * Rules: whatever was started is in one list until it is handed over, and that list is emptied on
+ * every other exit: failure, timeout, interruption and defect alike. All limits run on Effect's
+ * Clock.
  */
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
@@ -32,7 +34,10 @@ export interface Settings {
 /** RFC 8305 section 5 recommends 250 ms. */
 export const defaults: Settings = { lookup: systemLookup, staggerMillis: 250 }
 
-/** Runs `work` so that the sockets it starts end with it, unless it succeeds: then its duplex ends with the scope. */
+/**
+ * Runs `work` so that the sockets it starts end with it, unless it succeeds: then its duplex ends
+ * with the scope.
+ */
 const owned = <E, R>(
   work: (started: Array<Opening>) => Effect.Effect<Duplex, E, R>
 ): Effect.Effect<Duplex, E, R | Scope.Scope> =>
@@ -48,13 +53,17 @@ const owned = <E, R>(
     )
   })
 
-/** Not `Effect.addFinalizer`, which keeps all of the fiber that opened it: 1.5 KB. Outside of `owned`, whose variables it would keep. */
+/**
+ * Not `Effect.addFinalizer`, which keeps all of the fiber that opened it: 1.5 KB. Outside of
+ * `owned`, whose variables it would keep.
+ */
 const destroying = (duplex: Duplex) => (): Effect.Effect<void> => Effect.sync(() => duplex.destroy())
 
 /** Waits for TLS on a socket that is connected. */
 const handshake = Effect.fnUntraced(function*(opening: Opening, wanted: security.Security) {
   yield* until([opening], () => opening.securedAt !== undefined || opening.failed)
-  // The test of the class is for the type only: TLS is waited for on sockets that `tls.connect` made.
+  // The test of the class is for the type only: TLS is waited for on sockets that `tls.connect`
+  // made.
   if (opening.securedAt !== undefined && opening.socket instanceof tls.TLSSocket) {
     return yield* security.negotiated(wanted, opening.socket)
   }

@@ -1,8 +1,9 @@
 /**
- * What the codes of the system, the resolver and OpenSSL mean: the one place that turns them into our errors.
+ * What the codes of the system, the resolver and OpenSSL mean: the one place that turns them into
+ * our errors.
  *
- * Does no I/O. Rules: every function here is total, a code that is not known becomes `Other` and is kept in `code`, and the
- * error that came is kept in `cause`.
+ * Does no I/O. Rules: every function here is total, a code that is not known becomes `Other` and is
+ * kept in `code`, and the error that came is kept in `cause`.
  */
 import type { DuplexFault } from "../../Transport.ts"
 import { withContext } from "../error/base.ts"
@@ -71,8 +72,8 @@ export interface FailedAttempt {
 }
 
 /**
- * The failure of all attempts. Where they failed differently, the first that got as far as an answer gives the reason: that
- * IPv6 has no route says less than that IPv4 was refused.
+ * The failure of all attempts. Where they failed differently, the first that got as far as an
+ * answer gives the reason: that IPv6 has no route says less than that IPv4 was refused.
  */
 export const connectError = (target: string, attempts: ReadonlyArray<FailedAttempt>): ConnectError => {
   const telling = attempts.find(({ cause }) => {
@@ -91,7 +92,10 @@ export const connectError = (target: string, attempts: ReadonlyArray<FailedAttem
 /** Codes of the system, where a handshake was waited for. */
 const closings: ReadonlySet<string> = new Set(["ECONNRESET", "ECONNABORTED", "EPIPE"])
 
-/** What the caller has to mend, so that nobody takes it for a failure of the network and tries again. */
+/**
+ * What the caller has to mend, so that nobody takes it for a failure of the network and tries
+ * again.
+ */
 const callers: ReadonlySet<TlsReason> = new Set(["ClientCertificate", "InvalidOptions"])
 
 /** The names in the certificate that came with a mismatch. */
@@ -119,7 +123,9 @@ export const tlsError = (serverName: string, cause: unknown, chosen = true): Tls
 export const tlsFailure = (serverName: string, reason: TlsReason, code: string, message: string): TlsError =>
   faulted(new TlsError({ reason, code, serverName, names: undefined, cause: systemError(code, message) }))
 
-/** In TLS the client speaks first, and what came before it must not be taken for what comes inside. */
+/**
+ * In TLS the client speaks first, and what came before it must not be taken for what comes inside.
+ */
 export const earlyBytes = (serverName: string): TlsError =>
   tlsFailure(serverName, "NotTls", "ERR_EARLY_BYTES", "Bytes came before the handshake had begun")
 
@@ -128,8 +134,9 @@ export const invalidTlsOptions = (serverName: string, cause: unknown): TlsError 
   faulted(new TlsError({ reason: "InvalidOptions", code: codeOf(cause), serverName, names: undefined, cause }))
 
 /**
- * The server's refusal of the client's certificate, or of the lack of one, where a channel broke with that after the handshake: with TLS
- * 1.3 it always comes then, and with a renegotiation or an authentication after the handshake at any time.
+ * The server's refusal of the client's certificate, or of the lack of one, where a channel broke
+ * with that after the handshake: with TLS 1.3 it always comes then, and with a renegotiation or an
+ * authentication after the handshake at any time.
  */
 export const refusal = (serverName: string, { cause, code }: DuplexFault): TlsError | undefined =>
   explainAlert(code, cause)?.reason === "ClientCertificate" ? tlsError(serverName, cause) : undefined

@@ -1,24 +1,28 @@
 /**
  * Node's event loop as an `EventLoop`: when all sockets have been polled, and async contexts.
  *
- * An iteration of the loop polls all sockets, then runs the immediates (the check phase). An immediate that is set while the
- * sockets are being read runs right after that, before they are polled again: after one immediate, a FIN that came in the same
- * packet as the bytes that were just read is still unseen, and so is a second TLS record. So it takes two immediates: between
- * the first and the second one lies a whole poll. The first one is shared by all calls of one iteration, and because an
- * immediate is due, that poll does not wait for anything.
+ * An iteration of the loop polls all sockets, then runs the immediates (the check phase). An
+ * immediate that is set while the sockets are being read runs right after that, before they are
+ * polled again: after one immediate, a FIN that came in the same packet as the bytes that were just
+ * read is still unseen, and so is a second TLS record. So it takes two immediates: between the
+ * first and the second one lies a whole poll. The first one is shared by all calls of one
+ * iteration, and because an immediate is due, that poll does not wait for anything.
  */
 import { AsyncResource } from "node:async_hooks"
 import type { AsyncContext, EventLoop } from "../../Transport.ts"
 
-// As they are on import: a test that replaces them, and restores them later, must not lose a callback.
+// As they are on import: a test that replaces them, and restores them later, must not lose a
+// callback.
 const { performance, setImmediate } = globalThis
 
 /**
- * How old a poll may be when its callback runs, in milliseconds, and how often a callback waits for a newer one.
+ * How old a poll may be when its callback runs, in milliseconds, and how often a callback waits for
+ * a newer one.
  *
- * Many callbacks may follow one poll, and each writes a request: the first request wakes the server, which may close all other
- * connections before the last one is written. While nginx or haproxy reloaded under full load, this bound made lost POSTs 4 to 90
- * times fewer, and fewer than with undici (see `docs/performance.md`).
+ * Many callbacks may follow one poll, and each writes a request: the first request wakes the
+ * server, which may close all other connections before the last one is written. While nginx or
+ * haproxy reloaded under full load, this bound made lost POSTs 4 to 90 times fewer, and fewer than
+ * with undici (see `docs/performance.md`).
  */
 const oldest = 0.5
 const mostPolls = 4
@@ -32,7 +36,10 @@ interface Waiting {
 /** Those whose poll has not begun. */
 let registered: Array<Waiting> = []
 
-/** The next poll is the one that they wait for. Each gets an immediate of its own: one that throws takes no other with it. */
+/**
+ * The next poll is the one that they wait for. Each gets an immediate of its own: one that throws
+ * takes no other with it.
+ */
 const beforePoll = (): void => {
   const begunAt = performance.now()
   const all = registered

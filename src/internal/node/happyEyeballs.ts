@@ -1,12 +1,14 @@
 /**
- * Connects to the first address that answers (happy eyeballs, RFC 8305), with TLS on top where it is asked for.
+ * Connects to the first address that answers (happy eyeballs, RFC 8305), with TLS on top where it
+ * is asked for.
  *
- * Does not resolve names (`addresses.ts`) and does not limit time (`nodeTransport.ts`). Rules: every socket is put into
- * `started` before anything is waited for, so that whoever holds that list can undo everything; the others are destroyed
- * as soon as one is connected.
+ * Does not resolve names (`addresses.ts`) and does not limit time (`nodeTransport.ts`). Rules:
+ * every socket is put into `started` before anything is waited for, so that whoever holds that list
+ * can undo everything; the others are destroyed as soon as one is connected.
  *
- * Node's own `autoSelectFamily` is not used: it destroys an attempt after 250 ms in place of starting the next beside it,
- * so a peer that is further away than that is reached through its last address only; and its timer is not the Clock's.
+ * Node's own `autoSelectFamily` is not used: it destroys an attempt after 250 ms in place of
+ * starting the next beside it, so a peer that is further away than that is reached through its last
+ * address only; and its timer is not the Clock's.
  */
 import * as Effect from "effect/Effect"
 import * as net from "node:net"
@@ -49,7 +51,10 @@ export const check = (endpoint: Endpoint): Effect.Effect<void, ConnectError> => 
     : Effect.fail(connectError(describe(endpoint), [{ address: endpoint.host, port: endpoint.port, cause }]))
 }
 
-/** What to try: a local address leaves only those of its family, or all, to fail with what the system says. */
+/**
+ * What to try: a local address leaves only those of its family, or all, to fail with what the
+ * system says.
+ */
 export const targets = (endpoint: Endpoint, addresses: ReadonlyArray<string>): ReadonlyArray<Target> => {
   const all = addresses.map((address) => ({ address, port: endpoint.port }))
   const local = endpoint.localAddress
@@ -80,7 +85,10 @@ const dial = (target: Target, endpoint: Endpoint, security: Security | undefined
 const isConnected = (opening: Opening) => opening.connectedAt !== undefined
 const isDone = (opening: Opening) => isConnected(opening) || opening.failed
 
-/** Starts the attempts one by one, each when the one before failed or `staggerMillis` after it began. */
+/**
+ * Starts the attempts one by one, each when the one before failed or `staggerMillis` after it
+ * began.
+ */
 export const first = Effect.fnUntraced(function*(
   endpoint: Endpoint,
   candidates: ReadonlyArray<Target>,

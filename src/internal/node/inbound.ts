@@ -1,9 +1,11 @@
 /**
- * What comes in on a channel, told to its one receiver in order: bytes, then the end, then the fault.
+ * What comes in on a channel, told to its one receiver in order: bytes, then the end, then the
+ * fault.
  *
- * Knows no socket, so that the order can be tested without one. Rules: bytes are copied only when they must be held back
- * (nobody is attached yet, or the receiver paused); nothing overtakes bytes that are held back; nothing is told after
- * `close`; a receiver is never called while a call of it is still running.
+ * Knows no socket, so that the order can be tested without one. Rules: bytes are copied only when
+ * they must be held back (nobody is attached yet, or the receiver paused); nothing overtakes bytes
+ * that are held back; nothing is told after `close`; a receiver is never called while a call of it
+ * is still running.
  */
 import type { DuplexFault, Receiver } from "../../Transport.ts"
 import { copy } from "../bytes.ts"
@@ -17,7 +19,10 @@ export class Inbound {
   #ended = false
   #fault: DuplexFault | undefined
   #closed = false
-  /** Whether bytes were lost, because there was no memory to hold them back: what comes after them is not told. */
+  /**
+   * Whether bytes were lost, because there was no memory to hold them back: what comes after them
+   * is not told.
+   */
   #lost = false
   #endTold = false
   #faultTold = false
@@ -123,7 +128,10 @@ export class Inbound {
     return !this.#paused && !this.#closed
   }
 
-  /** The end and the fault wait for held bytes only: a pause does not keep a receiver from hearing of them. */
+  /**
+   * The end and the fault wait for held bytes only: a pause does not keep a receiver from hearing
+   * of them.
+   */
   #tellLast(): void {
     if (this.holding) return
     if (this.#ended && !this.#endTold && this.#receiver !== undefined) {

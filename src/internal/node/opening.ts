@@ -1,8 +1,9 @@
 /**
  * A socket on its way to being open, and an effect that waits for it.
  *
- * Makes no socket and maps no error. Rules: the events are recorded from the socket's first tick on, so that none is lost
- * between two waits; waiting leaves nothing behind when it ends, however it ends.
+ * Makes no socket and maps no error. Rules: the events are recorded from the socket's first tick
+ * on, so that none is lost between two waits; waiting leaves nothing behind when it ends, however
+ * it ends.
  */
 import * as Effect from "effect/Effect"
 import type * as net from "node:net"
@@ -23,7 +24,9 @@ export class Opening<out Socket extends net.Socket = net.Socket> {
   /** When it was connected and when TLS was ready, in nanoseconds of the clock. */
   connectedAt: bigint | undefined
   securedAt: bigint | undefined
-  /** What it failed with, and whether it did: the latter also where it had been connected before. */
+  /**
+   * What it failed with, and whether it did: the latter also where it had been connected before.
+   */
   failure: unknown
   failed = false
   /** Whether TLS had come so far by then that the server had chosen a cipher. */

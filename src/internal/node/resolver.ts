@@ -1,8 +1,8 @@
 /**
  * From a host name to the addresses to try, in the order to try them.
  *
- * Does not cache: the system's resolver does. Rule: a lookup cannot be cancelled (it sits in a thread of libuv's), so its
- * answer is ignored when nobody waits for it any more.
+ * Does not cache: the system's resolver does. Rule: a lookup cannot be cancelled (it sits in a
+ * thread of libuv's), so its answer is ignored when nobody waits for it any more.
  */
 import * as Effect from "effect/Effect"
 import * as dns from "node:dns"
@@ -16,15 +16,16 @@ export type Lookup = (
   callback: (error: Error | null, addresses: ReadonlyArray<{ readonly address: string }>) => void
 ) => void
 
-// As `net.connect` asks: addresses of a family that no interface of this machine has are left out. Windows lacks the flag.
+// As `net.connect` asks: addresses of a family that no interface of this machine has are left out.
+// Windows lacks the flag.
 const hints = process.platform === "win32" ? 0 : dns.ADDRCONFIG
 
 /** The resolver of the system, in its own order. */
 export const systemLookup: Lookup = (host, callback) => dns.lookup(host, { all: true, verbatim: true, hints }, callback)
 
 /**
- * The addresses without repetition, the families by turns, the resolver's first one first (RFC 8305 section 4): where one
- * family has no route, every second attempt still gets through.
+ * The addresses without repetition, the families by turns, the resolver's first one first (RFC 8305
+ * section 4): where one family has no route, every second attempt still gets through.
  */
 export const interleave = (addresses: ReadonlyArray<string>): ReadonlyArray<string> => {
   const unique = [...new Set(addresses)]

@@ -1,9 +1,10 @@
 /**
  * A socket of `node:net` or `node:tls` as a `Duplex`.
  *
- * Does not open sockets (`connect.ts`) and does not decide when what came in is told (`inbound.ts`). Rules: a socket has an
- * `error` listener from its creation and keeps it, because a destroyed socket can still emit `error`; no byte is copied on
- * the way out; bytes come in through one buffer that all sockets of the process share.
+ * Does not open sockets (`connect.ts`) and does not decide when what came in is told
+ * (`inbound.ts`). Rules: a socket has an `error` listener from its creation and keeps it, because a
+ * destroyed socket can still emit `error`; no byte is copied on the way out; bytes come in through
+ * one buffer that all sockets of the process share.
  */
 import type * as net from "node:net"
 import type { Duplex, DuplexInfo, Receiver } from "../../Transport.ts"
@@ -11,12 +12,16 @@ import { endProven, watchEnd } from "./closeNotify.ts"
 import { codeOf, systemError } from "./errors.ts"
 import { Inbound } from "./inbound.ts"
 
-// One for all sockets: libuv asks for the buffer right before `read(2)` and the view is given up before the next read, so
-// an idle connection costs no memory. Twice what libuv itself asks for, so that a response of 64 KiB comes whole with its head: read in
-// two pieces it was copied twice. With a larger one large downloads came out slower.
+// One for all sockets: libuv asks for the buffer right before `read(2)` and the view is given up
+// before the next read, so an idle connection costs no memory. Twice what libuv itself asks for, so
+// that a response of 64 KiB comes whole with its head: read in two pieces it was copied twice. With
+// a larger one large downloads came out slower.
 const buffer = Buffer.allocUnsafeSlow(131_072)
 
-/** The view of the shared buffer that was made last. Responses of a server are often of one length, and a view costs as much as a field. */
+/**
+ * The view of the shared buffer that was made last. Responses of a server are often of one length,
+ * and a view costs as much as a field.
+ */
 let view = buffer
 
 const viewOf = (length: number): Uint8Array => {
@@ -37,8 +42,9 @@ export const listenToData = (socket: net.Socket, inbound: Inbound): void => {
   })
 }
 
-// The listeners are the same functions for all sockets, and find what is of one on the socket itself, which Node gives them as `this`:
-// functions of each would be 330 bytes more for a connection that is idle.
+// The listeners are the same functions for all sockets, and find what is of one on the socket
+// itself, which Node gives them as `this`: functions of each would be 330 bytes more for a
+// connection that is idle.
 const inboundOf = Symbol("effect-http-client/inbound")
 
 interface Listened extends net.Socket {
@@ -61,7 +67,9 @@ function onClose(this: Listened): void {
   inbound.fault({ code: "ECONNRESET", cause: systemError("ECONNRESET", "The socket closed without an error") })
 }
 
-/** Tells `inbound` of the end and of faults. To be called in the tick in which the socket was made. */
+/**
+ * Tells `inbound` of the end and of faults. To be called in the tick in which the socket was made.
+ */
 export const listen = (socket: net.Socket, inbound: Inbound): void => {
   const listened = Object.assign(socket, { [inboundOf]: inbound })
   watchEnd(socket)
@@ -73,10 +81,12 @@ export const listen = (socket: net.Socket, inbound: Inbound): void => {
 /**
  * Lets a socket with `onread` read on for one turn of the event loop after a write failed.
  *
- * A server that answers early and closes makes our next write fail with EPIPE or ECONNRESET while its answer is still in
- * the system's receive buffer, which Node then throws away with the socket. An error of the poll itself is no problem, as
- * libuv reads before it writes. Two immediates, because the first may still belong to the turn in which the write failed.
- * Not helped: bytes behind a pause; TLS in a tunnel, whose stream drops what comes after an error; systems other than Unix.
+ * A server that answers early and closes makes our next write fail with EPIPE or ECONNRESET while
+ * its answer is still in the system's receive buffer, which Node then throws away with the socket.
+ * An error of the poll itself is no problem, as libuv reads before it writes. Two immediates,
+ * because the first may still belong to the turn in which the write failed. Not helped: bytes
+ * behind a pause; TLS in a tunnel, whose stream drops what comes after an error; systems other than
+ * Unix.
  */
 export const readOnAfterWriteError = (socket: net.Socket): void => {
   socket.destroy = destroyLater
@@ -106,7 +116,10 @@ export class SocketDuplex implements Duplex {
   readonly #inbound: Inbound
   /** Who waits for what was written, where there is anybody. */
   #waiting: Array<() => void> | undefined
-  /** Told by Node of each write. There while something is to be sent: an idle connection does without. */
+  /**
+   * Told by Node of each write. There while something is to be sent: an idle connection does
+   * without.
+   */
   #written: ((error?: Error | null) => void) | undefined
 
   constructor(socket: net.Socket, inbound: Inbound, info: DuplexInfo) {
@@ -116,8 +129,9 @@ export class SocketDuplex implements Duplex {
   }
 
   /**
-   * Gives the socket away, as TLS in a tunnel needs it. The duplex hears nothing any more but can still destroy it.
-   * `early` says whether bytes had come already. `undefined` for a duplex of another kind.
+   * Gives the socket away, as TLS in a tunnel needs it. The duplex hears nothing any more but can
+   * still destroy it. `early` says whether bytes had come already. `undefined` for a duplex of
+   * another kind.
    */
   static release(duplex: Duplex): { readonly socket: net.Socket; readonly early: boolean } | undefined {
     if (!(#socket in duplex)) return undefined
@@ -142,7 +156,8 @@ export class SocketDuplex implements Duplex {
     } else {
       this.#put(bytes)
     }
-    // What `socket.write` returns says "wait" after every large piece, even where the system took it at once.
+    // What `socket.write` returns says "wait" after every large piece, even where the system took
+    // it at once.
     return socket.errored === null && socket.writableLength < socket.writableHighWaterMark
   }
 
@@ -179,10 +194,12 @@ export class SocketDuplex implements Duplex {
     this.#socket.unref()
   }
 
-  // Nothing is written for no bytes: an empty write on TLS makes Node decrypt, and so call the receiver, within `write`.
+  // Nothing is written for no bytes: an empty write on TLS makes Node decrypt, and so call the
+  // receiver, within `write`.
   #put(bytes: Uint8Array | string): void {
     if (bytes.length === 0) return
-    // One function for all writes that are under way: Node then counts them in place of scheduling each.
+    // One function for all writes that are under way: Node then counts them in place of scheduling
+    // each.
     const written = this.#written ??= (error) => this.#sent(error)
     if (typeof bytes === "string") this.#socket.write(bytes, "latin1", written)
     else this.#socket.write(bytes, written)

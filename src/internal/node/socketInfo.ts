@@ -1,11 +1,15 @@
-/** What is known of a socket that is open. Plain data; a socket keeps it for as long as it is open, so it is kept small. */
+/**
+ * What is known of a socket that is open. Plain data; a socket keeps it for as long as it is open,
+ * so it is kept small.
+ */
 import type * as net from "node:net"
 import type * as Tls from "../../Tls.ts"
 import type { DuplexInfo } from "../../Transport.ts"
 
 type Addresses = Pick<DuplexInfo, "localAddress" | "localPort" | "remoteAddress" | "remotePort">
 
-// Many connections have one address at their end here, and often one at the other: each would have a string of its own.
+// Many connections have one address at their end here, and often one at the other: each would have
+// a string of its own.
 let lastLocal: string | undefined
 let lastRemote: string | undefined
 
@@ -16,7 +20,10 @@ export const addressesOf = ({ localAddress, localPort, remoteAddress, remotePort
   return { localAddress: lastLocal, localPort, remoteAddress: lastRemote, remotePort }
 }
 
-/** A class, because a record made by spreading has a hidden class of its own, which takes more memory than what is in it. */
+/**
+ * A class, because a record made by spreading has a hidden class of its own, which takes more
+ * memory than what is in it.
+ */
 export class SocketInfo implements DuplexInfo {
   readonly localAddress: string | undefined
   readonly localPort: number | undefined

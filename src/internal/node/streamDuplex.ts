@@ -1,8 +1,9 @@
 /**
- * A channel whose incoming bytes are a stream, and whose outgoing ones go nowhere: for responses that no connection brings.
+ * A channel whose incoming bytes are a stream, and whose outgoing ones go nowhere: for responses
+ * that no connection brings.
  *
- * Bytes are delivered once something was written, because what comes before a request answers none. The stream is pulled as fast as its
- * bytes are taken, and ends with the channel.
+ * Bytes are delivered once something was written, because what comes before a request answers none.
+ * The stream is pulled as fast as its bytes are taken, and ends with the channel.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"

@@ -1,8 +1,10 @@
 /**
  * What `tls.connect` needs to know, made of `Tls.Options`, and what came of a handshake.
  *
- * Opens nothing. Rules: keys and passphrases go to OpenSSL and nowhere else; options that OpenSSL refuses are a typed
- * error; names are checked here, because Node ends the process over some that OpenSSL refuses; the certificate is checked against the name that the caller meant, never against the address that was dialled.
+ * Opens nothing. Rules: keys and passphrases go to OpenSSL and nowhere else; options that OpenSSL
+ * refuses are a typed error; names are checked here, because Node ends the process over some that
+ * OpenSSL refuses; the certificate is checked against the name that the caller meant, never against
+ * the address that was dialled.
  */
 import * as Effect from "effect/Effect"
 import { X509Certificate } from "node:crypto"
@@ -21,8 +23,8 @@ export interface Security {
   readonly options: tls.ConnectionOptions
 }
 
-// Reading certificates and keys is the costly part of a context. Options are immutable and an origin keeps its own, so
-// their identity is the key; the map holds nothing alive.
+// Reading certificates and keys is the costly part of a context. Options are immutable and an
+// origin keeps its own, so their identity is the key; the map holds nothing alive.
 const contexts = new WeakMap<Tls.Options, tls.SecureContext>()
 
 const list = (pem: string | ReadonlyArray<string>): string | Array<string> => typeof pem === "string" ? pem : [...pem]
@@ -30,7 +32,8 @@ const list = (pem: string | ReadonlyArray<string>): string | Array<string> => ty
 const contextOf = (options: Tls.Options): tls.SecureContext => {
   const known = contexts.get(options)
   if (known !== undefined) return known
-  // Node skips what is no certificate here: the peer would be called untrusted in place of the option being called wrong.
+  // Node skips what is no certificate here: the peer would be called untrusted in place of the
+  // option being called wrong.
   for (const pem of options.ca === undefined ? [] : [options.ca].flat()) new X509Certificate(pem)
   const made = tls.createSecureContext({
     minVersion: options.minVersion ?? "TLSv1.2",
@@ -57,12 +60,15 @@ const parseServerName = (given: unknown): { readonly host: string } | string => 
   return host instanceof InvalidUrl ? host.reason : { host }
 }
 
-/** RFC 7301 section 3.1 counts bytes; no registered protocol that is ours to speak has others than these. */
+/**
+ * RFC 7301 section 3.1 counts bytes; no registered protocol that is ours to speak has others than
+ * these.
+ */
 const isProtocolName = (name: unknown): boolean => typeof name === "string" && /^[!-~]{1,255}$/.test(name)
 
 /**
- * What is wrong with the names of a certificate. Node throws for some that it cannot read, and the socket calls this, which would end
- * the process.
+ * What is wrong with the names of a certificate. Node throws for some that it cannot read, and the
+ * socket calls this, which would end the process.
  */
 const checked = (serverName: string, certificate: tls.PeerCertificate): Error | undefined => {
   try {
@@ -110,7 +116,10 @@ export const make = (host: string, options: Tls.Options): Effect.Effect<Security
   })
 }
 
-/** What was negotiated. That ALPN was offered is asked here, because a protocol nobody asked for would be read as HTTP/1.1. */
+/**
+ * What was negotiated. That ALPN was offered is asked here, because a protocol nobody asked for
+ * would be read as HTTP/1.1.
+ */
 export const negotiated = (security: Security, socket: tls.TLSSocket): Effect.Effect<Tls.Info, TlsError> => {
   const alpn = typeof socket.alpnProtocol === "string" ? socket.alpnProtocol : undefined
   if (alpn !== undefined && !security.offered.includes(alpn)) {

@@ -1,9 +1,11 @@
 /**
- * The platform's `HttpClient` over a pool: a request is mapped, sent, and its response or failure mapped back, in the fiber of the
- * caller, with the span around it that the platform's own clients make.
+ * The platform's `HttpClient` over a pool: a request is mapped, sent, and its response or failure
+ * mapped back, in the fiber of the caller, with the span around it that the platform's own clients
+ * make.
  *
- * Built on `HttpClient.makeWith`, because `HttpClient.make` builds a `URL`, an `AbortController` and a finalizer for each request,
- * which costs more than sending it. A response ends with its reading, with the scope of `HttpClient.withScope`, or by the pool.
+ * Built on `HttpClient.makeWith`, because `HttpClient.make` builds a `URL`, an `AbortController`
+ * and a finalizer for each request, which costs more than sending it. A response ends with its
+ * reading, with the scope of `HttpClient.withScope`, or by the pool.
  */
 import * as Headers from "@effect/platform/Headers"
 import * as HttpClient from "@effect/platform/HttpClient"
@@ -57,7 +59,10 @@ type Sent = Effect.Effect<PlatformResponse, RequestError>
 
 type Running = Fiber.RuntimeFiber<unknown, unknown>
 
-/** A client; `inherited` is the context that it was made in, which counts where that of a request has nothing. */
+/**
+ * A client; `inherited` is the context that it was made in, which counts where that of a request
+ * has nothing.
+ */
 export const make = (pool: Pool, inherited: Context.Context<never> = Context.empty()): HttpClient.HttpClient => {
   const client = new Client(pool, inherited)
   return HttpClient.makeWith(
@@ -135,7 +140,10 @@ class Client {
     return own === undefined || inherited === undefined ? own ?? inherited : merge(inherited, own)
   }
 
-  /** A body that comes in pieces runs in the context of the client too, as it does with the platform's own layers. */
+  /**
+   * A body that comes in pieces runs in the context of the client too, as it does with the
+   * platform's own layers.
+   */
   #within(
     request: HttpRequest.HttpRequest<unknown>,
     { contentType, length, replayable, stream }: HttpBody.Streaming<unknown>
@@ -148,7 +156,10 @@ class Client {
     return HttpRequest.setBody(request, HttpBody.stream(provided, { contentType, length, replayable }))
   }
 
-  /** Sends a request within a span of its own, which ends when the head has come, as that of the platform's clients. */
+  /**
+   * Sends a request within a span of its own, which ends when the head has come, as that of the
+   * platform's clients.
+   */
   #traced(request: HttpClientRequest, fiber: Running, caller: Caller): Sent {
     const target = targetOf(request)
     const read = fromUrl<Tls.Options>(target, undefined)

@@ -1,6 +1,7 @@
 /**
- * A record of configurations as one of the record: `Config.unwrap` for records that a program puts together, which may have
- * nothing in them, or `undefined`, or plain values. `Config.unwrap` throws for all of these. Knows none of the options.
+ * A record of configurations as one of the record: `Config.unwrap` for records that a program puts
+ * together, which may have nothing in them, or `undefined`, or plain values. `Config.unwrap` throws
+ * for all of these. Knows none of the options.
  */
 import * as Config from "effect/Config"
 import * as Predicate from "effect/Predicate"

@@ -19,7 +19,10 @@ const causeOf = (error: unknown): SyntaxError =>
 export const jsonOf = (bytes: Uint8Array, charset: string | undefined): Either.Either<unknown, TextFailure> =>
   decodeJson(bytes, charset, causeOf, null)
 
-/** A buffer of exactly this size, and the caller's own: nothing that is remembered changes when it is written to. */
+/**
+ * A buffer of exactly this size, and the caller's own: nothing that is remembered changes when it
+ * is written to.
+ */
 export const bufferOf = (bytes: Uint8Array): Either.Either<ArrayBuffer, BodyTooLarge> => {
   try {
     // The allocator makes no other kind.

@@ -1,7 +1,9 @@
 /**
- * A response whose body is given as something else than it came: the fields and the body are replaced, the rest is the original's.
+ * A response whose body is given as something else than it came: the fields and the body are
+ * replaced, the rest is the original's.
  *
- * Reads nothing to be shown: the platform's own `HttpIncomingMessage.inspect` starts reading the body.
+ * Reads nothing to be shown: the platform's own `HttpIncomingMessage.inspect` starts reading the
+ * body.
  */
 import type { Cookies } from "@effect/platform/Cookies"
 import type { Headers } from "@effect/platform/Headers"
@@ -44,19 +46,27 @@ import { targetOf } from "./url.ts"
 export const DecodedId: unique symbol = Symbol.for("effect-http-client/DecodedResponse") as never
 
 /**
- * A response whose body is decoded on reading. What else the original has, such as trailers or a reason phrase, is here as well
- * and not changed.
+ * A response whose body is decoded on reading. What else the original has, such as trailers or a
+ * reason phrase, is here as well and not changed.
  */
 export interface Decoded extends HttpClientResponse.HttpClientResponse {
   readonly [DecodedId]: typeof DecodedId
-  /** The response as it came: with Content-Encoding, Content-Length, and the encoded body. A body is read from one of the two. */
+  /**
+   * The response as it came: with Content-Encoding, Content-Length, and the encoded body. A body is
+   * read from one of the two.
+   */
   readonly original: HttpClientResponse.HttpClientResponse
 }
 
-/** What the body is given as. Failures of ours are made the platform's here; those of the original are handed on. */
+/**
+ * What the body is given as. Failures of ours are made the platform's here; those of the original
+ * are handed on.
+ */
 export interface Body {
   readonly headers: Headers
-  /** The body in memory, within `MaxBodySize`. Run once, and again only after that was too small. */
+  /**
+   * The body in memory, within `MaxBodySize`. Run once, and again only after that was too small.
+   */
   readonly bytes: Effect.Effect<Uint8Array, BodyTooLarge | DecodingFailure | ResponseError>
   /** What a body in memory of so many bytes fails with where `MaxBodySize` is this. */
   readonly tooLarge: (bytes: number, maximum: number) => DecodingFailure | undefined
@@ -70,7 +80,10 @@ export const makeDecoded = (original: HttpClientResponse.HttpClientResponse, bod
   return decoded
 }
 
-/** How much is read, at most, of a response that is let go of and that has no way of its own to do so. As it came: nothing is decoded. */
+/**
+ * How much is read, at most, of a response that is let go of and that has no way of its own to do
+ * so. As it came: nothing is decoded.
+ */
 export const rawLimits = { bytes: 64 * 1024, time: "1 second" } as const
 
 class DecodedResponse extends Inspectable.Class implements Decoded, Releasable {
@@ -154,7 +167,10 @@ class DecodedResponse extends Inspectable.Class implements Decoded, Releasable {
     }
   }
 
-  /** All ways of having the body in memory share one reading; how large it may be is for each to say. */
+  /**
+   * All ways of having the body in memory share one reading; how large it may be is for each to
+   * say.
+   */
   get #whole(): Effect.Effect<Uint8Array, ResponseError> {
     return Effect.withFiberRuntime<Uint8Array, ResponseError>((fiber) => {
       const maximum = maxBodySize(fiber.currentContext)
@@ -169,7 +185,10 @@ class DecodedResponse extends Inspectable.Class implements Decoded, Releasable {
     })
   }
 
-  /** Our own responses know the charset of Content-Type, all others of the platform are taken for UTF-8: so they are here. */
+  /**
+   * Our own responses know the charset of Content-Type, all others of the platform are taken for
+   * UTF-8: so they are here.
+   */
   get #charset(): string | undefined {
     return Option.match(sourceOf(this.original), {
       onNone: () => undefined,
@@ -207,8 +226,9 @@ class DecodedResponse extends Inspectable.Class implements Decoded, Releasable {
 const isOurs = <E extends Tagged<string>>(error: E | ResponseError): error is E => Predicate.hasProperty(error, TypeId)
 
 /**
- * An effect that is run once, by the fiber that runs it first; others wait in the meantime. An interruption is not remembered, nor a
- * failure that is not `final`: the next one asks the original again, which knows what became of its body.
+ * An effect that is run once, by the fiber that runs it first; others wait in the meantime. An
+ * interruption is not remembered, nor a failure that is not `final`: the next one asks the original
+ * again, which knows what became of its body.
  */
 const once = <A, E>(effect: Effect.Effect<A, E>, final: (error: E) => boolean = () => true): Effect.Effect<A, E> => {
   const waiting = new Set<() => void>()
@@ -218,7 +238,8 @@ const once = <A, E>(effect: Effect.Effect<A, E>, final: (error: E) => boolean = 
     runs = false
     const failure = Exit.isSuccess(exit) ? Option.none() : Cause.failureOption(exit.cause)
     if (!Exit.isInterrupted(exit) && (Option.isNone(failure) || final(failure.value))) outcome = exit
-    // All of them, of whom one runs it if there is no outcome: a single one might be interrupted before it does.
+    // All of them, of whom one runs it if there is no outcome: a single one might be interrupted
+    // before it does.
     for (const wake of waiting) wake()
   }
   const turn = waitFor<void>(nodeEventLoop, (waiter) => {
@@ -239,8 +260,8 @@ const once = <A, E>(effect: Effect.Effect<A, E>, final: (error: E) => boolean = 
 }
 
 /**
- * Gives a response what else its original has, in whatever way it has it. Each property is read from the original when it is
- * asked for, because there it may be private state that answers.
+ * Gives a response what else its original has, in whatever way it has it. Each property is read
+ * from the original when it is asked for, because there it may be private state that answers.
  */
 const mirror = (self: object, original: object): void => {
   for (

@@ -1,8 +1,9 @@
 /**
- * Opt-in decompression of responses, for any client of the platform: asks for codings, undoes those that come.
+ * Opt-in decompression of responses, for any client of the platform: asks for codings, undoes those
+ * that come.
  *
- * Which codings are undone, and when, is decided in `decompressRules.ts`; how, in `inflate.ts`. A response that is not encoded is
- * handed on as it is.
+ * Which codings are undone, and when, is decided in `decompressRules.ts`; how, in `inflate.ts`. A
+ * response that is not encoded is handed on as it is.
  */
 import * as Headers from "@effect/platform/Headers"
 import * as HttpClient from "@effect/platform/HttpClient"
@@ -35,29 +36,33 @@ export type { Coding, Decoded }
  */
 export interface DecompressOptions {
   /**
-   * The codings that are asked for, the one liked best first, and that are undone. One that this version of Node cannot undo is
-   * left out. Default: `gzip`, `deflate`, `br`, and `zstd` where Node has it (22.15, 23.8).
+   * The codings that are asked for, the one liked best first, and that are undone. One that this
+   * version of Node cannot undo is left out. Default: `gzip`, `deflate`, `br`, and `zstd` where
+   * Node has it (22.15, 23.8).
    */
   readonly codings?: ReadonlyArray<Coding> | undefined
   /**
-   * How many bytes a body may have when it is decoded, and in between where it was encoded more than once. Breach:
-   * `DecompressionBomb`. `Infinity` is no limit. Default: 268435456 (256 MiB).
+   * How many bytes a body may have when it is decoded, and in between where it was encoded more
+   * than once. Breach: `DecompressionBomb`. `Infinity` is no limit. Default: 268435456 (256 MiB).
    *
-   * A body that is read into memory may also not be larger, decoded, than the platform's `MaxBodySize`.
+   * A body that is read into memory may also not be larger, decoded, than the platform's
+   * `MaxBodySize`.
    */
   readonly maxBytes?: number | undefined
   /**
-   * How many decoded bytes may come from each byte received, counted over all codings and once there are more than 4 MiB of them.
-   * Breach: `DecompressionBomb`. `Infinity` is no limit. Default: 1100.
+   * How many decoded bytes may come from each byte received, counted over all codings and once
+   * there are more than 4 MiB of them. Breach: `DecompressionBomb`. `Infinity` is no limit.
+   * Default: 1100.
    *
-   * `gzip` and `deflate` cannot make more than 1032 from one, so the default never refuses what was encoded once with them,
-   * however plain the data; for that there is `maxBytes`. What it refuses are bombs of `br` and `zstd`, and those that were
-   * encoded several times.
+   * `gzip` and `deflate` cannot make more than 1032 from one, so the default never refuses what was
+   * encoded once with them, however plain the data; for that there is `maxBytes`. What it refuses
+   * are bombs of `br` and `zstd`, and those that were encoded several times.
    */
   readonly maxRatio?: number | undefined
   /**
-   * Whether a gzip body may end before its trailer does, once its data is complete: `fetch` and undici accept that. Risk: checksum and length are not
-   * there to be compared, so that damage to the data goes unseen. Default: `false`.
+   * Whether a gzip body may end before its trailer does, once its data is complete: `fetch` and
+   * undici accept that. Risk: checksum and length are not there to be compared, so that damage to
+   * the data goes unseen. Default: `false`.
    */
   readonly gzipWithoutTrailer?: boolean | undefined
 }
@@ -65,20 +70,25 @@ export interface DecompressOptions {
 const defaults: Limits = { maxBytes: 256 * 1024 * 1024, maxRatio: 1100, gzipWithoutTrailer: false }
 
 /**
- * Asks for compressed responses and decodes them on reading. In a pipe: `client.pipe(decompress())`.
+ * Asks for compressed responses and decodes them on reading. In a pipe:
+ * `client.pipe(decompress())`.
  *
- * - A request without Accept-Encoding gets one with the `codings`; a request for a range, which cannot be decoded, gets
- *   `identity`. One that the caller has set is left alone, and what the server answers to it is decoded as well.
- * - The body is decoded by `stream`, `text`, `json`, `arrayBuffer`, `urlParamsBody` and `formData`. The fields come without
- *   Content-Encoding and Content-Length, which speak of the encoded body; `original` has the response as it came.
- * - Left as they came, fields included: answers to HEAD, 204, 206 (part of an encoded body) and 304; bodies with a coding that
- *   is not among the `codings`, even if others are.
- * - `x-gzip` is `gzip`, and `deflate` is understood with and without the zlib format. Several gzip members, and several zstd frames, are
- *   one body. Bytes behind the end of the coding are an error, but for zeros behind gzip.
+ * - A request without Accept-Encoding gets one with the `codings`; a request for a range, which
+ *   cannot be decoded, gets `identity`. One that the caller has set is left alone, and what the
+ *   server answers to it is decoded as well.
+ * - The body is decoded by `stream`, `text`, `json`, `arrayBuffer`, `urlParamsBody` and `formData`.
+ *   The fields come without Content-Encoding and Content-Length, which speak of the encoded body;
+ *   `original` has the response as it came.
+ * - Left as they came, fields included: answers to HEAD, 204, 206 (part of an encoded body) and
+ *   304; bodies with a coding that is not among the `codings`, even if others are.
+ * - `x-gzip` is `gzip`, and `deflate` is understood with and without the zlib format. Several gzip
+ *   members, and several zstd frames, are one body. Bytes behind the end of the coding are an
+ *   error, but for zeros behind gzip.
  * - An empty body is an empty body, whatever its coding.
  *
- * Failures are the platform's `ResponseError` with the reason `Decode`, whose cause says more: `ContentDecodingError`,
- * `DecompressionBomb`, or `TooManyContentCodings` for more than five codings. They come where the body is read.
+ * Failures are the platform's `ResponseError` with the reason `Decode`, whose cause says more:
+ * `ContentDecodingError`, `DecompressionBomb`, or `TooManyContentCodings` for more than five
+ * codings. They come where the body is read.
  *
  * @since 0.2.0
  * @category decompression
@@ -143,7 +153,8 @@ const inflated = (response: HttpClientResponse, codings: ReadonlyArray<Coding>, 
   const received: Received = { bytes: 0 }
   return {
     headers: Headers.remove(response.headers, ["content-encoding", "content-length"]),
-    // In memory, without a Stream: the encoded body is read whole, by the original's own means, and then decoded.
+    // In memory, without a Stream: the encoded body is read whole, by the original's own means, and
+    // then decoded.
     bytes: Effect.withFiberRuntime((fiber) => {
       const size = maxBodySize(fiber.currentContext)
       return Effect.flatMap(
@@ -167,12 +178,16 @@ const inflated = (response: HttpClientResponse, codings: ReadonlyArray<Coding>, 
 }
 
 /**
- * How much of an encoded body is read for a decoded one of this size. Encoding can make small bodies larger, by up to some tens
- * of bytes for each flush of the server; nobody encodes so that a large one becomes twice as large.
+ * How much of an encoded body is read for a decoded one of this size. Encoding can make small
+ * bodies larger, by up to some tens of bytes for each flush of the server; nobody encodes so that a
+ * large one becomes twice as large.
  */
 const encodedSize = (size: number): number => 2 * size + 65_536
 
-/** A body that is not read at all. The original is let go of, because whoever got this error will not do that. */
+/**
+ * A body that is not read at all. The original is let go of, because whoever got this error will
+ * not do that.
+ */
 const refused = (response: HttpClientResponse, count: number): Body => {
   const failure = Effect.zipRight(
     release(response, rawLimits),

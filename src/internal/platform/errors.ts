@@ -1,8 +1,10 @@
 /**
- * Our errors as the platform's: which class, with which reason. `docs/errors.md` has the same table.
+ * Our errors as the platform's: which class, with which reason. `docs/errors.md` has the same
+ * table.
  *
- * A mistake of the caller's is never `Transport`, because `HttpClient.retryTransient` sends what failed with it once more: where
- * the context of an error says that the fault is the `User`'s, it is `Encode` whatever its class.
+ * A mistake of the caller's is never `Transport`, because `HttpClient.retryTransient` sends what
+ * failed with it once more: where the context of an error says that the fault is the `User`'s, it
+ * is `Encode` whatever its class.
  */
 import type { HttpClientError } from "@effect/platform/HttpClientError"
 import { RequestError, ResponseError } from "@effect/platform/HttpClientError"
@@ -31,7 +33,10 @@ export type ResponseFailure = BodyFailure | BodyDecodeError | DecodingFailure | 
 /** Of these, what happens before there is one too. */
 type Both = Extract<ResponseFailure, InvalidRequest | PoolFailure | SendFailure | HeadFailure>
 
-/** What happens before there is a response: everything else, so that a new error has to be told of below. */
+/**
+ * What happens before there is a response: everything else, so that a new error has to be told of
+ * below.
+ */
 export type RequestFailure = Exclude<HttpError, Exclude<ResponseFailure, Both>>
 
 /** The reasons of `RequestError`. */
@@ -110,7 +115,10 @@ export const responseReasons: { readonly [Tag in ResponseFailure["_tag"]]: Respo
   StatusError: "StatusCode"
 }
 
-/** What the platform shows of a request may hold secrets: userinfo, the query, the body. This is what can be told. */
+/**
+ * What the platform shows of a request may hold secrets: userinfo, the query, the body. This is
+ * what can be told.
+ */
 export const shownRequest = ({ method, url }: HttpClientRequest) => ({ method, url: shownUrl(url) })
 
 const json = (error: HttpClientError): Record<string, unknown> => ({
@@ -148,7 +156,10 @@ class ShownResponseError extends ResponseError {
   }
 }
 
-/** That of the class; but what is the caller's fault this time is not to be repeated, though most of its class may be. */
+/**
+ * That of the class; but what is the caller's fault this time is not to be repeated, though most of
+ * its class may be.
+ */
 const requestReason = ({ _tag, context }: RequestFailure): RequestError["reason"] => {
   const reason = requestReasons[_tag]
   return reason === "Transport" && context.fault === "User" ? "Encode" : reason
@@ -158,7 +169,10 @@ const requestReason = ({ _tag, context }: RequestFailure): RequestError["reason"
 export const requestError = (request: HttpClientRequest, cause: RequestFailure): RequestError =>
   new ShownRequestError({ request, reason: requestReason(cause), description: cause.description, cause })
 
-/** A failure of a response. `description` where its own words do not fit, `request` where it is not that which was answered. */
+/**
+ * A failure of a response. `description` where its own words do not fit, `request` where it is not
+ * that which was answered.
+ */
 export const responseError = (
   response: HttpClientResponse,
   cause: ResponseFailure,

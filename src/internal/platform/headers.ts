@@ -7,7 +7,10 @@ import type * as HttpFields from "../../HttpFields.ts"
 
 const headersProto: object = Object.getPrototypeOf(Headers.empty) as object
 
-/** Lines of one name joined by a comma, as the platform has them; Set-Cookie too, whose lines are in `cookies`. */
+/**
+ * Lines of one name joined by a comma, as the platform has them; Set-Cookie too, whose lines are in
+ * `cookies`.
+ */
 export const headersOf = ({ names, values }: HttpFields.HttpFields): Headers.Headers => {
   const headers = Object.create(headersProto) as Record<string, string>
   for (let i = 0; i < names.length; i++) {
@@ -18,7 +21,10 @@ export const headersOf = ({ names, values }: HttpFields.HttpFields): Headers.Hea
   return headers as Headers.Headers
 }
 
-/** The platform's `Inspectable.redact` redacts only while a logger runs, but a response can be printed by anybody. */
+/**
+ * The platform's `Inspectable.redact` redacts only while a logger runs, but a response can be
+ * printed by anybody.
+ */
 export const shownHeaders = (headers: Headers.Headers): Record<string, string> => {
   const fiber = Option.getOrUndefined(Fiber.getCurrentFiber())
   const names = fiber?.getFiberRef(Headers.currentRedactedNames)

@@ -1,4 +1,6 @@
-/** The two halves of a client of the platform, for combinators that send a request more than once. */
+/**
+ * The two halves of a client of the platform, for combinators that send a request more than once.
+ */
 import * as HttpClient from "@effect/platform/HttpClient"
 import type { RequestError } from "@effect/platform/HttpClientError"
 import * as Effect from "effect/Effect"
@@ -26,7 +28,9 @@ export const partsOf = <E, R>(client: HttpClient.HttpClient.With<E, R>): Parts<E
       postprocess: (request) => Effect.flatMap(request, (request) => client.execute(request))
     }
 
-/** A client whose every request fails, because the options make no sense; before anything is sent. */
+/**
+ * A client whose every request fails, because the options make no sense; before anything is sent.
+ */
 export const refusing = <E, R>(
   client: HttpClient.HttpClient.With<E, R>,
   cause: InvalidOption

@@ -1,5 +1,6 @@
 /**
- * The request that follows a redirect, built with the platform's own functions out of the one before and what was decided.
+ * The request that follows a redirect, built with the platform's own functions out of the one
+ * before and what was decided.
  */
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type { HttpMethod } from "@effect/platform/HttpMethod"
@@ -10,15 +11,19 @@ import * as Option from "effect/Option"
 import type { Next } from "./redirectRules.ts"
 import { copyOf } from "./zonedUrl.ts"
 
-/** Where the platform's `withScope` notes the requests whose response is to end with a scope; it is by the request's identity. */
+/**
+ * Where the platform's `withScope` notes the requests whose response is to end with a scope; it is
+ * by the request's identity.
+ */
 const scopedRequests = globalValue(
   "@effect/platform/HttpClient/scopedRequests",
   () => new WeakMap<HttpClientRequest.HttpClientRequest, AbortController>()
 )
 
 /**
- * A request to exactly this URL. The query is given as parameters only where the platform writes them as they were: it writes them
- * as a form, which makes `a=` of `a` and `+` of `%20`. As parameters they are not shown by the messages of the platform's errors.
+ * A request to exactly this URL. The query is given as parameters only where the platform writes
+ * them as they were: it writes them as a form, which makes `a=` of `a` and `+` of `%20`. As
+ * parameters they are not shown by the messages of the platform's errors.
  */
 const requestTo = (method: HttpMethod, url: URL): HttpClientRequest.HttpClientRequest => {
   const path = copyOf(url)

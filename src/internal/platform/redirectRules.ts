@@ -1,8 +1,9 @@
 /**
- * What a redirect asks for, and whether it is done (RFC 9110 sections 15.4 and 10.2.2). Decides only: no effect, no client.
+ * What a redirect asks for, and whether it is done (RFC 9110 sections 15.4 and 10.2.2). Decides
+ * only: no effect, no client.
  *
- * Credentials leave a request at the first change of origin. What is decided next starts from the request that was sent last, so
- * that nothing which was taken away can come back.
+ * Credentials leave a request at the first change of origin. What is decided next starts from the
+ * request that was sent last, so that nothing which was taken away can come back.
  */
 import type { HttpBody } from "@effect/platform/HttpBody"
 import type { HttpMethod } from "@effect/platform/HttpMethod"
@@ -64,8 +65,8 @@ export type RedirectError = TooManyRedirects | RedirectLoop | InvalidRedirect | 
 export const emptyChain: Chain = { history: [], sent: new Set(), replayable: true }
 
 /**
- * Whether a status asks for another request. Not so 300, which leaves the choice to the user, 304, which is about a cache, and
- * 305 and 306, which are no longer in use.
+ * Whether a status asks for another request. Not so 300, which leaves the choice to the user, 304,
+ * which is about a cache, and 305 and 306, which are no longer in use.
  */
 export const isRedirect = (status: number): boolean =>
   (status >= 301 && status <= 303) || status === 307 || status === 308
@@ -95,7 +96,10 @@ const inMemory: ReadonlySet<string> = new Set([
   "URLSearchParams"
 ])
 
-/** What is in memory can be read again; of anything else (a Readable, a ReadableStream, a generator) that is not known. */
+/**
+ * What is in memory can be read again; of anything else (a Readable, a ReadableStream, a generator)
+ * that is not known.
+ */
 const isReplayable = (raw: unknown): boolean =>
   typeof raw !== "object"
   || raw === null
@@ -106,9 +110,10 @@ const isReplayable = (raw: unknown): boolean =>
   || (Either.isEither(raw) && isReplayable(Either.merge(raw)))
 
 /**
- * The Locations of a response whose fields are one string a name, which is how the platform has them: several lines of one name are
- * joined by a comma and a space, which no URL has. Only where every part could stand alone are they taken for several; a file
- * name with a comma in it is more likely.
+ * The Locations of a response whose fields are one string a name, which is how the platform has
+ * them: several lines of one name are joined by a comma and a space, which no URL has. Only where
+ * every part could stand alone are they taken for several; a file name with a comma in it is more
+ * likely.
  */
 export const splitLocations = (joined: string): ReadonlyArray<string> => {
   const parts = joined.split(", ")
@@ -116,7 +121,8 @@ export const splitLocations = (joined: string): ReadonlyArray<string> => {
 }
 
 /**
- * A URL that can be shown. Neither userinfo nor query nor fragment: all three are places for secrets.
+ * A URL that can be shown. Neither userinfo nor query nor fragment: all three are places for
+ * secrets.
  */
 export const showUrl = (url: URL): string =>
   isHttp(url) ? `${url.origin}${url.pathname}${url.search === "" ? "" : "?…"}` : url.protocol
@@ -132,8 +138,9 @@ const hasControl = (text: string): boolean => {
 }
 
 /**
- * A Location with the bytes beyond ASCII percent-encoded one by one, as browsers do: field values are bytes, and servers that
- * send UTF-8 mean its bytes. Text with characters that are no bytes was decoded by somebody and is left to `URL`.
+ * A Location with the bytes beyond ASCII percent-encoded one by one, as browsers do: field values
+ * are bytes, and servers that send UTF-8 mean its bytes. Text with characters that are no bytes was
+ * decoded by somebody and is left to `URL`.
  */
 const encodeBytes = (location: string): string =>
   /[\u0100-\uffff]/.test(location)
@@ -149,8 +156,9 @@ const withoutUserinfo = (url: URL): URL => {
 }
 
 /**
- * The URL that the Locations lead to. Where it has no fragment, that of the request stays (RFC 9110 section 10.2.2). It is
- * resolved without the request's userinfo, so that what it has of that is its own.
+ * The URL that the Locations lead to. Where it has no fragment, that of the request stays (RFC 9110
+ * section 10.2.2). It is resolved without the request's userinfo, so that what it has of that is
+ * its own.
  */
 const resolve = (locations: ReadonlyArray<string>, base: URL): URL | InvalidRedirectReason => {
   const [location = "", ...others] = locations
@@ -174,8 +182,9 @@ const dangerOf = (url: URL, from: URL, policy: Policy): UnsafeRedirectReason | u
 }
 
 /**
- * The fields that are for one origin, and are left out for another: credentials of the server and of the proxy, cookies, and what
- * names the origin itself (RFC 9110 section 15.4). Referer is among them because it shows URLs of the one to the other.
+ * The fields that are for one origin, and are left out for another: credentials of the server and
+ * of the proxy, cookies, and what names the origin itself (RFC 9110 section 15.4). Referer is among
+ * them because it shows URLs of the one to the other.
  */
 const originFields: ReadonlySet<string> = new Set([
   "authorization",
@@ -197,7 +206,9 @@ const bodyFields: ReadonlySet<string> = new Set([
   "transfer-encoding"
 ])
 
-/** `search` and not `test`, which in a pattern with the flag `g` begins where the last match ended. */
+/**
+ * `search` and not `test`, which in a pattern with the flag `g` begins where the last match ended.
+ */
 const matches = (name: string, pattern: string | RegExp): boolean =>
   typeof pattern === "string" ? name === pattern.toLowerCase() : name.search(pattern) >= 0
 
@@ -214,8 +225,9 @@ const isForBody = (field: string): boolean => {
 }
 
 /**
- * The method of the next request, and whether it has the body: 303 is GET whatever was asked (RFC 9110 section 15.4.4), and 301 and
- * 302 make GET of POST, as all clients do (sections 15.4.2 and 15.4.3). HEAD stays HEAD.
+ * The method of the next request, and whether it has the body: 303 is GET whatever was asked (RFC
+ * 9110 section 15.4.4), and 301 and 302 make GET of POST, as all clients do (sections 15.4.2 and
+ * 15.4.3). HEAD stays HEAD.
  */
 export const rewrite = (status: number, method: HttpMethod): Pick<Next, "method" | "keepsBody"> => {
   if (status === 303) return { method: method === "HEAD" ? "HEAD" : "GET", keepsBody: false }
@@ -225,8 +237,8 @@ export const rewrite = (status: number, method: HttpMethod): Pick<Next, "method"
 }
 
 /**
- * A request as far as the server can tell it from another. The names of the fields say which credentials it has: they only
- * ever become fewer.
+ * A request as far as the server can tell it from another. The names of the fields say which
+ * credentials it has: they only ever become fewer.
  */
 const keyOf = (method: HttpMethod, url: URL, hasBody: boolean, fields: ReadonlyArray<string>): string => {
   const sent = copyOf(url)
@@ -254,7 +266,8 @@ export const decide = (
   if (danger !== undefined) return Either.left(new UnsafeRedirect({ reason: danger, target: showUrl(url), history }))
   const sameOrigin = url.origin === base.origin
   if (sameOrigin) {
-    // Userinfo that the caller put into the URL is a credential like any other: it goes with the origin.
+    // Userinfo that the caller put into the URL is a credential like any other: it goes with the
+    // origin.
     url.username = base.username
     url.password = base.password
   }
@@ -263,7 +276,8 @@ export const decide = (
     (sameOrigin || !isForOrigin(name, policy.sensitive)) && (keepsBody || !isForBody(name))
   )
   const hadBody = asked.body !== "Empty"
-  // Who has been given a cookie may be answered otherwise: sites send a visitor to the same page to see whether it comes back.
+  // Who has been given a cookie may be answered otherwise: sites send a visitor to the same page to
+  // see whether it comes back.
   const sent = answered.setsCookies
     ? new Set<string>()
     : new Set(chain.sent).add(keyOf(asked.method, base, hadBody, asked.fields))

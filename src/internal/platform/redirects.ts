@@ -1,10 +1,11 @@
 /**
- * Follows redirects over any `HttpClient`: asks, lets go of a 3xx response, asks again. What is asked, and whether, is decided in
- * `redirectRules.ts`.
+ * Follows redirects over any `HttpClient`: asks, lets go of a 3xx response, asks again. What is
+ * asked, and whether, is decided in `redirectRules.ts`.
  *
- * What the caller's client does to a request before it is sent (`mapRequest` with a token, `withCookiesRef`) is done to the first
- * request alone. Done to every one it would give back the credentials that a redirect to another origin has taken away. Each hop
- * is a request of the client below, with the span that this makes.
+ * What the caller's client does to a request before it is sent (`mapRequest` with a token,
+ * `withCookiesRef`) is done to the first request alone. Done to every one it would give back the
+ * credentials that a redirect to another origin has taken away. Each hop is a request of the client
+ * below, with the span that this makes.
  */
 import * as Headers from "@effect/platform/Headers"
 import * as HttpClient from "@effect/platform/HttpClient"
@@ -41,21 +42,26 @@ import { parsedOf, targetOf } from "./url.ts"
 export interface RedirectOptions {
   /** Redirects of one request; the next one fails with `TooManyRedirects`. Default: 10. */
   readonly limit?: number | undefined
-  /** Whether a redirect from https to http is followed. Credentials do not go along. Default: `false`. */
+  /**
+   * Whether a redirect from https to http is followed. Credentials do not go along. Default:
+   * `false`.
+   */
   readonly allowDowngrade?: boolean | undefined
   /**
-   * Fields that are left out when a redirect leads to another origin. Always left out are Authorization, Cookie, Cookie2,
-   * WWW-Authenticate, Proxy-*, Host, Origin, Referer, and what `Headers.currentRedactedNames` of the platform names. Default: none.
+   * Fields that are left out when a redirect leads to another origin. Always left out are
+   * Authorization, Cookie, Cookie2, WWW-Authenticate, Proxy-*, Host, Origin, Referer, and what
+   * `Headers.currentRedactedNames` of the platform names. Default: none.
    */
   readonly sensitiveHeaders?: ReadonlyArray<string | RegExp> | undefined
   /**
-   * Whether a `Stream` body gives the same bytes when it is run once more, so that 307 and 308 can be followed with it. What it is made of is not known to
-   * the client: a file does, an upload that is passed on does not. Default: `false`.
+   * Whether a `Stream` body gives the same bytes when it is run once more, so that 307 and 308 can
+   * be followed with it. What it is made of is not known to the client: a file does, an upload that
+   * is passed on does not. Default: `false`.
    */
   readonly replayStreams?: boolean | undefined
   /**
-   * Bytes of a redirect's body that are read so that its connection can be kept; more closes it. For clients of others: those of
-   * this library have their own limit. Default: 65536.
+   * Bytes of a redirect's body that are read so that its connection can be kept; more closes it.
+   * For clients of others: those of this library have their own limit. Default: 65536.
    */
   readonly drainLimit?: number | undefined
   /** For how long they are read. Default: 1 second. */
@@ -91,11 +97,15 @@ const settingsOf = (options: RedirectOptions): Either.Either<Settings, InvalidOp
   })
 }
 
-/** By response, and by the request of the response for combinators that wrap it. Holds no response: these are freed when unused. */
+/**
+ * By response, and by the request of the response for combinators that wrap it. Holds no response:
+ * these are freed when unused.
+ */
 const histories = new WeakMap<object, ReadonlyArray<RedirectHop>>()
 
 /**
- * The redirects that led to a response, in order; none where it came at once, or by another way than `followRedirects`.
+ * The redirects that led to a response, in order; none where it came at once, or by another way
+ * than `followRedirects`.
  *
  * @since 0.2.0
  * @category getters
@@ -119,8 +129,8 @@ const originOf = (url: URL): string =>
   }`
 
 /**
- * Our error as the platform's. `StatusCode`, because what cannot be used is the status that came; `retryTransient` looks at the
- * response's, and no 3xx is among those that it retries.
+ * Our error as the platform's. `StatusCode`, because what cannot be used is the status that came;
+ * `retryTransient` looks at the response's, and no 3xx is among those that it retries.
  */
 const asResponseError = (
   error: rules.RedirectError,
@@ -146,8 +156,9 @@ const asResponseError = (
   )
 
 /**
- * Adds to the error of a later request what holds for the whole chain, because the caller asked for its first one: a server has answered
- * that, and its body must be sent again if the chain is repeated. Changes our error in place, as `locate` does.
+ * Adds to the error of a later request what holds for the whole chain, because the caller asked for
+ * its first one: a server has answered that, and its body must be sent again if the chain is
+ * repeated. Changes our error in place, as `locate` does.
  */
 const afterRedirect = ({ replayable }: rules.Chain) => <E>(error: E): E => {
   const cause = Option.getOrUndefined(fromPlatform(error)) as { context: ErrorContext } | undefined
@@ -157,7 +168,10 @@ const afterRedirect = ({ replayable }: rules.Chain) => <E>(error: E): E => {
   return error
 }
 
-/** Most clients prepare nothing, and their request is there already: that saves asking the runtime for it. */
+/**
+ * Most clients prepare nothing, and their request is there already: that saves asking the runtime
+ * for it.
+ */
 const isReady = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Exit.Success<A, never> =>
   Exit.isExit(effect) && Exit.isSuccess(effect)
 
@@ -197,7 +211,8 @@ const following = <E, R>(
     const answered = { status: response.status, locations, setsCookies: "set-cookie" in response.headers }
     const policy = { ...settings, sensitive: [...settings.sensitive, ...redacted] }
     const decision = rules.decide(chain, asked, answered, policy)
-    // Before the next request, so that this may have the connection; and before a failure, which nobody reads a body out of.
+    // Before the next request, so that this may have the connection; and before a failure, which
+    // nobody reads a body out of.
     return Effect.zipRight(
       release(response, settings),
       Either.match(decision, {
@@ -233,21 +248,26 @@ const following = <E, R>(
 }
 
 /**
- * Follows redirects, over any `HttpClient`. The platform's own `followRedirects` keeps method, body and every credential, wherever
- * the redirect leads, and leaves the bodies of redirects unread.
+ * Follows redirects, over any `HttpClient`. The platform's own `followRedirects` keeps method, body
+ * and every credential, wherever the redirect leads, and leaves the bodies of redirects unread.
  *
- * - 303 becomes GET without the body; 301 and 302 make GET of POST; all others, and 307 and 308, keep method and body. HEAD
- *   stays HEAD. A redirect without a Location, 300 and 304 are given as they are.
- * - On any change of scheme, host or port credentials and cookies stay behind, and do not come back if a later redirect leads back.
- * - From https to http, to other schemes, and to a URL with credentials no redirect is followed: `UnsafeRedirect`.
- * - `InvalidRedirect`, `RedirectLoop`, `TooManyRedirects` and `UnreplayableBody` are the other failures. All are the `cause` of a
- *   `ResponseError` with the reason `StatusCode`, and have a `history`; the body of its response is let go of. That of a request
- *   that succeeds is in `redirectHistory`.
- * - Each redirect is a request of its own, with its own span, on the same connection if there is one: the body of a redirect is
- *   read or let go of first.
+ * - 303 becomes GET without the body; 301 and 302 make GET of POST; all others, and 307 and 308,
+ *   keep method and body. HEAD stays HEAD. A redirect without a Location, 300 and 304 are given as
+ *   they are.
+ * - On any change of scheme, host or port credentials and cookies stay behind, and do not come back
+ *   if a later redirect leads back.
+ * - From https to http, to other schemes, and to a URL with credentials no redirect is followed:
+ *   `UnsafeRedirect`.
+ * - `InvalidRedirect`, `RedirectLoop`, `TooManyRedirects` and `UnreplayableBody` are the other
+ *   failures. All are the `cause` of a `ResponseError` with the reason `StatusCode`, and have a
+ *   `history`; the body of its response is let go of. That of a request that succeeds is in
+ *   `redirectHistory`.
+ * - Each redirect is a request of its own, with its own span, on the same connection if there is
+ *   one: the body of a redirect is read or let go of first.
  *
- * Put it next to the client, before what looks at the status (`filterStatusOk`). A cookie that a redirect sets is sent
- * with the next request by `CookieJar.withCookieJar` below this; not by `withCookiesRef`, which sets Cookie once.
+ * Put it next to the client, before what looks at the status (`filterStatusOk`). A cookie that a
+ * redirect sets is sent with the next request by `CookieJar.withCookieJar` below this; not by
+ * `withCookiesRef`, which sets Cookie once.
  *
  * @since 0.2.0
  * @category combinators

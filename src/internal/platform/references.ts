@@ -1,4 +1,6 @@
-/** The options of one request that its caller sets around it: one reference, read once a request. */
+/**
+ * The options of one request that its caller sets around it: one reference, read once a request.
+ */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
@@ -8,7 +10,8 @@ import type * as Proxy from "../../Proxy.ts"
 import type * as Tls from "../../Tls.ts"
 
 /**
- * Options of the requests that an effect sends; they win over those of the pool. One that is `undefined` is as if it were not there.
+ * Options of the requests that an effect sends; they win over those of the pool. One that is
+ * `undefined` is as if it were not there.
  *
  * @since 0.2.0
  * @category models
@@ -22,7 +25,10 @@ export interface RequestOptions
   readonly proxy?: Proxy.Proxy | Proxy.Settings | false | undefined
   /** The IP address to connect from; `false` for the system's choice, where the pool has one. */
   readonly localAddress?: string | false | undefined
-  /** The unix socket to connect to; the URL then only says what is asked for. No proxy is used. `false` for none. */
+  /**
+   * The unix socket to connect to; the URL then only says what is asked for. No proxy is used.
+   * `false` for none.
+   */
   readonly socketPath?: string | false | undefined
 }
 
@@ -42,7 +48,10 @@ const over = <A extends object>(outer: A | undefined, inner: A | undefined): A |
   return { ...outer, ...Object.fromEntries(Object.entries(inner).filter(([, value]) => value !== undefined)) }
 }
 
-/** Options over those around them: timeouts and limits one by one too. What types forbid, no record, is none. */
+/**
+ * Options over those around them: timeouts and limits one by one too. What types forbid, no record,
+ * is none.
+ */
 export const merge = (outer: RequestOptions | null, inner: RequestOptions | null): RequestOptions => ({
   ...over(outer ?? {}, inner ?? {}),
   timeouts: over(outer?.timeouts, inner?.timeouts),

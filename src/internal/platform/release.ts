@@ -1,9 +1,11 @@
 /**
- * Lets go of a response of whatever client when nobody will read its body, so that its connection is free for what comes next.
+ * Lets go of a response of whatever client when nobody will read its body, so that its connection
+ * is free for what comes next.
  *
- * A response of this library says itself how that is done, under `ReleaseId`: its pool drops the rest, within its own limits. A combinator
- * that wraps a response hands this property on. The response of another client is read up to a limit, which is what makes such
- * clients keep their connection; one with more to say, or that takes too long, is cut off.
+ * A response of this library says itself how that is done, under `ReleaseId`: its pool drops the
+ * rest, within its own limits. A combinator that wraps a response hands this property on. The
+ * response of another client is read up to a limit, which is what makes such clients keep their
+ * connection; one with more to say, or that takes too long, is cut off.
  */
 import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
 import type * as Duration from "effect/Duration"
@@ -16,7 +18,10 @@ export const ReleaseId: unique symbol = Symbol.for("effect-http-client/release")
 
 /** What a response has that can be let go of without being read. */
 export interface Releasable {
-  /** Ends the interest in the body, at once. Does nothing where it has been read to its end or let go of before. */
+  /**
+   * Ends the interest in the body, at once. Does nothing where it has been read to its end or let
+   * go of before.
+   */
   readonly [ReleaseId]: Effect.Effect<void>
   /** Waits for the end of the body where there is such a thing: trailers stand behind it. */
   readonly trailers?: Effect.Effect<unknown, unknown> | undefined
@@ -35,13 +40,17 @@ const isReleasable = (response: object): response is Releasable =>
 /**
  * Lets go of a response, and waits until its connection is free, or closed.
  *
- * Cannot fail. That a body breaks off while it is thrown away is no failure of anything that was asked for: nobody gets these
- * bytes, and what it means for the connection is the client's affair, which sees it too. A defect is not hidden by this.
+ * Cannot fail. That a body breaks off while it is thrown away is no failure of anything that was
+ * asked for: nobody gets these bytes, and what it means for the connection is the client's affair,
+ * which sees it too. A defect is not hidden by this.
  */
 export const release = (response: HttpClientResponse, limits: Limits): Effect.Effect<void> =>
   isReleasable(response) ? Effect.zipRight(response[ReleaseId], ended(response)) : drain(response, limits)
 
-/** The next request would open a connection of its own while the rest is on its way. The pool says how long that may take. */
+/**
+ * The next request would open a connection of its own while the rest is on its way. The pool says
+ * how long that may take.
+ */
 const ended = ({ trailers }: Releasable): Effect.Effect<void> =>
   Effect.isEffect(trailers) ? Effect.ignore(trailers) : Effect.void
 

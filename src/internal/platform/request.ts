@@ -1,6 +1,6 @@
 /**
- * A platform request as one of ours: fields, and every kind of body. Reads nothing and runs nothing; whatever cannot be sent is a
- * typed failure, found now or when the request is sent.
+ * A platform request as one of ours: fields, and every kind of body. Reads nothing and runs
+ * nothing; whatever cannot be sent is a typed failure, found now or when the request is sent.
  */
 import type * as PlatformBody from "@effect/platform/HttpBody"
 import type { HttpClientRequest } from "@effect/platform/HttpClientRequest"
@@ -21,7 +21,10 @@ const encoder = new TextEncoder()
 const viewOf = (view: ArrayBufferView): Uint8Array =>
   isBytes(view) ? view : new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
 
-/** What is taken for bytes: text as UTF-8, as all other clients do. Anything else stays what it is, and is refused later. */
+/**
+ * What is taken for bytes: text as UTF-8, as all other clients do. Anything else stays what it is,
+ * and is refused later.
+ */
 const bytesOf = (piece: unknown): Uint8Array | undefined => {
   if (typeof piece === "string") return encoder.encode(piece)
   if (ArrayBuffer.isView(piece)) return viewOf(piece)
@@ -102,7 +105,10 @@ export const bodyOf = (body: PlatformBody.HttpBody): HttpBody.HttpBody<unknown> 
   }
 }
 
-/** What the fields of a form are not for the caller to say: only the form knows its boundary and its length. */
+/**
+ * What the fields of a form are not for the caller to say: only the form knows its boundary and its
+ * length.
+ */
 const ownedByForm: ReadonlySet<string> = new Set(["content-type", "content-length"])
 
 /** The fields in their order, those of the trace last. */
@@ -137,6 +143,7 @@ export const toRequest = (
   const body = bodyOf(request.body)
   if (body instanceof UnsupportedBody) return body
   const headers = fieldsOf(request, trace)
-  // A body of the platform's is content and never a coding, so it is chunked whatever its headers say, as Node's layer does.
+  // A body of the platform's is content and never a coding, so it is chunked whatever its headers
+  // say, as Node's layer does.
   return HttpRequest.make(request.method, target, { ...options, headers, body, encodeChunked: true })
 }

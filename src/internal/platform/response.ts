@@ -1,9 +1,10 @@
 /**
- * Our response as the platform's. Everything is made when it is asked for; a whole reading is remembered, so that it can be had
- * again, in another form too.
+ * Our response as the platform's. Everything is made when it is asked for; a whole reading is
+ * remembered, so that it can be had again, in another form too.
  *
- * Holds no resource: what it stands for is let go of by reading to the end, by `ReleaseId`, or by the pool. Nothing that lives
- * long may hold it, and nothing here does. Inspecting it does not read the body, as it does with the platform's own responses.
+ * Holds no resource: what it stands for is let go of by reading to the end, by `ReleaseId`, or by
+ * the pool. Nothing that lives long may hold it, and nothing here does. Inspecting it does not read
+ * the body, as it does with the platform's own responses.
  */
 import * as Cookies from "@effect/platform/Cookies"
 import * as Headers from "@effect/platform/Headers"
@@ -36,7 +37,9 @@ import type { Releasable } from "./release.ts"
 import { ReleaseId } from "./release.ts"
 import { WholeBody } from "./wholeBody.ts"
 
-/** The property under which a response has ours. A combinator that wraps a response may hand it on. */
+/**
+ * The property under which a response has ours. A combinator that wraps a response may hand it on.
+ */
 export const SourceId: unique symbol = Symbol.for("effect-http-client/source") as never
 
 /**
@@ -199,7 +202,8 @@ export class PlatformResponse extends Inspectable.Class implements PooledRespons
     return Effect.withFiberRuntime<HttpFields.HttpFields, ResponseError>((fiber) => {
       const { trailers } = this[SourceId]
       const limit = maxBodySize(fiber.currentContext)
-      // Where nobody has, this reads the body, as all that share its reading do; where somebody does, there is nothing to limit.
+      // Where nobody has, this reads the body, as all that share its reading do; where somebody
+      // does, there is nothing to limit.
       const read = Effect.catchAll(
         Effect.zipRight(this.#body.read(limit), trailers),
         (error) => error._tag === "BodyAlreadyConsumed" ? trailers : Effect.fail(error)

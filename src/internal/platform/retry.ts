@@ -1,8 +1,9 @@
 /**
- * Retries over any `HttpClient`. Each attempt is a request of the client below, with a span of its own.
+ * Retries over any `HttpClient`. Each attempt is a request of the client below, with a span of its
+ * own.
  *
- * An error says whether its request may be sent again if it is of this library. Of the errors of other clients that is not known, so
- * that only their responses are retried.
+ * An error says whether its request may be sent again if it is of this library. Of the errors of
+ * other clients that is not known, so that only their responses are retried.
  */
 import * as HttpClient from "@effect/platform/HttpClient"
 import type { HttpClientError, RequestError } from "@effect/platform/HttpClientError"
@@ -28,7 +29,10 @@ import { redirectHistory } from "./redirects.ts"
 import { release } from "./release.ts"
 import { sourceOf } from "./response.ts"
 
-/** How much of the response of another client is read before it is retried. A pool has limits of its own. */
+/**
+ * How much of the response of another client is read before it is retried. A pool has limits of its
+ * own.
+ */
 const drainLimits = { bytes: 65_536, time: "1 second" } as const
 
 const noStatus: ReadonlySet<number> = new Set()
@@ -47,7 +51,8 @@ const answered = (
   response: HttpClientResponse
 ): Outcome => {
   const kind = bodyKind(request.body)
-  // A server that redirects has processed the request, whatever the status at the end of the redirects says.
+  // A server that redirects has processed the request, whatever the status at the end of the
+  // redirects says.
   const rules = redirectHistory(response).length === 0 ? policy : { ...policy, unprocessed: noStatus }
   return {
     repeatable: mayRepeatStatus(response.status, request, kind === "Empty" || kind === "Replayable", rules),
@@ -64,7 +69,8 @@ const outcomeOf =
   (result: Either.Either<HttpClientResponse, E>): Outcome => {
     if (Either.isRight(result)) return answered(policy, request, result.right)
     const error = Option.getOrUndefined(fromPlatform(result.left))
-    // A combinator below, such as `filterStatusOk`, has made a failure of a status. Its response is still unread.
+    // A combinator below, such as `filterStatusOk`, has made a failure of a status. Its response is
+    // still unread.
     if (error === undefined && isStatusError(result.left)) return answered(policy, request, result.left.response)
     return error === undefined ? unknownFailure : failedWith(error, request, policy)
   }

@@ -1,4 +1,7 @@
-/** What the options around a request make of it: the options that the pool reads, and where else than its URL says it goes. */
+/**
+ * What the options around a request make of it: the options that the pool reads, and where else
+ * than its URL says it goes.
+ */
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import type { InvalidOption, InvalidUrl, UnsupportedScheme } from "../../HttpError.ts"
@@ -20,13 +23,18 @@ const none: HttpRequest.Options = {}
 
 const connectionKeys = ["tls", "proxy", "localAddress", "socketPath"] as const
 
-/** Types do not hold for everybody: what is neither settings nor a proxy is refused with the origin. */
+/**
+ * Types do not hold for everybody: what is neither settings nor a proxy is refused with the origin.
+ */
 const isSettings = (proxy: RequestOptions["proxy"]): proxy is Proxy.Settings => Predicate.hasProperty(proxy, "bypass")
 
 /** `false` says none, where `undefined` would leave what the pool has. */
 const unlessFalse = <A>(option: A | false | undefined): A | undefined => option === false ? undefined : option
 
-/** The origin with other connection options than those of the pool. What a request does not say stays as the pool has it. */
+/**
+ * The origin with other connection options than those of the pool. What a request does not say
+ * stays as the pool has it.
+ */
 const originWith = (
   origin: Origin.Origin,
   options: RequestOptions,
@@ -47,7 +55,9 @@ const originWith = (
   })
 }
 
-/** Where a request goes, and its options. Without options it is left to the pool to read the URL. */
+/**
+ * Where a request goes, and its options. Without options it is left to the pool to read the URL.
+ */
 export const applyOptions = (
   target: string,
   options: RequestOptions | undefined,

@@ -1,7 +1,9 @@
 /**
- * `HttpClient.withScope`: a request ends with the scope that is around it, and so does its response.
+ * `HttpClient.withScope`: a request ends with the scope that is around it, and so does its
+ * response.
  *
- * The platform notes such requests in a registry, each with an `AbortController` that the scope's end aborts.
+ * The platform notes such requests in a registry, each with an `AbortController` that the scope's
+ * end aborts.
  */
 import type { RequestError } from "@effect/platform/HttpClientError"
 import type { HttpClientRequest } from "@effect/platform/HttpClientRequest"
@@ -54,7 +56,10 @@ const tiesOf = new WeakMap<Scope.Scope, Ties>()
 /** How many responses a scope holds. */
 export const tiedTo = (scope: Scope.Scope): number => tiesOf.get(scope)?.open.size ?? 0
 
-/** Whether nothing of a response is to come, or to be read, any more: its connection is not its own any longer. */
+/**
+ * Whether nothing of a response is to come, or to be read, any more: its connection is not its own
+ * any longer.
+ */
 const isOver = (source: HttpResponse): Effect.Effect<boolean> =>
   source.timings.total === undefined ? source.closed : Effect.succeed(true)
 
@@ -72,8 +77,9 @@ const makeTies = (scope: Scope.Scope): Effect.Effect<Ties> =>
   })
 
 /**
- * Ends a response with a scope. A scope may last as long as the program, so what has ended is not held: what has come whole, what
- * was read, and, looked for when there are many, what its pool or somebody else has let go of.
+ * Ends a response with a scope. A scope may last as long as the program, so what has ended is not
+ * held: what has come whole, what was read, and, looked for when there are many, what its pool or
+ * somebody else has let go of.
  */
 const tie = (response: PlatformResponse, scope: Scope.Scope): Effect.Effect<void> =>
   Effect.gen(function*() {
@@ -100,8 +106,8 @@ const whenEnded = (signal: AbortSignal, callback: () => void): () => void => {
 }
 
 /**
- * A request that the end of its scope ends, or its response. It runs in a fiber of its own, which can be interrupted where the
- * caller is not.
+ * A request that the end of its scope ends, or its response. It runs in a fiber of its own, which
+ * can be interrupted where the caller is not.
  */
 export const scoped = (
   request: HttpClientRequest,

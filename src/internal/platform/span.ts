@@ -1,6 +1,6 @@
 /**
- * What a span tells of a request and its response: what the platform's own clients tell, and by OpenTelemetry's conventions for
- * HTTP clients what else is known here.
+ * What a span tells of a request and its response: what the platform's own clients tell, and by
+ * OpenTelemetry's conventions for HTTP clients what else is known here.
  */
 import * as Headers from "@effect/platform/Headers"
 import * as HttpClient from "@effect/platform/HttpClient"
@@ -47,7 +47,9 @@ class ToldFields {
     return this.#known.get(name) ?? this.#make(name)
   }
 
-  /** To be called before a head is told: names that a peer makes up anew each time must not stay. */
+  /**
+   * To be called before a head is told: names that a peer makes up anew each time must not stay.
+   */
   tidy(): void {
     if (this.#known.size > mostTold) this.#known.clear()
   }
@@ -70,8 +72,9 @@ class ToldFields {
 const mostTold = 500
 
 /**
- * By the names that were asked to be redacted last, which are nearly always the same. To lower the case of a name, to look for it among
- * them and to make the name of its attribute costs more than all else of a span.
+ * By the names that were asked to be redacted last, which are nearly always the same. To lower the
+ * case of a name, to look for it among them and to make the name of its attribute costs more than
+ * all else of a span.
  */
 let last: { readonly redacted: unknown; readonly request: ToldFields; readonly response: ToldFields } | undefined
 
@@ -137,7 +140,9 @@ const propagated = (span: Tracer.AnySpan | undefined): Tracer.AnySpan | undefine
   return at
 }
 
-/** Name and options of the span. The parent is the caller's, else that of whoever made the client. */
+/**
+ * Name and options of the span. The parent is the caller's, else that of whoever made the client.
+ */
 export const spanOf = (
   fiber: Fiber.RuntimeFiber<unknown, unknown>,
   inherited: Context.Context<never>,

@@ -1,6 +1,7 @@
 /**
- * The client span around `execute` of a pool or a connection: name, attributes and propagation are those of the platform's client over
- * the pool, by the same references (`SpanNameGenerator`, `currentTracerDisabledWhen`, `currentTracerPropagation`, redacted names).
+ * The client span around `execute` of a pool or a connection: name, attributes and propagation are
+ * those of the platform's client over the pool, by the same references (`SpanNameGenerator`,
+ * `currentTracerDisabledWhen`, `currentTracerPropagation`, redacted names).
  */
 import * as Headers from "@effect/platform/Headers"
 import * as HttpClient from "@effect/platform/HttpClient"

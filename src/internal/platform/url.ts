@@ -1,9 +1,11 @@
 /**
- * The URL of a platform request: the text that the pool is asked for, and its parts as a span tells them.
+ * The URL of a platform request: the text that the pool is asked for, and its parts as a span tells
+ * them.
  *
- * `UrlParams.makeUrl`, which the platform's own clients use, costs some 26 microseconds a request. The query is the same, byte for
- * byte, and so is the path: a URL with what `URL` would change in it, dot segments and spaces, goes through `URL` here too. Whether it
- * is a URL is not decided here: the pool's own parser does that.
+ * `UrlParams.makeUrl`, which the platform's own clients use, costs some 26 microseconds a request.
+ * The query is the same, byte for byte, and so is the path: a URL with what `URL` would change in
+ * it, dot segments and spaces, goes through `URL` here too. Whether it is a URL is not decided
+ * here: the pool's own parser does that.
  */
 import type { HttpClientRequest } from "@effect/platform/HttpClientRequest"
 import * as Option from "effect/Option"
@@ -29,24 +31,33 @@ const beyondAscii = /[^\0-\x7f]/
 /** `URL` drops tabs and line ends; the pool refuses them, so they must reach it. */
 const refused = /[\0-\x20\x7f]/
 
-/** A segment of the path that `URL` resolves (WHATWG URL section 4.4), written out or percent-encoded, or a space. */
+/**
+ * A segment of the path that `URL` resolves (WHATWG URL section 4.4), written out or
+ * percent-encoded, or a space.
+ */
 const unsettled = / |[/](?:\.|%2e){1,2}(?:[/?#]|$)/i
 
 /** What the pool refuses for a reason, though `URL` would make something of it. */
 const suspect = /[^ -~\u0080-\uffff]|\\/
 
-/** A query of nothing, which to `URL` is none. What stands before it is looked at so that one in a fragment is none either. */
+/**
+ * A query of nothing, which to `URL` is none. What stands before it is looked at so that one in a
+ * fragment is none either.
+ */
 const emptyQuery = /^([^?#]*)\?(?=#|$)/
 
-/** A URL with its dot segments resolved, its spaces encoded and no empty query, as the platform's own clients send it. */
+/**
+ * A URL with its dot segments resolved, its spaces encoded and no empty query, as the platform's
+ * own clients send it.
+ */
 const settled = (url: string): string => {
   const href = (unsettled.test(url) && !suspect.test(url) ? parseUrl(url)?.href : undefined) ?? url
   return href.endsWith("?") || href.includes("?#") ? href.replace(emptyQuery, "$1") : href
 }
 
 /**
- * The absolute URL that is asked for. As in the platform the parameters follow what the URL has of a query, which is then written
- * anew as a form. A fragment stays; the pool does not send it.
+ * The absolute URL that is asked for. As in the platform the parameters follow what the URL has of
+ * a query, which is then written anew as a form. A fragment stays; the pool does not send it.
  */
 export const targetOf = ({ url: written, urlParams }: HttpClientRequest): string => {
   const url = settled(written)
@@ -64,7 +75,8 @@ export const targetOf = ({ url: written, urlParams }: HttpClientRequest): string
   if (question < 0) return `${bare}?${added}${fragment}`
   const query = bare.slice(question)
   if (refused.test(query)) return url
-  // Node's `URLSearchParams` loses letters beyond ASCII that stand beside an escape, unless `URL` has encoded them before.
+  // Node's `URLSearchParams` loses letters beyond ASCII that stand beside an escape, unless `URL`
+  // has encoded them before.
   const form = new URLSearchParams(beyondAscii.test(query) ? new URL(`http://a/${query}`).search : query).toString()
   return `${bare.slice(0, question)}?${form}${form === "" ? "" : "&"}${added}${fragment}`
 }
@@ -81,12 +93,15 @@ export interface SpanUrl {
   readonly hasCredentials: boolean
 }
 
-/** A path and query that `URL` leaves as they are. What has dot segments has been through it already. */
+/**
+ * A path and query that `URL` leaves as they are. What has dot segments has been through it
+ * already.
+ */
 const settledTarget = /^\/[A-Za-z0-9\-._~!$&()*+,;=:@%/]*(?:\?[A-Za-z0-9\-._~!$&()*+,;=:@%/?]*)?$/
 
 /**
- * The parts of a URL that `URL` would not change. It need not read those: to make one, and to take it apart, is a tenth of what a traced
- * request costs.
+ * The parts of a URL that `URL` would not change. It need not read those: to make one, and to take
+ * it apart, is a tenth of what a traced request costs.
  */
 const plainUrlOf = (target: string, { origin, target: asked }: ParsedUrl<Tls.Options>): SpanUrl | undefined => {
   const { port, scheme } = origin
@@ -107,7 +122,10 @@ const plainUrlOf = (target: string, { origin, target: asked }: ParsedUrl<Tls.Opt
   }
 }
 
-/** What is said of the URL of a request, which `located` is, if it can be asked for; `undefined` where it is none. */
+/**
+ * What is said of the URL of a request, which `located` is, if it can be asked for; `undefined`
+ * where it is none.
+ */
 export const spanUrlOf = (
   request: HttpClientRequest,
   target: string,
@@ -127,7 +145,9 @@ export const spanUrlOf = (
   }
 }
 
-/** The URL as the platform's clients have it, for what is said of it; the fragment is never sent. */
+/**
+ * The URL as the platform's clients have it, for what is said of it; the fragment is never sent.
+ */
 export const parsedOf = ({ hash }: HttpClientRequest, target: string): URL | undefined => {
   const url = parseUrl(target)
   if (url !== undefined && Option.isSome(hash)) url.hash = hash.value
@@ -137,7 +157,9 @@ export const parsedOf = ({ hash }: HttpClientRequest, target: string): URL | und
 /** Everything before the host that is no scheme. */
 const userinfo = /^((?:[a-z][a-z0-9+.-]*:[\\/]+)?)[^\\/]*@/i
 
-/** A URL as messages show it: without what may be a secret, that is userinfo, query and fragment. */
+/**
+ * A URL as messages show it: without what may be a secret, that is userinfo, query and fragment.
+ */
 export const shownUrl = (url: string): string => {
   const end = url.search(/[?#]/)
   const shown = (end < 0 ? url : url.slice(0, end)).replace(userinfo, "$1")

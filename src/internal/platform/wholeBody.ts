@@ -1,9 +1,10 @@
 /**
- * A whole body in memory, within the platform's `MaxBodySize` where there is one. Read once; whoever asks later, or at the same
- * time, gets the same.
+ * A whole body in memory, within the platform's `MaxBodySize` where there is one. Read once;
+ * whoever asks later, or at the same time, gets the same.
  *
- * Without a limit the response itself collects. With one it is read in pieces, so that no more than the limit is ever held, and let
- * go of at the first byte too many; a length that is declared is believed at once.
+ * Without a limit the response itself collects. With one it is read in pieces, so that no more than
+ * the limit is ever held, and let go of at the first byte too many; a length that is declared is
+ * believed at once.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -66,7 +67,10 @@ export class WholeBody {
     return bytes.length <= limit ? Effect.succeed(bytes) : Effect.fail(this.#error(limit, bytes))
   }
 
-  /** Nothing can interrupt between the beginning and what cleans up after it: whoever comes later would wait for ever. */
+  /**
+   * Nothing can interrupt between the beginning and what cleans up after it: whoever comes later
+   * would wait for ever.
+   */
   #begin(limit: number): Effect.Effect<Uint8Array, BodyFailure> {
     return Effect.uninterruptibleMask((restore) =>
       // Another fiber may have begun since this was asked for.
@@ -100,7 +104,10 @@ export class WholeBody {
     )
   }
 
-  /** All pieces in one, or a failure that has them: `failure` is why they are joined, where that is not their end. */
+  /**
+   * All pieces in one, or a failure that has them: `failure` is why they are joined, where that is
+   * not their end.
+   */
   #joined(pieces: ReadonlyArray<Uint8Array>, failure?: BodyFailure): Either.Either<Uint8Array, BodyTooLarge> {
     try {
       return Either.right(join(pieces))
@@ -112,7 +119,9 @@ export class WholeBody {
     }
   }
 
-  /** A failure of one piece, with those before it. Without `partial` this reading has never begun. */
+  /**
+   * A failure of one piece, with those before it. Without `partial` this reading has never begun.
+   */
   #withPieces(failure: BodyFailure, pieces: ReadonlyArray<Uint8Array>): BodyFailure {
     if (failure.partial === undefined) return failure
     if (failure._tag === "BodyTooLarge" && failure.pieces !== undefined) {

@@ -1,8 +1,9 @@
 /**
- * A `URL` whose host may have a zone id (RFC 6874), as the pool's own parser accepts it: `http://[fe80::1%25eth0]/`. `URL` itself refuses one.
+ * A `URL` whose host may have a zone id (RFC 6874), as the pool's own parser accepts it:
+ * `http://[fe80::1%25eth0]/`. `URL` itself refuses one.
  *
- * A zone id has a meaning on this machine only. What a server says of its own address has none, and keeps that of the request; another one than that
- * is no URL for us.
+ * A zone id has a meaning on this machine only. What a server says of its own address has none, and
+ * keeps that of the request; another one than that is no URL for us.
  */
 
 /** Before, in and behind the zone id. Userinfo ends at the last `@`, as in `URL`. */

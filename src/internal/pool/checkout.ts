@@ -1,7 +1,8 @@
 /**
  * Waits for a connection of the pool: in the queue, and for the opening of one.
  *
- * Interruption, a timeout and a failure leave no place in the queue, no opening, and no connection that nobody has.
+ * Interruption, a timeout and a failure leave no place in the queue, no opening, and no connection
+ * that nobody has.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -51,12 +52,16 @@ export interface Demand {
 const refuses = (pool: Pool, place: Place): boolean => pool.ended || (pool.state.closing && !place.accepted)
 
 /**
- * The newest idle connection, if there is one. It may be used when it has been polled, and must be given back where it is not.
+ * The newest idle connection, if there is one. It may be used when it has been polled, and must be
+ * given back where it is not.
  */
 export const takeIdle = (pool: Pool, key: string, place: Place, now: number): PooledConnection | undefined =>
   refuses(pool, place) ? undefined : pool.acquireIdle(key, now)
 
-/** The connection of a demand: the newest idle one, or the first that there is. To be called, and used, uninterruptible. */
+/**
+ * The connection of a demand: the newest idle one, or the first that there is. To be called, and
+ * used, uninterruptible.
+ */
 export const checkout = (
   pool: Pool,
   demand: Demand,
@@ -70,7 +75,10 @@ export const checkout = (
     : ifAlive(pool, demand, restore, idle, () => checkout(pool, demand, restore))
 }
 
-/** An idle connection, if a poll shows that it is still open; `otherwise` if not, where nothing has been written. */
+/**
+ * An idle connection, if a poll shows that it is still open; `otherwise` if not, where nothing has
+ * been written.
+ */
 const ifAlive = (
   pool: Pool,
   { place }: Demand,
@@ -102,8 +110,9 @@ export const acquired = (pool: Pool, place: Place, pooled: PooledConnection): Po
 }
 
 /**
- * A request that waits for its turn. One object, and nothing made that is needed only by the few for whom a connection is opened: thousands
- * may wait at once, and all that they hold is copied by the collector as long as they do.
+ * A request that waits for its turn. One object, and nothing made that is needed only by the few
+ * for whom a connection is opened: thousands may wait at once, and all that they hold is copied by
+ * the collector as long as they do.
  */
 class Waiting implements Waiter, TimerOwner {
   readonly #pool: Pool
@@ -157,7 +166,8 @@ class Waiting implements Waiter, TimerOwner {
     const { timers, settings } = this.#pool
     const { fresh, key, origin, place, startedAt, timeouts } = this.#demand
     const now = timers.now()
-    // The connection that it waits for may be one that holds no process, such as one whose response is being dropped.
+    // The connection that it waits for may be one that holds no process, such as one whose response
+    // is being dropped.
     timers.hold()
     this.#limit(true, now)
     if (timeouts.total !== Infinity) {
@@ -288,7 +298,10 @@ const taken = (
   return isPatient(pool, demand.place, pooled, error) ? again(pool, demand, restore) : Effect.fail(error)
 }
 
-/** Whether a request goes on to wait after it was given a new connection that was gone before it could be used. */
+/**
+ * Whether a request goes on to wait after it was given a new connection that was gone before it
+ * could be used.
+ */
 const isPatient = (pool: Pool, place: Place, { slot }: PooledConnection, error: HttpError): boolean => {
   if (!isRecoverable(error)) return false
   const now = pool.timers.now()

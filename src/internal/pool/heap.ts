@@ -1,4 +1,7 @@
-/** Values of which the first is wanted, whatever order they come and go in: in logarithmic time each. */
+/**
+ * Values of which the first is wanted, whatever order they come and go in: in logarithmic time
+ * each.
+ */
 export class Heap<A> {
   readonly #isBefore: (a: A, b: A) => boolean
   /** Each is behind the one at half its place. */

@@ -1,6 +1,6 @@
 /**
- * What a pool has: connections, origins and requests that wait, in lists and counts that agree with each other. Pure bookkeeping, in which
- * nothing is decided; `poolState.ts` does that.
+ * What a pool has: connections, origins and requests that wait, in lists and counts that agree with
+ * each other. Pure bookkeeping, in which nothing is decided; `poolState.ts` does that.
  */
 import { Entry, List } from "./list.ts"
 import { Outages } from "./outages.ts"
@@ -14,7 +14,10 @@ export class Inventory<O, C, W> {
   readonly slots = new Set<Slot<O, C, W>>()
   /** All idle slots, oldest first. */
   readonly idle = new List<Slot<O, C, W>>()
-  /** Busy slots whose response nobody had begun to read when it came, by when each may be taken for another request. */
+  /**
+   * Busy slots whose response nobody had begun to read when it came, by when each may be taken for
+   * another request.
+   */
   readonly unreadSlots = new List<Slot<O, C, W>>()
   protected readonly turns = new Turns<O, C, W>()
   waiting = 0

@@ -1,6 +1,6 @@
 /**
- * What a server says of how long it keeps its connection: the Keep-Alive field, which no RFC in force defines and many servers send
- * (RFC 2068 section 19.7.1.1): `timeout=5, max=100`.
+ * What a server says of how long it keeps its connection: the Keep-Alive field, which no RFC in
+ * force defines and many servers send (RFC 2068 section 19.7.1.1): `timeout=5, max=100`.
  */
 import * as HttpFields from "../../HttpFields.ts"
 import { listElements } from "../syntax/token.ts"
@@ -19,8 +19,9 @@ const parameter = (text: string, name: string): number => {
 }
 
 /**
- * The hint of a response's fields. A request that is sent when the server is about to close is lost, so the connection is given up
- * `margin` milliseconds before, but not earlier than after half of the time.
+ * The hint of a response's fields. A request that is sent when the server is about to close is
+ * lost, so the connection is given up `margin` milliseconds before, but not earlier than after half
+ * of the time.
  */
 export const keepAlive = (fields: HttpFields.HttpFields, margin: number): Hint | undefined => {
   const text = HttpFields.getUnsafe(fields, "keep-alive")

@@ -1,4 +1,7 @@
-/** The origins whose server spoke HTTP/1.0, which knows no chunks (RFC 9112 section 6.1): the last ones that were noticed. */
+/**
+ * The origins whose server spoke HTTP/1.0, which knows no chunks (RFC 9112 section 6.1): the last
+ * ones that were noticed.
+ */
 
 /** How many are remembered. */
 const most = 1024

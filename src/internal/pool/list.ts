@@ -1,4 +1,7 @@
-/** A list in which a known entry is removed in constant time, wherever it stands: queues of requests, connections by idleness. */
+/**
+ * A list in which a known entry is removed in constant time, wherever it stands: queues of
+ * requests, connections by idleness.
+ */
 
 /** A place for a value in one list at a time. */
 export class Entry<A> {
@@ -23,8 +26,9 @@ export class List<A> {
   }
 
   /**
-   * Puts an entry, which is in no list, before the first value of which this is true, behind all others if there is none. It is true of all
-   * that follow one of which it is true, so that the last one tells whether there is any.
+   * Puts an entry, which is in no list, before the first value of which this is true, behind all
+   * others if there is none. It is true of all that follow one of which it is true, so that the
+   * last one tells whether there is any.
    */
   insertBefore(entry: Entry<A>, isLater: (value: A) => boolean): void {
     if (this.last !== undefined && !isLater(this.last.value)) return this.push(entry)

@@ -1,6 +1,7 @@
 /**
- * Opens the connections of a pool: each in a fiber of the request that it is for, in its async context, and says what came of it. Where
- * that is that nothing was sent and it may be over in a moment, `poolState.ts` says when it is tried again, and whose failure it is.
+ * Opens the connections of a pool: each in a fiber of the request that it is for, in its async
+ * context, and says what came of it. Where that is that nothing was sent and it may be over in a
+ * moment, `poolState.ts` says when it is tried again, and whose failure it is.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -54,9 +55,11 @@ export class Openings {
     const pooled = new PooledConnection(slot, new ConnectionHandle(settings, tunnel), timeouts, this.#pool)
     slot.connection = pooled
     ticket.waiter.limit(false)
-    // The time of the request as a whole is not that of the opening, which may serve another one in the end.
+    // The time of the request as a whole is not that of the opening, which may serve another one in
+    // the end.
     const opening = openLink(pooled.handle, { ...timeouts, total: Infinity })
-    // It may be another request that has made room for this one: what is opened belongs to the waiter's async context.
+    // It may be another request that has made room for this one: what is opened belongs to the
+    // waiter's async context.
     const fiber = context.run(() => Runtime.runFork(runtime)(Effect.exit(Effect.interruptible(surround(opening)))))
     pooled.opening = fiber
     this.#fibers.add(fiber)
@@ -93,7 +96,8 @@ export class Openings {
       return
     }
     const error = failure.left
-    // A copy, because the first who waits has the error itself, and what is true of that request alone is written into it.
+    // A copy, because the first who waits has the error itself, and what is true of that request
+    // alone is written into it.
     if (outage !== undefined) this.#failures.set(outage, sharedCopyOf(error))
     this.look()
     for (const [index, { waiter }] of lost.entries()) waiter.fail(index === 0 ? error : sharedCopyOf(error))
@@ -105,7 +109,10 @@ export class Openings {
     if (failure !== undefined) waiter.fail(failure)
   }
 
-  /** What an outage failed with last, for a request that it has kept waiting since then: by a failure, or by the pause after one. */
+  /**
+   * What an outage failed with last, for a request that it has kept waiting since then: by a
+   * failure, or by the pause after one.
+   */
   failureSince(outage: Outage | undefined, since: number): HttpError | undefined {
     return outage !== undefined && Math.max(outage.failedAt, outage.until) >= since
       ? this.#failureOf(outage)
@@ -118,8 +125,9 @@ export class Openings {
   }
 
   /**
-   * A connection that had served nobody was gone before a request could use it: what comes next is a matter of an outage, which did not end if
-   * this was its end. Gives whether requests wait for that.
+   * A connection that had served nobody was gone before a request could use it: what comes next is
+   * a matter of an outage, which did not end if this was its end. Gives whether requests wait for
+   * that.
    */
   lost(slot: Slot, failure: HttpError): boolean {
     const { timers, settings: { places: { retryMillis } }, state } = this.#pool

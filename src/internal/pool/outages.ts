@@ -1,15 +1,20 @@
 /**
- * Origins to which no connection can be opened at the moment, and when it is tried again. Pure, as `poolState.ts`, which asks.
+ * Origins to which no connection can be opened at the moment, and when it is tried again. Pure, as
+ * `poolState.ts`, which asks.
  *
- * An outage begins with an opening that failed before anything was sent, and ends with one that succeeds. While it lasts there is a pause
- * after each failure, which grows, and then one opening at a time, whose failure is that of all who wait. For `retryMillis` after its
- * beginning whoever waits goes on waiting; after that, failures are told.
+ * An outage begins with an opening that failed before anything was sent, and ends with one that
+ * succeeds. While it lasts there is a pause after each failure, which grows, and then one opening
+ * at a time, whose failure is that of all who wait. For `retryMillis` after its beginning whoever
+ * waits goes on waiting; after that, failures are told.
  */
 
 /** The first pause is this part of the longest, and each is twice the one before. */
 const firstPause = 1 / 16
 
-/** While requests wait for the end of an outage, no pause is longer than this part of the time for which they do: they would wait for longer. */
+/**
+ * While requests wait for the end of an outage, no pause is longer than this part of the time for
+ * which they do: they would wait for longer.
+ */
 const patientPause = 1 / 4
 
 export interface OutageLimits {
@@ -61,8 +66,8 @@ export class Outages {
   }
 
   /**
-   * An opening failed, before which so many had failed. `undefined` where there are no outages. `ended` is one that had been taken to be over, but
-   * what had been opened then was of no use.
+   * An opening failed, before which so many had failed. `undefined` where there are no outages.
+   * `ended` is one that had been taken to be over, but what had been opened then was of no use.
    */
   failed(key: string, failuresBefore: number, now: number, ended?: Outage): Outage | undefined {
     const { backoffMillis, retryMillis } = this.#limits
@@ -75,7 +80,8 @@ export class Outages {
     const pause = Math.min(Math.min(1, firstPause * 2 ** outage.failures) * backoffMillis, longest)
     outage.failures++
     outage.failedAt = now
-    // Between half of it and all of it, so that not all clients come at once when a server is there again.
+    // Between half of it and all of it, so that not all clients come at once when a server is there
+    // again.
     outage.until = now + Math.ceil(pause * (1 - this.#random() / 2))
     outage.pausing = true
     this.#byKey.delete(key)

@@ -1,6 +1,7 @@
 /**
- * Carries out what `poolState.ts` decides, and tells it what happens: opens connections in fibers of the requests they are for, closes
- * them, wakes those who wait. All methods are synchronous; the Effects over them are in `checkout.ts`, `execute.ts` and `lease.ts`.
+ * Carries out what `poolState.ts` decides, and tells it what happens: opens connections in fibers
+ * of the requests they are for, closes them, wakes those who wait. All methods are synchronous; the
+ * Effects over them are in `checkout.ts`, `execute.ts` and `lease.ts`.
  */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -30,7 +31,9 @@ import { destination } from "./route.ts"
 import type { PoolSettings } from "./settings.ts"
 import { Unread } from "./unread.ts"
 
-/** The least time between two searches for connections that were idle for too long, in milliseconds. */
+/**
+ * The least time between two searches for connections that were idle for too long, in milliseconds.
+ */
 const sweepInterval = 100
 
 export class Pool implements Keeper {
@@ -52,7 +55,10 @@ export class Pool implements Keeper {
   /** The last ticket. */
   #drawn = -1
   #carrying = false
-  /** Requests and leases that have no response, no connection and no failure yet: they may be between two connections. */
+  /**
+   * Requests and leases that have no response, no connection and no failure yet: they may be
+   * between two connections.
+   */
   inFlight = 0
   /** Whether it is shut down and nothing is let finish any longer. */
   ended = false
@@ -100,15 +106,21 @@ export class Pool implements Keeper {
 
   // --- giving out
 
-  /** The place of a request that begins now: behind all tickets that have been drawn, before all that will be. */
+  /**
+   * The place of a request that begins now: behind all tickets that have been drawn, before all
+   * that will be.
+   */
   place(): Place {
     return new Place(this.#drawn + 0.5)
   }
 
-  /** The newest idle connection. It may be used only when it has been polled since (see `reuse.ts`). */
+  /**
+   * The newest idle connection. It may be used only when it has been polled since (see `reuse.ts`).
+   */
   acquireIdle(key: string, now: number): PooledConnection | undefined {
     let slot = this.state.acquire(key, now)
-    // One that is just being closed, of which the pool has not heard yet: an event's listener may ask for a connection meanwhile.
+    // One that is just being closed, of which the pool has not heard yet: an event's listener may
+    // ask for a connection meanwhile.
     while (slot?.connection?.handle.connection?.open === false) slot = this.state.acquire(key, now)
     this.runCommands()
     const pooled = slot?.connection
@@ -138,7 +150,9 @@ export class Pool implements Keeper {
     return ticket
   }
 
-  /** A request does not want to wait any longer. Gives the opening whose end is to be waited for. */
+  /**
+   * A request does not want to wait any longer. Gives the opening whose end is to be waited for.
+   */
   cancel(ticket: Ticket): Effect.Effect<void> {
     const { granted } = ticket
     const abandoned = this.state.cancel(ticket, this.timers.now())
@@ -148,7 +162,10 @@ export class Pool implements Keeper {
     return opening === undefined ? Effect.void : Effect.asVoid(awaitFiber(this.loop, opening))
   }
 
-  /** A connection is about to be used. One that was given out may have died, or its request gone, before that. */
+  /**
+   * A connection is about to be used. One that was given out may have died, or its request gone,
+   * before that.
+   */
   markAcquired({ handle, slot }: PooledConnection): void {
     const reused = slot.served > 1
     this.counts.requests++
@@ -192,7 +209,10 @@ export class Pool implements Keeper {
     this.runCommands()
   }
 
-  /** The finalizers of a body that was being sent may run for longer than its connection is there, and its request. */
+  /**
+   * The finalizers of a body that was being sent may run for longer than its connection is there,
+   * and its request.
+   */
   #keepSender(exchange: ConnectionHandle["exchange"]): void {
     if (exchange === undefined || exchange.writerDone === Effect.void) return
     const fiber = Runtime.runFork(this.#runtime)(exchange.writerDone, { immediate: true })
@@ -233,7 +253,10 @@ export class Pool implements Keeper {
 
   // --- carrying out
 
-  /** Carries out what was decided. What that brings about is decided meanwhile, and carried out after it. */
+  /**
+   * Carries out what was decided. What that brings about is decided meanwhile, and carried out
+   * after it.
+   */
   runCommands(): void {
     const { state } = this
     if (this.#carrying) return
@@ -275,7 +298,8 @@ export class Pool implements Keeper {
       }
       case "Adopt": {
         const { attempt, waiter } = command.ticket
-        // The limits of the opening are another request's. Where they are higher, that of waiting stands in for them.
+        // The limits of the opening are another request's. Where they are higher, that of waiting
+        // stands in for them.
         return waiter.limit(attempt?.connection?.outlasts(waiter.timeouts) ?? true)
       }
       case "Orphan":
@@ -326,7 +350,10 @@ export class Pool implements Keeper {
     return () => this.#quieted.delete(callback)
   }
 
-  /** What is still to end when all is closed: openings that were given up, and the finalizers of bodies that were being sent. */
+  /**
+   * What is still to end when all is closed: openings that were given up, and the finalizers of
+   * bodies that were being sent.
+   */
   get endings(): Effect.Effect<void> {
     return Effect.suspend(() =>
       Effect.forEach([...this.#senders, ...this.openings.fibers], (fiber) => awaitFiber(this.loop, fiber), {

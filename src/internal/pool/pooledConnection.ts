@@ -1,4 +1,7 @@
-/** One connection of a pool, from the beginning of its opening to its end: whoever watches it tells the pool what becomes of it. */
+/**
+ * One connection of a pool, from the beginning of its opening to its end: whoever watches it tells
+ * the pool what becomes of it.
+ */
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -13,9 +16,10 @@ import type { Destination } from "./route.ts"
 import type * as places from "./slots.ts"
 
 /**
- * Puts what surrounds a request, such as its span, around what it does that anybody could notice it in: what runs the caller's code or a
- * transport's, what writes to the log, and failures. Nothing else needs it, and to put it around a whole request, or one that waits, costs
- * two copies of the fiber's references.
+ * Puts what surrounds a request, such as its span, around what it does that anybody could notice it
+ * in: what runs the caller's code or a transport's, what writes to the log, and failures. Nothing
+ * else needs it, and to put it around a whole request, or one that waits, costs two copies of the
+ * fiber's references.
  */
 export type InSpan = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
 
@@ -34,7 +38,10 @@ export interface Waiter {
   readonly give: (pooled: PooledConnection) => void
   readonly fail: (error: HttpError) => void
   readonly die: (exit: Exit.Exit<never, OpenFailure>) => void
-  /** Whether the time that it may wait for the pool counts: not while a connection is being opened for it, which has limits of its own. */
+  /**
+   * Whether the time that it may wait for the pool counts: not while a connection is being opened
+   * for it, which has limits of its own.
+   */
   readonly limit: (on: boolean) => void
 }
 
@@ -46,7 +53,10 @@ export class Place {
   waited = 0
   /** When it was first given a new connection that was gone before it could be used. */
   lostSince: number | undefined
-  /** Whether it has had its turn: it may finish while the pool is being shut down, and no queue is too full for it. */
+  /**
+   * Whether it has had its turn: it may finish while the pool is being shut down, and no queue is
+   * too full for it.
+   */
   accepted = false
 
   constructor(order: number) {
@@ -96,7 +106,10 @@ export class PooledConnection implements Watcher {
     this.#keeper.onClosed(this)
   }
 
-  /** True if its link was opened for the request that has it now, so that it need not be polled before it is used. */
+  /**
+   * True if its link was opened for the request that has it now, so that it need not be polled
+   * before it is used.
+   */
   get openedHere(): boolean {
     return this.slot.served === 1 && this.handle.connection?.wasParked === false
   }

@@ -1,5 +1,6 @@
 /**
- * Decides whether the pool itself retries a request whose connection turned out to be stale. Retries by a policy are in `retry/`.
+ * Decides whether the pool itself retries a request whose connection turned out to be stale.
+ * Retries by a policy are in `retry/`.
  */
 import type { HttpError } from "../../HttpError.ts"
 import type { HttpRequest } from "../../HttpRequest.ts"
@@ -9,9 +10,10 @@ import { isIdempotent } from "../repeat.ts"
 const staleTags = new Set<HttpError["_tag"]>(["StaleConnection", "RemoteDisconnected", "ReadError", "WriteError"])
 
 /**
- * True if a request may be retried once (RFC 9110 section 9.2.2, RFC 9112 section 9.3.1). The connection had been used or parked
- * before, so the server may have closed it when the request was in flight. No byte of a response arrived, the body can be sent
- * again, and it does no harm if the server has processed the first one.
+ * True if a request may be retried once (RFC 9110 section 9.2.2, RFC 9112 section 9.3.1). The
+ * connection had been used or parked before, so the server may have closed it when the request was
+ * in flight. No byte of a response arrived, the body can be sent again, and it does no harm if the
+ * server has processed the first one.
  */
 export const mayRetry = (request: HttpRequest<unknown>, { _tag, context }: HttpError): boolean =>
   staleTags.has(_tag) && (context.connection?.reused === true || _tag === "StaleConnection")

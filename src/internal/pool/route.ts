@@ -1,4 +1,7 @@
-/** Where a request of a pool goes: its origin, its target there, and how connections to that origin are made. */
+/**
+ * Where a request of a pool goes: its origin, its target there, and how connections to that origin
+ * are made.
+ */
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import type { UnsupportedScheme } from "../../HttpError.ts"
@@ -44,7 +47,9 @@ export interface Destination {
   readonly tunnel: Tunnel | undefined
 }
 
-/** The proxy for an origin. `bypass` is the caller's code, whose error is named without its message. */
+/**
+ * The proxy for an origin. `bypass` is the caller's code, whose error is named without its message.
+ */
 const proxyFor = (
   proxy: PoolSettings["proxy"],
   origin: Origin.Origin
@@ -79,7 +84,10 @@ const originOf = (
 export const notAnOrigin = (): InvalidOption =>
   new InvalidOption({ option: "origin", reason: "it must be made with `Origin.make` or `Origin.fromUrl`" })
 
-/** Where a request goes: to its own `origin`, else to that of its URL. `read` is its URL where it has been read already. */
+/**
+ * Where a request goes: to its own `origin`, else to that of its URL. `read` is its URL where it
+ * has been read already.
+ */
 export const resolveRoute = <E>(
   settings: PoolSettings,
   request: HttpRequest<E>,

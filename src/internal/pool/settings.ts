@@ -97,7 +97,10 @@ const isSettings = (proxy: unknown): proxy is Proxy.Settings => Predicate.hasPro
 
 const proxyRule = "it must be made with `Proxy.make` or `Proxy.fromUrl`, or settings of such proxies"
 
-/** What the options of a connection would make wrong for every origin is found here, with any origin. */
+/**
+ * What the options of a connection would make wrong for every origin is found here, with any
+ * origin.
+ */
 const checkOrigin = ({ localAddress, proxy, tls }: PoolOptions): Either.Either<void, InvalidOption> => {
   const proxies = isSettings(proxy) ? [proxy.http, proxy.https] : [proxy]
   if (!proxies.every((one) => one === undefined || Proxy.isProxy(one))) return invalid("proxy", proxyRule)

@@ -1,23 +1,27 @@
 /**
- * What the decisions of a pool are about: groups (one for each origin), slots (places for a connection), tickets (requests that
- * wait), and the commands that come of them. Data alone; `poolState.ts` changes it.
+ * What the decisions of a pool are about: groups (one for each origin), slots (places for a
+ * connection), tickets (requests that wait), and the commands that come of them. Data alone;
+ * `poolState.ts` changes it.
  *
- * `O` is what the pool keeps of an origin, `C` of a connection, `W` of a waiting request. No decision looks into them.
+ * `O` is what the pool keeps of an origin, `C` of a connection, `W` of a waiting request. No
+ * decision looks into them.
  */
 import type { CloseReason } from "../../ConnectionEvent.ts"
 import { Entry, List } from "./list.ts"
 import type { Outage, OutageLimits } from "./outages.ts"
 
 /**
- * `connecting` until a connection is open, then in turns `busy` and `idle`, and `gone` for ever as soon as it is decided that it is to be
- * closed, so that its place is free at once.
+ * `connecting` until a connection is open, then in turns `busy` and `idle`, and `gone` for ever as
+ * soon as it is decided that it is to be closed, so that its place is free at once.
  */
 export type SlotStatus = "connecting" | "busy" | "idle" | "gone"
 
 export class Slot<O, C, W> {
   readonly group: Group<O, C, W>
   status: SlotStatus = "connecting"
-  /** Whose request the connection is being opened for; nobody's where it got another one meanwhile. */
+  /**
+   * Whose request the connection is being opened for; nobody's where it got another one meanwhile.
+   */
   owner: Ticket<O, C, W> | undefined
   /** Set by the pool when it opens it. */
   connection: C | undefined
@@ -35,7 +39,10 @@ export class Slot<O, C, W> {
   /** Its places among the idle of its group and of all. */
   readonly inGroup = new Entry<Slot<O, C, W>>(this)
   readonly inAll = new Entry<Slot<O, C, W>>(this)
-  /** Its place among those whose response nobody has begun to read, since when that is so, and when the response may lose the connection. */
+  /**
+   * Its place among those whose response nobody has begun to read, since when that is so, and when
+   * the response may lose the connection.
+   */
   inUnread: Entry<Slot<O, C, W>> | undefined
   unreadSince = 0
   unreadFrom = Infinity
@@ -109,7 +116,10 @@ export class Group<O, C, W> {
     this.limit = limit
   }
 
-  /** Whether it may have one more, if need be in place of one that is idle or nobody's. `leaving` is one of its own that counts as gone. */
+  /**
+   * Whether it may have one more, if need be in place of one that is idle or nobody's. `leaving` is
+   * one of its own that counts as gone.
+   */
   hasRoom(leaving?: Slot<O, C, W>): boolean {
     if (this.outage !== undefined && this.orphans === 0 && (this.outage.pausing || this.connecting > 0)) return false
     const open = leaving === undefined ? this.open : this.open - 1
@@ -148,7 +158,10 @@ export type Command<O, C, W> =
   | { readonly _tag: "Orphan"; readonly ticket: Ticket<O, C, W> }
   /** The opening that was the ticket's has failed, and is tried again later. */
   | { readonly _tag: "Postpone"; readonly ticket: Ticket<O, C, W> }
-  /** The ticket came in a pause of an outage that has lasted for long: it has the failure of the last opening. */
+  /**
+   * The ticket came in a pause of an outage that has lasted for long: it has the failure of the
+   * last opening.
+   */
   | { readonly _tag: "Fail"; readonly ticket: Ticket<O, C, W> }
   /** The pool is closed, the ticket gets nothing. */
   | { readonly _tag: "Refuse"; readonly ticket: Ticket<O, C, W> }

@@ -1,6 +1,6 @@
 /**
- * Whose turn it is where there are not enough connections: which request is the first that could use one, or its place. Pure, as
- * `poolState.ts`, which asks.
+ * Whose turn it is where there are not enough connections: which request is the first that could
+ * use one, or its place. Pure, as `poolState.ts`, which asks.
  */
 import { Heap } from "./heap.ts"
 import type { Group, Slot, Ticket } from "./slots.ts"
@@ -21,7 +21,10 @@ export class Turns<O, C, W> {
   /** The groups that have a `next` ticket, by its order. */
   readonly #wanting = new Heap<Group<O, C, W>>((a, b) => (a.next?.order ?? Infinity) < (b.next?.order ?? Infinity))
 
-  /** Of all groups whose own limit allows one more connection, the first ticket that has none opened. */
+  /**
+   * Of all groups whose own limit allows one more connection, the first ticket that has none
+   * opened.
+   */
   get first(): Ticket<O, C, W> | undefined {
     return this.#wanting.first?.next
   }
@@ -35,7 +38,10 @@ export class Turns<O, C, W> {
     if (next !== undefined) this.#wanting.add(group)
   }
 
-  /** Whether a ticket that is older than this one, if there is one, could use the place of a connection, but not the connection. */
+  /**
+   * Whether a ticket that is older than this one, if there is one, could use the place of a
+   * connection, but not the connection.
+   */
   older(slot: Slot<O, C, W>, ticket: Ticket<O, C, W> | undefined, full: boolean): boolean {
     // One that was just opened is for whoever is there: closing it for another would serve nobody.
     if (slot.served === 0 && ticket !== undefined) return false

@@ -1,10 +1,13 @@
 /**
- * Responses that nobody reads: when one gives its connection up, who is told, and what the log says.
+ * Responses that nobody reads: when one gives its connection up, who is told, and what the log
+ * says.
  *
- * One that is left unread for long does so by itself (`unreadTime`). One that nobody has begun to read does so for a request that waits
- * and has no connection opened because there is no room: `poolState.ts` decides which. Not before `unreadGrace`, because whoever asked for it
- * may have something else to do first; but at once where it is an error's page too large to be dropped, which combinators such as
- * `filterStatusOk` leave behind. "At once" is when the event loop has been polled, so that the caller has run.
+ * One that is left unread for long does so by itself (`unreadTime`). One that nobody has begun to
+ * read does so for a request that waits and has no connection opened because there is no room:
+ * `poolState.ts` decides which. Not before `unreadGrace`, because whoever asked for it may have
+ * something else to do first; but at once where it is an error's page too large to be dropped,
+ * which combinators such as `filterStatusOk` leave behind. "At once" is when the event loop has
+ * been polled, so that the caller has run.
  */
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
@@ -85,7 +88,8 @@ export class Unread {
     const { timers, state } = this.#pool
     const now = timers.now()
     const next = state.reclaim(now, isUnread)
-    // Where nobody can use the place of any of them, to look again before something has changed would not end.
+    // Where nobody can use the place of any of them, to look again before something has changed
+    // would not end.
     if (state.commands.length > 0) return this.#pool.runCommands()
     if (next !== Infinity) timers.start(this.#deadline, next - now, now)
   }
@@ -128,14 +132,18 @@ export class Unread {
     ))
   }
 
-  /** `undefined` where the last line about the origin is too new; else how many were given up since without one. */
+  /**
+   * `undefined` where the last line about the origin is too new; else how many were given up since
+   * without one.
+   */
   #mayLog(origin: string, now: number): number | undefined {
     const last = this.#logged.get(origin)
     if (last !== undefined && now - last.at < logInterval) {
       last.silent++
       return undefined
     }
-    // Those that are old have nothing to say any more, unless something happens again; the map must not grow with each origin.
+    // Those that are old have nothing to say any more, unless something happens again; the map must
+    // not grow with each origin.
     for (const [name, { at }] of this.#logged) {
       if (now - at < logInterval) break
       this.#logged.delete(name)

@@ -1,8 +1,9 @@
 /**
- * Finds the body in the bytes behind a head: none, by length, or until close. The chunked coding is in `chunked.ts`.
+ * Finds the body in the bytes behind a head: none, by length, or until close. The chunked coding is
+ * in `chunked.ts`.
  *
- * A decoder is fed views and says which part of each is data. It copies nothing and allocates nothing by a number that the
- * peer sent.
+ * A decoder is fed views and says which part of each is data. It copies nothing and allocates
+ * nothing by a number that the peer sent.
  */
 import * as HttpFields from "../../HttpFields.ts"
 import type * as HttpLimits from "../../HttpLimits.ts"
@@ -23,11 +24,14 @@ export type BodyError =
 /** Reads one body. */
 export interface BodyDecoder {
   /**
-   * Reads from `bytes` at `from`, up to the next piece of data, and returns the offset where it stopped. The piece, which
-   * may be empty, is `bytes` from `dataStart` to `dataEnd`.
+   * Reads from `bytes` at `from`, up to the next piece of data, and returns the offset where it
+   * stopped. The piece, which may be empty, is `bytes` from `dataStart` to `dataEnd`.
    */
   decode(bytes: Uint8Array, from: number): number
-  /** The connection ended, and `cut` says that its end is not proven: completes the body where that is its end, else sets `error`. */
+  /**
+   * The connection ended, and `cut` says that its end is not proven: completes the body where that
+   * is its end, else sets `error`.
+   */
   eof(cut: boolean): void
   readonly dataStart: number
   readonly dataEnd: number
@@ -40,7 +44,10 @@ export interface BodyDecoder {
   readonly relaxed: boolean
 }
 
-/** A body of known length; 0 for none. There is one of these for each response, so what never changes is in the prototype. */
+/**
+ * A body of known length; 0 for none. There is one of these for each response, so what never
+ * changes is in the prototype.
+ */
 export class LengthDecoder implements BodyDecoder {
   dataStart = 0
   dataEnd = 0
@@ -101,7 +108,10 @@ export class CloseDecoder implements BodyDecoder {
     return this.dataEnd
   }
 
-  /** Over TLS the end of the connection is that of the body only where TLS said so (RFC 9112 section 9.8). */
+  /**
+   * Over TLS the end of the connection is that of the body only where TLS said so (RFC 9112 section
+   * 9.8).
+   */
   eof(cut: boolean): void {
     if (cut) {
       this.error = new IncompleteRead({

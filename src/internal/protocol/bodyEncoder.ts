@@ -1,8 +1,8 @@
 /**
  * Frames the body of a request, piece by piece, and refuses what its framing does not allow.
  *
- * Pure: data in, bytes for the wire out. Declared length is enforced before a byte too many is given out, and a body that the
- * caller chunks itself is checked to be what it says.
+ * Pure: data in, bytes for the wire out. Declared length is enforced before a byte too many is
+ * given out, and a body that the caller chunks itself is checked to be what it says.
  */
 import * as HttpFields from "../../HttpFields.ts"
 import * as HttpLeniency from "../../HttpLeniency.ts"
@@ -42,7 +42,10 @@ export class BodyEncoder {
     this.done = framing.kind === "none" || (framing.kind === "length" && framing.length === 0)
   }
 
-  /** The bytes that carry this piece; none for an empty piece, because an empty chunk would end the body. */
+  /**
+   * The bytes that carry this piece; none for an empty piece, because an empty chunk would end the
+   * body.
+   */
   encode(data: Uint8Array): Uint8Array | EncodeBodyError {
     if (data.length === 0) return nothing
     this.taken += data.length

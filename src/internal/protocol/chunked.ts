@@ -1,9 +1,10 @@
 /**
  * The chunked transfer coding, both ways (RFC 9112 section 7.1).
  *
- * Decoding is strict: a size is `1*HEXDIG`, every line and every chunk ends with CRLF, extensions are ignored and bounded
- * in sum. Each byte outside chunk data costs one step of a small state machine; data is passed over in one. Size lines without an
- * extension and the ends of chunks, where all of their bytes are there, take a shorter way to the same states.
+ * Decoding is strict: a size is `1*HEXDIG`, every line and every chunk ends with CRLF, extensions
+ * are ignored and bounded in sum. Each byte outside chunk data costs one step of a small state
+ * machine; data is passed over in one. Size lines without an extension and the ends of chunks,
+ * where all of their bytes are there, take a shorter way to the same states.
  */
 import * as HttpFields from "../../HttpFields.ts"
 import type * as HttpLeniency from "../../HttpLeniency.ts"
@@ -28,7 +29,10 @@ const CR = 0x0d
 const LF = 0x0a
 const SEMICOLON = 0x3b
 
-/** How much of a size line is kept for the error that quotes it: what is longer is no chunk size, and its end tells no more. */
+/**
+ * How much of a size line is kept for the error that quotes it: what is longer is no chunk size,
+ * and its end tells no more.
+ */
 const quotedLength = 120
 
 const isSpace = (byte: number): boolean => byte === 0x20 || byte === 0x09
@@ -122,7 +126,10 @@ export class ChunkedDecoder implements BodyDecoder {
     return this.dataEnd
   }
 
-  /** A plain size line or the end of a chunk, whole. The offset behind it, `from` where `#step` has to take it byte by byte. */
+  /**
+   * A plain size line or the end of a chunk, whole. The offset behind it, `from` where `#step` has
+   * to take it byte by byte.
+   */
   #shortWay(bytes: Uint8Array, from: number): number {
     if (this.#state === "DataEnd") {
       if (!isLineEnd(bytes, from)) return from
@@ -226,8 +233,9 @@ export class ChunkedDecoder implements BodyDecoder {
   }
 
   /**
-   * Behind the size "bad" white space is allowed before an extension, and nowhere else (RFC 9112 section 7.1.1). Before an extension it
-   * counts as one; padding is as long as the line may be, because a server that pads does so in each of its chunks.
+   * Behind the size "bad" white space is allowed before an extension, and nowhere else (RFC 9112
+   * section 7.1.1). Before an extension it counts as one; padding is as long as the line may be,
+   * because a server that pads does so in each of its chunks.
    */
   #spaceByte(byte: number): void {
     if (isSpace(byte)) {
@@ -309,7 +317,10 @@ export class ChunkedDecoder implements BodyDecoder {
 /** The last chunk and an empty trailer section. */
 const lastChunk = "0\r\n"
 
-/** One chunk, whole, in bytes of its own. The data must not be empty: an empty chunk would end the body. */
+/**
+ * One chunk, whole, in bytes of its own. The data must not be empty: an empty chunk would end the
+ * body.
+ */
 export const encodeChunk = (data: Uint8Array): Uint8Array => {
   const size = `${data.length.toString(16)}\r\n`
   const chunk = Buffer.allocUnsafe(size.length + data.length + 2)

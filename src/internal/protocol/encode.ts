@@ -1,8 +1,9 @@
 /**
  * Encodes the head of a request (RFC 9112 sections 3 and 6).
  *
- * Everything is checked before anything is encoded: what breaks the grammar is an error that names the field and never its
- * value. Decides the framing of the request: known length goes with Content-Length, unknown length chunked, never both.
+ * Everything is checked before anything is encoded: what breaks the grammar is an error that names
+ * the field and never its value. Decides the framing of the request: known length goes with
+ * Content-Length, unknown length chunked, never both.
  */
 import type * as HttpFields from "../../HttpFields.ts"
 import type { InvalidHeaderName, InvalidTrailer } from "../error/request.ts"
@@ -23,7 +24,10 @@ import { checkTrailers } from "./trailers.ts"
 
 export { checkField } from "./requestFields.ts"
 
-/** What is known of the body before it is sent. `manual`: the caller sends it piece by piece and frames it by fields. */
+/**
+ * What is known of the body before it is sent. `manual`: the caller sends it piece by piece and
+ * frames it by fields.
+ */
 export type Content =
   | { readonly kind: "none" }
   | { readonly kind: "known"; readonly length: number }
@@ -85,7 +89,9 @@ export type EncodeError =
   | InvalidTrailer
   | UnsupportedBody
 
-/** Methods whose requests usually have content, so that its absence is said (RFC 9110 section 8.6). */
+/**
+ * Methods whose requests usually have content, so that its absence is said (RFC 9110 section 8.6).
+ */
 const expectsContent: ReadonlySet<string> = new Set(["POST", "PUT", "PATCH"])
 
 /** Methods whose requests have no content. */
@@ -98,8 +104,9 @@ export const checkMethod = (method: string): InvalidMethod | undefined => {
 }
 
 /**
- * True if these are codings of which `chunked` is the last, and no other (RFC 9112 section 6.1). What stands before it the caller has
- * applied. No coding that is registered has parameters, and none may be called `identity` any more.
+ * True if these are codings of which `chunked` is the last, and no other (RFC 9112 section 6.1).
+ * What stands before it the caller has applied. No coding that is registered has parameters, and
+ * none may be called `identity` any more.
  */
 const endsInChunked = (lines: ReadonlyArray<string>): boolean => {
   const codings = lines.join().split(",").map((coding) => trimSpace(coding).toLowerCase())
@@ -178,7 +185,10 @@ export const encodeHead = (parts: RequestParts): EncodedHead | EncodeError => {
   return new EncodedHead(text, framing, facts.close, expectContinue)
 }
 
-/** The fields that follow from the request. What the caller gave in another place goes through the same checks as fields. */
+/**
+ * The fields that follow from the request. What the caller gave in another place goes through the
+ * same checks as fields.
+ */
 const derivedFields = (
   parts: RequestParts,
   facts: FieldFacts,

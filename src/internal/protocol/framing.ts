@@ -54,8 +54,9 @@ const relaxedChunked: Framing = { kind: "chunked" }
 const relaxedClose: Framing = { kind: "close" }
 
 /**
- * Whether `decideFraming` needed a relaxation to come to this. The framings that it gives then are objects of their own, so that no record
- * of framing and relaxation has to be made for each response.
+ * Whether `decideFraming` needed a relaxation to come to this. The framings that it gives then are
+ * objects of their own, so that no record of framing and relaxation has to be made for each
+ * response.
  */
 export const isRelaxed = (framing: Framing): boolean =>
   framing === relaxedChunked || framing === relaxedClose || framing instanceof RelaxedLength
@@ -63,8 +64,9 @@ export const isRelaxed = (framing: Framing): boolean =>
 const digits = /^[0-9]+$/
 
 /**
- * The Content-Length of one or more lines: `1*DIGIT`, or a list whose members are the same (RFC 9112 section 6.3). A list in the sense of
- * RFC 9110 section 5.6.1, so an empty element is none; but one that has no other is no length.
+ * The Content-Length of one or more lines: `1*DIGIT`, or a list whose members are the same (RFC
+ * 9112 section 6.3). A list in the sense of RFC 9110 section 5.6.1, so an empty element is none;
+ * but one that has no other is no length.
  */
 const parseContentLength = (
   lines: ReadonlyArray<string>
@@ -91,7 +93,10 @@ const conflictingLengths = (values: ReadonlyArray<string>): ConflictingContentLe
 
 const signedDigits = /^\+?[0-9]+$/
 
-/** What `http.client` takes a Content-Length for that is none by the grammar: its first line counts, and may have a plus. */
+/**
+ * What `http.client` takes a Content-Length for that is none by the grammar: its first line counts,
+ * and may have a plus.
+ */
 const firstLength = (lines: ReadonlyArray<string>): Framing => {
   // It is asked only where there is one.
   const first = lines[0] as string
@@ -123,7 +128,8 @@ export const decideFraming = (
   if (head.status === 101) {
     return new UnexpectedUpgrade({ protocol: fields.get(head.fields, "upgrade") })
   }
-  // 2. A tunnel. Before 1., because a 204 opens one too; the list can leave that open, as neither has a body.
+  // 2. A tunnel. Before 1., because a 204 opens one too; the list can leave that open, as neither
+  //    has a body.
   if (method === "CONNECT" && head.status >= 200 && head.status < 300) return tunnel
   // 1. No body, whatever the fields say.
   if (method === "HEAD" || head.status < 200 || head.status === 204 || head.status === 304) return none
@@ -141,7 +147,8 @@ export const decideFraming = (
     if (!leniency.unknownTransferCoding) {
       return new UnknownTransferEncoding({ codings, relaxations: ["unknownTransferCoding"] })
     }
-    // As `http.client` does: its first line counts, and what that does not call chunked is as if it were not there.
+    // As `http.client` does: its first line counts, and what that does not call chunked is as if it
+    // were not there.
     if (isChunked(fields.getAll(head.fields, "transfer-encoding")[0] as string)) return relaxedChunked
   }
   const lengths = fields.getAll(head.fields, "content-length")
@@ -167,15 +174,17 @@ export const persists = (head: ResponseHead, framing: Framing): boolean => {
 }
 
 /**
- * True if a response without a body has fields that say there is one. Bytes may follow that would count as the next response, so the
- * connection must not be used again. The response itself is good: its end is known by its status.
+ * True if a response without a body has fields that say there is one. Bytes may follow that would
+ * count as the next response, so the connection must not be used again. The response itself is
+ * good: its end is known by its status.
  *
- * - 1xx and 204 must have no Transfer-Encoding and no Content-Length (RFC 9112 section 6.1, RFC 9110 section 8.6). `Content-Length: 0` is
- *   common, and announces nothing.
- * - 304, and what answers HEAD, may have both fields to say what a 200 to GET would have. That is no announcement, unless the fields
- *   contradict each other or cannot be read.
+ * - 1xx and 204 must have no Transfer-Encoding and no Content-Length (RFC 9112 section 6.1, RFC
+ *   9110 section 8.6). `Content-Length: 0` is common, and announces nothing.
+ * - 304, and what answers HEAD, may have both fields to say what a 200 to GET would have. That is
+ *   no announcement, unless the fields contradict each other or cannot be read.
  *
- * A 205 is framed like any other response (section 6.3 does not list it), so its body is read; the machine looks at what came of it.
+ * A 205 is framed like any other response (section 6.3 does not list it), so its body is read; the
+ * machine looks at what came of it.
  */
 export const announcesBody = (head: ResponseHead): boolean => {
   const mayDescribe = head.status >= 200 && head.status !== 204
@@ -187,5 +196,8 @@ export const announcesBody = (head: ResponseHead): boolean => {
   return typeof length !== "number" || (!mayDescribe && length > 0)
 }
 
-/** Whether an informational response says that the connection will not persist; its version says nothing. */
+/**
+ * Whether an informational response says that the connection will not persist; its version says
+ * nothing.
+ */
 export const saysClose = (head: ResponseHead): boolean => listHas(fields.get(head.fields, "connection") ?? "", "close")

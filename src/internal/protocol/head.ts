@@ -1,8 +1,9 @@
 /**
  * Parses the head of a response: status line and fields (RFC 9112 sections 2 to 5).
  *
- * Incremental and strict; what it accepts beyond the grammar is named in `HttpLeniency`. Does not decide framing. Nearly every head
- * arrives whole and is plain: that one goes through `WholeHead`, in a quarter of the time.
+ * Incremental and strict; what it accepts beyond the grammar is named in `HttpLeniency`. Does not
+ * decide framing. Nearly every head arrives whole and is plain: that one goes through `WholeHead`,
+ * in a quarter of the time.
  */
 import * as HttpFields from "../../HttpFields.ts"
 import type * as HttpLeniency from "../../HttpLeniency.ts"
@@ -24,7 +25,10 @@ export type { ResponseHead } from "./responseHead.ts"
 /** What can be wrong with a head. */
 export type HeadError = BadStatusLine | InvalidStatusCode | SectionError | UnknownProtocol
 
-/** Empty lines before a status line that are skipped: a server that sent one CRLF too many after the last body. */
+/**
+ * Empty lines before a status line that are skipped: a server that sent one CRLF too many after the
+ * last body.
+ */
 const leadingEmptyLines = 4
 
 const lineRules = (limits: HttpLimits.HttpLimits, leniency: HttpLeniency.HttpLeniency): LineRules => ({
@@ -43,7 +47,10 @@ const quotedLength = 120
 const badStatusLine = (line: string, relaxations?: ReadonlyArray<Relaxation>): BadStatusLine =>
   new BadStatusLine({ line: line.slice(0, quotedLength), relaxations })
 
-/** What a status line may begin with; whatever has come of one is part of such a line, or is wrong already. */
+/**
+ * What a status line may begin with; whatever has come of one is part of such a line, or is wrong
+ * already.
+ */
 const sample = "HTTP/1.1 200"
 
 const isSpace = (code: number): boolean => code === 0x20 || code === 0x09
@@ -59,7 +66,10 @@ interface StatusLine {
 
 type StatusLineError = BadStatusLine | UnknownProtocol | InvalidStatusCode
 
-/** Parses `HTTP/1.x 3DIGIT [reason]` (RFC 9112 section 4); the space before an empty reason may be missing. An error names `relaxations`. */
+/**
+ * Parses `HTTP/1.x 3DIGIT [reason]` (RFC 9112 section 4); the space before an empty reason may be
+ * missing. An error names `relaxations`.
+ */
 const parseStatusLine = (
   line: string,
   relaxed: boolean,
@@ -86,7 +96,10 @@ const parseStatusLine = (
   }
 }
 
-/** One space between the parts of a status line that has them wherever they please; the reason stays as it is. */
+/**
+ * One space between the parts of a status line that has them wherever they please; the reason stays
+ * as it is.
+ */
 const normalizeSpaces = (line: string): string => {
   const parts: Array<string> = []
   let at = 0
@@ -119,7 +132,10 @@ export class HeadParser {
 
   /** Whether the status line was looked at before its head was complete. */
   #judged = false
-  /** The head, once `scan` has said that it is complete. To be taken away, so that no idle connection holds its last one. */
+  /**
+   * The head, once `scan` has said that it is complete. To be taken away, so that no idle
+   * connection holds its last one.
+   */
   head: ResponseHead | undefined
   error: HeadError | undefined
 
@@ -133,9 +149,13 @@ export class HeadParser {
     return this.#scanner.started
   }
 
-  /** Scans `bytes` from `from`. Returns the offset behind the head, `needMore`, or `faulty` with `error` set. */
+  /**
+   * Scans `bytes` from `from`. Returns the offset behind the head, `needMore`, or `faulty` with
+   * `error` set.
+   */
   scan(bytes: Uint8Array, from: number): number {
-    // Only at a head's first byte: tried again for each piece of one, it would read the same bytes many times.
+    // Only at a head's first byte: tried again for each piece of one, it would read the same bytes
+    // many times.
     if (this.#scanner.length === 0) {
       const whole = this.#whole
       const end = whole.read(bytes, from)
@@ -147,15 +167,18 @@ export class HeadParser {
     }
     const end = this.#scanner.scan(bytes, from)
     if (end >= 0) return this.#parse() ? end : faulty
-    // As soon as it is there: a server of another protocol greets and then waits for us, and one that is wrong may wait too. No empty
-    // line ever comes.
+    // As soon as it is there: a server of another protocol greets and then waits for us, and one
+    // that is wrong may wait too. No empty line ever comes.
     if (!this.#judged && !this.#judge()) return faulty
     if (end === needMore) return end
     this.#refuse()
     return faulty
   }
 
-  /** Looks at the status line of a head that is not complete. False with `error` set where it is none. */
+  /**
+   * Looks at the status line of a head that is not complete. False with `error` set where it is
+   * none.
+   */
   #judge(): boolean {
     const line = this.#scanner.firstLineUnless(isWholeStatusLine)
     if (line === undefined) return true
@@ -192,7 +215,10 @@ export class HeadParser {
     return status !== undefined && "_tag" in status ? status : badStatusLine(seen, ["bareLf"])
   }
 
-  /** Takes what came before the connection ended as a whole head. False with `error` set where it is none. */
+  /**
+   * Takes what came before the connection ended as a whole head. False with `error` set where it is
+   * none.
+   */
   finish(): boolean {
     return this.#scanner.finish() ? this.#parse() : this.#refuse()
   }
@@ -241,7 +267,10 @@ export class HeadParser {
   }
 }
 
-/** Between two heads a parser has no state. So whoever needs one for a head borrows it, and an idle connection has none. */
+/**
+ * Between two heads a parser has no state. So whoever needs one for a head borrows it, and an idle
+ * connection has none.
+ */
 let spare: HeadParser | undefined
 
 /** A parser for one head, which is the caller's until it is given back. */

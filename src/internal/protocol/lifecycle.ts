@@ -1,5 +1,6 @@
 /**
- * Which moves are legal on a connection, as a table: the client's side and the server's side of one exchange after another.
+ * Which moves are legal on a connection, as a table: the client's side and the server's side of one
+ * exchange after another.
  *
  * `reusable` is derived from the two states, never set.
  */
@@ -13,7 +14,10 @@ export type Move = "head" | "informational" | "end" | "next" | "fail"
 /** Where each move leads from one state, `undefined` where it is not legal. */
 type Row = { readonly [M in Move]: SideState | undefined }
 
-/** A row with all moves, so that all rows have one shape: what is read by a move's name is then read in one step. */
+/**
+ * A row with all moves, so that all rows have one shape: what is read by a move's name is then read
+ * in one step.
+ */
 const row = ({ end, fail, head, informational, next }: Partial<Row>): Row => ({ head, informational, end, next, fail })
 
 /** The client sends a head, then ends its message; a server may send informational heads before. */
@@ -24,8 +28,9 @@ const table: { readonly [S in SideState]: Row } = {
   Failed: row({})
 }
 
-// A table that is indexed with strings that vary is looked up in a hash each time: 3 percent of the time of a small exchange. Names that
-// are written out are compared as pointers, and read at a fixed place.
+// A table that is indexed with strings that vary is looked up in a hash each time: 3 percent of the
+// time of a small exchange. Names that are written out are compared as pointers, and read at a
+// fixed place.
 const rowOf = (state: SideState): Row => {
   switch (state) {
     case "Idle":
@@ -81,7 +86,10 @@ export class Lifecycle {
     return true
   }
 
-  /** Whether another exchange may begin: both sides are done, or have not begun, and both want to go on. */
+  /**
+   * Whether another exchange may begin: both sides are done, or have not begun, and both want to go
+   * on.
+   */
   get reusable(): boolean {
     return this.persistent && this.client === this.server && (this.client === "Done" || this.client === "Idle")
   }

@@ -1,8 +1,9 @@
 /**
  * The receiving side of a connection as a machine: bytes in, events out.
  *
- * No Effect runtime, no socket, no clock. Errors are values, and the same bytes give the same events however they are
- * split. A `Data` event is a view of the bytes given to `receive` and is valid as long as they are; nothing else is.
+ * No Effect runtime, no socket, no clock. Errors are values, and the same bytes give the same
+ * events however they are split. A `Data` event is a view of the bytes given to `receive` and is
+ * valid as long as they are; nothing else is.
  */
 import * as HttpFields from "../../HttpFields.ts"
 import type * as HttpLeniency from "../../HttpLeniency.ts"
@@ -51,8 +52,9 @@ export class HeadEvent {
 }
 
 /**
- * A piece of the body: `input`, as it was received, from `start` to `end`. A view of it is made where one is asked for, because it costs as
- * much as some field lines, and whoever copies or decodes the piece can do without.
+ * A piece of the body: `input`, as it was received, from `start` to `end`. A view of it is made
+ * where one is asked for, because it costs as much as some field lines, and whoever copies or
+ * decodes the piece can do without.
  */
 export class DataEvent {
   readonly _tag = "Data"
@@ -94,13 +96,17 @@ export class Machine {
   #failure: Event | undefined
   #served = 0
   #informational = 0
-  // These three are of one exchange, and let go with it: an idle connection holds nothing of its last one.
+  // These three are of one exchange, and let go with it: an idle connection holds nothing of its
+  // last one.
   #request: RequestFacts | undefined
   /** The parser of a head of which not all has come. */
   #parser: HeadParser | undefined
   #decoder: BodyDecoder | undefined
   #tunnel = false
-  /** Whether the response is a 205, which may be framed but must have no content (RFC 9110 section 15.3.6). */
+  /**
+   * Whether the response is a 205, which may be framed but must have no content (RFC 9110 section
+   * 15.3.6).
+   */
   #reset = false
 
   /** Exchanges that were completed. */
@@ -113,17 +119,24 @@ export class Machine {
     return this.#input.length - this.#position
   }
 
-  /** Whether another request may be sent: both messages complete, both sides persistent, nothing unread. */
+  /**
+   * Whether another request may be sent: both messages complete, both sides persistent, nothing
+   * unread.
+   */
   get reusable(): boolean {
     return this.#lifecycle.reusable && !this.#ended && this.excess === 0
   }
 
-  /** Whether both sides have said, or left it said, that the connection goes on after this exchange. */
+  /**
+   * Whether both sides have said, or left it said, that the connection goes on after this exchange.
+   */
   get persistent(): boolean {
     return this.#lifecycle.persistent
   }
 
-  /** Whether a response that has no body announced one, which is why the connection does not go on. */
+  /**
+   * Whether a response that has no body announced one, which is why the connection does not go on.
+   */
   get announced(): boolean {
     return this.#lifecycle.announced
   }
@@ -133,7 +146,10 @@ export class Machine {
     return this.#lifecycle.server === "Done"
   }
 
-  /** A request is about to be sent. False, and nothing changes, where the connection cannot take one. */
+  /**
+   * A request is about to be sent. False, and nothing changes, where the connection cannot take
+   * one.
+   */
   startRequest(request: RequestFacts): boolean {
     if (!this.reusable) return false
     this.#lifecycle.next()
@@ -169,8 +185,9 @@ export class Machine {
   }
 
   /**
-   * The next event, `NeedMore` where there is none in the bytes received. After a `Failure` there are only failures. Bytes
-   * behind a response are an `UnexpectedMessage` once the request is complete too, but stay unread where it opened a tunnel.
+   * The next event, `NeedMore` where there is none in the bytes received. After a `Failure` there
+   * are only failures. Bytes behind a response are an `UnexpectedMessage` once the request is
+   * complete too, but stay unread where it opened a tunnel.
    */
   next(): Event {
     if (this.#failure !== undefined) return this.#failure

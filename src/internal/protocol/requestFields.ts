@@ -18,10 +18,16 @@ import {
 /** What can be wrong with one field. */
 export type FieldError = ForbiddenHeader | InvalidHeaderName | InvalidHeaderValue
 
-/** What RFC 3986 section 3.2 allows in host and port; a comma would be two hosts to whoever splits lists. */
+/**
+ * What RFC 3986 section 3.2 allows in host and port; a comma would be two hosts to whoever splits
+ * lists.
+ */
 const hostCharacters = /^[A-Za-z0-9\-._~!$&'()*+;=:%[\]]*$/
 
-/** A proxy that obeyed and left one of these out would see another message than the server (RFC 9110 section 7.6.1). */
+/**
+ * A proxy that obeyed and left one of these out would see another message than the server (RFC 9110
+ * section 7.6.1).
+ */
 const endToEnd: ReadonlyArray<string> = ["content-length", "host", "transfer-encoding"]
 
 /** Checks the name and value of one field. */
@@ -35,7 +41,10 @@ export const checkField = (name: string, value: string): InvalidHeaderName | Inv
 
 const none: ReadonlyArray<string> = []
 
-/** What the fields say of things that the encoder decides. A class and no copy of a record, which V8 makes slowly. */
+/**
+ * What the fields say of things that the encoder decides. A class and no copy of a record, which V8
+ * makes slowly.
+ */
 export class FieldFacts {
   host: string | undefined = undefined
   lengths = none

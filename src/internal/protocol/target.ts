@@ -1,7 +1,9 @@
 /**
- * The request target in its four forms (RFC 9112 section 3.2), and the authority that goes into Host.
+ * The request target in its four forms (RFC 9112 section 3.2), and the authority that goes into
+ * Host.
  *
- * A path can never change where a request goes: `//host` stays a path, and a URL of another origin is refused.
+ * A path can never change where a request goes: `//host` stays a path, and a URL of another origin
+ * is refused.
  */
 import * as Either from "effect/Either"
 import * as Origin from "../../Origin.ts"
@@ -92,11 +94,13 @@ const urlTarget = (method: string, url: string, origin: Origin.Origin, form: Tar
   Either.flatMap(Origin.fromUrl(url), (parsed) => {
     const authority = Origin.authority(parsed.origin)
     if (form === "absolute") {
-      // OPTIONS for the server as a whole has an empty path when it goes through a proxy (RFC 9112 section 3.2.4).
+      // OPTIONS for the server as a whole has an empty path when it goes through a proxy (RFC 9112
+      // section 3.2.4).
       const path = method === "OPTIONS" && /^[^/?#]*:\/\/[^/?#]*$/.test(withoutFragment(url)) ? "" : parsed.target
       return Either.right({ target: `${parsed.origin.scheme}://${authority}${path}`, authority })
     }
-    // Host says nothing of a zone id, so the URL need not; one that it has must be that of the connection.
+    // Host says nothing of a zone id, so the URL need not; one that it has must be that of the
+    // connection.
     const { host } = parsed.origin
     const elsewhere = host.includes("%") && host !== origin.host
     if (

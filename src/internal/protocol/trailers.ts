@@ -1,4 +1,7 @@
-/** Trailer sections (RFC 9112 section 7.1.2), and the fields that may not stand in one (RFC 9110 section 6.5.1). */
+/**
+ * Trailer sections (RFC 9112 section 7.1.2), and the fields that may not stand in one (RFC 9110
+ * section 6.5.1).
+ */
 import * as HttpFields from "../../HttpFields.ts"
 import type * as HttpLeniency from "../../HttpLeniency.ts"
 import type * as HttpLimits from "../../HttpLimits.ts"
@@ -15,8 +18,9 @@ import { describeCharacter, invalidTokenAt, invalidValueAt, shownName } from "..
 export type TrailerError = InvalidTrailer | LineTooLong | TrailersTooLarge
 
 /**
- * Fields for framing, routing, authentication, request modifiers, response control and content handling. In a trailer
- * section they come too late to be obeyed, and obeying them is how messages are smuggled.
+ * Fields for framing, routing, authentication, request modifiers, response control and content
+ * handling. In a trailer section they come too late to be obeyed, and obeying them is how messages
+ * are smuggled.
  */
 const forbidden: ReadonlySet<string> = new Set([
   "age",

@@ -1,10 +1,12 @@
 /**
- * The fast way through a head: one that lies whole in the bytes at hand and has nothing about it but what the grammar wants.
+ * The fast way through a head: one that lies whole in the bytes at hand and has nothing about it
+ * but what the grammar wants.
  *
- * One pass over the bytes finds where everything begins and ends; the head is decoded once, and no field becomes a string. What is
- * unfinished, wrong, folded or in need of a relaxation is left to `LineScanner` and `parseFieldLines`, which then start at the head's
- * first byte. So this names no error, decides nothing that they do not decide, and must only never accept what they would read in
- * another way: the tests deliver each head whole and split, which is to say to both.
+ * One pass over the bytes finds where everything begins and ends; the head is decoded once, and no
+ * field becomes a string. What is unfinished, wrong, folded or in need of a relaxation is left to
+ * `LineScanner` and `parseFieldLines`, which then start at the head's first byte. So this names no
+ * error, decides nothing that they do not decide, and must only never accept what they would read
+ * in another way: the tests deliver each head whole and split, which is to say to both.
  */
 import type * as HttpLimits from "../../HttpLimits.ts"
 import { ParsedFields, span, spanLimits } from "../model/fields.ts"
@@ -20,7 +22,10 @@ const COLON = 0x3a
 
 const isSpace = (code: number): boolean => code === SP || code === HTAB
 
-/** What `valueTable` says, of a byte: two comparisons that nearly always go one way are faster than a look into a table. */
+/**
+ * What `valueTable` says, of a byte: two comparisons that nearly always go one way are faster than
+ * a look into a table.
+ */
 const isValue = (byte: number): boolean => (byte >= SP && byte !== 0x7f) || byte === HTAB
 
 const isDigit = (code: number): boolean => code >= 0x30 && code <= 0x39
@@ -28,7 +33,9 @@ const isDigit = (code: number): boolean => code >= 0x30 && code <= 0x39
 /** Bytes of a status line up to its code. */
 const statusLength = 12
 
-/** Whether `HTTP/1.`, a digit, a space and a code from 100 stand at `at`. There are enough bytes. */
+/**
+ * Whether `HTTP/1.`, a digit, a space and a code from 100 stand at `at`. There are enough bytes.
+ */
 const isStatusLine = (bytes: Uint8Array, at: number): boolean =>
   bytes[at] === 0x48 && bytes[at + 1] === 0x54 && bytes[at + 2] === 0x54 && bytes[at + 3] === 0x50
   && bytes[at + 4] === 0x2f && bytes[at + 5] === 0x31 && bytes[at + 6] === 0x2e && isDigit(bytes[at + 7] as number)
@@ -51,8 +58,9 @@ const keepAlive = codes("keep-alive")
 const transferEncoding = codes("transfer-encoding")
 
 /**
- * Whether this text, in lower case, stands at `at`, but for the case of letters. The bit 0x20 is what tells the cases of a letter apart; a
- * hyphen has it, and what would become one by it is a CR, which is in no name and no value.
+ * Whether this text, in lower case, stands at `at`, but for the case of letters. The bit 0x20 is
+ * what tells the cases of a letter apart; a hyphen has it, and what would become one by it is a CR,
+ * which is in no name and no value.
  */
 const isText = (bytes: Uint8Array, at: number, lower: Uint8Array): boolean => {
   for (let i = 0; i < lower.length; i++) if (((bytes[at + i] as number) | 0x20) !== lower[i]) return false
@@ -78,8 +86,8 @@ const numberAt = (bytes: Uint8Array, start: number, end: number): number => {
 const unsaid = -2
 
 /**
- * A span for each name and value of the head at hand. One array for all connections, as no reading is interrupted by another; it grows to
- * the most fields that a head had, and so to 1 MiB at worst.
+ * A span for each name and value of the head at hand. One array for all connections, as no reading
+ * is interrupted by another; it grows to the most fields that a head had, and so to 1 MiB at worst.
  */
 const spans: Array<number> = []
 
@@ -95,7 +103,10 @@ export class WholeHead {
     this.#limits = limits
   }
 
-  /** Reads a head from `from`. Returns the offset behind it with `head` set, or -1 where the head is not for this. */
+  /**
+   * Reads a head from `from`. Returns the offset behind it with `head` set, or -1 where the head is
+   * not for this.
+   */
   read(bytes: Uint8Array, from: number): number {
     // One that is longer has offsets too large for a span; see also the length of a line below.
     const available = Math.min(bytes.length, from + spanLimits.offset)

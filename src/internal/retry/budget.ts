@@ -1,8 +1,10 @@
 /**
- * Limits the retries to one origin to a share of the requests to it, so that an outage is met with little more than the usual traffic.
+ * Limits the retries to one origin to a share of the requests to it, so that an outage is met with
+ * little more than the usual traffic.
  *
- * A token bucket, as gRPC and Finagle have it: a request puts `share` of a token in, a second `perSecond`, a retry takes one out. Over
- * any time there are at most `burst + share * requests + perSecond * seconds` retries. Knows no clock: the time is given.
+ * A token bucket, as gRPC and Finagle have it: a request puts `share` of a token in, a second
+ * `perSecond`, a retry takes one out. Over any time there are at most `burst + share * requests +
+ * perSecond * seconds` retries. Knows no clock: the time is given.
  */
 
 /** The numbers of a bucket, documented in `options.ts`. */
@@ -29,7 +31,8 @@ export class Bucket {
   /** The tokens at this time, in milliseconds. A clock that goes back takes nothing away. */
   #refill(now: number): number {
     const { burst, perSecond } = this.#rates
-    // No time gives nothing, whatever the rate: `0 * Infinity` is no number, and would never be used up.
+    // No time gives nothing, whatever the rate: `0 * Infinity` is no number, and would never be
+    // used up.
     const gained = now > this.#at ? (now - this.#at) / 1000 * perSecond : 0
     this.#at = now
     return this.#tokens = Math.min(burst, this.#tokens + gained)
@@ -54,7 +57,10 @@ export class Bucket {
   }
 }
 
-/** Origins whose bucket is kept. That of the origin that was not asked for the longest is dropped, which makes it full again. */
+/**
+ * Origins whose bucket is kept. That of the origin that was not asked for the longest is dropped,
+ * which makes it full again.
+ */
 const maxOrigins = 1024
 
 /** A bucket for each origin: an outage of one does not use up the retries to another. */
@@ -68,7 +74,8 @@ export class Budgets {
 
   of(origin: string, now: number): Bucket {
     const bucket = this.#buckets.get(origin) ?? new Bucket(this.#rates, now)
-    // A map keeps the order in which entries were added, so the first is the one that was asked for least recently.
+    // A map keeps the order in which entries were added, so the first is the one that was asked for
+    // least recently.
     this.#buckets.delete(origin)
     if (this.#buckets.size >= maxOrigins) {
       for (const [oldest] of this.#buckets) {

@@ -20,15 +20,18 @@ export interface FailedAttempt {
   readonly error: HttpError | undefined
   /** The status of the response; `undefined` if there was none. */
   readonly status: number | undefined
-  /** How long the response asks to wait (Retry-After), in milliseconds; `undefined` if it does not say. */
+  /**
+   * How long the response asks to wait (Retry-After), in milliseconds; `undefined` if it does not
+   * say.
+   */
   readonly retryAfterMillis: number | undefined
   /** How often the request has been sent so far, the pool's own resends included. */
   readonly sends: number
 }
 
 /**
- * How many retries there may be to one origin, beside the limit of each request. Over any time there are at most
- * `burst + share * requests + perSecond * seconds`.
+ * How many retries there may be to one origin, beside the limit of each request. Over any time
+ * there are at most `burst + share * requests + perSecond * seconds`.
  *
  * @since 0.2.0
  * @category models
@@ -36,7 +39,10 @@ export interface FailedAttempt {
 export interface BudgetOptions {
   /** Retries for each request that is sent for the first time: 0.1 is one for ten. Default: 0.1. */
   readonly share?: number | undefined
-  /** Retries a second whatever the traffic, so that a client with few requests can retry too. Default: 1. */
+  /**
+   * Retries a second whatever the traffic, so that a client with few requests can retry too.
+   * Default: 1.
+   */
   readonly perSecond?: number | undefined
   /** Retries that can be saved up. Default: 10. */
   readonly burst?: number | undefined
@@ -50,8 +56,9 @@ export interface BudgetOptions {
  */
 export interface Options {
   /**
-   * How long to wait before each retry; there is no retry when it ends. Retry-After makes the wait longer, never shorter. Default: 100 ms,
-   * doubled each time up to 10 seconds, less up to half of it at random.
+   * How long to wait before each retry; there is no retry when it ends. Retry-After makes the wait
+   * longer, never shorter. Default: 100 ms, doubled each time up to 10 seconds, less up to half of
+   * it at random.
    */
   readonly schedule?: Schedule.Schedule<unknown, FailedAttempt> | undefined
   /** Retries of one request at most. A resend of the pool counts as one. Default: 2. */
@@ -59,21 +66,26 @@ export interface Options {
   /** The statuses whose request is sent again. Default: 408, 425, 429, 502, 503 and 504. */
   readonly statuses?: ReadonlyArray<number> | undefined
   /**
-   * Of these statuses, those with which the server is known to have done nothing, so that a POST without an Idempotency-Key is sent again
-   * too. HTTP promises that of none. Default: none.
+   * Of these statuses, those with which the server is known to have done nothing, so that a POST
+   * without an Idempotency-Key is sent again too. HTTP promises that of none. Default: none.
    */
   readonly unprocessedStatuses?: ReadonlyArray<number> | undefined
   /**
-   * The longest Retry-After of a 429 or 503 that is waited for. If the server asks for more, its response is given at once, because to ask
-   * earlier than it said is to be refused again. Default: 1 minute.
+   * The longest Retry-After of a 429 or 503 that is waited for. If the server asks for more, its
+   * response is given at once, because to ask earlier than it said is to be refused again. Default:
+   * 1 minute.
    */
   readonly retryAfterLimit?: Duration.DurationInput | undefined
   /**
-   * Gives each request whose method is not idempotent an Idempotency-Key, unless it has one: the same for all attempts, so that they may be
-   * repeated. Only for servers that honour it. `true` for a random UUID, or what makes a key. Default: `false`.
+   * Gives each request whose method is not idempotent an Idempotency-Key, unless it has one: the
+   * same for all attempts, so that they may be repeated. Only for servers that honour it. `true`
+   * for a random UUID, or what makes a key. Default: `false`.
    */
   readonly idempotencyKey?: boolean | Effect.Effect<string> | undefined
-  /** The limit of all retries to an origin together, or `false` for none. Default: that of `BudgetOptions`. */
+  /**
+   * The limit of all retries to an origin together, or `false` for none. Default: that of
+   * `BudgetOptions`.
+   */
   readonly budget?: BudgetOptions | false | undefined
 }
 

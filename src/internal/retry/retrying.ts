@@ -1,8 +1,9 @@
 /**
- * Sends a request, and sends it again as its policy says: the loop that both faces share. Whether an outcome may be repeated is for the
- * face to decide, by the rules of `repeat.ts`.
+ * Sends a request, and sends it again as its policy says: the loop that both faces share. Whether
+ * an outcome may be repeated is for the face to decide, by the rules of `repeat.ts`.
  *
- * Rules: a response that is retried is released before the wait; a wait holds nothing; what is not retried is given unchanged.
+ * Rules: a response that is retried is released before the wait; a wait holds nothing; what is not
+ * retried is given unchanged.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -42,7 +43,10 @@ export interface Call<A, E, R> {
   readonly outcomeOf: (result: Either.Either<A, E>) => Outcome
 }
 
-/** The outcome of a failure. That of a status filter below has the status and the fields of the response, which is closed. */
+/**
+ * The outcome of a failure. That of a status filter below has the status and the fields of the
+ * response, which is closed.
+ */
 export const failedWith = (error: HttpError, request: Repeatable, policy: Policy): Outcome => {
   const { replayable, resends } = error.context
   const outcome = { error, resends, release: Effect.void }
@@ -108,7 +112,10 @@ class Retrying<A, E, R> {
     })
   }
 
-  /** Gives the caller what came, unless the caller was interrupted in the meantime: then it would be lost. */
+  /**
+   * Gives the caller what came, unless the caller was interrupted in the meantime: then it would be
+   * lost.
+   */
   #give(result: Either.Either<A, E>, release: Effect.Effect<void>): Effect.Effect<A, E> {
     if (Either.isLeft(result)) return Effect.fail(result.left)
     const interrupted = this.#caller.interrupted()

@@ -1,5 +1,6 @@
 /**
- * The status codes below 400: informational, success and redirection, named as in Python's `http.HTTPStatus`.
+ * The status codes below 400: informational, success and redirection, named as in Python's
+ * `http.HTTPStatus`.
  *
  * @since 0.1.0
  */
@@ -37,7 +38,8 @@ export const PROCESSING = 102
 export const EARLY_HINTS = 103
 
 /**
- * 104. The upload can be resumed if it breaks; a temporary registration (draft-ietf-httpbis-resumable-upload).
+ * 104. The upload can be resumed if it breaks; a temporary registration
+ *      (draft-ietf-httpbis-resumable-upload).
  *
  * @since 0.1.0
  * @category informational (1xx)

@@ -1,5 +1,6 @@
 /**
- * The status codes from 400 on: errors of the client and of the server, named as in Python's `http.HTTPStatus`.
+ * The status codes from 400 on: errors of the client and of the server, named as in Python's
+ * `http.HTTPStatus`.
  *
  * @since 0.1.0
  */

@@ -1,10 +1,13 @@
-/** Comparing names as HTTP does: ASCII letters without regard to case, every other character exactly (RFC 9110 section 5.1). */
+/**
+ * Comparing names as HTTP does: ASCII letters without regard to case, every other character exactly
+ * (RFC 9110 section 5.1).
+ */
 
 /**
  * Whether two strings are the same but for the case of ASCII letters.
  *
- * Length first, because most names of a head differ in it; then code by code, so that no lower-cased copy is made. Unlike
- * `toLowerCase` it does not take the Kelvin sign for a `k`.
+ * Length first, because most names of a head differ in it; then code by code, so that no
+ * lower-cased copy is made. Unlike `toLowerCase` it does not take the Kelvin sign for a `k`.
  */
 export const equalsIgnoreCase = (a: string, b: string): boolean => {
   if (a === b) return true

@@ -1,8 +1,9 @@
 /**
  * Parses field lines (RFC 9112 section 5) out of a scanned section.
  *
- * Strict: a name is a token, the colon follows at once, a value has no control character. Folded lines are unfolded
- * (RFC 9112 section 5.2), but not where they would change framing. Knows nothing of heads, trailers or framing beyond that.
+ * Strict: a name is a token, the colon follows at once, a value has no control character. Folded
+ * lines are unfolded (RFC 9112 section 5.2), but not where they would change framing. Knows nothing
+ * of heads, trailers or framing beyond that.
  */
 import type { Relaxation } from "../error/relaxation.ts"
 import { equalsIgnoreCase } from "./ascii.ts"
@@ -94,7 +95,8 @@ export const parseFieldLines = (
     if (fault === undefined) continue
     if (!rules.skipInvalidFields || fault.reason === tooLong) return fault
     fields.relaxed = true
-    // A field that cannot be read to its end is no field: half a value may mean something else, half a length above all.
+    // A field that cannot be read to its end is no field: half a value may mean something else,
+    // half a length above all.
     if (folded || (flagged && wrong === undefined)) {
       fields.names.pop()
       fields.values.pop()
@@ -118,8 +120,8 @@ const unfold = (text: string, start: number, end: number, fields: FieldList): Fi
 }
 
 /**
- * Looks at the last field, which has control characters. NUL and CR become spaces, and others stay (RFC 9110 section 5.5), but not where
- * the message is framed by them.
+ * Looks at the last field, which has control characters. NUL and CR become spaces, and others stay
+ * (RFC 9110 section 5.5), but not where the message is framed by them.
  */
 const keepControls = (start: number, fields: FieldList): FieldFault | undefined => {
   const last = fields.names.length - 1

@@ -1,7 +1,9 @@
 /**
- * A field section by itself: the errors that name what is wrong with one, and `http.client`'s `parse_headers`.
+ * A field section by itself: the errors that name what is wrong with one, and `http.client`'s
+ * `parse_headers`.
  *
- * Shared by the head of a response and by `HttpFields.parse`, so that both refuse the same bytes for the same reason.
+ * Shared by the head of a response and by `HttpFields.parse`, so that both refuse the same bytes
+ * for the same reason.
  */
 import type * as HttpLeniency from "../../HttpLeniency.ts"
 import type * as HttpLimits from "../../HttpLimits.ts"
@@ -18,7 +20,10 @@ export type SectionError = HeadersTooLarge | InvalidHeaderLine | LineTooLong | T
 const bareLf: ReadonlyArray<Relaxation> = ["bareLf"]
 const controls: ReadonlyArray<Relaxation> = ["controlCharacters", "skipInvalidFields"]
 
-/** From which line on bytes that no field line may have are left to the parser of fields: `first`, or never. */
+/**
+ * From which line on bytes that no field line may have are left to the parser of fields: `first`,
+ * or never.
+ */
 export const flagFrom = (first: number, leniency: HttpLeniency.HttpLeniency): number =>
   leniency.skipInvalidFields || leniency.controlCharacters ? first : Infinity
 

@@ -1,10 +1,11 @@
 /**
- * Hosts and ports (RFC 3986 section 3.2): the one parser behind what is connected to, the Host field and the TLS server name.
+ * Hosts and ports (RFC 3986 section 3.2): the one parser behind what is connected to, the Host
+ * field and the TLS server name.
  *
- * Two parsers that disagree about where a host ends are how requests reach servers that a check did not see; so everything
- * goes through here, once. What is not plainly a name, an IPv4 or an IPv6 address is brought into canonical form by the
- * platform's `URL` (`127.1`, `faß.de`, `0:0::1`), and checked again. Errors are values, and no reason repeats the input, which
- * may hold a password.
+ * Two parsers that disagree about where a host ends are how requests reach servers that a check did
+ * not see; so everything goes through here, once. What is not plainly a name, an IPv4 or an IPv6
+ * address is brought into canonical form by the platform's `URL` (`127.1`, `faß.de`, `0:0::1`), and
+ * checked again. Errors are values, and no reason repeats the input, which may hold a password.
  */
 import { InvalidUrl } from "../error/request.ts"
 
@@ -19,7 +20,10 @@ export type Source = "option" | "url"
 
 const invalid = (part: InvalidUrl["part"], reason: string): InvalidUrl => new InvalidUrl({ part, reason })
 
-/** 1 for a letter, a digit and the other characters of a reg-name (RFC 3986 section 3.2.2), `%` excepted. */
+/**
+ * 1 for a letter, a digit and the other characters of a reg-name (RFC 3986 section 3.2.2), `%`
+ * excepted.
+ */
 const nameTable = Uint8Array.from(
   { length: 128 },
   (_, code) => /[A-Za-z0-9\-._~!$&'()*+,;=]/.test(String.fromCharCode(code)) ? 1 : 0
@@ -41,20 +45,32 @@ const parsePort = (text: string): number | InvalidUrl => {
   return checkPort(port)
 }
 
-/** What `URL` makes of a host. Its characters have been checked, so none of them can end the host early. */
+/**
+ * What `URL` makes of a host. Its characters have been checked, so none of them can end the host
+ * early.
+ */
 const canonical = (host: string): string | undefined => {
   const url = `http://${host}/`
   return URL.canParse(url) ? new URL(url).hostname : undefined
 }
 
-/** Four decimal numbers below 256 without leading zeros: the one spelling of an IPv4 address that stays as it is. */
+/**
+ * Four decimal numbers below 256 without leading zeros: the one spelling of an IPv4 address that
+ * stays as it is.
+ */
 const ipv4 = /^(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(?:\.(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])){3}$/
 
-/** Whether the last label begins with a digit: such a host is an IPv4 address in some spelling, or rare enough to look twice. */
+/**
+ * Whether the last label begins with a digit: such a host is an IPv4 address in some spelling, or
+ * rare enough to look twice.
+ */
 const endsInNumber = (text: string): boolean =>
   isDigit(text.charCodeAt(text.lastIndexOf(".", text.endsWith(".") ? text.length - 2 : text.length) + 1))
 
-/** RFC 1035 section 2.3.4; a name may end in a dot. A loop and no `split`: this runs for every request. */
+/**
+ * RFC 1035 section 2.3.4; a name may end in a dot. A loop and no `split`: this runs for every
+ * request.
+ */
 const checkLabels = (name: string): string | InvalidUrl => {
   let start = 0
   for (let i = 0; i <= name.length; i++) {
@@ -95,7 +111,9 @@ const parseName = (text: string): string | InvalidUrl => {
   return name === undefined ? invalid("host", "it is neither a host name nor an IP address") : checkCanonical(name)
 }
 
-/** An IPv6 address in the form of RFC 5952, with its zone id (RFC 4007 section 11) where it has one. */
+/**
+ * An IPv6 address in the form of RFC 5952, with its zone id (RFC 4007 section 11) where it has one.
+ */
 const parseIpv6 = (text: string, source: Source): string | InvalidUrl => {
   const percent = text.indexOf("%")
   const address = percent === -1 ? text : text.slice(0, percent)
@@ -119,7 +137,10 @@ const withPort = (host: string | InvalidUrl, text: string | undefined): HostPort
   return typeof port === "number" ? { host, port } : port
 }
 
-/** `name`, `name:80`, `[::1]`, `[::1]:80` and, as an option, `::1`; nothing behind the colon is the default port. */
+/**
+ * `name`, `name:80`, `[::1]`, `[::1]:80` and, as an option, `::1`; nothing behind the colon is the
+ * default port.
+ */
 export const parseHostPort = (text: string, source: Source): HostPort | InvalidUrl => {
   if (text.startsWith("[")) {
     const close = text.indexOf("]")

@@ -1,15 +1,17 @@
 /**
  * Reads the dates of HTTP (RFC 9110 section 5.6.7) and what Retry-After says (section 10.2.3).
  *
- * A recipient must accept all three forms of a date. `Date.parse` is not used: it accepts more, reads a date without a zone as local
- * time, and may differ between engines.
+ * A recipient must accept all three forms of a date. `Date.parse` is not used: it accepts more,
+ * reads a date without a zone as local time, and may differ between engines.
  */
 
 const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 const month = `(?<month>${months.join("|")})`
 const time = "(?<hour>\\d\\d):(?<minute>\\d\\d):(?<second>\\d\\d)"
 
-/** `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT`, `Sun Nov  6 08:49:37 1994`. */
+/**
+ * `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT`, `Sun Nov  6 08:49:37 1994`.
+ */
 const forms = [
   `(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (?<day>\\d\\d) ${month} (?<year>\\d{4}) ${time} GMT`,
   `(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, (?<day>\\d\\d)-${month}-(?<year>\\d\\d) ${time} GMT`,
@@ -17,8 +19,8 @@ const forms = [
 ].map((form) => new RegExp(`^${form}$`))
 
 /**
- * The year of two digits, in the century that brings it next to now: one that seems more than 50 years in the future is the most recent
- * past year with these digits.
+ * The year of two digits, in the century that brings it next to now: one that seems more than 50
+ * years in the future is the most recent past year with these digits.
  */
 const fullYear = (digits: string, nowMillis: number): number => {
   const year = Number(digits)
@@ -28,7 +30,10 @@ const fullYear = (digits: string, nowMillis: number): number => {
   return inThisCentury > now + 50 ? inThisCentury - 100 : inThisCentury
 }
 
-/** The milliseconds since 1970 of a date; `undefined` if it is none. A leap second counts as the second after it. */
+/**
+ * The milliseconds since 1970 of a date; `undefined` if it is none. A leap second counts as the
+ * second after it.
+ */
 export const parseHttpDate = (text: string, nowMillis: number): number | undefined => {
   for (const form of forms) {
     const groups = form.exec(text)?.groups
@@ -52,8 +57,8 @@ export const parseHttpDate = (text: string, nowMillis: number): number | undefin
 }
 
 /**
- * How many milliseconds to wait by the values of Retry-After, which are numbers of seconds or dates; a date that has passed is 0. The
- * longest of several. `undefined` if none can be read.
+ * How many milliseconds to wait by the values of Retry-After, which are numbers of seconds or
+ * dates; a date that has passed is 0. The longest of several. `undefined` if none can be read.
  */
 export const retryAfterMillis = (values: ReadonlyArray<string>, nowMillis: number): number | undefined => {
   let longest: number | undefined

@@ -1,9 +1,10 @@
 /**
  * Finds the lines of a section that ends with an empty line: a head, a trailer section.
  *
- * Scans each byte once, in place on the view it is given, and copies only what an unfinished section leaves behind; the
- * section is decoded once, as ISO-8859-1, when it is complete. So the cost is linear for any split, and every limit and
- * fault is found at the same byte however the bytes are split. Knows lines, not fields.
+ * Scans each byte once, in place on the view it is given, and copies only what an unfinished
+ * section leaves behind; the section is decoded once, as ISO-8859-1, when it is complete. So the
+ * cost is linear for any split, and every limit and fault is found at the same byte however the
+ * bytes are split. Knows lines, not fields.
  */
 
 const CR = 0x0d
@@ -62,7 +63,10 @@ export class LineScanner {
   text = ""
   /** How many lines there are, without the empty one. */
   lines = 0
-  /** Where each of them begins and ends in `text`. Kept from section to section, so that only the first `lines` count. */
+  /**
+   * Where each of them begins and ends in `text`. Kept from section to section, so that only the
+   * first `lines` count.
+   */
   starts: Array<number> = []
   ends: Array<number> = []
   /** Lines that hold what the grammar forbids, where the rules let them pass. */
@@ -108,7 +112,9 @@ export class LineScanner {
     this.#afterCr = false
   }
 
-  /** Scans `bytes` from `from`. Returns the offset behind the section's end, `needMore` or `faulty`. */
+  /**
+   * Scans `bytes` from `from`. Returns the offset behind the section's end, `needMore` or `faulty`.
+   */
   scan(bytes: Uint8Array, from: number): number {
     const shift = this.length - from
     const end = this.#scan(bytes, from, shift)
@@ -118,8 +124,9 @@ export class LineScanner {
   }
 
   /**
-   * Line 0 without its end, of a section that is not complete, unless it is `good`; `""` where it is, and `undefined` where that line is not
-   * complete. Decodes nothing that is to be decoded with the section.
+   * Line 0 without its end, of a section that is not complete, unless it is `good`; `""` where it
+   * is, and `undefined` where that line is not complete. Decodes nothing that is to be decoded with
+   * the section.
    */
   firstLineUnless(good: (bytes: Uint8Array, start: number, end: number) => boolean): string | undefined {
     if (this.lines === 0) return undefined
@@ -161,7 +168,10 @@ export class LineScanner {
     return needMore
   }
 
-  /** Takes what has come as the whole section, as if the empty line had come too. False where that is a fault. */
+  /**
+   * Takes what has come as the whole section, as if the empty line had come too. False where that
+   * is a fault.
+   */
   finish(): boolean {
     const end = this.#afterCr ? this.length - 1 : this.length
     if (end > this.#lineStart) this.#endLine(end, this.length)
@@ -212,7 +222,10 @@ export class LineScanner {
     return faulty
   }
 
-  /** A line that ends before `end`; the next begins at `next`. True where it was the empty line that ends the section. */
+  /**
+   * A line that ends before `end`; the next begins at `next`. True where it was the empty line that
+   * ends the section.
+   */
   #endLine(end: number, next: number): boolean {
     if (end === this.#lineStart) {
       if (this.lines > 0 || this.#skipped === this.#rules.leadingEmptyLines) return true
@@ -238,7 +251,10 @@ export class LineScanner {
     return end
   }
 
-  /** Copies the bytes of an unfinished section, doubling the room so that one byte at a time stays linear. */
+  /**
+   * Copies the bytes of an unfinished section, doubling the room so that one byte at a time stays
+   * linear.
+   */
   #keep(bytes: Uint8Array, from: number, to: number): void {
     const wanted = this.#keptLength + to - from
     if (wanted > this.#kept.length) {

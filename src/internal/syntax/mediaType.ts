@@ -1,13 +1,16 @@
 /**
- * Content-Type values (RFC 9110 section 8.3.1): `type/subtype` and parameters, quoted strings included.
+ * Content-Type values (RFC 9110 section 8.3.1): `type/subtype` and parameters, quoted strings
+ * included.
  *
- * One pass over the characters and no regular expression, because the value is the peer's. A value without a media type is
- * `undefined`; a parameter that breaks the grammar is left out and the rest is kept, as browsers do (WHATWG MIME Sniffing
- * section 4.4).
+ * One pass over the characters and no regular expression, because the value is the peer's. A value
+ * without a media type is `undefined`; a parameter that breaks the grammar is left out and the rest
+ * is kept, as browsers do (WHATWG MIME Sniffing section 4.4).
  */
 import { invalidTokenAt, trimSpace } from "./token.ts"
 
-/** A media type and its parameters, in order. The type and the parameters' names are in lower case. */
+/**
+ * A media type and its parameters, in order. The type and the parameters' names are in lower case.
+ */
 export interface MediaType {
   readonly type: string
   readonly parameters: ReadonlyMap<string, string>
@@ -21,7 +24,10 @@ const endOfPart = (value: string, from: number): number => {
   return end === -1 ? value.length : end
 }
 
-/** Index after the closing quote of the quoted string that opens at `from`, or the length where none closes. */
+/**
+ * Index after the closing quote of the quoted string that opens at `from`, or the length where none
+ * closes.
+ */
 const endOfQuoted = (value: string, from: number): number => {
   for (let i = from + 1; i < value.length; i++) {
     const code = value.charCodeAt(i)
@@ -49,7 +55,8 @@ export const parse = (value: string): MediaType | undefined => {
   if (slash === -1 || !isToken(type.slice(0, slash)) || !isToken(type.slice(slash + 1))) return undefined
   const parameters = new Map<string, string>()
   while (at < value.length) {
-    // `at` stands on a `;`. The name is looked for up to the next one only, which keeps the whole linear.
+    // `at` stands on a `;`. The name is looked for up to the next one only, which keeps the whole
+    // linear.
     let end = endOfPart(value, at + 1)
     const part = value.slice(at + 1, end)
     const equals = part.indexOf("=")
@@ -63,7 +70,8 @@ export const parse = (value: string): MediaType | undefined => {
         text = unquote(value, open, close)
         end = endOfPart(value, close)
       }
-      // The first of two wins, so that a value appended by someone else cannot change what was said before.
+      // The first of two wins, so that a value appended by someone else cannot change what was said
+      // before.
       if (isToken(name) && (quoted || isToken(text)) && !parameters.has(name)) parameters.set(name, text)
     }
     at = end

@@ -1,5 +1,6 @@
 /**
- * Which characters may stand where: tokens, field values, request targets (RFC 9110 section 5.6.2 and 5.5, RFC 9112 section 3).
+ * Which characters may stand where: tokens, field values, request targets (RFC 9110 section 5.6.2
+ * and 5.5, RFC 9112 section 3).
  *
  * Tables indexed by character code. No parsing here.
  */
@@ -20,10 +21,16 @@ export const tokenTable: Uint8Array = table((code) =>
 /** 1 for a character that a field value may have: VCHAR, obs-text, SP and HTAB. */
 export const valueTable: Uint8Array = table((code) => code === 0x09 || (code >= 0x20 && code !== 0x7f))
 
-/** 1 for a character that a request target may have: printable ASCII. What is not ASCII must come percent-encoded. */
+/**
+ * 1 for a character that a request target may have: printable ASCII. What is not ASCII must come
+ * percent-encoded.
+ */
 const targetTable: Uint8Array = table((code) => code > 0x20 && code < 0x7f)
 
-/** Finds a character that a table refuses, or that is beyond it: in half of the time that a loop over the table takes. */
+/**
+ * Finds a character that a table refuses, or that is beyond it: in half of the time that a loop
+ * over the table takes.
+ */
 const refusing = (allowed: Uint8Array): RegExp => {
   const codes = Array.from(allowed, (allows, code) => allows === 1 ? `\\x${code.toString(16).padStart(2, "0")}` : "")
   return new RegExp(`[^${codes.join("")}]`)
@@ -34,12 +41,15 @@ const refusedInValue = refusing(valueTable)
 const refusedInTarget = refusing(targetTable)
 
 /**
- * Offset of the first character that is refused, or -1. What is no string is refused too: it would have no length here and a text of its
- * own choice once it is put into a head.
+ * Offset of the first character that is refused, or -1. What is no string is refused too: it would
+ * have no length here and a text of its own choice once it is put into a head.
  */
 const firstRefused = (text: string, refused: RegExp): number => typeof text === "string" ? text.search(refused) : 0
 
-/** Offset of the first character that makes this no token, 0 where it is empty, -1 where it is a token. */
+/**
+ * Offset of the first character that makes this no token, 0 where it is empty, -1 where it is a
+ * token.
+ */
 export const invalidTokenAt = (text: string): number => text === "" ? 0 : firstRefused(text, refusedInToken)
 
 /** Offset of the first character that a field value cannot have, or -1. */
@@ -48,7 +58,10 @@ export const invalidValueAt = (text: string): number => firstRefused(text, refus
 /** Offset of the first character that a request target cannot have, or -1. */
 export const invalidTargetAt = (text: string): number => firstRefused(text, refusedInTarget)
 
-/** A name that cannot be sent, as far as it is a token: behind that may stand a value that was meant for another place. */
+/**
+ * A name that cannot be sent, as far as it is a token: behind that may stand a value that was meant
+ * for another place.
+ */
 export const shownName = (name: string): string => {
   if (typeof name !== "string") return "(not a string)"
   const refused = firstRefused(name, refusedInToken)
@@ -81,7 +94,10 @@ export const describeCharacter = (text: string, offset: number): string => {
 
 const isSpace = (code: number): boolean => code === 0x20 || code === 0x09
 
-/** Without the optional white space (SP, HTAB) around it, which is no part of a field value (RFC 9110 section 5.5). */
+/**
+ * Without the optional white space (SP, HTAB) around it, which is no part of a field value (RFC
+ * 9110 section 5.5).
+ */
 export const trimSpace = (text: string, from = 0, to = text.length): string => {
   let start = from
   let end = to
@@ -91,8 +107,9 @@ export const trimSpace = (text: string, from = 0, to = text.length): string => {
 }
 
 /**
- * The elements of a comma-separated list, without the empty ones, which a recipient must ignore (RFC 9110 section 5.6.1.2). Every list that
- * a peer sends is read by this. A comma in a quoted string separates too: no list that is read here may have one.
+ * The elements of a comma-separated list, without the empty ones, which a recipient must ignore
+ * (RFC 9110 section 5.6.1.2). Every list that a peer sends is read by this. A comma in a quoted
+ * string separates too: no list that is read here may have one.
  */
 export const listElements = (value: string): ReadonlyArray<string> => {
   const elements: Array<string> = []

@@ -1,5 +1,6 @@
 /**
- * The channel that a client holds: addresses made up, calls passed on to the player of its connection.
+ * The channel that a client holds: addresses made up, calls passed on to the player of its
+ * connection.
  *
  * Plays nothing.
  */

@@ -1,5 +1,6 @@
 /**
- * How a scripted connection breaks, in the words of real ones: system errors, and what a handshake makes of them.
+ * How a scripted connection breaks, in the words of real ones: system errors, and what a handshake
+ * makes of them.
  *
  * Changes no state.
  */
@@ -20,7 +21,10 @@ export interface Handshake {
 export const tlsClosed = (serverName: string, code: string): TlsError =>
   new TlsError({ reason: "Closed", code, serverName, names: undefined, cause: systemError("read", code) })
 
-/** What the next step means to a handshake: it fails, it has to wait, or it is done and the step is for later. */
+/**
+ * What the next step means to a handshake: it fails, it has to wait, or it is done and the step is
+ * for later.
+ */
 export const handshakeOutcome = (step: Step | undefined, serverName: string): TlsError | "Wait" | "Done" => {
   switch (step?._tag) {
     case "Delay":

@@ -1,15 +1,20 @@
 /**
- * The receiver's side of a scripted connection: who listens, whether it has paused, and how bytes are handed to it.
+ * The receiver's side of a scripted connection: who listens, whether it has paused, and how bytes
+ * are handed to it.
  *
- * Decides nothing of what is delivered when. Rule: a view handed over is worthless after the call, in its bytes and in its
- * place within its buffer, so that a consumer that keeps one fails its tests.
+ * Decides nothing of what is delivered when. Rule: a view handed over is worthless after the call,
+ * in its bytes and in its place within its buffer, so that a consumer that keeps one fails its
+ * tests.
  */
 import type { DuplexFault, Receiver } from "../../Transport.ts"
 
 /** What a view's bytes become after `onData`. */
 const garbage = 0xa5
 
-/** The view does not begin at its buffer's first byte, so that `view.buffer` read without the offset shows, too. */
+/**
+ * The view does not begin at its buffer's first byte, so that `view.buffer` read without the offset
+ * shows, too.
+ */
 const scratchOffset = 7
 
 export class Inbound {
@@ -60,7 +65,8 @@ export class Inbound {
     const goesOn = receiver.onData(view)
     this.busy = false
     view.fill(garbage)
-    // A `resume` within the call is newer than the answer, and a receiver attached within it has not asked for a pause.
+    // A `resume` within the call is newer than the answer, and a receiver attached within it has
+    // not asked for a pause.
     if (!goesOn && !this.resumed && this.receiver === receiver) this.paused = true
   }
 

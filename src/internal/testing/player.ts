@@ -1,11 +1,15 @@
 /**
- * Plays the steps of one scripted connection: a synchronous state machine, driven by the client's calls and by turns.
+ * Plays the steps of one scripted connection: a synchronous state machine, driven by the client's
+ * calls and by turns.
  *
- * Knows nothing of opening and of other connections (`script.ts`). It is no fiber, so that tests may count the runtime ops
- * of the code under test; only a `delay` runs one, and it ends with the connection. Rules:
- * - a step begins when the one before it is done; a reply is done when the client took its last byte;
- * - the client hears of nothing within a call of its own, except `attach` and `resume`: all else comes in a microtask, one
- *   piece each, so that the fibers woken by one piece run before the next;
+ * Knows nothing of opening and of other connections (`script.ts`). It is no fiber, so that tests
+ * may count the runtime ops of the code under test; only a `delay` runs one, and it ends with the
+ * connection. Rules:
+ * - a step begins when the one before it is done; a reply is done when the client took its last
+ *   byte;
+ * - the client hears of nothing within a call of its own, except `attach` and `resume`: all else
+ *   comes in a microtask, one piece each, so that the fibers woken by one piece run before the
+ *   next;
  * - bytes that no step takes are a failure, until a step gives up reading.
  */
 import type * as Duration from "effect/Duration"
@@ -50,7 +54,9 @@ export class Player {
     this.advance()
   }
 
-  /** True while something is on its way to the client that no further call of its own is needed for. */
+  /**
+   * True while something is on its way to the client that no further call of its own is needed for.
+   */
   get delivering(): boolean {
     return this.scheduled && !this.closed
   }
@@ -209,7 +215,8 @@ export class Player {
     if (this.delay !== undefined) return
     const delay = { cancel: () => {} }
     this.delay = delay
-    // The runtime may come from an uninterruptible region, as opening often does; the sleep must end all the same.
+    // The runtime may come from an uninterruptible region, as opening often does; the sleep must
+    // end all the same.
     delay.cancel = Runtime.runCallback(this.runtime)(Effect.interruptible(Effect.sleep(duration)), {
       onExit: () => {
         // Cancelled by `close`, which has forgotten it.

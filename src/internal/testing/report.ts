@@ -1,8 +1,8 @@
 /**
  * How the test transport says what went wrong: the error, and bytes made readable.
  *
- * Decides nothing. Rule: every byte can be told from every other in the output, since a test fails over a CR or a NUL as
- * often as over a word.
+ * Decides nothing. Rule: every byte can be told from every other in the output, since a test fails
+ * over a CR or a NUL as often as over a word.
  */
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
@@ -33,7 +33,10 @@ const escapeByte = (byte: number): string => {
 
 const escape = (bytes: Uint8Array): string => Array.from(bytes, escapeByte).join("")
 
-/** The bytes a line each, with a caret below the byte at `mark`, which may be the one after the last. */
+/**
+ * The bytes a line each, with a caret below the byte at `mark`, which may be the one after the
+ * last.
+ */
 const show = (bytes: Uint8Array, mark: number): string => {
   const lines: Array<string> = []
   let marked = 0
@@ -41,7 +44,8 @@ const show = (bytes: Uint8Array, mark: number): string => {
   do {
     const lineEnd = bytes.indexOf(0x0a, start)
     const end = Math.min(lineEnd < 0 ? bytes.length : lineEnd + 1, start + bytesInLine)
-    // The byte after the last belongs to the last line, so that a text cut short is marked where it stops.
+    // The byte after the last belongs to the last line, so that a text cut short is marked where it
+    // stops.
     if (mark >= start && (mark < end || end === bytes.length)) {
       marked = lines.length
       const column = escape(bytes.subarray(start, mark)).length

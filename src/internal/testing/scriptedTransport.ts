@@ -1,8 +1,10 @@
 /**
- * The scripted transport: opens the connections of a script in order, and tells what became of them.
+ * The scripted transport: opens the connections of a script in order, and tells what became of
+ * them.
  *
- * Plays no steps itself (`scriptPlayer.ts`). Rules: an attempt to open uses up one connection of the script, whatever
- * comes of it; every wait runs on the `Clock`; interruption leaves nothing open.
+ * Plays no steps itself (`scriptPlayer.ts`). Rules: an attempt to open uses up one connection of
+ * the script, whatever comes of it; every wait runs on the `Clock`; interruption leaves nothing
+ * open.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -56,7 +58,9 @@ const refused = (endpoint: Transport.Endpoint, cause: unknown): ConnectError =>
 const scoped = (duplex: ScriptedDuplex): Effect.Effect<Transport.Duplex, never, Scope.Scope> =>
   Effect.as(Effect.addFinalizer(() => Effect.sync(() => duplex.destroy())), duplex)
 
-/** One context for all: tests over a script want the order of microtasks, which no context changes. */
+/**
+ * One context for all: tests over a script want the order of microtasks, which no context changes.
+ */
 const sameContext: Transport.AsyncContext = { run: (f) => f() }
 
 /** `TestTransport.Handle`, where the members are documented. */
@@ -71,7 +75,10 @@ export class ScriptedTransport implements Transport.Service {
     this.script = script
   }
 
-  /** The script's event loop: a poll is over when no connection has anything left that it can deliver by itself. */
+  /**
+   * The script's event loop: a poll is over when no connection has anything left that it can
+   * deliver by itself.
+   */
   readonly loop: Transport.EventLoop = {
     afterPoll: (callback) => queueMicrotask(() => this.isDelivering ? this.loop.afterPoll(callback) : callback()),
     captureContext: () => sameContext

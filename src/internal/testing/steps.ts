@@ -1,8 +1,8 @@
 /**
  * What a script of the test transport is made of: plain data, and the functions that build it.
  *
- * Plays nothing. Rules: a step holds no state, so that one step may stand in many scripts; strings are ISO-8859-1, one
- * byte a character, as on the wire.
+ * Plays nothing. Rules: a step holds no state, so that one step may stand in many scripts; strings
+ * are ISO-8859-1, one byte a character, as on the wire.
  */
 import * as Duration from "effect/Duration"
 import type { ConnectError, DnsError, HttpTimeout, TlsError } from "../../HttpError.ts"
@@ -20,7 +20,10 @@ export type ClientStep =
   | { readonly _tag: "RefuseTls"; readonly error: TlsError }
   | { readonly _tag: "WriteFails"; readonly code: string }
 
-/** Steps that the client hears of. They are played in a turn of their own, never within a call of the client's. */
+/**
+ * Steps that the client hears of. They are played in a turn of their own, never within a call of
+ * the client's.
+ */
 export type PeerStep =
   | { readonly _tag: "Reply"; readonly bytes: Uint8Array; readonly pieces: ReadonlyArray<Uint8Array> }
   | { readonly _tag: "Eof"; readonly proven: boolean }

@@ -1,7 +1,8 @@
 /**
  * What a client has written on one scripted connection, and how much of it the script has taken.
  *
- * Rule: cost is linear in the bytes however they were split, since tests send bodies of megabytes in small pieces.
+ * Rule: cost is linear in the bytes however they were split, since tests send bodies of megabytes
+ * in small pieces.
  */
 import { toBytes } from "./steps.ts"
 
@@ -58,7 +59,10 @@ export class Written {
     this.takesAll = true
   }
 
-  /** Where what was written first differs from what was expected; -1 where it does not, as far as it goes. */
+  /**
+   * Where what was written first differs from what was expected; -1 where it does not, as far as it
+   * goes.
+   */
   differsAt(expected: Uint8Array): number {
     const end = Math.min(expected.length, this.unread)
     while (this.looked < end) {
