@@ -69,7 +69,7 @@ const vocabularyFolders = [...low, "body"]
  */
 const layers = {
   base: { folders: low, modules: plainVocabulary, pure: true },
-  model: { folders: low, modules: plainVocabulary, pure: true },
+  model: { folders: low, modules: [...plainVocabulary, "HttpBody", "Tls", "Transport"], pure: true },
   error: { folders: low, modules: plainVocabulary, pure: true },
   status: { folders: low, modules: plainVocabulary, pure: true },
   syntax: { folders: low, modules: plainVocabulary, pure: true },
