@@ -17,18 +17,24 @@ const versionIn = (file: string): string | undefined => {
 
 const installed = (name: string): string => versionIn(`node_modules/${name}/package.json`) ?? "not installed"
 
-/** Which commit it is, and whether there are changes that are in none; nothing where there is no git. */
-const commit = (): string => {
+/** The commit of a directory, and whether there are changes that are in none; empty if there is no git. */
+export const commitOf = (directory: URL | string): string => {
   try {
     const text = execFileSync("git", ["describe", "--always", "--dirty=, changed"], {
-      cwd: root,
+      cwd: directory,
       encoding: "utf8",
       stdio: ["ignore", "pipe", "ignore"]
     })
-    return ` (${text.trim()})`
+    return text.trim()
   } catch {
     return ""
   }
+}
+
+/** Behind the version; nothing if there is no git. */
+const commit = (): string => {
+  const name = commitOf(root)
+  return name === "" ? "" : ` (${name})`
 }
 
 export const environmentOf = (server: string): Environment => ({
