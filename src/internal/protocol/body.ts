@@ -1,9 +1,9 @@
 /**
- * Finds the body in the bytes behind a head: none, by length, or until close. The chunked coding is
- * in `chunked.ts`.
+ * Decodes the body that follows a head: none, by length, or until close. The chunked coding is in
+ * `chunked.ts`.
  *
- * A decoder is fed views and says which part of each is data. It copies nothing and allocates
- * nothing by a number that the peer sent.
+ * A decoder receives views and reports which part of each is data. It copies nothing, and it
+ * allocates nothing in proportion to a number that the peer sent.
  */
 import * as HttpFields from "../../HttpFields.ts"
 import type * as HttpLimits from "../../HttpLimits.ts"
@@ -24,29 +24,29 @@ export type BodyError =
 /** Reads one body. */
 export interface BodyDecoder {
   /**
-   * Reads from `bytes` at `from`, up to the next piece of data, and returns the offset where it
-   * stopped. The piece, which may be empty, is `bytes` from `dataStart` to `dataEnd`.
+   * Reads `bytes` from `from` up to the next piece of data, and returns the offset where it
+   * stopped. The piece is `bytes` from `dataStart` to `dataEnd`, and may be empty.
    */
   decode(bytes: Uint8Array, from: number): number
   /**
-   * The connection ended, and `cut` says that its end is not proven: completes the body where that
-   * is its end, else sets `error`.
+   * Called when the connection has ended; `cut` is true if its end is not proven. Completes the
+   * body if it ends with the connection, otherwise sets `error`.
    */
   eof(cut: boolean): void
   readonly dataStart: number
   readonly dataEnd: number
-  /** Bytes of data so far. */
+  /** Bytes of data received. */
   readonly received: number
   readonly done: boolean
   readonly error: BodyError | undefined
   readonly trailers: HttpFields.HttpFields
-  /** Whether a relaxation of `HttpLeniency` was needed. */
+  /** True if a relaxation of `HttpLeniency` was needed. */
   readonly relaxed: boolean
 }
 
 /**
- * A body of known length; 0 for none. There is one of these for each response, so what never
- * changes is in the prototype.
+ * A body of known length; 0 if there is none. There is one for each response, so what never changes
+ * is in the prototype.
  */
 export class LengthDecoder implements BodyDecoder {
   dataStart = 0
@@ -57,7 +57,7 @@ export class LengthDecoder implements BodyDecoder {
 
   constructor(length: number, limits: HttpLimits.HttpLimits) {
     this.#length = length
-    // Announced too large is too large: no need to read it first.
+    // Fails before a byte is read, because the announced length already exceeds the limit.
     if (length > limits.body) this.error = new BodyTooLarge({ limit: limits.body })
   }
 
@@ -109,7 +109,7 @@ export class CloseDecoder implements BodyDecoder {
   }
 
   /**
-   * Over TLS the end of the connection is that of the body only where TLS said so (RFC 9112 section
+   * Over TLS the end of the connection ends the body only if TLS announced it (RFC 9112 section
    * 9.8).
    */
   eof(cut: boolean): void {

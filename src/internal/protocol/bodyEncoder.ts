@@ -1,8 +1,8 @@
 /**
  * Frames the body of a request, piece by piece, and refuses what its framing does not allow.
  *
- * Pure: data in, bytes for the wire out. Declared length is enforced before a byte too many is
- * given out, and a body that the caller chunks itself is checked to be what it says.
+ * Pure: takes data, returns bytes for the wire. A declared length is enforced before a byte too
+ * many is returned. A body that the caller chunks itself is checked to be valid chunked coding.
  */
 import * as HttpFields from "../../HttpFields.ts"
 import * as HttpLeniency from "../../HttpLeniency.ts"
@@ -19,18 +19,18 @@ const nothing: Uint8Array = new Uint8Array(0)
 
 const yours = "which is yours beside a Transfer-Encoding of yours; leave that out, or set `encodeChunked`"
 
-/** A caller that chunks itself may use what extensions it likes. */
+/** A caller that chunks its body itself may use any extensions. */
 const ownLimits: HttpLimits.HttpLimits = HttpLimits.make({ chunkExtensions: Infinity, chunkLine: Infinity })
 
 export class BodyEncoder {
-  /** Whether the body is complete. */
+  /** True if the body is complete. */
   done: boolean
-  /** Bytes of the body taken so far. */
+  /** Bytes of the body received from the caller. */
   taken = 0
   readonly #framing: RequestFraming
-  /** Those that the body ends with; they may become known late. */
+  /** The trailers that end the body; they may be set after construction. */
   trailers: HttpFields.HttpFields
-  /** Checks what the caller chunks itself; `undefined` where we chunk. */
+  /** Checks a body that the caller chunks itself; `undefined` if this encoder chunks it. */
   readonly #raw: ChunkedDecoder | undefined
 
   constructor(framing: RequestFraming, trailers: HttpFields.HttpFields, callerChunks: boolean) {
@@ -43,8 +43,8 @@ export class BodyEncoder {
   }
 
   /**
-   * The bytes that carry this piece; none for an empty piece, because an empty chunk would end the
-   * body.
+   * Returns the bytes that carry this piece. An empty piece has none, because an empty chunk would
+   * end the body.
    */
   encode(data: Uint8Array): Uint8Array | EncodeBodyError {
     if (data.length === 0) return nothing
@@ -59,7 +59,7 @@ export class BodyEncoder {
     return this.#raw === undefined ? encodeChunk(data) : this.#checked(data, this.#raw)
   }
 
-  /** The bytes that end the body, as text. */
+  /** Returns the bytes that end the body, as text. */
   end(): string | EncodeBodyError {
     if (this.done) return ""
     if (this.#framing.kind === "length") {

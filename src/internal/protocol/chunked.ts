@@ -1,10 +1,10 @@
 /**
  * The chunked transfer coding, both ways (RFC 9112 section 7.1).
  *
- * Decoding is strict: a size is `1*HEXDIG`, every line and every chunk ends with CRLF, extensions
- * are ignored and bounded in sum. Each byte outside chunk data costs one step of a small state
- * machine; data is passed over in one. Size lines without an extension and the ends of chunks,
- * where all of their bytes are there, take a shorter way to the same states.
+ * Decoding is strict: a size is `1*HEXDIG`, and every line and every chunk ends with CRLF.
+ * Extensions are ignored, and their total size is limited. Each byte outside chunk data costs one
+ * step of a small state machine; chunk data is skipped in one step. Size lines without an extension
+ * and chunk ends take a fast path to the same states if all of their bytes are available.
  */
 import * as HttpFields from "../../HttpFields.ts"
 import type * as HttpLeniency from "../../HttpLeniency.ts"
@@ -30,8 +30,8 @@ const LF = 0x0a
 const SEMICOLON = 0x3b
 
 /**
- * How much of a size line is kept for the error that quotes it: what is longer is no chunk size,
- * and its end tells no more.
+ * How much of a size line is kept to be quoted in an error. A longer line is not a chunk size, and
+ * its end would add nothing.
  */
 const quotedLength = 120
 
@@ -39,7 +39,7 @@ const isSpace = (byte: number): boolean => byte === 0x20 || byte === 0x09
 
 type State = "Size" | "Space" | "Extension" | "SizeEnd" | "Data" | "DataEnd" | "DataEndLf" | "Trailers"
 
-/** So many digits fit into 31 bits, which V8 counts with fastest: a chunk of less than 256 MiB. */
+/** This many digits fit into 31 bits, which V8 counts fastest: a chunk of less than 256 MiB. */
 const shortDigits = 7
 
 /** The value of a hexadecimal digit, or -1. */
@@ -49,7 +49,7 @@ const hexValue = (byte: number): number => {
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1
 }
 
-/** Whether CRLF stands at `at`; not where its LF is still to come. */
+/** True if CRLF is at `at`; false if its LF has not arrived yet. */
 const isLineEnd = (bytes: Uint8Array, at: number): boolean =>
   at + 1 < bytes.length && bytes[at] === CR && bytes[at + 1] === LF
 
@@ -65,16 +65,16 @@ export class ChunkedDecoder implements BodyDecoder {
   readonly #limits: HttpLimits.HttpLimits
   readonly #leniency: HttpLeniency.HttpLeniency
   #state: State = "Size"
-  /** Bytes of the size line so far, without its end. */
+  /** Bytes of the current size line, without its end. */
   #line = 0
-  /** Whether the size line has a digit yet. */
+  /** True once the size line has a digit. */
   #sized = false
-  /** White space behind the size, as long as it may be padding. */
+  /** Bytes of white space behind the size that may be padding. */
   #padding = 0
-  /** The beginning of a size line that takes the long way. */
+  /** The beginning of a size line that does not take the fast path. */
   #seen = ""
-  /** Bytes of the current chunk's data still to come. */
-  #left = 0
+  /** Bytes of the current chunk's data that have not arrived yet. */
+  #remaining = 0
   #extensions = 0
   #scanner: LineScanner | undefined
 
@@ -89,7 +89,7 @@ export class ChunkedDecoder implements BodyDecoder {
     while (i < bytes.length && !this.done && this.error === undefined) {
       if (this.#state === "Data") return this.#data(bytes, i)
       if (this.#state === "Trailers") return this.#trailerSection(bytes, i)
-      const short = this.#shortWay(bytes, i)
+      const short = this.#fastPath(bytes, i)
       if (short === i) this.#step(bytes[i++] as number)
       else i = short
     }
@@ -112,13 +112,13 @@ export class ChunkedDecoder implements BodyDecoder {
   }
 
   #data(bytes: Uint8Array, from: number): number {
-    const allowed = Math.min(this.#left, this.#limits.body - this.received)
+    const allowed = Math.min(this.#remaining, this.#limits.body - this.received)
     this.dataStart = from
     this.dataEnd = Math.min(bytes.length, from + allowed)
     const taken = this.dataEnd - from
     this.received += taken
-    this.#left -= taken
-    if (this.#left === 0) {
+    this.#remaining -= taken
+    if (this.#remaining === 0) {
       this.#state = "DataEnd"
     } else if (this.dataEnd < bytes.length) {
       this.error = new BodyTooLarge({ limit: this.#limits.body })
@@ -127,16 +127,16 @@ export class ChunkedDecoder implements BodyDecoder {
   }
 
   /**
-   * A plain size line or the end of a chunk, whole. The offset behind it, `from` where `#step` has
-   * to take it byte by byte.
+   * Skips a complete plain size line or chunk end and returns the offset behind it. Returns `from`
+   * if `#step` must read it byte by byte.
    */
-  #shortWay(bytes: Uint8Array, from: number): number {
+  #fastPath(bytes: Uint8Array, from: number): number {
     if (this.#state === "DataEnd") {
       if (!isLineEnd(bytes, from)) return from
       this.#state = "Size"
       return from + 2
     }
-    // In the midst of a size line there is something to go on with.
+    // A size line whose beginning was read by `#step` continues there.
     if (this.#state !== "Size" || this.#line > 0) return from
     const most = Math.min(shortDigits, this.#limits.chunkLine, bytes.length - from)
     let size = 0
@@ -148,13 +148,13 @@ export class ChunkedDecoder implements BodyDecoder {
       digits++
     }
     if (digits === 0 || !isLineEnd(bytes, from + digits)) return from
-    this.#left = size
+    this.#remaining = size
     this.#sizeComplete()
     return from + digits + 2
   }
 
   #trailerSection(bytes: Uint8Array, from: number): number {
-    // Nearly all bodies have no trailers, and need no scanner to find none.
+    // Nearly all bodies have no trailers. They are recognised here without a scanner.
     if (this.#scanner === undefined && this.#limits.trailers >= 2 && isLineEnd(bytes, from)) {
       this.dataStart = this.dataEnd = from
       this.done = true
@@ -180,7 +180,7 @@ export class ChunkedDecoder implements BodyDecoder {
     return end
   }
 
-  /** One byte outside chunk data and trailers. */
+  /** Reads one byte outside chunk data and trailers. */
   #step(byte: number): void {
     switch (this.#state) {
       case "DataEnd":
@@ -197,7 +197,7 @@ export class ChunkedDecoder implements BodyDecoder {
     }
   }
 
-  /** One byte of a size line. */
+  /** Reads one byte of a size line. */
   #lineByte(byte: number): void {
     if (this.#seen.length < quotedLength) this.#seen += String.fromCharCode(byte)
     switch (this.#state) {
@@ -216,9 +216,9 @@ export class ChunkedDecoder implements BodyDecoder {
     const value = hexValue(byte)
     if (value >= 0) {
       this.#sized = true
-      this.#left = this.#left * 16 + value
+      this.#remaining = this.#remaining * 16 + value
       this.#countLine()
-      if (this.#left > Number.MAX_SAFE_INTEGER) this.error = new ChunkTooLarge({ size: this.#seen })
+      if (this.#remaining > Number.MAX_SAFE_INTEGER) this.error = new ChunkTooLarge({ size: this.#seen })
       return
     }
     if (isSpace(byte)) {
@@ -233,9 +233,9 @@ export class ChunkedDecoder implements BodyDecoder {
   }
 
   /**
-   * Behind the size "bad" white space is allowed before an extension, and nowhere else (RFC 9112
-   * section 7.1.1). Before an extension it counts as one; padding is as long as the line may be,
-   * because a server that pads does so in each of its chunks.
+   * "Bad" white space is allowed between the size and an extension, and nowhere else (RFC 9112
+   * section 7.1.1). Before an extension it counts towards the limit of extensions. Padding is
+   * limited by the line limit only, because a server that pads does so in each of its chunks.
    */
   #spaceByte(byte: number): void {
     if (isSpace(byte)) {
@@ -252,7 +252,7 @@ export class ChunkedDecoder implements BodyDecoder {
     return this.#isPadded() ? this.#lineEnd(byte) : this.#badSize(["chunkSizeSpaces"])
   }
 
-  /** Whether white space around a size may pass. */
+  /** True if white space around a size is allowed. */
   #isPadded(): boolean {
     this.relaxed ||= this.#leniency.chunkSizeSpaces
     return this.#leniency.chunkSizeSpaces
@@ -281,7 +281,7 @@ export class ChunkedDecoder implements BodyDecoder {
     }
   }
 
-  /** Whether this is a LF that may stand for CRLF. */
+  /** True if this is a LF that may replace CRLF. */
   #isLineFeed(byte: number): boolean {
     if (byte !== LF || !this.#leniency.bareLf) return false
     this.relaxed = true
@@ -300,11 +300,11 @@ export class ChunkedDecoder implements BodyDecoder {
     this.#sized = false
     this.#padding = 0
     this.#seen = ""
-    this.#state = this.#left === 0 ? "Trailers" : "Data"
+    this.#state = this.#remaining === 0 ? "Trailers" : "Data"
   }
 
   #badSize(relaxations?: ReadonlyArray<Relaxation>): void {
-    // The end of a padded line is right; what is quoted is what is wrong.
+    // If only the padding is wrong, the end of the line is right and is not quoted.
     const line = relaxations?.[0] === "chunkSizeSpaces" ? this.#seen.replace(/[\r\n]$/, "") : this.#seen
     this.error = new InvalidChunkSize({ line, relaxations })
   }
@@ -314,12 +314,12 @@ export class ChunkedDecoder implements BodyDecoder {
   }
 }
 
-/** The last chunk and an empty trailer section. */
+/** The start of the last chunk, which an empty line or trailers complete. */
 const lastChunk = "0\r\n"
 
 /**
- * One chunk, whole, in bytes of its own. The data must not be empty: an empty chunk would end the
- * body.
+ * Encodes one chunk into new bytes. The data must not be empty, because an empty chunk would end
+ * the body.
  */
 export const encodeChunk = (data: Uint8Array): Uint8Array => {
   const size = `${data.length.toString(16)}\r\n`
@@ -331,7 +331,7 @@ export const encodeChunk = (data: Uint8Array): Uint8Array => {
   return chunk
 }
 
-/** The last chunk with a trailer section. */
+/** Encodes the last chunk and the trailer section. */
 export const encodeLastChunk = (trailers: HttpFields.HttpFields): string => {
   let text = lastChunk
   for (const [name, value] of trailers) text += `${name}: ${trimSpace(value)}\r\n`

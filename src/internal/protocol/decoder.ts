@@ -1,4 +1,6 @@
-/** Which decoder reads a body of which framing. */
+/**
+ * Chooses the decoder for the framing of a body.
+ */
 import type * as HttpLeniency from "../../HttpLeniency.ts"
 import type * as HttpLimits from "../../HttpLimits.ts"
 import type { BodyDecoder } from "./body.ts"
@@ -6,7 +8,9 @@ import { CloseDecoder, LengthDecoder } from "./body.ts"
 import { ChunkedDecoder } from "./chunked.ts"
 import type { Framing } from "./framing.ts"
 
-/** A decoder for one body. What has no body, and what is a tunnel, is read to its end at once. */
+/**
+ * Creates a decoder for one body. A response without a body and a tunnel have a body of length 0.
+ */
 export const makeDecoder = (
   framing: Framing,
   limits: HttpLimits.HttpLimits,

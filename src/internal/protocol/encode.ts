@@ -1,9 +1,9 @@
 /**
  * Encodes the head of a request (RFC 9112 sections 3 and 6).
  *
- * Everything is checked before anything is encoded: what breaks the grammar is an error that names
- * the field and never its value. Decides the framing of the request: known length goes with
- * Content-Length, unknown length chunked, never both.
+ * Everything is checked before anything is encoded. An error names the field that breaks the
+ * grammar and never its value. Decides the framing of the request: Content-Length if the length is
+ * known, chunked if not, and never both.
  */
 import type * as HttpFields from "../../HttpFields.ts"
 import type { InvalidHeaderName, InvalidTrailer } from "../error/request.ts"
@@ -25,8 +25,8 @@ import { checkTrailers } from "./trailers.ts"
 export { checkField } from "./requestFields.ts"
 
 /**
- * What is known of the body before it is sent. `manual`: the caller sends it piece by piece and
- * frames it by fields.
+ * What is known of the body before it is sent. `manual` is a body that the caller sends piece by
+ * piece and frames by fields.
  */
 export type Content =
   | { readonly kind: "none" }
@@ -40,33 +40,33 @@ export type RequestFraming =
   | { readonly kind: "length"; readonly length: number }
   | { readonly kind: "chunked" }
 
-/** A request as the encoder needs it. */
+/** The input of the encoder. */
 export interface RequestParts {
   readonly method: string
   readonly target: Target
   readonly fields: HttpFields.HttpFields
   readonly trailers: HttpFields.HttpFields
-  /** Whether there will be trailers that are not known yet. */
+  /** True if there will be trailers that are not known yet. */
   readonly trailersLater: boolean
   readonly content: Content
-  /** Sent as Content-Type where the fields have none. */
+  /** Sent as Content-Type if the fields have none. */
   readonly contentType: string | undefined
-  /** Whether Host is left to the fields. */
+  /** True if only the fields may provide Host. */
   readonly skipHost: boolean
-  /** Sent as Accept-Encoding where the fields have none. */
+  /** Sent as Accept-Encoding if the fields have none. */
   readonly acceptEncoding: string | undefined
-  /** Whether `Expect: 100-continue` is sent. */
+  /** True if `Expect: 100-continue` is to be sent. */
   readonly expectContinue: boolean
 }
 
-/** A head ready to be sent. */
+/** An encoded head. */
 export class EncodedHead {
-  /** All of it, up to and including the empty line; every character is one byte. */
+  /** The whole head, including the empty line; every character is one byte. */
   readonly text: string
   readonly framing: RequestFraming
-  /** Whether the request says `Connection: close`. */
+  /** True if the request has `Connection: close`. */
   readonly close: boolean
-  /** Whether the request says `Expect: 100-continue`. */
+  /** True if the request has `Expect: 100-continue`. */
   readonly expectContinue: boolean
 
   constructor(text: string, framing: RequestFraming, close: boolean, expectContinue: boolean) {
@@ -90,7 +90,8 @@ export type EncodeError =
   | UnsupportedBody
 
 /**
- * Methods whose requests usually have content, so that its absence is said (RFC 9110 section 8.6).
+ * Methods whose requests usually have content, so an empty body is announced (RFC 9110 section
+ * 8.6).
  */
 const expectsContent: ReadonlySet<string> = new Set(["POST", "PUT", "PATCH"])
 
@@ -104,9 +105,9 @@ export const checkMethod = (method: string): InvalidMethod | undefined => {
 }
 
 /**
- * True if these are codings of which `chunked` is the last, and no other (RFC 9112 section 6.1).
- * What stands before it the caller has applied. No coding that is registered has parameters, and
- * none may be called `identity` any more.
+ * True if `chunked` is the last of these codings and occurs once (RFC 9112 section 6.1). The caller
+ * has applied the codings before it. No registered coding has parameters, and `identity` is no
+ * longer a coding.
  */
 const endsInChunked = (lines: ReadonlyArray<string>): boolean => {
   const codings = lines.join().split(",").map((coding) => trimSpace(coding).toLowerCase())
@@ -115,7 +116,9 @@ const endsInChunked = (lines: ReadonlyArray<string>): boolean => {
   )
 }
 
-/** The framing that fields and content agree on, or the error that says why they do not. */
+/**
+ * Returns the framing that fields and content agree on, or the error that explains why they do not.
+ */
 const chooseFraming = (parts: RequestParts, facts: FieldFacts): RequestFraming | EncodeError => {
   const { content } = parts
   if (content.kind === "known" && !(Number.isSafeInteger(content.length) && content.length >= 0)) {
@@ -136,7 +139,7 @@ const chooseFraming = (parts: RequestParts, facts: FieldFacts): RequestFraming |
   if (facts.lengths.length > 0) {
     if (facts.lengths.length > 1) return new ConflictingFraming({ reason: "it has Content-Length twice" })
     if (hasTrailers) return new ConflictingFraming({ reason: "trailers need chunked, but there is a Content-Length" })
-    // `Number` of what is not `1*DIGIT` may be a number all the same.
+    // Checked first, because `Number` accepts more than `1*DIGIT`.
     const declared = /^[0-9]+$/.test(facts.lengths.join()) ? Number(facts.lengths.join()) : NaN
     if (!Number.isSafeInteger(declared)) {
       return new InvalidHeaderValue({ field: "Content-Length", offset: 0, reason: "something that is no length" })
@@ -186,8 +189,8 @@ export const encodeHead = (parts: RequestParts): EncodedHead | EncodeError => {
 }
 
 /**
- * The fields that follow from the request. What the caller gave in another place goes through the
- * same checks as fields.
+ * Returns the fields that follow from the request. Values that the caller set in another place are
+ * checked like fields.
  */
 const derivedFields = (
   parts: RequestParts,

@@ -1,7 +1,8 @@
 /**
  * Decides where the body of a response ends, and whether the connection persists after it.
  *
- * One function, in the order of RFC 9112 section 6.3's list; persistence is section 9.3.
+ * Framing is one function, in the order of the list in RFC 9112 section 6.3. Persistence is section
+ * 9.3.
  */
 import type * as HttpLeniency from "../../HttpLeniency.ts"
 import {
@@ -12,7 +13,7 @@ import {
   UnknownTransferEncoding
 } from "../error/head.ts"
 import type { Relaxation } from "../error/relaxation.ts"
-// Without the public functions around them, which look at how many arguments they were given.
+// Imported without the public functions around them, which inspect their argument count.
 import * as fields from "../model/fields.ts"
 import { listElements, listHas } from "../syntax/token.ts"
 import type { ResponseHead } from "./head.ts"
@@ -33,7 +34,7 @@ export type FramingError =
   | UnexpectedUpgrade
   | UnknownTransferEncoding
 
-/** A class and no literal, because there is one for each response: see `ResponseHead`. */
+/** A class, because there is one for each response: see `ResponseHead`. */
 class LengthFraming {
   readonly kind = "length"
   readonly length: number
@@ -43,7 +44,7 @@ class LengthFraming {
   }
 }
 
-/** A length that it took a relaxation to read. */
+/** A length that only a relaxation could read. */
 class RelaxedLength extends LengthFraming {}
 
 const none: Framing = { kind: "none" }
@@ -54,9 +55,8 @@ const relaxedChunked: Framing = { kind: "chunked" }
 const relaxedClose: Framing = { kind: "close" }
 
 /**
- * Whether `decideFraming` needed a relaxation to come to this. The framings that it gives then are
- * objects of their own, so that no record of framing and relaxation has to be made for each
- * response.
+ * True if `decideFraming` needed a relaxation for this framing. Those framings are separate
+ * objects, so that no record of framing and relaxation is allocated for each response.
  */
 export const isRelaxed = (framing: Framing): boolean =>
   framing === relaxedChunked || framing === relaxedClose || framing instanceof RelaxedLength
@@ -64,9 +64,9 @@ export const isRelaxed = (framing: Framing): boolean =>
 const digits = /^[0-9]+$/
 
 /**
- * The Content-Length of one or more lines: `1*DIGIT`, or a list whose members are the same (RFC
- * 9112 section 6.3). A list in the sense of RFC 9110 section 5.6.1, so an empty element is none;
- * but one that has no other is no length.
+ * Parses the Content-Length of one or more lines: `1*DIGIT`, or a list of equal members (RFC 9112
+ * section 6.3). Empty list elements are ignored (RFC 9110 section 5.6.1), but a list of nothing
+ * else is not a length.
  */
 const parseContentLength = (
   lines: ReadonlyArray<string>
@@ -94,23 +94,25 @@ const conflictingLengths = (values: ReadonlyArray<string>): ConflictingContentLe
 const signedDigits = /^\+?[0-9]+$/
 
 /**
- * What `http.client` takes a Content-Length for that is none by the grammar: its first line counts,
- * and may have a plus.
+ * Reads an invalid Content-Length as `http.client` does: its first line counts, and may have a
+ * plus.
  */
 const firstLength = (lines: ReadonlyArray<string>): Framing => {
-  // It is asked only where there is one.
+  // Callers have checked that the field is present.
   const first = lines[0] as string
   const length = signedDigits.test(first) ? Number(first) : NaN
   return Number.isSafeInteger(length) ? new RelaxedLength(length) : relaxedClose
 }
 
-/** Whether a Transfer-Encoding is `chunked`, once and nothing else. */
+/** True if a Transfer-Encoding is `chunked`, once and nothing else. */
 const isChunked = (codings: string): boolean => {
   const [first, second] = listElements(codings)
   return second === undefined && first?.toLowerCase() === "chunked"
 }
 
-/** What makes the framing of a head with Transfer-Encoding suspicious (RFC 9112 section 6.1). */
+/**
+ * Explains why the framing of a head with Transfer-Encoding is suspicious (RFC 9112 section 6.1).
+ */
 const framingConflict = (head: ResponseHead): string | undefined =>
   fields.has(head.fields, "content-length")
     ? "it has both Transfer-Encoding and Content-Length"
@@ -118,22 +120,22 @@ const framingConflict = (head: ResponseHead): string | undefined =>
     ? "it is HTTP/1.0 with Transfer-Encoding"
     : undefined
 
-/** Where the body of this response to this method ends. */
+/** Decides where the body of this response to this method ends. */
 export const decideFraming = (
   method: string,
   head: ResponseHead,
   leniency: HttpLeniency.HttpLeniency
 ): Framing | FramingError => {
-  // Not in the list: 101 ends HTTP on the connection, and nobody asked for that.
+  // Not in the list: 101 ends HTTP on the connection, and no request asked for an upgrade.
   if (head.status === 101) {
     return new UnexpectedUpgrade({ protocol: fields.get(head.fields, "upgrade") })
   }
-  // 2. A tunnel. Before 1., because a 204 opens one too; the list can leave that open, as neither
-  //    has a body.
+  // 2. A tunnel. Before 1., because a 204 opens one too. The list need not distinguish the two, as
+  // neither has a body.
   if (method === "CONNECT" && head.status >= 200 && head.status < 300) return tunnel
-  // 1. No body, whatever the fields say.
+  // 1. No body, whichever fields the head has.
   if (method === "HEAD" || head.status < 200 || head.status === 204 || head.status === 304) return none
-  // 6., where the head was found to have nothing that 3. to 5. would ask for.
+  // 6., if the head parser found none of the fields that 3. to 5. ask for.
   if (head.plainLength >= 0) return new LengthFraming(head.plainLength)
   const codings = fields.get(head.fields, "transfer-encoding")
   if (codings !== undefined) {
@@ -142,13 +144,13 @@ export const decideFraming = (
     if (conflict !== undefined && !leniency.framingConflict) {
       return new FramingConflict({ reason: conflict, relaxations: ["framingConflict"] })
     }
-    // 4. Transfer-Encoding. Only chunked can be decoded, so only chunked is understood.
+    // 4. Transfer-Encoding. Only chunked can be decoded.
     if (isChunked(codings)) return conflict === undefined ? chunked : relaxedChunked
     if (!leniency.unknownTransferCoding) {
       return new UnknownTransferEncoding({ codings, relaxations: ["unknownTransferCoding"] })
     }
-    // As `http.client` does: its first line counts, and what that does not call chunked is as if it
-    // were not there.
+    // As `http.client` does: its first line counts. If that line is not `chunked`, the field is
+    // ignored.
     if (isChunked(fields.getAll(head.fields, "transfer-encoding")[0] as string)) return relaxedChunked
   }
   const lengths = fields.getAll(head.fields, "content-length")
@@ -162,7 +164,7 @@ export const decideFraming = (
   return codings === undefined ? untilClose : relaxedClose
 }
 
-/** Whether the server keeps the connection open after this response (RFC 9112 section 9.3). */
+/** True if the server keeps the connection open after this response (RFC 9112 section 9.3). */
 export const persists = (head: ResponseHead, framing: Framing): boolean => {
   if (framing.kind === "close" || framing.kind === "tunnel") return false
   // HTTP/1.1 without `close`.
@@ -174,17 +176,17 @@ export const persists = (head: ResponseHead, framing: Framing): boolean => {
 }
 
 /**
- * True if a response without a body has fields that say there is one. Bytes may follow that would
- * count as the next response, so the connection must not be used again. The response itself is
- * good: its end is known by its status.
+ * True if a response without a body has fields that announce one. Bytes may follow that would count
+ * as the next response, so the connection must not be reused. The response itself is valid, because
+ * its status defines its end.
  *
  * - 1xx and 204 must have no Transfer-Encoding and no Content-Length (RFC 9112 section 6.1, RFC
  *   9110 section 8.6). `Content-Length: 0` is common, and announces nothing.
- * - 304, and what answers HEAD, may have both fields to say what a 200 to GET would have. That is
- *   no announcement, unless the fields contradict each other or cannot be read.
+ * - 304 and responses to HEAD may have both fields, to describe what a 200 to GET would have. They
+ *   announce a body only if the fields contradict each other or are invalid.
  *
- * A 205 is framed like any other response (section 6.3 does not list it), so its body is read; the
- * machine looks at what came of it.
+ * A 205 is framed like any other response (section 6.3 does not list it), so its body is read. The
+ * machine then checks that it was empty.
  */
 export const announcesBody = (head: ResponseHead): boolean => {
   const mayDescribe = head.status >= 200 && head.status !== 204
@@ -197,7 +199,7 @@ export const announcesBody = (head: ResponseHead): boolean => {
 }
 
 /**
- * Whether an informational response says that the connection will not persist; its version says
- * nothing.
+ * True if an informational response announces that the connection will not persist. Its version
+ * does not count.
  */
 export const saysClose = (head: ResponseHead): boolean => listHas(fields.get(head.fields, "connection") ?? "", "close")

@@ -1,9 +1,9 @@
 /**
  * Parses the head of a response: status line and fields (RFC 9112 sections 2 to 5).
  *
- * Incremental and strict; what it accepts beyond the grammar is named in `HttpLeniency`. Does not
- * decide framing. Nearly every head arrives whole and is plain: that one goes through `WholeHead`,
- * in a quarter of the time.
+ * Incremental and strict; what it accepts beyond the grammar is named in `HttpLeniency`. It does
+ * not decide framing. Nearly every head arrives whole and is plain, and `WholeHead` reads such a
+ * head in a quarter of the time.
  */
 import * as HttpFields from "../../HttpFields.ts"
 import type * as HttpLeniency from "../../HttpLeniency.ts"
@@ -26,8 +26,8 @@ export type { ResponseHead } from "./responseHead.ts"
 export type HeadError = BadStatusLine | InvalidStatusCode | SectionError | UnknownProtocol
 
 /**
- * Empty lines before a status line that are skipped: a server that sent one CRLF too many after the
- * last body.
+ * The empty lines that are skipped before a status line, because some servers send one CRLF too
+ * many after a body.
  */
 const leadingEmptyLines = 4
 
@@ -41,15 +41,15 @@ const lineRules = (limits: HttpLimits.HttpLimits, leniency: HttpLeniency.HttpLen
   flagFrom: flagFrom(1, leniency)
 })
 
-/** How much of a bad status line is kept: enough to recognise another protocol by. */
+/** How much of a bad status line is kept: enough to recognise another protocol. */
 const quotedLength = 120
 
 const badStatusLine = (line: string, relaxations?: ReadonlyArray<Relaxation>): BadStatusLine =>
   new BadStatusLine({ line: line.slice(0, quotedLength), relaxations })
 
 /**
- * What a status line may begin with; whatever has come of one is part of such a line, or is wrong
- * already.
+ * A valid status line. The rest of it completes an unfinished line, which is then parsed: if that
+ * fails, the part was wrong already.
  */
 const sample = "HTTP/1.1 200"
 
@@ -97,8 +97,7 @@ const parseStatusLine = (
 }
 
 /**
- * One space between the parts of a status line that has them wherever they please; the reason stays
- * as it is.
+ * Reduces the white space around the parts of a status line to one space. The reason is unchanged.
  */
 const normalizeSpaces = (line: string): string => {
   const parts: Array<string> = []
@@ -130,21 +129,21 @@ export class HeadParser {
     this.#whole = new WholeHead(limits)
   }
 
-  /** Whether the status line was looked at before its head was complete. */
-  #judged = false
+  /** True once the status line was checked before its head was complete. */
+  #statusLineChecked = false
   /**
-   * The head, once `scan` has said that it is complete. To be taken away, so that no idle
-   * connection holds its last one.
+   * The head, once `scan` has reported that it is complete. The caller must clear it, so that no
+   * idle connection retains its last head.
    */
   head: ResponseHead | undefined
   error: HeadError | undefined
 
-  /** Bytes of the unfinished head so far. */
+  /** Bytes of the unfinished head. */
   get received(): number {
     return this.#scanner.length
   }
 
-  /** Whether anything but empty lines has come. */
+  /** True if anything but empty lines has arrived. */
   get started(): boolean {
     return this.#scanner.started
   }
@@ -154,8 +153,8 @@ export class HeadParser {
    * `error` set.
    */
   scan(bytes: Uint8Array, from: number): number {
-    // Only at a head's first byte: tried again for each piece of one, it would read the same bytes
-    // many times.
+    // Only at the first byte of a head. Another try for each piece of a head would read the same
+    // bytes many times.
     if (this.#scanner.length === 0) {
       const whole = this.#whole
       const end = whole.read(bytes, from)
@@ -167,22 +166,21 @@ export class HeadParser {
     }
     const end = this.#scanner.scan(bytes, from)
     if (end >= 0) return this.#parse() ? end : faulty
-    // As soon as it is there: a server of another protocol greets and then waits for us, and one
-    // that is wrong may wait too. No empty line ever comes.
-    if (!this.#judged && !this.#judge()) return faulty
+    // Checked as soon as the line is complete. A server of another protocol greets and then waits
+    // for the client, and a faulty server may wait too, so no empty line ever arrives.
+    if (!this.#statusLineChecked && !this.#checkStatusLine()) return faulty
     if (end === needMore) return end
     this.#refuse()
     return faulty
   }
 
   /**
-   * Looks at the status line of a head that is not complete. False with `error` set where it is
-   * none.
+   * Checks the status line of an incomplete head. Returns false with `error` set if it is invalid.
    */
-  #judge(): boolean {
+  #checkStatusLine(): boolean {
     const line = this.#scanner.firstLineUnless(isWholeStatusLine)
     if (line === undefined) return true
-    this.#judged = true
+    this.#statusLineChecked = true
     const status = line === "" ? undefined : this.#statusLine(line)
     if (status === undefined || !("_tag" in status)) return true
     this.error = status
@@ -198,32 +196,33 @@ export class HeadParser {
   }
 
   #refuse(): false {
-    // Called only where the scanner has found a fault.
+    // Called only after the scanner has found a fault.
     this.error = this.#lineError(this.#scanner.fault as LineFault)
     return false
   }
 
-  /** The error that names a fault of the line scanner: line 0 is the status line. */
+  /** Returns the error for a fault of the line scanner; line 0 is the status line. */
   #lineError(fault: LineFault): HeadError {
     if (fault.line > 0 || fault.kind === "section too large") return sectionError(fault, this.#limits)
     if (fault.kind === "line too long") return new LineTooLong({ what: "status line", limit: this.#limits.statusLine })
     const seen = this.#scanner.seen()
     if (fault.kind !== "bare LF") return badStatusLine(seen)
-    // A server of another protocol may end its lines in this way, and then that is the least of it.
+    // A server of another protocol may end its lines with a bare LF. Then the protocol is the
+    // error.
     const line = seen.slice(0, -1)
     const status = line === "" ? undefined : this.#statusLine(line)
     return status !== undefined && "_tag" in status ? status : badStatusLine(seen, ["bareLf"])
   }
 
   /**
-   * Takes what came before the connection ended as a whole head. False with `error` set where it is
-   * none.
+   * Parses what arrived before the connection ended as a whole head. Returns false with `error` set
+   * if it is invalid.
    */
   finish(): boolean {
     return this.#scanner.finish() ? this.#parse() : this.#refuse()
   }
 
-  /** The connection ended before the head was complete: what is wrong with that. */
+  /** Returns the error for a connection that ended before the head was complete. */
   cut(): HeadError | IncompleteHeaders {
     const scanner = this.#scanner
     const line = scanner.firstLineUnless(() => false) ?? scanner.seen().replace(/\r$/, "")
@@ -256,32 +255,32 @@ export class HeadParser {
       fields.relaxed,
       -1
     )
-    this.#judged = false
+    this.#statusLineChecked = false
     scanner.reset(this.#rules)
     return true
   }
 
-  /** Whether it reads by these rules. */
-  heeds(limits: HttpLimits.HttpLimits, leniency: HttpLeniency.HttpLeniency): boolean {
+  /** True if this parser uses these limits and relaxations. */
+  hasRules(limits: HttpLimits.HttpLimits, leniency: HttpLeniency.HttpLeniency): boolean {
     return this.#limits === limits && this.#leniency === leniency
   }
 }
 
 /**
- * Between two heads a parser has no state. So whoever needs one for a head borrows it, and an idle
- * connection has none.
+ * A parser that no connection uses. A parser has no state between two heads, so connections share
+ * this one and an idle connection has none.
  */
 let spare: HeadParser | undefined
 
-/** A parser for one head, which is the caller's until it is given back. */
-export const borrowParser = (limits: HttpLimits.HttpLimits, leniency: HttpLeniency.HttpLeniency): HeadParser => {
+/** Acquires a parser for one head. The caller must release it after a complete head. */
+export const acquireParser = (limits: HttpLimits.HttpLimits, leniency: HttpLeniency.HttpLeniency): HeadParser => {
   const parser = spare
-  if (parser === undefined || !parser.heeds(limits, leniency)) return new HeadParser(limits, leniency)
+  if (parser === undefined || !parser.hasRules(limits, leniency)) return new HeadParser(limits, leniency)
   spare = undefined
   return parser
 }
 
-/** Only after a head that is complete, and has been taken away. */
-export const giveBack = (parser: HeadParser): void => {
+/** Releases a parser. Its head must be complete and cleared. */
+export const releaseParser = (parser: HeadParser): void => {
   spare = parser
 }

@@ -1,22 +1,22 @@
 /**
- * Which moves are legal on a connection, as a table: the client's side and the server's side of one
+ * The legal moves on a connection, as a table: the client's side and the server's side of one
  * exchange after another.
  *
  * `reusable` is derived from the two states, never set.
  */
 
-/** Where one side of the connection stands. */
+/** The state of one side of the connection. */
 export type SideState = "Idle" | "Body" | "Done" | "Failed"
 
 /** What can happen on a side. */
 export type Move = "head" | "informational" | "end" | "next" | "fail"
 
-/** Where each move leads from one state, `undefined` where it is not legal. */
+/** The state after each move; `undefined` if the move is illegal. */
 type Row = { readonly [M in Move]: SideState | undefined }
 
 /**
- * A row with all moves, so that all rows have one shape: what is read by a move's name is then read
- * in one step.
+ * Creates a row with all moves. All rows then have one shape, so a lookup by the move's name takes
+ * one step.
  */
 const row = ({ end, fail, head, informational, next }: Partial<Row>): Row => ({ head, informational, end, next, fail })
 
@@ -28,9 +28,8 @@ const table: { readonly [S in SideState]: Row } = {
   Failed: row({})
 }
 
-// A table that is indexed with strings that vary is looked up in a hash each time: 3 percent of the
-// time of a small exchange. Names that are written out are compared as pointers, and read at a
-// fixed place.
+// A table indexed with varying strings is a hash lookup each time: 3 percent of the time of a small
+// exchange. Literal names are compared as pointers and read at a fixed offset.
 const rowOf = (state: SideState): Row => {
   switch (state) {
     case "Idle":
@@ -59,18 +58,18 @@ const at = (row: Row, move: Move): SideState | undefined => {
   }
 }
 
-/** The state after a move, or `undefined` where it is not legal. */
+/** The state after a move, or `undefined` if it is illegal. */
 export const after = (state: SideState, move: Move): SideState | undefined => at(rowOf(state), move)
 
 export class Lifecycle {
   client: SideState = "Idle"
   server: SideState = "Idle"
-  /** Whether both sides have said, or left it said, that the connection persists. */
+  /** False once a side has announced, or has caused, that the connection does not persist. */
   persistent = true
-  /** Whether a response that has no body announced one, so that the next bytes may be that body. */
+  /** True if a response that has no body announced one, so that the next bytes may be that body. */
   announced = false
 
-  /** Makes a move of the client's. False where it is not legal. */
+  /** Makes a move of the client. Returns false if it is illegal. */
   moveClient(move: Move): boolean {
     const state = after(this.client, move)
     if (state === undefined) return false
@@ -78,7 +77,7 @@ export class Lifecycle {
     return true
   }
 
-  /** Makes a move of the server's. False where it is not legal. */
+  /** Makes a move of the server. Returns false if it is illegal. */
   moveServer(move: Move): boolean {
     const state = after(this.server, move)
     if (state === undefined) return false
@@ -87,25 +86,27 @@ export class Lifecycle {
   }
 
   /**
-   * Whether another exchange may begin: both sides are done, or have not begun, and both want to go
-   * on.
+   * True if another exchange may begin: both sides are done, or have not begun, and both persist.
    */
   get reusable(): boolean {
     return this.persistent && this.client === this.server && (this.client === "Done" || this.client === "Idle")
   }
 
-  /** Begins the next exchange. False where the connection is not reusable. */
+  /** Begins the next exchange. Returns false if the connection is not reusable. */
   next(): boolean {
     return this.reusable && this.moveClient("next") && this.moveServer("next")
   }
 
-  /** A response that has no body announced one: what follows it need not be the next response. */
+  /**
+   * Records that a response without a body announced one: the bytes behind it may not be a
+   * response.
+   */
   announceBody(): void {
     this.persistent = false
     this.announced = true
   }
 
-  /** Nothing on the connection can be trusted any more. */
+  /** Records that nothing on the connection can be trusted any more. */
   fail(): void {
     this.persistent = false
     this.moveClient("fail")

@@ -1,9 +1,9 @@
 /**
  * The receiving side of a connection as a machine: bytes in, events out.
  *
- * No Effect runtime, no socket, no clock. Errors are values, and the same bytes give the same
- * events however they are split. A `Data` event is a view of the bytes given to `receive` and is
- * valid as long as they are; nothing else is.
+ * It has no Effect runtime, no socket and no clock. Errors are values, and the same bytes produce
+ * the same events however they are split. A `Data` event refers to the bytes given to `receive`,
+ * and is valid as long as they are.
  */
 import * as HttpFields from "../../HttpFields.ts"
 import type * as HttpLeniency from "../../HttpLeniency.ts"
@@ -16,10 +16,10 @@ import { makeDecoder } from "./decoder.ts"
 import type { Framing, FramingError } from "./framing.ts"
 import { announcesBody, decideFraming, isRelaxed, persists, saysClose } from "./framing.ts"
 import type { HeadError, HeadParser, ResponseHead } from "./head.ts"
-import { borrowParser, giveBack } from "./head.ts"
+import { acquireParser, releaseParser } from "./head.ts"
 import { Lifecycle } from "./lifecycle.ts"
 
-/** Every way in which what the peer sent can be wrong. */
+/** Every way in which the received bytes can be wrong. */
 export type MachineError =
   | BodyError
   | FramingError
@@ -30,7 +30,7 @@ export type MachineError =
   | TooManyInformational
   | UnexpectedMessage
 
-/** What came out of the bytes. */
+/** What the machine finds in the bytes. */
 export type Event =
   | { readonly _tag: "NeedMore" }
   | { readonly _tag: "Informational"; readonly head: ResponseHead }
@@ -39,7 +39,7 @@ export type Event =
   | { readonly _tag: "End"; readonly trailers: HttpFields.HttpFields }
   | { readonly _tag: "Failure"; readonly error: MachineError }
 
-/** The final head has come. */
+/** The final head. */
 export class HeadEvent {
   readonly _tag = "Head"
   readonly head: ResponseHead
@@ -52,9 +52,9 @@ export class HeadEvent {
 }
 
 /**
- * A piece of the body: `input`, as it was received, from `start` to `end`. A view of it is made
- * where one is asked for, because it costs as much as some field lines, and whoever copies or
- * decodes the piece can do without.
+ * A piece of the body: `input`, as it was received, from `start` to `end`. The view is created only
+ * on demand, because it costs as much as some field lines. Readers that copy or decode the piece do
+ * not need it.
  */
 export class DataEvent {
   readonly _tag = "Data"
@@ -77,7 +77,7 @@ export class DataEvent {
 /** What the machine must know of a request to read its response. */
 export interface RequestFacts {
   readonly method: string
-  /** Whether the request said `Connection: close`. */
+  /** True if the request has `Connection: close`. */
   readonly close: boolean
   readonly limits: HttpLimits.HttpLimits
   readonly leniency: HttpLeniency.HttpLeniency
@@ -96,31 +96,34 @@ export class Machine {
   #failure: Event | undefined
   #served = 0
   #informational = 0
-  // These three are of one exchange, and let go with it: an idle connection holds nothing of its
-  // last one.
+  // The next three belong to one exchange and are cleared at its end, so that an idle connection
+  // retains nothing of its last exchange.
   #request: RequestFacts | undefined
-  /** The parser of a head of which not all has come. */
+  /** The parser of an incomplete head. */
   #parser: HeadParser | undefined
   #decoder: BodyDecoder | undefined
   #tunnel = false
   /**
-   * Whether the response is a 205, which may be framed but must have no content (RFC 9110 section
+   * True if the response is a 205, which may be framed but must have no content (RFC 9110 section
    * 15.3.6).
    */
   #reset = false
 
-  /** Exchanges that were completed. */
+  /** The number of completed exchanges. */
   get served(): number {
     return this.#served
   }
 
-  /** Bytes received behind the end of the response; the connection cannot be used again. */
+  /**
+   * Bytes received behind the end of the response. While there are any, the connection cannot be
+   * reused.
+   */
   get excess(): number {
     return this.#input.length - this.#position
   }
 
   /**
-   * Whether another request may be sent: both messages complete, both sides persistent, nothing
+   * True if another request may be sent: both messages complete, both sides persistent, nothing
    * unread.
    */
   get reusable(): boolean {
@@ -128,28 +131,26 @@ export class Machine {
   }
 
   /**
-   * Whether both sides have said, or left it said, that the connection goes on after this exchange.
+   * True unless one side has announced, or has caused, that the connection ends after this
+   * exchange.
    */
   get persistent(): boolean {
     return this.#lifecycle.persistent
   }
 
   /**
-   * Whether a response that has no body announced one, which is why the connection does not go on.
+   * True if a response that has no body announced one, which is why the connection is not reusable.
    */
   get announced(): boolean {
     return this.#lifecycle.announced
   }
 
-  /** Whether the response has been received to its end. */
+  /** True if the response has been received completely. */
   get responseDone(): boolean {
     return this.#lifecycle.server === "Done"
   }
 
-  /**
-   * A request is about to be sent. False, and nothing changes, where the connection cannot take
-   * one.
-   */
+  /** Begins a request. Returns false, and changes nothing, if the connection cannot accept one. */
   startRequest(request: RequestFacts): boolean {
     if (!this.reusable) return false
     this.#lifecycle.next()
@@ -160,34 +161,37 @@ export class Machine {
     return true
   }
 
-  /** The request has been sent to its end. */
+  /** Records that the request has been sent completely. */
   endRequest(): void {
     if (this.#lifecycle.moveClient("end") && this.responseDone) this.#served++
   }
 
-  /** The request will never be sent to its end, so the connection cannot be used again. */
+  /** Records that the request will never be complete, so the connection cannot be reused. */
   abandonRequest(): void {
     this.#lifecycle.persistent = false
   }
 
-  /** Gives bytes. All events of the bytes before must have been taken. */
+  /** Provides the next bytes. All events of the previous bytes must have been read. */
   receive(bytes: Uint8Array): void {
-    // What was left unread is lost here, and with it where the next response would begin.
+    // Unread bytes are lost here, and with them the start of the next response.
     if (this.excess > 0) this.#lifecycle.persistent = false
     this.#input = bytes
     this.#position = 0
   }
 
-  /** The peer has finished sending; `cut` where it should have said so within TLS and has not. */
+  /**
+   * Records that the peer has finished sending. `cut` is true if TLS should have announced it and
+   * did not.
+   */
   eof(cut = false): void {
     this.#ended = true
     this.#cut = cut
   }
 
   /**
-   * The next event, `NeedMore` where there is none in the bytes received. After a `Failure` there
-   * are only failures. Bytes behind a response are an `UnexpectedMessage` once the request is
-   * complete too, but stay unread where it opened a tunnel.
+   * Returns the next event; `NeedMore` if the bytes received contain none. After a `Failure` it
+   * returns only that failure. Bytes behind a response are an `UnexpectedMessage` once the request
+   * is complete too, but stay unread if the response opened a tunnel.
    */
   next(): Event {
     if (this.#failure !== undefined) return this.#failure
@@ -197,18 +201,18 @@ export class Machine {
     return client === "Body" || this.#tunnel ? needMoreEvent : this.#idle()
   }
 
-  /** No request is outstanding, so whatever comes is no answer (RFC 9112 section 9.2). */
+  /** No request is outstanding, so received bytes cannot be a response (RFC 9112 section 9.2). */
   #idle(): Event {
     if (this.excess === 0) return needMoreEvent
-    // The exchanges before are as good as they were: only the connection cannot be used again.
+    // The exchanges before remain valid: only the connection cannot be reused.
     this.#lifecycle.persistent = false
     return this.#refuse(new UnexpectedMessage({ received: this.excess }))
   }
 
   #head(): Event {
-    // `startRequest` set it before it moved the client out of `Idle`.
+    // `startRequest` sets the request before it moves the client out of `Idle`.
     const { leniency, limits } = this.#request as RequestFacts
-    const parser = this.#parser ?? borrowParser(limits, leniency)
+    const parser = this.#parser ?? acquireParser(limits, leniency)
     const end = parser.scan(this.#input, this.#position)
     if (end === faulty) return this.#fail(parser.error as HeadError)
     if (end === needMore) {
@@ -240,7 +244,7 @@ export class Machine {
     const head = parser.head as ResponseHead
     parser.head = undefined
     this.#parser = undefined
-    giveBack(parser)
+    releaseParser(parser)
     const request = this.#request as RequestFacts
     const framing = decideFraming(request.method, head, request.leniency)
     if ("_tag" in framing) return this.#fail(framing)
@@ -263,7 +267,7 @@ export class Machine {
   }
 
   #body(): Event {
-    // The server is in `Body` only after a decoder was made.
+    // The server is in `Body` only after a decoder was created.
     const decoder = this.#decoder as BodyDecoder
     if (!decoder.done && decoder.error === undefined && this.excess > 0) {
       const input = this.#input

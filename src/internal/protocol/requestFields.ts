@@ -1,7 +1,7 @@
 /**
- * Checks the fields of a request and gathers what they say of things that the encoder decides.
+ * Checks the fields of a request and collects what they say about the encoder's decisions.
  *
- * A field is refused, never mended: the error names it and never repeats its value.
+ * An invalid field is refused, never fixed. The error names it and never repeats its value.
  */
 import type * as HttpFields from "../../HttpFields.ts"
 import { ForbiddenHeader, InvalidHeaderName, InvalidHeaderValue } from "../error/request.ts"
@@ -19,14 +19,14 @@ import {
 export type FieldError = ForbiddenHeader | InvalidHeaderName | InvalidHeaderValue
 
 /**
- * What RFC 3986 section 3.2 allows in host and port; a comma would be two hosts to whoever splits
- * lists.
+ * The characters that RFC 3986 section 3.2 allows in host and port, without the comma. A recipient
+ * that splits lists would read a comma as two hosts.
  */
 const hostCharacters = /^[A-Za-z0-9\-._~!$&'()*+;=:%[\]]*$/
 
 /**
- * A proxy that obeyed and left one of these out would see another message than the server (RFC 9110
- * section 7.6.1).
+ * Fields that `Connection` must not name. A proxy that obeyed and removed one would see another
+ * message than the server (RFC 9110 section 7.6.1).
  */
 const endToEnd: ReadonlyArray<string> = ["content-length", "host", "transfer-encoding"]
 
@@ -41,10 +41,7 @@ export const checkField = (name: string, value: string): InvalidHeaderName | Inv
 
 const none: ReadonlyArray<string> = []
 
-/**
- * What the fields say of things that the encoder decides. A class and no copy of a record, which V8
- * makes slowly.
- */
+/** What the fields say about the encoder's decisions. A class, because V8 copies records slowly. */
 export class FieldFacts {
   host: string | undefined = undefined
   lengths = none
@@ -62,7 +59,7 @@ export class FieldFacts {
 
 const noFacts: FieldFacts = Object.freeze(new FieldFacts())
 
-/** Checks every field and gathers what matters for framing. */
+/** Checks every field and collects what matters for framing. */
 export const scanFields = (fields: HttpFields.HttpFields): FieldFacts | FieldError => {
   if (fields.names.length === 0) return noFacts
   const facts = new FieldFacts()
@@ -75,7 +72,7 @@ export const scanFields = (fields: HttpFields.HttpFields): FieldFacts | FieldErr
   return facts
 }
 
-/** Notes one field. */
+/** Records one field. */
 const recordField = (facts: FieldFacts, name: string, value: string): FieldError | undefined => {
   switch (name) {
     case "host":

@@ -1,4 +1,6 @@
-/** What the head of a response says, as the parts of the protocol hand it on. */
+/**
+ * The head of a response, as the parts of the protocol pass it on.
+ */
 import type * as HttpFields from "../../HttpFields.ts"
 
 /**
@@ -11,12 +13,12 @@ export class ResponseHead {
   readonly status: number
   readonly reason: string
   readonly fields: HttpFields.HttpFields
-  /** Whether a relaxation of `HttpLeniency` was needed. */
+  /** True if a relaxation of `HttpLeniency` was needed. */
   readonly relaxed: boolean
   /**
-   * The body's length where the fields leave nothing to weigh up: HTTP/1.1, one Content-Length of
-   * few digits, no Transfer-Encoding, no Connection but `keep-alive`. -1 where it takes a look at
-   * them; a head without such fields has it too.
+   * The body's length if the fields are plain. They are if the head is HTTP/1.1 and has one
+   * Content-Length of few digits, no Transfer-Encoding, and no Connection but `keep-alive`. -1 if
+   * `decideFraming` must read the fields; a head without such fields has -1 too.
    */
   readonly plainLength: number
 

@@ -1,6 +1,5 @@
 /**
- * The request target in its four forms (RFC 9112 section 3.2), and the authority that goes into
- * Host.
+ * The request target in its four forms (RFC 9112 section 3.2), and the authority for Host.
  *
  * A path can never change where a request goes: `//host` stays a path, and a URL of another origin
  * is refused.
@@ -11,7 +10,7 @@ import type { UnsupportedScheme } from "../error/request.ts"
 import { InvalidUrl } from "../error/request.ts"
 import { describeCharacter, invalidTargetAt } from "../syntax/token.ts"
 
-/** A target as it goes on the wire, and the value of Host. */
+/** A target as it is sent, and the value of Host. */
 export class Target {
   readonly target: string
   readonly authority: string
@@ -22,7 +21,7 @@ export class Target {
   }
 }
 
-/** The URL of a target. That of `*` has no path (RFC 9112 section 3.3). */
+/** Returns the URL of a target. The URL of `*` has no path (RFC 9112 section 3.3). */
 export const urlOf = ({ scheme }: Origin.Origin, { authority, target }: Target): string =>
   target.startsWith("/")
     ? `${scheme}://${authority}${target}`
@@ -30,7 +29,7 @@ export const urlOf = ({ scheme }: Origin.Origin, { authority, target }: Target):
     ? `${scheme}://${authority}`
     : target
 
-/** `absolute` is for a forward proxy (RFC 9112 section 3.2.2). */
+/** The form of a target; `absolute` is for a forward proxy (RFC 9112 section 3.2.2). */
 export type TargetForm = "origin" | "absolute"
 
 type TargetResult = Either.Either<Target, InvalidUrl | UnsupportedScheme>
@@ -39,13 +38,13 @@ const invalid = (reason: string): TargetResult => Either.left(new InvalidUrl({ p
 
 const absoluteUrl = /^[a-z][a-z0-9+.-]*:\/\//i
 
-/** A target without its fragment, which never goes on the wire. */
+/** Removes the fragment of a target, which is never sent. */
 const withoutFragment = (target: string): string => {
   const hash = target.indexOf("#")
   return hash < 0 ? target : target.slice(0, hash)
 }
 
-/** The target for a request to `origin`. */
+/** Returns the target of a request to `origin`. */
 export const resolveTarget = (
   method: string,
   target: string,
@@ -55,7 +54,7 @@ export const resolveTarget = (
   if (typeof target !== "string") return invalid("it is not a string")
   if (method === "CONNECT") return connectTarget(target)
   if (absoluteUrl.test(target)) return urlTarget(method, target, origin, form)
-  // All of it, though a fragment is not sent: what has a line feed in it is an attack or a mistake.
+  // Checks the fragment too, although it is not sent: a line feed in it is an attack or a mistake.
   const offset = invalidTargetAt(target)
   if (offset >= 0) {
     return invalid(
@@ -66,7 +65,7 @@ export const resolveTarget = (
   const authority = Origin.authority(origin)
   if (bare === "*") {
     if (method !== "OPTIONS") return invalid(`"*" is the target of OPTIONS alone`)
-    // A proxy makes "*" of an empty path (RFC 9112 section 3.2.4).
+    // A proxy turns an empty path into "*" (RFC 9112 section 3.2.4).
     return Either.right(new Target(form === "absolute" ? `${origin.scheme}://${authority}` : bare, authority))
   }
   if (bare !== "" && !bare.startsWith("/") && !bare.startsWith("?")) {
@@ -79,7 +78,7 @@ export const resolveTarget = (
   })
 }
 
-/** An IPv6 address without brackets would end in what looks like a port. */
+/** Requires brackets around an IPv6 address, because its end would look like a port. */
 const endsInPort = /^(?:\[[^\]]*\]|[^:]*):[0-9]+$/
 
 const connectTarget = (target: string): TargetResult =>
@@ -94,13 +93,13 @@ const urlTarget = (method: string, url: string, origin: Origin.Origin, form: Tar
   Either.flatMap(Origin.fromUrl(url), (parsed) => {
     const authority = Origin.authority(parsed.origin)
     if (form === "absolute") {
-      // OPTIONS for the server as a whole has an empty path when it goes through a proxy (RFC 9112
+      // OPTIONS for the whole server has an empty path if it is sent through a proxy (RFC 9112
       // section 3.2.4).
       const path = method === "OPTIONS" && /^[^/?#]*:\/\/[^/?#]*$/.test(withoutFragment(url)) ? "" : parsed.target
       return Either.right({ target: `${parsed.origin.scheme}://${authority}${path}`, authority })
     }
-    // Host says nothing of a zone id, so the URL need not; one that it has must be that of the
-    // connection.
+    // Host contains no zone id, so the URL may omit it. If it has one, the connection must have the
+    // same.
     const { host } = parsed.origin
     const elsewhere = host.includes("%") && host !== origin.host
     if (

@@ -1,5 +1,5 @@
 /**
- * Trailer sections (RFC 9112 section 7.1.2), and the fields that may not stand in one (RFC 9110
+ * Trailer sections (RFC 9112 section 7.1.2), and the fields that are forbidden in them (RFC 9110
  * section 6.5.1).
  */
 import * as HttpFields from "../../HttpFields.ts"
@@ -19,8 +19,8 @@ export type TrailerError = InvalidTrailer | LineTooLong | TrailersTooLarge
 
 /**
  * Fields for framing, routing, authentication, request modifiers, response control and content
- * handling. In a trailer section they come too late to be obeyed, and obeying them is how messages
- * are smuggled.
+ * handling. In a trailer section they arrive too late to be obeyed, and obeying them enables
+ * message smuggling.
  */
 const forbidden: ReadonlySet<string> = new Set([
   "age",
@@ -56,13 +56,13 @@ const forbidden: ReadonlySet<string> = new Set([
   "www-authenticate"
 ])
 
-/** Whether a field of this name may not stand in a trailer section. */
+/** True if a field of this name is forbidden in a trailer section. */
 export const isForbiddenTrailer = (name: string): boolean => {
   const lower = name.toLowerCase()
   return forbidden.has(lower) || lower.startsWith("if-")
 }
 
-/** What the lines of a trailer section may be like. */
+/** The rules for the lines of a trailer section. */
 export const trailerRules = (limits: HttpLimits.HttpLimits, leniency: HttpLeniency.HttpLeniency): LineRules => ({
   firstLine: limits.fieldLine,
   line: limits.fieldLine,
@@ -73,7 +73,7 @@ export const trailerRules = (limits: HttpLimits.HttpLimits, leniency: HttpLenien
   flagFrom: flagFrom(0, leniency)
 })
 
-/** Turns a fault of the line scanner into the error that names it. */
+/** Returns the error for a fault of the line scanner. */
 export const trailerLineError = (fault: LineFault, limits: HttpLimits.HttpLimits): TrailerError => {
   switch (fault.kind) {
     case "line too long":
@@ -92,13 +92,13 @@ const fieldError = (fault: FieldFault, limits: HttpLimits.HttpLimits): TrailerEr
     ? new LineTooLong({ what: "trailer line", limit: limits.fieldLine })
     : new InvalidTrailer({ field: fault.name, reason: fault.reason, relaxations: fault.relaxations })
 
-/** A trailer section, and whether a relaxation was needed to read it. */
+/** A trailer section; `relaxed` is true if a relaxation was needed to read it. */
 export interface Trailers {
   readonly trailers: HttpFields.HttpFields
   readonly relaxed: boolean
 }
 
-/** The fields of a trailer section, without those that may not stand in one. */
+/** Parses a trailer section, and drops the fields that are forbidden in it. */
 export const parseTrailers = (
   scanner: LineScanner,
   limits: HttpLimits.HttpLimits,
@@ -118,7 +118,7 @@ export const parseTrailers = (
   return { trailers: HttpFields.unsafeMake(names, values), relaxed: list.relaxed }
 }
 
-/** The first thing wrong with trailers that are to be sent. */
+/** Returns the first error of trailers that are to be sent. */
 export const checkTrailers = (trailers: HttpFields.HttpFields): InvalidTrailer | undefined => {
   for (let i = 0; i < trailers.names.length; i++) {
     const name = trailers.names[i] as string

@@ -1,12 +1,13 @@
 /**
- * The fast way through a head: one that lies whole in the bytes at hand and has nothing about it
- * but what the grammar wants.
+ * The fast path for a head that is complete in the available bytes and is plain by the grammar.
  *
- * One pass over the bytes finds where everything begins and ends; the head is decoded once, and no
- * field becomes a string. What is unfinished, wrong, folded or in need of a relaxation is left to
- * `LineScanner` and `parseFieldLines`, which then start at the head's first byte. So this names no
- * error, decides nothing that they do not decide, and must only never accept what they would read
- * in another way: the tests deliver each head whole and split, which is to say to both.
+ * One pass over the bytes finds where each part begins and ends. The head is decoded once, and no
+ * field becomes a string. `LineScanner` and `parseFieldLines` read every other head from its first
+ * byte: one that is unfinished, wrong, folded or in need of a relaxation.
+ *
+ * This path therefore reports no error and makes no decision of a different kind. It must never
+ * accept a head that the slow path would read differently. The tests deliver each head both whole
+ * and split, and so to both paths.
  */
 import type * as HttpLimits from "../../HttpLimits.ts"
 import { ParsedFields, span, spanLimits } from "../model/fields.ts"
@@ -23,18 +24,18 @@ const COLON = 0x3a
 const isSpace = (code: number): boolean => code === SP || code === HTAB
 
 /**
- * What `valueTable` says, of a byte: two comparisons that nearly always go one way are faster than
- * a look into a table.
+ * Agrees with `valueTable`. Two comparisons with a predictable result are faster than a table
+ * lookup.
  */
 const isValue = (byte: number): boolean => (byte >= SP && byte !== 0x7f) || byte === HTAB
 
 const isDigit = (code: number): boolean => code >= 0x30 && code <= 0x39
 
-/** Bytes of a status line up to its code. */
+/** Bytes of a status line up to the end of its code. */
 const statusLength = 12
 
 /**
- * Whether `HTTP/1.`, a digit, a space and a code from 100 stand at `at`. There are enough bytes.
+ * True if `HTTP/1.`, a digit, a space and a code from 100 are at `at`. There must be enough bytes.
  */
 const isStatusLine = (bytes: Uint8Array, at: number): boolean =>
   bytes[at] === 0x48 && bytes[at + 1] === 0x54 && bytes[at + 2] === 0x54 && bytes[at + 3] === 0x50
@@ -42,7 +43,7 @@ const isStatusLine = (bytes: Uint8Array, at: number): boolean =>
   && bytes[at + 8] === SP && bytes[at + 9] !== 0x30 && isDigit(bytes[at + 9] as number)
   && isDigit(bytes[at + 10] as number) && isDigit(bytes[at + 11] as number)
 
-/** Whether the line from `start` to `end` is a status line. */
+/** True if the line from `start` to `end` is a status line. */
 export const isWholeStatusLine = (bytes: Uint8Array, start: number, end: number): boolean =>
   end - start >= statusLength && isStatusLine(bytes, start)
   && (end - start === statusLength || bytes[start + statusLength] === SP)
@@ -58,19 +59,19 @@ const keepAlive = codes("keep-alive")
 const transferEncoding = codes("transfer-encoding")
 
 /**
- * Whether this text, in lower case, stands at `at`, but for the case of letters. The bit 0x20 is
- * what tells the cases of a letter apart; a hyphen has it, and what would become one by it is a CR,
- * which is in no name and no value.
+ * True if this lower-case text is at `at`, ignoring case. The bit 0x20 distinguishes the cases of a
+ * letter. A hyphen has that bit; the byte that becomes a hyphen with it is CR, which is in no name
+ * and no value.
  */
 const isText = (bytes: Uint8Array, at: number, lower: Uint8Array): boolean => {
   for (let i = 0; i < lower.length; i++) if (((bytes[at + i] as number) | 0x20) !== lower[i]) return false
   return true
 }
 
-/** More digits may be more than 2^53. */
+/** More digits may exceed 2^53. */
 const safeDigits = 15
 
-/** The number that these bytes are, -1 where they are no digits or many. */
+/** Returns the number that these bytes represent; -1 if they are not digits or too many. */
 const numberAt = (bytes: Uint8Array, start: number, end: number): number => {
   if (end === start || end - start > safeDigits) return -1
   let value = 0
@@ -82,21 +83,22 @@ const numberAt = (bytes: Uint8Array, start: number, end: number): number => {
   return value
 }
 
-/** `length` of a head whose fields say nothing of its framing yet. */
-const unsaid = -2
+/** `#length` of a head that has no field about framing so far. */
+const unset = -2
 
 /**
- * A span for each name and value of the head at hand. One array for all connections, as no reading
- * is interrupted by another; it grows to the most fields that a head had, and so to 1 MiB at worst.
+ * A span for each name and value of the current head. All connections share one array, because no
+ * reading is interrupted by another. It grows to the highest number of fields in a head, and so to
+ * 1 MiB at most.
  */
 const spans: Array<number> = []
 
-/** Reads heads that are whole. */
+/** Reads complete heads. */
 export class WholeHead {
   readonly #limits: HttpLimits.HttpLimits
-  /** `plainLength` of the head so far, or `unsaid`. */
-  #length = unsaid
-  /** The head read last. */
+  /** `plainLength` of the current head, or `unset`. */
+  #length = unset
+  /** The last head. */
   head: ResponseHead | undefined
 
   constructor(limits: HttpLimits.HttpLimits) {
@@ -104,13 +106,13 @@ export class WholeHead {
   }
 
   /**
-   * Reads a head from `from`. Returns the offset behind it with `head` set, or -1 where the head is
-   * not for this.
+   * Reads a head from `from`. Returns the offset behind it with `head` set, or -1 if the head needs
+   * the slow path.
    */
   read(bytes: Uint8Array, from: number): number {
-    // One that is longer has offsets too large for a span; see also the length of a line below.
+    // The offsets of a longer head are too large for a span; the length of a line is limited below.
     const available = Math.min(bytes.length, from + spanLimits.offset)
-    // With the two line ends that the shortest has, so that the bytes looked at are there.
+    // Includes the two line ends of the shortest head, so that every byte read below exists.
     if (available - from < statusLength + 4 || !isStatusLine(bytes, from)) return -1
     const limits = this.#limits
     const lineLimit = Math.min(limits.fieldLine, spanLimits.length - 1)
@@ -120,9 +122,9 @@ export class WholeHead {
     while (at < available && isValue(bytes[at] as number)) at++
     const statusEnd = at
     let count = 0
-    this.#length = unsaid
+    this.#length = unset
     for (;;) {
-      // Behind every line comes another, be it the empty one.
+      // Another line follows every line, even if it is the empty one.
       if (at + 3 >= available || bytes[at] !== CR || bytes[at + 1] !== LF) return -1
       at += 2
       const start = at
@@ -133,7 +135,7 @@ export class WholeHead {
       while (at < available && isSpace(bytes[at] as number)) at++
       const valueStart = at
       while (at < available && isValue(bytes[at] as number)) at++
-      // Asked in this way, because a limit that is no number must refuse.
+      // Phrased so that a limit that is not a number refuses.
       if (!(at - start <= lineLimit && count < countLimit)) return -1
       let valueEnd = at
       while (valueEnd > valueStart && isSpace(bytes[valueEnd - 1] as number)) valueEnd--
@@ -141,20 +143,22 @@ export class WholeHead {
       spans[count + 1] = span(valueStart - from, valueEnd - from)
       count += 2
       const length = nameEnd - start
-      if (length === 14 || length === 10 || length === 17) this.#weigh(bytes, start, length, valueStart, valueEnd)
+      if (length === 14 || length === 10 || length === 17) {
+        this.#recordFraming(bytes, start, length, valueStart, valueEnd)
+      }
     }
     if (at + 1 >= available || bytes[at] !== CR || bytes[at + 1] !== LF) return -1
     const end = at + 2
     if (!(statusEnd - from <= limits.statusLine && end - from <= limits.head)) return -1
-    this.#take(bytes, from, end, statusEnd - from, count)
+    this.#complete(bytes, from, end, statusEnd - from, count)
     return end
   }
 
-  /** Takes note of a field by which framing and persistence are decided. */
-  #weigh(bytes: Uint8Array, name: number, length: number, start: number, end: number): void {
+  /** Records a field that decides framing or persistence. */
+  #recordFraming(bytes: Uint8Array, name: number, length: number, start: number, end: number): void {
     if (length === 14) {
       if (!isText(bytes, name, contentLength)) return
-      this.#length = this.#length === unsaid ? numberAt(bytes, start, end) : -1
+      this.#length = this.#length === unset ? numberAt(bytes, start, end) : -1
     } else if (length === 10) {
       if (!isText(bytes, name, connection)) return
       if (end - start !== keepAlive.length || !isText(bytes, start, keepAlive)) this.#length = -1
@@ -163,7 +167,7 @@ export class WholeHead {
     }
   }
 
-  #take(bytes: Uint8Array, from: number, end: number, statusEnd: number, count: number): void {
+  #complete(bytes: Uint8Array, from: number, end: number, statusEnd: number, count: number): void {
     const text = latin1(bytes, from, end)
     const version = bytes[from + 7] === 0x30 ? 10 : 11
     this.head = new ResponseHead(
