@@ -1,20 +1,21 @@
 /**
- * Comparing names as HTTP does: ASCII letters without regard to case, every other character exactly
+ * Compares names as HTTP does: ASCII letters without regard to case, every other character exactly
  * (RFC 9110 section 5.1).
  */
 
 /**
- * Whether two strings are the same but for the case of ASCII letters.
+ * True if two strings are equal, ignoring the case of ASCII letters.
  *
- * Length first, because most names of a head differ in it; then code by code, so that no
- * lower-cased copy is made. Unlike `toLowerCase` it does not take the Kelvin sign for a `k`.
+ * Compares the length first, because most names of a head differ in it. Then compares code by code,
+ * so that no lower-cased copy is allocated. Unlike `toLowerCase`, it distinguishes the Kelvin sign
+ * from `k`.
  */
 export const equalsIgnoreCase = (a: string, b: string): boolean => {
   if (a === b) return true
   return a.length === b.length && isAtIgnoreCase(a, 0, b)
 }
 
-/** Whether `wanted` stands in `text` at `start`, but for the case of ASCII letters. */
+/** True if `wanted` is in `text` at `start`, ignoring the case of ASCII letters. */
 export const isAtIgnoreCase = (text: string, start: number, wanted: string): boolean => {
   for (let i = 0; i < wanted.length; i++) {
     const x = text.charCodeAt(start + i)

@@ -1,21 +1,21 @@
 /**
- * Parses field lines (RFC 9112 section 5) out of a scanned section.
+ * Parses field lines (RFC 9112 section 5) of a scanned section.
  *
  * Strict: a name is a token, the colon follows at once, a value has no control character. Folded
- * lines are unfolded (RFC 9112 section 5.2), but not where they would change framing. Knows nothing
- * of heads, trailers or framing beyond that.
+ * lines are unfolded (RFC 9112 section 5.2), unless that would change framing. Knows nothing else
+ * of heads, trailers or framing.
  */
 import type { Relaxation } from "../error/relaxation.ts"
 import { equalsIgnoreCase } from "./ascii.ts"
 import { tokenTable, trimSpace } from "./token.ts"
 
-/** What is wrong with a field line, and at which offset of the section. */
+/** A fault of a field line, and its offset in the section. */
 export interface FieldFault {
   readonly offset: number
   readonly reason: string
-  /** The field's name where it could be read. */
+  /** The name of the field, if it could be read. */
   readonly name: string
-  /** The relaxations that get past it, best first. */
+  /** The relaxations that accept the line, best first. */
   readonly relaxations: ReadonlyArray<Relaxation>
 }
 
@@ -32,7 +32,7 @@ const faultAt = (offset: number, reason: string, name = "", relaxations = skippe
 /** The lines of a section, as `LineScanner` finds them. */
 export interface Lines {
   readonly text: string
-  /** How many there are; only so many of `starts` and `ends` count. */
+  /** The number of lines; later elements of `starts` and `ends` do not count. */
   readonly lines: number
   readonly starts: ReadonlyArray<number>
   readonly ends: ReadonlyArray<number>
@@ -44,15 +44,15 @@ export interface FieldRules {
   readonly spaceBeforeColon: boolean
   readonly skipInvalidFields: boolean
   readonly controlCharacters: boolean
-  /** Bytes of one field with all the lines it is folded over. */
+  /** The limit of a field's bytes, including all lines it is folded over. */
   readonly fieldLine: number
 }
 
-/** Names and values, in order, in parallel. */
+/** Names and values, in order, as parallel arrays. */
 export interface FieldList {
   readonly names: Array<string>
   readonly values: Array<string>
-  /** Whether a relaxation was needed. */
+  /** True if a relaxation was needed. */
   relaxed: boolean
 }
 
@@ -60,14 +60,14 @@ const COLON = 0x3a
 const SP = 0x20
 const HTAB = 0x09
 
-/** A folded one of these would let two readers see two framings. */
+/** True if folding this field would let two recipients derive different framings. */
 const isFraming = (name: string): boolean =>
   equalsIgnoreCase(name, "content-length") || equalsIgnoreCase(name, "transfer-encoding")
   || equalsIgnoreCase(name, "connection")
 
 const isSpace = (code: number): boolean => code === SP || code === HTAB
 
-/** Parses line `from` and all that follow, into `fields`. Returns the first fault. */
+/** Parses line `from` and all lines behind it into `fields`. Returns the first fault. */
 export const parseFieldLines = (
   lines: Lines,
   from: number,
@@ -95,8 +95,8 @@ export const parseFieldLines = (
     if (fault === undefined) continue
     if (!rules.skipInvalidFields || fault.reason === tooLong) return fault
     fields.relaxed = true
-    // A field that cannot be read to its end is no field: half a value may mean something else,
-    // half a length above all.
+    // A field that cannot be read completely is dropped: half a value may have another meaning, and
+    // half a length certainly has.
     if (folded || (flagged && wrong === undefined)) {
       fields.names.pop()
       fields.values.pop()
@@ -105,7 +105,7 @@ export const parseFieldLines = (
   return undefined
 }
 
-/** The reason that callers turn into an error of its own. */
+/** The reason for which callers create a separate error. */
 export const tooLong = "a folded field longer than the limit"
 
 const unfold = (text: string, start: number, end: number, fields: FieldList): FieldFault | undefined => {
@@ -120,8 +120,8 @@ const unfold = (text: string, start: number, end: number, fields: FieldList): Fi
 }
 
 /**
- * Looks at the last field, which has control characters. NUL and CR become spaces, and others stay
- * (RFC 9110 section 5.5), but not where the message is framed by them.
+ * Checks the last field, which has control characters. NUL and CR become spaces and others stay
+ * (RFC 9110 section 5.5), unless the field frames the message.
  */
 const keepControls = (start: number, fields: FieldList): FieldFault | undefined => {
   const last = fields.names.length - 1

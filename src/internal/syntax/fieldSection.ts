@@ -1,6 +1,5 @@
 /**
- * A field section by itself: the errors that name what is wrong with one, and `http.client`'s
- * `parse_headers`.
+ * A separate field section: the errors for its faults, and `http.client`'s `parse_headers`.
  *
  * Shared by the head of a response and by `HttpFields.parse`, so that both refuse the same bytes
  * for the same reason.
@@ -20,18 +19,15 @@ export type SectionError = HeadersTooLarge | InvalidHeaderLine | LineTooLong | T
 const bareLf: ReadonlyArray<Relaxation> = ["bareLf"]
 const controls: ReadonlyArray<Relaxation> = ["controlCharacters", "skipInvalidFields"]
 
-/**
- * From which line on bytes that no field line may have are left to the parser of fields: `first`,
- * or never.
- */
+/** The first line in which the parser of fields handles forbidden bytes: `first`, or no line. */
 export const flagFrom = (first: number, leniency: HttpLeniency.HttpLeniency): number =>
   leniency.skipInvalidFields || leniency.controlCharacters ? first : Infinity
 
-/** The relaxations that get past a byte that no field line may have. */
+/** The relaxations that accept a byte that is forbidden in a field line. */
 export const relaxationsOf = (fault: LineFault): ReadonlyArray<Relaxation> =>
   fault.kind === "bare LF" ? bareLf : controls
 
-/** Turns a fault of the line scanner into the error that names it. */
+/** Returns the error for a fault of the line scanner. */
 export const sectionError = (fault: LineFault, limits: HttpLimits.HttpLimits): SectionError => {
   switch (fault.kind) {
     case "line too long":
@@ -49,13 +45,13 @@ export const sectionError = (fault: LineFault, limits: HttpLimits.HttpLimits): S
   }
 }
 
-/** Turns a fault of the field parser into the error that names it. */
+/** Returns the error for a fault of the field parser. */
 export const fieldError = (fault: FieldFault, limits: HttpLimits.HttpLimits): SectionError =>
   fault.reason === tooLong
     ? new LineTooLong({ what: "field line", limit: limits.fieldLine })
     : new InvalidHeaderLine({ offset: fault.offset, reason: fault.reason, relaxations: fault.relaxations })
 
-/** The rules for field lines. Made once for many sections. */
+/** Creates the rules for field lines, once for many sections. */
 export const fieldRules = (limits: HttpLimits.HttpLimits, leniency: HttpLeniency.HttpLeniency): FieldRules => ({
   spaceBeforeColon: leniency.spaceBeforeColon,
   skipInvalidFields: leniency.skipInvalidFields,
@@ -63,15 +59,15 @@ export const fieldRules = (limits: HttpLimits.HttpLimits, leniency: HttpLeniency
   fieldLine: limits.fieldLine
 })
 
-/** The fields of a section, and how far it goes. */
+/** The fields of a section, and its length. */
 export interface Section extends FieldList {
-  /** Bytes of the section, its empty line included. */
+  /** Bytes of the section, including its empty line. */
   readonly length: number
-  /** Whether its empty line was there. */
+  /** True if the section ended with its empty line. */
   readonly complete: boolean
 }
 
-/** The fields of a section, up to its empty line or the end of the bytes. */
+/** Parses the fields of a section, up to its empty line or the end of the bytes. */
 export const parseSection = (
   bytes: Uint8Array,
   limits: HttpLimits.HttpLimits,
@@ -88,7 +84,7 @@ export const parseSection = (
   })
   const end = scanner.scan(bytes, 0)
   const whole = end === needMore ? scanner.finish() : end !== faulty
-  // Neither of the two says no without setting `fault`.
+  // Both the scanner and `finish` set `fault` if they fail.
   if (!whole) return sectionError(scanner.fault as LineFault, limits)
   const fields: FieldList = { names: [], values: [], relaxed: false }
   const fault = parseFieldLines(scanner, 0, fieldRules(limits, leniency), fields)

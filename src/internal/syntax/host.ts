@@ -1,29 +1,27 @@
 /**
- * Hosts and ports (RFC 3986 section 3.2): the one parser behind what is connected to, the Host
- * field and the TLS server name.
+ * Hosts and ports (RFC 3986 section 3.2): the one parser for the connected address, the Host field
+ * and the TLS server name.
  *
- * Two parsers that disagree about where a host ends are how requests reach servers that a check did
- * not see; so everything goes through here, once. What is not plainly a name, an IPv4 or an IPv6
- * address is brought into canonical form by the platform's `URL` (`127.1`, `faß.de`, `0:0::1`), and
- * checked again. Errors are values, and no reason repeats the input, which may hold a password.
+ * If two parsers disagree about the end of a host, a request can reach a server that a check did
+ * not see. Therefore every host is parsed here, once. What is not plainly a name, an IPv4 or an
+ * IPv6 address (`127.1`, `faß.de`, `0:0::1`) is converted to canonical form by the platform's
+ * `URL`, and checked again. Errors are values, and no reason repeats the input, which may contain a
+ * password.
  */
 import { InvalidUrl } from "../error/request.ts"
 
-/** A host in lower case without brackets, and the port that stood beside it. */
+/** A host in lower case without brackets, and its port. */
 export interface HostPort {
   readonly host: string
   readonly port: number | undefined
 }
 
-/** Where the text comes from: an option (`::1` is an address) or a URL (RFC 3986, RFC 6874). */
+/** The origin of the text: an option (`::1` is an address) or a URL (RFC 3986, RFC 6874). */
 export type Source = "option" | "url"
 
 const invalid = (part: InvalidUrl["part"], reason: string): InvalidUrl => new InvalidUrl({ part, reason })
 
-/**
- * 1 for a letter, a digit and the other characters of a reg-name (RFC 3986 section 3.2.2), `%`
- * excepted.
- */
+/** 1 for the characters of a reg-name (RFC 3986 section 3.2.2), except `%`. */
 const nameTable = Uint8Array.from(
   { length: 128 },
   (_, code) => /[A-Za-z0-9\-._~!$&'()*+,;=]/.test(String.fromCharCode(code)) ? 1 : 0
@@ -39,15 +37,15 @@ const parsePort = (text: string): number | InvalidUrl => {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i)
     if (!isDigit(code)) return invalid("port", "it is not a decimal number")
-    // Stays above the maximum once it is there, however many digits follow.
+    // Stays above the maximum once it has exceeded it, however many digits follow.
     port = Math.min(port * 10 + code - 0x30, 65_536)
   }
   return checkPort(port)
 }
 
 /**
- * What `URL` makes of a host. Its characters have been checked, so none of them can end the host
- * early.
+ * Returns the host as `URL` normalizes it. The caller has checked its characters, so none of them
+ * can end the host early.
  */
 const canonical = (host: string): string | undefined => {
   const url = `http://${host}/`
@@ -55,27 +53,26 @@ const canonical = (host: string): string | undefined => {
 }
 
 /**
- * Four decimal numbers below 256 without leading zeros: the one spelling of an IPv4 address that
- * stays as it is.
+ * Four decimal numbers below 256 without leading zeros: the canonical spelling of an IPv4 address.
  */
 const ipv4 = /^(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(?:\.(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])){3}$/
 
 /**
- * Whether the last label begins with a digit: such a host is an IPv4 address in some spelling, or
- * rare enough to look twice.
+ * True if the last label begins with a digit. Such a host is an IPv4 address in some spelling, or
+ * rare enough for the slow check.
  */
 const endsInNumber = (text: string): boolean =>
   isDigit(text.charCodeAt(text.lastIndexOf(".", text.endsWith(".") ? text.length - 2 : text.length) + 1))
 
 /**
- * RFC 1035 section 2.3.4; a name may end in a dot. A loop and no `split`: this runs for every
- * request.
+ * Checks the labels of a name (RFC 1035 section 2.3.4); a name may end in a dot. A loop and not
+ * `split`, because this runs for every request.
  */
 const checkLabels = (name: string): string | InvalidUrl => {
   let start = 0
   for (let i = 0; i <= name.length; i++) {
     if (i < name.length && name.charCodeAt(i) !== 0x2e) continue
-    // What follows a last dot is no label.
+    // The empty text behind a final dot is not a label.
     if (i === start && i === name.length && i > 0) break
     if (i === start || i - start > 63) {
       return invalid("host", "a part between its dots is empty or longer than 63 characters")
@@ -85,7 +82,10 @@ const checkLabels = (name: string): string | InvalidUrl => {
   return name.length > (name.endsWith(".") ? 254 : 253) ? invalid("host", "it is longer than 253 characters") : name
 }
 
-/** `URL` lets through some characters that no reg-name has. */
+/**
+ * Checks a name that `URL` has returned, because `URL` accepts some characters that no reg-name
+ * has.
+ */
 const checkCanonical = (name: string): string | InvalidUrl => {
   for (let i = 0; i < name.length; i++) {
     if (nameTable[name.charCodeAt(i)] !== 1) {
@@ -112,12 +112,12 @@ const parseName = (text: string): string | InvalidUrl => {
 }
 
 /**
- * An IPv6 address in the form of RFC 5952, with its zone id (RFC 4007 section 11) where it has one.
+ * Parses an IPv6 address into the form of RFC 5952, with its zone id (RFC 4007 section 11), if any.
  */
 const parseIpv6 = (text: string, source: Source): string | InvalidUrl => {
   const percent = text.indexOf("%")
   const address = percent === -1 ? text : text.slice(0, percent)
-  // The characters first: nothing else may reach `URL`.
+  // Checks the characters first, because only these may reach `URL`.
   const canonicalAddress = /^[0-9A-Fa-f:.]{2,45}$/.test(address) ? canonical(`[${address}]`) : undefined
   if (canonicalAddress === undefined) return invalid("host", "it is not an IPv6 address")
   const host = canonicalAddress.slice(1, -1)
@@ -131,14 +131,14 @@ const parseIpv6 = (text: string, source: Source): string | InvalidUrl => {
 
 const withPort = (host: string | InvalidUrl, text: string | undefined): HostPort | InvalidUrl => {
   if (typeof host !== "string") return host
-  // An empty port stands for the default one (RFC 3986 section 3.2.3, RFC 9110 section 4.2.1).
+  // An empty port means the default one (RFC 3986 section 3.2.3, RFC 9110 section 4.2.1).
   if (text === undefined || text === "") return { host, port: undefined }
   const port = parsePort(text)
   return typeof port === "number" ? { host, port } : port
 }
 
 /**
- * `name`, `name:80`, `[::1]`, `[::1]:80` and, as an option, `::1`; nothing behind the colon is the
+ * Parses `name`, `name:80`, `[::1]`, `[::1]:80` and, in an option, `::1`. An empty port is the
  * default port.
  */
 export const parseHostPort = (text: string, source: Source): HostPort | InvalidUrl => {
@@ -158,18 +158,18 @@ export const parseHostPort = (text: string, source: Source): HostPort | InvalidU
     : withPort(parseName(text.slice(0, colon)), text.slice(colon + 1))
 }
 
-/** A host as an option that has no port beside it, so that a colon behind it is a mistake, too. */
+/** Parses a host that must not have a port, so that a colon behind it is an error too. */
 export const parseHost = (text: string): string | InvalidUrl => {
   const parsed = parseHostPort(text, "option")
   if (parsed instanceof InvalidUrl) return parsed
   return parsed.port === undefined && !/^[^:]*:$|\]:$/.test(text) ? parsed.host : invalid("port", "it has a port")
 }
 
-/** The host without its zone id, which has a meaning on this machine only (RFC 6874 section 4). */
+/** Removes the zone id of a host, which has a meaning on this machine only (RFC 6874 section 4). */
 export const withoutZone = (host: string): string => {
   const percent = host.indexOf("%")
   return percent === -1 ? host : host.slice(0, percent)
 }
 
-/** A host as it stands in an authority: an IPv6 address in brackets. */
+/** Returns the host in the form of an authority: an IPv6 address in brackets. */
 export const bracketed = (host: string): string => host.includes(":") ? `[${host}]` : host

@@ -1,5 +1,5 @@
 /**
- * Reads the dates of HTTP (RFC 9110 section 5.6.7) and what Retry-After says (section 10.2.3).
+ * Parses HTTP dates (RFC 9110 section 5.6.7) and Retry-After (section 10.2.3).
  *
  * A recipient must accept all three forms of a date. `Date.parse` is not used: it accepts more,
  * reads a date without a zone as local time, and may differ between engines.
@@ -19,8 +19,8 @@ const forms = [
 ].map((form) => new RegExp(`^${form}$`))
 
 /**
- * The year of two digits, in the century that brings it next to now: one that seems more than 50
- * years in the future is the most recent past year with these digits.
+ * Completes a year of two digits. A year that seems more than 50 years in the future is the most
+ * recent past year with these digits.
  */
 const fullYear = (digits: string, nowMillis: number): number => {
   const year = Number(digits)
@@ -31,14 +31,14 @@ const fullYear = (digits: string, nowMillis: number): number => {
 }
 
 /**
- * The milliseconds since 1970 of a date; `undefined` if it is none. A leap second counts as the
- * second after it.
+ * Returns the milliseconds since 1970 of a date; `undefined` if the date is invalid. A leap second
+ * counts as the second after it.
  */
 export const parseHttpDate = (text: string, nowMillis: number): number | undefined => {
   for (const form of forms) {
     const groups = form.exec(text)?.groups
     if (groups === undefined) continue
-    // The pattern has all of these.
+    // The pattern has all of these groups.
     const { day, hour, minute, month, second, year } = groups as
       & Record<string, string>
       & {
@@ -48,7 +48,7 @@ export const parseHttpDate = (text: string, nowMillis: number): number | undefin
     const at = [Number(day), Number(hour), Number(minute), Number(second)] as const
     if (at[1] > 23 || at[2] > 59 || at[3] > 60) return undefined
     const date = new Date(0)
-    // Not `Date.UTC`, which takes the years 0 to 99 for those of the last century.
+    // Not `Date.UTC`, because it treats the years 0 to 99 as years of the last century.
     date.setUTCFullYear(fullYear(year, nowMillis), index, at[0])
     if (date.getUTCMonth() !== index || date.getUTCDate() !== at[0]) return undefined
     return date.setUTCHours(at[1], at[2], at[3])
@@ -57,8 +57,8 @@ export const parseHttpDate = (text: string, nowMillis: number): number | undefin
 }
 
 /**
- * How many milliseconds to wait by the values of Retry-After, which are numbers of seconds or
- * dates; a date that has passed is 0. The longest of several. `undefined` if none can be read.
+ * Returns the delay that the values of Retry-After ask for, in milliseconds. A value is a number of
+ * seconds or a date; a past date is 0. The longest delay counts. `undefined` if no value is valid.
  */
 export const retryAfterMillis = (values: ReadonlyArray<string>, nowMillis: number): number | undefined => {
   let longest: number | undefined

@@ -1,16 +1,16 @@
 /**
- * Finds the lines of a section that ends with an empty line: a head, a trailer section.
+ * Finds the lines of a section that ends with an empty line: a head or a trailer section.
  *
- * Scans each byte once, in place on the view it is given, and copies only what an unfinished
- * section leaves behind; the section is decoded once, as ISO-8859-1, when it is complete. So the
- * cost is linear for any split, and every limit and fault is found at the same byte however the
- * bytes are split. Knows lines, not fields.
+ * Scans each byte once, in place, and copies only the bytes of an unfinished section. The section
+ * is decoded once, as ISO-8859-1, when it is complete. The cost is therefore linear for any split.
+ * Every limit and fault is found at the same byte however the bytes are split. Knows lines, not
+ * fields.
  */
 
 const CR = 0x0d
 const LF = 0x0a
 
-/** What is wrong with the bytes, and at which offset of the section. */
+/** A fault of the bytes, and its offset in the section. */
 export interface LineFault {
   readonly kind: "bare CR" | "bare LF" | "control character" | "line too long" | "section too large" | "too many lines"
   readonly offset: number
@@ -18,42 +18,42 @@ export interface LineFault {
   readonly line: number
 }
 
-/** What a section may be like. */
+/** The rules for a section. */
 export interface LineRules {
-  /** Bytes of line 0, without its end. */
+  /** The limit of the bytes of line 0, without its end. */
   readonly firstLine: number
-  /** Bytes of every other line. */
+  /** The limit of the bytes of every other line. */
   readonly line: number
-  /** Lines, without the empty one. */
+  /** The limit of the lines, without the empty one. */
   readonly lines: number
-  /** Bytes in all. */
+  /** The limit of the bytes of the section. */
   readonly section: number
-  /** Empty lines to skip before line 0. */
+  /** The number of empty lines that are skipped before line 0. */
   readonly leadingEmptyLines: number
-  /** A lone LF ends a line. */
+  /** True if a lone LF ends a line. */
   readonly bareLf: boolean
-  /** Lines from this one on may hold what the grammar forbids; they are `flagged`. */
+  /** The first line that may contain forbidden bytes. Lines that do are `flagged`. */
   readonly flagFrom: number
 }
 
-/** The scanner wants more bytes. */
+/** Returned if the scanner needs more bytes. */
 export const needMore = -1
 
-/** The scanner found a fault. */
+/** Returned if the scanner found a fault. */
 export const faulty = -2
 
-/** 1 for a byte that is part of a line; CR, LF and the other controls need a look. */
+/** 1 for a byte that is part of a line; 0 for CR, LF and the other controls, which need a check. */
 const plain = Uint8Array.from({ length: 256 }, (_, byte) => byte === 0x09 || (byte >= 0x20 && byte !== 0x7f) ? 1 : 0)
 
 const empty: Uint8Array = new Uint8Array(0)
 
-/** Room for unfinished sections that is kept for the next one; more is given back. */
+/** The size up to which the buffer for unfinished sections is kept for the next section. */
 const keptRoom = 16_384
 
-/** Lines with room for their offsets that is kept, likewise. */
+/** The number of lines up to which the arrays of offsets are kept. */
 const keptLines = 256
 
-/** Bytes as text, one character each. */
+/** Decodes bytes as text, one character each. */
 export const latin1 = (bytes: Uint8Array, from: number, to: number): string =>
   (bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
     .toString("latin1", from, to)
@@ -61,22 +61,22 @@ export const latin1 = (bytes: Uint8Array, from: number, to: number): string =>
 export class LineScanner {
   /** The section, once it is complete. */
   text = ""
-  /** How many lines there are, without the empty one. */
+  /** The number of lines, without the empty one. */
   lines = 0
   /**
-   * Where each of them begins and ends in `text`. Kept from section to section, so that only the
-   * first `lines` count.
+   * The start and end of each line in `text`. The arrays are kept from section to section, so only
+   * the first `lines` elements count.
    */
   starts: Array<number> = []
   ends: Array<number> = []
-  /** Lines that hold what the grammar forbids, where the rules let them pass. */
+  /** Lines with forbidden bytes that the rules accept. */
   flagged: Set<number> | undefined
   fault: LineFault | undefined
-  /** Whether the section needed a rule that is more than the grammar. */
+  /** True if the section needed a relaxation of the grammar. */
   relaxed = false
-  /** Bytes of the section seen so far. */
+  /** Bytes of the section that were scanned. */
   length = 0
-  /** Whether anything but leading empty lines has come. */
+  /** True if anything but leading empty lines has arrived. */
   get started(): boolean {
     return this.lines > 0 || this.length > this.#lineStart
   }
@@ -92,7 +92,7 @@ export class LineScanner {
     this.#rules = rules
   }
 
-  /** Makes ready for the next section. */
+  /** Prepares for the next section. */
   reset(rules: LineRules): void {
     this.#rules = rules
     this.text = ""
@@ -118,15 +118,15 @@ export class LineScanner {
   scan(bytes: Uint8Array, from: number): number {
     const shift = this.length - from
     const end = this.#scan(bytes, from, shift)
-    // Line 0 is what errors quote, and what is judged before any fault behind it.
+    // Errors quote line 0, and it is checked before any fault behind it.
     if (this.fault !== undefined) this.#keep(bytes, from, Math.max(from, this.fault.offset + 1 - shift))
     return end
   }
 
   /**
-   * Line 0 without its end, of a section that is not complete, unless it is `good`; `""` where it
-   * is, and `undefined` where that line is not complete. Decodes nothing that is to be decoded with
-   * the section.
+   * Returns line 0 of an unfinished section, without its end. Returns `""` if `good` accepts that
+   * line, and `undefined` if it is incomplete. A good line is not decoded, because it is decoded
+   * with the section.
    */
   firstLineUnless(good: (bytes: Uint8Array, start: number, end: number) => boolean): string | undefined {
     if (this.lines === 0) return undefined
@@ -135,7 +135,7 @@ export class LineScanner {
     return good(this.#kept, start, end) ? "" : latin1(this.#kept, start, end)
   }
 
-  /** Line 0 as far as it has come, or up to and with the byte that is its fault. */
+  /** The part of line 0 that has arrived, up to and including the byte that is its fault. */
   seen(): string {
     return latin1(this.#kept, this.#lineStart, this.#keptLength)
   }
@@ -169,8 +169,8 @@ export class LineScanner {
   }
 
   /**
-   * Takes what has come as the whole section, as if the empty line had come too. False where that
-   * is a fault.
+   * Treats the received bytes as the whole section, with the empty line added. Returns false if
+   * that is a fault.
    */
   finish(): boolean {
     const end = this.#afterCr ? this.length - 1 : this.length
@@ -179,13 +179,13 @@ export class LineScanner {
     return this.fault === undefined
   }
 
-  /** How far plain bytes may run before a limit is reached. */
+  /** Returns the offset up to which plain bytes may run before a limit is reached. */
   #stop(available: number, shift: number): number {
     const limit = this.lines === 0 ? this.#rules.firstLine : this.#rules.line
     return Math.min(available, Math.min(this.#lineStart + limit, this.#rules.section) - shift)
   }
 
-  /** A byte that is not plain, or one beyond a limit. False where it is a fault. */
+  /** Handles a byte that is not plain or is beyond a limit. Returns false if it is a fault. */
   #special(byte: number, offset: number): boolean {
     if (offset >= this.#rules.section) return this.#fail("section too large", offset)
     if (byte === CR) {
@@ -223,8 +223,8 @@ export class LineScanner {
   }
 
   /**
-   * A line that ends before `end`; the next begins at `next`. True where it was the empty line that
-   * ends the section.
+   * Ends a line before `end`; the next begins at `next`. Returns true for the empty line that ends
+   * the section.
    */
   #endLine(end: number, next: number): boolean {
     if (end === this.#lineStart) {
@@ -252,7 +252,7 @@ export class LineScanner {
   }
 
   /**
-   * Copies the bytes of an unfinished section, doubling the room so that one byte at a time stays
+   * Copies the bytes of an unfinished section. The buffer doubles, so that one byte at a time stays
    * linear.
    */
   #keep(bytes: Uint8Array, from: number, to: number): void {

@@ -1,10 +1,10 @@
 /**
- * Content-Type values (RFC 9110 section 8.3.1): `type/subtype` and parameters, quoted strings
- * included.
+ * Parses Content-Type values (RFC 9110 section 8.3.1): `type/subtype` and parameters, including
+ * quoted strings.
  *
- * One pass over the characters and no regular expression, because the value is the peer's. A value
- * without a media type is `undefined`; a parameter that breaks the grammar is left out and the rest
- * is kept, as browsers do (WHATWG MIME Sniffing section 4.4).
+ * One pass over the characters and no regular expression, because the peer chooses the value. A
+ * value without a media type is `undefined`. A parameter that breaks the grammar is dropped and the
+ * rest is kept, as browsers do (WHATWG MIME Sniffing section 4.4).
  */
 import { invalidTokenAt, trimSpace } from "./token.ts"
 
@@ -25,8 +25,8 @@ const endOfPart = (value: string, from: number): number => {
 }
 
 /**
- * Index after the closing quote of the quoted string that opens at `from`, or the length where none
- * closes.
+ * Index after the closing quote of the quoted string that opens at `from`, or the length if the
+ * string is not closed.
  */
 const endOfQuoted = (value: string, from: number): number => {
   for (let i = from + 1; i < value.length; i++) {
@@ -37,7 +37,7 @@ const endOfQuoted = (value: string, from: number): number => {
   return value.length
 }
 
-/** What stands in a quoted string that ends before `end`. */
+/** Returns the content of a quoted string that ends before `end`. */
 const unquote = (value: string, from: number, end: number): string => {
   let text = ""
   for (let i = from + 1; i < end; i++) {
@@ -55,8 +55,8 @@ export const parse = (value: string): MediaType | undefined => {
   if (slash === -1 || !isToken(type.slice(0, slash)) || !isToken(type.slice(slash + 1))) return undefined
   const parameters = new Map<string, string>()
   while (at < value.length) {
-    // `at` stands on a `;`. The name is looked for up to the next one only, which keeps the whole
-    // linear.
+    // `at` is the index of a `;`. The search for the name ends at the next one, which keeps the
+    // total linear.
     let end = endOfPart(value, at + 1)
     const part = value.slice(at + 1, end)
     const equals = part.indexOf("=")
@@ -70,8 +70,7 @@ export const parse = (value: string): MediaType | undefined => {
         text = unquote(value, open, close)
         end = endOfPart(value, close)
       }
-      // The first of two wins, so that a value appended by someone else cannot change what was said
-      // before.
+      // The first of two wins, so that an appended value cannot change an earlier one.
       if (isToken(name) && (quoted || isToken(text)) && !parameters.has(name)) parameters.set(name, text)
     }
     at = end

@@ -1,6 +1,6 @@
 /**
- * Which characters may stand where: tokens, field values, request targets (RFC 9110 section 5.6.2
- * and 5.5, RFC 9112 section 3).
+ * The characters that are allowed in tokens, field values and request targets (RFC 9110 section
+ * 5.6.2 and 5.5, RFC 9112 section 3).
  *
  * Tables indexed by character code. No parsing here.
  */
@@ -13,23 +13,23 @@ const tokenPunctuation = "!#$%&'*+-.^_`|~"
 const isAlphanumeric = (code: number): boolean =>
   (code >= 0x30 && code <= 0x39) || (code >= 0x41 && code <= 0x5a) || (code >= 0x61 && code <= 0x7a)
 
-/** 1 for a character that a token may have. */
+/** 1 for a character that is allowed in a token. */
 export const tokenTable: Uint8Array = table((code) =>
   isAlphanumeric(code) || tokenPunctuation.includes(String.fromCharCode(code))
 )
 
-/** 1 for a character that a field value may have: VCHAR, obs-text, SP and HTAB. */
+/** 1 for a character that is allowed in a field value: VCHAR, obs-text, SP and HTAB. */
 export const valueTable: Uint8Array = table((code) => code === 0x09 || (code >= 0x20 && code !== 0x7f))
 
 /**
- * 1 for a character that a request target may have: printable ASCII. What is not ASCII must come
+ * 1 for a character that is allowed in a request target: printable ASCII. Other characters must be
  * percent-encoded.
  */
 const targetTable: Uint8Array = table((code) => code > 0x20 && code < 0x7f)
 
 /**
- * Finds a character that a table refuses, or that is beyond it: in half of the time that a loop
- * over the table takes.
+ * Creates a pattern that finds a character that is not in a table. It takes half of the time of a
+ * loop over the table.
  */
 const refusing = (allowed: Uint8Array): RegExp => {
   const codes = Array.from(allowed, (allows, code) => allows === 1 ? `\\x${code.toString(16).padStart(2, "0")}` : "")
@@ -41,26 +41,26 @@ const refusedInValue = refusing(valueTable)
 const refusedInTarget = refusing(targetTable)
 
 /**
- * Offset of the first character that is refused, or -1. What is no string is refused too: it would
- * have no length here and a text of its own choice once it is put into a head.
+ * Returns the offset of the first refused character, or -1. A value that is not a string is refused
+ * too. It has no length here, and its text could be anything once it is written into a head.
  */
 const firstRefused = (text: string, refused: RegExp): number => typeof text === "string" ? text.search(refused) : 0
 
 /**
- * Offset of the first character that makes this no token, 0 where it is empty, -1 where it is a
- * token.
+ * Returns the offset of the first character that is not allowed in a token. 0 if the text is empty,
+ * -1 if it is a token.
  */
 export const invalidTokenAt = (text: string): number => text === "" ? 0 : firstRefused(text, refusedInToken)
 
-/** Offset of the first character that a field value cannot have, or -1. */
+/** Returns the offset of the first character that is not allowed in a field value, or -1. */
 export const invalidValueAt = (text: string): number => firstRefused(text, refusedInValue)
 
-/** Offset of the first character that a request target cannot have, or -1. */
+/** Returns the offset of the first character that is not allowed in a request target, or -1. */
 export const invalidTargetAt = (text: string): number => firstRefused(text, refusedInTarget)
 
 /**
- * A name that cannot be sent, as far as it is a token: behind that may stand a value that was meant
- * for another place.
+ * Returns the part of an invalid name that is a token. A value that was meant for another place may
+ * follow it.
  */
 export const shownName = (name: string): string => {
   if (typeof name !== "string") return "(not a string)"
@@ -69,7 +69,7 @@ export const shownName = (name: string): string => {
   return end < name.length ? `${name.slice(0, end)}…` : name
 }
 
-/** What stands at an offset, in words that repeat nothing secret. */
+/** Describes the character at an offset, in words that repeat nothing secret. */
 export const describeCharacter = (text: string, offset: number): string => {
   if (typeof text === "number") return "a number that is not finite"
   if (typeof text !== "string") return "something that is not a string"
@@ -95,8 +95,8 @@ export const describeCharacter = (text: string, offset: number): string => {
 const isSpace = (code: number): boolean => code === 0x20 || code === 0x09
 
 /**
- * Without the optional white space (SP, HTAB) around it, which is no part of a field value (RFC
- * 9110 section 5.5).
+ * Removes optional white space (SP, HTAB) from both ends, because it is not part of a field value
+ * (RFC 9110 section 5.5).
  */
 export const trimSpace = (text: string, from = 0, to = text.length): string => {
   let start = from
@@ -107,9 +107,9 @@ export const trimSpace = (text: string, from = 0, to = text.length): string => {
 }
 
 /**
- * The elements of a comma-separated list, without the empty ones, which a recipient must ignore
- * (RFC 9110 section 5.6.1.2). Every list that a peer sends is read by this. A comma in a quoted
- * string separates too: no list that is read here may have one.
+ * Returns the elements of a comma-separated list without the empty ones, which a recipient must
+ * ignore (RFC 9110 section 5.6.1.2). Every list from a peer is parsed here. A comma in a quoted
+ * string separates too, because no list that is parsed here may contain one.
  */
 export const listElements = (value: string): ReadonlyArray<string> => {
   const elements: Array<string> = []
@@ -124,9 +124,9 @@ export const listElements = (value: string): ReadonlyArray<string> => {
   return elements
 }
 
-/** Whether a comma-separated list has this token, in lower case, but for case. */
+/** True if a comma-separated list has this token, ignoring case; `token` is in lower case. */
 export const listHas = (value: string, token: string): boolean =>
-  // Nearly all lists that are asked have one element, or none.
+  // Nearly all of these lists have at most one element.
   value.includes(",")
     ? listElements(value).some((element) => element.toLowerCase() === token)
     : trimSpace(value).toLowerCase() === token
