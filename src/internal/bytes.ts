@@ -1,16 +1,16 @@
 /**
- * Memory for bytes, and copies of bytes in it.
+ * Allocates memory for bytes, and copies bytes into it.
  *
- * Whatever may be as large as a body is allocated here. There may be no array of that size, or no
- * memory for it, and Node then throws a `RangeError` in whatever happens to run, such as a callback
- * of a socket. Here it is `NoRoom`, so that a body's reader can tell it from a fault of the program
- * and make a failure of it.
+ * Anything that may be as large as a body is allocated here. Node throws a `RangeError` if an array
+ * of that size is impossible or memory is exhausted, in whatever code runs at that moment, such as
+ * a socket callback. Here it becomes `NoRoom`. A body's reader can then tell it from a programming
+ * error and fail with a typed error.
  */
 
-/** There is no array of this length. `cause` is what Node says. */
+/** An array of this length cannot be allocated. `cause` is Node's error. */
 export class NoRoom extends Error {
   override readonly name = "NoRoom"
-  /** Bytes that were asked for. */
+  /** The number of bytes requested. */
   readonly length: number
 
   constructor(length: number, cause: unknown) {
@@ -20,14 +20,14 @@ export class NoRoom extends Error {
 }
 
 /**
- * Bytes that V8 keeps within the array itself; a larger array has memory of its own, which costs a
- * microsecond.
+ * The bytes that V8 keeps within the array object itself. A larger array needs a separate
+ * allocation, which takes a microsecond.
  */
 export const inPlace = 64
 
-/** What allocates. A test puts another one in its place. */
+/** Allocates the memory. Tests replace it. */
 export const allocator = {
-  /** Memory that is not cleared, for bytes that are all written before a caller sees them. */
+  /** Returns memory that is not zeroed. It must be fully written before a caller sees it. */
   uncleared: (length: number): Uint8Array =>
     length <= inPlace ? new Uint8Array(length) : new Uint8Array(Buffer.allocUnsafeSlow(length).buffer),
   cleared: (length: number): Uint8Array => new Uint8Array(length)
@@ -36,7 +36,7 @@ export const allocator = {
 const orNoRoom = (length: number, error: unknown): unknown =>
   error instanceof RangeError ? new NoRoom(length, error) : error
 
-/** Throws `NoRoom`. All of it must be written before a caller sees it. */
+/** Throws `NoRoom`. The result must be fully written before a caller sees it. */
 export const uncleared = (length: number): Uint8Array => {
   try {
     return allocator.uncleared(length)
@@ -54,7 +54,7 @@ export const cleared = (length: number): Uint8Array => {
   }
 }
 
-/** A copy in an array of exactly that size. Throws `NoRoom`. */
+/** Returns a copy in an array of exactly that size. Throws `NoRoom`. */
 export const copy = (bytes: Uint8Array): Uint8Array => {
   const copied = uncleared(bytes.length)
   copied.set(bytes)
@@ -63,7 +63,7 @@ export const copy = (bytes: Uint8Array): Uint8Array => {
 
 const empty: Uint8Array = new Uint8Array(0)
 
-/** Several pieces in one. Of one piece it is the piece itself. Throws `NoRoom`. */
+/** Joins several pieces into one. Returns a single piece unchanged. Throws `NoRoom`. */
 export const join = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => {
   const [first] = pieces
   if (first === undefined) return empty

@@ -1,39 +1,44 @@
 /**
- * What a value is that a caller gave, told by what it can do and by what it calls itself, and never
- * by its class: in another realm (`node:vm`, Jest) and in a polyfill every class is another one.
+ * Identifies a value from the caller by what it can do and by its own name, never by its class. In
+ * another realm (`node:vm`, Jest) and in a polyfill every class is a different one.
  *
- * Says what a value is, and never what is in it.
+ * Describes the kind of a value, never its content.
  */
 import * as Chunk from "effect/Chunk"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 
-/** What `Object.prototype.toString` says of a value, such as `Map`, `FormData` or `Object`. */
+/**
+ * Returns what `Object.prototype.toString` calls a value, such as `Map`, `FormData` or `Object`.
+ */
 export const kindOf = (u: unknown): string => Object.prototype.toString.call(u).slice(8, -1)
 
-/** Whether a value is a `Uint8Array`, of whatever realm. */
+/** True if a value is a `Uint8Array` of any realm. */
 export const isBytes = (u: unknown): u is Uint8Array =>
   u instanceof Uint8Array || (ArrayBuffer.isView(u) && kindOf(u) === "Uint8Array")
 
 const has = (u: object, name: PropertyKey): boolean => name in u && Predicate.isFunction((u as never)[name])
 
 /**
- * What every effect has: an `Option` and an `Either` too. The runtime is not for the layers that
- * ask.
+ * The key that every effect has, including `Option` and `Either`. The layers that use this file
+ * must not import the Effect runtime.
  */
 const effectId: symbol = Symbol.for("effect/Effect")
 
 export const isEffect = (u: object): boolean => effectId in u
 
-/** A collection that is asked by keys, such as `Map` and `Headers`: an iterable of pairs. */
+/** True for a collection with lookup by key, such as `Map` and `Headers`: an iterable of pairs. */
 const isKeyed = (u: object): boolean => has(u, "get") && (has(u, "entries") || has(u, "keys"))
 
-/** What holds its pieces in memory, so that they can be looked at before anything is sent. */
+/**
+ * True if the value holds its pieces in memory, so that they can be checked before anything is
+ * sent.
+ */
 const isCollection = (u: object): u is Iterable<unknown> => Array.isArray(u) || kindOf(u) === "Set" || Chunk.isChunk(u)
 
 /**
- * Whether a value can be an iterable of such pieces, as far as that can be seen without taking one
- * from it.
+ * True if a value can be an iterable of such pieces, as far as that is visible without consuming a
+ * piece.
  */
 export const isIterableOf = (u: unknown, isPiece: (piece: unknown) => boolean): u is Iterable<never> =>
   Predicate.isObject(u) && !ArrayBuffer.isView(u) && !isEffect(u)
@@ -41,7 +46,7 @@ export const isIterableOf = (u: unknown, isPiece: (piece: unknown) => boolean): 
     || (Symbol.iterator in u && !isKeyed(u) && !(u instanceof String)
       && (!isCollection(u) || Array.from(u).every(isPiece))))
 
-/** A name that can stand in a message. */
+/** True for a name that may appear in a message. */
 const isName = (u: unknown): u is string => typeof u === "string" && /^[A-Za-z_$][\w$]{0,39}$/.test(u)
 
 const nameOf = (u: object): string | undefined => {
@@ -61,8 +66,8 @@ const describe = (u: unknown): string => {
   return name === undefined ? "an object" : name === "Object" ? "a plain object" : `an object of type ${name}`
 }
 
-/** What a value is, for a message. */
+/** Describes the kind of a value for a message. */
 export const described = (u: unknown): string =>
-  // A getter or a proxy of the caller's may throw; the message that it keeps us from is about
-  // something else.
+  // A getter or proxy of the caller may throw. The message is about a different error, so the throw
+  // is ignored.
   Either.getOrElse(Either.try(() => describe(u)), () => "an object")

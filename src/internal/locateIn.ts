@@ -1,9 +1,9 @@
 /**
- * Gives an error of a response the context of its exchange, for code that knows no more of a
- * response than its interface.
+ * Gives an error of a response the context of its exchange, for code that knows only the response's
+ * interface.
  *
- * A response of this library gives it itself, by `LocateId`. Of any other one, or one behind a
- * `Proxy`, what it says of itself counts.
+ * A response of this library provides its context through `LocateId`. For any other response, and
+ * for one behind a `Proxy`, the context is built from its public properties.
  */
 import type { ConnectionInfo, Timings } from "../HttpError.ts"
 import * as HttpFields from "../HttpFields.ts"
@@ -11,10 +11,13 @@ import type { Tagged } from "./error/base.ts"
 import { withContext } from "./error/base.ts"
 import { format, fromUrl } from "./model/origin.ts"
 
-/** The method by which a response gives an error its context; `undefined` if it cannot. */
+/**
+ * The key of the method with which a response adds its context to an error; `undefined` if it
+ * cannot.
+ */
 export const LocateId: unique symbol = Symbol.for("effect-http-client/locate") as never
 
-/** What is needed of a response. */
+/** The parts of a response that are needed to build a context. */
 export interface Locatable {
   readonly [LocateId]?: (<E extends Tagged<string>>(error: E) => E | undefined) | undefined
   readonly connection: ConnectionInfo

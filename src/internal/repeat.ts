@@ -1,16 +1,16 @@
 /**
- * Decides whether a request may be sent again: by the error that ended it, or by the status that
- * answered it.
+ * Decides whether a request may be retried, by the error that ended it or by the status of its
+ * response.
  *
- * Pure. The pool's own resend, `HttpError.mayRepeat` and the `retry` combinators all ask here, so
- * that they cannot disagree about what is idempotent.
+ * Pure. The pool's own retry, `HttpError.mayRepeat` and the `retry` combinators all use it, so that
+ * they agree on what is idempotent.
  */
 import * as HttpFields from "../HttpFields.ts"
 import type { HttpError } from "./error/unions.ts"
 
 /**
- * The parts of a request that say whether sending it twice does harm: of this library's requests,
- * or of the platform's.
+ * The parts of a request that say whether sending it twice does harm. Both this library's requests
+ * and the platform's have them.
  */
 export interface Repeatable {
   readonly method: string
@@ -19,7 +19,7 @@ export interface Repeatable {
 }
 
 /**
- * The field that makes a server do a request once, however often it is sent
+ * The field that makes a server process a request only once, however often it arrives
  * (draft-ietf-httpapi-idempotency-key-header).
  */
 export const idempotencyKey = "idempotency-key"
@@ -27,7 +27,7 @@ export const idempotencyKey = "idempotency-key"
 /** Idempotent methods (RFC 9110 section 9.2.2). */
 const idempotent: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"])
 
-/** True if the request names itself by an Idempotency-Key. */
+/** True if the request has an Idempotency-Key. */
 const hasKey = ({ fields, headers }: Repeatable): boolean =>
   (fields !== undefined && HttpFields.has(fields, idempotencyKey))
   || (headers !== undefined && Object.hasOwn(headers, idempotencyKey))
@@ -36,10 +36,10 @@ const hasKey = ({ fields, headers }: Repeatable): boolean =>
 export const isIdempotent = (request: Repeatable): boolean => idempotent.has(request.method) || hasKey(request)
 
 /**
- * What an error says by its tag alone. `Never`: the same request fails the same way again (a limit,
- * a certificate, a redirect, a form that is none), or this process or a proxy has refused it.
- * `Context`: see `processed` and `replayable`. Written out for every tag, so that a new error must
- * be decided on.
+ * What the tag of an error alone decides. `Never`: the same request fails the same way again (a
+ * limit, a certificate, a redirect, an invalid form), or this process or a proxy has refused it.
+ * `Context`: `processed` and `replayable` decide. Every tag is listed, so that a new error needs a
+ * decision.
  */
 const byTag: { readonly [Tag in HttpError["_tag"]]: "Never" | "Context" } = {
   InvalidUrl: "Never",
@@ -108,18 +108,17 @@ const byTag: { readonly [Tag in HttpError["_tag"]]: "Never" | "Context" } = {
   StatusError: "Context"
 }
 
-/** The statuses that may pass by themselves, unless the caller says which. */
+/** The statuses that may be temporary, unless the caller lists others. */
 export const passingStatuses: ReadonlyArray<number> = [408, 425, 429, 502, 503, 504]
 
 /**
- * The TLS failures that may pass by themselves. A certificate or a version that does not fit fails
- * every time.
+ * The TLS failures that may be temporary. An unsuitable certificate or version fails every time.
  */
 const passingTls: ReadonlySet<string> = new Set(["Closed", "Other"])
 
 /**
- * Whether a request that failed so may be sent again: its failure may pass, its body can be sent
- * again, and the server has not seen it or does no harm by doing it twice.
+ * True if the request may be retried after this error: the failure may be temporary, the body can
+ * be sent again, and the server has not processed the request or may safely process it twice.
  */
 export const mayRepeat = (error: HttpError, request: Repeatable): boolean => {
   const { fault, processed, replayable } = error.context
@@ -132,7 +131,7 @@ export const mayRepeat = (error: HttpError, request: Repeatable): boolean => {
 }
 
 /**
- * The statuses that are repeated, and those of them that say that the request was not processed.
+ * The statuses that are retried, and those of them that prove that the request was not processed.
  */
 export interface RepeatedStatuses {
   readonly statuses: ReadonlySet<number>
@@ -140,9 +139,9 @@ export interface RepeatedStatuses {
 }
 
 /**
- * Whether a request that was answered so may be sent again. The server has seen it then, so that a
- * method which is not idempotent needs a key, unless the caller knows of this server that the
- * status means it did nothing.
+ * True if the request may be retried after this status. The server has received the request, so a
+ * method that is not idempotent needs a key. The exception is a status that the caller declares as
+ * proof that this server did nothing.
  */
 export const mayRepeatStatus = (
   status: number,

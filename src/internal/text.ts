@@ -1,13 +1,13 @@
 /**
- * Text and JSON of the bytes of a body, the same for both faces.
+ * Decodes the bytes of a body to text and JSON, for this library's API and for the platform's.
  *
- * A byte order mark says what text is, then its charset label, then it is UTF-8 (WHATWG Encoding
- * section 6, "decode"). A label that cannot be used is passed over if the bytes are UTF-8, and
- * refused otherwise: nothing is replaced by guesswork. JSON is UTF-8 whatever its label (RFC 8259
- * section 11), so that a label decides only if the bytes are no UTF-8.
+ * A byte order mark decides the charset, then the charset label, then UTF-8 (WHATWG Encoding
+ * section 6, "decode"). An unusable label is ignored if the bytes are UTF-8, and refused otherwise,
+ * because no character may be replaced by guesswork. JSON is UTF-8 whatever its label (RFC 8259
+ * section 11), so a label decides only if the bytes are not UTF-8.
  *
- * The length is checked before decoding: Node 20 ends the process for a longer text in a one-byte
- * charset, and no one can catch that.
+ * The length is checked before decoding, because Node 20 aborts the process for a longer text in a
+ * one-byte charset. Such an abort cannot be caught.
  */
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
@@ -19,15 +19,18 @@ import { tooLargeForText } from "./tooLarge.ts"
 export type TextFailure = BodyDecodeError | BodyTooLarge
 
 /**
- * The longest string of V8 on 64 bits, in UTF-16 code units. No charset makes more of these than it
- * has bytes. A test lowers it.
+ * V8's longest string on 64 bits, in UTF-16 code units. A charset never decodes to more of these
+ * than it has bytes. A test lowers it.
  */
 export const longest = { text: 0x1fffffe8 }
 
 const utf8 = new TextDecoder()
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true })
 
-/** The charset that a byte order mark says; it is longer than that of UTF-16 by one byte. */
+/**
+ * Returns the charset of the byte order mark. The mark of UTF-8 is one byte longer than that of
+ * UTF-16.
+ */
 const markOf = (bytes: Uint8Array): "utf-8" | "utf-16be" | "utf-16le" | undefined => {
   const [first, second, third] = bytes
   if (first === 0xef) return second === 0xbb && third === 0xbf ? "utf-8" : undefined
@@ -35,10 +38,10 @@ const markOf = (bytes: Uint8Array): "utf-8" | "utf-16be" | "utf-16le" | undefine
   return first === 0xff && second === 0xfe ? "utf-16le" : undefined
 }
 
-/** Bytes that suffice to know a byte order mark. */
+/** The bytes that suffice to recognize a byte order mark. */
 const markLength = 3
 
-/** `undefined` for a label that means nothing here. */
+/** Returns a decoder for a label, or `undefined` if the label is unknown. */
 const labelled = (label: string): TextDecoder | undefined => {
   try {
     return new TextDecoder(label)
@@ -47,14 +50,16 @@ const labelled = (label: string): TextDecoder | undefined => {
   }
 }
 
-/** A new decoder for bytes that begin so; without `known` it refuses what is no UTF-8. */
+/**
+ * Creates a decoder for bytes with this start. Without `known` it refuses bytes that are not UTF-8.
+ */
 const decoderOf = (start: Uint8Array, label: string | undefined): { decoder: TextDecoder; known: boolean } => {
   const charset = markOf(start) ?? label ?? "utf-8"
   const decoder = labelled(charset)
   return { decoder: decoder ?? new TextDecoder("utf-8", { fatal: true }), known: decoder !== undefined }
 }
 
-/** What V8 and Node throw for a string that is too long. */
+/** True for the errors that V8 and Node throw for a string that is too long. */
 const isTooLong = (cause: unknown): boolean =>
   cause instanceof RangeError || (Predicate.hasProperty(cause, "code") && cause.code === "ERR_STRING_TOO_LONG")
 
@@ -75,17 +80,17 @@ const notDecoded = (
 
 const isUtf8 = (label: string | undefined): boolean => label === undefined || label === "utf-8"
 
-/** The text of a whole body. */
+/** Decodes the text of a whole body. */
 export const decodeText = (bytes: Uint8Array, label: string | undefined): Either.Either<string, TextFailure> => {
   if (bytes.length > longest.text) return Either.left(tooLargeForText(longest.text, bytes))
-  // Most bodies.
+  // The common case: UTF-8 without a byte order mark.
   const first = bytes[0]
   const plain = isUtf8(label) && first !== 0xfe && first !== 0xff
   const { decoder, known } = plain ? { decoder: utf8, known: true } : decoderOf(bytes, label)
   try {
-    // For a whole of a one-byte charset Node 20 and 22 have a decoder of their own, which takes
-    // windows-1252 for ISO-8859-1: its euro sign becomes U+0080. For pieces they ask ICU, which is
-    // right.
+    // For a whole text in a one-byte charset, Node 20 and 22 use a separate decoder. It takes
+    // windows-1252 for ISO-8859-1: its euro sign becomes U+0080. For pieces they use ICU, which is
+    // correct.
     return Either.right(plain ? decoder.decode(bytes) : decoder.decode(bytes, { stream: true }) + decoder.decode())
   } catch (cause) {
     return Either.left(notDecoded(cause, label, known, bytes))
@@ -104,8 +109,8 @@ const utf8Of = (bytes: Uint8Array): string | undefined => {
 }
 
 /**
- * What a whole body says as JSON. `causeOf` makes the cause of what `JSON.parse` throws; `empty` is
- * what no text at all says.
+ * Parses a whole body as JSON. `causeOf` converts what `JSON.parse` throws into the cause; `empty`
+ * is the result for an empty text.
  */
 export const decodeJson = (
   bytes: Uint8Array,
@@ -120,7 +125,7 @@ export const decodeJson = (
   if (first !== undefined && (Either.isRight(first) || isUtf8(label))) {
     return Either.mapLeft(first, failed(bytes, causeOf))
   }
-  // Of UTF-16 without a mark the bytes are UTF-8 too, but no JSON.
+  // UTF-16 without a byte order mark is valid UTF-8 too, but not valid JSON.
   const text = decodeText(bytes, label)
   if (Either.isLeft(text)) return Either.left(first === undefined ? text.left : failed(bytes, causeOf)(first.left))
   const second = parse(text.right)
@@ -135,22 +140,23 @@ const failed = (partial: Uint8Array, causeOf: (error: unknown) => unknown) => (e
 const empty: Uint8Array = new Uint8Array(0)
 
 /**
- * The text of a body that comes in pieces, for lines: none may be longer than the longest string.
+ * Decodes the text of a body that arrives in pieces, for reading lines. No line may be longer than
+ * the longest string.
  */
 export class LineDecoder {
   readonly #label: string | undefined
   #decoder: TextDecoder | undefined
   #known = true
-  /** The beginning, until it is long enough to have a byte order mark. */
+  /** The first bytes, until they are long enough for a byte order mark. */
   #start = empty
-  /** Characters of the line that has not ended. */
+  /** The number of characters in the unfinished line. */
   #open = 0
 
   constructor(label: string | undefined) {
     this.#label = label
   }
 
-  /** The text of the next bytes. */
+  /** Decodes the next bytes. */
   next(bytes: Uint8Array): Either.Either<string, TextFailure> {
     if (this.#decoder !== undefined) return this.#decode(bytes, true)
     const start = join([this.#start, bytes])
@@ -161,7 +167,7 @@ export class LineDecoder {
     return this.#begin(start)
   }
 
-  /** What is left at the end. */
+  /** Returns the remaining text at the end. */
   end(): Either.Either<string, TextFailure> {
     const start: Either.Either<string, TextFailure> = this.#decoder === undefined
       ? this.#begin(this.#start)

@@ -1,6 +1,6 @@
 /**
- * Bodies that are too large to be had as they were asked for, whatever the limits say: the
- * failures, with the bytes in them.
+ * Errors for bodies that are too large for the requested form, whatever the limits say. They
+ * contain the bytes.
  */
 import type { NoRoom } from "./bytes.ts"
 import { withContext } from "./error/base.ts"
@@ -9,12 +9,12 @@ import { unlocated } from "./error/context.ts"
 
 const empty: Uint8Array = new Uint8Array(0)
 
-/** Not the server's fault, which may have meant the body to be read otherwise. */
+/** Marks the error as local, because the server may have meant the body to be read differently. */
 const ofOurs = (error: BodyTooLarge): BodyTooLarge => withContext(error, unlocated("body", "Local"))
 
 /**
- * There is no room for these bytes in one piece, so the failure has the pieces. `cause` is why they
- * were to be joined, if that was another failure of the body.
+ * The error for bytes that do not fit in memory in one piece; it contains the pieces. `cause` is
+ * the reason for joining them, if that was another failure of the body.
  */
 export const tooLargeForMemory = (
   { cause, length }: NoRoom,
@@ -25,7 +25,7 @@ export const tooLargeForMemory = (
     new BodyTooLarge({ reason: "Memory", limit: length, partial: pieces[0] ?? empty, pieces, cause: failure ?? cause })
   )
 
-/** Bytes that are more text than a string can hold. */
+/** The error for bytes that decode to more text than a string can hold. */
 export const tooLargeForText = (limit: number, bytes?: Uint8Array, cause?: unknown): BodyTooLarge =>
   ofOurs(
     new BodyTooLarge({

@@ -1,8 +1,8 @@
 /**
- * What is wrong with a request that no type has checked, found before anything of it is used.
+ * Checks a request that no type has checked, before any part of it is used.
  *
- * Only kinds are judged here: what a method, a target, a field or an option may be is for those who
- * encode and read them.
+ * Only kinds are checked here. The code that encodes and reads methods, targets, fields and options
+ * checks their values.
  */
 import * as Predicate from "effect/Predicate"
 import type * as HttpRequest from "../HttpRequest.ts"
@@ -15,7 +15,7 @@ const bodies: ReadonlySet<unknown> = new Set(["Empty", "Bytes", "Streaming"])
 const isBody = (body: unknown): boolean =>
   Predicate.isRecord(body) && bodies.has(body["_tag"]) && (body["_tag"] !== "Bytes" || isBytes(body["bytes"]))
 
-/** Why this is no request, if it is none. */
+/** Returns the error if the value is not a request. */
 export const notRequest = (request: HttpRequest.HttpRequest<unknown>): InvalidOption | undefined => {
   if (!Predicate.isRecord(request)) {
     return new InvalidOption({

@@ -1,13 +1,15 @@
 /**
- * The fields of a form or a query as `application/x-www-form-urlencoded` (WHATWG URL section 5.2),
- * byte for byte as `URLSearchParams` writes them, except that nothing is replaced by something
- * else: what cannot be written is told.
+ * Encodes the fields of a form or a query as `application/x-www-form-urlencoded` (WHATWG URL
+ * section 5.2). The bytes are those of `URLSearchParams`, except that no character is replaced:
+ * what cannot be encoded is an error.
  */
 import * as Predicate from "effect/Predicate"
 import { InvalidUrl } from "../error/request.ts"
 import { described, kindOf } from "../given.ts"
 
-/** What of a form or query cannot be written, as the end of a sentence that begins with it. */
+/**
+ * The reason why a form or query cannot be encoded, as the end of a sentence that begins with it.
+ */
 export class FieldFault {
   readonly reason: string
   constructor(reason: string) {
@@ -16,7 +18,7 @@ export class FieldFault {
 }
 
 /**
- * What `encodeURIComponent` leaves as it is, and the form does not; and its spelling of a space.
+ * The characters that `encodeURIComponent` keeps and a form does not, and its encoding of a space.
  */
 const otherwise = /%20|[!'()~]/g
 
@@ -31,11 +33,11 @@ const escapes: Readonly<Record<string, string>> = {
 
 const halfPair = /\p{Surrogate}/u
 
-/** A name or value. It has no half of a surrogate pair. */
+/** Encodes a name or value. The text must not contain half of a surrogate pair. */
 export const encodeText = (text: string): string =>
   encodeURIComponent(text).replace(otherwise, (found) => escapes[found] ?? found)
 
-/** The text of a value; `undefined` where it has none. */
+/** Returns the text of a value; `undefined` if it has none. */
 const textOf = (value: unknown): string | undefined =>
   typeof value === "string" || typeof value === "bigint" || typeof value === "boolean"
     || (typeof value === "number" && Number.isFinite(value))
@@ -56,7 +58,7 @@ const encodePair = (name: unknown, value: unknown): string | FieldFault => {
 }
 
 /**
- * Name and value of what is given, in order; `undefined` where it is neither pairs nor a record.
+ * Returns the names and values in order; `undefined` if the value is neither pairs nor a record.
  */
 const pairsOf = (given: unknown): Iterable<unknown> | undefined => {
   if (!Predicate.isObject(given)) return undefined
@@ -72,7 +74,7 @@ function* recordPairs(record: object): Generator<unknown> {
   }
 }
 
-/** Fields as text of ASCII, or what of them cannot be written. */
+/** Encodes fields as ASCII text, or returns the part that cannot be encoded. */
 export const encodeFields = (given: unknown): string | FieldFault => {
   const pairs = pairsOf(given)
   if (pairs === undefined) return new FieldFault(`is ${described(given)}, and neither a record nor pairs`)
@@ -88,8 +90,8 @@ export const encodeFields = (given: unknown): string | FieldFault => {
 }
 
 /**
- * A target with fields behind what it has of a query, and before its fragment. One that is no text
- * is told of when it is sent.
+ * Appends fields to the query of a target, before its fragment. A target that is not text is
+ * reported when it is sent.
  */
 export const withQuery = (target: string, fields: unknown): string | InvalidUrl => {
   if (typeof target !== "string") return target

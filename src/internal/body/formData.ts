@@ -1,10 +1,11 @@
 /**
- * A form as `multipart/form-data` (RFC 7578; WHATWG HTML section 4.10.22.8): its length is known
- * beforehand, its files are read when they are sent, and its boundary is random enough that no
- * content can hold it.
+ * Encodes a form as `multipart/form-data` (RFC 7578; WHATWG HTML section 4.10.22.8). Its length is
+ * known in advance, and its files are read when they are sent. Its boundary is random enough that
+ * no content can contain it.
  *
- * Forms and blobs are known by what they can do, so that those of polyfills and of npm's undici are
- * as good as Node's own. What they then do otherwise than the standard says is a typed failure.
+ * Forms and blobs are recognized by what they can do, so that polyfills and npm's undici work as
+ * well as Node's own classes. If one of them then deviates from the standard, that is a typed
+ * failure.
  */
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
@@ -17,41 +18,38 @@ const encoder = new TextEncoder()
 
 const lineEnds = /\r\n|\r|\n/g
 
-/**
- * A name as it stands in quotes: what would end it is percent-encoded, and nothing else, as
- * browsers do.
- */
+/** Quotes a name. Like browsers, it percent-encodes only the characters that would end the name. */
 const quoted = (name: string): string => name.replaceAll("\n", "%0A").replaceAll("\r", "%0D").replaceAll("\"", "%22")
 
 /**
- * A file's type stands in a line of its own; `Blob` lets through only printable ASCII, but a
- * subclass need not.
+ * Returns the type of a file, which gets a separate line. `Blob` accepts only printable ASCII, but
+ * a subclass may not.
  */
 const typeOf = (type: unknown): string =>
   typeof type === "string" && /^[\x20-\x7e]+$/.test(type) ? type : "application/octet-stream"
 
-/** A form of whatever class: what gives its entries. */
+/** A form of any class: an object that lists its entries. */
 export interface Form {
   entries?(): Iterable<unknown>
   [Symbol.iterator]?(): Iterator<unknown>
 }
 
-/** Whether a value calls itself a form and can be read as one; npm's `form-data` cannot. */
+/** True if a value calls itself a form and can be read as one. npm's `form-data` cannot. */
 export const isForm = (u: unknown): u is Form =>
   Predicate.isObject(u) && kindOf(u) === "FormData"
   && (Symbol.iterator in u || Predicate.hasProperty(u, "entries"))
 
-/** A blob or file of whatever class. */
+/** A blob or file of any class. */
 interface BlobLike {
   readonly size: number
   readonly type?: string | undefined
-  /** That of a file. */
+  /** Present on a file only. */
   readonly name?: string | undefined
   stream?(): object
   arrayBuffer?(): Promise<ArrayBuffer>
 }
 
-/** Whether a value calls itself a blob or file and can be read as one. */
+/** True if a value calls itself a blob or file and can be read as one. */
 export const isBlob = (u: unknown): u is BlobLike =>
   Predicate.isObject(u) && /^(?:Blob|File)$/.test(kindOf(u))
   && Predicate.hasProperty(u, "size") && typeof u.size === "number"
@@ -59,7 +57,7 @@ export const isBlob = (u: unknown): u is BlobLike =>
 
 const can = (u: object, name: string): boolean => Predicate.hasProperty(u, name) && Predicate.isFunction(u[name])
 
-/** What a `ReadableStream` can do that is no iterable, as those of some polyfills are not. */
+/** The methods of a `ReadableStream` that is not iterable, as in some polyfills. */
 interface Readable {
   getReader(): {
     read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>
@@ -83,7 +81,7 @@ async function* readFrom(source: Readable): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** What gives the pieces of a stream of the web, and whether a value is one. */
+/** Returns the pieces of a web stream; `undefined` if the value is not one. */
 export const readableOf = (u: unknown): AsyncIterable<Uint8Array> | undefined =>
   isReadable(u)
     ? Symbol.asyncIterator in u ? u as unknown as AsyncIterable<Uint8Array> : readFrom(u)
@@ -95,7 +93,7 @@ async function* collected(blob: BlobLike): AsyncGenerator<Uint8Array> {
 }
 
 /**
- * The bytes of a blob, read when it is sent. What its own code throws then fails as an iterable
+ * The bytes of a blob, read when it is sent. If its own code throws, that fails like an iterable
  * that throws.
  */
 export const blobStream = (blob: BlobLike): Stream.Stream<Uint8Array, unknown> =>
@@ -111,7 +109,7 @@ export const blobStream = (blob: BlobLike): Stream.Stream<Uint8Array, unknown> =
 
 type Entry = readonly [name: string, value: string | BlobLike]
 
-/** The entries of a form, or what cannot be sent of it. */
+/** Returns the entries of a form, or the error for an entry that cannot be sent. */
 const entriesOf = (form: Form): ReadonlyArray<Entry> | UnsupportedBody =>
   Either.merge(Either.try({
     try: (): ReadonlyArray<Entry> | UnsupportedBody => {
@@ -132,20 +130,20 @@ const isEntry = (u: unknown): u is Entry =>
 const describedEntry = (u: unknown): string => described(Array.isArray(u) ? u[1] : u)
 
 /**
- * Of an empty name a part says nothing, as Node's `fetch` does: servers take a part that has a file
- * name for a file.
+ * Omits an empty file name, as Node's `fetch` does, because servers take a part with a file name
+ * for a file.
  */
 const fileName = ({ name }: BlobLike): string =>
   name === undefined || name === "" ? "" : `; filename="${quoted(String(name))}"`
 
-/** A form as it is sent: in memory where it has no files. */
+/** A form as it is sent: in memory if it has no files. */
 export interface Encoded {
   readonly contentType: string
   readonly length: number
   readonly content: Uint8Array | Stream.Stream<Uint8Array, unknown>
 }
 
-/** The body that a form is sent as, with its Content-Type. */
+/** Encodes a form as a body with its Content-Type. */
 export const encodeFormData = (form: Form): Encoded | UnsupportedBody => {
   const entries = entriesOf(form)
   return entries instanceof UnsupportedBody ? entries : encodeEntries(entries)

@@ -1,22 +1,21 @@
 /**
- * An `Iterable` or `AsyncIterable` as a stream that asks for one piece at a time and lets go of the
- * source where it stops early.
+ * Turns an `Iterable` or `AsyncIterable` into a stream. The stream requests one piece at a time,
+ * and releases the source if it stops early.
  *
- * Written by hand because `Stream.fromAsyncIterable` waits for `return` on interruption, and a
- * generator that waits for its next piece never hears of it.
+ * This replaces `Stream.fromAsyncIterable`, which waits for `return` on interruption. A generator
+ * that is waiting for its next piece never receives that call.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 
-/** The pieces of an iterable, each asked for when the one before it was taken. */
+/** The pieces of an iterable. Each is requested when the previous one has been consumed. */
 export const pull = (source: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Stream.Stream<Uint8Array, unknown> =>
   Stream.unwrapScoped(
     Effect.map(
       Effect.acquireRelease(
-        // What a caller's iterator throws can be anything, and comes back in `RequestBodyError` as
-        // it is.
+        // A caller's iterator can throw anything. `RequestBodyError` contains it unchanged.
         // @effect-diagnostics-next-line unknownInEffectCatch:off
         Effect.try({
           try: () => new Puller(source),
@@ -32,7 +31,7 @@ class Puller {
   readonly #source: object
   readonly #iterator: Iterator<Uint8Array> | AsyncIterator<Uint8Array>
   readonly #async: boolean
-  /** Whether it is at its end or has thrown, so that there is nothing to stop. */
+  /** True if the iterator has ended or thrown, so that it needs no stop. */
   #ended = false
   #pending = false
 
@@ -42,7 +41,7 @@ class Puller {
     this.#iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
   }
 
-  /** The next piece; `None` at the end. */
+  /** Returns the next piece; `None` at the end. */
   get next(): Effect.Effect<Uint8Array, Option.Option<unknown>> {
     return Effect.flatten(
       this.#async
@@ -75,15 +74,15 @@ class Puller {
   }
 
   /**
-   * Lets go of what was not read to its end. How that fails is of no use to anybody: the sending
-   * has stopped for a reason.
+   * Releases a source that was not read to its end. Its failure is ignored, because sending has
+   * already stopped for another reason.
    */
   get stop(): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (this.#ended) return Effect.void
       const returned = Effect.ignore(Effect.tryPromise(async () => this.#iterator.return?.()))
-      // A generator that was not begun does not destroy its Readable, and one that waits is told by
-      // it alone.
+      // A generator that has not started does not destroy its Readable, and only destroying the
+      // Readable reaches a generator that is waiting.
       const destroyed = Effect.ignore(Effect.try(() => {
         if (Predicate.hasProperty(this.#source, "destroy") && Predicate.isFunction(this.#source.destroy)) {
           this.#source.destroy()

@@ -1,9 +1,9 @@
 /**
- * Refuses responses by their status: reads the start of the body, closes the response, and fails
+ * Refuses responses by their status. Reads the start of the body, closes the response, and fails
  * with both.
  *
- * What is kept is bounded, and the rest is not read here: closing drains it where that is cheap, or
- * closes the connection.
+ * The part that is kept is bounded. Closing the response drains the rest if that is cheap, and
+ * otherwise closes the connection.
  */
 import * as Effect from "effect/Effect"
 import type { BodyFailure } from "../../HttpError.ts"
@@ -12,21 +12,21 @@ import { StatusError } from "../error/status.ts"
 import type { Locatable } from "../locateIn.ts"
 import { locateIn } from "../locateIn.ts"
 
-/** How much of the body of a refused response is kept. */
+/** The number of bytes that are kept of the body of a refused response. */
 const prefixLength = 4096
 
 /**
- * Statuses of the 400s that are no mistake in the request: it came too slowly, too early, or too
+ * The 4xx statuses that are not a mistake in the request: it arrived too slowly, too early or too
  * often.
  */
 const untimely = new Set([408, 425, 429])
 
-/** Whether the request itself is at fault, so that sending it again cannot help. */
+/** True if the request itself is at fault, so that a retry cannot help. */
 const isMistake = (status: number): boolean => status >= 400 && status < 500 && !untimely.has(status)
 
 const empty: Uint8Array = new Uint8Array(0)
 
-/** What is needed of a response. */
+/** The parts of a response that are needed here. */
 export interface Checked extends Locatable {
   readonly reason: string
   readonly close: Effect.Effect<void>
@@ -44,18 +44,18 @@ const refuse = (
     Effect.suspend(() => {
       const known = { status, reason, fields, bodyPrefix }
       const error = new StatusError(cause === undefined ? known : { ...known, cause })
-      // The exchange knows all of the context but whose fault it is.
+      // The exchange knows the whole context except whose fault it is.
       if (isMistake(status)) withContext(error, { ...error.context, fault: "User" })
       return Effect.fail(locateIn(response, error))
     })
   )
 }
 
-/** The bytes that a failed reading had collected. */
+/** Returns the bytes that a failed read had collected. */
 const collected = (failure: BodyFailure): Uint8Array =>
   "partial" in failure && failure.partial !== undefined ? failure.partial : empty
 
-/** The response if its status is accepted, else `StatusError`. */
+/** Returns the response if its status is accepted; fails with `StatusError` otherwise. */
 export const filterStatus = <R extends Checked>(
   response: R,
   accepts: (status: number) => boolean
@@ -67,5 +67,5 @@ export const filterStatus = <R extends Checked>(
     })
   )
 
-/** A status of success (RFC 9110 section 15.3). */
+/** True for a successful status (RFC 9110 section 15.3). */
 export const isOk = (status: number): boolean => status >= 200 && status < 300

@@ -1,12 +1,12 @@
 /**
- * Text and JSON as bytes, or the reason why they cannot be: what does not fit is never replaced by
- * something else.
+ * Encodes text and JSON as bytes, or returns the reason why that is impossible. A character that
+ * does not fit is never replaced.
  */
 import * as Either from "effect/Either"
 import { UnsupportedBody } from "../error/request.ts"
 import { described } from "../given.ts"
 
-/** The bytes of a text in a charset. */
+/** Encodes a text in a charset. */
 export const encodeText = (
   text: string,
   charset: "utf-8" | "iso-8859-1"
@@ -29,7 +29,7 @@ export const encodeText = (
     )
 }
 
-/** The bytes of a value's JSON, as UTF-8. */
+/** Encodes a value as JSON in UTF-8. */
 export const encodeJson = (value: unknown): Either.Either<Uint8Array, UnsupportedBody> =>
   Either.flatMap(
     Either.try({
@@ -42,10 +42,12 @@ export const encodeJson = (value: unknown): Either.Either<Uint8Array, Unsupporte
         : encodeText(encoded, "utf-8")
   )
 
-/** Why `JSON.stringify` refused, without what the caller's own code may have thrown. */
+/**
+ * Returns why `JSON.stringify` refused, without any text that the caller's code may have thrown.
+ */
 const refusalOf = (cause: unknown): string => {
   const message = cause instanceof Error ? cause.message : ""
-  // V8 has one class for both, and other words for each.
+  // V8 uses one class for both errors, with different messages.
   if (message === "Maximum call stack size exceeded") return "the value is nested too deeply for JSON"
   if (message === "Invalid string length") {
     return "the JSON of the value is longer than a string can be; send it in parts"

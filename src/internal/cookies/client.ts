@@ -1,9 +1,9 @@
 /**
- * Puts the cookies of a jar on each request of a client, and those of each response into the jar.
+ * Adds the cookies of a jar to each request of a client, and stores the cookies of each response.
  *
- * In the second half of the client (`postprocess`), which `followRedirects` runs for every hop. So
- * a redirect's cookies are in the jar before the next request is made, and each request gets what
- * is for its own URL.
+ * This happens in the second half of the client (`postprocess`), which `followRedirects` runs for
+ * every hop. A redirect's cookies are therefore in the jar before the next request is made, and
+ * each request gets the cookies for its own URL.
  */
 import * as Cookies from "@effect/platform/Cookies"
 import * as HttpClient from "@effect/platform/HttpClient"
@@ -17,15 +17,15 @@ import * as HttpFields from "../../HttpFields.ts"
 import { partsOf } from "../platform/parts.ts"
 import { keepScope } from "../platform/redirectRequest.ts"
 
-/** What is needed of a jar. */
+/** The methods of a jar that are needed here. */
 export interface CookieSource {
   header(url: string | URL, own?: string): Effect.Effect<Option.Option<Redacted.Redacted<string>>>
   setCookies(url: string | URL, lines: ReadonlyArray<string>): Effect.Effect<void>
 }
 
 /**
- * A response of this library has the lines as they were sent. Of others the platform's reading is
- * written again.
+ * Returns the Set-Cookie lines of a response. A response of this library has them as they were
+ * sent; for any other the platform's parsed cookies are serialized again.
  */
 const linesOf = (response: HttpClientResponse): ReadonlyArray<string> =>
   Predicate.hasProperty(response, "fields") && HttpFields.isHttpFields(response.fields)
@@ -53,7 +53,7 @@ export const withCookieJar = <E, R>(
   return HttpClient.makeWith<E, R, E, R>(
     Effect.flatMap((request: HttpClientRequest.HttpClientRequest) =>
       Option.match(HttpClientRequest.toUrl(request), {
-        // The client below says what is wrong with it.
+        // The client below reports what is wrong with it.
         onNone: () => postprocess(Effect.succeed(request)),
         onSome: (url) => send(request, url)
       })

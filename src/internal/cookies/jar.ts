@@ -1,10 +1,10 @@
 /**
- * A cookie jar: what `tough-cookie` decides of domains, paths, prefixes and public suffixes, with
- * time from Effect's `Clock` and all state in a `Ref`. The only folder that imports `tough-cookie`,
- * which is an optional peer.
+ * A cookie jar. `tough-cookie` decides about domains, paths, prefixes and public suffixes; time
+ * comes from Effect's `Clock`, and all state is in a `Ref`. This is the only folder that imports
+ * `tough-cookie`, which is an optional peer.
  *
- * Cookies are secrets: nothing here has a message, and what is shown of a jar is how many cookies
- * it has.
+ * Cookies are secrets: nothing here produces a message, and a jar shows only how many cookies it
+ * has.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -14,24 +14,24 @@ import * as Ref from "effect/Ref"
 import * as tough from "tough-cookie"
 
 /**
- * Longest name and value together, in characters (RFC 6265bis section 5.6); a longer cookie is
+ * The longest name and value together, in characters (RFC 6265bis section 5.6). A longer cookie is
  * ignored.
  */
 const maxLength = 4096
 
-/** The time after which a `Date` holds nothing. */
+/** The last time that a `Date` can hold. */
 const endOfTime = 8.64e15
 
 const newJar = (): tough.CookieJar =>
   new tough.CookieJar(undefined, {
     rejectPublicSuffixes: true,
     prefixSecurity: "silent",
-    // Secure means https, on this machine too: a port of it may be another user's.
+    // Secure means https even on this machine, because one of its ports may belong to another user.
     allowSecureOnLocal: false,
     enforceSecureOriginOnStorage: true
   })
 
-/** The URL if cookies exist for it. */
+/** Returns the URL if its scheme has cookies. */
 const cookieUrl = (url: string | URL): URL | undefined => {
   if (typeof url === "string" && !URL.canParse(url)) return undefined
   const read = new URL(url)
@@ -39,8 +39,8 @@ const cookieUrl = (url: string | URL): URL | undefined => {
 }
 
 /**
- * A cookie whose lifetime is a time on the clock. `tough-cookie` counts Max-Age from the last use
- * by the time of the system, so that a cookie would live on as long as it is used.
+ * Converts the lifetime of a cookie to a time on the clock. `tough-cookie` counts Max-Age from the
+ * last use by the system's time, so a cookie would live as long as it is used.
  */
 const withExpiry = (cookie: tough.Cookie, now: number): tough.Cookie => {
   const { maxAge } = cookie
@@ -55,7 +55,7 @@ const withExpiry = (cookie: tough.Cookie, now: number): tough.Cookie => {
 const hasExpired = (cookie: tough.Cookie, now: number): boolean =>
   cookie.expires instanceof Date && cookie.expires.getTime() <= now
 
-/** All cookies of a jar that a server may have, secure or not, for any of its paths. */
+/** Returns all cookies of a jar that a server may receive, secure or not, for any of its paths. */
 const ofServer = (jar: tough.CookieJar, url: URL): ReadonlyArray<tough.Cookie> => {
   const secure = new URL(url)
   secure.protocol = "https:"
@@ -63,7 +63,7 @@ const ofServer = (jar: tough.CookieJar, url: URL): ReadonlyArray<tough.Cookie> =
 }
 
 /**
- * Whether a server that is reached by http would replace, or hide, a cookie that was set by https
+ * True if a server that is reached by http would replace or hide a cookie that was set by https
  * (RFC 6265bis section 5.7).
  */
 const overlaysSecure = (jar: tough.CookieJar, cookie: tough.Cookie, url: URL): boolean =>
@@ -78,7 +78,7 @@ const store = (jar: tough.CookieJar, line: string, url: URL, now: number): void 
   if (cookie === undefined || cookie.key.length + cookie.value.length > maxLength) return
   if (overlaysSecure(jar, cookie, url)) return
   const set = jar.setCookieSync(withExpiry(cookie, now), url.href, { ignoreError: true, now: new Date(now) })
-  // A server deletes a cookie by one that has expired.
+  // A server deletes a cookie by sending one that has expired.
   if (set !== undefined && hasExpired(set, now)) drop(jar, set)
 }
 
@@ -92,7 +92,7 @@ const matching = (jar: tough.CookieJar, url: URL, now: number): ReadonlyArray<to
     // Longer paths first, then by age (RFC 6265 section 5.4).
     .sort(tough.cookieCompare)
 
-/** The name of a pair of a Cookie field. */
+/** Returns the name of a pair in a Cookie field. */
 const nameOf = (pair: string): string => pair.split("=", 1)[0]?.trim() ?? ""
 
 /** The methods, documented in `CookieJar`. */
@@ -103,7 +103,10 @@ export class Jar {
     this.#state = state
   }
 
-  /** One synchronous step, so that no other fiber sees half of it. The URL is checked first. */
+  /**
+   * Runs one synchronous step, so that no other fiber sees a partial change. The URL is checked
+   * first.
+   */
   #at<A>(url: string | URL, orElse: A, step: (jar: tough.CookieJar, url: URL, now: number) => A): Effect.Effect<A> {
     return Effect.flatMap(Clock.currentTimeMillis, (now) =>
       Ref.modify(this.#state, (jar): [A, tough.CookieJar] => {

@@ -1,10 +1,10 @@
 /**
- * The base of all error classes: tag, type id, `context`, a `message` that ends with the request it
- * is about, and a `toJSON` that shows no secret and nothing that is `undefined`.
+ * The base of all error classes: tag, type id, `context`, a `message` that ends with the request,
+ * and a `toJSON` that shows no secrets and no `undefined` values.
  *
- * Rules: a class says in `description` what happened and what to do next, and leaves `message` to
- * the base, so that every class names its request; a field never holds a header value, a credential
- * or a body of the user's; the cause is kept.
+ * Rules: a class must say in `description` what happened and what to do next, and must leave
+ * `message` to the base, so that every message names its request. A field must never hold a header
+ * value, a credential or a body of the user. The cause is kept.
  */
 import type * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
@@ -18,15 +18,15 @@ export const TypeId: unique symbol = Symbol.for("effect-http-client/HttpError") 
 
 export type TypeId = typeof TypeId
 
-/** What all errors of this library have in common. */
+/** The properties that all errors of this library have. */
 export interface Tagged<Tag extends string> extends Cause.YieldableError {
   readonly _tag: Tag
   readonly [TypeId]: TypeId
-  /** Where and how far the exchange was when it failed. */
+  /** Where the exchange failed, and how far it had got. */
   readonly context: ErrorContext
   /**
-   * What happened and what to do next, as sentences. `message` is this with the request at its end,
-   * once that is known.
+   * What happened and what to do next, in full sentences. `message` is this text, followed by the
+   * request once that is known.
    */
   readonly description: string
 }
@@ -35,22 +35,21 @@ type Props<A> = Types.VoidIfEmpty<{ readonly [P in keyof A as P extends "_tag" |
 
 type Constructor<Tag extends string> = new<A extends object = {}>(args: Props<A>) => Tagged<Tag> & Readonly<A>
 
-/** Longest piece of a peer's bytes that a message or `toJSON` repeats. */
+/** The longest excerpt of a peer's bytes in a message or `toJSON`. */
 const excerptLength = 120
 
-/** A peer's text, cut and escaped so that it can stand in a message or a log line. */
+/** Shortens and escapes a peer's text so that a message or a log line can contain it. */
 export const excerpt = (text: string): string =>
   text.length > excerptLength
     ? `${JSON.stringify(text.slice(0, excerptLength))}… (${text.length} characters)`
     : JSON.stringify(text)
 
-/** Longest path that a message repeats. */
+/** The longest path in a message. */
 const pathLength = 200
 
 /**
- * The end of a message: the request that it is about, as ` (GET http://host:port/path)`. There is
- * no query in a context, so none is shown. The path on a unix socket follows a colon:
- * `unix:/run/docker.sock:/info`.
+ * Returns the end of a message: its request, as ` (GET http://host:port/path)`. A context has no
+ * query, so none is shown. A path on a unix socket follows a colon: `unix:/run/docker.sock:/info`.
  */
 const about = ({ method, origin, path }: ErrorContext): string => {
   if (origin === undefined) return ""
@@ -64,7 +63,7 @@ const about = ({ method, origin, path }: ErrorContext): string => {
 }
 
 /**
- * The proxy as the subject of a sentence, with its address where that is known: `The proxy
+ * The proxy as the subject of a sentence, with its address if that is known: `The proxy
  * 127.0.0.1:3128`.
  */
 export const theProxy = ({ proxy }: ErrorContext): string => proxy === undefined ? "The proxy" : `The proxy ${proxy}`
@@ -73,8 +72,9 @@ export const theProxy = ({ proxy }: ErrorContext): string => proxy === undefined
 export const otherEnd = (context: ErrorContext): string => context.peer === "Server" ? "The server" : theProxy(context)
 
 /**
- * What is told of a cause. The message only of our own errors, the system's and the platform's: any
- * other may repeat content, as that of `JSON.parse` does, or whatever the caller put into it.
+ * Describes a cause. Only errors of this library, the system and the platform show their message.
+ * The message of any other may repeat content, as `JSON.parse` does, or hold anything the caller
+ * put in.
  */
 const describeCause = (cause: unknown): unknown => {
   if (!(cause instanceof Error)) return typeof cause
@@ -83,7 +83,7 @@ const describeCause = (cause: unknown): unknown => {
   return TypeId in cause || name === "SystemError" || name === "BadArgument" ? { name, message } : { name }
 }
 
-/** Of a body there may be as many as thousands. */
+/** True for pieces of a body. There may be thousands, so only the first is checked. */
 const isPieces = (value: unknown): value is ReadonlyArray<Uint8Array> =>
   Array.isArray(value) && value[0] instanceof Uint8Array
 
@@ -98,8 +98,8 @@ const isPlain = (value: unknown): value is object =>
   typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype
 
 /**
- * A record without what is `undefined` in it, nor records that nothing is left of. Everything else
- * as it is.
+ * Returns a record without its `undefined` values and without nested records that are then empty.
+ * Returns any other value unchanged.
  */
 const known = (value: unknown): unknown => {
   if (!isPlain(value)) return value
@@ -111,17 +111,19 @@ const known = (value: unknown): unknown => {
   return shown
 }
 
-/** What Node's `inspect` passes as itself. */
+/** The `inspect` function that Node passes to a custom inspection. */
 export type Inspect = (value: unknown, options: object | undefined) => string
 
 /**
- * Frames of the stack that `inspect` shows. An error is made by this library, so they say little.
+ * The number of stack frames that `inspect` shows. This library creates the errors, so the frames
+ * say little.
  */
 const framesShown = 3
 
 /**
- * What `toJSON` tells as text behind the stack, a line for each property: an error is then some ten
- * lines in a log, where a line for each property of its context would make it forty.
+ * Formats the stack and the details of `toJSON` as text, one line for each property of the error.
+ * An error then takes about ten lines in a log; one line for each property of its context would
+ * make it forty.
  */
 export const inspected = (
   error: Error & { toJSON(): unknown },
@@ -131,8 +133,8 @@ export const inspected = (
   if (inspect === undefined) return error.toJSON()
   const { _tag: _, message: __, ...details } = error.toJSON() as Record<string, unknown>
   const { message, name, stack = "" } = error
-  // The head of the stack is the message as it was when the stack was first asked for, perhaps
-  // before it was known where.
+  // The head of the stack contains the message of the moment when the stack was first read. That
+  // may have been before the context was known.
   const frames = stack.split("\n").filter((line) => line.startsWith("    at ")).slice(0, framesShown)
   const lines = Object.entries(details).map(([key, value]) =>
     `  ${key}: ${inspect(value, { ...options, breakLength: Infinity, compact: 9 })}`
@@ -141,8 +143,8 @@ export const inspected = (
 }
 
 /**
- * A base class for errors with this tag. `fault` and `phase` are what is true of most instances;
- * `locate` replaces them by what was true of this one.
+ * Creates a base class for errors with this tag. `fault` and `phase` hold for most instances;
+ * `withContext` replaces them for a particular one.
  */
 export const tagged = <const Tag extends string>(tag: Tag, fault: Fault, phase: Phase): Constructor<Tag> => {
   const initial = unlocated(phase, fault)
@@ -168,8 +170,8 @@ export const tagged = <const Tag extends string>(tag: Tag, fault: Fault, phase: 
       return json
     }
     /**
-     * What Node's `inspect`, and with it the console, shows: the stack and what `toJSON` tells, so
-     * no secret either.
+     * The output of Node's `inspect`, and therefore of the console: the stack and the content of
+     * `toJSON`, so it shows no secrets either.
      */
     override [Inspectable.NodeInspectSymbol](_depth?: number, options?: object, inspect?: Inspect): unknown {
       return inspected(this, options, inspect)
@@ -178,7 +180,7 @@ export const tagged = <const Tag extends string>(tag: Tag, fault: Fault, phase: 
   return Base as unknown as Constructor<Tag>
 }
 
-/** Context can be written by this file alone: everybody else's is `readonly`. */
+/** Sets the context. Only this file can; for all other code it is `readonly`. */
 const set = (error: Tagged<string>, context: ErrorContext): void => {
   ;(error as { context: ErrorContext }).context = context
 }
@@ -187,9 +189,9 @@ const set = (error: Tagged<string>, context: ErrorContext): void => {
  * Gives an error its context. The error must be new: it is changed in place, because a copy would
  * lose its stack.
  *
- * An error that already has a connection or an origin keeps what it has: the border nearest to the
- * failure knew best. Only the request is added to it, where that border knew of none: a connection
- * may be opened before it is known for which request.
+ * An error that already has a connection or an origin keeps its context, because the boundary
+ * nearest to the failure knew best. Only the request is added if it is missing: a connection may be
+ * opened before its request is known.
  */
 export const withContext = <E extends Tagged<string>>(error: E, context: ErrorContext): E => {
   const before = error.context
@@ -202,8 +204,8 @@ export const withContext = <E extends Tagged<string>>(error: E, context: ErrorCo
 }
 
 /**
- * The same error with these fields of its own. The constructors of all errors take their fields as
- * one record.
+ * Copies an error with other values for these fields. The constructors of all errors take their
+ * fields as one record.
  */
 export const copyOf = <E extends Tagged<string>>(error: E, fields: object, context = error.context): E => {
   const { cause, constructor: Class } = error
@@ -215,8 +217,8 @@ export const copyOf = <E extends Tagged<string>>(error: E, fields: object, conte
 }
 
 /**
- * The error as that of one request. Several requests may have waited for the connection that could
- * not be opened: the first gets the error itself, every other one a copy that names its own
+ * Returns the error for one request. Several requests may have waited for a connection that could
+ * not be opened. The first gets the error itself, and every other one a copy that names its own
  * request.
  */
 export const ofRequest = <E extends Tagged<string>>(error: E, context: ErrorContext): E => {

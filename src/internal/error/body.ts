@@ -10,12 +10,12 @@ import { remedy } from "./relaxation.ts"
 /**
  * The body ended before it was complete: `http.client.IncompleteRead`.
  *
- * `expected` is how many bytes were to come in all (Python gives how many were missing);
- * `undefined` where the framing is chunked or until close.
+ * `expected` is the total number of bytes announced (Python reports the missing bytes). It is
+ * `undefined` if the framing is chunked or until close.
  *
- * `partial`, which every failure of reading a body has, holds the bytes that the failed reading had
+ * `partial`, which every failure of reading a body has, holds the bytes that the failed read had
  * collected (`bytes`, `text`, `json`, `read`, `readInto`, `readLine`). It is `undefined` if the
- * reading collects nothing: a `stream` has given them to the caller.
+ * read collects nothing: a `stream` has already passed its bytes to the caller.
  *
  * @since 0.1.0
  * @category errors of the body
@@ -25,11 +25,13 @@ export class IncompleteRead extends tagged("IncompleteRead", "Remote", "body")<{
   readonly expected: number | undefined
   readonly partial: Uint8Array | undefined
   /**
-   * True where the body ended with a connection of TLS that did not say that it ends, so that it
-   * may have been cut (RFC 9112 section 9.8).
+   * True if the body ended with a TLS connection that closed without close_notify, so that it may
+   * have been truncated (RFC 9112 section 9.8).
    */
   readonly unproven?: boolean | undefined
-  /** The relaxations of `HttpLeniency` that take what came for the whole body, best first. */
+  /**
+   * The relaxations of `HttpLeniency` that accept the received bytes as the whole body, best first.
+   */
   readonly relaxations?: ReadonlyArray<Relaxation> | undefined
   readonly cause?: unknown
 }> {
@@ -45,16 +47,16 @@ export class IncompleteRead extends tagged("IncompleteRead", "Remote", "body")<{
 }
 
 /**
- * A chunk size that is not `1*HEXDIG` (RFC 9112 section 7.1); Python reports it as
+ * A chunk size that is not `1*HEXDIG` (RFC 9112 section 7.1). Python reports it as
  * `IncompleteRead(b'')`.
  *
  * @since 0.1.0
  * @category errors of the body
  */
 export class InvalidChunkSize extends tagged("InvalidChunkSize", "Remote", "body")<{
-  /** The line as received, up to the byte that is wrong, cut at 120 bytes. */
+  /** The line as received, up to the invalid byte, cut at 120 bytes. */
   readonly line: string
-  /** The bytes that had been collected; see `IncompleteRead`. */
+  /** The bytes collected so far; see `IncompleteRead`. */
   readonly partial?: Uint8Array | undefined
   /** The relaxations of `HttpLeniency` that accept it, best first. */
   readonly relaxations?: ReadonlyArray<Relaxation> | undefined
@@ -71,9 +73,9 @@ export class InvalidChunkSize extends tagged("InvalidChunkSize", "Remote", "body
  * @category errors of the body
  */
 export class InvalidChunkEnd extends tagged("InvalidChunkEnd", "Remote", "body")<{
-  /** Offset in the decoded body. */
+  /** The offset in the decoded body. */
   readonly offset: number
-  /** The bytes that had been collected; see `IncompleteRead`. */
+  /** The bytes collected so far; see `IncompleteRead`. */
   readonly partial?: Uint8Array | undefined
   /** The relaxations of `HttpLeniency` that accept it, best first. */
   readonly relaxations?: ReadonlyArray<Relaxation> | undefined
@@ -84,7 +86,7 @@ export class InvalidChunkEnd extends tagged("InvalidChunkEnd", "Remote", "body")
 }
 
 /**
- * A chunk size beyond 2^53 - 1. Leading zeros are no matter of size: they count towards
+ * A chunk size beyond 2^53 - 1. Leading zeros do not make a size too large; they count towards
  * `HttpLimits.chunkLine`.
  *
  * @since 0.1.0
@@ -93,7 +95,7 @@ export class InvalidChunkEnd extends tagged("InvalidChunkEnd", "Remote", "body")
 export class ChunkTooLarge extends tagged("ChunkTooLarge", "Remote", "body")<{
   /** The line as received, up to the digit that makes it too large, cut at 120 bytes. */
   readonly size: string
-  /** The bytes that had been collected; see `IncompleteRead`. */
+  /** The bytes collected so far; see `IncompleteRead`. */
   readonly partial?: Uint8Array | undefined
 }> {
   override get description(): string {
@@ -102,14 +104,14 @@ export class ChunkTooLarge extends tagged("ChunkTooLarge", "Remote", "body")<{
 }
 
 /**
- * Chunk extensions beyond `HttpLimits.chunkExtensions`, in sum over the body.
+ * Chunk extensions that exceed `HttpLimits.chunkExtensions` in total over the body.
  *
  * @since 0.1.0
  * @category errors of the body
  */
 export class ChunkExtensionsTooLong extends tagged("ChunkExtensionsTooLong", "Remote", "body")<{
   readonly limit: number
-  /** The bytes that had been collected; see `IncompleteRead`. */
+  /** The bytes collected so far; see `IncompleteRead`. */
   readonly partial?: Uint8Array | undefined
 }> {
   override get description(): string {
@@ -118,14 +120,14 @@ export class ChunkExtensionsTooLong extends tagged("ChunkExtensionsTooLong", "Re
 }
 
 /**
- * A trailer section larger than `HttpLimits.trailers`, or of more lines than `HttpLimits.fields`.
+ * A trailer section larger than `HttpLimits.trailers`, or with more lines than `HttpLimits.fields`.
  *
  * @since 0.1.0
  * @category errors of the body
  */
 export class TrailersTooLarge extends tagged("TrailersTooLarge", "Remote", "body")<{
   readonly limit: number
-  /** The bytes that had been collected; see `IncompleteRead`. */
+  /** The bytes collected so far; see `IncompleteRead`. */
   readonly partial?: Uint8Array | undefined
 }> {
   override get description(): string {
@@ -134,8 +136,8 @@ export class TrailersTooLarge extends tagged("TrailersTooLarge", "Remote", "body
 }
 
 /**
- * What a body is too large for, if that is no limit: the memory in which it was to be in one piece,
- * or the longest text that V8 can hold.
+ * The constraint other than a limit that a body exceeds: memory for one piece, or V8's longest
+ * string.
  *
  * @since 0.2.0
  * @category models
@@ -151,26 +153,26 @@ const tooLargeFor: { readonly [K in BodyTooLargeReason]: (limit: number) => stri
 }
 
 /**
- * A body larger than `HttpLimits.body`, or too large to be had as it was asked for: in one piece of
- * memory, or as text. The `reason` says which. `Memory` and `Text` are no fault of the server's.
+ * A body larger than `HttpLimits.body`, or too large for the requested form: one piece of memory,
+ * or text. `reason` says which. `Memory` and `Text` are not the server's fault.
  *
  * @since 0.1.0
  * @category errors of the body
  */
 export class BodyTooLarge extends tagged("BodyTooLarge", "Remote", "body")<{
-  /** What it is too large for; `undefined` for a limit. */
+  /** The constraint that the body exceeds; `undefined` for a limit. */
   readonly reason?: BodyTooLargeReason | undefined
   /**
-   * Bytes; of `Memory` the size of the array that cannot be made; of `Text` the longest string in
-   * UTF-16 code units.
+   * The limit in bytes. For `Memory`, the size of the array that cannot be allocated. For `Text`,
+   * the longest string in UTF-16 code units.
    */
   readonly limit: number
   /**
-   * The bytes that had been collected; see `IncompleteRead`. Of `Memory` only the beginning,
-   * because there is no room for all in one piece.
+   * The bytes collected so far; see `IncompleteRead`. For `Memory` only the beginning, because they
+   * do not fit in one piece.
    */
   readonly partial?: Uint8Array | undefined
-  /** Of `Memory` all bytes that had been collected, in the order in which they came. */
+  /** For `Memory`, all bytes collected so far, in the order of arrival. */
   readonly pieces?: ReadonlyArray<Uint8Array> | undefined
   readonly cause?: unknown
 }> {
@@ -203,7 +205,7 @@ export class ConnectionReset extends tagged("ConnectionReset", "Network", "body"
 const described = { text: "valid text", json: "valid JSON", form: "a valid form" }
 
 /**
- * The body is complete but is not the text, JSON or form that was asked for.
+ * The body is complete but is not valid as the requested text, JSON or form.
  *
  * @since 0.1.0
  * @category errors of the body
@@ -216,7 +218,7 @@ export class BodyDecodeError extends tagged("BodyDecodeError", "Remote", "body")
   readonly cause?: unknown
 }> {
   /**
-   * The status of the response that it is the body of.
+   * The status of the response with this body.
    *
    * @since 0.2.0
    */
@@ -224,7 +226,7 @@ export class BodyDecodeError extends tagged("BodyDecodeError", "Remote", "body")
     return this.context.status
   }
   /**
-   * The Content-Type of the response that it is the body of.
+   * The Content-Type of the response with this body.
    *
    * @since 0.2.0
    */
@@ -243,7 +245,7 @@ export class BodyDecodeError extends tagged("BodyDecodeError", "Remote", "body")
 }
 
 /**
- * The failure of a check of the status, which reads the start of the body.
+ * The failure of a status check, which reads the start of the body.
  *
  * @since 0.2.0
  * @category errors of the status

@@ -7,7 +7,7 @@ import type * as HttpFields from "../../HttpFields.ts"
 import { excerpt, tagged, theProxy } from "./base.ts"
 
 /**
- * What kind of failure a resolver reported.
+ * The kind of failure that a resolver reported.
  *
  * @since 0.1.0
  * @category models
@@ -39,7 +39,7 @@ export class DnsError extends tagged("DnsError", "Network", "dns")<{
 }
 
 /**
- * What kind of failure the system reported for a connect.
+ * The kind of failure that the system reported for a connect.
  *
  * @since 0.1.0
  * @category models
@@ -88,7 +88,7 @@ const connectAdvice: { readonly [K in ConnectReason]: string } = {
 export class ConnectError extends tagged("ConnectError", "Network", "connect")<{
   readonly reason: ConnectReason
   readonly code: string
-  /** Where to: `host:port` or a socket path. */
+  /** The destination: `host:port` or a socket path. */
   readonly target: string
   /** Every address that was tried, in order. */
   readonly attempts: ReadonlyArray<ConnectAttempt>
@@ -104,7 +104,7 @@ export class ConnectError extends tagged("ConnectError", "Network", "connect")<{
 /**
  * The proxy refused to open the tunnel: `OSError("Tunnel connection failed: ...")`.
  *
- * Its head is kept, and the beginning of its body.
+ * The error keeps the head of its response and the beginning of the body.
  *
  * @since 0.1.0
  * @category errors of connecting
@@ -124,8 +124,8 @@ export class ProxyConnectError extends tagged("ProxyConnectError", "Remote", "pr
 }
 
 /**
- * The proxy wants credentials (407), for a tunnel or for a request that it was to forward. The
- * server has seen nothing of it.
+ * The proxy requires credentials (407), for a tunnel or for a request to forward. The server has
+ * not received the request.
  *
  * @since 0.1.0
  * @category errors of connecting

@@ -1,16 +1,16 @@
 /**
- * What every error says about the exchange it ended: where, how far, and what the server may have
- * done.
+ * What every error says about its exchange: where it failed, how far it had got, and what the
+ * server may have done.
  *
- * Plain data. The protocol and the transport make errors without knowing the connection; the
- * connection adds this record at its one border (`locate` in `base.ts`), so no other place fills it
- * in.
+ * Plain data. The protocol and the transport create errors without knowing the connection. The
+ * connection adds this record at a single boundary (`withContext` in `base.ts`), so no other place
+ * fills it in.
  *
  * @since 0.1.0
  */
 
 /**
- * Who is to blame: our library, the peer, the network between, or the caller.
+ * The party at fault: this library (`Local`), the peer, the network between them, or the caller.
  *
  * @since 0.1.0
  * @category models
@@ -39,7 +39,7 @@ export type Phase =
   | "decode"
 
 /**
- * How much of the request had been given to the transport.
+ * How much of the request the transport had received.
  *
  * @since 0.1.0
  * @category models
@@ -47,7 +47,7 @@ export type Phase =
 export type RequestState = "NotSent" | "PartiallySent" | "Sent" | "ResponseStarted"
 
 /**
- * Whether the server may have acted on the request.
+ * Says whether the server may have acted on the request.
  *
  * @since 0.1.0
  * @category models
@@ -55,7 +55,7 @@ export type RequestState = "NotSent" | "PartiallySent" | "Sent" | "ResponseStart
 export type Processed = "No" | "Unknown" | "Yes"
 
 /**
- * Who is at the other end of a connection.
+ * The party at the other end of a connection.
  *
  * @since 0.2.0
  * @category models
@@ -63,7 +63,7 @@ export type Processed = "No" | "Unknown" | "Yes"
 export type Peer = "Server" | "Proxy"
 
 /**
- * The connection an exchange ran on.
+ * The connection of an exchange.
  *
  * @since 0.1.0
  * @category models
@@ -71,11 +71,13 @@ export type Peer = "Server" | "Proxy"
 export interface ConnectionInfo {
   /** Unique in the process, for logs. */
   readonly id: number
-  /** Whether an earlier request had been answered on it. */
+  /** True if the connection had already answered a request. */
   readonly reused: boolean
-  /** How many requests it had answered before this one. */
+  /** The number of requests that the connection had answered before this one. */
   readonly requestsServed: number
-  /** Milliseconds it had been idle before this exchange; 0 where it was opened for it. */
+  /**
+   * Milliseconds that the connection had been idle before this exchange; 0 if it was opened for it.
+   */
   readonly idleMillis: number
   readonly localAddress: string | undefined
   readonly localPort: number | undefined
@@ -84,12 +86,12 @@ export interface ConnectionInfo {
 }
 
 /**
- * Milliseconds spent in each phase; `undefined` where the phase did not happen (a reused connection
+ * Milliseconds spent in each phase; `undefined` if the phase did not happen (a reused connection
  * has no `dns`).
  *
- * `send` ends when the request was handed over whole, `wait` when the final head was parsed, `body`
- * when the last byte of the body had arrived. A request that leaves in one write has 0 for `send`:
- * the clock is not read for it, and encoding it is part of `wait`.
+ * `send` ends when the request has been written completely, `wait` when the final head has been
+ * parsed, and `body` when the last byte of the body has arrived. A request that leaves in one write
+ * has 0 for `send`: the clock is not read for it, and its encoding counts towards `wait`.
  *
  * @since 0.1.0
  * @category models
@@ -116,37 +118,33 @@ export interface ErrorContext {
   readonly fault: Fault
   /** `scheme://host:port` or `unix:path`; `undefined` before an origin is known. */
   readonly origin: string | undefined
-  /**
-   * The method of the request; `undefined` where there is no request that could be sent, as for
-   * `connect`.
-   */
+  /** The method of the request; `undefined` if there is no request to send, as for `connect`. */
   readonly method: string | undefined
   /**
-   * The path that was asked for, without its query, or `*`; `undefined` before it is known, and for
-   * CONNECT.
+   * The requested path, without its query, or `*`; `undefined` before it is known, and for CONNECT.
    */
   readonly path: string | undefined
-  /** `host:port` of the proxy that the connection goes through; `undefined` without one. */
+  /** `host:port` of the proxy of the connection; `undefined` without one. */
   readonly proxy: string | undefined
   /**
-   * Who was at the other end: the proxy while it is connected to, asked for a tunnel, or forwards
-   * the request; else the server.
+   * The party at the other end. It is the proxy during the connect to it and its tunnel request,
+   * and while it forwards the request; otherwise the server.
    */
   readonly peer: Peer
-  /** The status of the response, once its head had come. */
+  /** The status of the response, once its head has been received. */
   readonly status: number | undefined
-  /** The Content-Type of the response, once its head had come. */
+  /** The Content-Type of the response, once its head has been received. */
   readonly contentType: string | undefined
   readonly connection: ConnectionInfo | undefined
-  /** Bytes of this exchange given to the transport. */
+  /** Bytes of this exchange written to the transport. */
   readonly bytesWritten: number
-  /** Bytes of this exchange that came from the transport. */
+  /** Bytes of this exchange received from the transport. */
   readonly bytesRead: number
   readonly requestState: RequestState
   readonly processed: Processed
-  /** Whether the request's body can be sent again. */
+  /** True if the request's body can be sent again. */
   readonly replayable: boolean
-  /** How often a pool had sent the request before, on a connection that had gone: 0 or 1. */
+  /** How often a pool had already retried the request after a stale connection: 0 or 1. */
   readonly resends: number
   readonly timings: Timings
 }
@@ -164,7 +162,7 @@ export const noTimings: Timings = Object.freeze({
 })
 
 /**
- * The context of an error that no connection has seen: nothing was sent, so nothing can have been
+ * Creates the context of an error without a connection. Nothing was sent, so nothing can have been
  * processed.
  *
  * @internal

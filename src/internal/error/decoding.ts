@@ -1,15 +1,15 @@
 /**
- * Failures of decoding a compressed body. Each ends the reading of that body; the response itself,
- * its status and its fields have been received.
+ * Failures of decoding a compressed body. Each ends the read of that body. The response itself,
+ * with status and fields, has been received.
  *
  * @since 0.2.0
  */
 import { tagged } from "./base.ts"
 
 /**
- * What is wrong with an encoded body: its bytes are not of that coding, it ends before the coding
- * says so, or bytes follow behind the coding's end. What follows a gzip member and begins as
- * another one does (`1f 8b 08`) is read as that.
+ * The fault in an encoded body: its bytes are invalid for the coding, it ends before the end of the
+ * coding, or bytes follow that end. Bytes that follow a gzip member and start like another one (`1f
+ * 8b 08`) are decoded as a further member.
  *
  * @since 0.2.0
  * @category models
@@ -23,22 +23,22 @@ const wrong: { readonly [K in ContentDecodingReason]: string } = {
 }
 
 /**
- * The body is not what its Content-Encoding says.
+ * The body does not match its Content-Encoding.
  *
- * `cause` is the error of Node's zlib, where it was zlib that saw it.
+ * `cause` is the error of Node's zlib, if zlib detected the fault.
  *
  * @since 0.2.0
  * @category errors of decoding
  */
 export class ContentDecodingError extends tagged("ContentDecodingError", "Remote", "decode")<{
-  /** The coding that failed: of several, one. */
+  /** The coding that failed; one of them if there are several. */
   readonly coding: string
   readonly reason: ContentDecodingReason
-  /** How many bytes this coding had given before it failed. */
+  /** The number of bytes that this coding had produced before it failed. */
   readonly decoded: number
-  /** The option of `decompress` with which the body is taken as it is, where there is one. */
+  /** The option of `decompress` that accepts the body, if there is one. */
   readonly relaxation?: "gzipWithoutTrailer" | undefined
-  /** What had been decoded of the body, where it was being collected. */
+  /** The decoded part of the body, if it was being collected. */
   readonly partial?: Uint8Array | undefined
   readonly cause?: unknown
 }> {
@@ -51,7 +51,7 @@ export class ContentDecodingError extends tagged("ContentDecodingError", "Remote
 }
 
 /**
- * Which limit a decoded body reached: `maxBytes` and `maxRatio` are options of `decompress`,
+ * The limit that a decoded body reached. `maxBytes` and `maxRatio` are options of `decompress`;
  * `MaxBodySize` is the platform's reference.
  *
  * @since 0.2.0
@@ -60,22 +60,22 @@ export class ContentDecodingError extends tagged("ContentDecodingError", "Remote
 export type DecompressionLimit = "maxBytes" | "maxRatio" | "MaxBodySize"
 
 /**
- * The body grows beyond a limit when it is decoded. What is beyond was not decoded.
+ * The decoded body exceeds a limit. Nothing beyond the limit was decoded.
  *
  * @since 0.2.0
  * @category errors of decoding
  */
 export class DecompressionBomb extends tagged("DecompressionBomb", "Remote", "decode")<{
-  /** The coding whose output was too large: of several, the first that was. */
+  /** The first coding whose output was too large. */
   readonly coding: string
   readonly limit: DecompressionLimit
-  /** The limit's value: bytes, or decoded bytes for each encoded one. */
+  /** The value of the limit: bytes, or decoded bytes for each encoded byte. */
   readonly maximum: number
-  /** Bytes of the body that had been decoded, as received. */
+  /** The number of bytes of the body, as received, that had been decoded. */
   readonly encoded: number
-  /** Bytes that they had become; not the size of the whole. */
+  /** The number of bytes decoded from them; not the size of the whole body. */
   readonly decoded: number
-  /** What had been decoded of the body, where it was being collected. */
+  /** The decoded part of the body, if it was being collected. */
   readonly partial?: Uint8Array | undefined
 }> {
   override get description(): string {
@@ -86,7 +86,7 @@ export class DecompressionBomb extends tagged("DecompressionBomb", "Remote", "de
 }
 
 /**
- * More codings in the Content-Encoding fields of a response than are decoded one after the other.
+ * The Content-Encoding fields of a response list more codings than this library decodes.
  *
  * @since 0.2.0
  * @category errors of decoding

@@ -9,15 +9,15 @@ import { remedy } from "./relaxation.ts"
 import { explainAlert, silentRefusal } from "./tlsCodes.ts"
 
 /**
- * The server closed a fresh connection without an answer: `http.client.RemoteDisconnected`, also a
- * `BadStatusLine`.
+ * The server closed a new connection without a response: `http.client.RemoteDisconnected`, which is
+ * also a `BadStatusLine`.
  *
  * @since 0.1.0
  * @category errors of the head
  */
 export class RemoteDisconnected extends tagged("RemoteDisconnected", "Remote", "head")<{
   readonly cause?: unknown
-  /** The version of TLS on the connection, where there was TLS. */
+  /** The TLS version of the connection, if it uses TLS. */
   readonly tls?: string | undefined
 }> {
   override get description(): string {
@@ -30,10 +30,10 @@ export class RemoteDisconnected extends tagged("RemoteDisconnected", "Remote", "
 }
 
 /**
- * A connection that was used again, or had been kept idle, was closed by the server before any byte
- * of an answer: the keep-alive race.
+ * The server closed a reused or pooled idle connection before the first byte of a response: the
+ * keep-alive race.
  *
- * `context.processed` and `context.replayable` say whether sending again is safe.
+ * `context.processed` and `context.replayable` say whether a retry is safe.
  *
  * @since 0.1.0
  * @category errors of the head
@@ -46,7 +46,7 @@ export class StaleConnection extends tagged("StaleConnection", "Remote", "head")
 }
 
 /**
- * The connection broke while the head was awaited.
+ * The connection broke before the head of the response had arrived.
  *
  * @since 0.1.0
  * @category errors of the head
@@ -55,7 +55,7 @@ export class ReadError extends tagged("ReadError", "Network", "head")<{
   /** The system's code, such as `ECONNRESET`. */
   readonly code: string
   readonly cause: unknown
-  /** The version of TLS on the connection, where there was TLS and nothing had come over it. */
+  /** The TLS version of the connection, if it uses TLS and nothing was received over it. */
   readonly tls?: string | undefined
 }> {
   override get description(): string {
@@ -84,8 +84,8 @@ export class BadStatusLine extends tagged("BadStatusLine", "Remote", "head")<{
 }
 
 /**
- * What `HTTP-version` is (RFC 9112 section 2.3), and how the versions after 1 are written where no
- * digit follows a dot.
+ * Matches `HTTP-version` (RFC 9112 section 2.3), and versions after 1 written without a minor
+ * digit.
  */
 const isVersion = /^HTTP\/(?:[0-9]\.[0-9]|[2-9])$/
 
@@ -139,7 +139,7 @@ export class LineTooLong extends tagged("LineTooLong", "Remote", "head")<{
   readonly what: "status line" | "field line" | "chunk size line" | "trailer line"
   /** The limit, in bytes. */
   readonly limit: number
-  /** The bytes that had been collected, of a line in the body; see `IncompleteRead`. */
+  /** The bytes collected so far, for a line in the body; see `IncompleteRead`. */
   readonly partial?: Uint8Array | undefined
 }> {
   override get description(): string {
@@ -180,7 +180,7 @@ export class TooManyHeaders extends tagged("TooManyHeaders", "Remote", "head")<{
  * @category errors of the head
  */
 export class InvalidHeaderLine extends tagged("InvalidHeaderLine", "Remote", "head")<{
-  /** Offset of the first wrong byte in the head. */
+  /** The offset of the first invalid byte in the head. */
   readonly offset: number
   readonly reason: string
   /** The relaxations of `HttpLeniency` that accept it, best first. */
@@ -193,7 +193,7 @@ export class InvalidHeaderLine extends tagged("InvalidHeaderLine", "Remote", "he
 }
 
 /**
- * A Content-Length that is not `1*DIGIT`, or beyond 2^53 - 1.
+ * A Content-Length that is not `1*DIGIT`, or is beyond 2^53 - 1.
  *
  * @since 0.1.0
  * @category errors of the head
@@ -227,8 +227,8 @@ export class ConflictingContentLength extends tagged("ConflictingContentLength",
 }
 
 /**
- * A Transfer-Encoding other than exactly `chunked`: `http.client.UnknownTransferEncoding`, raised
- * here.
+ * A Transfer-Encoding other than exactly `chunked`: `http.client.UnknownTransferEncoding`, which
+ * this library raises.
  *
  * @since 0.1.0
  * @category errors of the head
@@ -247,8 +247,8 @@ export class UnknownTransferEncoding extends tagged("UnknownTransferEncoding", "
 }
 
 /**
- * Transfer-Encoding beside Content-Length, or in an HTTP/1.0 message: a sign of request smuggling
- * (RFC 9112 section 6.1).
+ * Transfer-Encoding together with Content-Length, or in an HTTP/1.0 message: a sign of request
+ * smuggling (RFC 9112 section 6.1).
  *
  * @since 0.1.0
  * @category errors of the head
@@ -271,7 +271,7 @@ export class FramingConflict extends tagged("FramingConflict", "Remote", "head")
  * @category errors of the head
  */
 export class IncompleteHeaders extends tagged("IncompleteHeaders", "Remote", "head")<{
-  /** How many bytes of the head had come. */
+  /** The number of bytes of the head that had been received. */
   readonly received: number
   /** The relaxations of `HttpLeniency` that accept it, best first. */
   readonly relaxations?: ReadonlyArray<Relaxation> | undefined
@@ -298,13 +298,13 @@ export class TooManyInformational extends tagged("TooManyInformational", "Remote
 }
 
 /**
- * A 101 (Switching Protocols) that was not asked for.
+ * A 101 (Switching Protocols) response that the request did not ask for.
  *
  * @since 0.1.0
  * @category errors of the head
  */
 export class UnexpectedUpgrade extends tagged("UnexpectedUpgrade", "Remote", "head")<{
-  /** The protocol that the server named, where it did. */
+  /** The protocol that the server named, if it named one. */
   readonly protocol: string | undefined
 }> {
   override get description(): string {
@@ -314,7 +314,7 @@ export class UnexpectedUpgrade extends tagged("UnexpectedUpgrade", "Remote", "he
 }
 
 /**
- * Bytes on a connection that had no request outstanding: they are never an answer, and the
+ * Bytes on a connection without an outstanding request. They are never used as a response, and the
  * connection has been closed.
  *
  * @since 0.1.0

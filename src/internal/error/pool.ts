@@ -1,14 +1,12 @@
 /**
- * Failures of the connection pool itself. Waiting for too long is `HttpTimeout` with the kind
- * `pool`.
+ * Failures of the connection pool itself. Waiting too long is an `HttpTimeout` of the kind `pool`.
  *
  * @since 0.2.0
  */
 import { tagged } from "./base.ts"
 
 /**
- * As many requests wait for a connection as `waiters` of the pool allows; nothing of this one was
- * sent.
+ * The pool's queue has reached its limit (`waiters`). Nothing of this request was sent.
  *
  * @since 0.2.0
  * @category errors of the pool
@@ -24,7 +22,7 @@ export class PoolQueueFull extends tagged("PoolQueueFull", "Local", "pool")<{
 }
 
 /**
- * The pool is shut down, or its scope has ended; nothing of the request was sent.
+ * The pool is shut down, or its scope has closed. Nothing of the request was sent.
  *
  * @since 0.2.0
  * @category errors of the pool

@@ -1,16 +1,16 @@
 /**
- * Failures of following redirects. Each is what the server's last 3xx response asked for and what
- * was not done.
+ * Failures of following redirects. Each says what the server's last 3xx response asked for and what
+ * this library did not do.
  *
- * None repeats a Location as it came: a query may hold a token, and so may userinfo. What is shown
- * of a URL is scheme, host, port and path.
+ * No error repeats a Location unchanged, because a query or userinfo may hold a token. A shown URL
+ * has only scheme, host, port and path.
  *
  * @since 0.2.0
  */
 import { excerpt, tagged } from "./base.ts"
 
 /**
- * A redirect that was received: what had been asked for, and the status of the answer.
+ * A redirect that was received: the request, and the status of its response.
  *
  * @since 0.2.0
  * @category models
@@ -18,27 +18,29 @@ import { excerpt, tagged } from "./base.ts"
 export interface RedirectHop {
   /** The status of the redirect. */
   readonly status: number
-  /** The method of the request that it answered. */
+  /** The method of the redirected request. */
   readonly method: string
-  /** The URL of that request, to show: without userinfo and fragment, and with `?…` for a query. */
+  /**
+   * The URL of that request for display: without userinfo and fragment, and with `?…` for a query.
+   */
   readonly url: string
 }
 
-/** The last redirect of a history as words; the history is never empty where an error has one. */
+/** Describes the last redirect of a history. The history of an error is never empty. */
 const last = (history: ReadonlyArray<RedirectHop>): string => {
   const hop = history[history.length - 1]
   return hop === undefined ? "" : ` The last one was ${hop.status} to ${hop.method} ${excerpt(hop.url)}.`
 }
 
 /**
- * The server redirected once more than `limit` allows.
+ * The server redirected one more time than `limit` allows.
  *
  * @since 0.2.0
  * @category errors of redirects
  */
 export class TooManyRedirects extends tagged("TooManyRedirects", "Remote", "redirect")<{
   readonly limit: number
-  /** Every redirect of the chain, in order; one more than `limit`. */
+  /** All redirects of the chain, in order; one more than `limit`. */
   readonly history: ReadonlyArray<RedirectHop>
 }> {
   override get description(): string {
@@ -49,15 +51,15 @@ export class TooManyRedirects extends tagged("TooManyRedirects", "Remote", "redi
 }
 
 /**
- * The server redirected to a request that this chain has sent already, with the same method, URL
- * and fields, and without having set a cookie since; it would be answered the same way for ever
- * (RFC 9110 section 15.4).
+ * The server redirected to a request that this chain has already sent, with the same method, URL
+ * and fields, and has set no cookie since. The response would be the same indefinitely (RFC 9110
+ * section 15.4).
  *
  * @since 0.2.0
  * @category errors of redirects
  */
 export class RedirectLoop extends tagged("RedirectLoop", "Remote", "redirect")<{
-  /** Every redirect of the chain, in order. */
+  /** All redirects of the chain, in order. */
   readonly history: ReadonlyArray<RedirectHop>
 }> {
   override get description(): string {
@@ -68,8 +70,8 @@ export class RedirectLoop extends tagged("RedirectLoop", "Remote", "redirect")<{
 }
 
 /**
- * Why a Location cannot be followed: it is empty, there are several that differ, it is no URL, or
- * it cannot be resolved because the request's own URL is not absolute.
+ * The reason why a Location cannot be followed. It is empty, several values differ, it is not a
+ * URL, or it cannot be resolved because the request's own URL is not absolute.
  *
  * @since 0.2.0
  * @category models
@@ -84,15 +86,15 @@ const invalidWords: { readonly [K in InvalidRedirectReason]: string } = {
 }
 
 /**
- * A redirect whose Location cannot be understood (RFC 9110 section 10.2.2). The Location itself is
- * in the response's fields.
+ * A redirect with an unusable Location (RFC 9110 section 10.2.2). The Location itself is in the
+ * response's fields.
  *
  * @since 0.2.0
  * @category errors of redirects
  */
 export class InvalidRedirect extends tagged("InvalidRedirect", "Remote", "redirect")<{
   readonly reason: InvalidRedirectReason
-  /** Every redirect of the chain, in order; the last one is this. */
+  /** All redirects of the chain, in order; the last one is this. */
   readonly history: ReadonlyArray<RedirectHop>
 }> {
   override get description(): string {
@@ -101,8 +103,8 @@ export class InvalidRedirect extends tagged("InvalidRedirect", "Remote", "redire
 }
 
 /**
- * Why a redirect is not followed: it leads from https to http, to a scheme other than the two, or
- * to a URL with credentials in it.
+ * The reason why a redirect is not followed: it leads from https to http, to a scheme other than
+ * these two, or to a URL with credentials.
  *
  * @since 0.2.0
  * @category models
@@ -117,8 +119,8 @@ const unsafeWords: { readonly [K in UnsafeRedirectReason]: string } = {
 }
 
 /**
- * A redirect that was refused because following it could give something away. Nothing was sent to
- * its target.
+ * A redirect that was refused because following it could disclose data. Nothing was sent to its
+ * target.
  *
  * @since 0.2.0
  * @category errors of redirects
@@ -126,11 +128,11 @@ const unsafeWords: { readonly [K in UnsafeRedirectReason]: string } = {
 export class UnsafeRedirect extends tagged("UnsafeRedirect", "Remote", "redirect")<{
   readonly reason: UnsafeRedirectReason
   /**
-   * Where it leads, to show: without userinfo, query and fragment; of a scheme other than http and
-   * https, the scheme alone.
+   * The target for display: without userinfo, query and fragment. If its scheme is neither http nor
+   * https, only the scheme.
    */
   readonly target: string
-  /** Every redirect of the chain, in order; the last one is this. */
+  /** All redirects of the chain, in order; the last one is this. */
   readonly history: ReadonlyArray<RedirectHop>
 }> {
   override get description(): string {
@@ -139,8 +141,8 @@ export class UnsafeRedirect extends tagged("UnsafeRedirect", "Remote", "redirect
 }
 
 /**
- * A redirect that wants the body sent again, to another URL, and the body is not known to be the
- * same when it is read once more.
+ * A redirect that requires the body to be sent again, to another URL. The body may differ when it
+ * is read a second time.
  *
  * @since 0.2.0
  * @category errors of redirects
@@ -150,7 +152,7 @@ export class UnreplayableBody extends tagged("UnreplayableBody", "User", "redire
   readonly status: number
   /** The kind of body: a `Stream`, or a `Raw` of something that can be read only once. */
   readonly body: "Stream" | "Raw"
-  /** Every redirect of the chain, in order; the last one is this. */
+  /** All redirects of the chain, in order; the last one is this. */
   readonly history: ReadonlyArray<RedirectHop>
 }> {
   override get description(): string {

@@ -1,16 +1,17 @@
 /**
- * How an error names the relaxations of `HttpLeniency` that get past its fault: one table for all
- * errors, so that no relaxation can be added without words for it.
+ * The words with which an error names the relaxations of `HttpLeniency` that accept its fault. It
+ * is one table for all errors, so that every relaxation must have words.
  *
- * A parser that refuses knows which relaxation it would have asked, and gives that along. The tests
- * switch on what errors name until a wire is read, and compare with all relaxations at once.
+ * A parser that refuses bytes knows which relaxations would have accepted them, and passes those to
+ * the error. The tests enable the named relaxations until the bytes parse, and compare the result
+ * with all relaxations enabled at once.
  */
 import type { HttpLeniency } from "../../HttpLeniency.ts"
 
 /** The name of a relaxation. */
 export type Relaxation = keyof HttpLeniency
 
-/** What each relaxation does, as the end of a sentence that begins with its name. */
+/** The effect of each relaxation, as the end of a sentence that begins with its name. */
 const does: { readonly [R in Relaxation]: string } = {
   bareLf: "takes a lone LF for the end of a line",
   spaceBeforeColon: "drops white space before the colon",
@@ -28,7 +29,8 @@ const does: { readonly [R in Relaxation]: string } = {
 }
 
 /**
- * The sentence at the end of a message that names them, best first; nothing where there is none.
+ * Returns the sentence at the end of a message that names the relaxations, best first. Returns an
+ * empty text if there are none.
  */
 export const remedy = (relaxations: ReadonlyArray<Relaxation> | undefined): string =>
   relaxations === undefined || relaxations.length === 0

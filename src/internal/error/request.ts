@@ -1,6 +1,6 @@
 /**
- * Failures of building a request: all are found before the first byte leaves, and all are the
- * caller's to mend.
+ * Failures of building a request. All are found before the first byte is sent, and the caller must
+ * fix them.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,7 @@ import type { Relaxation } from "./relaxation.ts"
 import { remedy } from "./relaxation.ts"
 
 /**
- * A URL, host, port or request target that cannot be used: `http.client.InvalidURL`.
+ * An unusable URL, host, port or request target: `http.client.InvalidURL`.
  *
  * The input is not repeated, because it may hold a password.
  *
@@ -17,9 +17,9 @@ import { remedy } from "./relaxation.ts"
  * @category errors of the request
  */
 export class InvalidUrl extends tagged("InvalidUrl", "User", "build")<{
-  /** Which part is wrong. */
+  /** The invalid part. */
   readonly part: "url" | "host" | "port" | "target" | "userinfo" | "tunnel" | "socketPath"
-  /** What is wrong with it. */
+  /** The fault in it. */
   readonly reason: string
 }> {
   override get description(): string {
@@ -40,13 +40,13 @@ export class UnsupportedScheme extends tagged("UnsupportedScheme", "User", "buil
 }
 
 /**
- * A method that is no token (RFC 9110 section 9.1); a plain `ValueError` in `http.client`.
+ * A method that is not a token (RFC 9110 section 9.1); a plain `ValueError` in `http.client`.
  *
  * @since 0.1.0
  * @category errors of the request
  */
 export class InvalidMethod extends tagged("InvalidMethod", "User", "build")<{
-  /** Offset of the first character that a method cannot have; 0 where it is empty. */
+  /** The offset of the first character that a method must not contain; 0 if it is empty. */
   readonly offset: number
 }> {
   override get description(): string {
@@ -56,13 +56,13 @@ export class InvalidMethod extends tagged("InvalidMethod", "User", "build")<{
 }
 
 /**
- * A field name that is no token (RFC 9110 section 5.1); a plain `ValueError` in `http.client`.
+ * A field name that is not a token (RFC 9110 section 5.1); a plain `ValueError` in `http.client`.
  *
  * @since 0.1.0
  * @category errors of the request
  */
 export class InvalidHeaderName extends tagged("InvalidHeaderName", "User", "build")<{
-  /** The name, with what is not printable escaped. */
+  /** The name, with unprintable characters escaped. */
   readonly field: string
 }> {
   override get description(): string {
@@ -72,10 +72,10 @@ export class InvalidHeaderName extends tagged("InvalidHeaderName", "User", "buil
 }
 
 /**
- * A field value that cannot go on the wire: CR, LF, NUL, another control character, or a character
+ * A field value that cannot be sent: it has CR, LF, NUL, another control character, or a character
  * beyond ISO-8859-1.
  *
- * Names the field and never repeats its value.
+ * The error names the field and never repeats its value.
  *
  * @since 0.1.0
  * @category errors of the request
@@ -93,7 +93,7 @@ export class InvalidHeaderValue extends tagged("InvalidHeaderValue", "User", "bu
 }
 
 /**
- * A field that the caller may not set in this place, because the library owns what it controls.
+ * A field that the caller must not set here, because the library controls what it says.
  *
  * @since 0.1.0
  * @category errors of the request
@@ -108,8 +108,8 @@ export class ForbiddenHeader extends tagged("ForbiddenHeader", "User", "build")<
 }
 
 /**
- * Framing fields that contradict each other or the body: both Content-Length and Transfer-Encoding,
- * two lengths, none.
+ * Framing fields that contradict each other or the body: Content-Length together with
+ * Transfer-Encoding, two lengths, or no framing.
  *
  * @since 0.1.0
  * @category errors of the request
@@ -121,17 +121,17 @@ export class ConflictingFraming extends tagged("ConflictingFraming", "User", "bu
 }
 
 /**
- * A trailer field that may not be sent, or that the peer sent and that breaks the grammar (RFC 9110
- * section 6.5.1).
+ * A trailer field that must not be sent, or a trailer field of the peer that breaks the grammar
+ * (RFC 9110 section 6.5.1).
  *
  * @since 0.1.0
  * @category errors of the request
  */
 export class InvalidTrailer extends tagged("InvalidTrailer", "User", "build")<{
-  /** Its name; empty where a line of the peer has none. */
+  /** The name of the field; empty if a line of the peer has none. */
   readonly field: string
   readonly reason: string
-  /** The bytes that had been collected, if a response has it; see `IncompleteRead`. */
+  /** The bytes collected so far, if this is about a response; see `IncompleteRead`. */
   readonly partial?: Uint8Array | undefined
   /** The relaxations of `HttpLeniency` that accept it from a peer, best first. */
   readonly relaxations?: ReadonlyArray<Relaxation> | undefined
@@ -143,8 +143,8 @@ export class InvalidTrailer extends tagged("InvalidTrailer", "User", "build")<{
 }
 
 /**
- * A body that cannot be sent as asked, such as text beyond ISO-8859-1 (`UnicodeEncodeError`) or a
- * wrong type (`TypeError`).
+ * A body that cannot be sent in the requested form, such as text beyond ISO-8859-1
+ * (`UnicodeEncodeError`) or a wrong type (`TypeError`).
  *
  * @since 0.1.0
  * @category errors of the request
@@ -167,7 +167,7 @@ export class UnsupportedBody extends tagged("UnsupportedBody", "User", "build")<
  */
 export class UnimplementedFileMode extends tagged("UnimplementedFileMode", "User", "build")<{
   readonly reason: string
-  /** What the file system said, where it was asked. */
+  /** The error of the file system, if it was accessed. */
   readonly cause?: unknown
 }> {
   override get description(): string {
@@ -176,7 +176,7 @@ export class UnimplementedFileMode extends tagged("UnimplementedFileMode", "User
 }
 
 /**
- * An option with a value that makes no sense, such as a negative limit.
+ * An option with an invalid value, such as a negative limit.
  *
  * @since 0.1.0
  * @category errors of the request

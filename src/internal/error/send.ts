@@ -8,7 +8,8 @@ import { excerpt, otherEnd, tagged } from "./base.ts"
 import { explainAlert, silentRefusal } from "./tlsCodes.ts"
 
 /**
- * The transport failed to take the request: `BrokenPipeError` and `ConnectionResetError` in Python.
+ * The transport failed to write the request: `BrokenPipeError` and `ConnectionResetError` in
+ * Python.
  *
  * @since 0.1.0
  * @category errors of sending
@@ -17,7 +18,7 @@ export class WriteError extends tagged("WriteError", "Network", "write")<{
   /** The system's code, such as `EPIPE` or `ECONNRESET`. */
   readonly code: string
   readonly cause: unknown
-  /** The version of TLS on the connection, where there was TLS and nothing had come over it. */
+  /** The TLS version of the connection, if it uses TLS and nothing was received over it. */
   readonly tls?: string | undefined
 }> {
   override get description(): string {
@@ -33,7 +34,7 @@ export class WriteError extends tagged("WriteError", "Network", "write")<{
 const lengthAdvice = "Declare the length that it has, or none to send it chunked."
 
 /**
- * The body was shorter or longer than its declared Content-Length; nothing beyond the declared
+ * The body was shorter or longer than its declared Content-Length. Nothing beyond the declared
  * length was sent.
  *
  * @since 0.1.0
@@ -41,7 +42,7 @@ const lengthAdvice = "Declare the length that it has, or none to send it chunked
  */
 export class BodyLengthMismatch extends tagged("BodyLengthMismatch", "User", "write")<{
   readonly declared: number
-  /** What came: exact where the body was too short, at least this much where it was too long. */
+  /** The length of the body: exact if the body was too short, a lower bound if it was too long. */
   readonly actual: number
 }> {
   override get description(): string {
@@ -51,22 +52,22 @@ export class BodyLengthMismatch extends tagged("BodyLengthMismatch", "User", "wr
   }
 }
 
-/** Tag, name or type of an error of the caller's. */
+/** Returns the tag, name or type of the caller's error. */
 const nameOf = (error: unknown): string =>
   Predicate.hasProperty(error, "_tag") ? String(error._tag) : error instanceof Error ? error.name : typeof error
 
-/** What an error of the caller's says of itself. A text says only that. */
+/** Returns the message of the caller's error. A text is its own message. */
 const messageOf = (error: unknown): string => {
   if (typeof error === "string") return error
   try {
     return Predicate.hasProperty(error, "message") && typeof error.message === "string" ? error.message : ""
   } catch {
-    // The getter is the caller's code: that it throws must not hide that the stream has failed.
+    // The getter is the caller's code. If it throws, that must not hide the failure of the stream.
     return ""
   }
 }
 
-/** Name and words of an error of the caller's. */
+/** Returns the name and message of the caller's error. */
 const told = (error: unknown): string => {
   const message = messageOf(error)
   return message === "" ? nameOf(error) : `${nameOf(error)}: ${excerpt(message)}`
@@ -95,8 +96,7 @@ export class RequestBodyError<out E = unknown> extends tagged("RequestBodyError"
     return `The stream of the request's body failed with ${told(this.error)}; see \`error\`.`
   }
   /**
-   * Shows of the caller's error no more than its name and its message, because it may hold
-   * anything.
+   * Shows only the name and message of the caller's error, because it may hold anything.
    *
    * @since 0.1.0
    */

@@ -1,17 +1,17 @@
 /**
- * Calls made in a state that does not allow them: `http.client.ImproperConnectionState` and its
- * kin.
+ * Calls in a state that does not allow them: `http.client.ImproperConnectionState` and its
+ * subclasses.
  *
  * @since 0.1.0
  */
 import { tagged } from "./base.ts"
 
 /**
- * Where the step-by-step face of a connection stands.
+ * The state of a connection's step-by-step API.
  *
  * `Idle`, `RequestStarted` and `RequestSent` are Python's `Idle`, `Request-started` and
- * `Request-sent`; `ResponseUnread` is a response whose body has not been read to its end; `Closed`
- * is a connection whose scope has closed.
+ * `Request-sent`. `ResponseUnread` means that the body of the response has not been read to its
+ * end. `Closed` means that the connection's scope has closed.
  *
  * @since 0.1.0
  * @category models
@@ -26,7 +26,7 @@ export type ConnectionState = "Idle" | "RequestStarted" | "RequestSent" | "Respo
  */
 export class NotConnected extends tagged("NotConnected", "User", "state")<{
   readonly state: ConnectionState
-  /** What closed the last connection, where that was a failure. */
+  /** The failure that closed the last connection, if there was one. */
   readonly cause?: unknown
 }> {
   override get description(): string {
@@ -35,14 +35,14 @@ export class NotConnected extends tagged("NotConnected", "User", "state")<{
 }
 
 /**
- * The connection was closed: by its scope, or while this exchange was using it.
+ * The connection was closed by its scope, or while this exchange was using it.
  *
  * @since 0.1.0
  * @category errors of state
  */
 export class ConnectionClosed extends tagged("ConnectionClosed", "Local", "state")<{
   readonly reason: string
-  /** The bytes that had been collected of a body; see `IncompleteRead`. */
+  /** The bytes of a body collected so far; see `IncompleteRead`. */
   readonly partial?: Uint8Array | undefined
   readonly cause?: unknown
 }> {
@@ -52,7 +52,7 @@ export class ConnectionClosed extends tagged("ConnectionClosed", "Local", "state
 }
 
 /**
- * A request was started while another is under way or its response unread:
+ * A request was started while another is in flight or its response is unread:
  * `http.client.CannotSendRequest`.
  *
  * @since 0.1.0
@@ -69,7 +69,7 @@ export class CannotSendRequest extends tagged("CannotSendRequest", "User", "stat
 }
 
 /**
- * `putHeader`, `endHeaders` or `send` outside their place: `http.client.CannotSendHeader`.
+ * `putHeader`, `endHeaders` or `send` in the wrong state: `http.client.CannotSendHeader`.
  *
  * @since 0.1.0
  * @category errors of state
@@ -83,7 +83,7 @@ export class CannotSendHeader extends tagged("CannotSendHeader", "User", "state"
 }
 
 /**
- * `getResponse` without a request sent: `http.client.ResponseNotReady`.
+ * `getResponse` before a request was sent: `http.client.ResponseNotReady`.
  *
  * @since 0.1.0
  * @category errors of state
@@ -107,7 +107,7 @@ export class ResponseNotReady extends tagged("ResponseNotReady", "User", "state"
 export class BodyAlreadyConsumed extends tagged("BodyAlreadyConsumed", "User", "body")<{
   /** How it was read the first time. */
   readonly by: "stream" | "collect" | "close" | "read"
-  /** The bytes that had been collected; see `IncompleteRead`. */
+  /** The bytes collected so far; see `IncompleteRead`. */
   readonly partial?: Uint8Array | undefined
 }> {
   override get description(): string {

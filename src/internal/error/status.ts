@@ -1,6 +1,6 @@
 /**
- * A response whose status the caller does not accept. No call of this library fails with it by
- * itself: a status is an answer.
+ * A response whose status the caller does not accept. No call of this library fails with this error
+ * unless a filter was asked to, because a status is a response.
  *
  * @since 0.2.0
  */
@@ -8,12 +8,12 @@ import * as HttpFields from "../../HttpFields.ts"
 import { excerpt, otherEnd, tagged } from "./base.ts"
 
 /**
- * A status that `HttpResponse.filterStatusOk` or `filterStatus` refused. The start of the body is
- * kept; the response has been closed.
+ * A status that `HttpResponse.filterStatusOk` or `filterStatus` refused. The error keeps the start
+ * of the body; the response has been closed.
  *
  * `context.fault` is `User` for 400 to 499 without 408, 425 and 429, because such a request cannot
- * succeed when it is sent again, and `Remote` for all others. `status` and `retryAfter` are what a
- * retry needs besides.
+ * succeed when it is retried. It is `Remote` for all others. A retry also needs `status` and
+ * `retryAfter`.
  *
  * @since 0.2.0
  * @category errors of the status
@@ -24,16 +24,16 @@ export class StatusError extends tagged("StatusError", "Remote", "body")<{
   readonly reason: string
   readonly fields: HttpFields.HttpFields
   /**
-   * The first bytes of the body, at most 4096; fewer if the body was shorter, had been read, or
-   * failed, which `cause` says then.
+   * The first bytes of the body, at most 4096. There are fewer if the body was shorter, had been
+   * read, or failed; `cause` then has that failure.
    */
   readonly bodyPrefix: Uint8Array
-  /** Why not all of the prefix could be read. */
+  /** The reason why the whole prefix could not be read. */
   readonly cause?: unknown
 }> {
   /**
-   * The value of the first Retry-After field as sent, a number of seconds or a date (RFC 9110
-   * section 10.2.3); `undefined` without one.
+   * The value of the first Retry-After field as sent: a number of seconds or a date (RFC 9110
+   * section 10.2.3). `undefined` without one.
    *
    * @since 0.2.0
    */

@@ -1,12 +1,12 @@
 /**
- * All timeouts: one tag, told apart by `kind`.
+ * All timeouts. They share one tag and differ in `kind`.
  *
  * @since 0.1.0
  */
 import { tagged } from "./base.ts"
 
 /**
- * Which timeout of `HttpTimeouts` ran out.
+ * The timeout of `HttpTimeouts` that expired.
  *
  * @since 0.1.0
  * @category models
@@ -36,7 +36,7 @@ const doing: { readonly [K in TimeoutKind]: string } = {
   total: "the whole exchange"
 }
 
-/** The same, of a proxy that is connected to or forwards. */
+/** The same for a proxy, during the connect to it or while it forwards. */
 const ofProxy: { readonly [K in TimeoutKind]?: (proxy: string) => string } = {
   dns: (proxy) => `resolving the host name of ${proxy}`,
   connect: (proxy) => `opening the TCP connection to ${proxy}`,
@@ -45,7 +45,7 @@ const ofProxy: { readonly [K in TimeoutKind]?: (proxy: string) => string } = {
 }
 
 /**
- * A time limit of `HttpTimeouts` was reached; the connection has been closed.
+ * A time limit of `HttpTimeouts` expired. The connection has been closed.
  *
  * @since 0.1.0
  * @category errors of time
@@ -54,7 +54,7 @@ export class HttpTimeout extends tagged("HttpTimeout", "Network", "state")<{
   readonly kind: TimeoutKind
   /** The limit, in milliseconds. */
   readonly millis: number
-  /** The bytes that had been collected of a body; see `IncompleteRead`. */
+  /** The bytes of a body collected so far; see `IncompleteRead`. */
   readonly partial?: Uint8Array | undefined
 }> {
   override get description(): string {

@@ -1,5 +1,6 @@
 /**
- * Failures of TLS: of the handshake, and of a server that refuses the client after its side of it.
+ * Failures of TLS: of the handshake, and of a server that refuses the client after the client's
+ * side of the handshake.
  *
  * @since 0.1.0
  */
@@ -8,7 +9,7 @@ import type { TlsReason as Reason } from "./tlsCodes.ts"
 import { advice, explain } from "./tlsCodes.ts"
 
 /**
- * What kind of failure of TLS it was. `Other` is for what nobody knows: see `code` and `cause`.
+ * The kind of a TLS failure. `Other` means that the cause is unknown: see `code` and `cause`.
  *
  * @since 0.1.0
  * @category models
@@ -19,10 +20,10 @@ export type TlsReason = Reason
  * The TLS handshake or the certificate check failed, or the server refused the client's
  * certificate: `ssl.SSLError`, `ssl.SSLCertVerificationError`.
  *
- * Nothing was processed, whenever it comes. With TLS 1.3 a server refuses a client's certificate,
- * or the lack of one, after the client has done its side of the handshake, so that this can be the
- * failure of a request that was sent (`context.requestState`). What the caller has to correct
- * (`ClientCertificate`, `InvalidOptions`) has the fault `User`.
+ * The server has processed nothing, whenever the failure arrives. With TLS 1.3 a server refuses a
+ * client's certificate, or its absence, after the client has completed its side of the handshake.
+ * The error can therefore fail a request that was sent (`context.requestState`). What the caller
+ * must correct (`ClientCertificate`, `InvalidOptions`) has the fault `User`.
  *
  * @since 0.1.0
  * @category errors of connecting
@@ -33,7 +34,7 @@ export class TlsError extends tagged("TlsError", "Remote", "tls")<{
   readonly code: string
   /** The name that the certificate was checked against. */
   readonly serverName: string
-  /** The names that the certificate is for, where it was a mismatch. */
+  /** The names in the certificate, if they did not match. */
   readonly names: string | undefined
   readonly cause: unknown
 }> {

@@ -1,14 +1,14 @@
 /**
- * What OpenSSL's verdicts on a certificate, the alerts of TLS and OpenSSL's own complaints mean:
- * for each a reason, and words.
+ * The meaning of OpenSSL's verdicts on a certificate, of TLS alerts, and of OpenSSL's own
+ * complaints: a reason and a text for each.
  *
- * Pure tables and their lookup. Verdicts (`X509_V_ERR_*`) are those of OpenSSL 3.5; Node names some
- * 30 of them in `code` and gives the rest as `UNSPECIFIED` with OpenSSL's text as the message, so
+ * Pure tables and their lookup. Verdicts (`X509_V_ERR_*`) are those of OpenSSL 3.5. Node names some
+ * 30 of them in `code`. It reports the rest as `UNSPECIFIED` with OpenSSL's text as the message, so
  * that text is a key too. Alerts are those of the IANA registry for TLS.
  */
 
 /**
- * What kind of failure of TLS it was.
+ * The kind of a TLS failure.
  *
  * @since 0.1.0
  * @category models
@@ -37,7 +37,7 @@ export type TlsReason =
   | "OutOfMemory"
   | "Other"
 
-/** What is said where the code says no more. */
+/** The text for a reason if the code says nothing more specific. */
 export const advice: { readonly [K in TlsReason]: string } = {
   CertificateExpired: "The certificate has expired: the server's owner must renew it.",
   CertificateNotYetValid: "The certificate is not valid yet: check the clocks.",
@@ -65,7 +65,7 @@ export const advice: { readonly [K in TlsReason]: string } = {
   Other: "See `cause`."
 }
 
-/** A reason, and what to say of the one code. */
+/** A reason, and the text for one code. */
 export interface Meaning {
   readonly reason: TlsReason
   readonly words: string
@@ -88,15 +88,14 @@ const crl = (what: string, advice: string): Meaning =>
 
 const otherList = "Get a new list for `tls.crl`."
 
-/** Node's codes of OpenSSL's verdicts. */
+/** Node's codes for OpenSSL's verdicts. */
 const verdicts: Table = {
   CERT_HAS_EXPIRED: known("CertificateExpired"),
   CERT_NOT_YET_VALID: known("CertificateNotYetValid"),
   ERR_TLS_CERT_ALTNAME_INVALID: known("HostnameMismatch"),
   HOSTNAME_MISMATCH: known("HostnameMismatch"),
   DEPTH_ZERO_SELF_SIGNED_CERT: known("SelfSigned"),
-  // Not `SelfSigned`: it is the root that is self-signed, as all are, and what lacks is trust in
-  // it.
+  // Not `SelfSigned`: the root is self-signed, as all roots are, and it is not trusted.
   SELF_SIGNED_CERT_IN_CHAIN: meaning(
     "UntrustedIssuer",
     "The authority at the end of the certificate's chain is not trusted: pass its certificate as `tls.ca`."
@@ -142,8 +141,8 @@ const verdicts: Table = {
 }
 
 /**
- * OpenSSL's texts for verdicts that Node has no code for, by how they go on, and what they are. In
- * this order.
+ * OpenSSL's texts for verdicts without a Node code, by how they continue, and their reasons. The
+ * first match counts.
  */
 const texts: ReadonlyArray<readonly [RegExp, TlsReason]> = [
   [/\bCRL\b|^OCSP/i, "RevocationUnknown"],
@@ -153,7 +152,7 @@ const texts: ReadonlyArray<readonly [RegExp, TlsReason]> = [
   [/^DANE|no matching DANE|no valid SCTs|explicit policy|not trusted|RPK/i, "UntrustedIssuer"]
 ]
 
-/** Texts that end in "mismatch" too, but say nothing of the host. */
+/** Texts that also end in "mismatch" but do not concern the host. */
 const inner = /^(subject issuer|authority and|subject signature|cert info)/i
 
 const introductions: { readonly [K in TlsReason]?: string } = {
@@ -165,7 +164,10 @@ const introductions: { readonly [K in TlsReason]?: string } = {
   InvalidCertificate: "The server's certificate, or one above it, is not valid"
 }
 
-/** A verdict that Node has only OpenSSL's text for. Newer versions of Node put advice behind it. */
+/**
+ * Returns the meaning of a verdict for which Node has only OpenSSL's text. Newer versions of Node
+ * append advice to it.
+ */
 const verdictOf = (message: string): Meaning | undefined => {
   const text = message.split(";")[0]?.trim() ?? ""
   if (text === "" || text === "unspecified certificate verification error") return undefined
@@ -180,7 +182,8 @@ const refusedCertificate = (why: string): Meaning =>
 const alert = (words: string): Meaning => meaning("Alert", words)
 
 /**
- * A server refuses with this before it has chosen a cipher, and for want of a certificate after it.
+ * A server refuses with `HANDSHAKE_FAILURE` before it has chosen a cipher. After that it does so
+ * because it lacks a certificate.
  */
 const noCommon = known("NoCommonCipher")
 
@@ -195,7 +198,7 @@ const versions = known("ProtocolVersion")
 
 const protocols = meaning("AlpnMismatch", "The server speaks none of the protocols that were offered: see `tls.alpn`.")
 
-/** Alerts, by the number that is sent and the name that OpenSSL gives them. */
+/** Alerts, by the number that is sent and OpenSSL's name for it. */
 const alerts: ReadonlyArray<readonly [number, string, Meaning]> = [
   [10, "UNEXPECTED_MESSAGE", alert("The server did not expect what was sent: its TLS, or what is between, is broken.")],
   [20, "BAD_RECORD_MAC", alert("What reached the server had been changed on its way.")],
@@ -258,8 +261,8 @@ const weak = (what: string): Meaning =>
   meaning("WeakCryptography", `The server's TLS is too weak to be safe: ${what}. Its owner must correct that.`)
 
 /**
- * What OpenSSL itself finds wrong, as it names it. All else that it names is the fault of what
- * came: see `explain`.
+ * Faults that OpenSSL itself detects, by its names. Any other fault that it names is the peer's:
+ * see `explain`.
  */
 const complaints: Table = {
   WRONG_VERSION_NUMBER: plain,
@@ -295,9 +298,9 @@ const complaints: Table = {
 }
 
 /**
- * What is said where the server closed before the first byte of its first answer over `version` of
- * TLS, and not a word of why: node:tls refuses the certificate of a client so. Before TLS 1.3 that
- * is a failure of the handshake.
+ * Returns the text for a server that closed the connection over this TLS version before the first
+ * byte of its response, without a reason. node:tls refuses a client's certificate this way. Before
+ * TLS 1.3 such a refusal is a failure of the handshake.
  */
 export const silentRefusal = (version: string | undefined): string =>
   version === "TLSv1.3"
@@ -308,21 +311,19 @@ export const silentRefusal = (version: string | undefined): string =>
 const byNumber: ReadonlyMap<number, Meaning> = new Map(alerts.map(([number, , what]) => [number, what]))
 const byName: ReadonlyMap<string, Meaning> = new Map(alerts.map(([, name, what]) => [name, what]))
 
-/**
- * These alerts have names that do not say that they are alerts (`ERR_SSL_TLSV1_UNRECOGNIZED_NAME`).
- */
+/** Alerts whose names do not say that they are alerts (`ERR_SSL_TLSV1_UNRECOGNIZED_NAME`). */
 const unmarked =
   /^TLSV1_(BAD_CERTIFICATE_(?:STATUS_RESPONSE|HASH_VALUE)|CERTIFICATE_UNOBTAINABLE|UNRECOGNIZED_NAME|UNSUPPORTED_EXTENSION)$/
 
 /**
- * As OpenSSL names it in `code`: `SSLV3_ALERT_…`, `TLSV1_ALERT_…`, `TLSV13_ALERT_…`, and from
- * OpenSSL 3.2 on `SSL/TLS_ALERT_…`.
+ * OpenSSL's names for alerts in `code`: `SSLV3_ALERT_…`, `TLSV1_ALERT_…`, `TLSV13_ALERT_…`, and
+ * since OpenSSL 3.2 `SSL/TLS_ALERT_…`.
  */
 const marked = /(?:^|_)ALERT_(\w+)$/
 
 /**
- * OpenSSL's name of what went wrong. It stands in the code or, where Node met it while writing
- * (`EPROTO`), in the message: `error:0A000410:SSL routines::sslv3 alert handshake failure:`.
+ * Returns OpenSSL's name for the fault. It is in the code. If Node detected the fault while writing
+ * (`EPROTO`), it is in the message: `error:0A000410:SSL routines::sslv3 alert handshake failure:`.
  */
 const nameOf = (code: string, message: string): string | undefined => {
   if (code.startsWith("ERR_SSL_")) return code.slice(8)
@@ -332,7 +333,7 @@ const nameOf = (code: string, message: string): string | undefined => {
 
 const messageOf = (cause: unknown): string => cause instanceof Error ? cause.message : ""
 
-/** What an alert of the other side's meant; `undefined` where it was none. */
+/** Returns the meaning of an alert of the peer; `undefined` if the code is not an alert. */
 export const explainAlert = (code: string, cause: unknown): Meaning | undefined => {
   const message = messageOf(cause)
   const name = nameOf(code, message)
@@ -347,8 +348,8 @@ export const explainAlert = (code: string, cause: unknown): Meaning | undefined 
 const brokenTls = known("BrokenTls")
 
 /**
- * What a code means; `undefined` where nobody knows. `chosen` says whether the server had chosen a
- * cipher by then: before that it is the lack of one that it refuses.
+ * Returns the meaning of a code; `undefined` if it is unknown. `chosen` says whether the server had
+ * already chosen a cipher. If not, it may have refused because no cipher is common.
  */
 export const explain = (code: string, cause: unknown, chosen = true): Meaning | undefined => {
   const said = explainAlert(code, cause)
@@ -356,7 +357,7 @@ export const explain = (code: string, cause: unknown, chosen = true): Meaning | 
   const message = messageOf(cause)
   const name = nameOf(code, message)
   if (name !== undefined) return complaints[name] ?? brokenTls
-  // What OpenSSL cannot name when it came in place of a handshake was no TLS: EPROTO stands for
+  // If OpenSSL cannot name what arrived instead of a handshake, it was not TLS. EPROTO means
   // nothing else.
   if (code === "EPROTO") return plain
   return code === "UNSPECIFIED" ? verdictOf(message) : verdicts[code]

@@ -1,5 +1,5 @@
 /**
- * The unions of errors: by stage, and what Python's base classes became.
+ * The unions of errors: one for each stage, and the equivalents of Python's base classes.
  *
  * @since 0.1.0
  */
@@ -35,7 +35,7 @@ export type InvalidRequest =
   | request.InvalidOption
 
 /**
- * A union: calls in a state that does not allow them: the base class
+ * A union: calls in a state that does not allow them. The equivalent of the base class
  * `http.client.ImproperConnectionState`.
  *
  * @since 0.1.0
@@ -82,7 +82,7 @@ export type SendFailure =
   | timeout.HttpTimeout
   | state.ConnectionClosed
 
-/** Every way in which what stands where a head should break HTTP/1.1. */
+/** Every way in which the bytes in the place of a head can break HTTP/1.1. */
 type BrokenHead =
   | head.BadStatusLine
   | head.UnknownProtocol
@@ -196,8 +196,7 @@ export type HttpError<E = unknown> =
   | DecodingFailure
 
 /**
- * A union: what Python raises as `http.client.BadStatusLine`, or as the `RemoteDisconnected` below
- * it.
+ * A union: the equivalents of `http.client.BadStatusLine` and its subclass `RemoteDisconnected`.
  *
  * @since 0.1.0
  * @category unions
@@ -209,12 +208,12 @@ export type BadStatusLineFamily =
   | head.StaleConnection
 
 /**
- * A union: every way in which a server breaks HTTP/1.1 with what it sends: a head or a body that
- * breaks the grammar or contradicts itself, ends before its end, goes beyond a limit of its lines
- * and fields, or that no request asked for. A server that closes the connection without sending
- * anything breaks no rule, and a body larger than `limits.body` is the caller's choice.
+ * A union: every way in which a server breaks HTTP/1.1 with what it sends. A head or a body breaks
+ * the grammar, contradicts itself, is truncated, exceeds a limit of its lines and fields, or
+ * answers no request. A server that closes the connection without sending anything breaks no rule.
+ * A body larger than `limits.body` is the caller's choice.
  *
- * An `InvalidTrailer` is one only if the server sent it: `context.fault` is `Remote`.
+ * An `InvalidTrailer` is one only if the server sent it: `context.fault` is then `Remote`.
  *
  * @since 0.2.0
  * @category unions
@@ -230,9 +229,9 @@ export type ProtocolError =
   | request.InvalidTrailer
 
 /**
- * A union: the base class `http.client.HTTPException`, that is what Python's 14 classes became
- * here, what it raises as a plain `HTTPException`, and every other way in which a server breaks the
- * protocol, so that one guard finds them all.
+ * A union: the equivalent of the base class `http.client.HTTPException`. It has the equivalents of
+ * Python's 14 classes, what Python raises as a plain `HTTPException`, and every other way in which
+ * a server breaks the protocol. One guard therefore finds them all.
  *
  * @since 0.1.0
  * @category unions

@@ -1,10 +1,10 @@
 /**
- * Limits the retries to one origin to a share of the requests to it, so that an outage is met with
- * little more than the usual traffic.
+ * Limits the retries to one origin to a share of its requests, so that an outage causes little more
+ * than the usual traffic.
  *
- * A token bucket, as gRPC and Finagle have it: a request puts `share` of a token in, a second
- * `perSecond`, a retry takes one out. Over any time there are at most `burst + share * requests +
- * perSecond * seconds` retries. Knows no clock: the time is given.
+ * This is a token bucket like those of gRPC and Finagle. A request adds `share` of a token, a
+ * second adds `perSecond`, and a retry takes one. Over any period there are at most `burst + share
+ * * requests + perSecond * seconds` retries. The bucket has no clock: callers pass the time.
  */
 
 /** The numbers of a bucket, documented in `options.ts`. */
@@ -14,7 +14,7 @@ export interface Rates {
   readonly burst: number
 }
 
-/** Ten tenths are one, also as binary fractions. */
+/** Compensates for binary fractions, so that ten tenths make one. */
 const rounding = 1e-9
 
 export class Bucket {
@@ -28,42 +28,45 @@ export class Bucket {
     this.#at = now
   }
 
-  /** The tokens at this time, in milliseconds. A clock that goes back takes nothing away. */
+  /** Returns the tokens at this time, in milliseconds. A clock that goes backwards removes none. */
   #refill(now: number): number {
     const { burst, perSecond } = this.#rates
-    // No time gives nothing, whatever the rate: `0 * Infinity` is no number, and would never be
-    // used up.
+    // No elapsed time adds nothing, whatever the rate. `0 * Infinity` would be NaN, and such a
+    // bucket would never run out.
     const gained = now > this.#at ? (now - this.#at) / 1000 * perSecond : 0
     this.#at = now
     return this.#tokens = Math.min(burst, this.#tokens + gained)
   }
 
-  /** Counts a request that is sent for the first time. */
+  /** Counts the first attempt of a request. */
   deposit(now: number): void {
     const { burst, share } = this.#rates
     this.#tokens = Math.min(burst, this.#refill(now) + share)
   }
 
-  /** Takes a token for a retry, if there is one. */
+  /** Takes a token for a retry, if one is left. */
   withdraw(now: number): boolean {
     if (this.#refill(now) < 1 - rounding) return false
     this.#tokens -= 1
     return true
   }
 
-  /** Counts a retry that has happened already. */
+  /** Counts a retry that has already happened. */
   charge(now: number): void {
     this.#tokens = Math.max(0, this.#refill(now) - 1)
   }
 }
 
 /**
- * Origins whose bucket is kept. That of the origin that was not asked for the longest is dropped,
- * which makes it full again.
+ * The number of origins whose bucket is kept. The bucket of the least recently used origin is
+ * dropped, so it is full when that origin is used again.
  */
 const maxOrigins = 1024
 
-/** A bucket for each origin: an outage of one does not use up the retries to another. */
+/**
+ * A separate bucket for each origin, so that an outage of one does not use up the retries to
+ * another.
+ */
 export class Budgets {
   readonly #rates: Rates
   readonly #buckets = new Map<string, Bucket>()
@@ -74,8 +77,8 @@ export class Budgets {
 
   of(origin: string, now: number): Bucket {
     const bucket = this.#buckets.get(origin) ?? new Bucket(this.#rates, now)
-    // A map keeps the order in which entries were added, so the first is the one that was asked for
-    // least recently.
+    // A map keeps the order in which entries were added, so the first one is the least recently
+    // used.
     this.#buckets.delete(origin)
     if (this.#buckets.size >= maxOrigins) {
       for (const [oldest] of this.#buckets) {

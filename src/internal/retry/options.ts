@@ -1,4 +1,4 @@
-/** The options of the `retry` combinators, and the checked policy that is made of them. */
+/** The options of the `retry` combinators, and the checked policy that is made from them. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -10,7 +10,7 @@ import { passingStatuses } from "../repeat.ts"
 import { Budgets } from "./budget.ts"
 
 /**
- * What ended an attempt that may be repeated: the input of the schedule.
+ * The result of an attempt that may be retried: the input of the schedule.
  *
  * @since 0.2.0
  * @category models
@@ -21,69 +21,72 @@ export interface FailedAttempt {
   /** The status of the response; `undefined` if there was none. */
   readonly status: number | undefined
   /**
-   * How long the response asks to wait (Retry-After), in milliseconds; `undefined` if it does not
-   * say.
+   * How long the response asks the client to wait (Retry-After), in milliseconds; `undefined` if it
+   * does not ask.
    */
   readonly retryAfterMillis: number | undefined
-  /** How often the request has been sent so far, the pool's own resends included. */
+  /** The number of times the request has been sent so far, including the pool's own retry. */
   readonly sends: number
 }
 
 /**
- * How many retries there may be to one origin, beside the limit of each request. Over any time
+ * The limit of retries to one origin, in addition to the limit of each request. Over any period
  * there are at most `burst + share * requests + perSecond * seconds`.
  *
  * @since 0.2.0
  * @category models
  */
 export interface BudgetOptions {
-  /** Retries for each request that is sent for the first time: 0.1 is one for ten. Default: 0.1. */
+  /**
+   * Retries allowed for each request that is sent for the first time: 0.1 is one for ten. Default:
+   * 0.1.
+   */
   readonly share?: number | undefined
   /**
-   * Retries a second whatever the traffic, so that a client with few requests can retry too.
-   * Default: 1.
+   * Retries allowed per second whatever the traffic, so that a client with few requests can retry
+   * too. Default: 1.
    */
   readonly perSecond?: number | undefined
-  /** Retries that can be saved up. Default: 10. */
+  /** The most retries that can be saved up. Default: 10. */
   readonly burst?: number | undefined
 }
 
 /**
- * What is sent again, when, and how often.
+ * What is retried, when, and how often.
  *
  * @since 0.2.0
  * @category models
  */
 export interface Options {
   /**
-   * How long to wait before each retry; there is no retry when it ends. Retry-After makes the wait
-   * longer, never shorter. Default: 100 ms, doubled each time up to 10 seconds, less up to half of
-   * it at random.
+   * The wait before each retry; there is no retry after it ends. Retry-After makes the wait longer,
+   * never shorter. Default: 100 ms, doubled each time up to 10 seconds, minus up to half of it at
+   * random.
    */
   readonly schedule?: Schedule.Schedule<unknown, FailedAttempt> | undefined
-  /** Retries of one request at most. A resend of the pool counts as one. Default: 2. */
+  /** The most retries of one request. The pool's own retry counts as one. Default: 2. */
   readonly times?: number | undefined
-  /** The statuses whose request is sent again. Default: 408, 425, 429, 502, 503 and 504. */
+  /** The statuses that are retried. Default: 408, 425, 429, 502, 503 and 504. */
   readonly statuses?: ReadonlyArray<number> | undefined
   /**
-   * Of these statuses, those with which the server is known to have done nothing, so that a POST
-   * without an Idempotency-Key is sent again too. HTTP promises that of none. Default: none.
+   * Those of the statuses with which this server is known to have done nothing, so that even a POST
+   * without an Idempotency-Key is retried. HTTP promises that for none. Default: none.
    */
   readonly unprocessedStatuses?: ReadonlyArray<number> | undefined
   /**
    * The longest Retry-After of a 429 or 503 that is waited for. If the server asks for more, its
-   * response is given at once, because to ask earlier than it said is to be refused again. Default:
-   * 1 minute.
+   * response is returned at once, because an earlier retry would be refused again. Default: 1
+   * minute.
    */
   readonly retryAfterLimit?: Duration.DurationInput | undefined
   /**
-   * Gives each request whose method is not idempotent an Idempotency-Key, unless it has one: the
-   * same for all attempts, so that they may be repeated. Only for servers that honour it. `true`
-   * for a random UUID, or what makes a key. Default: `false`.
+   * Adds an Idempotency-Key to each request whose method is not idempotent, unless it has one. All
+   * attempts use the same key, so that they may be retried. Only for servers that honour it. `true`
+   * for a random UUID, or an effect that creates a key. Default: `false`.
    */
   readonly idempotencyKey?: boolean | Effect.Effect<string> | undefined
   /**
-   * The limit of all retries to an origin together, or `false` for none. Default: that of
+   * The limit of all retries to an origin together, or `false` for none. Default: the defaults of
    * `BudgetOptions`.
    */
   readonly budget?: BudgetOptions | false | undefined
@@ -130,7 +133,7 @@ const budgetOf = (options: BudgetOptions | false): Budgets | undefined | Invalid
   return new Budgets({ burst, perSecond, share })
 }
 
-/** The policy of these options, or what is wrong with them. */
+/** Returns the policy of these options, or the error in them. */
 export const policyOf = (options: Options): Policy | InvalidOption => {
   const {
     budget = {},

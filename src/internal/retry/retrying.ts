@@ -1,9 +1,9 @@
 /**
- * Sends a request, and sends it again as its policy says: the loop that both faces share. Whether
- * an outcome may be repeated is for the face to decide, by the rules of `repeat.ts`.
+ * Sends a request and retries it as its policy says. This library's API and the platform's share
+ * this loop. Each of them decides by the rules of `repeat.ts` whether an outcome may be retried.
  *
- * Rules: a response that is retried is released before the wait; a wait holds nothing; what is not
- * retried is given unchanged.
+ * Rules: a response that is retried must be released before the wait; a wait must hold no
+ * resources; an outcome that is not retried is returned unchanged.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -21,31 +21,31 @@ import { retryAfterMillis } from "../syntax/httpDate.ts"
 import type { Bucket } from "./budget.ts"
 import type { FailedAttempt, Policy } from "./options.ts"
 
-/** What is known of an attempt that has ended. */
+/** The result of an attempt. */
 export interface Outcome {
-  /** Whether the request may be sent again. */
+  /** True if the request may be retried. */
   readonly repeatable: boolean
   readonly error: HttpError | undefined
   readonly status: number | undefined
   /** The values of Retry-After. */
   readonly retryAfter: ReadonlyArray<string>
-  /** How often the pool has sent this attempt before by itself. */
+  /** How often the pool itself has already retried this attempt. */
   readonly resends: number
-  /** Gives up the response, if there is one. */
+  /** Releases the response, if there is one. */
   readonly release: Effect.Effect<void>
 }
 
-/** One request, as its face sends it. */
+/** One request, as its API sends it. */
 export interface Call<A, E, R> {
-  /** Which budget the request counts for. */
+  /** The key of the budget for the request. */
   readonly origin: string
   readonly send: Effect.Effect<A, E, R>
   readonly outcomeOf: (result: Either.Either<A, E>) => Outcome
 }
 
 /**
- * The outcome of a failure. That of a status filter below has the status and the fields of the
- * response, which is closed.
+ * Returns the outcome of a failure. If a status filter refused the response, the outcome has the
+ * status and fields of that response, which is already closed.
  */
 export const failedWith = (error: HttpError, request: Repeatable, policy: Policy): Outcome => {
   const { replayable, resends } = error.context
@@ -90,17 +90,17 @@ class Retrying<A, E, R> {
     const policy = this.#policy
     const outcome = this.#call.outcomeOf(result)
     const { error, release, repeatable, resends, retryAfter, status } = outcome
-    // A resend of the pool has used a retry, and one of the budget, without asking.
+    // The pool's retries count towards the limit and the budget, although they did not ask.
     this.#sends += 1 + resends
     for (let i = 0; i < resends; i++) this.#bucket?.charge(now)
     const asked = asksToWait(status) ? retryAfterMillis(retryAfter, now) : undefined
     const wait = asked ?? 0
-    // A number of some hundred digits is for ever, which no limit allows.
+    // A number of some hundred digits becomes `Infinity`, which no limit allows.
     const isTooLong = wait > policy.retryAfterMillis || wait === Infinity
     if (!repeatable || isTooLong || this.#sends > policy.times) return this.#give(result, release)
     const failed: FailedAttempt = { error, status, retryAfterMillis: asked, sends: this.#sends }
     const step = Effect.suspend(() => policy.schedule.step(now, failed, this.#state))
-    // The schedule is the caller's, and may die.
+    // The schedule is the caller's code, and may die.
     return Effect.flatMap(Effect.onError(step, () => release), ([state, , decision]) => {
       this.#state = state
       if (Decision.isDone(decision) || this.#bucket?.withdraw(now) === false) return this.#give(result, release)
@@ -113,8 +113,8 @@ class Retrying<A, E, R> {
   }
 
   /**
-   * Gives the caller what came, unless the caller was interrupted in the meantime: then it would be
-   * lost.
+   * Returns the result to the caller. If the caller was interrupted in the meantime, releases the
+   * response instead, because it would be lost.
    */
   #give(result: Either.Either<A, E>, release: Effect.Effect<void>): Effect.Effect<A, E> {
     if (Either.isLeft(result)) return Effect.fail(result.left)
@@ -125,7 +125,7 @@ class Retrying<A, E, R> {
   }
 }
 
-/** Sends a request as often as its policy allows, and gives what came of the last attempt. */
+/** Sends a request as often as its policy allows, and returns the result of the last attempt. */
 export const retrying = <A, E, R>(policy: Policy, call: Call<A, E, R>): Effect.Effect<A, E, R> =>
   uninterrupted((caller) =>
     Effect.flatMap(Clock.currentTimeMillis, (now) => {
@@ -135,7 +135,10 @@ export const retrying = <A, E, R>(policy: Policy, call: Call<A, E, R>): Effect.E
     })
   )
 
-/** `scheme://host:port` of a URL, for its budget: without credentials, and whatever the rest is. */
+/**
+ * Returns `scheme://host:port` of a URL as the key of its budget, without credentials. Does not
+ * validate the rest of the URL.
+ */
 export const budgetKey = (url: string): string => {
   const [, scheme = "", authority = ""] = /^([a-z][a-z0-9+.-]*):\/\/([^/?#]*)/i.exec(url) ?? []
   const key = `${scheme}://${authority.slice(authority.lastIndexOf("@") + 1)}`.toLowerCase()

@@ -95,7 +95,7 @@ export const NO_CONTENT = 204
 export const RESET_CONTENT = 205
 
 /**
- * 206. The ranges that were asked for (RFC 9110 section 15.3.7).
+ * 206. The requested ranges (RFC 9110 section 15.3.7).
  *
  * @since 0.1.0
  * @category success (2xx)
@@ -135,7 +135,7 @@ export const IM_USED = 226
 export const MULTIPLE_CHOICES = 300
 
 /**
- * 301. The resource has a new URI for good; POST may become GET (RFC 9110 section 15.4.2).
+ * 301. The resource has a new permanent URI; POST may become GET (RFC 9110 section 15.4.2).
  *
  * @since 0.1.0
  * @category redirection (3xx)
@@ -143,7 +143,7 @@ export const MULTIPLE_CHOICES = 300
 export const MOVED_PERMANENTLY = 301
 
 /**
- * 302. The resource is elsewhere for now; POST may become GET (RFC 9110 section 15.4.3).
+ * 302. The resource is temporarily elsewhere; POST may become GET (RFC 9110 section 15.4.3).
  *
  * @since 0.1.0
  * @category redirection (3xx)
@@ -151,7 +151,7 @@ export const MOVED_PERMANENTLY = 301
 export const FOUND = 302
 
 /**
- * 303. The answer is to be fetched elsewhere with GET (RFC 9110 section 15.4.4).
+ * 303. The response must be fetched from another URI with GET (RFC 9110 section 15.4.4).
  *
  * @since 0.1.0
  * @category redirection (3xx)
@@ -159,7 +159,7 @@ export const FOUND = 302
 export const SEE_OTHER = 303
 
 /**
- * 304. What the cache has is still valid (RFC 9110 section 15.4.5).
+ * 304. The cached response is still valid (RFC 9110 section 15.4.5).
  *
  * @since 0.1.0
  * @category redirection (3xx)
@@ -175,7 +175,7 @@ export const NOT_MODIFIED = 304
 export const USE_PROXY = 305
 
 /**
- * 307. The resource is elsewhere for now; the method stays (RFC 9110 section 15.4.8).
+ * 307. The resource is temporarily elsewhere; the method stays (RFC 9110 section 15.4.8).
  *
  * @since 0.1.0
  * @category redirection (3xx)
@@ -183,7 +183,7 @@ export const USE_PROXY = 305
 export const TEMPORARY_REDIRECT = 307
 
 /**
- * 308. The resource has a new URI for good; the method stays (RFC 9110 section 15.4.9).
+ * 308. The resource has a new permanent URI; the method stays (RFC 9110 section 15.4.9).
  *
  * @since 0.1.0
  * @category redirection (3xx)

@@ -1,12 +1,12 @@
 /**
- * The status codes from 400 on: errors of the client and of the server, named as in Python's
+ * The status codes from 400: errors of the client and of the server, named as in Python's
  * `http.HTTPStatus`.
  *
  * @since 0.1.0
  */
 
 /**
- * 400. The server takes the request to be malformed (RFC 9110 section 15.5.1).
+ * 400. The server considers the request malformed (RFC 9110 section 15.5.1).
  *
  * @since 0.1.0
  * @category client error (4xx)
@@ -54,7 +54,7 @@ export const NOT_FOUND = 404
 export const METHOD_NOT_ALLOWED = 405
 
 /**
- * 406. There is no representation that the Accept fields allow (RFC 9110 section 15.5.7).
+ * 406. No representation matches the Accept fields (RFC 9110 section 15.5.7).
  *
  * @since 0.1.0
  * @category client error (4xx)
@@ -62,7 +62,7 @@ export const METHOD_NOT_ALLOWED = 405
 export const NOT_ACCEPTABLE = 406
 
 /**
- * 407. The proxy wants credentials; see Proxy-Authenticate (RFC 9110 section 15.5.8).
+ * 407. The proxy requires credentials; see Proxy-Authenticate (RFC 9110 section 15.5.8).
  *
  * @since 0.1.0
  * @category client error (4xx)
@@ -86,7 +86,7 @@ export const REQUEST_TIMEOUT = 408
 export const CONFLICT = 409
 
 /**
- * 410. The resource was removed for good (RFC 9110 section 15.5.11).
+ * 410. The resource was removed permanently (RFC 9110 section 15.5.11).
  *
  * @since 0.1.0
  * @category client error (4xx)
@@ -94,7 +94,7 @@ export const CONFLICT = 409
 export const GONE = 410
 
 /**
- * 411. The server wants a Content-Length (RFC 9110 section 15.5.12).
+ * 411. The server requires a Content-Length (RFC 9110 section 15.5.12).
  *
  * @since 0.1.0
  * @category client error (4xx)
@@ -110,7 +110,7 @@ export const LENGTH_REQUIRED = 411
 export const PRECONDITION_FAILED = 412
 
 /**
- * 413. The content is larger than the server will take (RFC 9110 section 15.5.14).
+ * 413. The content is larger than the server accepts (RFC 9110 section 15.5.14).
  *
  * @since 0.1.0
  * @category client error (4xx)
@@ -126,7 +126,7 @@ export const CONTENT_TOO_LARGE = 413
 export const REQUEST_ENTITY_TOO_LARGE = 413
 
 /**
- * 414. The target is longer than the server will read (RFC 9110 section 15.5.15).
+ * 414. The target is longer than the server accepts (RFC 9110 section 15.5.15).
  *
  * @since 0.1.0
  * @category client error (4xx)
@@ -150,7 +150,7 @@ export const REQUEST_URI_TOO_LONG = 414
 export const UNSUPPORTED_MEDIA_TYPE = 415
 
 /**
- * 416. None of the ranges can be given (RFC 9110 section 15.5.17).
+ * 416. None of the requested ranges is available (RFC 9110 section 15.5.17).
  *
  * @since 0.1.0
  * @category client error (4xx)
@@ -166,7 +166,7 @@ export const RANGE_NOT_SATISFIABLE = 416
 export const REQUESTED_RANGE_NOT_SATISFIABLE = 416
 
 /**
- * 417. The server cannot do what Expect says (RFC 9110 section 15.5.18).
+ * 417. The server cannot meet the Expect field (RFC 9110 section 15.5.18).
  *
  * @since 0.1.0
  * @category client error (4xx)
@@ -190,7 +190,7 @@ export const IM_A_TEAPOT = 418
 export const MISDIRECTED_REQUEST = 421
 
 /**
- * 422. The content is well-formed and cannot be acted on (RFC 9110 section 15.5.21).
+ * 422. The content is well-formed but cannot be processed (RFC 9110 section 15.5.21).
  *
  * @since 0.1.0
  * @category client error (4xx)
@@ -222,7 +222,7 @@ export const LOCKED = 423
 export const FAILED_DEPENDENCY = 424
 
 /**
- * 425. The server will not act on early data that may be a replay (RFC 8470 section 5.2).
+ * 425. The server refuses early data, which may be a replay (RFC 8470 section 5.2).
  *
  * @since 0.1.0
  * @category client error (4xx)
@@ -230,7 +230,7 @@ export const FAILED_DEPENDENCY = 424
 export const TOO_EARLY = 425
 
 /**
- * 426. The server wants another protocol; see Upgrade (RFC 9110 section 15.5.22).
+ * 426. The server requires another protocol; see Upgrade (RFC 9110 section 15.5.22).
  *
  * @since 0.1.0
  * @category client error (4xx)
@@ -238,7 +238,7 @@ export const TOO_EARLY = 425
 export const UPGRADE_REQUIRED = 426
 
 /**
- * 428. The server wants the request to be conditional (RFC 6585 section 3).
+ * 428. The server requires the request to be conditional (RFC 6585 section 3).
  *
  * @since 0.1.0
  * @category client error (4xx)
@@ -270,7 +270,7 @@ export const REQUEST_HEADER_FIELDS_TOO_LARGE = 431
 export const UNAVAILABLE_FOR_LEGAL_REASONS = 451
 
 /**
- * 500. The server met something that it did not expect (RFC 9110 section 15.6.1).
+ * 500. The server met an unexpected condition (RFC 9110 section 15.6.1).
  *
  * @since 0.1.0
  * @category server error (5xx)
@@ -286,7 +286,7 @@ export const INTERNAL_SERVER_ERROR = 500
 export const NOT_IMPLEMENTED = 501
 
 /**
- * 502. The server behind the gateway gave an invalid answer (RFC 9110 section 15.6.3).
+ * 502. The server behind the gateway sent an invalid response (RFC 9110 section 15.6.3).
  *
  * @since 0.1.0
  * @category server error (5xx)
@@ -294,7 +294,7 @@ export const NOT_IMPLEMENTED = 501
 export const BAD_GATEWAY = 502
 
 /**
- * 503. The server is overloaded or down for now; see Retry-After (RFC 9110 section 15.6.4).
+ * 503. The server is temporarily overloaded or down; see Retry-After (RFC 9110 section 15.6.4).
  *
  * @since 0.1.0
  * @category server error (5xx)
@@ -302,7 +302,7 @@ export const BAD_GATEWAY = 502
 export const SERVICE_UNAVAILABLE = 503
 
 /**
- * 504. The server behind the gateway did not answer in time (RFC 9110 section 15.6.5).
+ * 504. The server behind the gateway did not respond in time (RFC 9110 section 15.6.5).
  *
  * @since 0.1.0
  * @category server error (5xx)
@@ -326,7 +326,7 @@ export const HTTP_VERSION_NOT_SUPPORTED = 505
 export const VARIANT_ALSO_NEGOTIATES = 506
 
 /**
- * 507. The server cannot store what the request needs stored (RFC 4918 section 11.5).
+ * 507. The server cannot store what the request requires (RFC 4918 section 11.5).
  *
  * @since 0.1.0
  * @category server error (5xx)
@@ -334,7 +334,7 @@ export const VARIANT_ALSO_NEGOTIATES = 506
 export const INSUFFICIENT_STORAGE = 507
 
 /**
- * 508. The server met an infinite loop in the resources (RFC 5842 section 7.2).
+ * 508. The server detected an infinite loop in the resources (RFC 5842 section 7.2).
  *
  * @since 0.1.0
  * @category server error (5xx)
@@ -342,7 +342,7 @@ export const INSUFFICIENT_STORAGE = 507
 export const LOOP_DETECTED = 508
 
 /**
- * 510. Obsoleted: the request lacks an extension that the server wants (RFC 2774 section 7).
+ * 510. Obsoleted: the request lacks an extension that the server requires (RFC 2774 section 7).
  *
  * @since 0.1.0
  * @category server error (5xx)
@@ -350,7 +350,7 @@ export const LOOP_DETECTED = 508
 export const NOT_EXTENDED = 510
 
 /**
- * 511. The network wants a login before it gives access (RFC 6585 section 6).
+ * 511. The network requires a login before it grants access (RFC 6585 section 6).
  *
  * @since 0.1.0
  * @category server error (5xx)
