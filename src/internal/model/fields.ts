@@ -1,9 +1,9 @@
 /**
- * The field list behind `HttpFields`, in two forms, and the functions over them: two parallel
- * arrays, or the text of a parsed head and where its fields stand in it.
+ * The field list behind `HttpFields`, and the functions over it. It has two forms: two parallel
+ * arrays, or the text of a parsed head with the positions of its fields.
  *
  * Lookup is linear and case-insensitive. Heads have some ten lines, so an index would cost more
- * than it saves; and there is no object keyed by names, because `__proto__` is a legal field name.
+ * than it saves. No object is keyed by names, because `__proto__` is a legal field name.
  */
 import * as Equal from "effect/Equal"
 import * as Hash from "effect/Hash"
@@ -20,10 +20,10 @@ export type TypeId = typeof TypeId
 
 export type Entry = readonly [name: string, value: string]
 
-/** What stands for a value: text, a number that is finite, or bytes. */
+/** The accepted forms of a value: text, a finite number, or bytes. */
 export type Value = string | number | Uint8Array
 
-/** What the functions here need of a field list. */
+/** The part of a field list that the functions here need. */
 export interface Lines {
   readonly names: ReadonlyArray<string>
   readonly values: ReadonlyArray<string>
@@ -89,17 +89,17 @@ export class Fields extends AnyFields {
 }
 
 /**
- * How many bits of a `span` are its length; 18 are left for its start, so that it is a small
- * integer to V8, which arrays hold as it is.
+ * The bits of a `span` that are its length. The other 18 are its start, so that V8 stores a span in
+ * arrays as a small integer.
  */
 const lengthBits = 12
 
-/** Offsets and lengths must be below these. */
+/** The bounds of offsets and lengths, exclusive. */
 export const spanLimits = { offset: 1 << 18, length: 1 << lengthBits } as const
 
 /**
- * A part of a text as one number: half the memory of two, for something that every response has
- * many of.
+ * Encodes a part of a text as one number. It takes half the memory of two, and every response has
+ * many.
  */
 export const span = (start: number, end: number): number => (start << lengthBits) | (end - start)
 
@@ -109,7 +109,7 @@ const spanLength = (span: number): number => span & (spanLimits.length - 1)
 
 const cut = (text: string, span: number): string => text.slice(spanStart(span), spanStart(span) + spanLength(span))
 
-/** The strings of every second span. */
+/** Returns the strings of every second span. */
 const everySecond = (text: string, spans: ReadonlyArray<number>, first: 0 | 1): ReadonlyArray<string> => {
   const strings: Array<string> = []
   for (let i = first; i < spans.length; i += 2) strings.push(cut(text, spans[i] as number))
@@ -119,12 +119,12 @@ const everySecond = (text: string, spans: ReadonlyArray<number>, first: 0 | 1): 
 /**
  * The fields of a parsed head: its text, and a span for each name and each value in turn.
  *
- * Strings are made only of what is looked at. Most of a head never is, and to make strings of all
- * costs as much as to find where they stand; a name is compared in its place.
+ * Strings are created on demand. Most of a head is never read, and creating all strings costs as
+ * much as finding their positions. Names are compared in place.
  */
 export class ParsedFields extends AnyFields {
-  // Not `#private`, because what compares by properties would then take any two lists of this form
-  // for the same.
+  // Not `#private`, because a comparison by properties would then treat any two lists of this form
+  // as equal.
   readonly text: string
   readonly spans: ReadonlyArray<number>
   madeNames: ReadonlyArray<string> | undefined
@@ -169,14 +169,14 @@ export class ParsedFields extends AnyFields {
   }
 }
 
-/** The number of lines, without making strings of them. */
+/** Returns the number of lines, without creating strings of them. */
 export const size = (self: Lines): number => self instanceof ParsedFields ? self.size : self.names.length
 
-/** The name at an index, which must be below the size. Makes no more than this string. */
+/** Returns the name at an index, which must be below the size. Creates no other string. */
 export const name = (self: Lines, index: number): string =>
   self instanceof ParsedFields ? self.name(index) : self.names[index] as string
 
-/** The value at an index, which must be below the size. Makes no more than this string. */
+/** Returns the value at an index, which must be below the size. Creates no other string. */
 export const value = (self: Lines, index: number): string =>
   self instanceof ParsedFields ? self.value(index) : self.values[index] as string
 
@@ -193,10 +193,10 @@ export const isFields = (u: unknown): u is AnyFields => typeof u === "object" &&
 export const empty: AnyFields = new Fields(Object.freeze([]), Object.freeze([]))
 
 /**
- * The text of a value; bytes are ISO-8859-1, so that they are sent unchanged. What the types forbid
- * stays what it is and is refused when the list is sent, because `String` of it would send `null`,
- * or whatever the value's own code says. `NaN` and the infinities stay numbers for the same reason:
- * their text would be sent as if the caller had meant it.
+ * Returns the text of a value; bytes become ISO-8859-1, so that they are sent unchanged. A value
+ * that the types forbid is returned unchanged, and is refused when the list is sent. `String` of it
+ * would send `null`, or any text that the value's code returns. `NaN` and the infinities stay
+ * numbers, because their text would be sent as an intended value.
  */
 export const textOf = (value: Value): string =>
   isBytes(value)
@@ -209,8 +209,8 @@ export const fromEntries = (lines: Iterable<readonly [name: string, value: Value
   const names: Array<string> = []
   const values: Array<string> = []
   for (const line of lines) {
-    // Types do not hold for everybody: what is no pair is a name that is refused when the list is
-    // sent.
+    // Untyped code may pass something that is not a pair. It becomes a name that is refused when
+    // the list is sent.
     const [name, value] = Array.isArray(line) ? line as readonly [string, Value] : [line as unknown as string, ""]
     names.push(name)
     values.push(textOf(value))
@@ -233,7 +233,7 @@ export const fromRecord = (record: Readonly<Record<string, Value | ReadonlyArray
 }
 
 const indexOf = (self: Lines, wanted: string, from: number): number => {
-  // Untyped code may ask for anything; no field has such a name.
+  // Untyped code may pass any value; no field has such a name.
   if (typeof wanted !== "string") return -1
   if (self instanceof ParsedFields) return self.indexOf(wanted, from)
   const names = self.names
@@ -243,20 +243,20 @@ const indexOf = (self: Lines, wanted: string, from: number): number => {
 
 export const has = (self: Lines, wanted: string): boolean => indexOf(self, wanted, 0) !== -1
 
-/** The combined value; no allocation where the field has one line. */
+/** Returns the combined value, without an allocation if the field has one line. */
 export const get = (self: Lines, wanted: string): string | undefined => {
   const first = indexOf(self, wanted, 0)
   if (first === -1) return undefined
   let combined = value(self, first)
   let next = indexOf(self, wanted, first + 1)
-  // A cookie's value may hold a comma, so lines of Set-Cookie cannot be joined (RFC 9110 section
+  // A cookie's value may contain a comma, so lines of Set-Cookie cannot be joined (RFC 9110 section
   // 5.3).
   if (next === -1 || equalsIgnoreCase(wanted, "set-cookie")) return combined
   for (; next !== -1; next = indexOf(self, wanted, next + 1)) combined += ", " + value(self, next)
   return combined
 }
 
-/** The value of the first line. */
+/** Returns the value of the first line. */
 const first = (self: Lines, wanted: string): string | undefined => {
   const index = indexOf(self, wanted, 0)
   return index === -1 ? undefined : value(self, index)
@@ -307,7 +307,7 @@ export const merge = (self: Lines, that: Lines): AnyFields => {
 }
 
 const matches = (name: string, pattern: string | RegExp): boolean =>
-  // `search`, because `test` with a global expression remembers where it stopped the last time.
+  // `search`, because `test` with a global expression remembers its last position.
   typeof pattern === "string" ? equalsIgnoreCase(name, pattern) : name.toLowerCase().search(pattern) !== -1
 
 export const redact = (self: Lines, patterns: ReadonlyArray<string | RegExp>): AnyFields =>
@@ -316,7 +316,7 @@ export const redact = (self: Lines, patterns: ReadonlyArray<string | RegExp>): A
     self.names.map((name, i) => patterns.some((pattern) => matches(name, pattern)) ? "<redacted>" : value(self, i))
   )
 
-// Two lines of Content-Type contradict each other and their join is no media type: the first
+// Two lines of Content-Type contradict each other and their join is not a media type. The first
 // counts, as in `http.client`.
 export const contentType = (self: Lines): MediaType | undefined => {
   const text = first(self, "content-type")
@@ -324,8 +324,8 @@ export const contentType = (self: Lines): MediaType | undefined => {
 }
 
 /**
- * Of the last Content-Type that was asked for its charset: most responses of a server have the same
- * one.
+ * The last Content-Type whose charset was requested, because most responses of a server have the
+ * same one.
  */
 let lastType = ""
 let lastCharset: string | undefined
@@ -334,7 +334,7 @@ export const contentCharset = (self: Lines): string | undefined => {
   const text = first(self, "content-type")
   if (text === undefined) return undefined
   if (text !== lastType) {
-    // A copy, because a slice of a head keeps all of it.
+    // A copy, because a slice of a head retains the whole head.
     lastType = Buffer.from(text, "latin1").toString("latin1")
     const charset = mediaType.parse(lastType)?.parameters.get("charset")?.toLowerCase()
     lastCharset = charset === "" ? undefined : charset

@@ -1,15 +1,15 @@
 /**
- * Which hosts a list such as `NO_PROXY` names. The rules are curl's, with ports, `*` and `*.` in
- * addition.
+ * Matches hosts against a list such as `NO_PROXY`. The rules are curl's, with ports, `*` and `*.`
+ * in addition.
  *
- * A name is compared with names and an address with addresses, as numbers: a zone id is no part of
- * either, so `::1%.example.com` is not below `example.com` (CVE-2025-22870). Entries that cannot be
- * read name nothing.
+ * A name is compared with names and an address with addresses, as numbers. A zone id belongs to
+ * neither, so `::1%.example.com` is not below `example.com` (CVE-2025-22870). Invalid entries match
+ * nothing.
  */
 import { InvalidUrl } from "../error/request.ts"
 import { parseHost, parseHostPort, withoutZone } from "../syntax/host.ts"
 
-/** The parts of an origin that count here. */
+/** The parts of an origin that are matched. */
 export interface Target {
   readonly scheme: "http" | "https"
   readonly host: string
@@ -20,8 +20,7 @@ export interface Target {
 type Entry = (target: Target, address: Address | undefined) => boolean
 
 /**
- * An address as a number of 32 or 128 bits. An IPv4-mapped IPv6 address is the IPv4 address that it
- * leads to.
+ * An address as a number of 32 or 128 bits. An IPv4-mapped IPv6 address becomes the IPv4 address.
  */
 interface Address {
   readonly bits: bigint
@@ -30,7 +29,7 @@ interface Address {
 
 const mapped = 0xffffn
 
-/** Of a canonical IPv4 or IPv6 address; `undefined` for a name. */
+/** Parses a canonical IPv4 or IPv6 address; `undefined` for a name. */
 const parseAddress = (host: string): Address | undefined => {
   if (!host.includes(":")) {
     return /^[0-9]+(?:\.[0-9]+){3}$/.test(host)
@@ -50,14 +49,14 @@ const zoneOf = (host: string): string => host.slice(withoutZone(host).length)
 
 const withoutDot = (name: string): string => name.endsWith(".") ? name.slice(0, -1) : name
 
-/** An address with the number of its bits that count. */
+/** Parses an address with the length of its prefix. */
 const network = (text: string, slash: number): Entry | undefined => {
   const host = parseHost(text.slice(0, slash))
   const length = text.slice(slash + 1)
   if (host instanceof InvalidUrl || !/^[0-9]{1,3}$/.test(length)) return undefined
   const base = parseAddress(host)
   if (base === undefined || zoneOf(host) !== "") return undefined
-  // The prefix of a mapped address counts the 96 bits that all of these have in common.
+  // The prefix of a mapped address includes the 96 bits that all mapped addresses share.
   const written = host.includes(":") ? 128 : 32
   const dropped = written - Number(length)
   return dropped < 0 || dropped > base.width
@@ -90,14 +89,14 @@ const parseEntry = (entry: string): Entry | undefined => {
   }
 }
 
-/** Whether a list names a target. */
+/** Creates a function that returns true if the list contains a target. */
 export const matcher = (list: string): (target: Target) => boolean => {
   const entries: Array<Entry> = []
   for (const item of list.split(",")) {
     const words = item.split(/[ \t]+/).filter((word) => word !== "")
     const entry = words[0] === undefined ? undefined : parseEntry(words[0])
     if (entry !== undefined) entries.push(entry)
-    // As curl does: a blank that no comma follows ends the list.
+    // As in curl, a blank without a comma behind it ends the list.
     if (words.length > 1) break
   }
   return (target) => {

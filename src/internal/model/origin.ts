@@ -1,8 +1,9 @@
 /**
- * Making origins, from parts and from URLs. Errors are values here; `Origin.ts` puts them into an `Either`.
+ * Creates origins from parts and from URLs. Errors are values here; `Origin.ts` returns an
+ * `Either`.
  *
- * The key of an origin holds secrets of its proxy. It leaves the origin through `keyOf` only, and nothing that shows an origin shows it.
- * What TLS options are is nothing to this file: it takes them together with their part of the key (`Tls.keyed`).
+ * The key of an origin contains secrets of its proxy. Only `keyOf` returns it, and no inspection
+ * shows it. TLS options are opaque here: they arrive with their part of the key (`Tls.keyed`).
  */
 import * as Equal from "effect/Equal"
 import * as Hash from "effect/Hash"
@@ -18,20 +19,20 @@ export type TypeId = typeof TypeId
 
 export type Scheme = "http" | "https"
 
-/** TLS options, and what stands for them in a key; empty where they change nothing. */
+/** TLS options and their part of a key, which is empty if they change nothing. */
 export interface Keyed<T> {
   readonly options: T
   readonly mark: string
 }
 
-/** What makes a connection different, beside where it goes. A plain origin has none. */
+/** What distinguishes connections to one address. A plain origin has none. */
 export interface Options<T> {
   readonly tls: Keyed<T> | undefined
   readonly proxy: Proxy | undefined
   readonly localAddress: string | undefined
 }
 
-/** An origin as others see it. */
+/** The public view of an origin. */
 export interface Origin<T> extends Equal.Equal, Inspectable.Inspectable {
   readonly [TypeId]: TypeId
   readonly scheme: Scheme
@@ -48,7 +49,7 @@ class Checked<T> implements Origin<T> {
   readonly host: string
   readonly port: number
   readonly socketPath: string | undefined
-  // Private, so that neither a spread nor an inspection that ignores `toJSON` finds a secret.
+  // Private, so that neither a spread nor an inspection without `toJSON` finds a secret.
   readonly #options: Options<T> | undefined
   #key: string | undefined
   #authority: string | undefined
@@ -124,8 +125,8 @@ class Checked<T> implements Origin<T> {
   }
 
   /**
-   * Host and port can be told apart, because a port has no colon; what follows the space, which no host has, is JSON and says
-   * itself where it ends.
+   * Ambiguity is impossible: a port has no colon and a host no space. What follows is JSON, which
+   * delimits itself.
    */
   static #makeKey(origin: Checked<unknown>): string {
     const plain = `${origin.scheme}://${origin.host}:${origin.port}`
@@ -144,7 +145,7 @@ export const isOrigin = (u: unknown): u is Checked<unknown> => u instanceof Chec
 
 export const keyOf = (origin: Origin<unknown>): string => {
   if (origin instanceof Checked) return Checked.key(origin)
-  // The types say that there are no others.
+  // Unreachable by the types.
   throw new TypeError(
     "This is no origin of this copy of effect-http-client: make it with Origin.make or Origin.fromUrl"
   )
@@ -165,15 +166,11 @@ export const format = (origin: Pick<Origin<unknown>, "scheme" | "host" | "port" 
     ? `${origin.scheme}://${bracketed(origin.host)}:${origin.port}`
     : `unix:${origin.socketPath}`
 
-/** An origin, and what the request line asks it for. */
-export interface ParsedUrl<T> {
+/** An origin and the target of the request line. */
+export class ParsedUrl<T> {
   readonly origin: Origin<T>
   readonly target: string
-}
 
-class LocatedUrl<T> implements ParsedUrl<T> {
-  readonly origin: Origin<T>
-  readonly target: string
   constructor(origin: Origin<T>, target: string) {
     this.origin = origin
     this.target = target
@@ -181,17 +178,18 @@ class LocatedUrl<T> implements ParsedUrl<T> {
 }
 
 /**
- * The plain origins of the last URLs, by what stands before their path: a service asks few of them again and again, and to parse a host
- * costs more than all the rest of a URL. Only what has been checked is in here.
+ * The plain, checked origins of recent URLs, by the text before the path. A service asks for few
+ * origins repeatedly, and parsing a host costs more than the rest of a URL.
  */
 const known = new Map<string, Checked<never>>()
 
 /** Some 300 bytes each. */
 const knownOrigins = 1000
 
-/** Reads and remembers the origin of what stands before the path. */
-const learn = (start: string, schemeEnd: number): Checked<never> | InvalidUrl => {
-  // A copy, because every slice of a URL keeps all of it, of which the query may be long or secret; what is read of it are slices too.
+/** Parses and caches the origin of the text before the path. */
+const parseAndCache = (start: string, schemeEnd: number): Checked<never> | InvalidUrl => {
+  // A copy, because every slice of a URL retains all of it, with a query that may be long or
+  // secret.
   const own = Buffer.from(start).toString()
   const scheme = schemeEnd === 7 ? "http" : "https"
   const parsed = parseHostPort(own.slice(schemeEnd), "url")
@@ -216,7 +214,7 @@ const invalid = (part: InvalidUrl["part"], reason: string): InvalidUrl => new In
 
 const invalidOption = (option: string, reason: string): InvalidOption => new InvalidOption({ option, reason })
 
-/** An address in canonical form. A name would have to be resolved, and could then stand for several. */
+/** Parses an address into canonical form. A name might resolve to several addresses. */
 export const parseLocalAddress = (text: string): string | InvalidOption => {
   const wrong = invalidOption("localAddress", "it is not an IP address")
   if (typeof text !== "string") return wrong
@@ -254,7 +252,7 @@ const checkOptions = <T>(
     : { tls, proxy, localAddress }
 }
 
-/** An origin whose host and port have been checked. */
+/** Creates an origin from a checked host and port. */
 export const build = <T>(
   scheme: Scheme,
   host: string,
@@ -268,7 +266,7 @@ export const build = <T>(
   return options instanceof InvalidOption ? options : new Checked(scheme, host, port, socketPath, options)
 }
 
-/** The same place with these options. */
+/** Returns the same origin with these options. */
 export const replaceOptions = <T>(
   { host, port, scheme, socketPath }: Pick<Origin<T>, "scheme" | "host" | "port" | "socketPath">,
   given: Options<T> | undefined
@@ -289,8 +287,8 @@ export const make = <T>(parts: Parts, given: Options<T> | undefined): Origin<T> 
   return typeof checked === "number" ? build(scheme, parsed.host, checked, socketPath, given) : checked
 }
 
-/** What of an origin no URL says; `undefined` for a plain one. */
-export interface Beside<T> {
+/** The parts of an origin that a URL does not contain; `undefined` for a plain one. */
+export interface Extras<T> {
   readonly socketPath: string | undefined
   readonly options: Options<T> | undefined
 }
@@ -301,14 +299,14 @@ const parseUrl = <T>(
   scheme: Scheme,
   authority: string,
   target: string,
-  beside: Beside<T> | undefined
+  extras: Extras<T> | undefined
 ): ParsedUrl<T> | InvalidUrl | InvalidOption => {
   const parsed = parseHostPort(authority, "url")
   if (parsed instanceof InvalidUrl) return parsed
   const { host, port = defaultPort(scheme) } = parsed
-  if (beside === undefined) return new LocatedUrl<T>(new Checked(scheme, host, port, undefined, undefined), target)
-  const origin = build(scheme, host, port, beside.socketPath, beside.options)
-  return origin instanceof InvalidUrl || origin instanceof InvalidOption ? origin : new LocatedUrl(origin, target)
+  if (extras === undefined) return new ParsedUrl<T>(new Checked(scheme, host, port, undefined, undefined), target)
+  const origin = build(scheme, host, port, extras.socketPath, extras.options)
+  return origin instanceof InvalidUrl || origin instanceof InvalidOption ? origin : new ParsedUrl(origin, target)
 }
 
 const credentials = (): InvalidUrl =>
@@ -316,28 +314,35 @@ const credentials = (): InvalidUrl =>
 
 const encode = (text: string): string => text === "'" ? "%27" : encodeURIComponent(text)
 
-// What `URL` encodes in paths and queries (WHATWG URL, percent-encode sets); the query of an http URL encodes the apostrophe.
+// What `URL` encodes in paths and queries (WHATWG URL, percent-encode sets). The query of an http
+// URL also encodes the apostrophe.
 const unsafeInPath = /[^\x21-\x7e]+|["<>`{}]/gu
 const unsafeInQuery = /[^\x21-\x7e]+|["<>']/gu
 
-/** A target with characters that cannot be sent as they are. */
+/** Encodes the characters of a target that must not be sent literally. */
 const encodeTarget = (target: string): string | InvalidUrl => {
   if (/\p{Surrogate}/u.test(target)) return invalid("target", "it has half of a surrogate pair")
   const question = target.indexOf("?")
   const path = question === -1 ? target : target.slice(0, question)
-  // `URL` takes it for a slash, RFC 3986 does not allow it: what a check saw and what the server sees could differ.
+  // `URL` reads it as a slash and RFC 3986 forbids it, so a check and the server could disagree.
   if (path.includes("\\")) return invalid("target", "it has a backslash, write / or %5C")
   const query = question === -1 ? "" : target.slice(question)
   return path.replace(unsafeInPath, encode) + query.replace(unsafeInQuery, encode)
 }
 
-/** What a URL has seldom: what is refused in it, and what must be encoded in its target. Found faster so than by a loop. */
+/**
+ * Characters that need attention: refused ones, and those that must be percent-encoded in a target.
+ * One regular expression finds them faster than a loop.
+ */
 const unusual = /[^\x21-\x7e]|["<>`{}'\\]/
 
-/** What no URL may have, wherever it stands. `URL` removes tab, CR and LF, and spaces around: what was checked would not be what is sent. */
+/**
+ * Characters that no URL may contain. `URL` removes tab, CR, LF and outer spaces, so that a check
+ * would see another text than the server.
+ */
 const refused = /[\0- \x7f]/
 
-/** Index behind `http://` or `https://`, whatever the case of its letters; -1 where there is neither. */
+/** Index behind `http://` or `https://`, ignoring case; -1 if the URL has neither. */
 const endOfScheme = (url: string): number =>
   url.startsWith("http://") ? 7 : url.startsWith("https://") ? 8 : /^https?:\/\//i.exec(url)?.[0].length ?? -1
 
@@ -350,25 +355,25 @@ const endOfAuthority = (url: string, from: number): number => {
   return url.length
 }
 
-/** Why a text that begins with neither `http://` nor `https://` is no URL of ours. */
-const judgeScheme = (url: string): InvalidUrl | UnsupportedScheme => {
+/** Explains why a text that begins with neither `http://` nor `https://` is not a supported URL. */
+const schemeError = (url: string): InvalidUrl | UnsupportedScheme => {
   const scheme = /^([a-z][a-z0-9+.-]*):(?![0-9])/i.exec(url)?.[1]?.toLowerCase()
-  // `localhost:8080` has the form of a URL with the scheme `localhost`, and is none.
+  // `localhost:8080` has the form of a URL with the scheme `localhost`, but is not one.
   if (scheme === undefined) return invalid("url", "it has no scheme, it must begin with http:// or https://")
   return scheme === "http" || scheme === "https"
     ? invalid("url", "its scheme is not followed by //")
     : new UnsupportedScheme({ scheme })
 }
 
-const fromText = <T>(url: string, beside: Beside<T> | undefined): ParsedUrl<T> | Failure => {
+const fromText = <T>(url: string, extras: Extras<T> | undefined): ParsedUrl<T> | Failure => {
   const unsafe = unusual.test(url)
   const offset = unsafe ? url.search(refused) : -1
   if (offset >= 0) return invalid("url", `it has a space or control character at offset ${offset}`)
   const schemeEnd = endOfScheme(url)
-  if (schemeEnd < 0) return judgeScheme(url)
+  if (schemeEnd < 0) return schemeError(url)
   const end = endOfAuthority(url, schemeEnd)
   const start = url.slice(0, end)
-  const origin = beside === undefined ? known.get(start) : undefined
+  const origin = extras === undefined ? known.get(start) : undefined
   const authority = origin === undefined ? start.slice(schemeEnd) : ""
   if (authority.includes("@")) return credentials()
   const hash = url.indexOf("#", end)
@@ -376,19 +381,19 @@ const fromText = <T>(url: string, beside: Beside<T> | undefined): ParsedUrl<T> |
   const written = rest.startsWith("/") ? rest : `/${rest}`
   const target = unsafe ? encodeTarget(written) : written
   if (typeof target !== "string") return target
-  if (beside !== undefined) return parseUrl(schemeEnd === 7 ? "http" : "https", authority, target, beside)
-  const found = origin ?? learn(start, schemeEnd)
-  return found instanceof InvalidUrl ? found : new LocatedUrl<T>(found, target)
+  if (extras !== undefined) return parseUrl(schemeEnd === 7 ? "http" : "https", authority, target, extras)
+  const found = origin ?? parseAndCache(start, schemeEnd)
+  return found instanceof InvalidUrl ? found : new ParsedUrl<T>(found, target)
 }
 
-export const fromUrl = <T>(url: string | URL, beside: Beside<T> | undefined): ParsedUrl<T> | Failure => {
-  if (typeof url === "string") return fromText(url, beside)
-  // By its parts: a `URL` may be one of another realm or of a library.
+export const fromUrl = <T>(url: string | URL, extras: Extras<T> | undefined): ParsedUrl<T> | Failure => {
+  if (typeof url === "string") return fromText(url, extras)
+  // By its parts, because a `URL` may come from another realm or a library.
   if (typeof url !== "object" || url === null || typeof url.protocol !== "string" || typeof url.host !== "string") {
     return invalid("url", "it is neither a string nor a URL")
   }
   if (url.username !== "" || url.password !== "") return credentials()
   const protocol = url.protocol
   if (protocol !== "http:" && protocol !== "https:") return new UnsupportedScheme({ scheme: protocol.slice(0, -1) })
-  return parseUrl(protocol === "http:" ? "http" : "https", url.host, url.pathname + url.search, beside)
+  return parseUrl(protocol === "http:" ? "http" : "https", url.host, url.pathname + url.search, extras)
 }

@@ -1,8 +1,9 @@
 /**
- * Proxies: checking and keeping their parts, and what is sent to them. Errors are values here.
+ * Proxies: checks and stores their parts, and derives the fields that are sent to them. Errors are
+ * values here.
  *
  * Opens nothing and reads no environment. Credentials and fields of a proxy are for the proxy
- * alone: nothing that shows a proxy shows their values, and no error repeats them.
+ * alone. No inspection shows their values, and no error repeats them.
  */
 import * as Either from "effect/Either"
 import * as Equal from "effect/Equal"
@@ -37,7 +38,7 @@ export interface Parts {
 const base64 = (text: string): string =>
   btoa(Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join(""))
 
-/** A proxy as others see it. */
+/** The public view of a proxy. */
 export interface Proxy extends Equal.Equal, Inspectable.Inspectable {
   readonly [TypeId]: TypeId
   readonly host: string
@@ -49,7 +50,7 @@ export interface Proxy extends Equal.Equal, Inspectable.Inspectable {
 class Checked implements Proxy {
   readonly host: string
   readonly port: number
-  // Private, as the options of an origin are.
+  // Private, like the options of an origin.
   readonly #credentials: Credentials | undefined
   readonly #headers: HttpFields.HttpFields
   #fields: HttpFields.HttpFields | undefined
@@ -114,7 +115,7 @@ class Checked implements Proxy {
     ])
   }
 
-  /** RFC 7617: Basic, with the charset that its section 2.1 recommends. */
+  /** Basic authentication (RFC 7617), with the charset that its section 2.1 recommends. */
   static fields(proxy: Checked): HttpFields.HttpFields {
     const { credentials, headers } = proxy
     return proxy.#fields ??= credentials === undefined ? headers : HttpFields.append(
@@ -127,7 +128,7 @@ class Checked implements Proxy {
 
 export const isProxy = (u: unknown): u is Proxy => u instanceof Checked
 
-/** The types say that there are no others. */
+/** Throws for a proxy of another copy of this library, which the types exclude. */
 const checked = (proxy: Proxy): Checked => {
   if (proxy instanceof Checked) return proxy
   throw new TypeError("This is no proxy of this copy of effect-http-client: make it with Proxy.make or Proxy.fromUrl")
@@ -142,8 +143,8 @@ const invalidUrl = (part: InvalidUrl["part"], reason: string): InvalidUrl => new
 const invalidOption = (option: string, reason: string): InvalidOption => new InvalidOption({ option, reason })
 
 /**
- * Whether a proxy could read it as it is meant: RFC 7617 section 2 has no control characters, and
- * UTF-8 no half pairs.
+ * True if a proxy can read the text correctly: RFC 7617 section 2 allows no control characters, and
+ * UTF-8 has no half pairs.
  */
 const isReadable = (text: string): boolean => !/[\p{Cc}\p{Surrogate}]/u.test(text)
 
@@ -162,16 +163,13 @@ const checkCredentials = (given: NonNullable<Parts["credentials"]>): Credentials
     const which = username === undefined ? "username" : "password"
     return invalidOption(`proxy.credentials.${which}`, "it must be a string without control characters")
   }
-  // A proxy would take what follows for the beginning of the password (RFC 7617 section 2).
+  // A proxy would read the rest as the beginning of the password (RFC 7617 section 2).
   if (username.includes(":")) return invalidOption("proxy.credentials.username", "it has a colon")
   return { username: Redacted.make(username), password: Redacted.make(password) }
 }
 
-/**
- * Fields that say how a message is framed or where it goes, which is not the caller's to say of a
- * message to a proxy.
- */
-const ours: ReadonlySet<string> = new Set([
+/** Fields for the framing or routing of a message. The caller must not set them for a proxy. */
+const managedNames: ReadonlySet<string> = new Set([
   "connection",
   "content-length",
   "expect",
@@ -192,7 +190,7 @@ const checkHeaders = (headers: HttpFields.HttpFields, credentials: boolean): Inv
       const what = describeCharacter(value, offset)
       return invalidOption("proxy.headers", `the value of ${JSON.stringify(name)} has ${what} at offset ${offset}`)
     }
-    if (ours.has(name.toLowerCase())) {
+    if (managedNames.has(name.toLowerCase())) {
       return invalidOption("proxy.headers", `the field ${JSON.stringify(name)} is set by the library`)
     }
     if (credentials && name.toLowerCase() === "proxy-authorization") {
@@ -230,7 +228,7 @@ export const make = (parts: Parts): Proxy | InvalidUrl | InvalidOption => {
   return typeof number === "number" ? build(parsed.host, number, parts) : number
 }
 
-const judgeScheme = (scheme: string): InvalidOption | undefined => {
+const schemeError = (scheme: string): InvalidOption | undefined => {
   if (scheme === "http") return undefined
   return invalidOption(
     "proxy",
@@ -256,7 +254,7 @@ const parseUserinfo = (userinfo: string): { readonly username: string; readonly 
   return typeof password === "string" ? { username, password } : password
 }
 
-/** `http://user:password@proxy:3128`; as curl does, what has no scheme is taken for `http`. */
+/** Parses `http://user:password@proxy:3128`. As in curl, the default scheme is `http`. */
 export const fromUrl = (
   url: string | URL,
   headers: HttpFields.Input | undefined
@@ -266,7 +264,7 @@ export const fromUrl = (
   const refused = /[\0-\x20\x7f]/.exec(text)
   if (refused !== null) return invalidUrl("url", `it has a space or control character at offset ${refused.index}`)
   const prefix = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)
-  const wrong = judgeScheme(prefix?.[1]?.toLowerCase() ?? "http")
+  const wrong = schemeError(prefix?.[1]?.toLowerCase() ?? "http")
   if (wrong !== undefined) return wrong
   const rest = text.slice(prefix?.[0].length ?? 0)
   const end = rest.search(/[/?#]/)
@@ -274,7 +272,7 @@ export const fromUrl = (
     return invalidUrl("url", "a proxy has no path, query or fragment; percent-encode what belongs to the password")
   }
   const authority = end === -1 ? rest : rest.slice(0, end)
-  // The last one, as `URL` does: a password may have been written with an @ in it.
+  // The last one, as in `URL`: a password may contain an unencoded @.
   const at = authority.lastIndexOf("@")
   const parsed = parseHostPort(authority.slice(at + 1), "url")
   if (parsed instanceof InvalidUrl) return parsed
