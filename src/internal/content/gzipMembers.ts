@@ -1,14 +1,14 @@
 /**
- * What stands around the data of a gzip body (RFC 1952 section 2): the header of each member, its
- * trailer, and what follows behind the last one.
+ * Parses what surrounds the data of a gzip body (RFC 1952 section 2): the header and trailer of
+ * each member, and what follows the last one.
  *
- * The data is for zlib's raw decoder. zlib's own decoder of gzip takes whatever follows a member
- * for the next one, so that junk behind the end fails as if the data were corrupt, and with it is
- * lost what came of the last bytes before it.
+ * zlib's raw decoder decodes the data. zlib's gzip decoder is not used, because it reads any bytes
+ * behind a member as the next one. Junk behind the end then fails like corrupt data, and the output
+ * of the last bytes before it is lost.
  */
 import * as Zlib from "node:zlib"
 
-/** What is wrong, in words as zlib has them. */
+/** What is wrong, in zlib's words. */
 export type GzipFault =
   | "incorrect header check"
   | "unknown header flags set"
@@ -16,7 +16,7 @@ export type GzipFault =
   | "incorrect data check"
   | "incorrect length check"
 
-/** What comes next. */
+/** The part that comes next. */
 type Part =
   | "magic"
   | "fixed"
@@ -33,54 +33,54 @@ const flags = { checksum: 2, extra: 4, name: 8, comment: 16, reserved: 0xe0 }
 /** Reads a body piece by piece. */
 export class GzipMembers {
   #part: Part = "magic"
-  /** Of a part with a length, how much is left to come. */
+  /** For a part with a length: the bytes that have not arrived yet. */
   #need = 3
-  /** The last bytes of a part with a length, as a little-endian number. */
-  #seen: Array<number> = []
-  /** Flags of the header that stand for what is still to come. */
+  /** For a part with a length: its bytes so far, the least significant first. */
+  #bytes: Array<number> = []
+  /** The header flags of parts that have not been read yet. */
   #flags = 0
   #headerSum = 0
   #members = 0
   #sum = 0
   #length = 0
 
-  /** Whether data comes next, which is for the decoder. */
+  /** True if data comes next, which the decoder must read. */
   get inData(): boolean {
     return this.#part === "data"
   }
 
-  /** Whether the body may end here. */
+  /** True if the body may end here. */
   get complete(): boolean {
     return this.#part === "padding" || (this.#part === "magic" && this.#need === 3)
   }
 
-  /** Whether all data is there, and no more than a trailer is missing. */
+  /** True if all data has been read and only a trailer is missing. */
   get lacksTrailer(): boolean {
     return this.#part === "trailer"
   }
 
-  /** Takes note of what the decoder gave. */
+  /** Records the output of the decoder. */
   decoded(bytes: Uint8Array): void {
     this.#sum = Zlib.crc32(bytes, this.#sum)
     this.#length = (this.#length + bytes.length) % 2 ** 32
   }
 
-  /** The decoder has come to the end of the data. */
+  /** Records that the decoder has reached the end of the data. */
   endData(): void {
     this.#expect("trailer", 8)
   }
 
   /**
-   * Takes bytes up to where data begins: how many it took, what is wrong with them, or that they
-   * are no part of the body.
+   * Reads bytes up to the start of data. Returns how many it read, what is wrong with them, or that
+   * they do not belong to the body.
    */
-  take(bytes: Uint8Array): number | GzipFault | "TrailingData" {
+  read(bytes: Uint8Array): number | GzipFault | "TrailingData" {
     let at = 0
     while (at < bytes.length && this.#part !== "data") {
       if (this.#part === "extra" || this.#part === "text") {
-        at += this.#pass(bytes.subarray(at))
+        at += this.#skip(bytes.subarray(at))
       } else {
-        const fault = this.#look(bytes[at] as number)
+        const fault = this.#readByte(bytes[at] as number)
         if (fault !== undefined) return fault
         at++
       }
@@ -88,8 +88,10 @@ export class GzipMembers {
     return at
   }
 
-  /** Passes over what nobody looks at, however long it is: how much that was. */
-  #pass(bytes: Uint8Array): number {
+  /**
+   * Skips a part whose content does not matter, however long it is. Returns the number of bytes.
+   */
+  #skip(bytes: Uint8Array): number {
     const zero = this.#part === "text" ? bytes.indexOf(0) : -1
     const length = this.#part === "extra" ? Math.min(this.#need, bytes.length) : zero < 0 ? bytes.length : zero + 1
     this.#addToHeader(bytes.subarray(0, length))
@@ -98,19 +100,19 @@ export class GzipMembers {
     return length
   }
 
-  /** One byte of a part that is looked at. */
-  #look(byte: number): GzipFault | "TrailingData" | undefined {
+  /** Reads one byte of a part whose content matters. */
+  #readByte(byte: number): GzipFault | "TrailingData" | undefined {
     if (this.#part === "padding") return byte === 0 ? undefined : "TrailingData"
     if (this.#part === "magic") return this.#magic(byte)
-    this.#seen.push(byte)
+    this.#bytes.push(byte)
     this.#need--
     if (this.#part === "fixed" || this.#part === "extraLength") this.#addToHeader(Uint8Array.of(byte))
-    return this.#need === 0 ? this.#whole() : undefined
+    return this.#need === 0 ? this.#endPart() : undefined
   }
 
   /**
-   * A byte of what a member begins with. Zeros behind the last one fill up a block; anything else
-   * is no member.
+   * Reads one byte of the start of a member. Zeros behind the last member are padding; other bytes
+   * are trailing data.
    */
   #magic(byte: number): GzipFault | "TrailingData" | undefined {
     const index = 3 - this.#need
@@ -124,14 +126,14 @@ export class GzipMembers {
     return undefined
   }
 
-  /** A part of a certain length is there. */
-  #whole(): GzipFault | undefined {
-    const seen = this.#seen
+  /** Called when a part with a length is complete. */
+  #endPart(): GzipFault | undefined {
+    const read = this.#bytes
     const number = (from: number): number =>
-      seen.slice(from, from + 4).reduce((sum, byte, i) => sum + byte * 2 ** (8 * i), 0)
+      read.slice(from, from + 4).reduce((sum, byte, i) => sum + byte * 2 ** (8 * i), 0)
     switch (this.#part) {
       case "fixed":
-        this.#flags = seen[0] as number
+        this.#flags = read[0] as number
         if ((this.#flags & flags.reserved) !== 0) return "unknown header flags set"
         break
       case "extraLength":
@@ -153,7 +155,7 @@ export class GzipMembers {
     return undefined
   }
 
-  /** The next part of the header that its flags announce, or the data. */
+  /** Expects the next part of the header that the flags announce, or the data. */
   #next(): void {
     if (this.#has(flags.extra)) return this.#expect("extraLength", 2)
     if (this.#has(flags.name) || this.#has(flags.comment)) return this.#expect("text", 0)
@@ -172,10 +174,13 @@ export class GzipMembers {
   #expect(part: Part, need: number): void {
     this.#part = part
     this.#need = need
-    this.#seen = []
+    this.#bytes = []
   }
 
-  /** Its checksum is seldom there, and known to be only after its flags. */
+  /**
+   * Few headers have a checksum, and only the flags announce it. So the bytes up to the flags are
+   * always added, and later ones only if there is a checksum.
+   */
   #addToHeader(bytes: Uint8Array): void {
     if (this.#part === "magic" || this.#part === "fixed" || (this.#flags & flags.checksum) !== 0) {
       this.#headerSum = Zlib.crc32(bytes, this.#headerSum)
@@ -183,5 +188,5 @@ export class GzipMembers {
   }
 }
 
-/** The first two bytes, and `deflate` for the method, which is the only one there is. */
+/** The first two bytes, and `deflate` for the method, which is the only one. */
 const magic: ReadonlyArray<number> = [0x1f, 0x8b, 8]

@@ -1,7 +1,7 @@
 /**
- * Undoes the codings of a body: as a Stream, or in memory. Leaves no zlib handle behind.
+ * Decodes the codings of a body: as a Stream, or in memory. Leaves no zlib handle behind.
  *
- * Knows no response. What is valid and what is too much is decided in `inflater.ts`.
+ * Knows no response. `inflater.ts` decides what is valid and what is too much.
  */
 import * as Channel from "effect/Channel"
 import * as Chunk from "effect/Chunk"
@@ -17,7 +17,7 @@ import type { Coding } from "./codings.ts"
 import type { Fault, Gauge, Limits, Received } from "./inflater.ts"
 import { Inflater, isPadding, isZlib, tooLarge } from "./inflater.ts"
 
-/** Closes zlib's handle when the scope ends, however it does. */
+/** Creates an inflater. Closes zlib's handle when the scope closes. */
 const inflater = (coding: Coding, gauge: Gauge, isOutermost: boolean) =>
   Effect.acquireRelease(
     Effect.sync(() => new Inflater(coding, gauge, isOutermost)),
@@ -27,7 +27,7 @@ const inflater = (coding: Coding, gauge: Gauge, isOutermost: boolean) =>
 type Decoding<E> = Channel.Channel<Chunk.Chunk<Uint8Array>, Chunk.Chunk<Uint8Array>, E | Fault, E, void, unknown>
 
 /**
- * Reads no further chunk before what came of the last one has been taken: back-pressure in both
+ * Reads no further chunk before the output of the last one has been read: back-pressure in both
  * directions.
  */
 const decoding = <E>(inflater: Inflater): Decoding<E> => {
@@ -51,8 +51,8 @@ const decoding = <E>(inflater: Inflater): Decoding<E> => {
 }
 
 /**
- * Undoes the codings of a stream, in this order. Bounded in memory by what one chunk of input and a
- * few of output take for each coding, and by zlib's windows.
+ * Decodes the codings of a stream, in this order. For each coding, memory is limited to one chunk
+ * of input, a few of output, and zlib's window.
  */
 export const inflate = <E, R>(
   self: Stream.Stream<Uint8Array, E, R>,
@@ -72,20 +72,22 @@ export const inflate = <E, R>(
   })
 
 /**
- * Up to these sizes a body is decoded in this thread: a trip to zlib's threads and back takes ten
- * times as long as decoding a thousand bytes does. The second bounds what that can take to a
- * fraction of a millisecond; what is larger is begun anew.
+ * Bodies up to these sizes are decoded in this thread. A round trip to zlib's threads takes ten
+ * times as long as decoding a thousand bytes. The second limit keeps the thread busy for a fraction
+ * of a millisecond at most; a larger body is decoded again from its start.
  */
-const atOnce = { encoded: 16 * 1024, decoded: 256 * 1024 }
+const syncLimits = { encoded: 16 * 1024, decoded: 256 * 1024 }
 
-/** What zlib's synchronous functions give with `info: true`, which their types do not say. */
+/**
+ * The result of zlib's synchronous functions with `info: true`, which their types do not describe.
+ */
 interface Inflated {
   readonly buffer: Buffer
   readonly engine: { readonly bytesWritten: number }
 }
 
 const inflateSync = (coding: Exclude<Coding, "zstd">, bytes: Uint8Array): Inflated => {
-  const options = { info: true, maxOutputLength: atOnce.decoded }
+  const options = { info: true, maxOutputLength: syncLimits.decoded }
   const inflated: unknown = coding === "gzip"
     ? Zlib.gunzipSync(bytes, options)
     : coding === "br"
@@ -96,14 +98,12 @@ const inflateSync = (coding: Exclude<Coding, "zstd">, bytes: Uint8Array): Inflat
   return inflated as Inflated
 }
 
-/**
- * The decoded body, or what is wrong with it; `undefined` where this is not the place to find out.
- */
-const tryAtOnce = (coding: Coding, bytes: Uint8Array, gauge: Gauge): Either.Either<Uint8Array> | undefined => {
-  if (coding === "zstd" || bytes.byteLength > atOnce.encoded) return undefined
+/** Decodes a body in this thread; `undefined` if `inflateInParts` must decode it. */
+const trySync = (coding: Coding, bytes: Uint8Array, gauge: Gauge): Either.Either<Uint8Array> | undefined => {
+  if (coding === "zstd" || bytes.byteLength > syncLimits.encoded) return undefined
   const result = Either.try({ try: () => inflateSync(coding, bytes), catch: (cause) => cause })
   if (Either.isLeft(result)) {
-    // What is wrong, and what came before it, is told by decoding it piece by piece.
+    // Decoding piece by piece finds the error again, with the output before it.
     return undefined
   }
   const { buffer, engine } = result.right
@@ -115,8 +115,8 @@ const tryAtOnce = (coding: Coding, bytes: Uint8Array, gauge: Gauge): Either.Eith
 }
 
 /**
- * Decodes piece by piece. A failure has what was decoded before it, where that is the body:
- * `isInnermost`.
+ * Decodes piece by piece. If `isInnermost`, the output is the body itself, and a failure carries
+ * what was decoded before it.
  */
 const inflateInParts = (
   coding: Coding,
@@ -151,7 +151,7 @@ const joined = (parts: ReadonlyArray<Uint8Array>): Either.Either<Uint8Array, Bod
   }
 }
 
-/** Undoes the codings of a body that is in memory, one after the other. Runs no Stream. */
+/** Decodes the codings of a body in memory, one after the other. Runs no Stream. */
 export const inflateAll: (
   bytes: Uint8Array,
   codings: ReadonlyArray<Coding>,
@@ -163,7 +163,7 @@ export const inflateAll: (
   for (const [i, coding] of codings.entries()) {
     if (body.byteLength === 0) break
     const gauge: Gauge = { received, limits, maxBodySize: i === codings.length - 1 ? maxBodySize : Infinity }
-    body = yield* tryAtOnce(coding, body, gauge)
+    body = yield* trySync(coding, body, gauge)
       ?? inflateInParts(coding, body, gauge, i === 0, i === codings.length - 1)
   }
   return body

@@ -1,11 +1,10 @@
 /**
- * One coding being undone by a zlib stream: encoded pieces in, decoded ones out, each when it is
- * asked for, within limits.
+ * Decodes one coding with a zlib stream: encoded pieces in, decoded ones out on demand, within
+ * limits.
  *
- * Knows no Stream and no response. What zlib lets pass is refused here as well: bytes behind the
- * end of the coding, and a zstd body that was cut off. What stands around the data of gzip is read
- * in `gzipMembers.ts`. An encoded body of no bytes at all is an empty body, which is what servers
- * mean that label one so.
+ * Knows no Stream and no response. Refuses what zlib accepts wrongly: bytes behind the end of the
+ * coding, and a truncated zstd body. `gzipMembers.ts` parses what surrounds the data of gzip. An
+ * encoded body without any bytes is an empty body, because servers that label one so mean that.
  */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
@@ -21,61 +20,62 @@ import type { GzipFault } from "./gzipMembers.ts"
 import { GzipMembers } from "./gzipMembers.ts"
 import { ZstdFrames } from "./zstdFrames.ts"
 
-/** What decoding can fail with. */
+/** The errors of decoding. */
 export type Fault = BodyTooLarge | ContentDecodingError | DecompressionBomb
 
-/** What a body may become. A limit that is not a number allows nothing. */
+/** The limits of a decoded body. A limit that is not a number allows nothing. */
 export interface Limits {
   /** Decoded bytes, of every coding. */
   readonly maxBytes: number
-  /** Decoded bytes for each byte received, of every coding; from `ratioFree` on. */
+  /** Decoded bytes for each byte received, of every coding; applies above `ratioFree`. */
   readonly maxRatio: number
-  /** Whether a gzip body whose data is complete may end before its trailer does. */
+  /** True if a gzip body may end before its trailer once its data is complete. */
   readonly gzipWithoutTrailer: boolean
 }
 
 /**
- * Up to here the ratio does not matter: the list of a million zeros is honest, and does no harm. It
- * is the ratio of much that tells a bomb.
+ * The decoded size up to which the ratio does not matter. A list of a million zeros is honest and
+ * harmless. Only a high ratio of a large body indicates a bomb.
  */
 const ratioFree = 4 * 1024 * 1024
 
 /**
- * How much zlib decodes before it hands it on. Measured half as fast again as with Node's 16 KiB;
- * 128 gain a tenth more.
+ * The size of zlib's output chunks. Measured half as fast again as with Node's 16 KiB; 128 KiB gain
+ * a tenth more.
  */
 const chunkSize = 64 * 1024
 
-/** A zlib stream. `bytesWritten` is how much of what was written it has taken in. */
+/** A zlib stream. `bytesWritten` is the number of written bytes that it has consumed. */
 interface Engine extends Transform {
   readonly bytesWritten: number
 }
 
-/** Not in the types of Node 20, nor there at run time. */
+/** Missing in the types of Node 20, and at run time there. */
 const createZstdDecompress: unknown = Predicate.hasProperty(Zlib, "createZstdDecompress")
   ? Zlib.createZstdDecompress
   : undefined
 
-/** The codings that this Node can undo, in the order in which they are offered to servers. */
+/** The codings that this Node can decode, in the order in which they are offered to servers. */
 export const available: ReadonlyArray<Coding> = Predicate.isFunction(createZstdDecompress)
   ? ["gzip", "deflate", "br", "zstd"]
   : ["gzip", "deflate", "br"]
 
 /**
- * RFC 9659: content on the web needs no more than 8 MiB (2^23) of window. zstd itself would take
- * 128 MiB for each response that is being read, if the response says so.
+ * Content on the web needs a window of at most 8 MiB, which is 2^23 (RFC 9659). zstd itself would
+ * allocate 128 MiB for each response that is being read, if the response asks for it.
  */
 const zstdParams = (constants: object): Readonly<Record<string, number>> =>
   Predicate.hasProperty(constants, "ZSTD_d_windowLogMax") ? { [String(constants.ZSTD_d_windowLogMax)]: 23 } : {}
 
 /**
- * What `deflate` is, by its first byte. It is the zlib format (RFC 9110 section 8.4.1.2), whose
- * first byte ends with the bits 1000. Some servers send it bare; there these bits would be a stored
- * block, not the last, with a bit set in the padding that every encoder fills with zeros.
+ * True if a `deflate` body with this first byte has the zlib format (RFC 9110 section 8.4.1.2),
+ * whose first byte ends with the bits 1000. Some servers send raw deflate instead. There these bits
+ * would be a stored block, not the last, with a bit set in padding that every encoder fills with
+ * zeros.
  */
 export const isZlib = (first: number | undefined): boolean => first !== undefined && (first & 0x0f) === 8
 
-/** A new zlib stream for a coding whose first byte is this. */
+/** Creates a zlib stream for a coding; `first` is the first byte of the body. */
 const makeEngine = (coding: Coding, first: number | undefined): Engine => {
   switch (coding) {
     case "gzip":
@@ -89,7 +89,7 @@ const makeEngine = (coding: Coding, first: number | undefined): Engine => {
   }
 }
 
-/** zlib's way of saying that it wanted more is this code, whatever the coding. */
+/** zlib reports a truncated body with this code, whatever the coding. */
 const decodingError = (coding: Coding, decoded: number, cause: unknown): ContentDecodingError =>
   new ContentDecodingError({
     coding,
@@ -99,18 +99,18 @@ const decodingError = (coding: Coding, decoded: number, cause: unknown): Content
   })
 
 /**
- * What may follow behind the end of a coding: nothing; behind gzip zeros, with which some writers
- * fill up blocks.
+ * True if these bytes may follow the end of a coding. Only zeros behind gzip may, because some
+ * writers pad blocks with them.
  */
 export const isPadding = (coding: Coding, rest: Uint8Array): boolean =>
   coding === "gzip" && rest.every((byte) => byte === 0)
 
-/** What zlib itself would fail with, so that whoever looks for its code finds it. */
+/** The error that zlib itself would emit, so that callers can check for its code. */
 const zlibError = (fault: GzipFault): Error => Object.assign(new Error(fault), { code: "Z_DATA_ERROR" })
 
 /**
- * How many bytes of the body as received have been taken in: what the outermost coding has. All
- * codings of a body share it.
+ * The number of bytes of the received body that the outermost coding has consumed. All codings of a
+ * body share it.
  */
 export interface Received {
   bytes: number
@@ -120,14 +120,11 @@ export interface Received {
 export interface Gauge {
   readonly received: Received
   readonly limits: Limits
-  /** The platform's limit on bodies in memory, for the coding that gives the body itself. */
+  /** The platform's limit on bodies in memory, for the coding whose output is the body. */
   readonly maxBodySize: number
 }
 
-/**
- * Undoes one coding: takes encoded pieces, gives decoded ones, and nothing faster than they are
- * asked for.
- */
+/** Decodes one coding: accepts encoded pieces and returns decoded ones, only on demand. */
 export class Inflater {
   readonly #coding: Coding
   readonly #gauge: Gauge
@@ -135,17 +132,17 @@ export class Inflater {
   readonly #frames: ZstdFrames | undefined
   readonly #members: GzipMembers | undefined
   readonly #queue: Array<Uint8Array> = []
-  /** Not there before the first byte is, which tells what it must be. */
+  /** Created with the first byte, which decides its format. */
   #engine: Engine | undefined
   #last: Uint8Array = empty
   #written = 0
-  /** Bytes of a gzip body that came before what the engine has been given. */
+  /** Bytes of a gzip body before those that were written to the current engine. */
   #before = 0
   #decoded = 0
-  /** The engine has been given something that it has not done with. */
+  /** True while the engine has not finished its last piece. */
   #busy = false
-  /** The coding came to its end, and bytes were left. */
-  #over = false
+  /** True if the coding has ended and bytes remained. */
+  #trailing = false
   #finishing = false
   #ended = false
   #fault: Fault | undefined
@@ -159,14 +156,14 @@ export class Inflater {
     this.#members = coding === "gzip" ? new GzipMembers() : undefined
   }
 
-  /** Takes encoded bytes. They are decoded by `next`. */
+  /** Queues encoded bytes, which `next` decodes. */
   write(bytes: Uint8Array): void {
     if (bytes.byteLength === 0) return
     if (this.#frames === undefined) this.#queue.push(bytes)
     else this.#queue.push(...this.#frames.split(bytes))
   }
 
-  /** Says that there is no more to write. */
+  /** Records that there is no more to write. */
   finish(): void {
     this.#finishing = true
   }
@@ -177,8 +174,8 @@ export class Inflater {
   }
 
   /**
-   * The next decoded bytes; `undefined` when all that was written has been decoded, and after
-   * `finish` found to be complete.
+   * The next decoded bytes; `undefined` when everything written has been decoded. After `finish`,
+   * `undefined` also means that the body is complete.
    */
   get next(): Effect.Effect<Uint8Array | undefined, Fault> {
     return Effect.async((resume) => {
@@ -196,7 +193,7 @@ export class Inflater {
     })
   }
 
-  /** zlib's events call this, and have nobody to hand on to what is thrown. */
+  /** Catches what a step throws, because zlib's events call it and cannot handle an exception. */
   #safely(): Effect.Effect<Uint8Array | undefined, Fault> | undefined {
     try {
       return this.#step()
@@ -207,28 +204,27 @@ export class Inflater {
     }
   }
 
-  /** `undefined` while the engine works. */
+  /** Returns `undefined` while the engine works. */
   #step(): Effect.Effect<Uint8Array | undefined, Fault> | undefined {
     for (;;) {
       if (this.#fault !== undefined) return Effect.fail(this.#fault)
       const decoded: Buffer | null | undefined = this.#engine?.read()
       if (Predicate.isNotNullable(decoded)) return this.#admit(decoded)
       if (this.#busy) return undefined
-      if (!this.#over && this.#engine !== undefined && this.#engine.bytesWritten < this.#written) {
+      if (!this.#trailing && this.#engine !== undefined && this.#engine.bytesWritten < this.#written) {
         this.#queue.unshift(this.#last.subarray(this.#engine.bytesWritten - this.#written))
-        if (this.#members === undefined) this.#over = true
+        if (this.#members === undefined) this.#trailing = true
         else this.#endMember(this.#engine, this.#members)
       }
       const piece = this.#queue.shift()
-      if (piece !== undefined) this.#take(piece)
+      if (piece !== undefined) this.#feed(piece)
       else if (this.#finishing && !this.#ended) this.#end()
       else return Effect.succeed(undefined)
     }
   }
 
   /**
-   * The data of a gzip member is over. What follows its trailer may be another one, which has a
-   * decoder of its own.
+   * Ends the data of a gzip member. Another member may follow its trailer, with a separate decoder.
    */
   #endMember(engine: Engine, members: GzipMembers): void {
     this.#before += engine.bytesWritten
@@ -238,55 +234,55 @@ export class Inflater {
     members.endData()
   }
 
-  #take(piece: Uint8Array): void {
-    if (this.#over) return this.#fail("TrailingData")
-    if (this.#members !== undefined && !this.#members.inData) return this.#takeAround(piece, this.#members)
+  #feed(piece: Uint8Array): void {
+    if (this.#trailing) return this.#fail("TrailingData")
+    if (this.#members !== undefined && !this.#members.inData) return this.#readAround(piece, this.#members)
     const engine = this.#engine ??= this.#open(piece[0])
     this.#last = piece
     this.#written += piece.byteLength
     this.#busy = true
-    // Failures are told by `error`, with their cause.
+    // The `error` event reports failures with their cause.
     engine.write(piece, (failure) => {
-      if (!failure) this.#rest()
+      if (!failure) this.#resume()
     })
   }
 
-  /** Takes what stands around the data of gzip. */
-  #takeAround(piece: Uint8Array, members: GzipMembers): void {
-    const taken = members.take(piece)
-    if (taken === "TrailingData") return this.#fail(taken)
-    if (typeof taken === "string") return this.#fail("Corrupt", zlibError(taken))
-    this.#before += taken
-    if (taken < piece.length) this.#queue.unshift(piece.subarray(taken))
+  /** Reads what surrounds the data of gzip. */
+  #readAround(piece: Uint8Array, members: GzipMembers): void {
+    const read = members.read(piece)
+    if (read === "TrailingData") return this.#fail(read)
+    if (typeof read === "string") return this.#fail("Corrupt", zlibError(read))
+    this.#before += read
+    if (read < piece.length) this.#queue.unshift(piece.subarray(read))
   }
 
   #open(first: number | undefined): Engine {
     const engine = makeEngine(this.#coding, first)
     engine.on("readable", () => this.#wake?.())
     engine.on("end", () => {
-      // That of a gzip member says nothing of the body where bytes are left for what follows.
+      // The end of a gzip member does not end the body if bytes remain.
       if (this.#members !== undefined && (this.#engine !== engine || engine.bytesWritten < this.#written)) return
       if (this.#members === undefined) this.#ended = true
       else this.#cutOff(true)
-      this.#rest()
+      this.#resume()
     })
     engine.on("error", (cause) => {
       const code = "code" in cause ? String(cause.code) : undefined
       if (this.#frames?.isTrailing(code) === true) this.#fail("TrailingData", cause)
       this.#fault ??= decodingError(this.#coding, this.#decoded, cause)
-      this.#rest()
+      this.#resume()
     })
     return engine
   }
 
-  #rest(): void {
+  #resume(): void {
     this.#busy = false
     this.#wake?.()
   }
 
   #end(): void {
     if (this.#frames?.complete === false) return this.#fail("Truncated")
-    if (this.#engine !== undefined && !this.#over) {
+    if (this.#engine !== undefined && !this.#trailing) {
       this.#busy = true
       this.#engine.end()
     } else if (this.#members?.complete === false) {
@@ -296,7 +292,7 @@ export class Inflater {
     }
   }
 
-  /** The body ends too early, which may be no more than a trailer of gzip that is missing. */
+  /** Handles a body that ends too early. It may lack only the trailer of gzip. */
   #cutOff(lacksTrailer: boolean): void {
     if (lacksTrailer && this.#gauge.limits.gzipWithoutTrailer) this.#ended = true
     else this.#fail("Truncated", undefined, lacksTrailer)
@@ -326,7 +322,10 @@ export class Inflater {
 
 const empty = new Uint8Array(0)
 
-/** Written so that a limit which is not a number is exceeded by everything. */
+/**
+ * Returns the error if a limit is exceeded. Written so that everything exceeds a limit that is not
+ * a number.
+ */
 export const tooLarge = (
   coding: Coding,
   decoded: number,

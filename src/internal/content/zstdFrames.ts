@@ -1,10 +1,10 @@
 /**
- * Where the frames of a zstd body begin and end (RFC 8878 section 3.1). Looks at no more than their
+ * Finds where the frames of a zstd body begin and end (RFC 8878 section 3.1). Reads only their
  * headers and decodes nothing.
  *
- * Node's zstd decoder needs this: that of Node 22.23 takes a body that was cut off for a whole one
- * (nodejs/node#64592; 24.21 does not), and both drop, without an error, what follows a frame in the
- * same write (nodejs/node#64741).
+ * Node's zstd decoder needs this. Node 22.23 accepts a truncated body as a whole one
+ * (nodejs/node#64592; 24.21 does not). Both drop what follows a frame in the same write, without an
+ * error (nodejs/node#64741).
  */
 
 const magic = 0xfd2fb528
@@ -12,7 +12,7 @@ const skippableMagic = 0x184d2a50
 const reservedBlock = 3
 const rleBlock = 1
 
-/** A state of reading: so many bytes are needed next, to be looked at or to be passed over. */
+/** The part that is read now: a number of bytes that are read or skipped. */
 type Expecting =
   | "magic"
   | "descriptor"
@@ -26,50 +26,51 @@ type Expecting =
 /** Reads a body piece by piece. */
 export class ZstdFrames {
   #expecting: Expecting = "magic"
-  /** What is left to come of what is expected. */
+  /** Bytes of the current part that have not arrived yet. */
   #need = 4
-  /** The last four bytes at most of what is looked at, as a little-endian number. */
-  #seen = 0
+  /** The bytes of the current part, at most four, as a little-endian number. */
+  #value = 0
   #shift = 0
   #hasChecksum = false
   #lastBlock = false
-  #lost = false
+  #invalid = false
   #ended = false
 
-  /** Whether what has come so far ends where a frame ends. Nothing at all does. */
+  /** True if the bytes so far end at the end of a frame. Zero bytes do. */
   get complete(): boolean {
-    return !this.#lost && this.#expecting === "magic" && this.#need === 4
+    return !this.#invalid && this.#expecting === "magic" && this.#need === 4
   }
 
   /**
-   * Whether what came behind a frame is none: that is seen here, or the decoder says so. Node 22's
-   * refuses the first bytes that cannot begin a frame, before there are the four that tell it here.
+   * True if the bytes behind a frame are not a frame. Either this class or the decoder finds that.
+   * Node 22's decoder refuses the first bytes that cannot begin a frame, before the four arrive
+   * that this class needs.
    */
   isTrailing(code: string | undefined): boolean {
-    return this.#ended && (code === "ZSTD_error_prefix_unknown" || (this.#lost && this.#expecting === "magic"))
+    return this.#ended && (code === "ZSTD_error_prefix_unknown" || (this.#invalid && this.#expecting === "magic"))
   }
 
   /**
-   * The bytes, cut where frames end, so that no piece has bytes of two. What is no frame is not
-   * cut: it is for the decoder to refuse it.
+   * Splits the bytes at the ends of frames, so that no piece has bytes of two. What is not a frame
+   * is not split, because the decoder must refuse it.
    */
   split(bytes: Uint8Array): ReadonlyArray<Uint8Array> {
     const pieces: Array<Uint8Array> = []
     let start = 0
     let at = 0
-    while (at < bytes.length && !this.#lost) {
-      if (this.#passes()) {
+    while (at < bytes.length && !this.#invalid) {
+      if (this.#isSkipped()) {
         const length = Math.min(this.#need, bytes.length - at)
         at += length
         this.#need -= length
       } else {
-        this.#seen += (bytes[at++] ?? 0) * 2 ** this.#shift
+        this.#value += (bytes[at++] ?? 0) * 2 ** this.#shift
         this.#shift += 8
         this.#need--
       }
-      // A block, a checksum or the rest of a header can have no bytes at all, so one end may be
-      // several.
-      while (this.#need === 0 && !this.#lost) {
+      // A block, a checksum or the rest of a header may be empty, so one end may complete several
+      // parts.
+      while (this.#need === 0 && !this.#invalid) {
         if (this.#advance()) {
           pieces.push(bytes.subarray(start, at))
           start = at
@@ -80,8 +81,8 @@ export class ZstdFrames {
     return pieces
   }
 
-  /** Whether what is expected is passed over without looking. */
-  #passes(): boolean {
+  /** True if the current part is skipped. */
+  #isSkipped(): boolean {
     switch (this.#expecting) {
       case "header":
       case "block":
@@ -96,31 +97,34 @@ export class ZstdFrames {
   #expect(expecting: Expecting, need: number): void {
     this.#expecting = expecting
     this.#need = need
-    this.#seen = 0
+    this.#value = 0
     this.#shift = 0
   }
 
-  /** Goes on to what comes after what is now complete; says whether that was a frame's end. */
+  /**
+   * Continues with the part behind the one that is complete. Returns true if that was the end of a
+   * frame.
+   */
   #advance(): boolean {
-    const seen = this.#seen
+    const value = this.#value
     switch (this.#expecting) {
       case "magic":
-        if (seen === magic) this.#expect("descriptor", 1)
-        else if (seen >= skippableMagic && seen < skippableMagic + 16) this.#expect("skippableSize", 4)
-        else this.#lost = true
+        if (value === magic) this.#expect("descriptor", 1)
+        else if (value >= skippableMagic && value < skippableMagic + 16) this.#expect("skippableSize", 4)
+        else this.#invalid = true
         return false
       case "descriptor":
-        this.#hasChecksum = (seen & 0b100) !== 0
-        this.#expect("header", headerLength(seen))
+        this.#hasChecksum = (value & 0b100) !== 0
+        this.#expect("header", headerLength(value))
         return false
       case "header":
         this.#expect("blockHeader", 3)
         return false
       case "blockHeader": {
-        const type = (seen >> 1) & 0b11
-        if (type === reservedBlock) this.#lost = true
-        this.#lastBlock = (seen & 1) === 1
-        this.#expect("block", type === rleBlock ? 1 : seen >> 3)
+        const type = (value >> 1) & 0b11
+        if (type === reservedBlock) this.#invalid = true
+        this.#lastBlock = (value & 1) === 1
+        this.#expect("block", type === rleBlock ? 1 : value >> 3)
         return false
       }
       case "block":
@@ -129,7 +133,7 @@ export class ZstdFrames {
         else return this.#endFrame()
         return false
       case "skippableSize":
-        this.#expect("skippable", seen)
+        this.#expect("skippable", value)
         return false
       case "checksum":
       case "skippable":
@@ -145,8 +149,8 @@ export class ZstdFrames {
 }
 
 /**
- * The length of the rest of a frame header: window descriptor, dictionary id, content size (RFC
- * 8878 section 3.1.1.1.1).
+ * Returns the length of the rest of a frame header: window descriptor, dictionary id, content size
+ * (RFC 8878 section 3.1.1.1.1).
  */
 const headerLength = (descriptor: number): number => {
   const single = (descriptor & 0b10_0000) !== 0

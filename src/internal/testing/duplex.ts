@@ -1,6 +1,6 @@
 /**
- * The channel that a client holds: addresses made up, calls passed on to the player of its
- * connection.
+ * The channel that a client holds: invented addresses, and calls that are forwarded to the player
+ * of its connection.
  *
  * Plays nothing.
  */
@@ -27,7 +27,10 @@ export const makeInfo = (endpoint: Transport.Endpoint, index: number, connect: n
   }
 }
 
-/** One face of a player. TLS gives it another, and this one may not be used afterwards. */
+/**
+ * A channel to a player. `secure()` replaces it with another, and this one must not be used
+ * afterwards.
+ */
 export class ScriptedDuplex implements Transport.Duplex {
   readonly info: Transport.DuplexInfo
   readonly index: number

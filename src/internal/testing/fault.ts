@@ -1,6 +1,6 @@
 /**
- * How a scripted connection breaks, in the words of real ones: system errors, and what a handshake
- * makes of them.
+ * How a scripted connection breaks, in the words of real ones: system errors, and the errors of a
+ * handshake.
  *
  * Changes no state.
  */
@@ -8,7 +8,7 @@ import type * as Exit from "effect/Exit"
 import { TlsError } from "../../HttpError.ts"
 import type { Step } from "./steps.ts"
 
-/** As Node words it. */
+/** Creates an error in Node's words. */
 export const systemError = (syscall: string, code: string): Error =>
   Object.assign(new Error(`${syscall} ${code}`), { code, syscall })
 
@@ -22,8 +22,8 @@ export const tlsClosed = (serverName: string, code: string): TlsError =>
   new TlsError({ reason: "Closed", code, serverName, names: undefined, cause: systemError("read", code) })
 
 /**
- * What the next step means to a handshake: it fails, it has to wait, or it is done and the step is
- * for later.
+ * Returns the effect of the next step on a handshake: it fails, it waits, or it is done and the
+ * step is played later.
  */
 export const handshakeOutcome = (step: Step | undefined, serverName: string): TlsError | "Wait" | "Done" => {
   switch (step?._tag) {

@@ -1,19 +1,18 @@
 /**
- * The receiver's side of a scripted connection: who listens, whether it has paused, and how bytes
- * are handed to it.
+ * The receiver's side of a scripted connection: the receiver, whether it has paused, and the
+ * delivery of bytes to it.
  *
- * Decides nothing of what is delivered when. Rule: a view handed over is worthless after the call,
- * in its bytes and in its place within its buffer, so that a consumer that keeps one fails its
- * tests.
+ * Does not decide what is delivered when. Rule: after the call a view is overwritten, and its
+ * buffer is reused, so that a consumer that keeps a view fails its tests.
  */
 import type { DuplexFault, Receiver } from "../../Transport.ts"
 
-/** What a view's bytes become after `onData`. */
+/** The value that overwrites a view after `onData`. */
 const garbage = 0xa5
 
 /**
- * The view does not begin at its buffer's first byte, so that `view.buffer` read without the offset
- * shows, too.
+ * The offset of a view in its buffer, so that tests catch a use of `view.buffer` without the
+ * offset.
  */
 const scratchOffset = 7
 
@@ -24,12 +23,12 @@ export class Inbound {
   private resumed = false
   private scratch = new Uint8Array(0)
 
-  /** Whether the end or bytes may come. */
+  /** True if bytes or the end may be delivered. */
   get ready(): boolean {
     return this.receiver !== undefined && !this.paused && !this.busy
   }
 
-  /** Whether a fault of the script itself may come: at once, in a pause, too. */
+  /** True if a fault of the script may be delivered: at once, even during a pause. */
   get listens(): boolean {
     return this.receiver !== undefined && !this.busy
   }
@@ -44,7 +43,7 @@ export class Inbound {
     this.paused = false
   }
 
-  /** Whether this ended a pause. */
+  /** Returns true if this ended a pause. */
   resume(): boolean {
     const ended = this.paused
     this.paused = false
@@ -65,7 +64,7 @@ export class Inbound {
     const goesOn = receiver.onData(view)
     this.busy = false
     view.fill(garbage)
-    // A `resume` within the call is newer than the answer, and a receiver attached within it has
+    // A `resume` within the call is newer than the return value. A receiver attached within it has
     // not asked for a pause.
     if (!goesOn && !this.resumed && this.receiver === receiver) this.paused = true
   }
@@ -74,7 +73,7 @@ export class Inbound {
     this.receiver?.onEnd()
   }
 
-  /** The receiver is let go first: it may call back, and hears nothing more. */
+  /** Detaches the receiver first, because it may call back and must receive nothing more. */
   error(fault: DuplexFault): void {
     const receiver = this.receiver
     this.detach()

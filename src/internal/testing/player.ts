@@ -1,16 +1,16 @@
 /**
  * Plays the steps of one scripted connection: a synchronous state machine, driven by the client's
- * calls and by turns.
+ * calls and by microtasks.
  *
- * Knows nothing of opening and of other connections (`script.ts`). It is no fiber, so that tests
- * may count the runtime ops of the code under test; only a `delay` runs one, and it ends with the
- * connection. Rules:
- * - a step begins when the one before it is done; a reply is done when the client took its last
- *   byte;
- * - the client hears of nothing within a call of its own, except `attach` and `resume`: all else
- *   comes in a microtask, one piece each, so that the fibers woken by one piece run before the
- *   next;
- * - bytes that no step takes are a failure, until a step gives up reading.
+ * Opening and other connections are handled by `scriptedTransport.ts`. The player is not a fiber,
+ * so that tests can count the runtime operations of the code under test. Only a `delay` runs a
+ * fiber, which ends with the connection. Rules:
+ * - A step begins when the previous one is done. A reply is done when the client has received its
+ *   last byte.
+ * - Nothing is delivered within a call of the client, except `attach` and `resume`. Everything else
+ *   is delivered in microtasks, one piece each. The fibers woken by one piece thus run before the
+ *   next.
+ * - Written bytes that no step expects are a failure, until a step stops reading.
  */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -37,13 +37,13 @@ export class Player {
   private position = 0
   /** The next piece of the reply that is being delivered. */
   private piece = 0
-  /** Goes before all steps that are left. */
+  /** Delivered before all remaining steps. */
   private fault: DuplexFault | undefined
   private handshake: Handshake | undefined
   private delay: { cancel: () => void } | undefined
   private blocked = false
   private drainers: Array<() => void> = []
-  /** Whether the end was said within TLS, once it has come. */
+  /** True if TLS announced the end; `undefined` until the end has been delivered. */
   endProven: boolean | undefined = undefined
   private scheduled = false
 
@@ -54,9 +54,7 @@ export class Player {
     this.advance()
   }
 
-  /**
-   * True while something is on its way to the client that no further call of its own is needed for.
-   */
+  /** True while a delivery is scheduled that needs no further call of the client. */
   get delivering(): boolean {
     return this.scheduled && !this.closed
   }
@@ -65,7 +63,7 @@ export class Player {
     return this.steps.slice(this.position)
   }
 
-  /** What `verify` has to say of this connection. */
+  /** What `verify` reports of this connection. */
   get problem(): string | undefined {
     if (this.failure !== undefined) return this.failure.message
     const [step, ...later] = this.remaining
@@ -127,7 +125,7 @@ export class Player {
     this.inbound.detach()
   }
 
-  /** The receiver is let go: what comes from here on is the new channel's. */
+  /** Detaches the receiver: the new channel receives what follows. */
   startTls(handshake: Handshake): void {
     this.inbound.detach()
     this.handshake = handshake
@@ -135,14 +133,14 @@ export class Player {
     else this.advance()
   }
 
-  /** For calls that break the rules of `Duplex`. */
+  /** Fails for calls that break the rules of `Duplex`. */
   misuse(what: string): void {
     this.failWith(this.failed(`the client ${what}.`))
   }
 
   // The script
 
-  /** Plays all steps that can be played without a turn. */
+  /** Plays all steps that can be played without a microtask. */
   private advance(): void {
     while (!this.closed && this.fault === undefined) {
       const step = this.steps[this.position]
@@ -160,7 +158,7 @@ export class Player {
     this.piece = 0
   }
 
-  /** Plays a step; `false` where it has to wait. */
+  /** Plays a step; returns `false` if it has to wait. */
   private isPlayed(step: Step): boolean {
     switch (step._tag) {
       case "Expect":
@@ -215,11 +213,11 @@ export class Player {
     if (this.delay !== undefined) return
     const delay = { cancel: () => {} }
     this.delay = delay
-    // The runtime may come from an uninterruptible region, as opening often does; the sleep must
-    // end all the same.
+    // The runtime may come from an uninterruptible region, as opening often does. The sleep must
+    // still be interruptible.
     delay.cancel = Runtime.runCallback(this.runtime)(Effect.interruptible(Effect.sleep(duration)), {
       onExit: () => {
-        // Cancelled by `close`, which has forgotten it.
+        // `close` has cancelled and cleared it.
         if (this.delay !== delay) return
         this.delay = undefined
         this.next()
@@ -247,7 +245,7 @@ export class Player {
     handshake?.settle(Exit.fail(tlsClosed(handshake.serverName, "ERR_STREAM_DESTROYED")))
   }
 
-  // Turns
+  // Deliveries
 
   private schedule(): void {
     if (this.scheduled) return
@@ -258,12 +256,15 @@ export class Player {
     })
   }
 
-  /** What may come within `attach` and `resume`, which is not a callback of `drained`. */
+  /**
+   * Delivers within `attach` and `resume` what may be delivered there, which excludes the callbacks
+   * of `drained`.
+   */
   private deliverHeld(): void {
     if (this.fault !== undefined || this.steps[this.position]?._tag !== "UnblockWrites") this.turn()
   }
 
-  /** Tells the client one thing. */
+  /** Delivers one thing to the client. */
   private turn(): void {
     if (this.closed) return
     if (this.fault !== undefined) {
@@ -275,7 +276,7 @@ export class Player {
       this.blocked = false
       this.next()
       for (const callback of this.drainers.splice(0)) {
-        // The one before may have destroyed the channel.
+        // The previous callback may have destroyed the channel.
         if (!this.closed) callback()
       }
     } else if (!this.inbound.ready) return

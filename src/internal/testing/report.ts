@@ -1,7 +1,7 @@
 /**
- * How the test transport says what went wrong: the error, and bytes made readable.
+ * How the test transport reports problems: the error, and bytes in readable form.
  *
- * Decides nothing. Rule: every byte can be told from every other in the output, since a test fails
+ * Decides nothing. Rule: the output distinguishes every byte from every other, because a test fails
  * over a CR or a NUL as often as over a word.
  */
 import * as Data from "effect/Data"
@@ -9,7 +9,7 @@ import * as Duration from "effect/Duration"
 import type { Step } from "./steps.ts"
 
 export class ScriptError extends Data.TaggedError("ScriptError")<{
-  /** One text for each thing that went wrong. */
+  /** One text for each problem. */
   readonly problems: ReadonlyArray<string>
 }> {
   override get message(): string {
@@ -17,10 +17,10 @@ export class ScriptError extends Data.TaggedError("ScriptError")<{
   }
 }
 
-/** A line is cut here where the bytes themselves bring no line end. */
+/** The length at which a line is cut if the bytes contain no line end. */
 const bytesInLine = 100
 
-/** Lines shown before and after the one that matters. */
+/** The number of lines shown before and after the marked one. */
 const linesAround = 5
 
 const escapeByte = (byte: number): string => {
@@ -34,8 +34,8 @@ const escapeByte = (byte: number): string => {
 const escape = (bytes: Uint8Array): string => Array.from(bytes, escapeByte).join("")
 
 /**
- * The bytes a line each, with a caret below the byte at `mark`, which may be the one after the
- * last.
+ * Returns the bytes line by line, with a caret below the byte at `mark`, which may be the one after
+ * the last.
  */
 const show = (bytes: Uint8Array, mark: number): string => {
   const lines: Array<string> = []
@@ -44,8 +44,8 @@ const show = (bytes: Uint8Array, mark: number): string => {
   do {
     const lineEnd = bytes.indexOf(0x0a, start)
     const end = Math.min(lineEnd < 0 ? bytes.length : lineEnd + 1, start + bytesInLine)
-    // The byte after the last belongs to the last line, so that a text cut short is marked where it
-    // stops.
+    // The byte after the last belongs to the last line, so that a truncated text is marked at its
+    // end.
     if (mark >= start && (mark < end || end === bytes.length)) {
       marked = lines.length
       const column = escape(bytes.subarray(start, mark)).length
@@ -64,7 +64,7 @@ const show = (bytes: Uint8Array, mark: number): string => {
   ].join("\n")
 }
 
-/** Both texts with a mark at the first byte in which they differ. */
+/** Shows both texts with a mark at the first byte in which they differ. */
 export const difference = (expected: Uint8Array, written: Uint8Array, at: number): string =>
   `expected (${expected.length} bytes):\n${show(expected, at)}\nwritten (${written.length} bytes):\n${
     show(written, at)
@@ -78,14 +78,14 @@ const excerpt = (bytes: Uint8Array): string => {
   return shown.length === bytes.length ? `"${escape(bytes)}"` : `"${escape(shown)}…", ${bytes.length} bytes`
 }
 
-/** For a connection whose script did not come to its end. */
+/** Describes a connection whose script was not played to its end. */
 export const stopped = (at: string, left: number, closed: boolean, step: Step, written: Uint8Array): string => {
   const what = `stopped at ${at}: ${left} of its steps ${left === 1 ? "was" : "were"} not played`
   const text = `${what}${closed ? " when it was closed" : ""}.`
   return step._tag === "Expect" ? `${text}\n${difference(step.bytes, written, written.length)}` : text
 }
 
-/** A step as its constructor would be written. */
+/** Returns a step in the form of its constructor. */
 export const describe = (step: Step): string => {
   switch (step._tag) {
     case "Expect":

@@ -1,10 +1,8 @@
 /**
- * The scripted transport: opens the connections of a script in order, and tells what became of
- * them.
+ * The scripted transport: opens the connections of a script in order, and reports their states.
  *
- * Plays no steps itself (`scriptPlayer.ts`). Rules: an attempt to open uses up one connection of
- * the script, whatever comes of it; every wait runs on the `Clock`; interruption leaves nothing
- * open.
+ * Plays no steps itself (`player.ts`). Rules: an attempt to open uses up one connection of the
+ * script, even if it fails. Every wait runs on the `Clock`. Interruption leaves nothing open.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -20,7 +18,7 @@ import { Player } from "./player.ts"
 import { describe, ScriptError } from "./report.ts"
 import type { Connection, OpenError } from "./steps.ts"
 
-/** What became of one connection, read at any time. */
+/** The state of one connection, which can be read at any time. */
 export interface ConnectionState {
   readonly endpoint: Transport.Endpoint
   readonly ended: boolean
@@ -38,7 +36,7 @@ export interface Secured {
 
 interface Attempt {
   readonly endpoint: Transport.Endpoint
-  /** Until the attempt succeeded or failed. */
+  /** True until the attempt has succeeded or failed. */
   opening: boolean
   player: Player | undefined
 }
@@ -59,16 +57,17 @@ const scoped = (duplex: ScriptedDuplex): Effect.Effect<Transport.Duplex, never, 
   Effect.as(Effect.addFinalizer(() => Effect.sync(() => duplex.destroy())), duplex)
 
 /**
- * One context for all: tests over a script want the order of microtasks, which no context changes.
+ * One context for all connections, because tests over a script need the order of microtasks, which
+ * no context changes.
  */
 const sameContext: Transport.AsyncContext = { run: (f) => f() }
 
-/** `TestTransport.Handle`, where the members are documented. */
+/** `TestTransport.Handle`, which documents the members. */
 export class ScriptedTransport implements Transport.Service {
   readonly secured: Array<Secured> = []
   private readonly script: ReadonlyArray<Connection>
   private readonly attempts: Array<Attempt> = []
-  /** What went wrong outside of any connection of the script. */
+  /** Problems that belong to no connection of the script. */
   private readonly problems: Array<string> = []
 
   constructor(script: ReadonlyArray<Connection>) {
@@ -76,8 +75,8 @@ export class ScriptedTransport implements Transport.Service {
   }
 
   /**
-   * The script's event loop: a poll is over when no connection has anything left that it can
-   * deliver by itself.
+   * The script's event loop. A poll is over when no connection has anything left to deliver by
+   * itself.
    */
   readonly loop: Transport.EventLoop = {
     afterPoll: (callback) => queueMicrotask(() => this.isDelivering ? this.loop.afterPoll(callback) : callback()),
@@ -127,7 +126,10 @@ export class ScriptedTransport implements Transport.Service {
     this.report([...this.problems, ...this.script.flatMap((_, index) => this.problemOf(index))])
   )
 
-  /** As `verify`, without what was not played: a scope may end early for many a reason. */
+  /**
+   * Like `verify`, but ignores steps that were not played, because a scope may end early for many
+   * reasons.
+   */
   readonly verifyFailures: Effect.Effect<void, ScriptError> = Effect.suspend(() =>
     this.report([
       ...this.problems,
@@ -165,7 +167,7 @@ export class ScriptedTransport implements Transport.Service {
         attempt.player = player
         return scoped(new ScriptedDuplex(makeInfo(endpoint, index, connection.after), index, player))
       })
-      // Nothing may come between the birth of the channel and its finalizer.
+      // Uninterruptible from the creation of the channel until its finalizer is added.
       return restore(this.knock(attempt, connection, timeouts.connect)).pipe(
         Effect.zipRight(accept),
         Effect.ensuring(Effect.sync(() => {
@@ -174,7 +176,7 @@ export class ScriptedTransport implements Transport.Service {
       )
     })
 
-  /** What happens before the channel is there. */
+  /** Runs what happens before the channel exists. */
   private knock(attempt: Attempt, connection: Connection, limit: number): Effect.Effect<void, OpenError> {
     const outcome: Effect.Effect<void, OpenError> = connection.open._tag === "Stall"
       ? Effect.never
@@ -205,7 +207,7 @@ export class ScriptedTransport implements Transport.Service {
       const info = { ...duplex.info, tls: tlsInfo(tls), timings: { ...duplex.info.timings, tls: 0 } }
       const next = duplex.replace(info)
       const handshake = Effect.async<void, TlsError>((resume) => {
-        // No cleanup here: `onExit` below also sees an interruption that comes after the handshake.
+        // No cleanup here: `onExit` below also handles an interruption after the handshake.
         next.player.startTls({ serverName, settle: resume })
       })
       return Effect.uninterruptibleMask((restore) =>

@@ -1,16 +1,16 @@
 /**
- * What a script of the test transport is made of: plain data, and the functions that build it.
+ * The parts of a script of the test transport: plain data, and the functions that build it.
  *
- * Plays nothing. Rules: a step holds no state, so that one step may stand in many scripts; strings
- * are ISO-8859-1, one byte a character, as on the wire.
+ * Plays nothing. Rules: a step holds no state, so that many scripts may contain it. Strings are
+ * ISO-8859-1, one byte a character, as on the wire.
  */
 import * as Duration from "effect/Duration"
 import type { ConnectError, DnsError, HttpTimeout, TlsError } from "../../HttpError.ts"
 
-/** How `reply` cuts its bytes. */
+/** How `reply` splits its bytes. */
 export type Split = "bytes" | number | ReadonlyArray<number>
 
-/** Steps that watch the client. They are played at once, within the call that completes them. */
+/** Steps that check the client. They are played at once, within the call that completes them. */
 export type ClientStep =
   | { readonly _tag: "Expect"; readonly bytes: Uint8Array }
   | { readonly _tag: "Discard"; readonly count: number }
@@ -21,8 +21,8 @@ export type ClientStep =
   | { readonly _tag: "WriteFails"; readonly code: string }
 
 /**
- * Steps that the client hears of. They are played in a turn of their own, never within a call of
- * the client's.
+ * Steps that the client observes. They are played in a separate microtask, never within a call of
+ * the client.
  */
 export type PeerStep =
   | { readonly _tag: "Reply"; readonly bytes: Uint8Array; readonly pieces: ReadonlyArray<Uint8Array> }
@@ -40,17 +40,20 @@ export type Step =
 export type OpenError = DnsError | ConnectError | TlsError | HttpTimeout
 
 export interface Connection {
-  /** `Refuse` without an error is ECONNREFUSED, made when the address is known. */
+  /**
+   * The result of opening. `Refuse` without an error is ECONNREFUSED, created when the address is
+   * known.
+   */
   readonly open:
     | { readonly _tag: "Accept" }
     | { readonly _tag: "Stall" }
     | { readonly _tag: "Refuse"; readonly error: OpenError | undefined }
-  /** Milliseconds before `open` does that. */
+  /** Milliseconds before that result. */
   readonly after: number
   readonly steps: ReadonlyArray<Step>
 }
 
-/** The steps that the end of the channel fulfils, or makes nobody's business. */
+/** True if the end of the channel completes the step or makes it irrelevant. */
 export const endsWithTheChannel = (step: Step): boolean => {
   switch (step._tag) {
     case "Eof":
@@ -66,7 +69,7 @@ export const endsWithTheChannel = (step: Step): boolean => {
   }
 }
 
-/** As much as `NodeTransport` ever hands over in one call. */
+/** The most that `NodeTransport` delivers in one call. */
 const largestPiece = 65_536
 
 export const toBytes = (bytes: Uint8Array | string): Uint8Array =>

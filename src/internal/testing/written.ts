@@ -1,8 +1,9 @@
 /**
- * What a client has written on one scripted connection, and how much of it the script has taken.
+ * The bytes that a client has written on one scripted connection, and how many of them the script
+ * has read.
  *
- * Rule: cost is linear in the bytes however they were split, since tests send bodies of megabytes
- * in small pieces.
+ * Rule: the cost is linear in the bytes however they are split, because tests send bodies of
+ * megabytes in small pieces.
  */
 import { toBytes } from "./steps.ts"
 
@@ -11,10 +12,10 @@ export class Written {
   private length = 0
   private taken = 0
   private takesAll = false
-  /** How far the bytes that are not taken were compared or searched already. */
+  /** The number of unread bytes that were compared or searched already. */
   private looked = 0
 
-  /** A copy: the writer may use its buffer again once the bytes are sent. */
+  /** Copies the bytes, because the writer may reuse its buffer once they are sent. */
   append(bytes: Uint8Array | string): void {
     const added = toBytes(bytes)
     const needed = this.length + added.length
@@ -31,7 +32,7 @@ export class Written {
     return this.store.slice(0, this.length)
   }
 
-  /** What no step has taken. */
+  /** The bytes that no step has read. */
   get rest(): Uint8Array {
     return this.takesAll ? new Uint8Array(0) : this.store.slice(this.taken, this.length)
   }
@@ -40,7 +41,9 @@ export class Written {
     return this.takesAll ? 0 : this.length - this.taken
   }
 
-  /** Takes this many bytes if they have come; `Infinity` takes all that will ever come. */
+  /**
+   * Reads this many bytes if they have arrived; `Infinity` reads everything that will ever arrive.
+   */
   discard(count: number): boolean {
     if (count === Infinity) this.takeAll()
     else if (this.unread < count) return false
@@ -54,15 +57,12 @@ export class Written {
     return end >= 0
   }
 
-  /** From here on nothing that is written is unexpected. */
+  /** Accepts everything that is written from now on. */
   takeAll(): void {
     this.takesAll = true
   }
 
-  /**
-   * Where what was written first differs from what was expected; -1 where it does not, as far as it
-   * goes.
-   */
+  /** Returns the offset of the first unexpected byte; -1 if all bytes so far are expected. */
   differsAt(expected: Uint8Array): number {
     const end = Math.min(expected.length, this.unread)
     while (this.looked < end) {
@@ -77,7 +77,7 @@ export class Written {
     this.looked = 0
   }
 
-  /** How many bytes there are up to and including these; -1 where they have not come. */
+  /** Returns the number of bytes up to the end of the delimiter; -1 if it has not arrived. */
   private endOf(delimiter: Uint8Array): number {
     if (this.unread < delimiter.length) return -1
     const window = Buffer.from(this.store.buffer, 0, this.length)
