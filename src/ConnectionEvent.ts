@@ -1,8 +1,8 @@
 /**
- * What happens to connections and requests, as data.
+ * The events of connections and requests, as data.
  *
- * Python raises the audit events `http.client.connect` and `http.client.send`; `Connect` and `Send`
- * are they. Events carry no content, because content holds secrets; an `origin` is
+ * Python raises the audit events `http.client.connect` and `http.client.send`, which correspond to
+ * `Connect` and `Send`. Events have no content, because content may hold secrets. An `origin` is
  * `scheme://host:port` or `unix:path`, never a path or query.
  *
  * @since 0.1.0
@@ -17,24 +17,25 @@ import type { HttpError } from "./HttpError.ts"
  */
 export interface Connect {
   readonly _tag: "Connect"
-  /** Whom requests on it are for. */
+  /** The origin of its requests. */
   readonly origin: string
   /**
-   * Where to: a host name or address, or the path of a unix socket. With a proxy it is the proxy.
+   * The destination: a host name or address, or the path of a unix socket. With a proxy it is the
+   * proxy.
    */
   readonly host: string
   readonly port: number
 }
 
 /**
- * A connection was opened, its tunnel and TLS included.
+ * A connection was opened, including its tunnel and TLS.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Connected {
   readonly _tag: "Connected"
-  /** The id that errors and responses carry too. */
+  /** The id that errors and responses also have. */
   readonly connection: number
   readonly origin: string
 }
@@ -48,12 +49,15 @@ export interface Connected {
 export interface ConnectFailed {
   readonly _tag: "ConnectFailed"
   readonly origin: string
-  /** Why; `undefined` where the opening was given up because nobody wanted it any longer. */
+  /**
+   * The failure; `undefined` if opening was cancelled because no request needed the connection any
+   * longer.
+   */
   readonly error: HttpError | undefined
 }
 
 /**
- * Bytes were given to the transport: `http.client.send`.
+ * Bytes were written to the transport: `http.client.send`.
  *
  * @since 0.1.0
  * @category models
@@ -61,12 +65,12 @@ export interface ConnectFailed {
 export interface Send {
   readonly _tag: "Send"
   readonly connection: number
-  /** How many. */
+  /** The number of bytes. */
   readonly bytes: number
 }
 
 /**
- * Bytes came from the transport.
+ * Bytes were received from the transport.
  *
  * @since 0.2.0
  * @category models
@@ -74,12 +78,12 @@ export interface Send {
 export interface Receive {
   readonly _tag: "Receive"
   readonly connection: number
-  /** How many. */
+  /** The number of bytes. */
   readonly bytes: number
 }
 
 /**
- * A request got no connection of the pool at once and waits for one.
+ * A request was queued because no connection of the pool was available.
  *
  * @since 0.2.0
  * @category models
@@ -90,7 +94,7 @@ export interface Wait {
 }
 
 /**
- * A request waits no longer.
+ * A request left the queue.
  *
  * @since 0.2.0
  * @category models
@@ -98,17 +102,17 @@ export interface Wait {
 export interface WaitEnd {
   readonly _tag: "WaitEnd"
   readonly origin: string
-  /** How long it waited, the opening of a connection included. */
+  /** The time in the queue, including the opening of a connection. */
   readonly millis: number
   /**
-   * Whether it got a connection, gave up by a timeout or an interruption, or got the failure of its
-   * connection.
+   * What the wait ended with: a connection, a timeout, an interruption, or the failure of the
+   * connection that was opened.
    */
   readonly outcome: "Connection" | "Timeout" | "Interrupted" | "Failed"
 }
 
 /**
- * A connection of the pool was given to a request, or leased.
+ * A request or a lease acquired a connection of the pool.
  *
  * @since 0.2.0
  * @category models
@@ -117,12 +121,12 @@ export interface Acquire {
   readonly _tag: "Acquire"
   readonly connection: number
   readonly origin: string
-  /** Whether it had been given out before. */
+  /** True if the connection had been acquired before. */
   readonly reused: boolean
 }
 
 /**
- * A connection of the pool is free again, and waits for the next request.
+ * A connection of the pool was released, and is available for the next request.
  *
  * @since 0.2.0
  * @category models
@@ -134,28 +138,28 @@ export interface Release {
 }
 
 /**
- * A request ended: with its whole response, or with a failure. One that is sent once more ends
- * twice, the first time with what it is sent again for, as OpenTelemetry counts resends.
+ * A request ended, with its whole response or with a failure. A request that is retried ends twice,
+ * as OpenTelemetry counts resends: the first time with the failure that caused the retry.
  *
  * @since 0.2.0
  * @category models
  */
 export interface RequestEnd {
   readonly _tag: "RequestEnd"
-  /** `undefined` where it never got one. */
+  /** The connection; `undefined` if the request never had one. */
   readonly connection: number | undefined
   readonly origin: string
   readonly method: string
-  /** `undefined` where no head came. */
+  /** The status; `undefined` if no head was received. */
   readonly status: number | undefined
-  /** What failed; `undefined` where the response is whole. */
+  /** The failure; `undefined` if the response is complete. */
   readonly error: HttpError | undefined
-  /** From `execute` to the end. */
+  /** The time from `execute` to the end. */
   readonly millis: number
 }
 
 /**
- * A request is sent once more, on a new connection, because the one it was sent on had gone.
+ * A request is retried on a new connection, because its first connection was stale.
  *
  * @since 0.2.0
  * @category models
@@ -163,13 +167,14 @@ export interface RequestEnd {
 export interface Retry {
   readonly _tag: "Retry"
   readonly origin: string
-  /** The connection that had gone. */
+  /** The stale connection. */
   readonly connection: number | undefined
   readonly error: HttpError
 }
 
 /**
- * A response that nobody read was given up, so that its connection is not held for ever.
+ * A response that no caller read was discarded, so that it does not hold its connection
+ * indefinitely.
  *
  * @since 0.2.0
  * @category models
@@ -179,39 +184,38 @@ export interface Reclaim {
   readonly connection: number
   readonly origin: string
   readonly method: string
-  /** How long nobody read it. */
+  /** How long the response was unread. */
   readonly millis: number
   /**
-   * `Time`: for as long as `unreadTime` allows. `Room`: no caller had begun to read it, and another
-   * request waited when there was no room for one more connection.
+   * `Time`: it was unread for `unreadTime`. `Room`: no caller had begun to read it, and another
+   * request was queued while the pool could not open one more connection.
    */
   readonly why: "Time" | "Room"
 }
 
 /**
- * Why a connection was closed, and with that why it is not used again.
+ * The reason why a connection was closed, and therefore cannot be reused.
  *
- * - `Peer`: the server closed it, or sent something, while it was idle.
- * - `NotPersistent`: one of both sides said `close`, the body ended with the connection, or the
- *   request was not sent to its end.
- * - `AnnouncedBody`: a response that has no body announced one: a 1xx or 204 with Transfer-Encoding
- *   or a Content-Length above 0, a 205 with content, a 304 or an answer to HEAD whose framing
- *   fields contradict each other or cannot be read. The response is good, but the bytes that may
- *   follow it would count as the answer to the next request.
+ * - `Peer`: the server closed it, or sent bytes, while it was idle.
+ * - `NotPersistent`: one of the sides sent `close`, the body ended with the connection, or the
+ *   request was not sent completely.
+ * - `AnnouncedBody`: a response without a body announced one. This is a 1xx or 204 with
+ *   Transfer-Encoding or a Content-Length above 0, or a 205 with content. It is also a 304 or a
+ *   response to HEAD whose framing fields contradict each other or cannot be read. The response is
+ *   valid, but bytes that follow it would count as the response to the next request.
  * - `Failure`: an exchange on it failed; see `error`.
- * - `Interrupted`: the caller went away in the middle of an exchange.
- * - `Undrained`: a response was let go whose rest was too large, or too slow, to be read to its
- *   end.
- * - `Unread`: no caller read the response for too long, or while another request waited for the
+ * - `Interrupted`: the caller was interrupted during an exchange.
+ * - `Undrained`: a response was discarded whose rest was too large, or too slow, to drain.
+ * - `Unread`: no caller read the response for too long, or while another request was queued for the
  *   connection.
  * - `IdleTime`: it was idle for as long as the pool, or the server's Keep-Alive, allows.
  * - `Lifetime`: it is older than the pool allows.
  * - `Requests`: it served as many requests as the pool, or the server's Keep-Alive, allows.
  * - `IdleLimit`: more connections are idle than the pool allows.
- * - `Room`: its place was wanted for another origin, or for a request of its own that is sent once
- *   more and needs a new one.
- * - `Closed`: the caller closed it, or the lease or the scope that it belonged to ended, or it was
- *   open only after nobody wanted it.
+ * - `Room`: its slot was needed for another origin, or for a retry to the same origin, which
+ *   requires a new connection.
+ * - `Closed`: the caller closed it, its lease or scope ended, or it was opened when no request
+ *   needed it any longer.
  * - `Shutdown`: the pool was shut down.
  *
  * @since 0.2.0
@@ -243,18 +247,18 @@ export interface Close {
   readonly _tag: "Close"
   readonly connection: number
   readonly origin: string
-  /** Exchanges that were completed on it. */
+  /** The number of completed exchanges. */
   readonly requestsServed: number
   /** How long it was open. */
   readonly millis: number
   readonly reason: CloseReason
-  /** What ended it, where it was a failure. */
+  /** The failure that closed it, if there was one. */
   readonly error: HttpError | undefined
 }
 
 /**
- * What happens to connections and requests. A connection on its own tells `Connect`, `Connected`,
- * `ConnectFailed`, `Send`, `Receive` and `Close`; a pool tells all.
+ * The events of connections and requests. A standalone connection emits `Connect`, `Connected`,
+ * `ConnectFailed`, `Send`, `Receive` and `Close`; a pool emits all.
  *
  * @since 0.1.0
  * @category models

@@ -1,22 +1,25 @@
 /**
- * Metrics of a pool, under the names of OpenTelemetry's semantic conventions where they have one.
+ * Metrics of a pool, named after OpenTelemetry's semantic conventions if those have a name.
  *
- * Fed by the pool's events, so a pool that nobody observes pays nothing. Each event is counted when
- * it happens; none is lost.
+ * The pool's events feed them, so a pool without an observer pays nothing. Each event is counted
+ * when it happens, and none is lost.
  *
- * | metric                             | kind      | unit         | attributes                                                                                          |
- * | ---------------------------------- | --------- | ------------ | --------------------------------------------------------------------------------------------------- |
- * | `http.client.request.duration`     | histogram | s            | `http.request.method`, `server.address`, `server.port`, `http.response.status_code`, `error.type`   |
- * | `http.client.open_connections`     | counter   | {connection} | `http.connection.state` (`active`, `idle`), `server.address`, `server.port`                         |
- * | `http.client.connection.duration`  | histogram | s            | `server.address`, `server.port`                                                                     |
- * | `http.client.connection.wait_time` | histogram | s            | `server.address`, `server.port`                                                                     |
- * | `http.client.connection.io`        | counter   | By           | `network.io.direction` (`transmit`, `receive`), `server.address`, `server.port`                     |
+ * All metrics have the attributes `server.address` and `server.port`.
  *
- * The last two have no name in the conventions; theirs follow those of database clients and of
- * processes.
+ * - `http.client.request.duration`: a histogram in `s`, with `http.request.method`,
+ *   `http.response.status_code` and `error.type`
+ * - `http.client.open_connections`: a counter in `{connection}`, with `http.connection.state`
+ *   (`active`, `idle`)
+ * - `http.client.connection.duration`: a histogram in `s`
+ * - `http.client.connection.wait_time`: a histogram in `s`
+ * - `http.client.connection.io`: a counter in `By`, with `network.io.direction` (`transmit`,
+ *   `receive`)
  *
- * Effect's metrics have no units, so each has its own as a tag `unit`, from which the exporter of
- * `@effect/opentelemetry` takes it. Each series therefore has an attribute `unit` besides.
+ * The last two have no name in the conventions. Their names follow the conventions for database
+ * clients and for processes.
+ *
+ * Effect's metrics have no units. Each metric therefore has its unit as a tag `unit`, from which
+ * the exporter of `@effect/opentelemetry` takes it. So each series also has an attribute `unit`.
  *
  * @since 0.2.0
  */
@@ -29,7 +32,7 @@ import type * as Scope from "effect/Scope"
 import type { ConnectionEvent } from "./ConnectionEvent.ts"
 import { ConnectionPool } from "./ConnectionPool.ts"
 
-/** Seconds; the boundaries that the conventions advise for the duration of requests. */
+/** Seconds: the boundaries that the conventions advise for the duration of requests. */
 const requestSeconds = MetricBoundaries.fromIterable([
   0.005,
   0.01,
@@ -47,7 +50,7 @@ const requestSeconds = MetricBoundaries.fromIterable([
   10
 ])
 
-/** Seconds; the boundaries that the conventions advise for the duration of connections. */
+/** Seconds: the boundaries that the conventions advise for the duration of connections. */
 const connectionSeconds = MetricBoundaries.fromIterable([
   0.01,
   0.02,
@@ -66,7 +69,7 @@ const connectionSeconds = MetricBoundaries.fromIterable([
 ])
 
 /**
- * How long requests took, to the end of their response or to their failure, in seconds:
+ * The duration of requests, to the end of their response or to their failure, in seconds:
  * `http.client.request.duration`. A request that was sent twice counts twice.
  *
  * @since 0.2.0
@@ -79,7 +82,7 @@ export const requestDuration: Metric.Metric.Histogram<number> = Metric.histogram
 ).pipe(Metric.tagged("unit", "s"))
 
 /**
- * How many connections are open, by state: `http.client.open_connections`.
+ * The number of open connections, by state: `http.client.open_connections`.
  *
  * @since 0.2.0
  * @category metrics
@@ -101,7 +104,7 @@ export const connectionDuration: Metric.Metric.Histogram<number> = Metric.histog
 ).pipe(Metric.tagged("unit", "s"))
 
 /**
- * How long requests waited for a connection, the opening of one included, in seconds:
+ * How long requests waited for a connection, including the opening of one, in seconds:
  * `http.client.connection.wait_time`. Requests that found an idle one do not count.
  *
  * @since 0.2.0
@@ -114,7 +117,7 @@ export const waitTime: Metric.Metric.Histogram<number> = Metric.histogram(
 ).pipe(Metric.tagged("unit", "s"))
 
 /**
- * How many bytes were sent and received, heads included, before TLS: `http.client.connection.io`.
+ * The number of bytes sent and received, including heads, before TLS: `http.client.connection.io`.
  *
  * @since 0.2.0
  * @category metrics
@@ -126,7 +129,7 @@ export const io: Metric.Metric.Counter<number> = Metric.counter("http.client.con
 
 type Labels = ReadonlyArray<MetricLabel.MetricLabel>
 
-/** The labels of one origin, made once. */
+/** The labels of one origin, created once. */
 interface OriginLabels {
   readonly server: Labels
   readonly active: Labels
@@ -135,7 +138,10 @@ interface OriginLabels {
   readonly receive: Labels
 }
 
-/** Address and port of an origin as events name it: `scheme://host:port` or `unix:path`. */
+/**
+ * Returns the labels for the address and port of an origin as events name it: `scheme://host:port`
+ * or `unix:path`.
+ */
 const serverOf = (origin: string): Labels => {
   if (origin.startsWith("unix:")) return [MetricLabel.make("server.address", origin.slice("unix:".length))]
   const [, host = origin, port = ""] = /^[a-z]+:\/\/\[?(.*?)\]?:([0-9]+)$/.exec(origin) ?? []
@@ -154,7 +160,7 @@ const labelsOf = (origin: string): OriginLabels => {
   }
 }
 
-/** A connection that is open. */
+/** An open connection. */
 interface Open {
   readonly labels: OriginLabels
   active: boolean
@@ -170,19 +176,19 @@ const requestLabels = ({ error, method, status }: RequestEnd, { server }: Origin
   return labels
 }
 
-/** What counts the events of one pool, and how it ends. */
+/** Counts the events of one pool until it is ended. */
 interface Counter {
   readonly count: (event: ConnectionEvent) => void
   /**
-   * Takes off what is still open: the counts are of the process, and nobody would tell when it
-   * closes.
+   * Subtracts the connections that are still open. The counts belong to the process, and the
+   * closing of these connections would not be counted.
    */
   readonly end: () => void
 }
 
 const makeCounter = (): Counter => {
   const open = new Map<number, Open>()
-  // Labels belong to origins that have a connection; those of others are made when they are needed.
+  // Labels are kept for origins with a connection; those of other origins are created on demand.
   const known = new Map<string, { readonly labels: OriginLabels; users: number }>()
   const labelsFor = (origin: string): OriginLabels => known.get(origin)?.labels ?? labelsOf(origin)
   const move = (id: number, active: boolean): void => {
@@ -234,9 +240,9 @@ const makeCounter = (): Counter => {
 }
 
 /**
- * Counts what happens in a pool from now on, until the scope ends. Connections that are open
- * already are not counted, so begin before the first request. Those that are open when the scope
- * ends count as open no longer, and how long they were open is not counted.
+ * Counts the events of a pool from now on, until the scope closes. Connections that are already
+ * open are not counted, so start before the first request. Connections that are open when the scope
+ * closes no longer count as open, and their duration is not counted.
  *
  * @since 0.2.0
  * @category constructors
@@ -244,14 +250,13 @@ const makeCounter = (): Counter => {
 export const observe = (pool: ConnectionPool): Effect.Effect<void, never, Scope.Scope> =>
   Effect.suspend(() => {
     const { count, end } = makeCounter()
-    // It runs last, so nothing is counted after it.
+    // This finalizer runs last, so nothing is counted after it.
     return Effect.zipRight(Effect.addFinalizer(() => Effect.sync(end)), pool.subscribe(count))
   })
 
 /**
- * Counts what happens in the pool of the context. The layer ends before the pool that it is built
- * upon: to count all, to the end of the last connection, let the program end with
- * `pool.shutdown()`.
+ * Counts the events of the pool in the context. The layer closes before the pool that it depends
+ * on. To count everything until the last connection closes, end the program with `pool.shutdown()`.
  *
  * @example
  * ```ts

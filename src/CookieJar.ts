@@ -1,16 +1,17 @@
 /**
- * Cookies for the platform's `HttpClient` by RFC 6265: each is sent only to the hosts, paths and
+ * Cookies for the platform's `HttpClient` by RFC 6265. Each is sent only to the hosts, paths and
  * schemes that it was set for.
  *
  * Needs `tough-cookie`, an optional peer, so it is not in the index: import it as
  * `effect-http-client/CookieJar`.
  *
- * - `Secure` cookies are sent by https alone, localhost included, and cannot be set or replaced by
- *   http. Cookies for a foreign domain or a public suffix are ignored, and those whose name begins
- *   with `__Host-` or `__Secure-` must keep what these promise.
- * - Expiry runs on Effect's `Clock`; all state is in a `Ref`, so any number of fibers may share a
+ * - `Secure` cookies are sent by https only, even to localhost, and http cannot set or replace
+ *   them. Cookies for a foreign domain or a public suffix are ignored. Cookies whose name begins
+ *   with `__Host-` or `__Secure-` must meet the conditions of that prefix.
+ * - Expiry runs on Effect's `Clock`. All state is in a `Ref`, so any number of fibers may share a
  *   jar.
- * - `SameSite` is ignored: it is about pages of browsers, and a request of this library has none.
+ * - `SameSite` is ignored, because it concerns the pages of browsers, and a request of this library
+ *   has no page.
  * - Cookies are secrets: no message, log, span or `toJSON` shows them. The platform redacts the
  *   fields Cookie and Set-Cookie.
  *
@@ -55,18 +56,18 @@ import * as internal from "./internal/cookies/jar.ts"
  */
 export interface CookieJar {
   /**
-   * Stores the values of the Set-Cookie fields of a response from this URL. One that cannot be
-   * read, or that the URL may not set, is ignored (RFC 6265 section 5.3), as is one of more than
-   * 4096 characters, and every one of a URL that is neither http nor https.
+   * Stores the values of the Set-Cookie fields of a response from this URL. A value is ignored if
+   * it is malformed, if the URL may not set it (RFC 6265 section 5.3), or if it has more than 4096
+   * characters. All values are ignored if the URL is neither http nor https.
    */
   setCookies(url: string | URL, lines: ReadonlyArray<string>): Effect.Effect<void>
   /**
-   * The value of the Cookie field of a request to this URL: `own`, the caller's, if there is one,
-   * and behind it the cookies of the jar whose name is not in it, those with longer paths first.
-   * None if the jar has nothing to add.
+   * Returns the value of the Cookie field for a request to this URL. It starts with `own`, the
+   * caller's value, if there is one. The cookies of the jar whose names are not in it follow,
+   * longer paths first. `None` if the jar has nothing to add.
    */
   header(url: string | URL, own?: string): Effect.Effect<Option.Option<Redacted.Redacted<string>>>
-  /** How many cookies there are that have not expired. */
+  /** The number of cookies that have not expired. */
   readonly size: Effect.Effect<number>
   /** Removes all cookies. */
   readonly clear: Effect.Effect<void>
@@ -91,8 +92,8 @@ export const CookieJar: Context.Tag<CookieJar, CookieJar> = Context.GenericTag<C
 export const make: Effect.Effect<CookieJar> = internal.make
 
 /**
- * An empty jar as a layer. Each building of the layer makes another one, so provide it once for all
- * that share cookies, and once for each user whose cookies another user must not have.
+ * An empty jar as a layer. Every build of the layer creates a new jar. Provide it once for all
+ * requests that share cookies, and separately for users who must not share them.
  *
  * @since 0.2.0
  * @category layers
@@ -100,12 +101,12 @@ export const make: Effect.Effect<CookieJar> = internal.make
 export const layer: Layer.Layer<CookieJar> = Layer.effect(CookieJar, make)
 
 /**
- * A client that sends the cookies of a jar, and stores those of its responses, before anything else
- * sees them. A Cookie field of the request stays, and wins for the names that it has.
+ * Returns a client that sends the cookies of a jar, and stores those of its responses before other
+ * code sees them. A Cookie field of the request stays, and wins for the names in it.
  *
- * Put it below `followRedirects`, that is before it in a `pipe`: then a redirect's cookies are sent
- * with the next request, if they are for its URL. Above it only the first request gets cookies, and
- * only the last response sets them; what is for another origin is left out of redirects either way.
+ * Apply it below `followRedirects`, so before it in a `pipe`. A redirect's cookies are then sent
+ * with the next request, if they match its URL. Above it, only the first request gets cookies and
+ * only the last response sets them. In both cases redirects omit the cookies of another origin.
  *
  * @since 0.2.0
  * @category combinators

@@ -2,8 +2,8 @@
  * Request bodies from files, through the `FileSystem` of `@effect/platform`: a path (`fromPath`) or
  * an open handle (`fromFile`).
  *
- * That a file cannot be read is found when the body is made, before the first byte of a request
- * leaves. Blocks are read one after the other, as the server takes them; nothing is read ahead.
+ * An unreadable file fails when the body is made, before the first byte of a request is sent.
+ * Blocks are read one after another, at the pace of the server; nothing is read ahead.
  *
  * @example
  * ```ts
@@ -31,38 +31,35 @@ import { InvalidOption, UnimplementedFileMode } from "./HttpError.ts"
 import { notRecord } from "./internal/options.ts"
 
 /**
- * Which part of a file is sent, and how.
+ * The part of a file to send, and how to send it.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Options {
-  /** Bytes that are read at once: `blocksize`. Default: 65536. */
+  /** The number of bytes in one read: `blocksize`. Default: 65536. */
   readonly blockSize?: number | undefined
   /**
-   * Where to begin, in bytes from the beginning of the file. Default: 0 for a path, the handle's
-   * position for a handle.
+   * The offset of the first byte to send. Default: 0 for a path, the handle's position for a
+   * handle.
    */
   readonly offset?: number | undefined
-  /** How many bytes to send. Default: all up to the end of the file. */
+  /** The number of bytes to send. Default: all up to the end of the file. */
   readonly length?: number | undefined
-  /**
-   * Sent as Content-Type where the request has none; it is never guessed from the name. Default:
-   * none.
-   */
+  /** The Content-Type if the request has none; it is never guessed from the name. Default: none. */
   readonly contentType?: string | undefined
 }
 
 /**
- * A body from the file at a path. It is sent with the Content-Length that the file has now, opened
- * anew for each sending, and can be sent again. Where the system does not tell a size (a device, a
- * file of `/proc`) it is chunked.
+ * Creates a body from the file at a path. Its Content-Length is the current size of the file. The
+ * file is opened again for each request, so the body is replayable. If the system reports no size
+ * (a device, a file in `/proc`), the body is chunked.
  *
- * Fails with `UnimplementedFileMode` for what cannot be read (a directory, a FIFO, a file without
- * permission), with `InvalidOption` for a part that the file does not have, and with the
- * `PlatformError` of everything else, such as `NotFound`. Failures while it is sent come as
- * `RequestBodyError<PlatformError>`, or as `BodyLengthMismatch` where the file has become shorter;
- * of one that has grown, no more is sent than was announced. Interruption closes the file.
+ * Fails with `UnimplementedFileMode` for a file that cannot be read (a directory, a FIFO, a file
+ * without permission). Fails with `InvalidOption` for a part that the file does not have, and with
+ * the `PlatformError` for everything else, such as `NotFound`. A failure while it is being sent is
+ * a `RequestBodyError<PlatformError>`, or `BodyLengthMismatch` if the file has become shorter. If
+ * the file has grown, only the announced length is sent. Interruption closes the file.
  *
  * @since 0.1.0
  * @category constructors
@@ -79,7 +76,7 @@ export const fromPath = (
     const { blockSize, contentType, length, offset } = yield* checked(options)
     if (typeof path !== "string") return yield* new InvalidOption({ option: "path", reason: "it is not a string" })
     const fileSystem = yield* FileSystem.FileSystem
-    // Before it is opened, because opening a FIFO waits for a writer.
+    // Checked before the file is opened, because opening a FIFO waits for a writer.
     const { type } = yield* fileSystem.stat(path)
     const why = unreadable[type]
     if (why !== undefined) return yield* new UnimplementedFileMode({ reason: why })
@@ -87,7 +84,7 @@ export const fromPath = (
       Effect.gen(function*() {
         const file = yield* fileSystem.open(path, { flag: "r" })
         const size = yield* sizeOf(file)
-        // The files of /proc say that their size is 0.
+        // Files in /proc report a size of 0.
         const empty = size === 0 && Option.isNone(yield* file.readAlloc(1))
         return { empty, size }
       })
@@ -105,16 +102,16 @@ export const fromPath = (
   })
 
 /**
- * A body from an open file, which stays open and the caller's: it must live until the body is sent.
- * It cannot be sent again, because sending moves the handle.
+ * Creates a body from an open file. The file stays open and belongs to the caller, who must keep it
+ * open until the body has been sent. The body is not replayable, because sending moves the handle.
  *
- * Without options it is what `http.client` makes of a file: the rest from the handle's position on,
- * chunked, because a handle does not tell its position. With `offset` it is sent from there, and
- * with `offset` or `length` with a Content-Length.
+ * Without options it behaves like a file in `http.client`: it sends the rest from the handle's
+ * position, chunked, because a handle does not report its position. `offset` sets the position.
+ * Both `offset` and `length` add a Content-Length.
  *
- * The first block is read now: a handle that cannot be read, such as one opened for writing, fails
+ * The first block is read at once, so an unreadable handle, such as one opened for writing, fails
  * with `UnimplementedFileMode`. A part that the file does not have is `InvalidOption`. Failures
- * while it is sent are those of `fromPath`.
+ * while it is being sent are those of `fromPath`.
  *
  * @since 0.1.0
  * @category constructors
@@ -134,13 +131,13 @@ export const fromFile = (
     const size = offset === undefined ? undefined : yield* sizeOf(file)
     const wanted = size === undefined || size === 0 ? length : yield* partLength(size, offset ?? 0, length)
     if (offset !== undefined) yield* file.seek(offset, "start")
-    // One byte at least: whether a handle can be read must be known even where nothing of it is
+    // At least one byte, because the handle must be known to be readable even if no bytes are
     // wanted.
     const first = yield* Effect.mapError(
       file.readAlloc(Math.max(1, Math.min(blockSize, wanted ?? blockSize))),
       (error) => asModeError(error, "the handle is not open for reading, or not one of a file")
     )
-    // The files of /proc say that their size is 0.
+    // Files in /proc report a size of 0.
     const total = size === 0 && Option.isNone(first) ? yield* partLength(0, offset ?? 0, length) : wanted
     if (total === 0 && Option.isSome(first)) yield* file.seek(-first.value.length, "current")
     return Body.stream(
@@ -152,7 +149,7 @@ export const fromFile = (
     )
   })
 
-/** What has no bytes at a position, which is how platform's `File` reads. */
+/** The file types without positioned reads, which the platform's `File` uses. */
 const unreadable: { readonly [K in FileSystem.File.Type]?: string } = {
   Directory: "it is a directory",
   FIFO: "it is a FIFO; send a stream of it with `HttpBody.iterable`",
@@ -160,14 +157,14 @@ const unreadable: { readonly [K in FileSystem.File.Type]?: string } = {
 }
 
 /**
- * The codes for reading what is not open for reading, or not at a position, that platform has no
- * reason for.
+ * The codes for reading a file that is not open for reading, or not at a position. The platform has
+ * no reason for them.
  */
 const modeCodes: ReadonlySet<unknown> = new Set(["EBADF", "EPERM", "ESPIPE"])
 
 /**
- * An error of opening or reading, or `UnimplementedFileMode` where it says that this cannot be
- * read.
+ * Returns an error of opening or reading, or `UnimplementedFileMode` if it says that the file
+ * cannot be read.
  */
 const asModeError = (error: PlatformError, reason: string): PlatformError | UnimplementedFileMode => {
   if (error._tag !== "SystemError") return error
@@ -177,11 +174,11 @@ const asModeError = (error: PlatformError, reason: string): PlatformError | Unim
     : error
 }
 
-/** The size of a regular file; that of another means nothing. */
+/** Returns the size of a regular file; for other types it means nothing. */
 const sizeOf = (file: FileSystem.File): Effect.Effect<number | undefined, PlatformError> =>
   Effect.map(file.stat, ({ size, type }) => type === "File" ? Number(size) : undefined)
 
-/** How much of a file of this size is sent. */
+/** Returns how much of a file of this size is sent. */
 const partLength = (size: number, offset: number, length: number | undefined): Effect.Effect<number, InvalidOption> => {
   if (offset > size) {
     return Effect.fail(new InvalidOption({ option: "offset", reason: `the file has only ${size} bytes` }))
@@ -206,7 +203,7 @@ const checked = (options: Options): Effect.Effect<Options & { readonly blockSize
   return Effect.succeed({ ...options, blockSize })
 }
 
-/** The next bytes of a file, one block a pull, until `left` of them or the end. */
+/** The next bytes of a file, one block for each pull, until `left` of them or the end. */
 const blocks = (file: FileSystem.File, blockSize: number, left: number): Stream.Stream<Uint8Array, PlatformError> =>
   Stream.unfoldChunkEffect(left, (left) =>
     left <= 0

@@ -1,8 +1,8 @@
 /**
- * The body of a request, as plain data. Files are in `FileBody`.
+ * The body of a request, as plain data. For files see `FileBody`.
  *
- * Known length goes out with Content-Length, unknown length chunked. Whatever can be found wrong
- * with a body is found when it is made or before the first byte leaves.
+ * A body of known length is sent with Content-Length, any other chunked. Its faults are found when
+ * it is made, or before the first byte is sent.
  *
  * @since 0.1.0
  */
@@ -41,7 +41,7 @@ export type TypeId = typeof TypeId
 export type HttpBody<E = never> = Empty | Bytes | Streaming<E>
 
 /**
- * No body.
+ * The absence of a body.
  *
  * @since 0.1.0
  * @category models
@@ -53,7 +53,7 @@ export interface Empty {
 }
 
 /**
- * A body in memory. It can be sent again.
+ * A body in memory. It is replayable.
  *
  * @since 0.1.0
  * @category models
@@ -62,12 +62,12 @@ export interface Bytes {
   readonly [TypeId]: TypeId
   readonly _tag: "Bytes"
   readonly bytes: Uint8Array
-  /** Sent as Content-Type where the request has none. */
+  /** The Content-Type if the request has none. */
   readonly contentType: string | undefined
 }
 
 /**
- * A body that comes in pieces.
+ * A body that arrives in pieces.
  *
  * @since 0.1.0
  * @category models
@@ -76,17 +76,17 @@ export interface Streaming<out E> {
   readonly [TypeId]: TypeId
   readonly _tag: "Streaming"
   readonly stream: Stream.Stream<Uint8Array, E>
-  /** Bytes in all, where that is known; the body must then have exactly that many. */
+  /** The total number of bytes, if known. The body must then have exactly that many. */
   readonly length: number | undefined
-  /** Whether running the stream once more gives the same bytes. */
+  /** True if running the stream again yields the same bytes. */
   readonly replayable: boolean
-  /** Sent as Content-Type where the request has none. */
+  /** The Content-Type if the request has none. */
   readonly contentType: string | undefined
 }
 
 /**
- * What the step-by-step calls and `fromInput` take as a body: text is sent as ISO-8859-1, as
- * `http.client` does.
+ * The bodies that the step-by-step calls and `fromInput` accept. Text is sent as ISO-8859-1, as in
+ * `http.client`.
  *
  * @since 0.1.0
  * @category models
@@ -101,20 +101,20 @@ export type Input<E = never> =
   | AsyncIterable<Uint8Array>
 
 /**
- * The content of a request as a value, wherever a request is made: at most one of the two, and no
- * `body` beside it. What cannot be encoded fails where the request is sent, with `UnsupportedBody`.
+ * The content of a request as a value. Every function that makes a request accepts it. At most one
+ * of the two may be set, and then no `body`. If it cannot be encoded, the request fails with
+ * `UnsupportedBody` when it is sent.
  *
  * @since 0.2.0
  * @category models
  */
 export interface Content {
   /**
-   * A value that is sent as JSON, `null` among them, with Content-Type `application/json`. Default:
-   * none.
+   * A value to send as JSON, including `null`, with Content-Type `application/json`. Default: none.
    */
   readonly json?: unknown
   /**
-   * Fields that are sent as `application/x-www-form-urlencoded`. A `FormData`, which is sent as
+   * Fields to send as `application/x-www-form-urlencoded`. A `FormData`, which is sent as
    * `multipart/form-data`, is a body: `body: HttpBody.form(formData)`. Default: none.
    */
   readonly form?: FormInput | undefined
@@ -128,18 +128,18 @@ export interface Content {
  */
 export interface StreamOptions {
   /**
-   * Bytes in all. Sent as Content-Length and enforced: `BodyLengthMismatch`. Default: unknown, sent
-   * chunked.
+   * The total number of bytes. Sent as Content-Length and enforced: `BodyLengthMismatch`. Default:
+   * unknown, sent chunked.
    */
   readonly length?: number | undefined
-  /** Whether running the stream once more gives the same bytes. Default: `false`. */
+  /** True if running the stream again yields the same bytes. Default: `false`. */
   readonly replayable?: boolean | undefined
-  /** Sent as Content-Type where the request has none. Default: none. */
+  /** The Content-Type if the request has none. Default: none. */
   readonly contentType?: string | undefined
 }
 
 /**
- * Whether a value is a body.
+ * True if a value is a body.
  *
  * @since 0.1.0
  * @category guards
@@ -147,7 +147,7 @@ export interface StreamOptions {
 export const isHttpBody = (u: unknown): u is HttpBody<unknown> => typeof u === "object" && u !== null && TypeId in u
 
 /**
- * No body.
+ * The absence of a body.
  *
  * @since 0.1.0
  * @category constructors
@@ -155,7 +155,7 @@ export const isHttpBody = (u: unknown): u is HttpBody<unknown> => typeof u === "
 export const empty: HttpBody = { [TypeId]: TypeId, _tag: "Empty", contentType: undefined }
 
 /**
- * A body of bytes. They must not change until they are sent.
+ * Creates a body from bytes. They must not change until they are sent.
  *
  * @since 0.1.0
  * @category constructors
@@ -168,8 +168,9 @@ export const bytes = (bytes: Uint8Array, contentType?: string): HttpBody => ({
 })
 
 /**
- * A body of text, as UTF-8 unless `iso-8859-1` is asked for. Text that does not fit (a character
- * beyond ISO-8859-1, half a surrogate pair) is `UnsupportedBody`: Python's `UnicodeEncodeError`.
+ * Creates a body from text, in UTF-8 unless `iso-8859-1` is given. Text that does not fit (a
+ * character beyond ISO-8859-1, half a surrogate pair) is `UnsupportedBody`: Python's
+ * `UnicodeEncodeError`.
  *
  * @since 0.1.0
  * @category constructors
@@ -181,8 +182,8 @@ export const text = (
   Either.map(encodeText(text, options?.charset ?? "utf-8"), (encoded) => bytes(encoded, options?.contentType))
 
 /**
- * A body of JSON, as UTF-8 with Content-Type `application/json`. What `JSON.stringify` refuses is
- * `UnsupportedBody`.
+ * Creates a body of JSON, in UTF-8 with Content-Type `application/json`. A value that
+ * `JSON.stringify` refuses is `UnsupportedBody`.
  *
  * @since 0.1.0
  * @category constructors
@@ -191,8 +192,8 @@ export const json = (value: unknown): Either.Either<HttpBody, UnsupportedBody> =
   Either.map(encodeJson(value), (encoded) => bytes(encoded, "application/json"))
 
 /**
- * What stands for a form: names with a value or several, pairs of both, or what the platform has
- * for them. A number is written as JavaScript does; what is `undefined` is left out.
+ * The fields of a form: names with one or several values, pairs of both, or the platform's types
+ * for them. A number is written as in JavaScript; `undefined` is omitted.
  *
  * @since 0.2.0
  * @category models
@@ -218,10 +219,10 @@ export interface Fields {
 }
 
 /**
- * A body from a form: fields as `application/x-www-form-urlencoded` (WHATWG URL section 5), a
- * `FormData` as `multipart/form-data` (RFC 7578) with its length, its files read when they are
- * sent. What cannot be sent, such as half a surrogate pair or `null` for a value, is
- * `UnsupportedBody`; an error of reading a file comes back as `RequestBodyError`.
+ * Creates a body from a form. Fields become `application/x-www-form-urlencoded` (WHATWG URL section
+ * 5). A `FormData` becomes `multipart/form-data` (RFC 7578) with a known length, and its files are
+ * read when they are sent. A value that cannot be sent, such as half a surrogate pair or `null`, is
+ * `UnsupportedBody`. An error of reading a file becomes `RequestBodyError`.
  *
  * @since 0.2.0
  * @category constructors
@@ -252,7 +253,7 @@ const urlEncoded = (input: FormInput): Either.Either<HttpBody, UnsupportedBody> 
 }
 
 /**
- * A body from a stream. Its error comes back as `RequestBodyError`.
+ * Creates a body from a stream. Its error becomes `RequestBodyError`.
  *
  * @since 0.1.0
  * @category constructors
@@ -267,15 +268,14 @@ export const stream = <E>(stream: Stream.Stream<Uint8Array, E>, options?: Stream
 })
 
 /**
- * A body from an `Iterable` or `AsyncIterable` of bytes, a Node `Readable` among them. It is asked
- * for a piece when the server has taken the last one, and for the first one when the body is sent.
- * What it throws comes back as `RequestBodyError`, a piece that is no `Uint8Array` as
- * `UnsupportedBody`.
+ * Creates a body from an `Iterable` or `AsyncIterable` of bytes, such as a Node `Readable`. The
+ * first piece is requested when the body is sent, and each further piece when the server has
+ * accepted the previous one. What the iterable throws becomes `RequestBodyError`. A piece that is
+ * not a `Uint8Array` becomes `UnsupportedBody`.
  *
- * Where the sending stops early, interruption included, its `return` is called and a `Readable` is
- * destroyed. That is waited for unless a piece is awaited too, because a generator does not hear of
- * `return` before it has given that piece. What was never begun, because its request was not sent,
- * is not touched.
+ * If sending stops early, even by interruption, its `return` is called and a `Readable` is
+ * destroyed. That call is awaited unless a piece is pending, because a generator does not see
+ * `return` before it has yielded that piece. An iterable whose request was not sent is not touched.
  *
  * @since 0.1.0
  * @category constructors
@@ -286,8 +286,8 @@ export const iterable = (
 ): HttpBody<unknown> => stream(pull(source), options)
 
 /**
- * A body from whatever `http.client` takes as one, or from what `json` and `text` give. A value of
- * another type is `UnsupportedBody`, which says what it is: Python's `TypeError`.
+ * Creates a body from any value that `http.client` accepts, or from the result of `json` or `text`.
+ * A value of another type is `UnsupportedBody`, which names the type: Python's `TypeError`.
  *
  * @since 0.1.0
  * @category constructors
@@ -295,7 +295,7 @@ export const iterable = (
 export const fromInput = <E>(input: Input<E> | undefined): Either.Either<HttpBody<E | unknown>, UnsupportedBody> =>
   reading(() => read(input))
 
-/** What is made of a value of the caller's, of which a getter or a proxy may throw. */
+/** Converts a value of the caller, whose getters or proxies may throw. */
 const reading = <E>(
   make: () => Either.Either<HttpBody<E>, UnsupportedBody>
 ): Either.Either<HttpBody<E>, UnsupportedBody> =>
@@ -321,8 +321,8 @@ const read = <E>(input: Input<E> | undefined): Either.Either<HttpBody<E | unknow
 }
 
 /**
- * The body that `json`, `form` or `body` stand for, of which there is one at most; none of them is
- * no body.
+ * Creates the body from `json`, `form` or `body`, of which at most one may be set. Without any of
+ * them there is no body.
  *
  * @since 0.2.0
  * @category constructors
@@ -338,13 +338,13 @@ export const fromContent = <E>(
   return content.form === undefined ? fromInput(content.body) : form(content.form)
 }
 
-/** What `json` and `text` give, if it is that. */
+/** Returns the value if it is the result of `json` or `text`. */
 const made = <E>(
   given: Either.Either<HttpBody<E>, UnsupportedBody>
 ): Either.Either<HttpBody<E | unknown>, UnsupportedBody> => {
   const body: unknown = Either.merge(given)
   if (isHttpBody(body)) return Either.right(body)
-  // New, because what is sent gives it a context, and what the caller has may be sent again.
+  // A new error, because sending adds a context to it, and the caller may send its own again.
   return Either.left(body instanceof UnsupportedBody ? again(body) : unsupported(given))
 }
 

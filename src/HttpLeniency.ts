@@ -2,7 +2,7 @@
  * Named relaxations of the response parser, for servers that break the rules. All are off by
  * default.
  *
- * None of them ever lets a connection be used again after it was needed.
+ * A connection that needed a relaxation is never reused.
  *
  * @since 0.1.0
  */
@@ -15,8 +15,8 @@
  */
 export interface HttpLeniency {
   /**
-   * A lone LF ends a line. Risk: an intermediary that does not agree sees other messages than you
-   * do (smuggling).
+   * A lone LF ends a line. Risk: an intermediary that does not accept this sees different messages
+   * (smuggling).
    */
   readonly bareLf: boolean
   /**
@@ -26,61 +26,61 @@ export interface HttpLeniency {
   readonly spaceBeforeColon: boolean
   /**
    * Control characters in the value of a field are kept, but NUL and CR become spaces (RFC 9110
-   * section 5.5). Not in Content-Length, Transfer-Encoding and Connection. Risk: what you do with
-   * the value must cope with them, and an intermediary may have ended the line there.
+   * section 5.5). Content-Length, Transfer-Encoding and Connection are excepted. Risk: your code
+   * must handle such values, and an intermediary may have ended the line there.
    */
   readonly controlCharacters: boolean
   /**
-   * Field lines that are no fields are skipped. Risk: a field that matters may be lost, and a
+   * Field lines that are not valid fields are skipped. Risk: an important field may be lost, and a
    * malformed framing field with it.
    */
   readonly skipInvalidFields: boolean
   /**
-   * Spaces and tabs before and behind a chunk size are dropped. Risk: an intermediary may have read
-   * another size than you do.
+   * Spaces and tabs before and after a chunk size are dropped. Risk: an intermediary may have read
+   * a different size.
    */
   readonly chunkSizeSpaces: boolean
   /**
-   * A chunked body that ends with the connection after its last chunk, but before the final CRLF,
-   * is complete. Risk: trailers may be lost.
+   * A chunked body is complete if the connection ends after its last chunk but before the final
+   * CRLF. Risk: trailers may be lost.
    */
   readonly missingFinalCrlf: boolean
   /**
-   * A body that ends with the connection is complete over TLS too where that ends without
-   * close_notify. Risk: an intermediary can cut the body short (RFC 9112 section 9.8).
+   * A body that ends with the connection is complete over TLS even without close_notify. Risk: an
+   * intermediary can truncate the body (RFC 9112 section 9.8).
    */
   readonly missingCloseNotify: boolean
   /**
    * A head that ends with the connection is complete. Risk: fields may be lost, and a truncated
-   * answer looks whole.
+   * response looks complete.
    */
   readonly headEndsWithConnection: boolean
   /**
-   * Of an unreadable or contradictory Content-Length the first line counts, if it is a number, also
-   * one with a plus sign; otherwise the body is read until the connection closes. Risk: a truncated
-   * body looks whole, and others see another body than you do.
+   * If Content-Length is unreadable or contradictory, its first line counts if that is a number,
+   * with or without a plus sign. Otherwise the body is read until the connection closes. Risk: a
+   * truncated body looks complete, and others see a different body.
    */
   readonly invalidContentLength: boolean
   /**
-   * A Transfer-Encoding that is not `chunked` alone counts as `chunked` if its first line is that.
-   * Otherwise it is ignored: the body is as long as the Content-Length says, or read until the
-   * connection closes, and comes still encoded. Risk: what you read is not the content.
+   * A Transfer-Encoding that is not `chunked` alone counts as `chunked` if its first line is
+   * exactly that. Otherwise it is ignored: the body has the length of Content-Length, or is read
+   * until the connection closes, and stays encoded. Risk: the bytes you read are not the content.
    */
   readonly unknownTransferCoding: boolean
   /**
-   * White space before, or more than one space inside, a status line is accepted. Risk: none known
-   * beyond disagreeing with others.
+   * White space before a status line, or more than one space inside it, is accepted. Risk: none
+   * known except that others may disagree.
    */
   readonly statusLineSpaces: boolean
   /**
-   * Transfer-Encoding beside Content-Length, or in an HTTP/1.0 response, wins. Risk: this is what
-   * response smuggling looks like.
+   * Transfer-Encoding takes effect together with Content-Length, or in an HTTP/1.0 response. Risk:
+   * this is what response smuggling looks like.
    */
   readonly framingConflict: boolean
 }
 
 /**
- * Nothing is relaxed: the default.
+ * No relaxation: the default.
  *
  * @since 0.1.0
  * @category constructors
@@ -101,32 +101,31 @@ export const strict: HttpLeniency = {
 }
 
 /**
- * Every relaxation: what comes nearest to Python's `http.client`.
+ * Every relaxation: the closest match to Python's `http.client`.
  *
- * Python reads still more, which is refused here all the same, because no server needs it and an
+ * Python accepts even more. This library refuses the following, because no server needs it and an
  * attacker may:
  *
- * - in a status line control characters, a status code with a sign, an underscore or a leading
- *   zero, the version `HTTP/0.9`, and those that only begin with `HTTP/1.`, such as `HTTP/1.10`; a
- *   101 that was not asked for;
- * - chunk sizes with a sign, a prefix, an underscore, or white space other than spaces and tabs;
- *   control characters in a chunk extension; chunks that end neither with CRLF nor with LF; a body
- *   that ends right after the digit of its last chunk.
+ * - In a status line: control characters; a status code with a sign, an underscore or a leading
+ *   zero; the version `HTTP/0.9`, and versions that only begin with `HTTP/1.`, such as `HTTP/1.10`;
+ *   a 101 that was not requested.
+ * - In a chunked body: sizes with a sign, a prefix, an underscore, or white space other than spaces
+ *   and tabs; control characters in an extension; chunks that end neither with CRLF nor with LF; a
+ *   body that ends right after the digit of its last chunk.
  *
- * Some it reads in another way:
+ * This library reads some of it differently:
  *
- * - At a line that is no field Python stops, and loses all fields behind it: here only that line is
- *   skipped. White space before a colon makes such a line in Python, and none here. A name with
- *   characters that no token has is a field in Python, and skipped here.
- * - A field that is folded is unfolded. Content-Length, Transfer-Encoding and Connection are
- *   skipped where they are folded or have a control character, and without a length the body goes
- *   on until the connection closes. In other fields NUL and CR become spaces; in Python a CR ends
- *   the line.
- * - An underscore in a Content-Length is no digit. Empty elements of a list are skipped, and a list
- *   of one length counts as that.
+ * - Python stops at a line that is not a field, and loses all fields after it. This library skips
+ *   only that line. White space before a colon makes such a line in Python, but not here. A name
+ *   with characters that are not allowed in a token is a field in Python, and skipped here.
+ * - A folded field is unfolded. Content-Length, Transfer-Encoding and Connection are skipped if
+ *   they are folded or have a control character. Without a length the body then ends with the
+ *   connection. In other fields NUL and CR become spaces; in Python a CR ends the line.
+ * - An underscore in a Content-Length is not a digit. Empty elements of a list are skipped, and a
+ *   list of one length counts as that length.
  *
- * And Python refuses, or does not skip, what is read here: empty lines before the status line, LF
- * behind the data of a chunk, more than 100 fields, and 1xx responses other than 100.
+ * Python in turn refuses, or does not skip, what this library reads: empty lines before the status
+ * line, LF after the data of a chunk, more than 100 fields, and 1xx responses other than 100.
  *
  * @since 0.1.0
  * @category constructors
@@ -147,7 +146,7 @@ export const httpClient: HttpLeniency = {
 }
 
 /**
- * Some of the relaxations; one that is left out or `undefined` stays as it is.
+ * Some of the relaxations. One that is missing or `undefined` is unchanged.
  *
  * @since 0.2.0
  * @category models
@@ -155,7 +154,7 @@ export const httpClient: HttpLeniency = {
 export type Options = { readonly [K in keyof HttpLeniency]?: boolean | undefined }
 
 /**
- * The strict parser with some relaxations; `undefined` leaves one off.
+ * Returns the strict parser with some relaxations; `undefined` leaves one off.
  *
  * @since 0.1.0
  * @category constructors

@@ -1,6 +1,6 @@
 /**
- * Every size limit on what a server may send, in one record. All hold however the bytes are split,
- * and each breach has its own error.
+ * All size limits on what a server may send, in one record. They apply regardless of how the bytes
+ * are split, and exceeding each has a separate error.
  *
  * @since 0.1.0
  */
@@ -12,37 +12,37 @@
  * @category models
  */
 export interface HttpLimits {
-  /** The status line. Breach: `LineTooLong`. Default: 8192. */
+  /** The status line. Error: `LineTooLong`. Default: 8192. */
   readonly statusLine: number
   /**
-   * One field line, with what it is folded over. Breach: `LineTooLong`. Default: 65536, as
+   * One field line, including its folded lines. Error: `LineTooLong`. Default: 65536, as in
    * `http.client`.
    */
   readonly fieldLine: number
   /**
-   * The number of field lines of a head or trailer section. Breach: `TooManyHeaders`,
+   * The number of field lines of a head or trailer section. Error: `TooManyHeaders`,
    * `TrailersTooLarge`. Default: 256.
    */
   readonly fields: number
-  /** A head as a whole. Breach: `HeadersTooLarge`. Default: 262144. */
+  /** A whole head. Error: `HeadersTooLarge`. Default: 262144. */
   readonly head: number
   /**
-   * The number of informational (1xx) responses before the final one. Breach:
+   * The number of informational (1xx) responses before the final one. Error:
    * `TooManyInformational`. Default: 32.
    */
   readonly informational: number
-  /** One chunk size line with its extensions. Breach: `LineTooLong`. Default: 4096. */
+  /** One chunk size line with its extensions. Error: `LineTooLong`. Default: 4096. */
   readonly chunkLine: number
-  /** The chunk extensions of a body in sum. Breach: `ChunkExtensionsTooLong`. Default: 16384. */
+  /** All chunk extensions of a body together. Error: `ChunkExtensionsTooLong`. Default: 16384. */
   readonly chunkExtensions: number
-  /** A trailer section as a whole. Breach: `TrailersTooLarge`. Default: 65536. */
+  /** A whole trailer section. Error: `TrailersTooLarge`. Default: 65536. */
   readonly trailers: number
-  /** The body, decoded. Breach: `BodyTooLarge`. Default: no limit (`Infinity`). */
+  /** The body, decoded. Error: `BodyTooLarge`. Default: no limit (`Infinity`). */
   readonly body: number
 }
 
 /**
- * Some of the limits; one that is left out or `undefined` stays as it is.
+ * Some of the limits. One that is missing or `undefined` is unchanged.
  *
  * @since 0.2.0
  * @category models
@@ -68,10 +68,10 @@ export const defaults: HttpLimits = {
 }
 
 /**
- * The defaults with some of them replaced; `undefined` leaves the default.
+ * Returns the defaults with some of them replaced; `undefined` keeps the default.
  *
- * Checks nothing: a connection or request with a limit that is not a whole number of at least 0 or
- * `Infinity` fails with `InvalidOption` before anything is sent.
+ * Checks nothing. A connection or request fails with `InvalidOption` before anything is sent if a
+ * limit is neither a whole number of at least 0 nor `Infinity`.
  *
  * @since 0.1.0
  * @category constructors

@@ -1,24 +1,23 @@
 /**
  * A response: its head, and its body as stream, bytes, text, JSON, pieces or lines.
  *
- * The body comes over the wire once. It can be read in pieces (`read`, `read1`, `readInto`,
- * `readLine`), as one `stream`, or whole (`bytes`, `text`, `json`), which remember what they read.
- * Another way after `stream` or a whole reading fails with `BodyAlreadyConsumed`; a whole reading
- * after pieces gives the rest.
+ * The body is received once. It can be read in pieces (`read`, `read1`, `readInto`, `readLine`), as
+ * one `stream`, or whole (`bytes`, `text`, `json`); a whole read remembers its result. Any other
+ * read after `stream` or a whole read fails with `BodyAlreadyConsumed`. A whole read after pieces
+ * returns the rest.
  *
- * Interrupting a reading of pieces or of the whole while it waits closes the connection, because
- * bytes would be lost, and what is read after it fails with `ConnectionClosed`. Ending the stream
- * early, or `close`, closes the connection too, unless all of the body had arrived; a pool first
- * reads and drops a rest that is small (`drainBytes`, `drainTime`), and keeps its connection.
- * `close` while another fiber reads fails that reading with `ConnectionClosed`, or with
- * `BodyAlreadyConsumed` where the body had arrived: no reading succeeds with fewer bytes than there
- * were.
+ * Interrupting a read of pieces or of the whole while it waits closes the connection, because bytes
+ * would be lost. Later reads fail with `ConnectionClosed`. Ending the stream early, or `close`,
+ * closes the connection too, unless the whole body had arrived. A pool first drains a small rest
+ * (`drainBytes`, `drainTime`) and keeps its connection. If `close` is called while another fiber
+ * reads, that read fails with `ConnectionClosed`, or with `BodyAlreadyConsumed` if the body had
+ * arrived. No read succeeds with fewer bytes than it should have.
  *
- * A reading of pieces or of the whole that fails has the bytes that it had collected in `partial`
- * of its failure, whatever that is.
+ * If a read of pieces or of the whole fails, `partial` of the failure has the bytes that it had
+ * collected.
  *
- * A number of bytes that is negative has no limit, as in Python; a fraction is rounded down, and
- * `NaN` is 0.
+ * As in Python, a negative number of bytes means no limit. A fraction is rounded down, and `NaN` is
+ * 0.
  *
  * @since 0.1.0
  */
@@ -48,7 +47,7 @@ export const TypeId: unique symbol = Symbol.for("effect-http-client/HttpResponse
 export type TypeId = typeof TypeId
 
 /**
- * An informational (1xx) response that came before the final one.
+ * An informational (1xx) response that arrived before the final one.
  *
  * @since 0.1.0
  * @category models
@@ -60,8 +59,8 @@ export interface Informational {
 }
 
 /**
- * How the end of the body is known (RFC 9112 section 6.3). With `close` a truncated body cannot be
- * told from a whole one, but over TLS.
+ * How the end of the body is determined (RFC 9112 section 6.3). With `close`, a truncated body is
+ * indistinguishable from a complete one, except over TLS.
  *
  * @since 0.1.0
  * @category models
@@ -83,103 +82,103 @@ export interface HttpResponse {
   readonly reason: string
   /** The fields, in order and as sent: `headers` and `msg`. */
   readonly fields: HttpFields.HttpFields
-  /** The URL that was asked for: `url`, `geturl()`. */
+  /** The requested URL: `url`, `geturl()`. */
   readonly url: string
   readonly framing: Framing
-  /** The connection that it came on. */
+  /** The connection of the response. */
   readonly connection: ConnectionInfo
-  /** The time that each phase took, so far. */
+  /** The time that each phase took so far. */
   readonly timings: Timings
-  /** How often a pool had sent the request before, on a connection that had gone: 0 or 1. */
+  /** How often a pool had already retried the request after a stale connection: 0 or 1. */
   readonly resends: number
-  /** The informational responses that came before it, in order. */
+  /** The informational responses that arrived before it, in order. */
   readonly informational: ReadonlyArray<Informational>
 
   /**
    * The body as a stream with back-pressure: the server is read as fast as the stream is pulled.
-   * Only one can run.
+   * Only one may run.
    */
   readonly stream: Stream.Stream<Uint8Array, BodyFailure>
   /** The whole body, or the rest after pieces: `read()`. */
   readonly bytes: Effect.Effect<Uint8Array, BodyFailure>
   /**
-   * The whole body as text: by its byte order mark, else by the charset of Content-Type, else as
-   * UTF-8. A charset that is not known is passed over if the body is UTF-8, and `BodyDecodeError`
-   * otherwise. More than the longest string can hold (536,870,888 bytes) is `BodyTooLarge` with the
-   * reason `Text`.
+   * The whole body as text. The charset is that of its byte order mark, else of Content-Type, else
+   * UTF-8. An unknown charset is ignored if the body is UTF-8; otherwise it is a `BodyDecodeError`.
+   * More than the longest string can hold (536,870,888 bytes) is `BodyTooLarge` with the reason
+   * `Text`.
    */
   readonly text: Effect.Effect<string, BodyFailure | BodyDecodeError>
   /**
-   * The whole body as JSON, which is UTF-8 (RFC 8259 section 8.1): a charset of Content-Type
-   * decides only if the body is no UTF-8.
+   * The whole body as JSON, which is UTF-8 (RFC 8259 section 8.1). A charset in Content-Type is
+   * used only if the body is not UTF-8.
    */
   readonly json: Effect.Effect<unknown, BodyFailure | BodyDecodeError>
-  /** The whole body as JSON of a schema. */
+  /** Decodes the whole body as JSON with a schema. */
   schemaJson<A, I, R>(
     schema: Schema.Schema<A, I, R>
   ): Effect.Effect<A, BodyFailure | BodyDecodeError | ParseResult.ParseError, R>
   /**
-   * Exactly `n` bytes, fewer only at the end of the body, none after it; without `n` all that is
-   * left: `read(n)`, `read()`.
+   * Returns exactly `n` bytes, or fewer at the end of the body, and none after it. Without `n`,
+   * returns the rest: `read(n)`, `read()`.
    */
   read(n?: number): Effect.Effect<Uint8Array, BodyFailure>
-  /** What is there, at most `n` bytes; waits only where nothing is there: `read1(n)`. */
+  /** Returns the available bytes, at most `n`. Waits only if none are available: `read1(n)`. */
   read1(n?: number): Effect.Effect<Uint8Array, BodyFailure>
   /**
-   * What is there, at most `n` bytes, without taking it; waits only where nothing is there:
-   * `peek(n)`.
+   * Returns the available bytes, at most `n`, without consuming them. Waits only if none are
+   * available: `peek(n)`.
    */
   peek(n?: number): Effect.Effect<Uint8Array, BodyFailure>
   /**
-   * Fills a buffer and gives the number of bytes, smaller than the buffer only at the end of the
-   * body: `readinto(b)`.
+   * Fills a buffer and returns the number of bytes. It is smaller than the buffer only at the end
+   * of the body: `readinto(b)`.
    */
   readInto(buffer: Uint8Array): Effect.Effect<number, BodyFailure>
   /**
-   * One line with its LF, the rest without one at the end of the body, at most `limit` bytes:
-   * `readline(limit)`.
+   * Returns one line with its LF, at most `limit` bytes. At the end of the body, returns the rest
+   * without one: `readline(limit)`.
    */
   readLine(limit?: number): Effect.Effect<Uint8Array, BodyFailure>
   /**
-   * The body as lines of text without their ends, decoded as `text` is: `for line in response`. A
+   * The body as lines of text without line ends, decoded as for `text`: `for line in response`. A
    * line may be as long as the longest string.
    */
   readonly lines: Stream.Stream<string, BodyFailure | BodyDecodeError>
 
   /**
-   * A field's value, several joined by `, ` (Set-Cookie: the first), or the default:
+   * Returns a field's value, several joined by `, ` (Set-Cookie: the first), or the default:
    * `getheader(name, default)`.
    */
   getHeader(name: string): string | undefined
   getHeader<A>(name: string, orElse: A): string | A
   /** All fields as pairs: `getheaders()`. */
   readonly getHeaders: ReadonlyArray<readonly [name: string, value: string]>
-  /** The trailer fields. Reads the body to its end first where nobody has, as `bytes` does. */
+  /** The trailer fields. Reads the body to its end first, as `bytes` does, if no reader has. */
   readonly trailers: Effect.Effect<HttpFields.HttpFields, BodyFailure>
   /**
-   * True once no further byte can come: the body was read to its end, a reading failed (with a
-   * timeout, too) or was interrupted, or the response was closed. A failure that no reading has
-   * reported yet is not closed, so that reading until `closed` never takes a body that was cut
-   * short for a whole one: `closed`, `isclosed()`.
+   * True once no further byte can arrive: the body was read to its end, a read failed (also with a
+   * timeout) or was interrupted, or the response was closed. A failure that no read has reported
+   * yet does not count. Reading until `closed` therefore never takes a truncated body for a
+   * complete one: `closed`, `isclosed()`.
    */
   readonly closed: Effect.Effect<boolean>
   /**
-   * Whether the end of the body has come and is proven to be its end: by its length, its last
-   * chunk, or over TLS by what TLS says itself (close_notify). False before that, and for a body
-   * that ends with a connection in clear, or with one of TLS whose end cannot be told: anything on
-   * the way may have cut it. Over TLS a body without that proof fails with `IncompleteRead` unless
-   * `leniency.missingCloseNotify` lets it pass.
+   * True once the end of the body has arrived and is proven: by its length, by its last chunk, or
+   * over TLS by close_notify. False before that. Also false if the body ended with an unencrypted
+   * connection, or with a TLS connection whose end cannot be verified, because an intermediary may
+   * have truncated it. Over TLS a body without that proof fails with `IncompleteRead` unless
+   * `leniency.missingCloseNotify` accepts it.
    */
   readonly endProven: Effect.Effect<boolean>
   /**
-   * Lets go of the response. The connection is closed with it, unless all of the body had arrived,
-   * or a pool reads the rest to keep it. Idempotent: `close()`.
+   * Releases the response. Its connection is closed too, unless the whole body had arrived, or a
+   * pool drains the rest to keep it. Idempotent: `close()`.
    */
   readonly close: Effect.Effect<void>
 }
 
 /**
- * Whether a value is a response.
+ * True if a value is a response.
  *
  * @since 0.1.0
  * @category guards
@@ -187,16 +186,16 @@ export interface HttpResponse {
 export const isHttpResponse = (u: unknown): u is HttpResponse => typeof u === "object" && u !== null && TypeId in u
 
 /**
- * The response if its status is 200 to 299, else a failure with the status, the fields and the
- * start of the body. A redirect (3xx) is refused too, because a pool follows none.
+ * Returns the response if its status is 200 to 299. Otherwise fails with the status, the fields and
+ * the start of the body. A redirect (3xx) is refused too, because a pool follows none.
  *
- * A response that is refused is given up: at most 4096 bytes of its body are read, within the
- * response's time limits, and it is closed; a pool drains the rest and keeps the connection where
- * that is cheap. An interruption while it reads closes the connection.
+ * A refused response is discarded: at most 4096 bytes of its body are read, within the response's
+ * time limits, and it is closed. A pool drains the rest and keeps the connection if that is cheap.
+ * Interrupting that read closes the connection.
  *
- * Its error has what a retry needs: `status`, `retryAfter` (the field as sent) and, as every error,
- * `context` with `fault` (`User` for a request that cannot succeed), `replayable` and `processed`,
- * so `HttpError.mayRepeat` can judge it.
+ * The error has what a retry needs: `status`, `retryAfter` (the field as sent) and, like every
+ * error, a `context`. Its `fault` (`User` for a request that cannot succeed), `replayable` and
+ * `processed` are what `HttpError.mayRepeat` uses.
  *
  * @example
  * ```ts
@@ -221,7 +220,7 @@ export const filterStatusOk = (self: HttpResponse): Effect.Effect<HttpResponse, 
   internal.filterStatus(self, internal.isOk)
 
 /**
- * The response if the predicate accepts its status, else a failure as of `filterStatusOk`.
+ * Returns the response if the predicate accepts its status. Otherwise fails like `filterStatusOk`.
  *
  * @since 0.2.0
  * @category filters

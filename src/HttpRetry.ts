@@ -1,19 +1,18 @@
 /**
- * Retries: which requests are sent again, when, how often, and how many of them an outage may
- * cause.
+ * Retries: which requests are retried, when, how often, and how many retries an outage may cause.
  *
- * The combinators are `ConnectionPool.retry` and `PooledHttpClient.retry`. They repeat a request
- * that failed or that was answered with a status such as 503, only if that does no harm: what
- * `HttpError.mayRepeat` says of the failure, and of a status that the method is idempotent or that
- * the request has an Idempotency-Key. A response that is retried is released first. What is not
- * retried, or not any more, is given unchanged.
+ * The combinators are `ConnectionPool.retry` and `PooledHttpClient.retry`. They retry a request
+ * only if that does no harm, after it failed or received a status such as 503. For a failure
+ * `HttpError.mayRepeat` decides. For a status, the method must be idempotent or the request must
+ * have an Idempotency-Key. A response that is retried is released first. The last result is
+ * returned unchanged.
  *
  * @since 0.2.0
  */
 import type * as options from "./internal/retry/options.ts"
 
 /**
- * What is sent again, when, and how often.
+ * What is retried, when, and how often.
  *
  * @example
  * ```ts
@@ -34,7 +33,7 @@ import type * as options from "./internal/retry/options.ts"
 export interface Options extends options.Options {}
 
 /**
- * The limit of the retries to one origin, of all requests of one combinator together.
+ * The limit of the retries to one origin, for all requests of one combinator together.
  *
  * @since 0.2.0
  * @category models
@@ -42,14 +41,14 @@ export interface Options extends options.Options {}
 export interface BudgetOptions extends options.BudgetOptions {}
 
 /**
- * What ended an attempt that may be repeated: the input of the schedule.
+ * The result of an attempt that may be retried: the input of the schedule.
  *
  * @example
  * ```ts
  * import { Schedule } from "effect"
  * import type { HttpRetry } from "effect-http-client"
  *
- * // Waits only for servers that say how long.
+ *  // Waits only for servers that say how long.
  * export const asTold: HttpRetry.Options = {
  *   schedule: Schedule.recurWhile((failed: HttpRetry.FailedAttempt) => failed.retryAfterMillis !== undefined)
  * }

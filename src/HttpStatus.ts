@@ -2,16 +2,16 @@
  * Status codes, their reason phrases and the default ports: the constants of Python's
  * `http.client`.
  *
- * Every code of the IANA registry (RFC 9110 section 16.2) has a constant under Python's name, where
- * Python has one. 306, which the registry keeps as unused, has none. Nothing in this library
- * decides by a reason phrase: it is for people.
+ * Every code of the IANA registry (RFC 9110 section 16.2) has a constant with Python's name, if
+ * Python has one. 306, which the registry lists as unused, has none. This library never decides by
+ * a reason phrase, because phrases are for people.
  *
  * @since 0.1.0
  */
 import { phrases } from "./internal/status/phrases.ts"
 
 /**
- * The status codes of responses that are no failures: `CONTINUE` (100) to `PERMANENT_REDIRECT`
+ * The status codes of responses that are not errors: `CONTINUE` (100) to `PERMANENT_REDIRECT`
  * (308).
  *
  * @since 0.1.0
@@ -20,7 +20,7 @@ import { phrases } from "./internal/status/phrases.ts"
 export * from "./internal/status/below400.ts"
 
 /**
- * The status codes of failures: `BAD_REQUEST` (400) to `NETWORK_AUTHENTICATION_REQUIRED` (511).
+ * The status codes of errors: `BAD_REQUEST` (400) to `NETWORK_AUTHENTICATION_REQUIRED` (511).
  *
  * @since 0.1.0
  * @category status codes
@@ -28,7 +28,7 @@ export * from "./internal/status/below400.ts"
 export * from "./internal/status/from400.ts"
 
 /**
- * The reason phrases by code, in the words of the IANA registry: Python's `http.client.responses`.
+ * The reason phrases by code, as the IANA registry spells them: Python's `http.client.responses`.
  *
  * @example
  * ```ts
@@ -43,7 +43,7 @@ export * from "./internal/status/from400.ts"
 export const responses: ReadonlyMap<number, string> = phrases
 
 /**
- * The reason phrase of a code, `""` for one that is not registered.
+ * Returns the reason phrase of a code; `""` for a code that is not registered.
  *
  * @since 0.1.0
  * @category reason phrases
@@ -67,20 +67,19 @@ export const HTTP_PORT = 80
 export const HTTPS_PORT = 443
 
 /**
- * Whether a code is informational (1xx), so that a final response is still to come (RFC 9110
- * section 15.2).
+ * True if a code is informational (1xx), so that a final response follows (RFC 9110 section 15.2).
  *
  * @since 0.1.0
  * @category predicates
  */
 export const isInformational = (code: number): boolean => within(code, 100)
 
-/** A code of this class. Untyped code asks about anything. */
+/** True if a code belongs to this class. Untyped code may pass any value. */
 const within = (code: unknown, first: number): boolean =>
   typeof code === "number" && code >= first && code < first + 100
 
 /**
- * Whether a code says that the request succeeded (2xx, RFC 9110 section 15.3).
+ * True if a code says that the request succeeded (2xx, RFC 9110 section 15.3).
  *
  * @since 0.1.0
  * @category predicates
@@ -88,8 +87,7 @@ const within = (code: unknown, first: number): boolean =>
 export const isSuccess = (code: number): boolean => within(code, 200)
 
 /**
- * Whether a code says that more is to be done elsewhere (3xx, RFC 9110 section 15.4); 304 is one of
- * them.
+ * True if a code asks for a further action (3xx, RFC 9110 section 15.4); 304 is one of them.
  *
  * @since 0.1.0
  * @category predicates
@@ -97,7 +95,7 @@ export const isSuccess = (code: number): boolean => within(code, 200)
 export const isRedirection = (code: number): boolean => within(code, 300)
 
 /**
- * Whether a code blames the request (4xx, RFC 9110 section 15.5).
+ * True if a code blames the request (4xx, RFC 9110 section 15.5).
  *
  * @since 0.1.0
  * @category predicates
@@ -105,7 +103,7 @@ export const isRedirection = (code: number): boolean => within(code, 300)
 export const isClientError = (code: number): boolean => within(code, 400)
 
 /**
- * Whether a code blames the server (5xx, RFC 9110 section 15.6).
+ * True if a code blames the server (5xx, RFC 9110 section 15.6).
  *
  * @since 0.1.0
  * @category predicates

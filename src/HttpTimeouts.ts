@@ -1,6 +1,6 @@
 /**
- * Every timeout of a request, in one record. All run on Effect's `Clock`; a breach is `HttpTimeout`
- * with its `kind` and closes the connection.
+ * All timeouts of a request, in one record. They run on Effect's `Clock`. A timeout that expires
+ * closes the connection and is an `HttpTimeout` with its `kind`.
  *
  * @since 0.1.0
  */
@@ -14,35 +14,35 @@ import * as Duration from "effect/Duration"
  */
 export interface HttpTimeouts {
   /**
-   * Waiting for a free connection of a pool; a connection on its own waits for none. Default: 30
+   * The wait for a free connection of a pool; a standalone connection has no such wait. Default: 30
    * seconds.
    */
   readonly pool: Duration.DurationInput
-  /** Resolving the host name. Default: 10 seconds. */
+  /** The lookup of the host name. Default: 10 seconds. */
   readonly dns: Duration.DurationInput
-  /** Opening the TCP connection, all addresses together. Default: 10 seconds. */
+  /** The opening of the TCP connection, all addresses together. Default: 10 seconds. */
   readonly connect: Duration.DurationInput
   /** The TLS handshake. Default: 10 seconds. */
   readonly tls: Duration.DurationInput
-  /** The proxy's answer to CONNECT. Default: 30 seconds. */
+  /** The wait for the proxy's response to CONNECT. Default: 30 seconds. */
   readonly proxy: Duration.DurationInput
   /**
-   * The server takes nothing of what waits to be sent. Starts anew with each piece that it takes.
-   * Default: 60 seconds.
+   * The time in which the server accepts none of the pending bytes. Restarts with each piece that
+   * it accepts. Default: 60 seconds.
    */
   readonly write: Duration.DurationInput
-  /** Waiting for 100 (Continue); when it runs out the body is sent. Default: 1 second. */
+  /** The wait for 100 (Continue). When it expires, the body is sent. Default: 1 second. */
   readonly continue: Duration.DurationInput
-  /** From the request's last byte to the final head. Default: 5 minutes. */
+  /** The time from the last byte of the request to the final head. Default: 5 minutes. */
   readonly head: Duration.DurationInput
-  /** No byte of the body comes while somebody waits for one. Default: 5 minutes. */
+  /** The time without a byte of the body while a reader is waiting for one. Default: 5 minutes. */
   readonly bodyIdle: Duration.DurationInput
   /** The whole exchange, from `execute` (or `endHeaders`) to the end of the body. Default: none. */
   readonly total: Duration.DurationInput
 }
 
 /**
- * Some of the timeouts; one that is left out or `undefined` stays as it is.
+ * Some of the timeouts. One that is missing or `undefined` is unchanged.
  *
  * @since 0.2.0
  * @category models
@@ -69,10 +69,10 @@ export const defaults: HttpTimeouts = {
 }
 
 /**
- * The defaults with some of them replaced; `undefined` leaves the default.
+ * Returns the defaults with some of them replaced; `undefined` keeps the default.
  *
- * Checks nothing: a connection or request with a timeout that is not a duration of at least 0 fails
- * with `InvalidOption` before anything is sent.
+ * Checks nothing. A connection or request fails with `InvalidOption` before anything is sent if a
+ * timeout is not a duration of at least 0.
  *
  * @since 0.1.0
  * @category constructors

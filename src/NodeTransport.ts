@@ -1,23 +1,22 @@
 /**
  * The transport over `node:net` and `node:tls`.
  *
- * Opening goes through phases that are limited and fail each on its own: the name is resolved
- * (`DnsError`), its addresses are tried in turn, IPv6 and IPv4 by turns, a further one every 250 ms
- * (`ConnectError` with every attempt), and TLS is negotiated (`TlsError`). Interruption at any
- * moment destroys what was started. A lookup cannot be taken back from the system's resolver; its
- * answer is ignored.
+ * Opening has phases with separate limits and errors. First the name is resolved (`DnsError`). Then
+ * its addresses are tried, IPv6 and IPv4 alternately, a further one every 250 ms (`ConnectError`
+ * with every attempt). Then TLS is negotiated (`TlsError`). Interruption at any moment destroys
+ * what was started. The system's resolver cannot cancel a lookup, so its answer is ignored.
  *
- * What a socket does here beyond what `Transport.Duplex` promises:
- * - `drained` calls back at once where nothing waits to be sent.
- * - `endProven` says of TLS whether the peer said `close_notify` or only closed. Node does not tell
- *   them apart, so that is asked of the handle below the socket; where that is not as it is known
- *   from Node 20 to 24 it is `undefined`.
- * - With TLS 1.3 a server that rejects the client's certificate says so after the handshake, so it
- *   is the receiver that is told (`ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED`); a connection makes
- *   a `TlsError` of that.
- * - When a write fails because the peer has closed, what it had sent before is still delivered,
- *   then the fault. Not where the receiver has paused, not for TLS inside a tunnel, and not where
- *   the system drops it (Windows).
+ * A socket does more than `Transport.Duplex` promises:
+ * - `drained` calls back at once if no bytes are pending.
+ * - `endProven` says over TLS whether the peer sent `close_notify` or only closed. Node does not
+ *   tell them apart, so this is read from the handle below the socket. It is `undefined` if that
+ *   handle differs from the one in Node 20 to 24.
+ * - With TLS 1.3 a server rejects the client's certificate only after the handshake. The receiver
+ *   gets that fault (`ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED`), and a connection turns it into a
+ *   `TlsError`.
+ * - When a write fails because the peer has closed, the bytes that the peer had sent before are
+ *   still delivered, then the fault. This does not hold if the receiver has paused, for TLS inside
+ *   a tunnel, or if the system drops the bytes (Windows).
  *
  * @since 0.1.0
  */
@@ -26,7 +25,7 @@ import * as internal from "./internal/node/dialer.ts"
 import { type Service, Transport } from "./Transport.ts"
 
 /**
- * The transport as a value, to be wrapped by decorators.
+ * The transport as a value that decorators can wrap.
  *
  * @since 0.1.0
  * @category constructors

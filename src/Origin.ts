@@ -1,11 +1,11 @@
 /**
  * Where a request goes and how: scheme, host and port, or the path of a unix socket, and every
- * option that makes a connection different. Connections are kept and used again by it (`key`).
+ * option that distinguishes connections. The pool keeps and reuses connections by its `key`.
  *
- * An origin is checked when it is made, by one parser for what is connected to, for the Host field
- * and for the TLS server name. It holds no path. Two origins are equal (`Equal.equals`) if their
- * keys are the same, so that they can be keys. What it prints (`toJSON`, `toString`, `console.log`)
- * shows no secret of its options.
+ * An origin is checked when it is made. One parser serves the connection, the Host field and the
+ * TLS server name. It has no path. Two origins are equal (`Equal.equals`) if their keys are equal,
+ * so origins can be keys of a map. Its output (`toJSON`, `toString`, `console.log`) shows no
+ * secrets of its options.
  *
  * @since 0.1.0
  */
@@ -22,7 +22,7 @@ import type * as Proxy from "./Proxy.ts"
 import * as Tls from "./Tls.ts"
 
 /**
- * The id that every origin carries.
+ * The type id of origins.
  *
  * @since 0.2.0
  * @category type ids
@@ -30,7 +30,7 @@ import * as Tls from "./Tls.ts"
 export const TypeId: typeof internal.TypeId = internal.TypeId
 
 /**
- * The type of the id that every origin carries.
+ * The type of the type id of origins.
  *
  * @since 0.2.0
  * @category type ids
@@ -38,29 +38,26 @@ export const TypeId: typeof internal.TypeId = internal.TypeId
 export type TypeId = typeof TypeId
 
 /**
- * Scheme, host, port and options. Make it with `make` or `fromUrl`, which check the parts.
+ * Scheme, host, port and options. Create it with `make` or `fromUrl`, which check the parts.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Origin extends Equal.Equal, Inspectable.Inspectable {
   readonly [TypeId]: TypeId
-  /** `https` is over TLS. */
+  /** The scheme; `https` uses TLS. */
   readonly scheme: "http" | "https"
   /**
    * A name (ASCII, in lower case), an IPv4 address, or an IPv6 address without brackets, with its
    * zone id if it has one.
    */
   readonly host: string
-  /** From 1 to 65535. */
+  /** 1 to 65535. */
   readonly port: number
-  /**
-   * The unix socket to connect to in place of host and port, which then only say what is asked for.
-   */
+  /** The unix socket to connect to instead of host and port, which then only name the server. */
   readonly socketPath: string | undefined
   /**
-   * A copy of the options of TLS that cannot change; `undefined` where they are the defaults, and
-   * for `http`.
+   * An immutable copy of the TLS options; `undefined` if they equal the defaults, and for `http`.
    */
   readonly tls: Tls.Options | undefined
   /** The proxy to connect through. */
@@ -70,7 +67,7 @@ export interface Origin extends Equal.Equal, Inspectable.Inspectable {
 }
 
 /**
- * Where an origin is: `make` without options.
+ * The address of an origin: the arguments of `make` without options.
  *
  * @since 0.2.0
  * @category models
@@ -83,30 +80,30 @@ export interface Parts {
 }
 
 /**
- * What makes a connection to the same place a different one. A record is read once: what is done to
- * it later has no effect.
+ * The options that distinguish connections to the same address. A record is read once, so later
+ * changes to it have no effect.
  *
  * @since 0.2.0
  * @category models
  */
 export interface Options {
-  /** For `https`. For `http` it is checked and left out, so that one record can serve both. */
+  /** For `https`. For `http` it is checked but not used, so that one record can serve both. */
   readonly tls?: Tls.Options | undefined
-  /** Not together with `socketPath`. */
+  /** Must not be combined with `socketPath`. */
   readonly proxy?: Proxy.Proxy | undefined
   /** An IP address. */
   readonly localAddress?: string | undefined
 }
 
 /**
- * Whether a value is an origin.
+ * True if a value is an origin.
  *
  * @since 0.2.0
  * @category guards
  */
 export const isOrigin = (u: unknown): u is Origin => internal.isOrigin(u)
 
-/** No option at all. */
+/** No options. */
 type NoOptions = { readonly [K in keyof Options]?: undefined }
 
 const given = (options: Options): internal.Options<Tls.Options> | InvalidOption | undefined => {
@@ -121,16 +118,16 @@ const given = (options: Options): internal.Options<Tls.Options> | InvalidOption 
 }
 
 /**
- * An origin of its parts: the arguments of Python's `HTTPConnection(host, port)`.
+ * Creates an origin from its parts: the arguments of Python's `HTTPConnection(host, port)`.
  *
  * `host` may be `example.com`, `example.com:8080`, `127.0.0.1`, `[::1]`, `[::1]:8080`, `::1` or
- * `fe80::1%eth0`. Other names than ASCII ones become punycode, other spellings of IP addresses
- * their canonical form. The port is the argument, or what follows the host, or the scheme's
- * default; both at once are an error.
+ * `fe80::1%eth0`. Names that are not ASCII become punycode. IP addresses get their canonical form.
+ * The port is the argument, the one after the host, or the scheme's default; giving both is an
+ * error.
  *
- * Fails with `InvalidUrl`, whose `part` is `host`, `port` or `socketPath`, if one of them cannot be
- * used, and with `InvalidOption` if `tls`, `proxy` or `localAddress` cannot. As in Python and in
- * URLs `example.com:` means the default port.
+ * Fails with `InvalidUrl`, whose `part` is `host`, `port` or `socketPath`, if that part is invalid.
+ * Fails with `InvalidOption` if `tls`, `proxy` or `localAddress` is. As in Python and in URLs,
+ * `example.com:` means the default port.
  *
  * @example
  * ```ts
@@ -146,7 +143,7 @@ const given = (options: Options): internal.Options<Tls.Options> | InvalidOption 
  */
 export function make(parts: Parts & NoOptions): Either.Either<Origin, InvalidUrl>
 export function make(parts: Parts & Options): Either.Either<Origin, InvalidUrl | InvalidOption>
-// Again, because `Parameters` sees the last one.
+// Repeated, because `Parameters` sees only the last overload.
 export function make(parts: Parts & NoOptions): Either.Either<Origin, InvalidUrl>
 export function make(parts: Parts & Options): Either.Either<Origin, InvalidUrl | InvalidOption> {
   if (!Predicate.isRecord(parts)) return Either.left(new InvalidUrl({ part: "host", reason: "it is not a string" }))
@@ -156,18 +153,23 @@ export function make(parts: Parts & Options): Either.Either<Origin, InvalidUrl |
 }
 
 /**
- * The origin of an absolute URL, and the target to ask it for: path and query, without the fragment
- * (RFC 9112 section 3.2.1).
+ * Returns the origin of an absolute URL, and the request target: path and query, without the
+ * fragment (RFC 9112 section 3.2.1).
  *
- * The target of a string is what the string says: dot segments and the case of percent-encodings
- * stay, because signatures are made over them. What a URL cannot have, such as characters beyond
- * ASCII, is percent-encoded as `URL` does. A `URL` has been normalised already and gives its
+ * The target of a string is unchanged: dot segments and the case of percent-encodings stay, because
+ * signatures are made over them. Characters that a URL must not contain, such as those beyond
+ * ASCII, are percent-encoded as `URL` does. A `URL` is already normalised and supplies its
  * `pathname` and `search`.
  *
- * Fails with `InvalidUrl` if the text has spaces or control characters (which `URL` would drop),
- * has credentials (`userinfo`), no host, a host or port that cannot be used, or a backslash in its
- * path; with `UnsupportedScheme` if it is for another scheme than http and https; with
- * `InvalidOption` if an option cannot be used.
+ * Fails with `InvalidUrl` if the text has:
+ *
+ * - spaces or control characters (which `URL` would drop)
+ * - credentials (`userinfo`)
+ * - no host, or an invalid host or port
+ * - a backslash in its path
+ *
+ * Fails with `UnsupportedScheme` if the scheme is neither http nor https, and with `InvalidOption`
+ * if an option is invalid.
  *
  * @example
  * ```ts
@@ -208,8 +210,8 @@ export function fromUrl(
 }
 
 /**
- * The same scheme, host, port and unix socket with these options in place of its own: one that is
- * not given is the default.
+ * Returns the same scheme, host, port and unix socket with other options. An option that is missing
+ * gets its default.
  *
  * @example
  * ```ts
@@ -234,13 +236,13 @@ export const withOptions: {
 })
 
 /**
- * The key under which connections are kept: two origins have the same one exactly if their
- * connections can stand for each other.
+ * Returns the key of an origin's connections. Two origins have the same key exactly if their
+ * connections are interchangeable.
  *
- * Every part counts, and every field of the options of TLS and of the proxy, by content. Fields
- * that are absent, `undefined` or say the default are the same. It holds secrets (credentials of
- * the proxy): it is for maps, not for logs. It is made at its first use and kept, and means nothing
- * to another process.
+ * Every part counts, and every field of the TLS options and the proxy, by content. Fields that are
+ * absent, `undefined` or equal to the default are the same. The key contains secrets (credentials
+ * of the proxy): use it in maps, not in logs. It is computed at its first use and kept, and is
+ * meaningless in another process.
  *
  * @since 0.2.0
  * @category getters
@@ -248,7 +250,7 @@ export const withOptions: {
 export const key: (origin: Origin) => string = internal.keyOf
 
 /**
- * The port of a scheme where none is given: 80 for `http`, 443 for `https`.
+ * Returns the default port of a scheme: 80 for `http`, 443 for `https`.
  *
  * @since 0.1.0
  * @category getters
@@ -256,8 +258,8 @@ export const key: (origin: Origin) => string = internal.keyOf
 export const defaultPort: (scheme: "http" | "https") => number = internal.defaultPort
 
 /**
- * The value of the Host field (RFC 9112 section 3.2): brackets around an IPv6 address, no zone id
- * (RFC 6874 section 4), and no port where it is the default of the scheme.
+ * Returns the value of the Host field (RFC 9112 section 3.2). It has brackets around an IPv6
+ * address, no zone id (RFC 6874 section 4), and no port if that is the scheme's default.
  *
  * @since 0.1.0
  * @category getters
@@ -265,8 +267,7 @@ export const defaultPort: (scheme: "http" | "https") => number = internal.defaul
 export const authority: (origin: Origin) => string = internal.authority
 
 /**
- * Host and port, always both: the authority-form that CONNECT asks a proxy for (RFC 9112 section
- * 3.2.3).
+ * Returns host and port, always both: the authority-form of CONNECT (RFC 9112 section 3.2.3).
  *
  * @since 0.1.0
  * @category getters
@@ -274,8 +275,9 @@ export const authority: (origin: Origin) => string = internal.authority
 export const hostPort: (origin: Pick<Origin, "host" | "port">) => string = internal.hostPort
 
 /**
- * The name that the server's certificate must be for: the host without zone id and without a last
- * dot (RFC 6066 section 3). Of an IP address it is the address, which may not be sent as SNI.
+ * Returns the name that the server's certificate must match: the host without a zone id and without
+ * a final dot (RFC 6066 section 3). For an IP address it is that address, which must not be sent as
+ * SNI.
  *
  * @since 0.1.0
  * @category getters
@@ -286,7 +288,7 @@ export const serverName = (origin: Origin): string => {
 }
 
 /**
- * The origin as people and logs read it: `http://example.com:80`, or `unix:/run/app.sock`. Options
+ * Formats the origin for people and logs: `http://example.com:80`, or `unix:/run/app.sock`. Options
  * are not shown.
  *
  * @since 0.1.0

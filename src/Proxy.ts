@@ -1,10 +1,10 @@
 /**
- * Proxies for HTTP: where they are, what is sent to them, which one is for which origin, and
- * reading them from the environment.
+ * Proxies for HTTP: their address, what is sent to them, which origins use them, and their settings
+ * in the environment.
  *
- * A proxy is checked when it is made. Its credentials and headers are for it alone, never for the
- * origin behind it, and nothing that prints a proxy shows them. Proxies are spoken to in clear:
- * proxies over TLS and SOCKS proxies are not supported.
+ * A proxy is checked when it is made. Its credentials and headers are sent to the proxy only, never
+ * to the origin behind it, and no output of a proxy shows them. The connection to a proxy is not
+ * encrypted: proxies over TLS and SOCKS proxies are not supported.
  *
  * @since 0.2.0
  */
@@ -21,7 +21,7 @@ import * as internal from "./internal/model/proxy.ts"
 import { notRecord } from "./internal/options.ts"
 
 /**
- * The id that every proxy carries.
+ * The type id of proxies.
  *
  * @since 0.2.0
  * @category type ids
@@ -29,7 +29,7 @@ import { notRecord } from "./internal/options.ts"
 export const TypeId: typeof internal.TypeId = internal.TypeId
 
 /**
- * The type of the id that every proxy carries.
+ * The type of the type id of proxies.
  *
  * @since 0.2.0
  * @category type ids
@@ -37,10 +37,10 @@ export const TypeId: typeof internal.TypeId = internal.TypeId
 export type TypeId = typeof TypeId
 
 /**
- * A proxy. Make it with `make` or `fromUrl`, which check the parts.
+ * A proxy. Create it with `make` or `fromUrl`, which check the parts.
  *
- * Two proxies with the same parts are equal (`Equal.equals`). What it prints (`toJSON`, `toString`,
- * `console.log`) has no credential and no value of a field.
+ * Two proxies with the same parts are equal (`Equal.equals`). Its output (`toJSON`, `toString`,
+ * `console.log`) has no credentials and no field values.
  *
  * @since 0.2.0
  * @category models
@@ -49,17 +49,17 @@ export interface Proxy extends Equal.Equal, Inspectable.Inspectable {
   readonly [TypeId]: TypeId
   /** A name (ASCII, in lower case), an IPv4 address, or an IPv6 address without brackets. */
   readonly host: string
-  /** From 1 to 65535. */
+  /** 1 to 65535. */
   readonly port: number
-  /** For `Proxy-Authorization: Basic` (RFC 7617), where there are some. */
+  /** The credentials for `Proxy-Authorization: Basic` (RFC 7617), if any. */
   readonly credentials: Credentials | undefined
-  /** Fields that the proxy gets beside `Proxy-Authorization`. */
+  /** Fields that the proxy gets in addition to `Proxy-Authorization`. */
   readonly headers: HttpFields.HttpFields
 }
 
 /**
  * User name and password for a proxy. The name is redacted too, because some proxies take a token
- * in its place.
+ * instead of a name.
  *
  * @since 0.2.0
  * @category models
@@ -70,47 +70,50 @@ export interface Credentials {
 }
 
 /**
- * What a proxy is made of.
+ * The parts of a proxy.
  *
  * @since 0.2.0
  * @category models
  */
 export interface Options {
-  /** A name or an address, with or without a port, as `Origin.make` takes it. */
+  /** A name or an address, with or without a port, as `Origin.make` accepts it. */
   readonly host: string
   /** Default: 80. */
   readonly port?: number | undefined
   readonly credentials?: {
-    /** Without colon and control characters. */
+    /** Must not contain a colon or control characters. */
     readonly username: string | Redacted.Redacted
     readonly password: string | Redacted.Redacted
   } | undefined
   /**
-   * Fields for the proxy only: of CONNECT, and of requests that it forwards. There they are named
-   * in Connection, with Proxy-Authorization, so that the proxy does not pass them on (RFC 9110
-   * section 7.6.1). A field of the request with the same name is sent in place of one of these, and
+   * Fields for the proxy only, on CONNECT and on requests that it forwards. A forwarded request
+   * lists them in Connection, with Proxy-Authorization, so that the proxy does not pass them on
+   * (RFC 9110 section 7.6.1). A field of the request with the same name replaces one of these, and
    * is for the server.
    */
   readonly headers?: HttpFields.Input | undefined
 }
 
 /**
- * Which proxy for which origins: what curl reads from the environment.
+ * The proxies for origins, as curl reads them from the environment.
  *
  * @since 0.2.0
  * @category models
  */
 export interface Settings {
-  /** For origins with the scheme `http`. */
+  /** The proxy for origins with the scheme `http`. */
   readonly http: Proxy | undefined
-  /** For origins with the scheme `https`. */
+  /** The proxy for origins with the scheme `https`. */
   readonly https: Proxy | undefined
-  /** Whether an origin is asked directly all the same. `noProxy` makes it of a list. */
+  /**
+   * Returns true if an origin is connected to directly despite these settings. `noProxy` creates it
+   * from a list.
+   */
   readonly bypass: (target: Target) => boolean
 }
 
 /**
- * What counts of an origin when a proxy is looked for. An `Origin` is one.
+ * The parts of an origin that decide about its proxy. An `Origin` has them.
  *
  * @since 0.2.0
  * @category models
@@ -123,7 +126,7 @@ export interface Target {
 }
 
 /**
- * Variables of an environment, such as `process.env`.
+ * The variables of an environment, such as `process.env`.
  *
  * @since 0.2.0
  * @category models
@@ -131,7 +134,7 @@ export interface Target {
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /**
- * Whether a value is a proxy.
+ * True if a value is a proxy.
  *
  * @since 0.2.0
  * @category guards
@@ -142,9 +145,9 @@ const toEither = <A, E extends Error>(result: A | E): Either.Either<A, E> =>
   result instanceof Error ? Either.left(result) : Either.right(result)
 
 /**
- * A proxy of its parts.
+ * Creates a proxy from its parts.
  *
- * Fails with `InvalidUrl` if host or port cannot be used, and with `InvalidOption` if the
+ * Fails with `InvalidUrl` if the host or port is invalid, and with `InvalidOption` if the
  * credentials or headers cannot be sent.
  *
  * @example
@@ -167,12 +170,12 @@ export const make = (options: Options): Either.Either<Proxy, InvalidUrl | Invali
   toEither<Proxy, InvalidUrl | InvalidOption>(internal.make(options))
 
 /**
- * A proxy of its URL, such as `http://user:password@proxy.example:3128`; the scheme may be left
- * out. What user name and password have of `/`, `?`, `#`, `%` and, in the name, `:` must be
- * percent-encoded.
+ * Creates a proxy from its URL, such as `http://user:password@proxy.example:3128`. The scheme may
+ * be omitted. In user name and password, `/`, `?`, `#` and `%` must be percent-encoded; in the user
+ * name also `:`.
  *
- * Fails with `InvalidUrl` if the text is no URL or has a path, and with `InvalidOption` if it is
- * for another kind of proxy (`https`, `socks5` and the like) or its credentials or headers cannot
+ * Fails with `InvalidUrl` if the text is not a URL or has a path. Fails with `InvalidOption` for
+ * another kind of proxy (`https`, `socks5` and the like), or if its credentials or headers cannot
  * be sent. No error repeats the URL.
  *
  * @example
@@ -194,8 +197,9 @@ export const fromUrl = (
   toEither<Proxy, InvalidUrl | InvalidOption>(notRecord("options", options) ?? internal.fromUrl(url, options?.headers))
 
 /**
- * What the proxy gets with CONNECT and with every request that it forwards: its headers, and
- * `Proxy-Authorization` where there are credentials (Basic, in UTF-8). For nobody but the proxy.
+ * Returns the fields that the proxy gets with CONNECT and with every request that it forwards: its
+ * headers, and `Proxy-Authorization` if it has credentials (Basic, in UTF-8). They must be sent to
+ * the proxy only.
  *
  * @since 0.2.0
  * @category getters
@@ -203,16 +207,18 @@ export const fromUrl = (
 export const fields = (proxy: Proxy): HttpFields.HttpFields => internal.fieldsOf(proxy)
 
 /**
- * Whether an origin is in a list of hosts that are asked directly, by the rules of curl's
- * `NO_PROXY`.
+ * Returns a function that says whether an origin is in a list of hosts to connect to directly. It
+ * follows the rules of curl's `NO_PROXY`.
  *
- * Entries are separated by commas, and their case does not count. `example.com` and `.example.com`
- * are that name and all below it, `*.example.com` those below it only, `*` is everything. An
- * address matches addresses only, in whatever spelling; `10.0.0.0/8` and `2001:db8::/32` are
- * networks. An entry may end in a port (`example.com:8080`, `[::1]:8080`) and is then for that
- * port. A dot at the end of a name does not count; a zone id (`fe80::1%eth0`) counts where the
- * entry has one. Other than in Go, `localhost` must be in the list to be asked directly. An entry
- * that makes no sense matches nothing.
+ * - Entries are separated by commas and are case-insensitive.
+ * - `example.com` and `.example.com` match that name and all names below it, `*.example.com` only
+ *   the names below it, and `*` everything.
+ * - An address matches addresses only, in any spelling. `10.0.0.0/8` and `2001:db8::/32` are
+ *   networks.
+ * - An entry may end in a port (`example.com:8080`, `[::1]:8080`) and then matches only that port.
+ * - A dot at the end of a name is ignored. A zone id (`fe80::1%eth0`) counts if the entry has one.
+ * - Unlike in Go, `localhost` must be in the list to be connected to directly.
+ * - An invalid entry matches nothing.
  *
  * @example
  * ```ts
@@ -228,13 +234,13 @@ export const fields = (proxy: Proxy): HttpFields.HttpFields => internal.fieldsOf
  * @category predicates
  */
 export const noProxy = (list: string): (target: Target) => boolean =>
-  // Types do not hold for everybody, and this cannot fail: what is no list matches nothing, as an
-  // entry that makes no sense.
+  // Untyped callers may pass another value, and this function cannot fail. A value that is not a
+  // list matches nothing, like an invalid entry.
   typeof list === "string" ? matcher(list) : () => false
 
 /**
- * The first of these variables that is set, even if it is empty: an empty one is how to say "no
- * proxy" over another one.
+ * Returns the first of these variables that is set, even if it is empty: an empty variable means
+ * "no proxy" and overrides the following ones.
  */
 const firstSet = (env: Environment, names: ReadonlyArray<string>): string | undefined =>
   names.find((name) => env[name] !== undefined)
@@ -249,16 +255,16 @@ const readVariable = (env: Environment, name: string | undefined): Proxy | undef
 }
 
 /**
- * The proxies that the environment names, as curl reads it.
+ * Reads the proxies from the environment, as curl does.
  *
- * For `http` it is `http_proxy` or `HTTP_PROXY`, for `https` `https_proxy` or `HTTPS_PROXY`, for
- * both else `all_proxy` or `ALL_PROXY`; exceptions (see `noProxy`) stand in `no_proxy` or
- * `NO_PROXY`. Lower case wins. An empty variable says that there is none and hides those after it.
- * `HTTP_PROXY` does not count where `REQUEST_METHOD` is set: in a CGI program it comes from the
- * field `Proxy` of a request (CVE-2016-5385).
+ * The proxy for `http` is in `http_proxy` or `HTTP_PROXY`, and for `https` in `https_proxy` or
+ * `HTTPS_PROXY`. Otherwise `all_proxy` or `ALL_PROXY` applies to both. Exceptions (see `noProxy`)
+ * are in `no_proxy` or `NO_PROXY`. Lower case wins. An empty variable means that there is no proxy,
+ * and hides the following ones. `HTTP_PROXY` is ignored if `REQUEST_METHOD` is set, because a CGI
+ * program gets it from the field `Proxy` of a request (CVE-2016-5385).
  *
- * Fails with `InvalidOption`, which names the variable and never repeats its value, if one that
- * counts holds no proxy that can be used: `socks5://` and `https://` among them.
+ * Fails with `InvalidOption` if an applicable variable has no usable proxy, such as `socks5://` or
+ * `https://`. The error names the variable and never repeats its value.
  *
  * @example
  * ```ts
@@ -286,7 +292,8 @@ export const fromEnv = (env: Environment = process.env): Either.Either<Settings,
 }
 
 /**
- * The proxy for an origin; `undefined` where it is asked directly. A unix socket always is.
+ * Returns the proxy for an origin; `undefined` if it is connected to directly. A unix socket always
+ * is.
  *
  * @since 0.2.0
  * @category getters

@@ -1,15 +1,15 @@
 /**
  * A `Transport` that plays a script: for tests of this library, and of programs that use it.
  *
- * No socket and no timer of its own: a script says what the peer expects, answers and breaks,
- * `delay` and the timeouts of opening run on Effect's `Clock`, and everything else comes in
- * microtasks, in the same order in every run. Opens no real connections (`NodeTransport` does) and
- * knows no HTTP.
+ * It has no sockets and no timers. A script says what the peer expects, replies and breaks. `delay`
+ * and the timeouts of opening run on Effect's `Clock`. Everything else happens in microtasks, in
+ * the same order in every run. It opens no real connections (`NodeTransport` does) and knows no
+ * HTTP.
  *
- * Rules, which are those of real sockets at their worst: the receiver hears nothing within a call
- * of `write`; the view given to `onData` is overwritten with garbage after the call; bytes that
- * come before `attach` or in a pause are kept; nothing comes after `destroy`. A step begins when
- * the one before it is done. Bytes that the client writes and no step takes are a failure.
+ * Its rules are those of real sockets at their worst. The receiver is never called within a call of
+ * `write`. The view given to `onData` is overwritten with garbage after the call. Bytes that arrive
+ * before `attach` or during a pause are kept. Nothing is delivered after `destroy`. A step begins
+ * when the previous one is done. Bytes that the client writes and no step consumes are a failure.
  *
  * @example
  * ```ts
@@ -60,8 +60,7 @@ import type * as Transport from "./Transport.ts"
 
 export {
   /**
-   * A client did not do what its script says. `problems` has one text for each thing that went
-   * wrong, with the bytes.
+   * A client did not follow its script. `problems` has one text for each deviation, with the bytes.
    *
    * @since 0.1.0
    * @category errors
@@ -70,7 +69,7 @@ export {
 } from "./internal/testing/report.ts"
 
 /**
- * One thing that happens on a connection.
+ * One step on a connection.
  *
  * @since 0.1.0
  * @category models
@@ -78,7 +77,7 @@ export {
 export type Step = step.Step
 
 /**
- * How `reply` cuts its bytes: one by one, in pieces of this size, or at these offsets.
+ * How `reply` splits its bytes: one by one, in pieces of this size, or at these offsets.
  *
  * @since 0.1.0
  * @category models
@@ -86,7 +85,7 @@ export type Step = step.Step
 export type Split = step.Split
 
 /**
- * One connection of a script, from the attempt to open it.
+ * One connection of a script, starting with the attempt to open it.
  *
  * @since 0.1.0
  * @category models
@@ -94,7 +93,8 @@ export type Split = step.Split
 export type Connection = step.Connection
 
 /**
- * The connections that a client opens, in this order. One more is refused, and `verify` tells.
+ * The connections that the client is expected to open, in order. Opening one more is refused, and
+ * `verify` reports it.
  *
  * @since 0.1.0
  * @category models
@@ -102,8 +102,8 @@ export type Connection = step.Connection
 export type Script = ReadonlyArray<Connection>
 
 /**
- * What became of one connection. `ended`: the client called `end`. `referenced`: it keeps the
- * process alive. `remaining`: the steps that were not played, readable.
+ * The state of one connection. `ended`: the client called `end`. `referenced`: it keeps the process
+ * alive. `remaining`: the steps that were not played, in readable form.
  *
  * @since 0.1.0
  * @category models
@@ -119,39 +119,36 @@ export type ConnectionState = script.ConnectionState
 export type Secured = script.Secured
 
 /**
- * The transport, and what it saw. Connections are counted from 0; every member tells of the moment
- * it is read.
+ * The transport and what it recorded. Connections are counted from 0. Every member shows the state
+ * at the moment of reading.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Handle extends Transport.Service {
-  /** Where the client asked to connect to, an entry for each attempt. */
+  /** The endpoints that the client connected to, one for each attempt. */
   readonly opened: ReadonlyArray<Transport.Endpoint>
-  /** Channels that are open or being opened: 0 where nothing leaked. */
+  /** The number of channels that are open or being opened: 0 if nothing leaked. */
   readonly openCount: number
-  /** Every call of `secure`. */
+  /** All calls of `secure`. */
   readonly secured: ReadonlyArray<Secured>
-  /**
-   * All that was written on a connection so far, as ISO-8859-1. Bytes of a write that failed are
-   * not among it.
-   */
+  /** All bytes written on a connection so far, as ISO-8859-1, without those of a failed write. */
   readonly written: (connection: number) => string
-  /** As `written`, as bytes. */
+  /** The same as bytes. */
   readonly writtenBytes: (connection: number) => Uint8Array
-  /** Throws where that connection was never opened. */
+  /** Returns the state of a connection. Throws if that connection was never opened. */
   readonly state: (connection: number) => ConnectionState
-  /** The steps that were not played, readable. */
+  /** The steps that were not played, in readable form. */
   readonly remaining: ReadonlyArray<string>
   /**
-   * Fails where an expectation failed, a connection or a step was not played, or bytes were written
-   * that no step takes. A last `stall` counts as played.
+   * Fails if an expectation failed, if a connection or a step was not played, or if bytes were
+   * written that no step consumes. A `stall` at the end counts as played.
    */
   readonly verify: Effect.Effect<void, report.ScriptError>
 }
 
 /**
- * A transport that plays this script. The scope's end closes what is still open.
+ * Creates a transport that plays this script. Closing the scope closes its open channels.
  *
  * @since 0.1.0
  * @category constructors
@@ -159,9 +156,9 @@ export interface Handle extends Transport.Service {
 export const make: (script: Script) => Effect.Effect<Handle, never, Scope.Scope> = script.make
 
 /**
- * A transport that plays this script. The scope's end dies with a `ScriptError` where an
- * expectation failed, bytes were written that no step takes, or too many connections were opened;
- * not where steps were not played. For `verify` use `make` and `Layer.succeed`.
+ * A transport that plays this script. Closing the scope dies with a `ScriptError` if an expectation
+ * failed, if bytes were written that no step consumes, or if too many connections were opened.
+ * Unplayed steps are allowed. For `verify`, use `make` and `Layer.succeed`.
  *
  * @since 0.1.0
  * @category layers
@@ -177,8 +174,8 @@ export const layer: (script: Script) => Layer.Layer<Transport.Transport> = scrip
 export const connection: (...steps: ReadonlyArray<Step>) => Connection = step.connection
 
 /**
- * A connection that fails to open. Default: `ConnectError` with `ECONNREFUSED`. An error given is
- * failed with as it is, so it should be a new one for each use.
+ * A connection that fails to open. Default: `ConnectError` with `ECONNREFUSED`. The attempt fails
+ * with the given error itself, so it should be a new one for each use.
  *
  * @since 0.1.0
  * @category connections
@@ -186,7 +183,7 @@ export const connection: (...steps: ReadonlyArray<Step>) => Connection = step.co
 export const refuse: (error?: step.OpenError) => Connection = step.refuse
 
 /**
- * A connection that is never opened nor refused: the attempt ends by `timeouts.connect` or by
+ * A connection that neither opens nor fails. The attempt ends by `timeouts.connect` or by
  * interruption.
  *
  * @since 0.1.0
@@ -203,8 +200,8 @@ export const openStalls: Connection = step.openStalls
 export const openAfter: (duration: Duration.DurationInput, connection: Connection) => Connection = step.openAfter
 
 /**
- * Waits until exactly these bytes were written, a string as ISO-8859-1. Other bytes reset the
- * connection at once, with a `ScriptError` as the cause of the fault.
+ * Waits until exactly these bytes have been written; a string is ISO-8859-1. Any other bytes reset
+ * the connection at once, with a `ScriptError` as the cause of the fault.
  *
  * @since 0.1.0
  * @category client steps
@@ -212,8 +209,8 @@ export const openAfter: (duration: Duration.DurationInput, connection: Connectio
 export const expect: (bytes: Uint8Array | string) => Step = step.expect
 
 /**
- * Waits until this many bytes were written, and takes them whatever they are. Without a number:
- * takes all that is written from here on and goes on at once, so that no `expect` can follow.
+ * Waits until this many bytes have been written, and consumes them unchecked. Without a number it
+ * consumes all that is written from then on and continues at once, so no `expect` can follow.
  *
  * @since 0.1.0
  * @category client steps
@@ -221,8 +218,8 @@ export const expect: (bytes: Uint8Array | string) => Step = step.expect
 export const discard: (count?: number) => Step = step.discard
 
 /**
- * Waits until these bytes were written, and takes them with all that came before:
- * `discardUntil("\r\n\r\n")` takes a head whose fields differ from run to run.
+ * Waits until these bytes have been written, and consumes them with all bytes before them.
+ * `discardUntil("\r\n\r\n")` consumes a head whose fields differ from run to run.
  *
  * @since 0.1.0
  * @category client steps
@@ -238,7 +235,7 @@ export const discardUntil: (bytes: Uint8Array | string) => Step = step.discardUn
 export const expectEnd: Step = step.expectEnd
 
 /**
- * Waits until the client destroys the channel: steps before it were played while it was open.
+ * Waits until the client destroys the channel. The previous steps were played while it was open.
  *
  * @since 0.1.0
  * @category client steps
@@ -246,7 +243,7 @@ export const expectEnd: Step = step.expectEnd
 export const expectDestroy: Step = step.expectDestroy
 
 /**
- * Waits until the client writes: that write fails, and the channel breaks with a fault of this
+ * Waits until the client writes. That write fails, and the channel breaks with a fault of this
  * code, such as `EPIPE`.
  *
  * @since 0.1.0
@@ -255,9 +252,10 @@ export const expectDestroy: Step = step.expectDestroy
 export const writeFails: (code: string) => Step = step.writeFails
 
 /**
- * Waits for `secure`, which fails with this error. Where another step is next when `secure` is
- * called, that decides: after a `delay` the one behind it, a `stall` lets it hang, `eof`, `reset`
- * and `fail` are a `TlsError` whose reason is `Closed`, and with any other it succeeds.
+ * Waits for `secure`, which fails with this error. If another step is next when `secure` is called,
+ * that step decides: after a `delay`, the step that follows it; `stall` lets `secure` hang; `eof`,
+ * `reset` and `fail` make it fail with a `TlsError` with the reason `Closed`. With any other step
+ * it succeeds.
  *
  * @since 0.1.0
  * @category client steps
@@ -265,8 +263,8 @@ export const writeFails: (code: string) => Step = step.writeFails
 export const refuseTls: (error: TlsError) => Step = step.refuseTls
 
 /**
- * Sends bytes, a string as ISO-8859-1, in pieces of at most 65,536 bytes; each piece is one call of
- * `onData`, in a turn of its own. Done when the client took the last one.
+ * Sends bytes in pieces of at most 65,536; a string is ISO-8859-1. Each piece is one call of
+ * `onData`, in a separate microtask. The step is done when the client has received the last piece.
  *
  * @since 0.1.0
  * @category peer steps
@@ -274,8 +272,8 @@ export const refuseTls: (error: TlsError) => Step = step.refuseTls
 export const reply: (bytes: Uint8Array | string, options?: { readonly split?: Split | undefined }) => Step = step.reply
 
 /**
- * The peer finishes its sending side (FIN; over TLS close_notify before it). The client may go on
- * writing.
+ * The peer finishes its sending side (FIN; over TLS close_notify before it). The client may
+ * continue writing.
  *
  * @since 0.1.0
  * @category peer steps
@@ -283,8 +281,8 @@ export const reply: (bytes: Uint8Array | string, options?: { readonly split?: Sp
 export const eof: Step = step.eof
 
 /**
- * The peer's sending side ends without a word of TLS (close_notify), as where it was cut on its
- * way; without TLS it is as `eof`.
+ * The peer's sending side ends without close_notify, as if an intermediary had truncated it.
+ * Without TLS it is the same as `eof`.
  *
  * @since 0.2.0
  * @category peer steps
@@ -316,7 +314,7 @@ export const fail: (code: string) => Step = step.fail
 export const delay: (duration: Duration.DurationInput) => Step = step.delay
 
 /**
- * Nothing more happens. What the client writes is taken, whatever it is.
+ * Nothing more happens. Anything that the client writes is consumed.
  *
  * @since 0.1.0
  * @category peer steps
@@ -324,9 +322,9 @@ export const delay: (duration: Duration.DurationInput) => Step = step.delay
 export const stall: Step = step.stall
 
 /**
- * From here on `write` takes the bytes, for the steps that follow too, but returns `false`, and
- * `drained` waits. The write that completes the `expect` before this step is the first to return
- * `false`.
+ * From now on, for the following steps too, `write` accepts the bytes but returns `false`, and
+ * `drained` does not call back. The write that completes the previous `expect` is the first to
+ * return `false`.
  *
  * @since 0.1.0
  * @category peer steps
@@ -334,7 +332,7 @@ export const stall: Step = step.stall
 export const blockWrites: Step = step.blockWrites
 
 /**
- * Ends `blockWrites` and calls back whoever waits for `drained`.
+ * Ends `blockWrites` and calls the pending `drained` callbacks.
  *
  * @since 0.1.0
  * @category peer steps

@@ -1,8 +1,7 @@
 /**
- * TLS options and what a handshake negotiated.
+ * TLS options, and what a handshake negotiated.
  *
- * The certificate is checked and SNI and ALPN (`http/1.1`) are sent unless an option says
- * otherwise.
+ * By default the certificate is checked, and SNI and ALPN (`http/1.1`) are sent.
  *
  * @since 0.1.0
  */
@@ -12,18 +11,18 @@ import * as Predicate from "effect/Predicate"
 import { InvalidOption } from "./internal/error/request.ts"
 
 /**
- * Options of TLS, as OpenSSL and Node name them: `ssl.SSLContext` in `http.client`.
+ * Options of TLS, named as in OpenSSL and Node: `ssl.SSLContext` in `http.client`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Options {
   /**
-   * The name sent in SNI and checked against the certificate. Default: the host (no SNI where that
-   * is an address).
+   * The name sent in SNI and checked against the certificate. Default: the host (no SNI if that is
+   * an address).
    */
   readonly serverName?: string | undefined
-  /** PEM certificates to trust in place of the system's. */
+  /** PEM certificates to trust instead of the system's. */
   readonly ca?: string | ReadonlyArray<string> | undefined
   /** PEM certificate chain of the client. */
   readonly cert?: string | undefined
@@ -42,31 +41,31 @@ export interface Options {
   /** Protocols offered in ALPN; an empty list sends none. Default: `["http/1.1"]`. */
   readonly alpn?: ReadonlyArray<"http/1.1" | "http/1.0"> | undefined
   /**
-   * Whether the certificate must be valid and for this host. Default: `true`. With `false` anybody
-   * between can read and change everything: for tests only.
+   * True if the certificate must be valid and match the host. Default: `true`. With `false` any
+   * intermediary can read and change everything, so use it only in tests.
    */
   readonly verify?: boolean | undefined
 }
 
 /**
- * What a handshake negotiated.
+ * The result of a handshake.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Info {
-  /** Such as `TLSv1.3`. */
+  /** The TLS version, such as `TLSv1.3`. */
   readonly version: string
   readonly cipher: string
-  /** The protocol chosen in ALPN, where the server chose one. */
+  /** The protocol that the server chose in ALPN, if any. */
   readonly alpn: string | undefined
-  /** Whether the certificate was checked and found valid. */
+  /** True if the certificate was checked and is valid. */
   readonly verified: boolean
 }
 
 type Field = keyof Options
 
-/** What a field may hold. */
+/** The kind of value of each option. */
 const kinds: { readonly [K in Field]-?: "text" | "flag" | "list" | "pem" } = {
   serverName: "text",
   ca: "pem",
@@ -89,7 +88,8 @@ const rules = {
 }
 
 /**
- * Values that say what is done anyway, as JSON. An empty `ca` is none of them: it trusts nobody.
+ * Values that equal the default, as JSON. An empty `ca` is not one of them, because it trusts no
+ * certificate.
  */
 const defaults: { readonly [K in Field]?: string } = {
   minVersion: "\"TLSv1.2\"",
@@ -102,7 +102,7 @@ const fields = Object.keys(kinds) as ReadonlyArray<Field>
 
 const frozen = <A>(list: ReadonlyArray<A>): ReadonlyArray<A> => Object.freeze([...list])
 
-/** A copy that cannot change and shows no more than which options are set. */
+/** An immutable copy that shows only which options are set. */
 class Snapshot implements Readonly<Record<Field, unknown>> {
   readonly serverName: Options["serverName"]
   readonly ca: Options["ca"]
@@ -157,8 +157,8 @@ const isOfKind = (field: Field, value: unknown): boolean => {
 }
 
 /**
- * Options that cannot change any more, and what stands for them in a key: the same for the same
- * connection, another for another. It is empty where all is as it would be without options.
+ * Immutable options, and their part of a connection key. Options with the same content have the
+ * same key, and others a different one. The key is empty if all options equal the defaults.
  *
  * @internal
  */
@@ -167,23 +167,23 @@ export interface Keyed {
   readonly mark: string
 }
 
-/** What they say, all of it, as text. */
+/** Returns the complete content of the options as text. */
 const textOf = (options: Snapshot): string | InvalidOption => {
   let text = ""
   for (const field of fields) {
     const value = options[field]
     if (value === undefined) continue
     if (!isOfKind(field, value)) return new InvalidOption({ option: `tls.${field}`, reason: rules[kinds[field]] })
-    // One PEM text and a list of it are read alike.
+    // A single PEM text and a list of it mean the same.
     const json = JSON.stringify(kinds[field] === "pem" && typeof value === "string" ? [value] : value)
     if (json !== defaults[field]) text += `"${field}":${json},`
   }
   return text
 }
 
-// A number stands for the text, which may have kilobytes that each request would hash anew, and
-// secrets. It belongs to all records that say the same, as long as one of them or an origin is
-// alive, and is never given again.
+// A number represents the text in keys, because the text may have kilobytes to hash for each
+// request, and holds secrets. It belongs to all records with the same content while one of them or
+// an origin is alive, and is never reused.
 const kept = new Map<string, WeakRef<Keyed>>()
 const forgotten = new FinalizationRegistry<string>((text) => {
   if (kept.get(text)?.deref() === undefined) kept.delete(text)
@@ -201,13 +201,13 @@ const keep = (options: Snapshot): Keyed | InvalidOption => {
   return made
 }
 
-// By identity: whoever passes the same record for every request pays once. What is done to a record
-// after its first use has no effect, so key and connection cannot come to differ.
+// By identity, so that a caller that passes the same record for every request pays once. Changing a
+// record after its first use has no effect, so key and connection always agree.
 const known = new WeakMap<Options, Keyed>()
 
 /**
- * Keeps options for an origin; those that say the same become one record, so that they share what
- * TLS makes of it. Unknown names in a record are not kept.
+ * Stores options for an origin. Options with the same content become one record, so that they share
+ * the TLS context. Unknown names in a record are dropped.
  *
  * @internal
  */

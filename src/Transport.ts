@@ -1,8 +1,8 @@
 /**
  * How bytes reach a peer: a service that opens duplex byte channels.
  *
- * Knows no HTTP. `NodeTransport` implements it over sockets, `TestTransport` over a script, and
- * anything else that carries bytes both ways can implement it too.
+ * Knows no HTTP. `NodeTransport` implements it over sockets, and `TestTransport` over a script. Any
+ * other carrier of bytes in both directions can implement it too.
  *
  * @since 0.1.0
  */
@@ -13,29 +13,29 @@ import type { ConnectError, DnsError, HttpTimeout, TlsError } from "./HttpError.
 import type * as Tls from "./Tls.ts"
 
 /**
- * Where to connect to, and how.
+ * The destination of a connection, and how to reach it.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Endpoint {
   /**
-   * A name or an address, an IPv6 address without brackets. With `socketPath` it only names the
-   * peer for TLS.
+   * A name or an address; an IPv6 address has no brackets. With `socketPath` it only names the peer
+   * for TLS.
    */
   readonly host: string
   /** 1 to 65535. */
   readonly port: number
-  /** The path of a unix socket, in place of host and port. */
+  /** The path of a unix socket, instead of host and port. */
   readonly socketPath?: string | undefined
   /** The local address to connect from: `source_address` of `http.client`. */
   readonly localAddress?: string | undefined
   /**
-   * The local port to connect from, 0 or `undefined` for the system's choice: the port of
-   * `source_address`.
+   * The local port to connect from: the port of `source_address`. If 0 or `undefined`, the system
+   * chooses.
    */
   readonly localPort?: number | undefined
-  /** TLS from the first byte, where it is set. */
+  /** TLS from the first byte, if set. */
   readonly tls?: Tls.Options | undefined
 }
 
@@ -52,7 +52,7 @@ export interface OpenTimeouts {
 }
 
 /**
- * What is known of an open channel.
+ * Facts about an open channel.
  *
  * @since 0.1.0
  * @category models
@@ -62,9 +62,9 @@ export interface DuplexInfo {
   readonly localPort: number | undefined
   readonly remoteAddress: string | undefined
   readonly remotePort: number | undefined
-  /** What TLS negotiated, where there is TLS. */
+  /** The result of the TLS handshake, if the channel uses TLS. */
   readonly tls: Tls.Info | undefined
-  /** Milliseconds that each phase of opening took; `undefined` where it did not happen. */
+  /** Milliseconds that each phase of opening took; `undefined` if it did not happen. */
   readonly timings: {
     readonly dns: number | undefined
     readonly connect: number | undefined
@@ -73,7 +73,7 @@ export interface DuplexInfo {
 }
 
 /**
- * Why a channel broke: the system's code, such as `ECONNRESET`, and the error it came with.
+ * Why a channel broke: the system's code, such as `ECONNRESET`, and its error.
  *
  * @since 0.1.0
  * @category models
@@ -84,20 +84,21 @@ export interface DuplexFault {
 }
 
 /**
- * Who is told of what comes in. All calls are synchronous and never happen within a call of the
- * `Duplex`'s own methods, except `attach` and `resume`, which may deliver what was held back.
+ * Receives what arrives on a channel. All calls are synchronous. They never happen within a call of
+ * the `Duplex`'s own methods, except `attach` and `resume`, which may deliver what was held back.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Receiver {
   /**
-   * Bytes came. The view is valid during the call only. Returning `false` pauses until `resume`.
+   * Receives bytes. The view is valid only during the call. Returning `false` pauses delivery until
+   * `resume`.
    */
   onData(bytes: Uint8Array): boolean
-  /** The peer has finished sending (FIN, close_notify). Nothing more comes. */
+  /** The peer has finished sending (FIN, close_notify). Nothing more arrives. */
   onEnd(): void
-  /** The channel broke. It is already destroyed. Called at most once, and never after `destroy`. */
+  /** The channel broke and is already destroyed. Called at most once, and never after `destroy`. */
   onError(fault: DuplexFault): void
 }
 
@@ -110,47 +111,47 @@ export interface Receiver {
 export interface Duplex {
   readonly info: DuplexInfo
   /**
-   * Once the peer has finished sending over TLS: whether it said so within TLS (close_notify), so
-   * that nothing on the way can have cut what it sent. `undefined` where that cannot be told, and
-   * without TLS.
+   * Set once the peer has finished sending over TLS. True if the peer said so within TLS
+   * (close_notify), so that no intermediary can have truncated what it sent. `undefined` if that is
+   * unknown, and without TLS.
    */
   readonly endProven?: boolean | undefined
   /**
-   * Sends bytes, a string as ISO-8859-1; `more` follows in the same system call where there is one.
-   * The bytes belong to the channel until they are sent. Returns `false` where the caller should
-   * wait for `drained` before it sends more. Never throws: a failure is told to the receiver.
+   * Sends bytes; a string is encoded as ISO-8859-1. `more` follows in the same system call if
+   * possible. The bytes belong to the channel until they are sent. Returns `false` if the caller
+   * should wait for `drained` before it sends more. Never throws: the receiver gets a failure.
    */
   write(bytes: Uint8Array | string, more?: Uint8Array): boolean
   /**
-   * Calls back once, as soon as all that was written has been handed to the system; not at all if
-   * the channel breaks first.
+   * Calls back once, as soon as all written bytes have been handed to the system. Does not call
+   * back if the channel breaks first.
    */
   drained(callback: () => void): void
-  /** Sets the one receiver and starts delivery, first of what came before. */
+  /** Sets the only receiver and starts delivery, beginning with what arrived earlier. */
   attach(receiver: Receiver): void
-  /** Goes on after `onData` returned `false`. */
+  /** Resumes delivery after `onData` returned `false`. */
   resume(): void
-  /** Finishes the sending side (FIN); receiving goes on. */
+  /** Finishes the sending side (FIN); receiving continues. */
   end(): void
   /**
-   * Closes both sides at once and drops what was not sent. Idempotent; the receiver hears nothing
-   * more.
+   * Closes both directions at once and drops unsent bytes. Idempotent. The receiver gets no further
+   * calls.
    */
   destroy(): void
   /**
-   * Makes the channel keep the process alive while it is open, as it does from the start.
-   * Idempotent. A channel has `ref` and `unref`, or neither.
+   * Makes the open channel keep the process alive, as it does initially. Idempotent. A channel has
+   * both `ref` and `unref`, or neither.
    */
   ref?(): void
   /**
-   * Lets the process end although the channel is open, because no caller waits for anything on it.
+   * Lets the process exit although the channel is open, because no caller is waiting for it.
    * Idempotent.
    */
   unref?(): void
 }
 
 /**
- * The async context of a caller: what `AsyncLocalStorage` keeps for it.
+ * The async context of a caller: the values that `AsyncLocalStorage` keeps for it.
  *
  * @since 0.1.0
  * @category models
@@ -161,20 +162,19 @@ export interface AsyncContext {
 }
 
 /**
- * The event loop that brings what arrives on the channels of a transport.
+ * The event loop that delivers what arrives on the channels of a transport.
  *
  * @since 0.1.0
  * @category models
  */
 export interface EventLoop {
   /**
-   * Calls back once, when every open channel has been polled after this call: bytes, ends and
+   * Calls back once, after every open channel has been polled following this call. Bytes, ends and
    * faults that had arrived by then have been delivered to the receivers. Never calls back within
-   * the call. Keeps the process alive until then. The async context in which it calls back is not
-   * defined.
+   * the call. Keeps the process alive until then. The async context of the callback is not defined.
    */
   afterPoll(callback: () => void): void
-  /** Captures the async context that is current now. */
+  /** Captures the current async context. */
   captureContext(): AsyncContext
 }
 
@@ -186,12 +186,12 @@ export interface EventLoop {
  */
 export interface Service {
   /**
-   * The event loop of all channels that this transport opens. Node's by default, which is right for
-   * all of Node's streams.
+   * The event loop of all channels that this transport opens. Defaults to Node's, which is correct
+   * for all Node streams.
    */
   readonly loop?: EventLoop | undefined
   /**
-   * Opens a channel; the scope's end destroys it. Interruption aborts the attempt and leaves no
+   * Opens a channel. Closing the scope destroys it. Interruption aborts the attempt and leaves no
    * socket, timer or listener.
    */
   readonly open: (
@@ -199,8 +199,8 @@ export interface Service {
     timeouts: OpenTimeouts
   ) => Effect.Effect<Duplex, DnsError | ConnectError | TlsError | HttpTimeout, Scope.Scope>
   /**
-   * Starts TLS inside a channel that is open already, as in a proxy's tunnel. The channel given may
-   * not be used afterwards and must have no bytes waiting. `timeoutMillis` limits the handshake.
+   * Starts TLS inside an open channel, such as a proxy's tunnel. The given channel must not be used
+   * afterwards and must have no pending bytes. `timeoutMillis` limits the handshake.
    */
   readonly secure: (
     duplex: Duplex,

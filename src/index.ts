@@ -1,5 +1,5 @@
 /**
- * HTTP/1.1 for Effect: one module a concept.
+ * HTTP/1.1 for Effect: one module for each concept.
  *
  * @since 0.1.0
  */
