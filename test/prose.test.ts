@@ -130,10 +130,16 @@ const lengthFaults = (source: string): ReadonlyArray<string> => {
 const folders: ReadonlyArray<string> = [
   "internal",
   "internal/body",
+  "internal/content",
   "internal/cookies",
   "internal/error",
+  "internal/model",
+  "internal/platform",
+  "internal/protocol",
   "internal/retry",
-  "internal/status"
+  "internal/status",
+  "internal/syntax",
+  "internal/testing"
 ]
 
 const filesIn = (folder: string): ReadonlyArray<string> =>

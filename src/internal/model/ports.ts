@@ -44,7 +44,9 @@ export interface Host {
   bodySource(body: HttpBody<unknown>, lateTrailers: unknown): BodySource
 }
 
-/** The program that asks for something: a fiber, in Effect. What is done for it runs in its name. */
+/**
+ * The program that asks for something: a fiber, in Effect. What is done for it runs in its name.
+ */
 export interface Caller {
   /** The async context of the caller. */
   readonly context: AsyncContext

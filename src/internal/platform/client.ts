@@ -1,11 +1,10 @@
 /**
- * The platform's `HttpClient` over a pool: a request is mapped, sent, and its response or failure
- * mapped back, in the fiber of the caller, with the span around it that the platform's own clients
- * make.
+ * The platform's `HttpClient` over a pool. Maps a request, sends it in the caller's fiber, and maps
+ * its response or failure back. The span around it is the one of the platform's own clients.
  *
- * Built on `HttpClient.makeWith`, because `HttpClient.make` builds a `URL`, an `AbortController`
- * and a finalizer for each request, which costs more than sending it. A response ends with its
- * reading, with the scope of `HttpClient.withScope`, or by the pool.
+ * Built on `HttpClient.makeWith`, because `HttpClient.make` creates a `URL`, an `AbortController`
+ * and a finalizer for each request, which costs more than sending it. A response is released by
+ * reading it, by the scope of `HttpClient.withScope`, or by the pool.
  */
 import * as Headers from "@effect/platform/Headers"
 import * as HttpClient from "@effect/platform/HttpClient"
@@ -48,10 +47,10 @@ import { scoped, scopeOf } from "./scoped.ts"
 import { setFailureAttributes, setRequestAttributes, setResponseAttributes, spanOf } from "./span.ts"
 import { spanUrlOf, targetOf } from "./url.ts"
 
-/** What is needed of a pool. */
+/** The part of a pool that the client needs. */
 export interface Pool {
   execute(request: HttpRequest.HttpRequest<unknown>): Effect.Effect<HttpResponse, RequestFailure>
-  /** How it makes connections where a request does not say. */
+  /** The options of connections for requests that have none. */
   readonly connectionOptions?: ConnectionOptions | undefined
 }
 
@@ -60,20 +59,20 @@ type Sent = Effect.Effect<PlatformResponse, RequestError>
 type Running = Fiber.RuntimeFiber<unknown, unknown>
 
 /**
- * A client; `inherited` is the context that it was made in, which counts where that of a request
- * has nothing.
+ * Creates a client; `inherited` is the context that it was created in. It applies if the context of
+ * a request lacks a service.
  */
 export const make = (pool: Pool, inherited: Context.Context<never> = Context.empty()): HttpClient.HttpClient => {
   const client = new Client(pool, inherited)
   return HttpClient.makeWith(
-    // What no `mapRequest` has been added to is there already.
+    // The request is available at once if no `mapRequest` was added.
     (sending: Effect.Effect<HttpClientRequest>) =>
-      isThere(sending) ? client.execute(sending.value) : Effect.flatMap(sending, (request) => client.execute(request)),
+      isReady(sending) ? client.execute(sending.value) : Effect.flatMap(sending, (request) => client.execute(request)),
     Effect.succeed
   )
 }
 
-const isThere = <A>(effect: Effect.Effect<A>): effect is Exit.Success<A, never> =>
+const isReady = <A>(effect: Effect.Effect<A>): effect is Exit.Success<A, never> =>
   Exit.isExit(effect) && effect._tag === "Success"
 
 class Client {
@@ -132,7 +131,7 @@ class Client {
     return ready instanceof UnsupportedBody || ready.body._tag !== "Streaming" ? ready : this.#within(ready, ready.body)
   }
 
-  /** The options of the request over those of the client. */
+  /** Returns the options of the request, merged over those of the client. */
   #options(context: Context.Context<never>): RequestOptions | undefined {
     const { key } = CurrentOptions
     const own = context.unsafeMap.get(key) as RequestOptions | undefined
@@ -140,10 +139,7 @@ class Client {
     return own === undefined || inherited === undefined ? own ?? inherited : merge(inherited, own)
   }
 
-  /**
-   * A body that comes in pieces runs in the context of the client too, as it does with the
-   * platform's own layers.
-   */
+  /** Adds the context of the client to a body that is a stream, as the platform's own layers do. */
   #within(
     request: HttpRequest.HttpRequest<unknown>,
     { contentType, length, replayable, stream }: HttpBody.Streaming<unknown>
@@ -157,15 +153,15 @@ class Client {
   }
 
   /**
-   * Sends a request within a span of its own, which ends when the head has come, as that of the
-   * platform's clients.
+   * Sends a request within a span, which ends when the head has arrived, as in the platform's
+   * clients.
    */
   #traced(request: HttpClientRequest, fiber: Running, caller: Caller): Sent {
     const target = targetOf(request)
     const read = fromUrl<Tls.Options>(target, undefined)
     const parsed = "_tag" in read ? undefined : read
     const url = spanUrlOf(request, target, parsed)
-    // A URL that cannot be asked for has no span.
+    // A URL that cannot be requested has no span.
     if ("_tag" in read && (url === undefined || url.hasCredentials)) return Effect.fail(requestError(request, read))
     const { name, options } = spanOf(fiber, this.#inherited, request)
     const redacted = fiber.getFiberRef(Headers.currentRedactedNames)
@@ -174,16 +170,18 @@ class Client {
     return Effect.flatMap(Effect.makeSpan(name, options), (span) => {
       const surround: InSpan = (effect) => Effect.provideService(effect, Tracer.ParentSpan, span)
       let trace: Headers.Headers | undefined
-      // What throws in here, as a tracer of the caller's might, ends the span.
+      // A suspension, so that an exception in here, such as of the caller's tracer, ends the span.
       const send = Effect.suspend((): Effect.Effect<HttpResponse, RequestError> => {
         setRequestAttributes(span, request, url, redacted)
         trace = fiber.getFiberRef(HttpClient.currentTracerPropagation) ? HttpTraceContext.toHeaders(span) : undefined
         const ready = this.#prepare(request, target, trace, fiber.currentContext)
         if ("_tag" in ready) return surround(Effect.fail(requestError(request, ready)))
-        // Whoever has gone while the span was made wants nothing sent.
+        // The caller may have been interrupted while the span was created. In that case nothing is
+        // sent.
         const interrupted = caller.interrupted()
         if (!Cause.isEmpty(interrupted)) return Effect.failCause(interrupted)
-        // What `#prepare` has read itself has an origin, which counts.
+        // If `#prepare` has parsed the URL itself, the request has an origin, which takes
+        // precedence.
         return Effect.catchAll(
           this.#execute(ready, caller, surround, parsed),
           (error) => surround(Effect.fail(requestError(request, error)))
@@ -204,19 +202,23 @@ class Client {
           const interrupted = caller.interrupted()
           try {
             setResponseAttributes(span, response, redacted)
-            // Nothing that lives as long as an exporter likes may hold the response.
+            // The exit must not hold the response, because an exporter may keep spans for long.
             end(span, fiber, Cause.isEmpty(interrupted) ? Exit.void : Exit.failCause(interrupted))
           } catch (error) {
             return this.#broken(span, fiber, response, error)
           }
-          // Nobody would have it: what interrupted the caller meanwhile is seen when this returns.
+          // If the caller was interrupted, it would not receive the response. The runtime sees the
+          // interruption when this returns.
           return Cause.isEmpty(interrupted) ? Effect.succeed(response) : Effect.as(response[ReleaseId], response)
         }
       })
     })
   }
 
-  /** A tracer of the caller's threw: the response is nobody's then. */
+  /**
+   * Handles an exception of the caller's tracer: releases the response, which the caller cannot
+   * receive.
+   */
   #broken(span: Tracer.Span, fiber: Running, response: PlatformResponse, error: unknown): Effect.Effect<never> {
     return Effect.ensuring(
       Effect.suspend(() => {

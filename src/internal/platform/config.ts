@@ -1,12 +1,12 @@
 /**
- * A record of configurations as one of the record: `Config.unwrap` for records that a program puts
- * together, which may have nothing in them, or `undefined`, or plain values. `Config.unwrap` throws
- * for all of these. Knows none of the options.
+ * Combines a record of configurations into one of the record. `Config.unwrap` throws for records
+ * that a program assembles, which may be empty or contain `undefined` or plain values. Knows none
+ * of the options.
  */
 import * as Config from "effect/Config"
 import * as Predicate from "effect/Predicate"
 
-/** A record as one writes it; durations and the like are values. */
+/** True if the record is a literal; durations and the like are values. */
 const isPlain = (u: unknown): u is Readonly<Record<string, unknown>> => {
   if (!Predicate.isRecord(u)) return false
   const prototype: unknown = Object.getPrototypeOf(u)
@@ -22,6 +22,6 @@ const settled = (wrapped: unknown): Config.Config<unknown> => {
     : Config.all(Object.fromEntries(given.map(([name, value]) => [name, settled(value)])))
 }
 
-/** What is `undefined` is left out, and what is no `Config` stands for itself. */
+/** Combines the record. Drops what is `undefined`, and keeps a value that is not a `Config`. */
 export const unwrap = <A extends object>(wrapped: Config.Config.Wrap<A>): Config.Config<A> =>
   settled(wrapped ?? {}) as Config.Config<A>

@@ -1,9 +1,7 @@
 /**
- * A response whose body is given as something else than it came: the fields and the body are
- * replaced, the rest is the original's.
+ * A response with a decoded body: the fields and the body are replaced, the rest is the original's.
  *
- * Reads nothing to be shown: the platform's own `HttpIncomingMessage.inspect` starts reading the
- * body.
+ * Inspecting it does not read the body, unlike the platform's own `HttpIncomingMessage.inspect`.
  */
 import type { Cookies } from "@effect/platform/Cookies"
 import type { Headers } from "@effect/platform/Headers"
@@ -42,38 +40,38 @@ import { release, ReleaseId } from "./release.ts"
 import { sourceOf } from "./response.ts"
 import { targetOf } from "./url.ts"
 
-/** The property that tells a response whose body is decoded. */
+/** The property that marks a response with a decoded body. */
 export const DecodedId: unique symbol = Symbol.for("effect-http-client/DecodedResponse") as never
 
 /**
- * A response whose body is decoded on reading. What else the original has, such as trailers or a
- * reason phrase, is here as well and not changed.
+ * A response whose body is decoded on reading. Other properties of the original, such as trailers
+ * or a reason phrase, are available unchanged.
  */
 export interface Decoded extends HttpClientResponse.HttpClientResponse {
   readonly [DecodedId]: typeof DecodedId
   /**
-   * The response as it came: with Content-Encoding, Content-Length, and the encoded body. A body is
+   * The response unchanged: with Content-Encoding, Content-Length, and the encoded body. A body is
    * read from one of the two.
    */
   readonly original: HttpClientResponse.HttpClientResponse
 }
 
 /**
- * What the body is given as. Failures of ours are made the platform's here; those of the original
- * are handed on.
+ * The decoded body. This library's failures become the platform's here; those of the original are
+ * passed on.
  */
 export interface Body {
   readonly headers: Headers
   /**
-   * The body in memory, within `MaxBodySize`. Run once, and again only after that was too small.
+   * The body in memory, within `MaxBodySize`. Run once, and again only if that limit was too small.
    */
   readonly bytes: Effect.Effect<Uint8Array, BodyTooLarge | DecodingFailure | ResponseError>
-  /** What a body in memory of so many bytes fails with where `MaxBodySize` is this. */
+  /** Returns the error for a body in memory of this size that exceeds `MaxBodySize`. */
   readonly tooLarge: (bytes: number, maximum: number) => DecodingFailure | undefined
   readonly stream: Stream.Stream<Uint8Array, BodyTooLarge | DecodingFailure | ResponseError>
 }
 
-/** A response over another. */
+/** Creates a response over another. */
 export const makeDecoded = (original: HttpClientResponse.HttpClientResponse, body: Body): Decoded => {
   const decoded = new DecodedResponse(original, body)
   mirror(decoded, original)
@@ -81,8 +79,8 @@ export const makeDecoded = (original: HttpClientResponse.HttpClientResponse, bod
 }
 
 /**
- * How much is read, at most, of a response that is let go of and that has no way of its own to do
- * so. As it came: nothing is decoded.
+ * The most that is read of a response that is released but has no `ReleaseId`. The encoded bytes
+ * count, because nothing is decoded.
  */
 export const rawLimits = { bytes: 64 * 1024, time: "1 second" } as const
 
@@ -151,7 +149,7 @@ class DecodedResponse extends Inspectable.Class implements Decoded, Releasable {
       })))
   }
 
-  /** Nobody will read the body: so nothing is decoded. */
+  /** Decodes nothing, because no reader will read the body. */
   get [ReleaseId](): Effect.Effect<void> {
     return release(this.original, rawLimits)
   }
@@ -167,10 +165,7 @@ class DecodedResponse extends Inspectable.Class implements Decoded, Releasable {
     }
   }
 
-  /**
-   * All ways of having the body in memory share one reading; how large it may be is for each to
-   * say.
-   */
+  /** The body in memory. All forms of it share one reading, and each checks its own limit. */
   get #whole(): Effect.Effect<Uint8Array, ResponseError> {
     return Effect.withFiberRuntime<Uint8Array, ResponseError>((fiber) => {
       const maximum = maxBodySize(fiber.currentContext)
@@ -186,8 +181,8 @@ class DecodedResponse extends Inspectable.Class implements Decoded, Releasable {
   }
 
   /**
-   * Our own responses know the charset of Content-Type, all others of the platform are taken for
-   * UTF-8: so they are here.
+   * This library's responses know the charset of Content-Type. The platform treats all other
+   * responses as UTF-8, so this does too.
    */
   get #charset(): string | undefined {
     return Option.match(sourceOf(this.original), {
@@ -201,7 +196,7 @@ class DecodedResponse extends Inspectable.Class implements Decoded, Releasable {
   }
 
   #responseError(error: DecodingFailure | TextFailure | ResponseError): ResponseError {
-    if (!isOurs(error)) return error
+    if (!isOwnError(error)) return error
     const source = Option.getOrUndefined(sourceOf(this.original))
     if (source !== undefined) return responseError(this, locateIn(source, error))
     const located = Either.getOrUndefined(Origin.fromUrl(targetOf(this.request)))
@@ -222,13 +217,17 @@ class DecodedResponse extends Inspectable.Class implements Decoded, Releasable {
   }
 }
 
-/** Of a client that is not true to its types anything may come, and is handed on. */
-const isOurs = <E extends Tagged<string>>(error: E | ResponseError): error is E => Predicate.hasProperty(error, TypeId)
+/**
+ * True if the error is this library's. A client that violates its types may fail with any value,
+ * which is passed on.
+ */
+const isOwnError = <E extends Tagged<string>>(error: E | ResponseError): error is E =>
+  Predicate.hasProperty(error, TypeId)
 
 /**
- * An effect that is run once, by the fiber that runs it first; others wait in the meantime. An
- * interruption is not remembered, nor a failure that is not `final`: the next one asks the original
- * again, which knows what became of its body.
+ * Returns an effect that runs once, in the first fiber that runs it; other fibers wait. Neither an
+ * interruption nor a failure that is not `final` is cached. The next fiber then runs the original
+ * effect again, which knows the state of its body.
  */
 const once = <A, E>(effect: Effect.Effect<A, E>, final: (error: E) => boolean = () => true): Effect.Effect<A, E> => {
   const waiting = new Set<() => void>()
@@ -238,11 +237,11 @@ const once = <A, E>(effect: Effect.Effect<A, E>, final: (error: E) => boolean = 
     runs = false
     const failure = Exit.isSuccess(exit) ? Option.none() : Cause.failureOption(exit.cause)
     if (!Exit.isInterrupted(exit) && (Option.isNone(failure) || final(failure.value))) outcome = exit
-    // All of them, of whom one runs it if there is no outcome: a single one might be interrupted
-    // before it does.
+    // Wakes all of them, and one runs the effect if there is no outcome. A single one might be
+    // interrupted before it does.
     for (const wake of waiting) wake()
   }
-  const turn = waitFor<void>(nodeEventLoop, (waiter) => {
+  const woken = waitFor<void>(nodeEventLoop, (waiter) => {
     const wake = (): void => {
       waiting.delete(wake)
       waiter.resume(Effect.void)
@@ -252,7 +251,7 @@ const once = <A, E>(effect: Effect.Effect<A, E>, final: (error: E) => boolean = 
   })
   const run: Effect.Effect<A, E> = Effect.uninterruptibleMask((restore) => {
     if (outcome !== undefined) return outcome
-    if (runs) return Effect.zipRight(restore(turn), restore(run))
+    if (runs) return Effect.zipRight(restore(woken), restore(run))
     runs = true
     return Effect.onExit(restore(effect), (exit) => Effect.sync(() => end(exit)))
   })
@@ -260,8 +259,8 @@ const once = <A, E>(effect: Effect.Effect<A, E>, final: (error: E) => boolean = 
 }
 
 /**
- * Gives a response what else its original has, in whatever way it has it. Each property is read
- * from the original when it is asked for, because there it may be private state that answers.
+ * Adds the other properties of the original to a response, inherited ones included. Each is read
+ * from the original on demand, because a getter may need its private state.
  */
 const mirror = (self: object, original: object): void => {
   for (

@@ -1,9 +1,9 @@
 /**
- * Opt-in decompression of responses, for any client of the platform: asks for codings, undoes those
- * that come.
+ * Opt-in decompression of responses, for any client of the platform: requests codings and decodes
+ * those of the response.
  *
- * Which codings are undone, and when, is decided in `decompressRules.ts`; how, in `inflate.ts`. A
- * response that is not encoded is handed on as it is.
+ * `content/codings.ts` decides which codings are decoded, and when; `content/inflate.ts` decodes
+ * them. A response without a coding is passed through unchanged.
  */
 import * as Headers from "@effect/platform/Headers"
 import * as HttpClient from "@effect/platform/HttpClient"
@@ -36,33 +36,32 @@ export type { Coding, Decoded }
  */
 export interface DecompressOptions {
   /**
-   * The codings that are asked for, the one liked best first, and that are undone. One that this
-   * version of Node cannot undo is left out. Default: `gzip`, `deflate`, `br`, and `zstd` where
-   * Node has it (22.15, 23.8).
+   * The codings that are requested, in order of preference, and decoded. Codings that this version
+   * of Node cannot decode are dropped. Default: `gzip`, `deflate`, `br`, and `zstd` if Node has it
+   * (22.15, 23.8).
    */
   readonly codings?: ReadonlyArray<Coding> | undefined
   /**
-   * How many bytes a body may have when it is decoded, and in between where it was encoded more
-   * than once. Breach: `DecompressionBomb`. `Infinity` is no limit. Default: 268435456 (256 MiB).
+   * The maximum number of bytes of a decoded body, after each coding. Exceeding it fails with
+   * `DecompressionBomb`. `Infinity` is no limit. Default: 268435456 (256 MiB).
    *
-   * A body that is read into memory may also not be larger, decoded, than the platform's
-   * `MaxBodySize`.
+   * A body that is read into memory is also limited, decoded, by the platform's `MaxBodySize`.
    */
   readonly maxBytes?: number | undefined
   /**
-   * How many decoded bytes may come from each byte received, counted over all codings and once
-   * there are more than 4 MiB of them. Breach: `DecompressionBomb`. `Infinity` is no limit.
-   * Default: 1100.
+   * The maximum number of decoded bytes for each byte received, over all codings together. Applies
+   * once there are more than 4 MiB of them. Exceeding it fails with `DecompressionBomb`. `Infinity`
+   * is no limit. Default: 1100.
    *
-   * `gzip` and `deflate` cannot make more than 1032 from one, so the default never refuses what was
-   * encoded once with them, however plain the data; for that there is `maxBytes`. What it refuses
-   * are bombs of `br` and `zstd`, and those that were encoded several times.
+   * `gzip` and `deflate` expand a byte to 1032 at most. The default therefore never refuses a body
+   * that was encoded once with them, however regular its data; `maxBytes` limits those. It refuses
+   * bombs of `br` and `zstd`, and bodies that were encoded several times.
    */
   readonly maxRatio?: number | undefined
   /**
-   * Whether a gzip body may end before its trailer does, once its data is complete: `fetch` and
-   * undici accept that. Risk: checksum and length are not there to be compared, so that damage to
-   * the data goes unseen. Default: `false`.
+   * True if a gzip body may end before its trailer once its data is complete. `fetch` and undici
+   * accept that. Risk: there is no checksum and no length to compare, so damaged data is not
+   * detected. Default: `false`.
    */
   readonly gzipWithoutTrailer?: boolean | undefined
 }
@@ -70,25 +69,25 @@ export interface DecompressOptions {
 const defaults: Limits = { maxBytes: 256 * 1024 * 1024, maxRatio: 1100, gzipWithoutTrailer: false }
 
 /**
- * Asks for compressed responses and decodes them on reading. In a pipe:
+ * Requests compressed responses and decodes them on reading. In a pipe:
  * `client.pipe(decompress())`.
  *
- * - A request without Accept-Encoding gets one with the `codings`; a request for a range, which
- *   cannot be decoded, gets `identity`. One that the caller has set is left alone, and what the
- *   server answers to it is decoded as well.
- * - The body is decoded by `stream`, `text`, `json`, `arrayBuffer`, `urlParamsBody` and `formData`.
- *   The fields come without Content-Encoding and Content-Length, which speak of the encoded body;
- *   `original` has the response as it came.
- * - Left as they came, fields included: answers to HEAD, 204, 206 (part of an encoded body) and
- *   304; bodies with a coding that is not among the `codings`, even if others are.
- * - `x-gzip` is `gzip`, and `deflate` is understood with and without the zlib format. Several gzip
+ * - A request without Accept-Encoding gets one with the `codings`. A request for a range, which
+ *   cannot be decoded, gets `identity`. A field that the caller has set is unchanged, and the
+ *   response to it is decoded as well.
+ * - `stream`, `text`, `json`, `arrayBuffer`, `urlParamsBody` and `formData` decode the body. The
+ *   fields lack Content-Encoding and Content-Length, which describe the encoded body; `original`
+ *   has the response unchanged.
+ * - Responses to HEAD, 204, 206 (part of an encoded body) and 304 are unchanged, including their
+ *   fields. So are bodies with a coding that is not among the `codings`, even if others are.
+ * - `x-gzip` is `gzip`, and `deflate` is accepted with and without the zlib format. Several gzip
  *   members, and several zstd frames, are one body. Bytes behind the end of the coding are an
- *   error, but for zeros behind gzip.
- * - An empty body is an empty body, whatever its coding.
+ *   error, except for zeros behind gzip.
+ * - An empty body is an empty body, whichever coding it has.
  *
- * Failures are the platform's `ResponseError` with the reason `Decode`, whose cause says more:
- * `ContentDecodingError`, `DecompressionBomb`, or `TooManyContentCodings` for more than five
- * codings. They come where the body is read.
+ * Failures are the platform's `ResponseError` with the reason `Decode`. The cause is a
+ * `ContentDecodingError`, a `DecompressionBomb`, or, for more than five codings, a
+ * `TooManyContentCodings`. Reading the body fails with them.
  *
  * @since 0.2.0
  * @category decompression
@@ -113,17 +112,17 @@ export const decompress: {
       gzipWithoutTrailer: options.gzipWithoutTrailer ?? defaults.gzipWithoutTrailer
     }
     return client.pipe(
-      HttpClient.mapRequest((request) => asking(request, offered)),
+      HttpClient.mapRequest((request) => withAcceptEncoding(request, offered)),
       HttpClient.transformResponse(Effect.map((response) => decoded(response, known, limits)))
     )
   }
 )
 
-/** Whether a response is decoded on reading; it then has its `original`. */
+/** True if a response is decoded on reading; it then has an `original`. */
 export const isDecoded = (response: HttpClientResponse): response is Decoded =>
   Predicate.hasProperty(response, DecodedId)
 
-const asking = (
+const withAcceptEncoding = (
   request: HttpClientRequest.HttpClientRequest,
   codings: ReadonlyArray<Coding>
 ): HttpClientRequest.HttpClientRequest =>
@@ -153,8 +152,8 @@ const inflated = (response: HttpClientResponse, codings: ReadonlyArray<Coding>, 
   const received: Received = { bytes: 0 }
   return {
     headers: Headers.remove(response.headers, ["content-encoding", "content-length"]),
-    // In memory, without a Stream: the encoded body is read whole, by the original's own means, and
-    // then decoded.
+    // In memory, without a Stream: the original reads the whole encoded body, which is then
+    // decoded.
     bytes: Effect.withFiberRuntime((fiber) => {
       const size = maxBodySize(fiber.currentContext)
       return Effect.flatMap(
@@ -178,15 +177,14 @@ const inflated = (response: HttpClientResponse, codings: ReadonlyArray<Coding>, 
 }
 
 /**
- * How much of an encoded body is read for a decoded one of this size. Encoding can make small
- * bodies larger, by up to some tens of bytes for each flush of the server; nobody encodes so that a
- * large one becomes twice as large.
+ * The maximum number of encoded bytes for a decoded body of this size. Encoding can make small
+ * bodies larger, by up to some tens of bytes for each flush of the server. No encoder doubles the
+ * size of a large body.
  */
 const encodedSize = (size: number): number => 2 * size + 65_536
 
 /**
- * A body that is not read at all. The original is let go of, because whoever got this error will
- * not do that.
+ * A body that always fails. Releases the original, because a caller that gets this error will not.
  */
 const refused = (response: HttpClientResponse, count: number): Body => {
   const failure = Effect.zipRight(

@@ -1,4 +1,6 @@
-/** The pool with the default options, which are known to be right: making it cannot fail. */
+/**
+ * Creates the pool with the default options, which are valid, so that creating it cannot fail.
+ */
 import * as Headers from "@effect/platform/Headers"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -10,7 +12,7 @@ import type { ConnectionPoolImpl } from "../effect/connectionPool.ts"
 import { unsafeMake } from "../effect/connectionPool.ts"
 import { toSettings } from "../pool/settings.ts"
 
-// A default that cannot be would show when this module is loaded, and never in a layer.
+// An invalid default throws when this module is loaded, and never in a layer.
 const defaults = Either.getOrThrow(toSettings({}))
 
 const redactedNames: Effect.Effect<ReadonlyArray<string | RegExp>> = Effect.map(

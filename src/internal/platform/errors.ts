@@ -1,10 +1,9 @@
 /**
- * Our errors as the platform's: which class, with which reason. `docs/errors.md` has the same
+ * Maps this library's errors to the platform's: class and reason. `docs/errors.md` has the same
  * table.
  *
- * A mistake of the caller's is never `Transport`, because `HttpClient.retryTransient` sends what
- * failed with it once more: where the context of an error says that the fault is the `User`'s, it
- * is `Encode` whatever its class.
+ * A mistake of the caller is never `Transport`, because `HttpClient.retryTransient` retries that.
+ * If the context of an error blames the `User`, the reason is `Encode`, whatever its class.
  */
 import type { HttpClientError } from "@effect/platform/HttpClientError"
 import { RequestError, ResponseError } from "@effect/platform/HttpClientError"
@@ -27,15 +26,15 @@ import type { Inspect } from "../error/base.ts"
 import { inspected } from "../error/base.ts"
 import { shownUrl } from "./url.ts"
 
-/** What happens to a response that is there. */
+/** Failures after the response has arrived. */
 export type ResponseFailure = BodyFailure | BodyDecodeError | DecodingFailure | RedirectFailure | StatusError
 
-/** Of these, what happens before there is one too. */
+/** Those that also occur before the response has arrived. */
 type Both = Extract<ResponseFailure, InvalidRequest | PoolFailure | SendFailure | HeadFailure>
 
 /**
- * What happens before there is a response: everything else, so that a new error has to be told of
- * below.
+ * Failures before the response has arrived. All others belong here, so that the type checker
+ * demands a reason for a new error.
  */
 export type RequestFailure = Exclude<HttpError, Exclude<ResponseFailure, Both>>
 
@@ -116,8 +115,8 @@ export const responseReasons: { readonly [Tag in ResponseFailure["_tag"]]: Respo
 }
 
 /**
- * What the platform shows of a request may hold secrets: userinfo, the query, the body. This is
- * what can be told.
+ * The parts of a request that may be shown. What the platform shows may contain secrets: userinfo,
+ * the query, the body.
  */
 export const shownRequest = ({ method, url }: HttpClientRequest) => ({ method, url: shownUrl(url) })
 
@@ -157,21 +156,20 @@ class ShownResponseError extends ResponseError {
 }
 
 /**
- * That of the class; but what is the caller's fault this time is not to be repeated, though most of
- * its class may be.
+ * Returns the reason of the class, except for an error of the caller, which must not be retried.
  */
 const requestReason = ({ _tag, context }: RequestFailure): RequestError["reason"] => {
   const reason = requestReasons[_tag]
   return reason === "Transport" && context.fault === "User" ? "Encode" : reason
 }
 
-/** A failure before there is a response. */
+/** Creates the error for a failure before the response has arrived. */
 export const requestError = (request: HttpClientRequest, cause: RequestFailure): RequestError =>
   new ShownRequestError({ request, reason: requestReason(cause), description: cause.description, cause })
 
 /**
- * A failure of a response. `description` where its own words do not fit, `request` where it is not
- * that which was answered.
+ * Creates the error for a failure of a response. `description` replaces the cause's own words, and
+ * `request` the request of the response.
  */
 export const responseError = (
   response: HttpClientResponse,

@@ -1,4 +1,6 @@
-/** The fields of a response as the platform's record of headers, and as they may be shown. */
+/**
+ * The fields of a response as the platform's record of headers, and in a form that may be shown.
+ */
 import * as Headers from "@effect/platform/Headers"
 import * as Fiber from "effect/Fiber"
 import * as FiberRefs from "effect/FiberRefs"
@@ -8,8 +10,8 @@ import type * as HttpFields from "../../HttpFields.ts"
 const headersProto: object = Object.getPrototypeOf(Headers.empty) as object
 
 /**
- * Lines of one name joined by a comma, as the platform has them; Set-Cookie too, whose lines are in
- * `cookies`.
+ * Joins the lines of one name by a comma, as the platform does. This includes Set-Cookie, whose
+ * lines are in `cookies`.
  */
 export const headersOf = ({ names, values }: HttpFields.HttpFields): Headers.Headers => {
   const headers = Object.create(headersProto) as Record<string, string>
@@ -22,8 +24,8 @@ export const headersOf = ({ names, values }: HttpFields.HttpFields): Headers.Hea
 }
 
 /**
- * The platform's `Inspectable.redact` redacts only while a logger runs, but a response can be
- * printed by anybody.
+ * Redacts headers. The platform's `Inspectable.redact` redacts only while a logger runs, but any
+ * code can print a response.
  */
 export const shownHeaders = (headers: Headers.Headers): Record<string, string> => {
   const fiber = Option.getOrUndefined(Fiber.getCurrentFiber())

@@ -8,7 +8,9 @@ import * as Predicate from "effect/Predicate"
 import type { InvalidOption } from "../error/request.ts"
 import { requestError } from "./errors.ts"
 
-/** What `makeWith` builds, and so every client of the platform has, beside what its type says. */
+/**
+ * The untyped properties of a client that `makeWith` creates, as every client of the platform is.
+ */
 export interface Parts<E, R> {
   readonly preprocess: HttpClient.HttpClient.Preprocess<E, R>
   readonly postprocess: HttpClient.HttpClient.Postprocess<E, R>
@@ -19,7 +21,10 @@ const hasParts = <E, R>(
 ): client is HttpClient.HttpClient.With<E, R> & Parts<E, R> =>
   Predicate.hasProperty(client, "preprocess") && Predicate.hasProperty(client, "postprocess")
 
-/** A client built by hand is not known to have a first half, so all of it runs each time. */
+/**
+ * Returns the halves of a client. A client built by hand may lack a first half, so all of it runs
+ * each time.
+ */
 export const partsOf = <E, R>(client: HttpClient.HttpClient.With<E, R>): Parts<E, R> =>
   hasParts(client)
     ? client
@@ -28,9 +33,7 @@ export const partsOf = <E, R>(client: HttpClient.HttpClient.With<E, R>): Parts<E
       postprocess: (request) => Effect.flatMap(request, (request) => client.execute(request))
     }
 
-/**
- * A client whose every request fails, because the options make no sense; before anything is sent.
- */
+/** Creates a client that fails every request before it is sent, because the options are invalid. */
 export const refusing = <E, R>(
   client: HttpClient.HttpClient.With<E, R>,
   cause: InvalidOption

@@ -1,6 +1,6 @@
 /**
- * The request that follows a redirect, built with the platform's own functions out of the one
- * before and what was decided.
+ * Builds the request that follows a redirect, from the previous request and a decision, with the
+ * platform's own functions.
  */
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type { HttpMethod } from "@effect/platform/HttpMethod"
@@ -12,8 +12,8 @@ import type { Next } from "./redirectRules.ts"
 import { copyOf } from "./zonedUrl.ts"
 
 /**
- * Where the platform's `withScope` notes the requests whose response is to end with a scope; it is
- * by the request's identity.
+ * The registry of the platform's `withScope`: requests whose response ends with a scope, by
+ * identity.
  */
 const scopedRequests = globalValue(
   "@effect/platform/HttpClient/scopedRequests",
@@ -21,9 +21,9 @@ const scopedRequests = globalValue(
 )
 
 /**
- * A request to exactly this URL. The query is given as parameters only where the platform writes
- * them as they were: it writes them as a form, which makes `a=` of `a` and `+` of `%20`. As
- * parameters they are not shown by the messages of the platform's errors.
+ * Creates a request to exactly this URL. The query is passed as parameters only if the platform
+ * writes them back unchanged. It encodes them as a form, which turns `a` into `a=` and `%20` into
+ * `+`. Parameters are not shown in the messages of the platform's errors.
  */
 const requestTo = (method: HttpMethod, url: URL): HttpClientRequest.HttpClientRequest => {
   const path = copyOf(url)
@@ -43,7 +43,7 @@ const requestTo = (method: HttpMethod, url: URL): HttpClientRequest.HttpClientRe
   return url.hash === "" ? request : HttpClientRequest.setHash(request, url.hash.slice(1))
 }
 
-/** A request that is sent in place of another, and whose response ends with the same scope. */
+/** Ties a request that replaces another to the same scope. */
 export const keepScope = (
   request: HttpClientRequest.HttpClientRequest,
   next: HttpClientRequest.HttpClientRequest
@@ -53,13 +53,13 @@ export const keepScope = (
   return next
 }
 
-/** The request that a decision asks for, made of the one that was redirected. */
+/** Returns the request of a decision, derived from the redirected request. */
 export const nextRequest = (
   request: HttpClientRequest.HttpClientRequest,
   { fields, keepsBody, method, url }: Next
 ): HttpClientRequest.HttpClientRequest => {
   const bare = requestTo(method, url)
-  // The body first: it sets fields, which those of the request replace.
+  // The body first, because it sets fields, which those of the request replace.
   const next = HttpClientRequest.setHeaders(
     keepsBody ? HttpClientRequest.setBody(bare, request.body) : bare,
     fields.map((name): [string, string] => [name, request.headers[name] as string])

@@ -1,9 +1,9 @@
 /**
- * What a redirect asks for, and whether it is done (RFC 9110 sections 15.4 and 10.2.2). Decides
- * only: no effect, no client.
+ * Decides whether a redirect is followed, and with which request (RFC 9110 sections 15.4 and
+ * 10.2.2). No effect, no client.
  *
- * Credentials leave a request at the first change of origin. What is decided next starts from the
- * request that was sent last, so that nothing which was taken away can come back.
+ * Credentials are removed at the first change of origin. Each decision starts from the request that
+ * was sent last, so that removed fields cannot return.
  */
 import type { HttpBody } from "@effect/platform/HttpBody"
 import type { HttpMethod } from "@effect/platform/HttpMethod"
@@ -17,7 +17,7 @@ import { copyOf, resolveUrl } from "./zonedUrl.ts"
 /** What the rules need to know of a request. */
 export interface Asked {
   readonly method: HttpMethod
-  /** `undefined` where it is not absolute. */
+  /** `undefined` if the URL is not absolute. */
   readonly url: URL | undefined
   /** The names of its fields. */
   readonly fields: ReadonlyArray<string>
@@ -32,12 +32,12 @@ export interface Answered {
   readonly setsCookies: boolean
 }
 
-/** What has happened so far. */
+/** The previous requests of a chain of redirects. */
 export interface Chain {
   readonly history: ReadonlyArray<RedirectHop>
-  /** The requests that were sent since a cookie was set last, as `keyOf` writes them. */
+  /** The requests that were sent since the last Set-Cookie, in the form of `keyOf`. */
   readonly sent: ReadonlySet<string>
-  /** Whether the bodies that were sent so far can be sent again. */
+  /** True if all bodies that were sent can be sent again. */
   readonly replayable: boolean
 }
 
@@ -46,7 +46,7 @@ export interface Policy {
   readonly limit: number
   readonly allowDowngrade: boolean
   readonly replayStreams: boolean
-  /** Further fields that are for one origin only. */
+  /** Additional fields that are meant for one origin only. */
   readonly sensitive: ReadonlyArray<string | RegExp>
 }
 
@@ -65,13 +65,13 @@ export type RedirectError = TooManyRedirects | RedirectLoop | InvalidRedirect | 
 export const emptyChain: Chain = { history: [], sent: new Set(), replayable: true }
 
 /**
- * Whether a status asks for another request. Not so 300, which leaves the choice to the user, 304,
- * which is about a cache, and 305 and 306, which are no longer in use.
+ * True if a status asks for another request. 300 leaves the choice to the user, 304 is about a
+ * cache, and 305 and 306 are no longer in use.
  */
 export const isRedirect = (status: number): boolean =>
   (status >= 301 && status <= 303) || status === 307 || status === 308
 
-/** Whether a body can be sent a second time. */
+/** Whether and how a body can be sent a second time. */
 export type BodyKind = "Empty" | "Replayable" | "Stream" | "Raw"
 
 export const bodyKind = (body: HttpBody): BodyKind => {
@@ -86,7 +86,7 @@ export const bodyKind = (body: HttpBody): BodyKind => {
   }
 }
 
-/** By what they call themselves: those of polyfills and other realms are of another class. */
+/** By their tags, because objects of polyfills and other realms have another class. */
 const inMemory: ReadonlySet<string> = new Set([
   "ArrayBuffer",
   "Blob",
@@ -97,8 +97,8 @@ const inMemory: ReadonlySet<string> = new Set([
 ])
 
 /**
- * What is in memory can be read again; of anything else (a Readable, a ReadableStream, a generator)
- * that is not known.
+ * True if a body is in memory. Any other body (a Readable, a ReadableStream, a generator) may not
+ * be readable twice.
  */
 const isReplayable = (raw: unknown): boolean =>
   typeof raw !== "object"
@@ -110,20 +110,16 @@ const isReplayable = (raw: unknown): boolean =>
   || (Either.isEither(raw) && isReplayable(Either.merge(raw)))
 
 /**
- * The Locations of a response whose fields are one string a name, which is how the platform has
- * them: several lines of one name are joined by a comma and a space, which no URL has. Only where
- * every part could stand alone are they taken for several; a file name with a comma in it is more
- * likely.
+ * Splits the Locations of a response. The platform joins the lines of one name by a comma and a
+ * space, which no URL contains. They are split only if every part could be a Location, because a
+ * file name with a comma is more likely.
  */
 export const splitLocations = (joined: string): ReadonlyArray<string> => {
   const parts = joined.split(", ")
   return parts.every((part) => part === parts[0] || /^(?:[a-z][a-z0-9+.-]*:|\/)/i.test(part)) ? parts : [joined]
 }
 
-/**
- * A URL that can be shown. Neither userinfo nor query nor fragment: all three are places for
- * secrets.
- */
+/** Formats a URL without userinfo, query and fragment, which may contain secrets. */
 export const showUrl = (url: URL): string =>
   isHttp(url) ? `${url.origin}${url.pathname}${url.search === "" ? "" : "?…"}` : url.protocol
 
@@ -138,16 +134,16 @@ const hasControl = (text: string): boolean => {
 }
 
 /**
- * A Location with the bytes beyond ASCII percent-encoded one by one, as browsers do: field values
- * are bytes, and servers that send UTF-8 mean its bytes. Text with characters that are no bytes was
- * decoded by somebody and is left to `URL`.
+ * Percent-encodes the bytes of a Location beyond ASCII one by one, as browsers do. Field values are
+ * bytes, and servers that send UTF-8 mean its bytes. Text with characters that are not bytes has
+ * been decoded already, and `URL` encodes it.
  */
 const encodeBytes = (location: string): string =>
   /[\u0100-\uffff]/.test(location)
     ? location
     : location.replace(/[\u0080-\u00ff]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`)
 
-/** The URL without userinfo. */
+/** Removes the userinfo of a URL. */
 const withoutUserinfo = (url: URL): URL => {
   const bare = copyOf(url)
   bare.username = ""
@@ -156,15 +152,15 @@ const withoutUserinfo = (url: URL): URL => {
 }
 
 /**
- * The URL that the Locations lead to. Where it has no fragment, that of the request stays (RFC 9110
- * section 10.2.2). It is resolved without the request's userinfo, so that what it has of that is
- * its own.
+ * Resolves the Locations to a URL. If it has no fragment, the fragment of the request is kept (RFC
+ * 9110 section 10.2.2). The base has no userinfo, so any userinfo of the result comes from the
+ * server.
  */
 const resolve = (locations: ReadonlyArray<string>, base: URL): URL | InvalidRedirectReason => {
   const [location = "", ...others] = locations
   if (others.some((other) => other !== location)) return "Conflicting"
   if (location === "") return "Empty"
-  // `URL` drops tabs and line ends, which makes another host of "/\t/host".
+  // `URL` drops tabs and line ends, which turns "/\t/host" into another host.
   if (hasControl(location)) return "Malformed"
   const encoded = encodeBytes(location)
   const from = withoutUserinfo(base)
@@ -174,7 +170,7 @@ const resolve = (locations: ReadonlyArray<string>, base: URL): URL | InvalidRedi
   return url
 }
 
-/** Why nothing may be sent to a URL, if so. */
+/** Returns the reason why no request may be sent to a URL, if any. */
 const dangerOf = (url: URL, from: URL, policy: Policy): UnsafeRedirectReason | undefined => {
   if (!isHttp(url)) return "Scheme"
   if (url.username !== "" || url.password !== "") return "Credentials"
@@ -182,9 +178,9 @@ const dangerOf = (url: URL, from: URL, policy: Policy): UnsafeRedirectReason | u
 }
 
 /**
- * The fields that are for one origin, and are left out for another: credentials of the server and
- * of the proxy, cookies, and what names the origin itself (RFC 9110 section 15.4). Referer is among
- * them because it shows URLs of the one to the other.
+ * Fields that are meant for one origin, and are removed for another. They are credentials of the
+ * server and of the proxy, cookies, and fields that name the origin itself (RFC 9110 section 15.4).
+ * Referer is one because it shows URLs of one origin to another.
  */
 const originFields: ReadonlySet<string> = new Set([
   "authorization",
@@ -196,7 +192,7 @@ const originFields: ReadonlySet<string> = new Set([
   "www-authenticate"
 ])
 
-/** The fields that speak of the body, beside those that begin with `content-`. */
+/** Fields that describe the body, besides those that begin with `content-`. */
 const bodyFields: ReadonlySet<string> = new Set([
   "digest",
   "expect",
@@ -206,9 +202,7 @@ const bodyFields: ReadonlySet<string> = new Set([
   "transfer-encoding"
 ])
 
-/**
- * `search` and not `test`, which in a pattern with the flag `g` begins where the last match ended.
- */
+/** `search`, because `test` with the flag `g` begins at the end of the last match. */
 const matches = (name: string, pattern: string | RegExp): boolean =>
   typeof pattern === "string" ? name === pattern.toLowerCase() : name.search(pattern) >= 0
 
@@ -225,9 +219,9 @@ const isForBody = (field: string): boolean => {
 }
 
 /**
- * The method of the next request, and whether it has the body: 303 is GET whatever was asked (RFC
- * 9110 section 15.4.4), and 301 and 302 make GET of POST, as all clients do (sections 15.4.2 and
- * 15.4.3). HEAD stays HEAD.
+ * Returns the method of the next request, and whether it keeps the body. 303 becomes GET (RFC 9110
+ * section 15.4.4). 301 and 302 turn POST into GET, as all clients do (sections 15.4.2 and 15.4.3).
+ * HEAD stays HEAD.
  */
 export const rewrite = (status: number, method: HttpMethod): Pick<Next, "method" | "keepsBody"> => {
   if (status === 303) return { method: method === "HEAD" ? "HEAD" : "GET", keepsBody: false }
@@ -237,8 +231,8 @@ export const rewrite = (status: number, method: HttpMethod): Pick<Next, "method"
 }
 
 /**
- * A request as far as the server can tell it from another. The names of the fields say which
- * credentials it has: they only ever become fewer.
+ * Returns the parts of a request that the server can distinguish. The names of the fields represent
+ * the credentials, because fields are only ever removed.
  */
 const keyOf = (method: HttpMethod, url: URL, hasBody: boolean, fields: ReadonlyArray<string>): string => {
   const sent = copyOf(url)
@@ -246,7 +240,7 @@ const keyOf = (method: HttpMethod, url: URL, hasBody: boolean, fields: ReadonlyA
   return [method, sent.href, hasBody, ...fields.map((name) => name.toLowerCase()).sort()].join(" ")
 }
 
-/** What comes after a redirect: the next request, or why there is none. */
+/** Returns the next request of a redirect, or the reason why there is none. */
 export const decide = (
   chain: Chain,
   asked: Asked,
@@ -266,8 +260,8 @@ export const decide = (
   if (danger !== undefined) return Either.left(new UnsafeRedirect({ reason: danger, target: showUrl(url), history }))
   const sameOrigin = url.origin === base.origin
   if (sameOrigin) {
-    // Userinfo that the caller put into the URL is a credential like any other: it goes with the
-    // origin.
+    // Userinfo that the caller put into the URL is a credential like any other, and is kept for the
+    // same origin.
     url.username = base.username
     url.password = base.password
   }
@@ -276,8 +270,8 @@ export const decide = (
     (sameOrigin || !isForOrigin(name, policy.sensitive)) && (keepsBody || !isForBody(name))
   )
   const hadBody = asked.body !== "Empty"
-  // Who has been given a cookie may be answered otherwise: sites send a visitor to the same page to
-  // see whether it comes back.
+  // A new cookie may change the response: some sites redirect a visitor to the same page to check
+  // whether the cookie returns.
   const sent = answered.setsCookies
     ? new Set<string>()
     : new Set(chain.sent).add(keyOf(asked.method, base, hadBody, asked.fields))

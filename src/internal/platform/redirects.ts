@@ -1,11 +1,11 @@
 /**
- * Follows redirects over any `HttpClient`: asks, lets go of a 3xx response, asks again. What is
- * asked, and whether, is decided in `redirectRules.ts`.
+ * Follows redirects over any `HttpClient`: sends a request, releases a 3xx response, sends the next
+ * request. `redirectRules.ts` decides whether and what.
  *
  * What the caller's client does to a request before it is sent (`mapRequest` with a token,
- * `withCookiesRef`) is done to the first request alone. Done to every one it would give back the
- * credentials that a redirect to another origin has taken away. Each hop is a request of the client
- * below, with the span that this makes.
+ * `withCookiesRef`) is applied to the first request only. Applied to every request, it would
+ * restore the credentials that a redirect to another origin has removed. Each hop is a request of
+ * the underlying client, with that client's span.
  */
 import * as Headers from "@effect/platform/Headers"
 import * as HttpClient from "@effect/platform/HttpClient"
@@ -40,31 +40,34 @@ import { parsedOf, targetOf } from "./url.ts"
  * @category models
  */
 export interface RedirectOptions {
-  /** Redirects of one request; the next one fails with `TooManyRedirects`. Default: 10. */
+  /**
+   * The maximum number of redirects of one request; the next one fails with `TooManyRedirects`.
+   * Default: 10.
+   */
   readonly limit?: number | undefined
   /**
-   * Whether a redirect from https to http is followed. Credentials do not go along. Default:
+   * True if a redirect from https to http is followed. Credentials are not sent with it. Default:
    * `false`.
    */
   readonly allowDowngrade?: boolean | undefined
   /**
-   * Fields that are left out when a redirect leads to another origin. Always left out are
-   * Authorization, Cookie, Cookie2, WWW-Authenticate, Proxy-*, Host, Origin, Referer, and what
-   * `Headers.currentRedactedNames` of the platform names. Default: none.
+   * Fields that are removed when a redirect leads to another origin. Always removed are
+   * Authorization, Cookie, Cookie2, WWW-Authenticate, Proxy-*, Host, Origin, Referer, and those
+   * that `Headers.currentRedactedNames` of the platform names. Default: none.
    */
   readonly sensitiveHeaders?: ReadonlyArray<string | RegExp> | undefined
   /**
-   * Whether a `Stream` body gives the same bytes when it is run once more, so that 307 and 308 can
-   * be followed with it. What it is made of is not known to the client: a file does, an upload that
-   * is passed on does not. Default: `false`.
+   * True if a `Stream` body produces the same bytes each time it is run, so that 307 and 308 can be
+   * followed with it. The client cannot know that: a file does, a forwarded upload does not.
+   * Default: `false`.
    */
   readonly replayStreams?: boolean | undefined
   /**
-   * Bytes of a redirect's body that are read so that its connection can be kept; more closes it.
-   * For clients of others: those of this library have their own limit. Default: 65536.
+   * The maximum number of bytes of a redirect's body that are read to keep its connection. A longer
+   * body closes it. For other clients: those of this library have a separate limit. Default: 65536.
    */
   readonly drainLimit?: number | undefined
-  /** For how long they are read. Default: 1 second. */
+  /** The maximum time of that. Default: 1 second. */
   readonly drainTime?: Duration.DurationInput | undefined
 }
 
@@ -88,7 +91,7 @@ const settingsOf = (options: RedirectOptions): Either.Either<Settings, InvalidOp
   }
   return Either.right({
     limit,
-    // Compared, because a string from a configuration would be true whatever it says.
+    // Compared, because any string from a configuration would be truthy.
     allowDowngrade: options.allowDowngrade === true,
     replayStreams: options.replayStreams === true,
     sensitive: sensitiveHeaders,
@@ -98,14 +101,14 @@ const settingsOf = (options: RedirectOptions): Either.Either<Settings, InvalidOp
 }
 
 /**
- * By response, and by the request of the response for combinators that wrap it. Holds no response:
- * these are freed when unused.
+ * The redirects of a chain, by its response, and by the request of the response for combinators
+ * that wrap it. Responses are weakly referenced.
  */
 const histories = new WeakMap<object, ReadonlyArray<RedirectHop>>()
 
 /**
- * The redirects that led to a response, in order; none where it came at once, or by another way
- * than `followRedirects`.
+ * The redirects that led to a response, in order. Empty if there were none, or if `followRedirects`
+ * did not follow them.
  *
  * @since 0.2.0
  * @category getters
@@ -122,15 +125,15 @@ const locationsOf = (response: HttpClientResponse): ReadonlyArray<string> => {
   return joined === undefined ? [] : rules.splitLocations(joined)
 }
 
-/** `scheme://host:port`, as every error has it: a zone id is encoded in URLs alone. */
+/** Formats `scheme://host:port` as in every error: a zone id is encoded in URLs only. */
 const originOf = (url: URL): string =>
   `${url.protocol}//${url.hostname.replace("%25", "%")}:${
     url.port === "" ? url.protocol === "https:" ? 443 : 80 : url.port
   }`
 
 /**
- * Our error as the platform's. `StatusCode`, because what cannot be used is the status that came;
- * `retryTransient` looks at the response's, and no 3xx is among those that it retries.
+ * Maps this library's error to the platform's. `StatusCode`, because the status is what cannot be
+ * used. `retryTransient` checks the status of the response, and retries no 3xx.
  */
 const asResponseError = (
   error: rules.RedirectError,
@@ -156,9 +159,9 @@ const asResponseError = (
   )
 
 /**
- * Adds to the error of a later request what holds for the whole chain, because the caller asked for
- * its first one: a server has answered that, and its body must be sent again if the chain is
- * repeated. Changes our error in place, as `locate` does.
+ * Adds what holds for the whole chain to the error of a later request, because the caller sent its
+ * first one. A server has answered that, and a retry of the chain sends its body again. Changes
+ * this library's error in place, as `locateIn` does.
  */
 const afterRedirect = ({ replayable }: rules.Chain) => <E>(error: E): E => {
   const cause = Option.getOrUndefined(fromPlatform(error)) as { context: ErrorContext } | undefined
@@ -169,8 +172,7 @@ const afterRedirect = ({ replayable }: rules.Chain) => <E>(error: E): E => {
 }
 
 /**
- * Most clients prepare nothing, and their request is there already: that saves asking the runtime
- * for it.
+ * True if the request is available without the runtime, as for most clients, which prepare nothing.
  */
 const isReady = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Exit.Success<A, never> =>
   Exit.isExit(effect) && Exit.isSuccess(effect)
@@ -211,8 +213,8 @@ const following = <E, R>(
     const answered = { status: response.status, locations, setsCookies: "set-cookie" in response.headers }
     const policy = { ...settings, sensitive: [...settings.sensitive, ...redacted] }
     const decision = rules.decide(chain, asked, answered, policy)
-    // Before the next request, so that this may have the connection; and before a failure, which
-    // nobody reads a body out of.
+    // Before the next request, so that it can use the connection. Also before a failure, because
+    // its receiver does not read the body.
     return Effect.zipRight(
       release(response, settings),
       Either.match(decision, {
@@ -251,23 +253,23 @@ const following = <E, R>(
  * Follows redirects, over any `HttpClient`. The platform's own `followRedirects` keeps method, body
  * and every credential, wherever the redirect leads, and leaves the bodies of redirects unread.
  *
- * - 303 becomes GET without the body; 301 and 302 make GET of POST; all others, and 307 and 308,
- *   keep method and body. HEAD stays HEAD. A redirect without a Location, 300 and 304 are given as
- *   they are.
- * - On any change of scheme, host or port credentials and cookies stay behind, and do not come back
+ * - 303 becomes GET without the body; 301 and 302 turn POST into GET. All others, and 307 and 308,
+ *   keep method and body. HEAD stays HEAD. A redirect without a Location, 300 and 304 are returned
+ *   unchanged.
+ * - On any change of scheme, host or port, credentials and cookies are removed. They do not return
  *   if a later redirect leads back.
- * - From https to http, to other schemes, and to a URL with credentials no redirect is followed:
+ * - A redirect from https to http, to another scheme, or to a URL with credentials is not followed:
  *   `UnsafeRedirect`.
  * - `InvalidRedirect`, `RedirectLoop`, `TooManyRedirects` and `UnreplayableBody` are the other
  *   failures. All are the `cause` of a `ResponseError` with the reason `StatusCode`, and have a
- *   `history`; the body of its response is let go of. That of a request that succeeds is in
- *   `redirectHistory`.
- * - Each redirect is a request of its own, with its own span, on the same connection if there is
- *   one: the body of a redirect is read or let go of first.
+ *   `history`. The body of its response is released. `redirectHistory` returns the history of a
+ *   request that succeeds.
+ * - Each redirect is a separate request, with a separate span. It uses the same connection if
+ *   possible, because the body of a redirect is read or released first.
  *
- * Put it next to the client, before what looks at the status (`filterStatusOk`). A cookie that a
- * redirect sets is sent with the next request by `CookieJar.withCookieJar` below this; not by
- * `withCookiesRef`, which sets Cookie once.
+ * Put it next to the client, before combinators that check the status (`filterStatusOk`).
+ * `CookieJar.withCookieJar` below this sends a cookie that a redirect sets with the next request.
+ * `withCookiesRef` does not, because it sets Cookie once.
  *
  * @since 0.2.0
  * @category combinators

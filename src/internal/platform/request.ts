@@ -1,6 +1,6 @@
 /**
- * A platform request as one of ours: fields, and every kind of body. Reads nothing and runs
- * nothing; whatever cannot be sent is a typed failure, found now or when the request is sent.
+ * Maps a platform request to this library's: fields, and every kind of body. Reads nothing and runs
+ * nothing. What cannot be sent is a typed failure, now or when the request is sent.
  */
 import type * as PlatformBody from "@effect/platform/HttpBody"
 import type { HttpClientRequest } from "@effect/platform/HttpClientRequest"
@@ -22,8 +22,8 @@ const viewOf = (view: ArrayBufferView): Uint8Array =>
   isBytes(view) ? view : new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
 
 /**
- * What is taken for bytes: text as UTF-8, as all other clients do. Anything else stays what it is,
- * and is refused later.
+ * Converts a piece to bytes; text becomes UTF-8, as in all other clients. Any other value is
+ * unchanged and is refused later.
  */
 const bytesOf = (piece: unknown): Uint8Array | undefined => {
   if (typeof piece === "string") return encoder.encode(piece)
@@ -36,14 +36,16 @@ const isPiece = (piece: unknown): boolean =>
 
 const isStream = (u: unknown): u is Stream.Stream<unknown, unknown> => Predicate.hasProperty(u, Stream.StreamTypeId)
 
-/** Pieces of what Node and browsers call a body may be text, or views of another kind. */
+/**
+ * Converts a stream. Pieces of a body of Node or browsers may be text, or views of another kind.
+ */
 const streamed = (stream: Stream.Stream<unknown, unknown>, length: number | undefined): HttpBody.HttpBody<unknown> =>
   HttpBody.stream(Stream.map(stream, (piece) => bytesOf(piece) ?? piece as Uint8Array), { length })
 
-/** What the entries of a query or form are called by every class of them. */
+/** True for a query or form of any realm, by its tag. */
 const isParams = (u: unknown): boolean => kindOf(u) === "URLSearchParams"
 
-/** A body whose type says nothing. What is none is refused now, and not when the head is out. */
+/** Maps a body of unknown type. An invalid one is refused now, before the head is sent. */
 const rawBody = ({ body, contentLength }: PlatformBody.Raw): HttpBody.HttpBody<unknown> | UnsupportedBody => {
   if (body === undefined || body === null) return HttpBody.empty
   const bytes = bytesOf(body)
@@ -65,7 +67,7 @@ const rawBody = ({ body, contentLength }: PlatformBody.Raw): HttpBody.HttpBody<u
   return unsupported(body)
 }
 
-/** What `HttpBody.json` and `HttpBody.text` of this library give. */
+/** Returns the body that `HttpBody.json` and `HttpBody.text` of this library create. */
 const madeBody = (made: Either.Either<unknown, unknown>): HttpBody.HttpBody<unknown> | UnsupportedBody => {
   const body = Either.merge(made)
   return HttpBody.isHttpBody(body) || body instanceof UnsupportedBody ? body : unsupported(made)
@@ -78,7 +80,7 @@ const unsupported = (body: unknown): UnsupportedBody =>
     }, and no text, bytes, Blob, FormData or URLSearchParams, and no stream or iterable of bytes`
   })
 
-/** What is made of a value of the caller's, of which a getter or a proxy may throw. */
+/** Reads a value of the caller. A getter or a proxy of it may throw. */
 const reading = (
   make: () => HttpBody.HttpBody<unknown> | UnsupportedBody
 ): HttpBody.HttpBody<unknown> | UnsupportedBody =>
@@ -89,7 +91,7 @@ const reading = (
     })
   )
 
-/** The body that is sent. Its own Content-Type counts where the fields have none. */
+/** Returns the body that is sent. Its Content-Type applies if the fields have none. */
 export const bodyOf = (body: PlatformBody.HttpBody): HttpBody.HttpBody<unknown> | UnsupportedBody => {
   switch (body._tag) {
     case "Empty":
@@ -106,19 +108,19 @@ export const bodyOf = (body: PlatformBody.HttpBody): HttpBody.HttpBody<unknown> 
 }
 
 /**
- * What the fields of a form are not for the caller to say: only the form knows its boundary and its
+ * Fields that the caller must not set for a form, because only the form knows its boundary and its
  * length.
  */
 const ownedByForm: ReadonlySet<string> = new Set(["content-type", "content-length"])
 
-/** The fields in their order, those of the trace last. */
+/** Returns the fields in order, with those of the trace last. */
 const fieldsOf = (request: HttpClientRequest, trace: Readonly<Record<string, string>> | undefined) => {
   const names: Array<string> = []
   const values: Array<string> = []
   const { body, headers } = request
   const form = body._tag === "FormData" || (body._tag === "Raw" && isForm(body.body))
   for (const name in headers) {
-    // What a prototype has is no field.
+    // Properties of a prototype are not fields.
     if (!Object.hasOwn(headers, name)) continue
     if ((form && ownedByForm.has(name)) || (trace !== undefined && name in trace)) continue
     names.push(name)
@@ -133,7 +135,7 @@ const fieldsOf = (request: HttpClientRequest, trace: Readonly<Record<string, str
   return names.length === 0 ? HttpFields.empty : HttpFields.unsafeMake(names, values)
 }
 
-/** The request for the pool. */
+/** Maps a request for the pool. */
 export const toRequest = (
   request: HttpClientRequest,
   target: string,
@@ -143,7 +145,7 @@ export const toRequest = (
   const body = bodyOf(request.body)
   if (body instanceof UnsupportedBody) return body
   const headers = fieldsOf(request, trace)
-  // A body of the platform's is content and never a coding, so it is chunked whatever its headers
-  // say, as Node's layer does.
+  // A body of the platform is content and never a coding, so it is chunked whichever headers it
+  // has, as in Node's layer.
   return HttpRequest.make(request.method, target, { ...options, headers, body, encodeChunked: true })
 }

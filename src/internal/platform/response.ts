@@ -1,10 +1,10 @@
 /**
- * Our response as the platform's. Everything is made when it is asked for; a whole reading is
- * remembered, so that it can be had again, in another form too.
+ * This library's response as the platform's. Everything is created on demand. A whole body is
+ * cached, so that it can be returned again, also in another form.
  *
- * Holds no resource: what it stands for is let go of by reading to the end, by `ReleaseId`, or by
- * the pool. Nothing that lives long may hold it, and nothing here does. Inspecting it does not read
- * the body, as it does with the platform's own responses.
+ * Holds no resource: the body is released by reading it to the end, by `ReleaseId`, or by the pool.
+ * Nothing long-lived may hold a response, and nothing here does. Inspecting it does not read the
+ * body, unlike the platform's own responses.
  */
 import * as Cookies from "@effect/platform/Cookies"
 import * as Headers from "@effect/platform/Headers"
@@ -38,12 +38,13 @@ import { ReleaseId } from "./release.ts"
 import { WholeBody } from "./wholeBody.ts"
 
 /**
- * The property under which a response has ours. A combinator that wraps a response may hand it on.
+ * The property of a response for this library's response. A combinator that wraps a response may
+ * forward it.
  */
 export const SourceId: unique symbol = Symbol.for("effect-http-client/source") as never
 
 /**
- * A response of this client: what the platform has of one, and what else is known of it.
+ * A response of this client: the platform's properties, and what else is known of it.
  *
  * @since 0.2.0
  * @category models
@@ -55,11 +56,11 @@ export interface PooledResponse extends HttpClientResponse.HttpClientResponse {
   readonly reason: string
   /** All fields, in order and as sent. */
   readonly fields: HttpFields.HttpFields
-  /** The trailer fields. Reads the body to its end first where nobody has. */
+  /** The trailer fields. Reads the body to its end first if it has not been read. */
   readonly trailers: Effect.Effect<HttpFields.HttpFields, ResponseError>
-  /** The time that each phase took, so far. */
+  /** The time that each phase has taken. */
   readonly timings: Timings
-  /** The informational (1xx) responses that came before it, in order. */
+  /** The informational (1xx) responses that arrived before it, in order. */
   readonly informational: ReadonlyArray<Informational>
 }
 
@@ -69,8 +70,8 @@ export class PlatformResponse extends Inspectable.Class implements PooledRespons
   readonly [SourceId]: HttpResponse
   readonly #trace: Headers.Headers | undefined
   #reading: WholeBody | undefined
-  /** Whether the body was there whole when it was asked for. */
-  #taken = false
+  /** True if the body was complete when it was requested. */
+  #wasComplete = false
   #request: HttpClientRequest.HttpClientRequest
   #traced: boolean
   #headers: Headers.Headers | undefined
@@ -92,10 +93,10 @@ export class PlatformResponse extends Inspectable.Class implements PooledRespons
   }
 
   get #body(): WholeBody {
-    return this.#reading ??= new WholeBody(this[SourceId], this.#taken)
+    return this.#reading ??= new WholeBody(this[SourceId], this.#wasComplete)
   }
 
-  /** As it was sent, with the fields of the trace. */
+  /** The request as it was sent, with the fields of the trace. */
   get request(): HttpClientRequest.HttpClientRequest {
     if (!this.#traced) {
       this.#traced = true
@@ -142,7 +143,7 @@ export class PlatformResponse extends Inspectable.Class implements PooledRespons
     return Option.fromNullable(this[SourceId].connection.remoteAddress)
   }
 
-  /** Calls back when a reading of the body has ended, however. */
+  /** Sets a callback for the end of a reading of the body, successful or not. */
   whenRead(callback: () => void): void {
     this.#whenRead = callback
   }
@@ -202,8 +203,8 @@ export class PlatformResponse extends Inspectable.Class implements PooledRespons
     return Effect.withFiberRuntime<HttpFields.HttpFields, ResponseError>((fiber) => {
       const { trailers } = this[SourceId]
       const limit = maxBodySize(fiber.currentContext)
-      // Where nobody has, this reads the body, as all that share its reading do; where somebody
-      // does, there is nothing to limit.
+      // If no reader has read the body, this reads it, and others share that reading. If another
+      // reader is reading it, there is nothing to limit.
       const read = Effect.catchAll(
         Effect.zipRight(this.#body.read(limit), trailers),
         (error) => error._tag === "BodyAlreadyConsumed" ? trailers : Effect.fail(error)
@@ -233,14 +234,14 @@ export class PlatformResponse extends Inspectable.Class implements PooledRespons
     }
   }
 
-  /** The whole body, made into something. */
+  /** Reads the whole body and converts it. */
   #whole<A>(f: (bytes: Uint8Array) => Either.Either<A, TextFailure>): Effect.Effect<A, ResponseError> {
     return Effect.withFiberRuntime<A, ResponseError>((fiber) => {
       const limit = maxBodySize(fiber.currentContext)
-      // Most bodies have come with their head, and are there.
+      // Most bodies have arrived with their head and are complete.
       const whole = limit === Infinity && this.#reading === undefined ? takeWhole(this[SourceId]) : undefined
       if (whole !== undefined) {
-        this.#taken = true
+        this.#wasComplete = true
         this.#whenRead?.()
         return this.#made(f(whole))
       }
@@ -270,6 +271,6 @@ export class PlatformResponse extends Inspectable.Class implements PooledRespons
   }
 }
 
-/** Our response behind one of the platform's, where there is one. */
+/** Returns this library's response behind one of the platform's, if there is one. */
 export const sourceOf = (response: HttpClientResponse.HttpClientResponse): Option.Option<HttpResponse> =>
   Predicate.hasProperty(response, SourceId) ? Option.some(response[SourceId] as HttpResponse) : Option.none()

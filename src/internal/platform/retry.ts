@@ -1,9 +1,9 @@
 /**
- * Retries over any `HttpClient`. Each attempt is a request of the client below, with a span of its
- * own.
+ * Retries over any `HttpClient`. Each attempt is a request of the underlying client, with a
+ * separate span.
  *
- * An error says whether its request may be sent again if it is of this library. Of the errors of
- * other clients that is not known, so that only their responses are retried.
+ * An error of this library says whether its request may be retried. Errors of other clients do not,
+ * so only their responses are retried.
  */
 import * as HttpClient from "@effect/platform/HttpClient"
 import type { HttpClientError, RequestError } from "@effect/platform/HttpClientError"
@@ -30,8 +30,8 @@ import { release } from "./release.ts"
 import { sourceOf } from "./response.ts"
 
 /**
- * How much of the response of another client is read before it is retried. A pool has limits of its
- * own.
+ * The most that is read of the response of another client before a retry. A pool has separate
+ * limits.
  */
 const drainLimits = { bytes: 65_536, time: "1 second" } as const
 
@@ -51,8 +51,7 @@ const answered = (
   response: HttpClientResponse
 ): Outcome => {
   const kind = bodyKind(request.body)
-  // A server that redirects has processed the request, whatever the status at the end of the
-  // redirects says.
+  // A server that redirects has processed the request, whichever status the last response has.
   const rules = redirectHistory(response).length === 0 ? policy : { ...policy, unprocessed: noStatus }
   return {
     repeatable: mayRepeatStatus(response.status, request, kind === "Empty" || kind === "Replayable", rules),
@@ -69,13 +68,13 @@ const outcomeOf =
   (result: Either.Either<HttpClientResponse, E>): Outcome => {
     if (Either.isRight(result)) return answered(policy, request, result.right)
     const error = Option.getOrUndefined(fromPlatform(result.left))
-    // A combinator below, such as `filterStatusOk`, has made a failure of a status. Its response is
-    // still unread.
+    // A combinator below, such as `filterStatusOk`, has turned a status into a failure. Its
+    // response is still unread.
     if (error === undefined && isStatusError(result.left)) return answered(policy, request, result.left.response)
     return error === undefined ? unknownFailure : failedWith(error, request, policy)
   }
 
-/** The failure of a client that does not say what the server has seen. */
+/** A failure that does not say what the server has processed. */
 const unknownFailure: Outcome = {
   repeatable: false,
   error: undefined,
@@ -88,7 +87,7 @@ const unknownFailure: Outcome = {
 const isStatusError = (error: unknown): error is ResponseError =>
   error instanceof ResponseError && error.reason === "StatusCode"
 
-/** The request with a key of its own, if the policy wants one and the request needs it. */
+/** Adds a key to the request, if the policy wants one and the request needs it. */
 const withKey = (
   { key }: Policy,
   request: HttpClientRequest.HttpClientRequest

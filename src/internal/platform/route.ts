@@ -1,6 +1,6 @@
 /**
- * What the options around a request make of it: the options that the pool reads, and where else
- * than its URL says it goes.
+ * Applies the options around a request: the options for the pool, and the origin if it is not the
+ * URL's.
  */
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
@@ -10,7 +10,7 @@ import * as Origin from "../../Origin.ts"
 import * as Proxy from "../../Proxy.ts"
 import type { RequestOptions } from "./references.ts"
 
-/** How a pool makes connections where a request does not say. */
+/** The options of connections for requests that have none. */
 export type ConnectionOptions = Pick<RequestOptions, "tls" | "proxy" | "localAddress">
 
 /** A request's target, and its options for the pool. */
@@ -24,16 +24,17 @@ const none: HttpRequest.Options = {}
 const connectionKeys = ["tls", "proxy", "localAddress", "socketPath"] as const
 
 /**
- * Types do not hold for everybody: what is neither settings nor a proxy is refused with the origin.
+ * True for settings. Untyped code may pass something that is neither settings nor a proxy; the
+ * origin refuses it.
  */
 const isSettings = (proxy: RequestOptions["proxy"]): proxy is Proxy.Settings => Predicate.hasProperty(proxy, "bypass")
 
-/** `false` says none, where `undefined` would leave what the pool has. */
+/** `false` means none, because `undefined` keeps the pool's value. */
 const unlessFalse = <A>(option: A | false | undefined): A | undefined => option === false ? undefined : option
 
 /**
- * The origin with other connection options than those of the pool. What a request does not say
- * stays as the pool has it.
+ * Returns the origin with the connection options of a request. Options that the request lacks stay
+ * as in the pool.
  */
 const originWith = (
   origin: Origin.Origin,
@@ -56,7 +57,8 @@ const originWith = (
 }
 
 /**
- * Where a request goes, and its options. Without options it is left to the pool to read the URL.
+ * Returns the target of a request and its options. Without connection options the pool parses the
+ * URL.
  */
 export const applyOptions = (
   target: string,
@@ -69,9 +71,9 @@ export const applyOptions = (
   if (connectionKeys.every((key) => options[key] === undefined)) return Either.right({ target, options: own })
   return Either.flatMap(
     Origin.fromUrl(target),
-    (located) =>
-      Either.map(originWith(located.origin, options, defaults), (origin) => ({
-        target: located.target,
+    (parsed) =>
+      Either.map(originWith(parsed.origin, options, defaults), (origin) => ({
+        target: parsed.target,
         options: { ...own, origin }
       }))
   )

@@ -1,9 +1,8 @@
 /**
- * `HttpClient.withScope`: a request ends with the scope that is around it, and so does its
- * response.
+ * `HttpClient.withScope`: a request and its response end with the surrounding scope.
  *
- * The platform notes such requests in a registry, each with an `AbortController` that the scope's
- * end aborts.
+ * The platform registers such requests, each with an `AbortController` that is aborted when the
+ * scope closes.
  */
 import type { RequestError } from "@effect/platform/HttpClientError"
 import type { HttpClientRequest } from "@effect/platform/HttpClientRequest"
@@ -33,7 +32,7 @@ export interface RequestScope {
   readonly signal: AbortSignal
 }
 
-/** The scope of a request that has one. */
+/** Returns the scope of a request, if it has one. */
 export const scopeOf = (request: HttpClientRequest, context: Context.Context<never>): RequestScope | undefined => {
   const controller = scopedRequests.get(request)
   if (controller === undefined) return undefined
@@ -44,28 +43,28 @@ export const scopeOf = (request: HttpClientRequest, context: Context.Context<nev
 /** The responses that end with a scope. */
 interface Ties {
   readonly open: Set<HttpResponse>
-  /** So many make it worth a look which of them have ended. */
-  many: number
+  /** The number of responses at which the ended ones are removed. */
+  threshold: number
   ended: boolean
 }
 
-const fewest = 32
+const minThreshold = 32
 
 const tiesOf = new WeakMap<Scope.Scope, Ties>()
 
-/** How many responses a scope holds. */
+/** Returns how many responses a scope holds. */
 export const tiedTo = (scope: Scope.Scope): number => tiesOf.get(scope)?.open.size ?? 0
 
 /**
- * Whether nothing of a response is to come, or to be read, any more: its connection is not its own
- * any longer.
+ * True if nothing of a response can arrive or be read any more, so its connection is no longer
+ * assigned to it.
  */
 const isOver = (source: HttpResponse): Effect.Effect<boolean> =>
   source.timings.total === undefined ? source.closed : Effect.succeed(true)
 
 const makeTies = (scope: Scope.Scope): Effect.Effect<Ties> =>
   Effect.suspend(() => {
-    const ties: Ties = { open: new Set(), many: fewest, ended: false }
+    const ties: Ties = { open: new Set(), threshold: minThreshold, ended: false }
     tiesOf.set(scope, ties)
     const end = Effect.suspend(() => {
       ties.ended = true
@@ -77,9 +76,9 @@ const makeTies = (scope: Scope.Scope): Effect.Effect<Ties> =>
   })
 
 /**
- * Ends a response with a scope. A scope may last as long as the program, so what has ended is not
- * held: what has come whole, what was read, and, looked for when there are many, what its pool or
- * somebody else has let go of.
+ * Ties a response to a scope. A scope may last as long as the program, so responses that have ended
+ * are removed. A complete response is not tied, and one that was read is removed at once. Responses
+ * that were released otherwise are searched for when there are many.
  */
 const tie = (response: PlatformResponse, scope: Scope.Scope): Effect.Effect<void> =>
   Effect.gen(function*() {
@@ -91,14 +90,14 @@ const tie = (response: PlatformResponse, scope: Scope.Scope): Effect.Effect<void
     response.whenRead(() => {
       ties.open.delete(source)
     })
-    if (ties.open.size < ties.many) return
+    if (ties.open.size < ties.threshold) return
     for (const other of ties.open) {
       if (yield* isOver(other)) ties.open.delete(other)
     }
-    ties.many = Math.max(fewest, 2 * ties.open.size)
+    ties.threshold = Math.max(minThreshold, 2 * ties.open.size)
   })
 
-/** Calls back when the scope ends. Returns how to forget it. */
+/** Calls back when the scope closes. Returns a function that removes the listener. */
 const whenEnded = (signal: AbortSignal, callback: () => void): () => void => {
   if (signal.aborted) callback()
   else signal.addEventListener("abort", callback, { once: true })
@@ -106,8 +105,8 @@ const whenEnded = (signal: AbortSignal, callback: () => void): () => void => {
 }
 
 /**
- * A request that the end of its scope ends, or its response. It runs in a fiber of its own, which
- * can be interrupted where the caller is not.
+ * Sends a request that ends with its scope, as its response does. It runs in a separate fiber,
+ * which can be interrupted even if the caller cannot.
  */
 export const scoped = (
   request: HttpClientRequest,
@@ -117,16 +116,16 @@ export const scoped = (
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(Effect.forkDaemon(Effect.interruptible(sent)), (fiber) => {
       const context = nodeEventLoop.captureContext()
-      const forget = whenEnded(signal, () => context.run(() => fiber.unsafeInterruptAsFork(fiber.id())))
+      const removeListener = whenEnded(signal, () => context.run(() => fiber.unsafeInterruptAsFork(fiber.id())))
       const ended = Effect.onInterrupt(restore(awaitFiber(nodeEventLoop, fiber)), () => {
-        forget()
+        removeListener()
         return Effect.flatMap(
           interruptFiber(nodeEventLoop, fiber),
           (exit) => Exit.isSuccess(exit) ? exit.value[ReleaseId] : Effect.void
         )
       })
       return Effect.flatMap(ended, (exit) => {
-        forget()
+        removeListener()
         if (Exit.isSuccess(exit)) return Effect.as(tie(exit.value, scope), exit.value)
         return signal.aborted && Exit.isInterrupted(exit)
           ? Effect.fail(requestError(request, new ConnectionClosed({ reason: "the scope of the request has ended" })))

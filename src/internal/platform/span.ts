@@ -1,6 +1,6 @@
 /**
- * What a span tells of a request and its response: what the platform's own clients tell, and by
- * OpenTelemetry's conventions for HTTP clients what else is known here.
+ * The attributes of a span for a request and its response: those of the platform's own clients, and
+ * others by OpenTelemetry's conventions for HTTP clients.
  */
 import * as Headers from "@effect/platform/Headers"
 import * as HttpClient from "@effect/platform/HttpClient"
@@ -15,79 +15,82 @@ import type { PlatformResponse } from "./response.ts"
 import { SourceId } from "./response.ts"
 import type { SpanUrl } from "./url.ts"
 
-/** What is a credential for a proxy is nobody's to see, whatever names are asked to be redacted. */
+/** Proxy credentials are always redacted, whichever names are configured. */
 const always = "proxy-authorization"
 
 const redacts = (names: ReadonlyArray<string | RegExp>, field: string): boolean =>
   field === always
-  // `search`, because `test` with a global expression remembers where it stopped.
+  // `search`, because `test` with a global expression remembers its last position.
   || names.some((name) => typeof name === "string" ? name.toLowerCase() === field : field.search(name) >= 0)
 
-/** How a field is told. */
-interface Told {
+/** How a field becomes an attribute. */
+interface FieldAttribute {
   /** The name of its attribute. */
   readonly attribute: string
   readonly secret: boolean
-  /** The last response that it was told of. */
-  turn: number
+  /** The number of the last response that had the field. */
+  lastResponse: number
 }
 
-/** Fields that have been told, by their names as they came, and in lower case. */
-class ToldFields {
+/** A cache of the attributes of fields, by their names as received and in lower case. */
+class AttributeCache {
   readonly #prefix: string
   readonly #redacted: ReadonlyArray<string | RegExp>
-  readonly #known = new Map<string, Told>()
+  readonly #known = new Map<string, FieldAttribute>()
 
   constructor(prefix: string, redacted: ReadonlyArray<string | RegExp>) {
     this.#prefix = prefix
     this.#redacted = redacted
   }
 
-  get(name: string): Told {
+  get(name: string): FieldAttribute {
     return this.#known.get(name) ?? this.#make(name)
   }
 
   /**
-   * To be called before a head is told: names that a peer makes up anew each time must not stay.
+   * Must be called before each head. Removes old names, because a peer may invent new ones each
+   * time.
    */
-  tidy(): void {
-    if (this.#known.size > mostTold) this.#known.clear()
+  evict(): void {
+    if (this.#known.size > maxCached) this.#known.clear()
   }
 
-  #make(name: string): Told {
-    // A copy, because a slice of a head keeps all of it, with the values that are nobody's to see.
-    const own = Buffer.from(name, "latin1").toString("latin1")
-    const field = own.toLowerCase()
-    const told = this.#known.get(field) ?? {
+  #make(name: string): FieldAttribute {
+    // A copy, because a slice of a head retains the whole head, with values that must stay secret.
+    const copy = Buffer.from(name, "latin1").toString("latin1")
+    const field = copy.toLowerCase()
+    const cached = this.#known.get(field) ?? {
       attribute: this.#prefix + field,
       secret: redacts(this.#redacted, field),
-      turn: 0
+      lastResponse: 0
     }
-    this.#known.set(field, told)
-    this.#known.set(own, told)
-    return told
+    this.#known.set(field, cached)
+    this.#known.set(copy, cached)
+    return cached
   }
 }
 
-const mostTold = 500
+const maxCached = 500
 
 /**
- * By the names that were asked to be redacted last, which are nearly always the same. To lower the
- * case of a name, to look for it among them and to make the name of its attribute costs more than
- * all else of a span.
+ * The caches for the last redacted names, which are nearly always the same. For each field they
+ * save lower-casing its name, matching it and building its attribute's name. Together these cost
+ * more than the rest of a span.
  */
-let last: { readonly redacted: unknown; readonly request: ToldFields; readonly response: ToldFields } | undefined
+let last:
+  | { readonly redacted: unknown; readonly request: AttributeCache; readonly response: AttributeCache }
+  | undefined
 
-const toldFields = (of: "request" | "response", redacted: ReadonlyArray<string | RegExp>): ToldFields => {
+const attributesFor = (of: "request" | "response", redacted: ReadonlyArray<string | RegExp>): AttributeCache => {
   if (last?.redacted !== redacted) {
     last = {
       redacted,
-      request: new ToldFields("http.request.header.", redacted),
-      response: new ToldFields("http.response.header.", redacted)
+      request: new AttributeCache("http.request.header.", redacted),
+      response: new AttributeCache("http.response.header.", redacted)
     }
   }
   const fields = last[of]
-  fields.tidy()
+  fields.evict()
   return fields
 }
 
@@ -97,41 +100,43 @@ const setHeaderAttributes = (
   headers: Headers.Headers,
   redacted: ReadonlyArray<string | RegExp>
 ): void => {
-  const fields = toldFields(of, redacted)
+  const fields = attributesFor(of, redacted)
   for (const field of Object.keys(headers)) {
     const { attribute, secret } = fields.get(field)
     span.attribute(attribute, secret ? "<redacted>" : String(headers[field]))
   }
 }
 
-let turns = 0
+let responses = 0
 
-/** The headers of a response, without making the record of them that few ask for. */
+/** Sets the headers of a response, without creating the record of them, which few callers need. */
 const setFieldAttributes = (
   span: Tracer.Span,
   response: PlatformResponse,
   redacted: ReadonlyArray<string | RegExp>
 ): void => {
   const { fields } = response
-  const known = toldFields("response", redacted)
-  const turn = ++turns
+  const known = attributesFor("response", redacted)
+  const lastResponse = ++responses
   for (let i = 0; i < size(fields); i++) {
     const field = known.get(name(fields, i))
-    // Its lines are told as one value.
-    if (field.turn === turn) return setHeaderAttributes(span, "response", response.headers, redacted)
-    field.turn = turn
+    // Several lines of one field are one value.
+    if (field.lastResponse === lastResponse) return setHeaderAttributes(span, "response", response.headers, redacted)
+    field.lastResponse = lastResponse
     span.attribute(field.attribute, field.secret ? "<redacted>" : value(fields, i))
   }
 }
 
-/** What a context has of a tag, else what the context has in which the client was made. */
+/**
+ * Returns a service of the caller's context, or else of the context that the client was created in.
+ */
 const inherit = <I, S>(
   fiber: Fiber.RuntimeFiber<unknown, unknown>,
   inherited: Context.Context<never>,
   tag: Context.Tag<I, S> | Context.Reference<I, S>
 ): S | undefined => (fiber.currentContext.unsafeMap.get(tag.key) ?? inherited.unsafeMap.get(tag.key)) as S | undefined
 
-/** The nearest span that children may be told to. */
+/** Returns the nearest span that propagates to children. */
 const propagated = (span: Tracer.AnySpan | undefined): Tracer.AnySpan | undefined => {
   let at = span
   while (at !== undefined && Context.get(at.context, Tracer.DisablePropagation)) {
@@ -141,7 +146,8 @@ const propagated = (span: Tracer.AnySpan | undefined): Tracer.AnySpan | undefine
 }
 
 /**
- * Name and options of the span. The parent is the caller's, else that of whoever made the client.
+ * Returns name and options of the span. The parent is the caller's span, or else the span in which
+ * the client was created.
  */
 export const spanOf = (
   fiber: Fiber.RuntimeFiber<unknown, unknown>,

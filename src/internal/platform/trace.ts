@@ -1,5 +1,5 @@
 /**
- * The client span around `execute` of a pool or a connection: name, attributes and propagation are
+ * The client span around `execute` of a pool or a connection. Name, attributes and propagation are
  * those of the platform's client over the pool, by the same references (`SpanNameGenerator`,
  * `currentTracerDisabledWhen`, `currentTracerPropagation`, redacted names).
  */
@@ -26,7 +26,7 @@ import { PlatformResponse } from "./response.ts"
 import { setFailureAttributes, setRequestAttributes, setResponseAttributes, spanOf } from "./span.ts"
 import { spanUrlOf } from "./url.ts"
 
-/** The URL of a request, which may be asked for by its path alone. */
+/** Returns the URL of a request, whose target may be only a path. */
 const urlOf = ({ origin, target }: HttpRequest.HttpRequest<unknown>, connected: Origin.Origin | undefined): string => {
   const there = connected ?? origin
   return there === undefined || !target.startsWith("/")
@@ -34,12 +34,12 @@ const urlOf = ({ origin, target }: HttpRequest.HttpRequest<unknown>, connected: 
     : `${there.scheme}://${Origin.authority(there)}${target}`
 }
 
-const tellCause = (span: Tracer.Span, cause: Cause.Cause<unknown>): void => {
+const setCauseAttributes = (span: Tracer.Span, cause: Cause.Cause<unknown>): void => {
   const failure = Cause.failureOption(cause)
   if (failure._tag === "Some" && isHttpError(failure.value)) setFailureAttributes(span, failure.value)
 }
 
-/** What types cannot keep from coming here is refused by what it is sent to. */
+/** True for a valid request. Untyped code may pass others, which the pool or connection refuses. */
 const isWhole = (request: HttpRequest.HttpRequest<unknown>): boolean =>
   HttpRequest.isHttpRequest(request) && typeof request.target === "string" && typeof request.method === "string"
 
@@ -58,7 +58,7 @@ export const trace: Trace = <E, F>(
     if (fiber.getFiberRef(HttpClient.currentTracerDisabledWhen)(shown)) return send(request)
     const read = fromUrl<Tls.Options>(target, undefined)
     const url = "_tag" in read ? undefined : spanUrlOf(shown, target, read)
-    // A URL that cannot be asked for has no span.
+    // A URL that cannot be requested has no span.
     if (url === undefined) return send(request)
     const { name, options } = spanOf(fiber, Context.empty(), shown)
     const redacted = fiber.getFiberRef(Headers.currentRedactedNames)
@@ -71,10 +71,10 @@ export const trace: Trace = <E, F>(
         for (const [name, value] of Object.entries(fields)) traced = HttpRequest.setHeader(traced, name, value)
         const sent = Effect.withParentSpan(caller.restore(send(traced)), span)
         return Effect.flatMap(
-          Effect.tapErrorCause(sent, (cause) => Effect.sync(() => tellCause(span, cause))),
+          Effect.tapErrorCause(sent, (cause) => Effect.sync(() => setCauseAttributes(span, cause))),
           (response) => {
             setResponseAttributes(span, new PlatformResponse(shown, response, undefined), redacted)
-            // The response would be lost: an interruption is seen when this returns.
+            // An interrupted caller would not receive the response, so it is closed.
             const interrupted = caller.interrupted()
             return Cause.isEmpty(interrupted)
               ? Effect.succeed(response)

@@ -1,11 +1,10 @@
 /**
- * The URL of a platform request: the text that the pool is asked for, and its parts as a span tells
- * them.
+ * The URL of a platform request: the text for the pool, and its parts for a span.
  *
  * `UrlParams.makeUrl`, which the platform's own clients use, costs some 26 microseconds a request.
- * The query is the same, byte for byte, and so is the path: a URL with what `URL` would change in
- * it, dot segments and spaces, goes through `URL` here too. Whether it is a URL is not decided
- * here: the pool's own parser does that.
+ * The query here is the same, byte for byte, and so is the path. If `URL` would change a URL,
+ * because of dot segments or spaces, it goes through `URL` here too. The pool's parser decides
+ * whether it is valid.
  */
 import type { HttpClientRequest } from "@effect/platform/HttpClientRequest"
 import * as Option from "effect/Option"
@@ -15,12 +14,12 @@ import { encodeText } from "../body/fields.ts"
 import type { ParsedUrl } from "../model/origin.ts"
 import { parseUrl } from "./zonedUrl.ts"
 
-/** What `application/x-www-form-urlencoded` leaves as it is (WHATWG URL section 5.2). */
+/** What `application/x-www-form-urlencoded` leaves unchanged (WHATWG URL section 5.2). */
 const plain = /^[A-Za-z0-9*\-._]*$/
 
 const loneSurrogate = /\p{Surrogate}/gu
 
-/** A name or value of a query, encoded as a form does. */
+/** Encodes a name or value of a query like a form. */
 export const encodeParam = (text: string): string =>
   plain.test(text)
     ? text
@@ -32,23 +31,23 @@ const beyondAscii = /[^\0-\x7f]/
 const refused = /[\0-\x20\x7f]/
 
 /**
- * A segment of the path that `URL` resolves (WHATWG URL section 4.4), written out or
- * percent-encoded, or a space.
+ * A segment of the path that `URL` resolves (WHATWG URL section 4.4), literal or percent-encoded,
+ * or a space.
  */
 const unsettled = / |[/](?:\.|%2e){1,2}(?:[/?#]|$)/i
 
-/** What the pool refuses for a reason, though `URL` would make something of it. */
+/** Characters that the pool refuses for a reason, although `URL` would convert them. */
 const suspect = /[^ -~\u0080-\uffff]|\\/
 
 /**
- * A query of nothing, which to `URL` is none. What stands before it is looked at so that one in a
- * fragment is none either.
+ * An empty query, which `URL` drops. The text before it must match too, so that a question mark in
+ * a fragment does not.
  */
 const emptyQuery = /^([^?#]*)\?(?=#|$)/
 
 /**
- * A URL with its dot segments resolved, its spaces encoded and no empty query, as the platform's
- * own clients send it.
+ * Resolves the dot segments of a URL, encodes its spaces and drops an empty query, as the
+ * platform's own clients do.
  */
 const settled = (url: string): string => {
   const href = (unsettled.test(url) && !suspect.test(url) ? parseUrl(url)?.href : undefined) ?? url
@@ -56,14 +55,14 @@ const settled = (url: string): string => {
 }
 
 /**
- * The absolute URL that is asked for. As in the platform the parameters follow what the URL has of
- * a query, which is then written anew as a form. A fragment stays; the pool does not send it.
+ * Returns the absolute URL of a request. As in the platform, the parameters follow the query of the
+ * URL, which is then encoded again as a form. A fragment stays; the pool does not send it.
  */
 export const targetOf = ({ url: written, urlParams }: HttpClientRequest): string => {
   const url = settled(written)
   let added = ""
   for (const [name, value] of urlParams) {
-    // Types forbid it, and the platform leaves it out.
+    // Types forbid it, and the platform drops it.
     if (value === undefined) continue
     added += `${added === "" ? "" : "&"}${encodeParam(name)}=${encodeParam(value)}`
   }
@@ -75,38 +74,35 @@ export const targetOf = ({ url: written, urlParams }: HttpClientRequest): string
   if (question < 0) return `${bare}?${added}${fragment}`
   const query = bare.slice(question)
   if (refused.test(query)) return url
-  // Node's `URLSearchParams` loses letters beyond ASCII that stand beside an escape, unless `URL`
-  // has encoded them before.
+  // Node's `URLSearchParams` loses letters beyond ASCII next to an escape, unless `URL` has encoded
+  // them before.
   const form = new URLSearchParams(beyondAscii.test(query) ? new URL(`http://a/${query}`).search : query).toString()
   return `${bare.slice(0, question)}?${form}${form === "" ? "" : "&"}${added}${fragment}`
 }
 
-/** What a span says of a URL. */
+/** The parts of a URL for a span. */
 export interface SpanUrl {
   readonly origin: string
   readonly port: string
   readonly href: string
   readonly path: string
   readonly scheme: string
-  /** Without its question mark. */
+  /** The query without its question mark. */
   readonly query: string
   readonly hasCredentials: boolean
 }
 
-/**
- * A path and query that `URL` leaves as they are. What has dot segments has been through it
- * already.
- */
+/** A path and query that `URL` leaves unchanged. `URL` has resolved dot segments before. */
 const settledTarget = /^\/[A-Za-z0-9\-._~!$&()*+,;=:@%/]*(?:\?[A-Za-z0-9\-._~!$&()*+,;=:@%/?]*)?$/
 
 /**
- * The parts of a URL that `URL` would not change. It need not read those: to make one, and to take
- * it apart, is a tenth of what a traced request costs.
+ * Returns the parts of a URL that `URL` would not change. It avoids `URL`, because creating one and
+ * reading its parts is a tenth of the cost of a traced request.
  */
 const plainUrlOf = (target: string, { origin, target: asked }: ParsedUrl<Tls.Options>): SpanUrl | undefined => {
   const { port, scheme } = origin
   const written = `${scheme}://${Origin.authority(origin)}`
-  // Written otherwise, it is not what `URL` makes of it, though it may be as long.
+  // Another spelling is not what `URL` would return, even if it has the same length.
   const same = target.length === written.length + asked.length && target.startsWith(written)
     && target.startsWith(asked, written.length)
   if (!same || !settledTarget.test(asked)) return undefined
@@ -123,8 +119,8 @@ const plainUrlOf = (target: string, { origin, target: asked }: ParsedUrl<Tls.Opt
 }
 
 /**
- * What is said of the URL of a request, which `located` is, if it can be asked for; `undefined`
- * where it is none.
+ * Returns the parts of the URL of a request. `parsed` is the URL as the pool parses it, if it is
+ * valid; the result is `undefined` if `URL` cannot parse it.
  */
 export const spanUrlOf = (
   request: HttpClientRequest,
@@ -145,21 +141,17 @@ export const spanUrlOf = (
   }
 }
 
-/**
- * The URL as the platform's clients have it, for what is said of it; the fragment is never sent.
- */
+/** Parses the URL as the platform's clients do, for display. The fragment is never sent. */
 export const parsedOf = ({ hash }: HttpClientRequest, target: string): URL | undefined => {
   const url = parseUrl(target)
   if (url !== undefined && Option.isSome(hash)) url.hash = hash.value
   return url
 }
 
-/** Everything before the host that is no scheme. */
+/** Matches the userinfo before the host; the scheme is the first group. */
 const userinfo = /^((?:[a-z][a-z0-9+.-]*:[\\/]+)?)[^\\/]*@/i
 
-/**
- * A URL as messages show it: without what may be a secret, that is userinfo, query and fragment.
- */
+/** Formats a URL for messages, without what may be secret: userinfo, query and fragment. */
 export const shownUrl = (url: string): string => {
   const end = url.search(/[?#]/)
   const shown = (end < 0 ? url : url.slice(0, end)).replace(userinfo, "$1")

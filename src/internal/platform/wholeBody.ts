@@ -1,10 +1,10 @@
 /**
- * A whole body in memory, within the platform's `MaxBodySize` where there is one. Read once;
- * whoever asks later, or at the same time, gets the same.
+ * A whole body in memory, within the platform's `MaxBodySize` if it is set. Read once; later and
+ * concurrent calls share the result.
  *
- * Without a limit the response itself collects. With one it is read in pieces, so that no more than
- * the limit is ever held, and let go of at the first byte too many; a length that is declared is
- * believed at once.
+ * Without a limit the response itself collects the body. With a limit it is read in pieces, so that
+ * no more than the limit is held. It is released at the first byte too many, or at once if the
+ * declared length exceeds the limit.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -27,16 +27,16 @@ const empty: Uint8Array = new Uint8Array(0)
 const declaredLength = ({ fields, framing }: HttpResponse): number =>
   framing === "length" ? Number(HttpFields.getUnsafe(fields, "content-length")) : 0
 
-/** Gives an effect back the interruptibility that was around the mask. */
+/** Restores the interruptibility outside of the mask. */
 type Restore = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
 
 export class WholeBody {
   readonly #source: HttpResponse
-  /** What was read in pieces. */
+  /** The body, if it was read in pieces. */
   #bytes: Uint8Array | undefined
   /** The reading in pieces. */
   #gathering: Deferred.Deferred<Uint8Array, BodyFailure> | undefined
-  /** Whether the response was asked to collect. */
+  /** True if the response was asked to collect the body. */
   #collecting: boolean
 
   constructor(source: HttpResponse, collecting: boolean) {
@@ -44,12 +44,14 @@ export class WholeBody {
     this.#collecting = collecting
   }
 
-  /** Whether the body is being read in pieces: whoever took one beside would make a hole. */
+  /** True while the body is read in pieces. Another reader would then take one of them away. */
   get busy(): boolean {
     return this.#gathering !== undefined && this.#bytes === undefined
   }
 
-  /** All of the body; `limit` is `Infinity` for none. To be called when the reading is to begin. */
+  /**
+   * Reads the whole body; `limit` is `Infinity` for none. Must be called when the reading begins.
+   */
   read(limit: number): Effect.Effect<Uint8Array, BodyFailure> {
     if (this.#bytes !== undefined) return this.#checked(this.#bytes, limit)
     if (this.#gathering !== undefined) {
@@ -68,12 +70,12 @@ export class WholeBody {
   }
 
   /**
-   * Nothing can interrupt between the beginning and what cleans up after it: whoever comes later
-   * would wait for ever.
+   * Begins to read in pieces. Uninterruptible from the start until its cleanup is installed,
+   * because later readers would otherwise wait indefinitely.
    */
   #begin(limit: number): Effect.Effect<Uint8Array, BodyFailure> {
     return Effect.uninterruptibleMask((restore) =>
-      // Another fiber may have begun since this was asked for.
+      // Another fiber may have begun after this was called.
       this.#gathering === undefined && !this.#collecting ? this.#gather(limit, restore) : restore(this.read(limit))
     )
   }
@@ -98,15 +100,15 @@ export class WholeBody {
       restore(declaredLength(this.#source) > limit ? this.#tooLarge(limit, []) : next),
       (exit) =>
         Exit.isInterrupted(exit) && this.#bytes === undefined
-          // What was taken is nobody's. Whoever waits beside is told what a closed response tells.
+          // The pieces are lost. Concurrent readers get the failure of a closed response.
           ? Effect.zipRight(this.#source.close, Deferred.complete(gathering, this.#source.bytes))
           : Deferred.done(gathering, this.#bytes === undefined ? exit : Exit.succeed(this.#bytes))
     )
   }
 
   /**
-   * All pieces in one, or a failure that has them: `failure` is why they are joined, where that is
-   * not their end.
+   * Joins the pieces, or returns a failure that contains them. `failure` is the reason if they are
+   * not joined at their end.
    */
   #joined(pieces: ReadonlyArray<Uint8Array>, failure?: BodyFailure): Either.Either<Uint8Array, BodyTooLarge> {
     try {
@@ -120,7 +122,8 @@ export class WholeBody {
   }
 
   /**
-   * A failure of one piece, with those before it. Without `partial` this reading has never begun.
+   * Adds the previous pieces to a failure. A failure without `partial` means that this reading
+   * never began.
    */
   #withPieces(failure: BodyFailure, pieces: ReadonlyArray<Uint8Array>): BodyFailure {
     if (failure.partial === undefined) return failure
@@ -134,7 +137,7 @@ export class WholeBody {
     })
   }
 
-  /** Lets go of the response. */
+  /** Releases the response and fails. */
   #tooLarge(limit: number, pieces: ReadonlyArray<Uint8Array>): Effect.Effect<never, BodyFailure> {
     const partial = Either.getOrElse(this.#joined(pieces), () => pieces[0] ?? empty)
     return Effect.zipRight(this.#source.close, Effect.suspend(() => Effect.fail(this.#error(limit, partial))))

@@ -1,20 +1,20 @@
 /**
- * A `URL` whose host may have a zone id (RFC 6874), as the pool's own parser accepts it:
+ * A `URL` whose host may have a zone id (RFC 6874), as the pool's parser accepts it:
  * `http://[fe80::1%25eth0]/`. `URL` itself refuses one.
  *
- * A zone id has a meaning on this machine only. What a server says of its own address has none, and
- * keeps that of the request; another one than that is no URL for us.
+ * A zone id has a meaning on this machine only. A server's URL for its address has none, and keeps
+ * the zone id of the request. A URL with a different one is invalid.
  */
 
-/** Before, in and behind the zone id. Userinfo ends at the last `@`, as in `URL`. */
+/** The parts before, in and behind the zone id. Userinfo ends at the last `@`, as in `URL`. */
 const zoned = /^([a-z][a-z0-9+.-]*:\/\/(?:[^/?#]*@)?\[[0-9a-f:.]+)(%(?:25|(?!25))[a-z0-9\-._~]{1,64})(\].*)$/is
 
-/** An authority's address of IPv6 up to its bracket. */
+/** The IPv6 address of an authority, up to its bracket. */
 const address = /^([a-z][a-z0-9+.-]*:\/\/(?:[^/?#]*@)?\[[0-9a-f:.]+)\]/i
 
 const withZone = (url: string, zone: string): string => url.replace(address, (_, start: string) => `${start}${zone}]`)
 
-/** A `URL` that has a zone id in all that shows its host. */
+/** A `URL` with a zone id in every property that contains its host. */
 class ZonedUrl extends URL {
   readonly zone: string
 
@@ -47,7 +47,7 @@ class ZonedUrl extends URL {
     return this.href
   }
 
-  /** The URL as `URL` can read it. */
+  /** The URL in a form that `URL` can parse. */
   get bare(): string {
     return super.href
   }
@@ -57,14 +57,14 @@ const zoneOf = (url: URL): string => url instanceof ZonedUrl ? url.zone : ""
 
 const bareOf = (url: URL): string => url instanceof ZonedUrl ? url.bare : url.href
 
-/** A URL of its own, with the same parts. */
+/** Copies a URL. */
 export const copyOf = (url: URL): URL => made(bareOf(url), zoneOf(url))
 
 const made = (bare: string, zone: string): URL => zone === "" ? new URL(bare) : new ZonedUrl(bare, zone)
 
-/** The URL that a text is; `undefined` where it is none. */
+/** Parses a URL; `undefined` if it is invalid. */
 export const parseUrl = (text: string): URL | undefined => {
-  // `URL.canParse` would read those that are URLs, which are nearly all, a second time.
+  // Not `URL.canParse`, because that would parse valid URLs, which are nearly all, a second time.
   try {
     return new URL(text)
   } catch {
@@ -74,7 +74,7 @@ export const parseUrl = (text: string): URL | undefined => {
   }
 }
 
-/** The URL that a reference leads to from another; `undefined` where it is none. */
+/** Resolves a reference against a base; `undefined` if it is invalid. */
 export const resolveUrl = (reference: string, base: URL): URL | undefined => {
   const zone = zoneOf(base)
   const bareBase = bareOf(base)
