@@ -1,17 +1,25 @@
 /**
- * A pool of connections: requests to any number of origins over connections that are kept open and used again.
+ * A pool of connections: requests to any number of origins over connections that are kept open and
+ * reused.
  *
- * - A connection belongs to one `Origin`, that is to one scheme, host, port (or unix path) and set of TLS, proxy and address options.
- * - The newest idle connection is used first. Whoever finds none waits, first come first served, while a new one is opened as
- *   long as the limits allow; whichever is free first is taken. Where `connections` is the limit, turns are fair across origins.
- * - A connection is reused only on proof: the request sent completely, the response read completely, both sides persistent, nothing unread, and
- *   the event loop has polled it since. An idle one is watched, and closed as soon as the server closes it or sends anything.
- * - A request is sent once more, on a new connection, only if the connection had been used before or kept idle, no byte of an answer came, the
- *   body can be sent again, and the method is idempotent (or has an Idempotency-Key) or nothing had been written.
- * - Where no connection can be opened for the moment, and nothing was sent, it is tried again for a while (`connectRetryTime`), once for all who wait.
- * - Interruption takes back whatever the request held: its place in the queue, the connect that was for it, the connection
- *   that it was using.
- * - The end of the scope lets what is under way finish for a while (`shutdownGrace`), then closes everything.
+ * - A connection belongs to one `Origin`: one scheme, host, port (or unix path) and set of TLS,
+ *   proxy and address options.
+ * - Idle connections are reused newest first. If none is idle, the request is queued, first in,
+ *   first out, and within the limits a new connection is opened. It uses whichever is available
+ *   first. At the limit `connections`, the queue is fair across origins.
+ * - A connection is reused only if the request was sent completely, the response was read
+ *   completely, both sides keep it alive, no unread bytes remain, and the event loop has polled it
+ *   since. Idle connections are monitored. If the server closes one or sends anything on it, it is
+ *   closed at once.
+ * - A request is retried once, on a new connection. The first connection must have been used before
+ *   or kept idle, and no byte of a response may have arrived. The body must be replayable, and the
+ *   method idempotent (or there is an Idempotency-Key) or nothing was written.
+ * - If no connection can be opened for the moment and nothing was sent, opening is retried for a
+ *   while (`connectRetryTime`), once for all queued requests.
+ * - Interruption releases everything the request held: its place in the queue, the connect for it,
+ *   or the connection in use.
+ * - Closing the scope lets requests in flight finish for a while (`shutdownGrace`), then closes
+ *   everything.
  *
  * @example
  * ```ts
@@ -65,78 +73,111 @@ import type * as Tls from "./Tls.ts"
 import type { Transport } from "./Transport.ts"
 
 /**
- * What a pool is set to. A limit is a whole number or `Infinity`; `Duration.infinity` turns a time off.
+ * The options of a pool. A limit is a whole number or `Infinity`; `Duration.infinity` turns a time
+ * off.
  *
  * @since 0.2.0
  * @category models
  */
 export interface Options {
-  /** Connections to one origin, those being opened included; at least 1. Default: 64. */
+  /** The most connections to one origin, including those being opened; at least 1. Default: 64. */
   readonly connectionsPerOrigin?: number | undefined
-  /** Connections in all; at least 1. Default: 1024. */
+  /** The most connections in total; at least 1. Default: 1024. */
   readonly connections?: number | undefined
-  /** Idle connections to one origin that are kept; the oldest is closed. Default: 64. */
+  /** The most idle connections to one origin; beyond it the oldest is closed. Default: 64. */
   readonly idlePerOrigin?: number | undefined
-  /** Idle connections in all that are kept; the oldest is closed. Default: 256. */
+  /** The most idle connections in total; beyond it the oldest is closed. Default: 256. */
   readonly idle?: number | undefined
-  /** Requests that may wait for a connection at once, in all; the next one fails with `PoolQueueFull`. Default: 65536. */
+  /** The most queued requests in total; the next one fails with `PoolQueueFull`. Default: 65536. */
   readonly waiters?: number | undefined
-  /** Requests after which a connection is closed; at least 1. A lease counts as one. Default: no limit. */
+  /**
+   * The number of requests after which a connection is closed; at least 1. A lease counts as one.
+   * Default: no limit.
+   */
   readonly requestsPerConnection?: number | undefined
   /**
-   * For how long requests go on waiting when no connection can be opened, counted from the first failure, where nothing was sent and the failure may be
-   * over in a moment: refused, reset, a TLS handshake cut off, no file descriptors, no socket file, a resolver that does not answer. It is tried again
-   * after pauses (`connectBackoff`), within `timeouts.pool` and `timeouts.total`. So a server that restarts costs no request, whatever its
-   * method. Under `TestClock` the test has to move the clock. 0 turns it off. Default: 2 seconds.
+   * How long requests stay queued if no connection can be opened, counted from the first failure.
+   * This applies if nothing was sent and the failure may be temporary: refused, reset, a TLS
+   * handshake cut off, no file descriptors, no socket file, a resolver that does not answer.
+   * Opening is retried after pauses (`connectBackoff`), within `timeouts.pool` and
+   * `timeouts.total`. A server that restarts therefore costs no request, whatever its method. Under
+   * `TestClock` the test must advance the clock. 0 turns it off. Default: 2 seconds.
    */
   readonly connectRetryTime?: Duration.DurationInput | undefined
   /**
-   * The longest pause after such a failure, in which nothing is opened to the origin; the first is a sixteenth of it, and they vary by half of themselves.
-   * While requests wait for `connectRetryTime`, none is longer than a quarter of that. It must be finite.
-   * After a pause one connection is tried for all who wait, and once `connectRetryTime` is over they share its failure, with each request that comes in the pause
-   * after it. 0, with a `connectRetryTime` of 0, has each request try for itself. Default: 250 milliseconds.
+   * The longest pause after such a failure, during which nothing is opened to the origin. It must
+   * be finite. The first pause is a sixteenth of it, and pauses vary at random by half. While
+   * requests wait for `connectRetryTime`, no pause is longer than a quarter of that.
+   *
+   * After a pause one connection is tried for all queued requests. Once `connectRetryTime` is over,
+   * they share its failure, and so does each request that arrives in the next pause. If this and
+   * `connectRetryTime` are 0, each request tries separately. Default: 250 milliseconds.
    */
   readonly connectBackoff?: Duration.DurationInput | undefined
-  /** Age at which a connection is closed as soon as it is idle, so that changes of DNS are followed. Default: 15 minutes. */
+  /**
+   * The age at which a connection is closed as soon as it is idle, so that DNS changes take effect.
+   * Default: 15 minutes.
+   */
   readonly lifetime?: Duration.DurationInput | undefined
-  /** Share of `lifetime`, from 0 to 1, by which it varies at random, so that not all connections end at once. Default: 0.1. */
+  /**
+   * The share of `lifetime`, from 0 to 1, by which it varies at random, so that connections do not
+   * all end at once. Default: 0.1.
+   */
   readonly lifetimeJitter?: number | undefined
-  /** How long an idle connection is kept. What the server's `Keep-Alive: timeout` says is honoured if it is shorter. Default: 30 seconds. */
+  /**
+   * How long an idle connection is kept. The server's `Keep-Alive: timeout` is honoured if it is
+   * shorter. Default: 30 seconds.
+   */
   readonly idleTime?: Duration.DurationInput | undefined
   /**
-   * How long before the end of the server's `Keep-Alive: timeout` a connection is given up, because a request may be under way when
-   * the server closes; at most half of that time. Default: 1 second.
+   * How long before the server's `Keep-Alive: timeout` expires a connection is closed, because a
+   * request may be in flight when the server closes; at most half of that time. Default: 1 second.
    */
   readonly keepAliveMargin?: Duration.DurationInput | undefined
-  /** How many bytes of a response that is let go are read, so that its connection can be kept. Default: 65536. */
+  /**
+   * How many bytes of a discarded response are drained so that its connection can be kept. Default:
+   * 65536.
+   */
   readonly drainBytes?: number | undefined
-  /** For how long a response that is let go is read. Default: 1 second. */
+  /** How long a discarded response is drained. Default: 1 second. */
   readonly drainTime?: Duration.DurationInput | undefined
   /**
-   * How long a response may be left unread before its connection is taken from it, with a warning in the log. The time runs while nobody reads: not
-   * during a `stream`, and anew after each piece. Less than
-   * `timeouts.pool`, so that whoever waits for its place still gets it. It also limits the wait for the next piece of a streamed request whose
-   * response is whole already. Default: 10 seconds.
+   * How long a response may be unread before its connection is closed, with a warning in the log.
+   * The time runs while no reader is waiting: not during a `stream`, and again after each piece. It
+   * is less than `timeouts.pool`, so that a queued request can still get the slot. It also limits
+   * the wait for the next piece of a streamed request whose response is already complete. Default:
+   * 10 seconds.
    */
   readonly unreadTime?: Duration.DurationInput | undefined
   /**
-   * How long a response may be left before its caller begins to read it when another request waits and there is no room for one more connection. Then
-   * the oldest such response gives its connection up: reading it fails with `ConnectionClosed`. The page of an error (status 400 and above) whose
-   * `Content-Length` leaves more than `drainBytes` does so without grace. `Infinity` leaves it to `unreadTime`. Default: 100 milliseconds.
+   * How long a response may be left before its caller begins to read it, if another request is
+   * queued and the pool cannot open one more connection. Then the oldest such response loses its
+   * connection, and reading it fails with `ConnectionClosed`. An error response (status 400 and
+   * above) whose `Content-Length` leaves more than `drainBytes` has no grace. `Infinity` leaves it
+   * to `unreadTime`. Default: 100 milliseconds.
    */
   readonly unreadGrace?: Duration.DurationInput | undefined
   /**
-   * How long the end of the scope waits for requests that are under way, unread responses among them. Under `TestClock` set it to 0, or read or
-   * close every response: nobody moves the clock then. Default: 1 second.
+   * How long closing the scope waits for requests in flight, including unread responses. Under
+   * `TestClock` set it to 0, or read or close every response, because no test then advances the
+   * clock. Default: 1 second.
    */
   readonly shutdownGrace?: Duration.DurationInput | undefined
-  /** TLS options of requests whose target is an `https` URL. Default: none, see `Tls.Options`. */
+  /**
+   * The TLS options of requests whose target is an `https` URL. Default: none, see `Tls.Options`.
+   */
   readonly tls?: Tls.Options | undefined
-  /** Proxy of requests whose target is a URL, or the settings that choose one for each (`Proxy.fromEnv`). Default: none. */
+  /**
+   * The proxy of requests whose target is a URL, or the settings that choose it (`Proxy.fromEnv`).
+   * Default: none.
+   */
   readonly proxy?: Proxy.Proxy | Proxy.Settings | undefined
-  /** Local address to connect from of requests whose target is a URL. Default: the system's choice. */
+  /**
+   * The local address to connect from, for requests whose target is a URL. Default: chosen by the
+   * system.
+   */
   readonly localAddress?: string | undefined
-  /** Bytes of a body in memory that are given to the transport at once. Default: 65536. */
+  /** The number of bytes of a body in memory in one write to the transport. Default: 65536. */
   readonly blockSize?: number | undefined
   /** Default: `HttpTimeouts.defaults`; those of a request win. */
   readonly timeouts?: HttpTimeouts.Options | undefined
@@ -144,19 +185,21 @@ export interface Options {
   readonly limits?: HttpLimits.Options | undefined
   /** Default: `HttpLeniency.strict`; that of a request wins. */
   readonly leniency?: HttpLeniency | undefined
-  /** Whether every head is logged at level Info, secrets redacted. Default: `false`. */
+  /** True if every head is logged at level Info with secrets redacted. Default: `false`. */
   readonly wireTap?: boolean | undefined
   /**
-   * Whether `execute` makes a client span with the name and attributes of the platform's `HttpClient`, and sends `traceparent` and `b3`; see
-   * `HttpClient.withTracerDisabledWhen`, `withTracerPropagation` and `withSpanNameGenerator`. The client of `PooledHttpClient` over the pool makes its own, and no second one. Default: `false`.
+   * True if `execute` creates a client span with the name and attributes of the platform's
+   * `HttpClient`, and sends `traceparent` and `b3`. See `HttpClient.withTracerDisabledWhen`,
+   * `withTracerPropagation` and `withSpanNameGenerator`. A `PooledHttpClient` over the pool creates
+   * only its own span. Default: `false`.
    */
   readonly tracing?: boolean | undefined
-  /** Called at once with everything that happens. What it throws goes to the log. Default: nothing is called. */
+  /** Called synchronously with every event. What it throws is logged. Default: none. */
   readonly onEvent?: ((event: ConnectionEvent) => void) | undefined
 }
 
 /**
- * What `execute` can fail with. `E` is the error of the request's own body stream.
+ * The failures of `execute`. `E` is the error of the request's own body stream.
  *
  * @since 0.2.0
  * @category errors
@@ -171,7 +214,7 @@ export type ExecuteFailure<E = never> =
   | ([E] extends [never] ? never : RequestBodyError<E>)
 
 /**
- * What `lease` can fail with.
+ * The failures of `lease`.
  *
  * @since 0.2.0
  * @category errors
@@ -179,19 +222,19 @@ export type ExecuteFailure<E = never> =
 export type LeaseFailure = PoolFailure | ConnectFailure | TunnelFailure | ConnectionClosed | InvalidOption
 
 /**
- * How many connections and waiting requests there are.
+ * The numbers of connections and queued requests.
  *
  * @since 0.2.0
  * @category models
  */
 export interface Counts {
-  /** Connections that wait for a request. */
+  /** Idle connections. */
   readonly idle: number
-  /** Connections in use, the leased ones included. */
+  /** Connections in use, including leased ones. */
   readonly busy: number
-  /** Connections that are being opened. */
+  /** Connections being opened. */
   readonly connecting: number
-  /** Requests that wait for a connection, also while one is being opened for them. */
+  /** Queued requests, including those for which a connection is being opened. */
   readonly waiting: number
 }
 
@@ -202,30 +245,36 @@ export interface Counts {
  * @category models
  */
 export interface OriginStats extends Counts {
-  /** `scheme://host:port` or `unix:path`; origins that differ in other options have a line each. */
+  /**
+   * `scheme://host:port` or `unix:path`; origins that differ in other options have separate
+   * entries.
+   */
   readonly origin: string
 }
 
 /**
- * The state of a pool at one moment, and what it has done so far.
+ * The state of a pool at one moment, and its totals so far.
  *
  * @since 0.2.0
  * @category models
  */
 export interface Stats extends Counts {
-  /** The origins that have a connection or a waiting request. */
+  /** The origins that have a connection or a queued request. */
   readonly origins: ReadonlyArray<OriginStats>
   /** Connections opened so far. */
   readonly opened: number
   /** Connections closed so far. */
   readonly closed: number
-  /** Requests that were given a connection so far, repeated ones included. */
+  /** Requests that acquired a connection so far, including retries. */
   readonly requests: number
-  /** Of these, those on a connection that had served a request before. */
+  /** Those of them on a connection that had served a request before. */
   readonly reused: number
-  /** Requests that were sent once more. */
+  /** Requests that were retried. */
   readonly retried: number
-  /** Responses that were given up because they were not read, for too long or while another request waited for their connection. */
+  /**
+   * Unread responses that were discarded, after too long or while another request was queued for
+   * their connection.
+   */
   readonly reclaimed: number
 }
 
@@ -236,40 +285,47 @@ export interface Stats extends Counts {
  * @category models
  */
 export interface ConnectionPool {
-  /** How connections are made for requests that bring no `origin` of their own: what the pool was made with. */
+  /** The options for connections of requests without an `origin`, as given to the pool. */
   readonly connectionOptions: Pick<Options, "localAddress" | "proxy" | "tls">
   /**
-   * Sends a request on a pooled connection and gives its response as soon as its head is there. The target is an absolute URL,
-   * unless the request has an `origin`. The connection comes back by itself: at once if all of the body came with the head, else when
-   * the body was read or the response closed. Interruption closes what was under way.
+   * Sends a request on a pooled connection and returns its response as soon as its head has
+   * arrived. The target must be an absolute URL, unless the request has an `origin`. The connection
+   * is released automatically: at once if the whole body arrived with the head, otherwise when the
+   * body was read or the response closed. Interruption closes the exchange in flight.
    */
   execute<E = never>(request: HttpRequest<E>): Effect.Effect<HttpResponse, ExecuteFailure<E>>
   /**
-   * A connection for the caller alone until the scope ends, for the step-by-step calls or several requests in a row. It comes back to the pool
-   * if it is idle then, else it is closed. It does not open anew: once closed, by the server or by `close` of a response whose body has
-   * not arrived, its calls fail with `ConnectionClosed`; lease another one then.
+   * Acquires a connection for the caller alone until the scope closes, for the step-by-step calls
+   * or several requests in a row. It returns to the pool if it is then idle; otherwise it is
+   * closed. It does not open again. Once it was closed, by the server or by `close` of a response
+   * whose body has not arrived, its calls fail with `ConnectionClosed`; lease another one then.
    *
-   * The options of connections are those of the `origin`. What the pool was made with (`connectionOptions`) is for requests with a URL
-   * alone; put it on with `Origin.withOptions` where a lease is to have it. A request for an origin of scheme `http` with a proxy is sent
-   * as the proxy takes it: its target in the absolute form, with the fields for the proxy.
+   * The options of the connection are those of the `origin`. The pool's own options
+   * (`connectionOptions`) apply only to requests with a URL; add them with `Origin.withOptions` if
+   * a lease needs them. A request for an origin with scheme `http` and a proxy is sent in the
+   * proxy's form: an absolute target, and the fields for the proxy.
    */
   lease(origin: Origin.Origin): Effect.Effect<HttpConnection, LeaseFailure, Scope.Scope>
-  /** The counts now. */
+  /** The current counts. */
   readonly stats: Effect.Effect<Stats>
   /**
-   * What happens from now on. A reader that is too slow loses the oldest of 4096 events, rather than memory growing; for exact
-   * counts use `subscribe`.
+   * The events from now on. A slow reader loses the oldest of 4096 events, so that memory is
+   * bounded. For exact counts use `subscribe`.
    */
   readonly events: Stream.Stream<ConnectionEvent>
-  /** Calls a function at once with everything that happens, until the scope ends. What it throws goes to the log. */
+  /**
+   * Calls a function synchronously with every event until the scope closes. What it throws is
+   * logged.
+   */
   subscribe(listener: (event: ConnectionEvent) => void): Effect.Effect<void, never, Scope.Scope>
   /** Closes the connections that are idle now. */
   readonly closeIdle: Effect.Effect<void>
   /**
-   * Ends the pool: new requests fail with `PoolClosed`, idle connections are closed, what is under way or waiting may finish within
-   * `grace` (default: `shutdownGrace`); what is left then is closed and fails. Returns when nothing is left, the finalizers of
-   * bodies that were being sent included. Idempotent. With a `grace` that is no duration of at least 0 it fails with `InvalidOption`, and
-   * the pool goes on.
+   * Shuts the pool down: new requests fail with `PoolClosed`, and idle connections are closed.
+   * Requests in flight or queued may finish within `grace` (default: `shutdownGrace`); the rest is
+   * then closed and fails. Returns when nothing is left, including the finalizers of bodies that
+   * were being sent. Idempotent. If `grace` is not a duration of at least 0, it fails with
+   * `InvalidOption` and the pool continues.
    */
   shutdown(): Effect.Effect<void>
   shutdown(options: { readonly grace?: Duration.DurationInput | undefined }): Effect.Effect<void, InvalidOption>
@@ -291,7 +347,8 @@ const redactedNames: Effect.Effect<ReadonlyArray<string | RegExp>> = Effect.map(
 )
 
 /**
- * Makes a pool, which opens nothing by itself. The end of the scope shuts it down. Fails with `InvalidOption` for an option that cannot be.
+ * Creates a pool, which opens no connections yet. Closing the scope shuts it down. Fails with
+ * `InvalidOption` for an invalid option.
  *
  * @since 0.2.0
  * @category constructors
@@ -310,11 +367,13 @@ export const layer = (options: Options = {}): Layer.Layer<ConnectionPool, Invali
   Layer.scoped(ConnectionPool, make(options))
 
 /**
- * A pool whose `execute` sends requests again if they failed, or were answered with a status such as 503, and if that does no harm: see
- * `HttpRetry`. All else is that of the pool, `lease` included. The failure of a body that is being read is not retried.
+ * Returns a pool whose `execute` retries requests that failed, or received a status such as 503, if
+ * that does no harm: see `HttpRetry`. Everything else, including `lease`, is unchanged. The failure
+ * of a body that is being read is not retried.
  *
- * Each pool that this makes has a budget of its own for each origin. Options that make no sense fail every request with `InvalidOption`.
- * Interruption ends the wait between two attempts, during which nothing is held.
+ * Each pool that this returns has a separate budget for each origin. Invalid options fail every
+ * request with `InvalidOption`. Interruption ends the wait between two attempts, which holds no
+ * resources.
  *
  * @example
  * ```ts

@@ -2,15 +2,15 @@
  * One HTTP/1.1 connection as a scoped resource: `http.client.HTTPConnection` and, with `tls`,
  * `HTTPSConnection`.
  *
- * It has two faces. `execute` sends a whole request and gives its response. The step-by-step calls
- * (`putRequest`, `putHeader`, `endHeaders`, `send`, `getResponse`, and `request`, which joins the
- * first four) are those of `http.client`. One request at a time: a second one before the first
- * response was read to its end fails with `CannotSendRequest`.
+ * It has two APIs. `execute` sends a whole request and returns its response. The step-by-step calls
+ * are those of `http.client`: `putRequest`, `putHeader`, `endHeaders`, `send`, `getResponse`, and
+ * `request`, which combines the first four. It handles one request at a time. A second one before
+ * the first response was read to its end fails with `CannotSendRequest`.
  *
- * The connection opens when it is first needed, and opens anew when it was closed (`autoOpen`); a
- * connection that the server closed while it was idle is never used. The end of the scope closes
- * it. Interrupting any call after the first byte was sent closes it too, because what is on the
- * wire can no longer be known.
+ * The connection opens when it is first needed, and again if it was closed (`autoOpen`). If the
+ * server closed it while it was idle, it is never used. Closing the scope closes it. Interrupting
+ * any call after the first byte was sent closes it too, because the state of the wire is then
+ * unknown.
  *
  * @example
  * ```ts
@@ -62,7 +62,7 @@ import type * as Tls from "./Tls.ts"
 import type { Transport } from "./Transport.ts"
 
 /**
- * Where a connection goes, and how.
+ * The destination of a connection, and how to reach it.
  *
  * @since 0.1.0
  * @category models
@@ -74,38 +74,41 @@ export interface Options {
    */
   readonly host?: string | undefined
   /**
-   * 1 to 65535. Default: that of `host`, else 443 with `tls` and 80 without: `HTTPS_PORT`,
+   * 1 to 65535. Default: the port in `host`, else 443 with `tls` and 80 without: `HTTPS_PORT`,
    * `HTTP_PORT`.
    */
   readonly port?: number | undefined
-  /** Whether TLS is spoken, and its options: `HTTPSConnection`, `context`. Default: `false`. */
+  /**
+   * True, or TLS options, for a connection over TLS: `HTTPSConnection`, `context`. Default:
+   * `false`.
+   */
   readonly tls?: boolean | Tls.Options | undefined
   /**
-   * The path of a unix socket to connect to. `host` then only names the server, `localhost` by
-   * default.
+   * The path of a unix socket to connect to. `host` then only names the server, by default
+   * `localhost`.
    */
   readonly socketPath?: string | undefined
   /**
-   * The local IP address to connect from: the host of `source_address`. Default: the system's
-   * choice.
+   * The local IP address to connect from: the host of `source_address`. Default: chosen by the
+   * system.
    */
   readonly localAddress?: string | undefined
   /**
-   * The local port to connect from, 0 to 65535: the port of `source_address`. While the system
-   * still holds an earlier connection from that port to the same server, opening fails with
-   * `ConnectError`. Default: 0, the system's choice.
+   * The local port to connect from, 0 to 65535: the port of `source_address`. Opening fails with
+   * `ConnectError` while the system still holds an earlier connection from that port to the same
+   * server. Default: 0, chosen by the system.
    */
   readonly localPort?: number | undefined
-  /**
-   * A tunnel to open through the proxy that `host` and `port` name: see `setTunnel`. Default: none.
-   */
+  /** A tunnel to open through the proxy at `host` and `port`: see `setTunnel`. Default: none. */
   readonly tunnel?: Tunnel | undefined
   /**
-   * Bytes of a body in memory that are given to the transport at once: `blocksize`. Default: 65536.
+   * The number of bytes of a body in memory in one write to the transport: `blocksize`. Default:
+   * 65536.
    */
   readonly blockSize?: number | undefined
   /**
-   * Whether the connection opens by itself when a request needs it: `auto_open`. Default: `true`.
+   * True if the connection opens automatically when a request needs it: `auto_open`. Default:
+   * `true`.
    */
   readonly autoOpen?: boolean | undefined
   /** Default: `HttpTimeouts.defaults`. */
@@ -115,20 +118,20 @@ export interface Options {
   /** Default: `HttpLeniency.strict`. */
   readonly leniency?: HttpLeniency | undefined
   /**
-   * Whether every head is logged at level Info, secrets redacted (platform's
-   * `Headers.currentRedactedNames` besides our own): `set_debuglevel`. Default: `false`.
+   * True if every head is logged at level Info with secrets redacted: those of the platform's
+   * `Headers.currentRedactedNames` and this library's. `set_debuglevel`. Default: `false`.
    */
   readonly wireTap?: boolean | undefined
   /**
-   * Whether `execute` makes a client span with the name and attributes of the platform's
-   * `HttpClient`, and sends `traceparent` and `b3`; see `HttpClient.withTracerDisabledWhen`,
-   * `withTracerPropagation` and `withSpanNameGenerator`. The calls step by step make none. Default:
-   * `false`.
+   * True if `execute` creates a client span with the name and attributes of the platform's
+   * `HttpClient`, and sends `traceparent` and `b3`. See `HttpClient.withTracerDisabledWhen`,
+   * `withTracerPropagation` and `withSpanNameGenerator`. The step-by-step calls create none.
+   * Default: `false`.
    */
   readonly tracing?: boolean | undefined
   /**
-   * Called at once with what happens to the connection: the audit events `http.client.connect` and
-   * `http.client.send`. What it throws goes to the log. Default: nothing is called.
+   * Called synchronously with the events of the connection: the audit events `http.client.connect`
+   * and `http.client.send`. What it throws is logged. Default: none.
    */
   readonly onEvent?: ((event: ConnectionEvent) => void) | undefined
 }
@@ -140,16 +143,16 @@ export interface Options {
  * @category models
  */
 export interface Tunnel {
-  /** The far end. */
+  /** The destination of the tunnel. */
   readonly host: string
-  /** Default: that of `host`, else 443 with `tls` and 80 without. */
+  /** Default: the port in `host`, else 443 with `tls` and 80 without. */
   readonly port?: number | undefined
-  /** Sent to the proxy alone, such as Proxy-Authorization. Default: none. */
+  /** Fields sent only to the proxy, such as Proxy-Authorization. Default: none. */
   readonly headers?: HttpFields.Input | undefined
 }
 
 /**
- * What `connect` can fail with.
+ * The failures of `connect`.
  *
  * @since 0.1.0
  * @category errors
@@ -157,7 +160,7 @@ export interface Tunnel {
 export type OpenFailure = ConnectFailure | TunnelFailure
 
 /**
- * What `execute` can fail with. `E` is the error of the request's own body stream.
+ * The failures of `execute`. `E` is the error of the request's own body stream.
  *
  * @since 0.1.0
  * @category errors
@@ -173,8 +176,8 @@ export type ExecuteFailure<E = never> =
   | ([E] extends [never] ? never : RequestBodyError<E>)
 
 /**
- * What `endHeaders`, `send` and `request` can fail with. The head failures are there because the
- * server may answer, or go away, while the request is still being sent.
+ * The failures of `endHeaders`, `send` and `request`. They include the failures of the head,
+ * because the server may respond or close while the request is still being sent.
  *
  * @since 0.1.0
  * @category errors
@@ -195,33 +198,31 @@ export type StepFailure =
  * @category models
  */
 export interface HttpConnection {
-  /** Whom requests are for: the far end of the tunnel where there is one. */
+  /** The origin of its requests: the destination of the tunnel if there is one. */
   readonly origin: Origin.Origin
-  /** Where the connection stands. Python keeps it to itself. */
+  /** The state of the connection. In Python it is private. */
   readonly state: Effect.Effect<ConnectionState>
-  /** Whether a link to the server is open now. */
+  /** True if the connection to the server is open now. */
   readonly isOpen: Effect.Effect<boolean>
   /**
-   * Opens the connection, its tunnel and TLS included. Nothing happens where it is open:
-   * `connect()`.
+   * Opens the connection, including its tunnel and TLS. Does nothing if it is open: `connect()`.
    */
   readonly connect: Effect.Effect<void, OpenFailure | CannotSendRequest | ConnectionClosed>
   /**
-   * Closes the connection, and what is under way on it. It can be used again. Idempotent:
-   * `close()`.
+   * Closes the connection and any exchange in flight. It can be used again. Idempotent: `close()`.
    */
   readonly close: Effect.Effect<void>
 
   /**
-   * Sends a request and gives its response as soon as the head is there; a streamed body may still
-   * be on its way then. A server that refuses a body (status 400 and above, or a redirect that
-   * closes) ends the sending, and its answer wins over the broken connection.
+   * Sends a request and returns its response as soon as the head has arrived. A streamed body may
+   * still be in flight then. A server that refuses a body (status 400 and above, or a redirect that
+   * closes) stops the sending, and its response wins over the broken connection.
    */
   execute<E = never>(request: HttpRequest<E>): Effect.Effect<HttpResponse, ExecuteFailure<E>>
 
   /**
-   * Starts a request. Host and `Accept-Encoding: identity` are put by themselves unless skipped. A
-   * URL as target is sent whole, as a forward proxy wants it: `putrequest(method, url, skip_host,
+   * Starts a request. Adds Host and `Accept-Encoding: identity` unless skipped. A target that is a
+   * URL is sent whole, as a forward proxy requires: `putrequest(method, url, skip_host,
    * skip_accept_encoding)`.
    */
   putRequest(
@@ -230,19 +231,19 @@ export interface HttpConnection {
     options?: { readonly skipHost?: boolean | undefined; readonly skipAcceptEncoding?: boolean | undefined }
   ): Effect.Effect<void, InvalidRequest | CannotSendRequest | ConnectionClosed>
   /**
-   * Puts a field of one value: `putheader(header, *values)`. Several values stand for the lines
-   * that Python folds it over; RFC 9112 section 5.2 forbids to send these, and has them read as
-   * here: joined by single spaces. For a list write its commas, or call this once for each member.
-   * Text is ISO-8859-1, bytes are sent as they are, and a number that is not finite is
-   * `InvalidHeaderValue`.
+   * Adds a field of one value: `putheader(header, *values)`. Several values are the lines over
+   * which Python folds the field. RFC 9112 section 5.2 forbids sending those, so they are joined by
+   * single spaces, as a recipient would read them. For a list, write its commas, or call this once
+   * for each member. Text is ISO-8859-1, bytes are sent unchanged, and a number that is not finite
+   * is `InvalidHeaderValue`.
    */
   putHeader(
     name: string,
     ...values: ReadonlyArray<HttpFields.Value>
   ): Effect.Effect<void, InvalidRequest | CannotSendHeader>
   /**
-   * Sends the head, and a body where there is one. With a Transfer-Encoding field of the caller's
-   * the body is sent as it is, unless `encodeChunked` is true, and is checked to be chunked:
+   * Sends the head, and a body if there is one. If the caller has set a Transfer-Encoding field,
+   * the body is sent unchanged unless `encodeChunked` is true, and must be chunked:
    * `endheaders(message_body, encode_chunked)`.
    */
   endHeaders<E = never>(options?: {
@@ -251,7 +252,7 @@ export interface HttpConnection {
   }): Effect.Effect<void, StepFailure>
   /**
    * Sends a piece of the body after `endHeaders`, within the framing that the fields announced.
-   * With `encodeChunked` each piece is a chunk and `getResponse` sends the last one: `send(data)`.
+   * With `encodeChunked` each piece is a chunk, and `getResponse` sends the last one: `send(data)`.
    */
   send<E = never>(data: HttpBody.Input<E>): Effect.Effect<void, StepFailure>
   /**
@@ -268,18 +269,18 @@ export interface HttpConnection {
       readonly encodeChunked?: boolean | undefined
     }
   ): Effect.Effect<void, StepFailure | CannotSendRequest | ConnectionClosed>
-  /** The response to what was sent: `getresponse()`. */
+  /** The response to the request: `getresponse()`. */
   readonly getResponse: Effect.Effect<
     HttpResponse,
     ResponseNotReady | ConnectionClosed | InvalidRequest | SendFailure | HeadFailure
   >
 
   /**
-   * Makes the connection go through a tunnel: what `make` connected to becomes the proxy. Only
-   * before it is open or a request is started: `set_tunnel(host, port, headers)`.
+   * Makes the connection use a tunnel: the destination given to `make` becomes the proxy. Allowed
+   * only before it is open or a request is started: `set_tunnel(host, port, headers)`.
    */
   setTunnel(host: string, port?: number, headers?: HttpFields.Input): Effect.Effect<void, InvalidRequest>
-  /** The fields of the proxy's answer to the last CONNECT: `get_proxy_response_headers()`. */
+  /** The fields of the proxy's response to the last CONNECT: `get_proxy_response_headers()`. */
   readonly getProxyResponseHeaders: Effect.Effect<Option.Option<HttpFields.HttpFields>>
 }
 
@@ -289,9 +290,9 @@ const redactedNames: Effect.Effect<ReadonlyArray<string | RegExp>> = Effect.map(
 )
 
 /**
- * Makes a connection that opens when it is first needed. The end of the scope closes it:
- * `HTTPConnection(host, port, timeout, source_address, blocksize)`. Fails with `InvalidUrl` for a
- * host or port that cannot be, and with what else is wrong with the options.
+ * Creates a connection that opens when it is first needed. Closing the scope closes it:
+ * `HTTPConnection(host, port, timeout, source_address, blocksize)`. Fails with `InvalidUrl` for an
+ * invalid host or port, and with the errors of other invalid options.
  *
  * @since 0.1.0
  * @category constructors
@@ -300,7 +301,8 @@ export const make = (options: Options): Effect.Effect<HttpConnection, InvalidReq
   internal.make(options, redactedNames, trace)
 
 /**
- * Makes a connection and opens it at once. Interruption aborts the opening and leaves nothing open.
+ * Creates a connection and opens it at once. Interruption aborts the opening and leaves nothing
+ * open.
  *
  * @since 0.1.0
  * @category constructors
@@ -320,14 +322,11 @@ export const open = (
  * @category models
  */
 export interface ReadResponseOptions {
-  /**
-   * The method of the request that was answered, on which it depends whether there is a body.
-   * Default: `GET`.
-   */
+  /** The method of the answered request, which decides whether there is a body. Default: `GET`. */
   readonly method?: string | undefined
-  /** The URL that was asked for, for `url` and for messages. Default: `http://localhost/`. */
+  /** The requested URL, for `url` and for messages. Default: `http://localhost/`. */
   readonly url?: string | undefined
-  /** Default: those of a connection. Only `head`, `bodyIdle` and `total` can matter. */
+  /** Default: those of a connection. Only `head`, `bodyIdle` and `total` have an effect. */
   readonly timeouts?: HttpTimeouts.Options | undefined
   /** Default: `HttpLimits.defaults`. */
   readonly limits?: HttpLimits.Options | undefined
@@ -336,14 +335,14 @@ export interface ReadResponseOptions {
 }
 
 /**
- * Reads a response from bytes alone, without a connection: `http.client.HTTPResponse(sock, method,
- * url).begin()`. For responses that were recorded, or that come over a channel of your own.
+ * Reads a response from bytes, without a connection: `http.client.HTTPResponse(sock, method,
+ * url).begin()`. For recorded responses, or those from the caller's own channel.
  *
- * The response comes as soon as its head has been read; informational ones are in `informational`.
- * A stream is pulled as its body is read, and ends with the scope. Its failure is the `cause` of a
- * `ReadError` before the head is complete and of a `ConnectionReset` within the body; its end is
- * that of the connection. Bytes that follow the response are dropped. Fails with `HeadFailure` for
- * a head that cannot be read, and with what is wrong with the options.
+ * The response is returned as soon as its head has been read. Informational responses are in
+ * `informational`. A stream is pulled while its body is read, and closed with the scope. Its
+ * failure is the `cause` of a `ReadError` before the head is complete, and of a `ConnectionReset`
+ * within the body. Its end is the end of the connection. Bytes after the response are dropped.
+ * Fails with `HeadFailure` for an invalid head, and with the error of an invalid option.
  *
  * @example
  * ```ts

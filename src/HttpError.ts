@@ -1,10 +1,9 @@
 /**
  * Every failure of this library: tagged classes, unions by stage, guards.
  *
- * Each error has a `message` that reads as a sentence and a `context` that says in which phase, on which connection and
- * after how many bytes it happened, who is to blame, and whether the server may have processed the request. The classes
- * of Python's `http.client` keep their names; its base classes are unions with guards here. No message, field, `context`
- * or `toJSON` shows a secret.
+ * Each error has a `message` that is a sentence, and a `context`: the phase, the connection, the
+ * bytes so far, whose fault it is, and whether the server may have processed the request. Classes
+ * keep their names from Python; its base classes are unions. No part of an error shows a secret.
  *
  * @since 0.1.0
  */
@@ -24,7 +23,7 @@ import type {
 import * as repeat from "./internal/repeat.ts"
 
 /**
- * Failures of building a request: `InvalidUrl` and its kin, all found before the first byte leaves.
+ * Failures of building a request, such as `InvalidUrl`. They occur before the first byte is sent.
  *
  * @since 0.1.0
  * @category errors
@@ -32,7 +31,7 @@ import * as repeat from "./internal/repeat.ts"
 export * from "./internal/error/request.ts"
 
 /**
- * Calls made in a state that does not allow them: `CannotSendRequest` and its kin.
+ * Calls in a state that does not allow them, such as `CannotSendRequest`.
  *
  * @since 0.1.0
  * @category errors
@@ -56,7 +55,7 @@ export * from "./internal/error/connect.ts"
 export * from "./internal/error/tls.ts"
 
 /**
- * All timeouts: `HttpTimeout`, told apart by `kind`.
+ * All timeouts: `HttpTimeout`, with the `kind` of each.
  *
  * @since 0.1.0
  * @category errors
@@ -64,7 +63,7 @@ export * from "./internal/error/tls.ts"
 export * from "./internal/error/timeout.ts"
 
 /**
- * Failures of sending a request: `WriteError` and its kin.
+ * Failures of sending a request, such as `WriteError`.
  *
  * @since 0.1.0
  * @category errors
@@ -72,7 +71,7 @@ export * from "./internal/error/timeout.ts"
 export * from "./internal/error/send.ts"
 
 /**
- * Failures of waiting for and parsing the head of a response: `BadStatusLine` and its kin.
+ * Failures of waiting for and parsing the head of a response, such as `BadStatusLine`.
  *
  * @since 0.1.0
  * @category errors
@@ -80,7 +79,7 @@ export * from "./internal/error/send.ts"
 export * from "./internal/error/head.ts"
 
 /**
- * Failures of reading the body of a response, `IncompleteRead` and its kin, and of checking its status: `StatusError`.
+ * Failures of reading a body, such as `IncompleteRead`, and of checking the status: `StatusError`.
  *
  * @since 0.1.0
  * @category errors
@@ -96,7 +95,7 @@ export * from "./internal/error/body.ts"
 export * from "./internal/error/pool.ts"
 
 /**
- * Failures of following redirects: `TooManyRedirects` and its kin.
+ * Failures of following redirects, such as `TooManyRedirects`.
  *
  * @since 0.2.0
  * @category errors
@@ -104,7 +103,7 @@ export * from "./internal/error/pool.ts"
 export * from "./internal/error/redirect.ts"
 
 /**
- * Failures of decoding a compressed body: `ContentDecodingError` and its kin.
+ * Failures of decoding a compressed body, such as `ContentDecodingError`.
  *
  * @since 0.2.0
  * @category errors
@@ -113,28 +112,28 @@ export * from "./internal/error/decoding.ts"
 
 export type {
   /**
-   * The connection that an exchange ran on.
+   * The connection of an exchange.
    *
    * @since 0.1.0
    * @category models
    */
   ConnectionInfo,
   /**
-   * The record that every error has in `context`.
+   * The context of an error.
    *
    * @since 0.1.0
    * @category models
    */
   ErrorContext,
   /**
-   * Who is to blame.
+   * The party at fault.
    *
    * @since 0.1.0
    * @category models
    */
   Fault,
   /**
-   * Who was at the other end.
+   * The party at the other end.
    *
    * @since 0.2.0
    * @category models
@@ -148,14 +147,14 @@ export type {
    */
   Phase,
   /**
-   * Whether the server may have acted on the request.
+   * Says whether the server may have acted on the request.
    *
    * @since 0.1.0
    * @category models
    */
   Processed,
   /**
-   * How much of the request had been given to the transport.
+   * How much of the request the transport had received.
    *
    * @since 0.1.0
    * @category models
@@ -171,7 +170,7 @@ export type {
 } from "./internal/error/context.ts"
 
 /**
- * The id that every error carries.
+ * The type id of errors.
  *
  * @since 0.1.0
  * @category type ids
@@ -179,7 +178,7 @@ export type {
 export const TypeId: typeof base.TypeId = base.TypeId
 
 /**
- * The type of the id that every error carries.
+ * The type of the type id of errors.
  *
  * @since 0.1.0
  * @category type ids
@@ -187,7 +186,7 @@ export const TypeId: typeof base.TypeId = base.TypeId
 export type TypeId = typeof TypeId
 
 /**
- * The unions: by stage, and what Python's base classes became.
+ * The unions: one for each stage, and the equivalents of Python's base classes.
  *
  * @since 0.1.0
  * @category unions
@@ -200,7 +199,7 @@ const isOneOf = (tags: ReadonlyArray<string>) => {
 }
 
 /**
- * Whether a value is an error of this library.
+ * True if a value is an error of this library.
  *
  * @since 0.1.0
  * @category guards
@@ -233,14 +232,14 @@ const isOfProtocol = isOneOf([
 ])
 
 /**
- * Whether the server broke the protocol: `ProtocolError` says in which ways. Report it to the server's operator; sending the request again
- * is likely to end alike.
+ * True if the server broke the protocol (`ProtocolError`). Report it; a retry will probably fail
+ * too.
  *
  * @since 0.2.0
  * @category guards
  */
 export const isProtocolError = (u: unknown): u is ProtocolError =>
-  // A trailer may be the caller's as well.
+  // A trailer may also be the caller's.
   isOfProtocol(u) && ((u as HttpError)._tag !== "InvalidTrailer" || (u as HttpError).context.fault === "Remote")
 
 const isOfPython = isOneOf([
@@ -257,7 +256,7 @@ const isOfPython = isOneOf([
 ])
 
 /**
- * Whether an error is of Python's `HTTPException` family (`except http.client.HTTPException`), which every `ProtocolError` is.
+ * True for Python's `HTTPException` family, which includes every `ProtocolError`.
  *
  * @since 0.1.0
  * @category guards
@@ -265,7 +264,7 @@ const isOfPython = isOneOf([
 export const isHttpException = (u: unknown): u is HttpException => isOfPython(u) || isProtocolError(u)
 
 /**
- * Whether an error is of Python's `ImproperConnectionState` family.
+ * True if an error is in Python's `ImproperConnectionState` family.
  *
  * @since 0.1.0
  * @category guards
@@ -277,7 +276,7 @@ export const isImproperConnectionState: (u: unknown) => u is ImproperConnectionS
 ]) as (u: unknown) => u is ImproperConnectionState
 
 /**
- * Whether an error is what Python raises as `BadStatusLine` or as the `RemoteDisconnected` below it.
+ * True if Python raises the error as `BadStatusLine` or its subclass `RemoteDisconnected`.
  *
  * @since 0.1.0
  * @category guards
@@ -290,7 +289,7 @@ export const isBadStatusLine: (u: unknown) => u is BadStatusLineFamily = isOneOf
 ]) as (u: unknown) => u is BadStatusLineFamily
 
 /**
- * Whether an error is a mistake of the caller's request, so that sending it again cannot help.
+ * True if an error is a mistake in the caller's request, so that a retry cannot help.
  *
  * @since 0.1.0
  * @category guards
@@ -309,7 +308,7 @@ export const isInvalidRequest: (u: unknown) => u is InvalidRequest = isOneOf([
 ]) as (u: unknown) => u is InvalidRequest
 
 /**
- * Whether an error is a timeout, of whatever kind: Python's `TimeoutError`.
+ * True if an error is a timeout of any kind: Python's `TimeoutError`.
  *
  * @since 0.1.0
  * @category guards
@@ -321,8 +320,8 @@ export const isTimeout: (u: unknown) => u is timeout.HttpTimeout = isOneOf(["Htt
 const causeOf = (error: unknown): unknown => Predicate.hasProperty(error, "cause") ? error.cause : undefined
 
 /**
- * The error of this library that an error of `@effect/platform` was made of, which it holds as its `cause`: `RequestError` and
- * `ResponseError` say no more than a reason, this says what happened. Also finds one that is given itself.
+ * Returns the error of this library that is the `cause` of an error of `@effect/platform`, or is
+ * given itself. The platform's `RequestError` and `ResponseError` have only a reason.
  *
  * @example
  * ```ts
@@ -355,8 +354,8 @@ export const fromPlatform = (error: unknown): Option.Option<HttpError> => {
 }
 
 /**
- * The parts of a request that say whether sending it twice does harm: its method, and an Idempotency-Key among its fields. An
- * `HttpRequest` and an `HttpClientRequest` of the platform are such.
+ * The parts of a request that decide whether sending it twice does harm: its method, and an
+ * Idempotency-Key. An `HttpRequest` and the platform's `HttpClientRequest` have them.
  *
  * @since 0.2.0
  * @category models
@@ -364,13 +363,14 @@ export const fromPlatform = (error: unknown): Option.Option<HttpError> => {
 export interface Repeatable extends repeat.Repeatable {}
 
 /**
- * Whether a request that failed with this error may be sent again.
+ * True if a request that failed with this error may be retried. The failure may be temporary, the
+ * body can be sent again (`context.replayable`), and one of these holds: the server has not
+ * processed it (`context.processed` is `No`), its method is idempotent (RFC 9110 section 9.2.2), or
+ * it has an Idempotency-Key.
  *
- * True if the failure may pass by itself, the body can be sent again (`context.replayable`), and either the server has not seen the
- * request (`context.processed` is `No`) or doing it twice is as good as once: an idempotent method (RFC 9110 section 9.2.2), or an
- * Idempotency-Key. Never true for the caller's mistake, the refusal of a proxy, a limit that was exceeded, a certificate that is not
- * accepted, a redirect that is not followed, and what this process has closed itself. An error of the platform counts as the error
- * of this library that is its cause; of any other value nothing is known, so it is `false`.
+ * False for a mistake of the caller, a refusal by a proxy, an exceeded limit, an unacceptable
+ * certificate, a redirect that is not followed, and what this process has closed. For an error of
+ * the platform, its cause decides. False for any other value.
  *
  * @example
  * ```ts

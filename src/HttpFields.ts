@@ -1,9 +1,10 @@
 /**
- * The field lines of a head or of a trailer section: an immutable, ordered, case-preserving list of names and values.
+ * The field lines of a head or trailer section: an immutable, ordered, case-preserving list.
  *
- * It is `http.client`'s `HTTPMessage` as plain data. Lines keep their order and the spelling of their names; lookup ignores
- * the case of names (RFC 9110 section 5.1). It does not check what it holds: a request is checked when it is encoded, a
- * response when it is parsed. What it prints (`toJSON`, `toString`, `console.log`) shows no credential.
+ * It is `http.client`'s `HTTPMessage` as plain data. Lookup is case-insensitive (RFC 9110 section
+ * 5.1). It does not validate its lines, because requests are checked when they are encoded, and
+ * responses when they are parsed. Its output (`toJSON`, `toString`, `console.log`) hides
+ * credentials.
  *
  * @since 0.1.0
  */
@@ -23,7 +24,7 @@ import * as fieldSection from "./internal/syntax/fieldSection.ts"
 import type * as mediaType from "./internal/syntax/mediaType.ts"
 
 /**
- * The id that every field list carries.
+ * The type id of field lists.
  *
  * @since 0.1.0
  * @category type ids
@@ -31,7 +32,7 @@ import type * as mediaType from "./internal/syntax/mediaType.ts"
 export const TypeId: typeof internal.TypeId = internal.TypeId
 
 /**
- * The type of the id that every field list carries.
+ * The type of the type id of field lists.
  *
  * @since 0.1.0
  * @category type ids
@@ -39,9 +40,10 @@ export const TypeId: typeof internal.TypeId = internal.TypeId
 export type TypeId = typeof TypeId
 
 /**
- * A list of field lines. Iterating gives `[name, value]` pairs in order: Python's `HTTPMessage.items()`.
+ * A list of field lines. Iterates `[name, value]` pairs in order: Python's `HTTPMessage.items()`.
  *
- * Two lists are equal (`Equal.equals`) if they have the same lines in the same order; the case of names does not count.
+ * Two lists are equal (`Equal.equals`) if they have the same lines in order, whatever the case of
+ * names.
  *
  * @since 0.1.0
  * @category models
@@ -50,15 +52,15 @@ export interface HttpFields
   extends Iterable<readonly [name: string, value: string]>, Pipeable.Pipeable, Inspectable.Inspectable, Equal.Equal
 {
   readonly [TypeId]: TypeId
-  /** The names, spelled as they came: Python's `HTTPMessage.keys()`. */
+  /** The names, spelled as received: Python's `HTTPMessage.keys()`. */
   readonly names: ReadonlyArray<string>
   /** The values, each at the index of its name: Python's `HTTPMessage.values()`. */
   readonly values: ReadonlyArray<string>
 }
 
 /**
- * What a field list can be made of: another one, pairs (`Headers` of the web and `Map` among them), or a record, in which
- * an array stands for several lines of one name and `undefined` for none.
+ * The inputs for a field list: another list, pairs (such as the web's `Headers` and `Map`), or a
+ * record. In a record, an array means several lines of one name and `undefined` none.
  *
  * @since 0.1.0
  * @category models
@@ -69,7 +71,7 @@ export type Input =
   | Readonly<Record<string, Value | ReadonlyArray<Value> | undefined>>
 
 /**
- * What a value can be given as: text, a finite number, or bytes, which are sent as they are.
+ * The inputs for a value: text, a finite number, or bytes, which are sent unchanged.
  *
  * @since 0.2.0
  * @category models
@@ -77,8 +79,8 @@ export type Input =
 export type Value = string | number | Uint8Array
 
 /**
- * The value of Content-Type, taken apart (RFC 9110 section 8.3.1). `type` (`text/html`) and the names of the parameters are
- * in lower case; values are as they came, without their quotes.
+ * The parsed value of Content-Type (RFC 9110 section 8.3.1). `type` (`text/html`) and the names of
+ * the parameters are in lower case. Values are unchanged, without their quotes.
  *
  * @since 0.1.0
  * @category models
@@ -86,7 +88,7 @@ export type Value = string | number | Uint8Array
 export interface ContentType extends mediaType.MediaType {}
 
 /**
- * Whether a value is a field list.
+ * True if a value is a field list.
  *
  * @since 0.1.0
  * @category guards
@@ -102,7 +104,7 @@ export const isHttpFields: (u: unknown) => u is HttpFields = internal.isFields
 export const empty: HttpFields = internal.empty
 
 /**
- * A list of these lines, in this order.
+ * Creates a list of these lines, in this order.
  *
  * @example
  * ```ts
@@ -119,7 +121,8 @@ export const make = (...entries: ReadonlyArray<readonly [name: string, value: st
   entries.length === 0 ? empty : internal.fromEntries(entries)
 
 /**
- * A list over two parallel arrays, which are not copied: they must have the same length and never change again.
+ * Creates a list from two parallel arrays without copying. They must have the same length and never
+ * change again.
  *
  * @internal
  */
@@ -127,11 +130,12 @@ export const unsafeMake = (names: ReadonlyArray<string>, values: ReadonlyArray<s
   new internal.Fields(names, values)
 
 /**
- * A list of what the usual ways of writing fields say. A field list is given back as it is.
+ * Creates a list from the usual notations of fields. Returns a field list unchanged.
  *
- * Numbers become text, and bytes the ISO-8859-1 text that is sent as those bytes. A name or value of a type that is not allowed, `NaN` and
- * the infinities are kept and refused when the list is sent (`InvalidHeaderName`, `InvalidHeaderValue`, `InvalidTrailer`), and so is an
- * input or an entry of another kind. Throws what an iterable throws; in options of a connection that is `InvalidOption`.
+ * Numbers become text, and bytes become the ISO-8859-1 text that is sent as those bytes. An invalid
+ * name, value, entry or input is kept and refused when the list is sent (`InvalidHeaderName`,
+ * `InvalidHeaderValue`, `InvalidTrailer`). Throws what an iterable throws; in options of a
+ * connection that is `InvalidOption`.
  *
  * @example
  * ```ts
@@ -151,12 +155,12 @@ export const fromInput = (input: Input): HttpFields =>
     ? internal.fromEntries(input as Iterable<readonly [string, Value]>)
     : Predicate.isRecord(input)
     ? internal.fromRecord(input)
-    // Refused by the name that it then has, like every other thing that is no field.
+    // Sending it fails because of this name, like any other input that is not a list of fields.
     : internal.fromEntries([[input as string, ""]])
 
 /**
- * The value of a field: its lines joined by `", "` (RFC 9110 section 5.2), except for Set-Cookie, of which it is the first
- * line, because cookies may hold commas (use `getAll`). Python's `HTTPResponse.getheader`.
+ * Returns the lines of a field joined by `", "` (RFC 9110 section 5.2): `HTTPResponse.getheader`.
+ * For Set-Cookie it returns the first line, because cookies may contain commas (use `getAll`).
  *
  * @example
  * ```ts
@@ -176,7 +180,7 @@ export const get: {
 } = dual(2, (self: HttpFields, name: string) => Option.fromNullable(internal.get(self, name)))
 
 /**
- * The value of a field as `get` gives it, or `undefined`. Allocates nothing where the field has one line.
+ * Returns the same value as `get`, or `undefined`. Allocates nothing if the field has one line.
  *
  * @since 0.1.0
  * @category getters
@@ -187,7 +191,8 @@ export const getUnsafe: {
 } = dual(2, internal.get)
 
 /**
- * The value of every line of a field, in order and not split at commas: Python's `HTTPMessage.get_all`.
+ * Returns the value of every line of a field, in order and not split at commas: Python's
+ * `HTTPMessage.get_all`.
  *
  * @since 0.1.0
  * @category getters
@@ -198,7 +203,7 @@ export const getAll: {
 } = dual(2, internal.getAll)
 
 /**
- * Whether the list has a line of this name.
+ * True if the list has a line with this name.
  *
  * @since 0.1.0
  * @category getters
@@ -209,7 +214,7 @@ export const has: {
 } = dual(2, internal.has)
 
 /**
- * The lines as pairs, in order: Python's `HTTPResponse.getheaders`.
+ * Returns the lines as pairs, in order: Python's `HTTPResponse.getheaders`.
  *
  * @since 0.1.0
  * @category getters
@@ -217,7 +222,7 @@ export const has: {
 export const entries: (self: HttpFields) => ReadonlyArray<readonly [name: string, value: string]> = internal.entries
 
 /**
- * The number of lines.
+ * Returns the number of lines.
  *
  * @since 0.1.0
  * @category getters
@@ -225,7 +230,8 @@ export const entries: (self: HttpFields) => ReadonlyArray<readonly [name: string
 export const size = (self: HttpFields): number => self.names.length
 
 /**
- * The list with one line of this name, in the place of the first that it had or else at the end.
+ * Returns the list with a single line of this name, at the position of its first line or at the
+ * end.
  *
  * @since 0.1.0
  * @category combinators
@@ -236,7 +242,7 @@ export const set: {
 } = dual(3, internal.set)
 
 /**
- * The list with one more line at its end: Python's `HTTPMessage.add_header`.
+ * Returns the list with one more line at its end: Python's `HTTPMessage.add_header`.
  *
  * @since 0.1.0
  * @category combinators
@@ -247,7 +253,7 @@ export const append: {
 } = dual(3, internal.append)
 
 /**
- * The list without the lines of this name.
+ * Returns the list without the lines of this name.
  *
  * @since 0.1.0
  * @category combinators
@@ -258,7 +264,8 @@ export const remove: {
 } = dual(2, internal.remove)
 
 /**
- * The lines of `self` whose names `that` does not have, then all lines of `that`: defaults, and what replaces them.
+ * Returns the lines of `self` whose names `that` lacks, then all lines of `that`: overrides
+ * defaults.
  *
  * @example
  * ```ts
@@ -278,7 +285,8 @@ export const merge: {
 } = dual(2, internal.merge)
 
 /**
- * The names whose values are never printed: `authorization`, `proxy-authorization`, `cookie`, `set-cookie`, `x-api-key`.
+ * The names whose values are never shown: `authorization`, `proxy-authorization`, `cookie`,
+ * `set-cookie`, `x-api-key`.
  *
  * @since 0.1.0
  * @category redaction
@@ -286,8 +294,8 @@ export const merge: {
 export const redactedNames: ReadonlyArray<string> = internal.redactedNames
 
 /**
- * The list with `<redacted>` in place of the values of these fields, for logs and spans. Strings match without regard to
- * case; expressions are tried on the lower-cased name, as `Headers.redact` of `@effect/platform` does.
+ * Replaces the values of these fields with `<redacted>`, for logs and spans. Strings match in any
+ * case. Expressions are tested on the lower-cased name, as in the platform's `Headers.redact`.
  *
  * @since 0.1.0
  * @category redaction
@@ -298,8 +306,8 @@ export const redact: {
 } = dual(2, internal.redact)
 
 /**
- * The media type and its parameters, of the first line of Content-Type; `None` without one or if it names no media type.
- * A parameter that breaks the grammar is left out, and of two with one name the first counts.
+ * Parses the first line of Content-Type into the media type and its parameters. `None` without such
+ * a line or a media type. A malformed parameter is omitted; of two with one name the first counts.
  *
  * @example
  * ```ts
@@ -318,7 +326,7 @@ export const contentType = (self: HttpFields): Option.Option<ContentType> =>
   Option.fromNullable(internal.contentType(self))
 
 /**
- * The charset that Content-Type names, in lower case: Python's `HTTPMessage.get_content_charset`. `None` without one.
+ * Returns the charset of Content-Type in lower case: Python's `HTTPMessage.get_content_charset`.
  *
  * @since 0.1.0
  * @category content
@@ -327,23 +335,26 @@ export const contentCharset = (self: HttpFields): Option.Option<string> =>
   Option.fromNullable(internal.contentCharset(self))
 
 /**
- * A field section that was parsed, and where it ends.
+ * A parsed field section, and where it ends.
  *
  * @since 0.2.0
  * @category parsing
  */
 export interface Section {
   readonly fields: HttpFields
-  /** How many bytes it has, its empty line included: what follows begins there. Where there is no empty line, all of the bytes. */
+  /** Its number of bytes, including its empty line; all bytes if it has no empty line. */
   readonly length: number
-  /** Whether its empty line was there. `false`: the bytes ended before, and more of them might be another field. */
+  /**
+   * True if its empty line was found. If false, the bytes ended before it, and more of them might
+   * be another field.
+   */
   readonly complete: boolean
 }
 
 /**
- * Parses a field section as it stands on the wire, up to its empty line or the end of the bytes: `http.client.parse_headers`.
+ * Parses a field section up to its empty line or the end of the bytes: `http.client.parse_headers`.
  *
- * Strict like the parser of responses, unless a leniency says otherwise. `parseSection` says besides where it ends.
+ * As strict as the parser of responses, unless relaxed. `parseSection` also says where it ends.
  *
  * @since 0.1.0
  * @category parsing
@@ -358,7 +369,7 @@ export const parse = (
   Either.map(parseSection(bytes, options), ({ fields }) => fields)
 
 /**
- * Parses a field section as `parse` does, and says how many bytes it used, as Python's `parse_headers` leaves its file there.
+ * Parses like `parse`, and returns how many bytes it used: Python's `parse_headers` moves its file.
  *
  * @example
  * ```ts
@@ -377,7 +388,7 @@ export const parseSection = (
   bytes: Uint8Array,
   options?: Parameters<typeof parse>[1]
 ): Either.Either<Section, InvalidHeaderLine | LineTooLong | TooManyHeaders | HeadersTooLarge> => {
-  // No type has this failure, since no typed code can see it.
+  // The type has no such failure, because typed code cannot cause it.
   const wrong = notBytes("bytes", bytes)
   if (wrong !== undefined) return Either.left(wrong as never)
   const limits = HttpLimits.make(options?.limits ?? {})

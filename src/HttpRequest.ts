@@ -1,7 +1,7 @@
 /**
- * A request as plain data: method, target, fields, body, trailers, and options of its own.
+ * A request as plain data: method, target, fields, body, trailers and options.
  *
- * Making one checks nothing; sending it checks everything before the first byte leaves.
+ * Creating one checks nothing. Sending it checks everything before the first byte is sent.
  *
  * @since 0.1.0
  */
@@ -39,65 +39,62 @@ export const TypeId: unique symbol = Symbol.for("effect-http-client/HttpRequest"
 export type TypeId = typeof TypeId
 
 /**
- * A request. `E` is the error of its body's stream, and of its trailers where they are an Effect.
+ * A request. `E` is the error of its body's stream, and of its trailers if they are an Effect.
  *
  * @since 0.1.0
  * @category models
  */
 export interface HttpRequest<out E = never> extends Options, Pipeable {
   readonly [TypeId]: TypeId
-  /** A token, sent as it is: methods are case-sensitive. */
+  /** A token, sent unchanged because methods are case-sensitive. */
   readonly method: string
   /**
-   * A path with a query (`/p?q`), a URL of the connection's origin, `*` (OPTIONS), or `host:port` (CONNECT). A fragment is
-   * left out; what is not printable ASCII must be percent-encoded.
+   * A path with a query (`/p?q`), a URL of the connection's origin, `*` (OPTIONS), or `host:port`
+   * (CONNECT). A fragment is omitted. Only printable ASCII is allowed unencoded.
    */
   readonly target: string
   readonly fields: HttpFields.HttpFields
   readonly body: HttpBody.HttpBody<E>
-  /** Sent behind the body, which is then chunked. An Effect runs when all of the body has been written. */
+  /** Sent after the body, which is then chunked. An Effect runs once the body is written. */
   readonly trailers: Trailers<E>
-  /** What could not be encoded when it was made, if anything. Sending it fails with this, and with nothing sent. */
+  /** The part that could not be encoded, if any. Sending fails with it before any byte is sent. */
   readonly invalid: Invalid | undefined
 }
 
 /**
- * Options of one request; they win over those of the connection.
+ * Options of one request. They override those of the connection.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Options {
   /**
-   * Where a pool sends the request, with the options of that connection; the target may then be a path. A connection of its own goes where it goes.
-   * Default: what the target, a URL, says.
+   * Where a pool sends the request, and the options of that connection. The target may then be a
+   * path. A standalone connection ignores it. Default: the origin of the target, a URL.
    */
   readonly origin?: Origin | undefined
   /** Default: those of the connection. */
   readonly timeouts?: HttpTimeouts.Options | undefined
   /** Default: those of the connection. */
   readonly limits?: HttpLimits.Options | undefined
-  /** Default: that of the connection. */
+  /** Default: those of the connection. */
   readonly leniency?: HttpLeniency | undefined
-  /**
-   * `absolute` sends the target as a URL, as a forward proxy wants it (RFC 9112 section 3.2.2). Default: `origin`.
-   */
+  /** `absolute` sends a URL, for a forward proxy (RFC 9112 section 3.2.2). Default: `origin`. */
   readonly targetForm?: "origin" | "absolute" | undefined
   /**
-   * Sends `Expect: 100-continue` and holds the body back until the server says 100, or `timeouts.continue` has passed.
-   * Default: `false`.
+   * Sends `Expect: 100-continue`, and the body after 100 or `timeouts.continue`. Default: `false`.
    */
   readonly expectContinue?: boolean | undefined
   /**
-   * Matters beside a `Transfer-Encoding` among the fields only: `true` chunks the body, `false` sends what you have chunked yourself, and
-   * checks that it is (`ConflictingFraming`). Without such a field a body of unknown length is chunked in any case. `encode_chunked` of
-   * `http.client`. Default: `false`.
+   * Matters only if the fields have a `Transfer-Encoding`. `true` chunks the body. `false` sends
+   * chunks of the caller and checks them (`ConflictingFraming`). Without that field, a body of
+   * unknown length is always chunked. `encode_chunked` of `http.client`. Default: `false`.
    */
   readonly encodeChunked?: boolean | undefined
 }
 
 /**
- * A body, or what `HttpBody.json`, `text` and `form` give for one. Where that has failed, sending the request fails with its error.
+ * A body, or the result of `HttpBody.json`, `text` or `form`, whose failure fails the request.
  *
  * @since 0.2.0
  * @category models
@@ -105,12 +102,14 @@ export interface Options {
 export type Body<E = never> = HttpBody.HttpBody<E> | Either.Either<HttpBody.HttpBody<E>, UnsupportedBody>
 
 /**
- * Fields, or an Effect that gives them when all of the body has been written, such as a digest of what was streamed.
+ * Fields, or an Effect that computes them once the whole body has been written, such as a digest.
  *
- * It runs in the fiber that sends the body, and is interrupted where the sending ends early. Its error comes back as `RequestBodyError`; what may not be
- * sent is `InvalidTrailer`. The connection is closed then, before the request was whole. Names that are known before are announced by a `Trailer`
- * field of the request (RFC 9110 section 6.6.2). With a stream for a body the request is not sent again by itself, even if that is `replayable`, because
- * what the Effect gathered would count twice; with a body in memory the Effect runs for each sending.
+ * It runs in the fiber that sends the body, and is interrupted if sending ends early. Its error
+ * becomes `RequestBodyError`, and an invalid trailer `InvalidTrailer`. Both close the connection. A
+ * `Trailer` field of the request announces names known in advance (RFC 9110 section 6.6.2).
+ *
+ * With a stream, even a `replayable` one, the request is not retried automatically, because the
+ * Effect's data would count twice. With a body in memory, it runs for each attempt.
  *
  * @since 0.2.0
  * @category models
@@ -118,29 +117,29 @@ export type Body<E = never> = HttpBody.HttpBody<E> | Either.Either<HttpBody.Http
 export type Trailers<E = never> = HttpFields.HttpFields | Effect.Effect<HttpFields.Input, E>
 
 /**
- * What `make` takes beside method and target.
+ * The input of `make` besides method and target.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Input<E = never, E2 = never> extends Options, HttpBody.Content {
   /**
-   * Fields that are put behind what the target has of a query, encoded as a form is. What cannot be encoded fails where the request is sent, with
-   * `InvalidUrl`. Default: none.
+   * Fields to append to the target's query, encoded like a form. If they cannot be encoded, sending
+   * fails with `InvalidUrl`. Default: none.
    */
   readonly query?: HttpBody.FormInput | undefined
   /** Default: none. */
   readonly headers?: HttpFields.Input | undefined
-  /** Default: none, or what `json` or `form` stand for. */
+  /** Default: none, or the body of `json` or `form`. */
   readonly body?: Body<E> | undefined
   /** Default: none. */
   readonly trailers?: HttpFields.Input | Effect.Effect<HttpFields.Input, E2> | undefined
 }
 
-/** What is wrong with a request that was made all the same. */
+/** The error of a request that could not be encoded. */
 type Invalid = InvalidUrl | UnsupportedBody | InvalidOption
 
-/** A class with all its fields, because requests are made again and again, and are read by code that must see one shape. */
+/** A class with all fields, so that code that reads requests sees a single shape. */
 class Request<out E> implements HttpRequest<E> {
   readonly method: string
   readonly target: string
@@ -194,7 +193,7 @@ const unsafeMake = <E>(parts: Omit<HttpRequest<E>, TypeId | "pipe">): HttpReques
 
 const noInput: Input = {}
 
-/** The body that is asked for, or why there is none. */
+/** Returns the requested body, or the error of it. */
 const bodyOf = <E>(
   input: Pick<Input<E, unknown>, "body" | "json" | "form">
 ): HttpBody.HttpBody<E> | UnsupportedBody => {
@@ -214,7 +213,7 @@ const bodyOf = <E>(
 }
 
 /**
- * Whether a value is a request.
+ * True if a value is a request.
  *
  * @since 0.1.0
  * @category guards
@@ -223,7 +222,7 @@ export const isHttpRequest = (u: unknown): u is HttpRequest<unknown> =>
   typeof u === "object" && u !== null && TypeId in u
 
 /**
- * A request.
+ * Creates a request.
  *
  * @example
  * ```ts
@@ -261,7 +260,7 @@ export const make = <E = never, E2 = never>(
 }
 
 /**
- * A GET request.
+ * Creates a GET request.
  *
  * @since 0.1.0
  * @category constructors
@@ -269,7 +268,7 @@ export const make = <E = never, E2 = never>(
 export const get = (target: string, input?: Input): HttpRequest => make("GET", target, input)
 
 /**
- * A HEAD request.
+ * Creates a HEAD request.
  *
  * @since 0.1.0
  * @category constructors
@@ -277,7 +276,7 @@ export const get = (target: string, input?: Input): HttpRequest => make("GET", t
 export const head = (target: string, input?: Input): HttpRequest => make("HEAD", target, input)
 
 /**
- * A POST request.
+ * Creates a POST request.
  *
  * @since 0.1.0
  * @category constructors
@@ -286,7 +285,7 @@ export const post = <E = never, E2 = never>(target: string, input?: Input<E, E2>
   make("POST", target, input)
 
 /**
- * A PUT request.
+ * Creates a PUT request.
  *
  * @since 0.1.0
  * @category constructors
@@ -295,7 +294,7 @@ export const put = <E = never, E2 = never>(target: string, input?: Input<E, E2>)
   make("PUT", target, input)
 
 /**
- * A PATCH request.
+ * Creates a PATCH request.
  *
  * @since 0.1.0
  * @category constructors
@@ -304,7 +303,7 @@ export const patch = <E = never, E2 = never>(target: string, input?: Input<E, E2
   make("PATCH", target, input)
 
 /**
- * A DELETE request. The name `delete` is a reserved word.
+ * Creates a DELETE request. The name `delete` is a reserved word.
  *
  * @since 0.1.0
  * @category constructors
@@ -313,7 +312,7 @@ export const del = <E = never, E2 = never>(target: string, input?: Input<E, E2>)
   make("DELETE", target, input)
 
 /**
- * An OPTIONS request; the target `*` asks about the server as a whole.
+ * Creates an OPTIONS request. The target `*` refers to the whole server.
  *
  * @since 0.1.0
  * @category constructors
@@ -321,7 +320,7 @@ export const del = <E = never, E2 = never>(target: string, input?: Input<E, E2>)
 export const options = (target: string, input?: Input): HttpRequest => make("OPTIONS", target, input)
 
 /**
- * The request with a field in place of all of this name.
+ * Returns the request with this field instead of all fields of this name.
  *
  * @since 0.1.0
  * @category combinators
@@ -336,7 +335,7 @@ export const setHeader: {
 )
 
 /**
- * The request with one more field.
+ * Returns the request with one more field.
  *
  * @since 0.1.0
  * @category combinators
@@ -351,7 +350,8 @@ export const appendHeader: {
 )
 
 /**
- * The request with another body. Trailers that are an Effect are left out, because they speak of the body that was.
+ * Returns the request with another body. Drops trailers that are an Effect, because they belong to
+ * the previous body.
  *
  * @since 0.1.0
  * @category combinators
@@ -368,14 +368,14 @@ export const setBody: {
       ...self,
       trailers: Effect.isEffect(self.trailers) ? HttpFields.empty : self.trailers,
       body: body instanceof UnsupportedBody ? HttpBody.empty : body,
-      // What is wrong with its query stays.
+      // An error of the query remains.
       invalid: self.invalid?._tag === "InvalidUrl" ? self.invalid : refused
     })
   }
 )
 
 /**
- * The request with other options; those not given or `undefined` stay.
+ * Returns the request with other options. Those that are missing or `undefined` are unchanged.
  *
  * @since 0.1.0
  * @category combinators

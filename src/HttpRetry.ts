@@ -48,7 +48,7 @@ export interface BudgetOptions extends options.BudgetOptions {}
  * import { Schedule } from "effect"
  * import type { HttpRetry } from "effect-http-client"
  *
- *  // Waits only for servers that say how long.
+ * // Waits only for servers that say how long.
  * export const asTold: HttpRetry.Options = {
  *   schedule: Schedule.recurWhile((failed: HttpRetry.FailedAttempt) => failed.retryAfterMillis !== undefined)
  * }

@@ -1,12 +1,13 @@
 /**
- * The `HttpClient` of `@effect/platform` over a `ConnectionPool`: a service swaps the layer and changes nothing else.
+ * The `HttpClient` of `@effect/platform` over a `ConnectionPool`: a service only swaps the layer.
  *
- * - What the platform promises holds: spans, redaction, propagation, `withScope`, cookies, `retryTransient`, `HttpApiClient`, RPC.
- * - Every failure has an error of this library as its `cause`, which `HttpError.fromPlatform` finds: `RequestError` and
- *   `ResponseError` say only that something failed, it says what. Mistakes in a request are never `Transport`.
- * - A response has more than the platform asks for: `isPooledResponse`, `fromResponse`.
- * - Options of the pool can be set for single requests: `withTimeouts`, `withLimits`, `withProxy` and their kin.
- * - Redirects are followed and bodies decompressed only where that is asked for: `followRedirects`, `decompress`.
+ * - The platform's guarantees hold: spans, redaction, propagation, `withScope`, cookies,
+ *   `retryTransient`, `HttpApiClient`, RPC.
+ * - Every failure has a precise error of this library as its `cause`: see `HttpError.fromPlatform`.
+ *   Mistakes in a request are never `Transport`.
+ * - A response has more than the platform requires: `isPooledResponse`, `fromResponse`.
+ * - Single requests can override options of the pool: `withTimeouts`, `withProxy` and others.
+ * - Redirects and compression are handled only on request: `followRedirects`, `decompress`.
  *
  * @example
  * ```ts
@@ -19,7 +20,7 @@
  *   return yield* response.text
  * })
  *
- * // In place of `NodeHttpClient.layer`.
+ * // Instead of `NodeHttpClient.layer`.
  * export const main = program.pipe(Effect.provide(PooledHttpClient.layer))
  * ```
  *
@@ -53,8 +54,7 @@ import type * as Tls from "./Tls.ts"
 import type { Transport } from "./Transport.ts"
 
 /**
- * A response of this client: what the platform has of one, and version, reason, all fields in order, trailers, timings and
- * informational responses.
+ * A response of this client. Adds version, reason, ordered fields, trailers, timings and 1xx heads.
  *
  * @since 0.2.0
  * @category models
@@ -62,7 +62,7 @@ import type { Transport } from "./Transport.ts"
 export interface PooledResponse extends response.PooledResponse {}
 
 /**
- * Options of the requests that an effect sends; they win over those of the pool.
+ * Options of the requests that an effect sends. They override those of the pool.
  *
  * @since 0.2.0
  * @category models
@@ -70,7 +70,7 @@ export interface PooledResponse extends response.PooledResponse {}
 export interface RequestOptions extends references.RequestOptions {}
 
 /**
- * Whether a response is of this client, and so has more than the platform asks for. One that a combinator has wrapped is not.
+ * True if a response is from this client. False for one that a combinator has wrapped.
  *
  * @since 0.2.0
  * @category guards
@@ -78,7 +78,7 @@ export interface RequestOptions extends references.RequestOptions {}
 export const isPooledResponse = (u: unknown): u is PooledResponse => u instanceof response.PlatformResponse
 
 /**
- * The `HttpResponse` behind a response of this client. Both read the same body: what one has read the other cannot.
+ * Returns the `HttpResponse` behind a response of this client. Both read the same, single body.
  *
  * @example
  * ```ts
@@ -112,8 +112,8 @@ export const make: Effect.Effect<HttpClient.HttpClient, never, ConnectionPool.Co
 )
 
 /**
- * The client over the `ConnectionPool` of the context, as a layer. Where a request has no span and no span name generator around it,
- * those count that the layer was built in. Options of a request are over those that the layer was built in, as `withOptions` nests.
+ * The client over the `ConnectionPool` of the context, as a layer. The span, span name generator
+ * and options around a request override those around the building of the layer.
  *
  * @since 0.2.0
  * @category layers
@@ -137,7 +137,7 @@ export const layerWithoutTransport = (
   Layer.provideMerge(layerWithoutPool, ConnectionPool.layer(options))
 
 /**
- * The client over sockets, with a pool of these options. The pool is provided too, for its counts and events.
+ * The client over sockets, with a pool of these options. It also provides the pool.
  *
  * @example
  * ```ts
@@ -190,7 +190,7 @@ export const layerConfig = (
 > => Layer.unwrapEffect(Effect.map(Effect.suspend(() => options.unwrap(config)), layerWith))
 
 /**
- * The client over sockets and a pool with the default options, ready to use. The pool is provided too, for its counts and events.
+ * The client over sockets and a pool with the default options. It also provides the pool.
  *
  * @since 0.2.0
  * @category layers
@@ -201,7 +201,7 @@ export const layer: Layer.Layer<HttpClient.HttpClient | ConnectionPool.Connectio
 )
 
 /**
- * The options of the requests of an effect, as a reference: for a layer that sets them for a whole program.
+ * The options of the requests of an effect, as a reference. A layer can set them for a program.
  *
  * @example
  * ```ts
@@ -220,8 +220,8 @@ export const layer: Layer.Layer<HttpClient.HttpClient | ConnectionPool.Connectio
 export const CurrentOptions: typeof references.CurrentOptions = references.CurrentOptions
 
 /**
- * Sets several options of the requests that an effect sends, over those set around it: timeouts and limits one by one, all else
- * as a whole.
+ * Sets several options of the requests that an effect sends. Timeouts and limits override those set
+ * around it one by one, other options as a whole.
  *
  * @since 0.2.0
  * @category options of requests
@@ -232,7 +232,7 @@ export const withOptions: {
 } = references.withOptions
 
 /**
- * Sets timeouts of the requests that an effect sends; those not given stay.
+ * Sets timeouts of the requests that an effect sends; the others are unchanged.
  *
  * @example
  * ```ts
@@ -256,7 +256,7 @@ export const withOptions: {
 export const withTimeouts: references.WithOption<HttpTimeouts.Options> = references.withOption("timeouts")
 
 /**
- * Sets limits on what the servers may send to the requests that an effect sends; those not given stay.
+ * Sets limits on the responses to the requests that an effect sends; the others are unchanged.
  *
  * @since 0.2.0
  * @category options of requests
@@ -264,7 +264,7 @@ export const withTimeouts: references.WithOption<HttpTimeouts.Options> = referen
 export const withLimits: references.WithOption<HttpLimits.Options> = references.withOption("limits")
 
 /**
- * Sets what is forgiven to the servers of the requests that an effect sends.
+ * Sets the relaxations for the servers of the requests that an effect sends.
  *
  * @since 0.2.0
  * @category options of requests
@@ -272,8 +272,8 @@ export const withLimits: references.WithOption<HttpLimits.Options> = references.
 export const withLeniency: references.WithOption<HttpLeniency> = references.withOption("leniency")
 
 /**
- * Sets whether the requests that an effect sends hold their body back until the server says 100 (Continue). Requests without
- * content cannot.
+ * Sets whether the requests that an effect sends delay their body until the server sends 100
+ * (Continue). A request without content then fails.
  *
  * @since 0.2.0
  * @category options of requests
@@ -281,7 +281,7 @@ export const withLeniency: references.WithOption<HttpLeniency> = references.with
 export const withExpectContinue: references.WithOption<boolean> = references.withOption("expectContinue")
 
 /**
- * Sets the TLS options of the requests that an effect sends, in place of all those of the pool. They get connections of their own.
+ * Replaces the pool's TLS options for the requests that an effect sends, on separate connections.
  *
  * @since 0.2.0
  * @category options of requests
@@ -289,7 +289,7 @@ export const withExpectContinue: references.WithOption<boolean> = references.wit
 export const withTls: references.WithOption<Tls.Options> = references.withOption("tls")
 
 /**
- * Sets the proxy of the requests that an effect sends, in place of that of the pool; `false` for none.
+ * Replaces the pool's proxy for the requests that an effect sends; `false` for none.
  *
  * @since 0.2.0
  * @category options of requests
@@ -297,7 +297,7 @@ export const withTls: references.WithOption<Tls.Options> = references.withOption
 export const withProxy: references.WithOption<Proxy.Proxy | Proxy.Settings | false> = references.withOption("proxy")
 
 /**
- * Sets the IP address that the requests of an effect connect from; `false` for the system's choice.
+ * Sets the IP address that the requests of an effect connect from; `false`: chosen by the system.
  *
  * @since 0.2.0
  * @category options of requests
@@ -305,7 +305,8 @@ export const withProxy: references.WithOption<Proxy.Proxy | Proxy.Settings | fal
 export const withLocalAddress: references.WithOption<string | false> = references.withOption("localAddress")
 
 /**
- * Sets the unix socket that the requests of an effect connect to, without a proxy. Their URLs then only say what is asked for. `false` for none.
+ * Sets the unix socket that the requests of an effect connect to, without a proxy; `false` for
+ * none. Their URLs then only name the resource.
  *
  * @since 0.2.0
  * @category options of requests
@@ -313,7 +314,7 @@ export const withLocalAddress: references.WithOption<string | false> = reference
 export const withSocketPath: references.WithOption<string | false> = references.withOption("socketPath")
 
 /**
- * How redirects are followed.
+ * The options for following redirects.
  *
  * @since 0.2.0
  * @category models
@@ -321,11 +322,12 @@ export const withSocketPath: references.WithOption<string | false> = references.
 export interface RedirectOptions extends redirects.RedirectOptions {}
 
 /**
- * Follows redirects, over any `HttpClient`: unlike the platform's combinator of this name it changes method and body as RFC 9110
- * says, keeps credentials and cookies from other origins, goes from https to http only if allowed, and lets go of what it does not read.
+ * Follows redirects, over any `HttpClient`. Unlike the platform's combinator of this name, it
+ * changes method and body as in RFC 9110, keeps credentials and cookies from other origins, goes
+ * from https to http only if allowed, and releases what it does not read.
  *
- * What it does not follow is a `ResponseError` with the reason `StatusCode`, whose cause is a `RedirectFailure` with the history. Put
- * it next to the client, before what looks at the status.
+ * A refused redirect is a `ResponseError` with the reason `StatusCode`, caused by a
+ * `RedirectFailure` with the history. Apply it directly to the client, before checks of the status.
  *
  * @example
  * ```ts
@@ -342,7 +344,7 @@ export interface RedirectOptions extends redirects.RedirectOptions {}
 export const followRedirects: typeof redirects.followRedirects = redirects.followRedirects
 
 /**
- * The redirects that led to a response, in order; none where it came at once, or by another way than `followRedirects`.
+ * Returns the redirects that led to a response, in order. None without `followRedirects`.
  *
  * @since 0.2.0
  * @category getters
@@ -351,7 +353,7 @@ export const redirectHistory: (response: HttpClientResponse.HttpClientResponse) 
   redirects.redirectHistory
 
 /**
- * What is decompressed, and how far.
+ * The codings to decompress, and the limits.
  *
  * @since 0.2.0
  * @category models
@@ -359,10 +361,10 @@ export const redirectHistory: (response: HttpClientResponse.HttpClientResponse) 
 export interface DecompressOptions extends decompression.DecompressOptions {}
 
 /**
- * Asks for compressed responses and decodes them on reading, over any `HttpClient`. Their fields then come without Content-Encoding
- * and Content-Length, which speak of what was sent; `isDecoded` tells them, and their `original` has them as they came.
+ * Requests compressed responses and decodes them while reading, over any `HttpClient`. A decoded
+ * response lacks Content-Encoding and Content-Length; its `original` (see `isDecoded`) has them.
  *
- * What cannot be decoded is a `ResponseError` with the reason `Decode`, whose cause is a `DecodingFailure`, where the body is read.
+ * A decoding failure is a `ResponseError` with the reason `Decode`, caused by a `DecodingFailure`.
  *
  * @example
  * ```ts
@@ -379,7 +381,7 @@ export interface DecompressOptions extends decompression.DecompressOptions {}
 export const decompress: typeof decompression.decompress = decompression.decompress
 
 /**
- * Whether a response is decoded on reading; it then has its `original`.
+ * True if a response is decoded while reading. It then has an `original`.
  *
  * @since 0.2.0
  * @category guards
@@ -387,7 +389,8 @@ export const decompress: typeof decompression.decompress = decompression.decompr
 export const isDecoded: typeof decompression.isDecoded = decompression.isDecoded
 
 /**
- * Retries requests over any `HttpClient`, only if that does no harm: see `HttpRetry`, also for its options. Put it above `followRedirects`.
+ * Retries requests over any `HttpClient`, only if that does no harm. See `HttpRetry` for its
+ * options. Apply it above `followRedirects`.
  *
  * @since 0.2.0
  * @category combinators

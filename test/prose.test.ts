@@ -113,21 +113,24 @@ const wordFaults = (source: string): ReadonlyArray<string> =>
 /** The longest line of a comment. */
 const columns = 100
 
-/** The lines of comments of a source that are too long. A comment behind code is the formatter's. */
+/** The lines of comments of a source that are too long. Examples are code, and so is what stands before a comment. */
 const lengthFaults = (source: string): ReadonlyArray<string> => {
   const lines = source.split("\n")
-  return commentsOf(source).flatMap(({ line, text }) =>
-    text.split("\n").flatMap((_, i) => {
+  return commentsOf(source).flatMap(({ line, text }) => {
+    let isExample = false
+    return text.split("\n").flatMap((_, i) => {
       const whole = lines[line - 1 + i] ?? ""
-      return whole.length > columns && /^\s*(?:\/\/|\/\*|\*)/.test(whole)
+      if (/^\s*\* ```/.test(whole)) isExample = !isExample
+      return !isExample && whole.length > columns && /^\s*(?:\/\/|\/\*|\*)/.test(whole)
         ? [`${line + i}: ${whole.length} columns, wrap at ${columns}`]
         : []
     })
-  )
+  })
 }
 
 /** The folders below `src` whose comments follow the rules, without the folders in them. */
 const folders: ReadonlyArray<string> = [
+  ".",
   "internal",
   "internal/body",
   "internal/content",
@@ -165,8 +168,10 @@ describe("the finder", () => {
 
   it("names the line of a comment that is too long, and no line of code", () => {
     const long = "x".repeat(98)
-    const source = `// ${long}\nconst a = "${long}"\n/**\n * short\n *   ${long}\n */\nconst b = 1 // ${long}\n`
-    expect(lengthFaults(source).map((fault) => fault.split(":")[0])).toEqual(["1", "5"])
+    const example = ` * \`\`\`ts\n * ${long}\n * \`\`\`\n`
+    const source =
+      `// ${long}\nconst a = "${long}"\n/**\n * short\n *   ${long}\n${example} * ${long}\n */\nconst b = 1 // ${long}\n`
+    expect(lengthFaults(source).map((fault) => fault.split(":")[0])).toEqual(["1", "5", "9"])
     expect(lengthFaults(source.replaceAll(long, "x".repeat(95)))).toEqual([])
   })
 })
