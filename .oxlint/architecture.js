@@ -62,9 +62,9 @@ const vocabularyFolders = [...low, "body"]
 
 /**
  * The folders of `src/internal`: which others, and which public modules, each may import. `pure` means bytes and values
- * only: no Effect runtime, no `node:*`, no `@effect/*`.
+ * only: no Effect runtime, no `node:*`, no `@effect/*`. `noRuntime` forbids the Effect runtime only.
  *
- * @typedef {{ readonly folders: ReadonlyArray<string>, readonly modules: ReadonlyArray<string>, readonly pure?: true }} Layer
+ * @typedef {{ readonly folders: ReadonlyArray<string>, readonly modules: ReadonlyArray<string>, readonly pure?: true, readonly noRuntime?: true }} Layer
  * @type {Readonly<Record<string, Layer>>}
  */
 const layers = {
@@ -77,7 +77,7 @@ const layers = {
   protocol: { folders: low, modules: plainVocabulary, pure: true },
   node: { folders: [...low, "effect"], modules: vocabulary },
   testing: { folders: [...low, "node", "effect"], modules: vocabulary },
-  content: { folders: low, modules: vocabulary },
+  content: { folders: low, modules: vocabulary, noRuntime: true },
   connection: { folders: [...low, "protocol", "node", "effect"], modules: vocabulary },
   retry: { folders: [...low, "connection", "effect"], modules: vocabulary },
   pool: { folders: [...low, "protocol", "node", "connection", "effect", "retry"], modules: vocabulary },
@@ -164,8 +164,9 @@ const judgeForeign = (from, specifier) => {
   if (peer !== undefined && folder === peer.folder) return undefined
   if (!runtimePackages.includes(name)) return `R0: at run time there are only effect and @effect/platform, not ${name}.`
   if (name === "effect") {
-    return pure && !pureEffect.has(specifier.slice("effect/".length))
-      ? `R1: internal/${folder} is pure; ${specifier} is not among the modules of effect that are plain data.`
+    const dataOnly = pure || (folder !== undefined && layers[folder]?.noRuntime === true)
+    return dataOnly && !pureEffect.has(specifier.slice("effect/".length))
+      ? `R1: internal/${folder} runs no effects; ${specifier} is not among the modules of effect that are plain data.`
       : undefined
   }
   if (pure) return `${folder === "protocol" ? "R1, R3" : "R1"}: internal/${folder} does not import ${name}.`

@@ -2,11 +2,12 @@
  * Decodes one coding with a zlib stream: encoded pieces in, decoded ones out on demand, within
  * limits.
  *
- * Knows no Stream and no response. Refuses what zlib accepts wrongly: bytes behind the end of the
- * coding, and a truncated zstd body. `gzipMembers.ts` parses what surrounds the data of gzip. An
- * encoded body without any bytes is an empty body, because servers that label one so mean that.
+ * Knows no Effect runtime and no response. Refuses what zlib accepts wrongly: bytes behind the end
+ * of the coding, and a truncated zstd body. `gzipMembers.ts` parses what surrounds the data of
+ * gzip. An encoded body without any bytes is an empty body, because servers that label one so mean
+ * that.
  */
-import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import type { Transform } from "node:stream"
 import * as Zlib from "node:zlib"
@@ -22,6 +23,12 @@ import { ZstdFrames } from "./zstdFrames.ts"
 
 /** The errors of decoding. */
 export type Fault = BodyTooLarge | ContentDecodingError | DecompressionBomb
+
+/**
+ * The result of a read: decoded bytes, `undefined` if everything written has been decoded, or an
+ * error.
+ */
+export type Decoded = Either.Either<Uint8Array | undefined, Fault>
 
 /** The limits of a decoded body. A limit that is not a number allows nothing. */
 export interface Limits {
@@ -146,7 +153,8 @@ export class Inflater {
   #finishing = false
   #ended = false
   #fault: Fault | undefined
-  #wake: (() => void) | undefined
+  /** Called when `read` may have a result, also within zlib's events. Must not throw. */
+  onReady: (() => void) | undefined
 
   constructor(coding: Coding, gauge: Gauge, isOutermost: boolean) {
     this.#coding = coding
@@ -156,7 +164,7 @@ export class Inflater {
     this.#members = coding === "gzip" ? new GzipMembers() : undefined
   }
 
-  /** Queues encoded bytes, which `next` decodes. */
+  /** Queues encoded bytes, which `read` decodes. */
   write(bytes: Uint8Array): void {
     if (bytes.byteLength === 0) return
     if (this.#frames === undefined) this.#queue.push(bytes)
@@ -169,45 +177,26 @@ export class Inflater {
   }
 
   destroy(): void {
-    this.#wake = undefined
+    this.onReady = undefined
     this.#engine?.destroy()
   }
 
   /**
-   * The next decoded bytes; `undefined` when everything written has been decoded. After `finish`,
-   * `undefined` also means that the body is complete.
+   * Returns the next decoded bytes; `undefined` while zlib works. `onReady` is called when that may
+   * have changed. After `finish`, a result without bytes means that the body is complete.
    */
-  get next(): Effect.Effect<Uint8Array | undefined, Fault> {
-    return Effect.async((resume) => {
-      const attempt = () => {
-        const result = this.#safely()
-        if (result === undefined) return
-        this.#wake = undefined
-        resume(result)
-      }
-      this.#wake = attempt
-      attempt()
-      return Effect.sync(() => {
-        this.#wake = undefined
-      })
-    })
-  }
-
-  /** Catches what a step throws, because zlib's events call it and cannot handle an exception. */
-  #safely(): Effect.Effect<Uint8Array | undefined, Fault> | undefined {
+  read(): Decoded | undefined {
     try {
       return this.#step()
     } catch (thrown) {
-      return thrown instanceof RangeError
-        ? Effect.fail(tooLargeForMemory(new NoRoom(chunkSize, thrown), []))
-        : Effect.die(thrown)
+      if (thrown instanceof RangeError) return Either.left(tooLargeForMemory(new NoRoom(chunkSize, thrown), []))
+      throw thrown
     }
   }
 
-  /** Returns `undefined` while the engine works. */
-  #step(): Effect.Effect<Uint8Array | undefined, Fault> | undefined {
+  #step(): Decoded | undefined {
     for (;;) {
-      if (this.#fault !== undefined) return Effect.fail(this.#fault)
+      if (this.#fault !== undefined) return Either.left(this.#fault)
       const decoded: Buffer | null | undefined = this.#engine?.read()
       if (Predicate.isNotNullable(decoded)) return this.#admit(decoded)
       if (this.#busy) return undefined
@@ -219,7 +208,7 @@ export class Inflater {
       const piece = this.#queue.shift()
       if (piece !== undefined) this.#feed(piece)
       else if (this.#finishing && !this.#ended) this.#end()
-      else return Effect.succeed(undefined)
+      else return drained
     }
   }
 
@@ -258,7 +247,7 @@ export class Inflater {
 
   #open(first: number | undefined): Engine {
     const engine = makeEngine(this.#coding, first)
-    engine.on("readable", () => this.#wake?.())
+    engine.on("readable", () => this.onReady?.())
     engine.on("end", () => {
       // The end of a gzip member does not end the body if bytes remain.
       if (this.#members !== undefined && (this.#engine !== engine || engine.bytesWritten < this.#written)) return
@@ -277,7 +266,7 @@ export class Inflater {
 
   #resume(): void {
     this.#busy = false
-    this.#wake?.()
+    this.onReady?.()
   }
 
   #end(): void {
@@ -308,19 +297,21 @@ export class Inflater {
     })
   }
 
-  #admit(bytes: Buffer): Effect.Effect<Uint8Array, Fault> {
+  #admit(bytes: Buffer): Decoded {
     this.#decoded += bytes.byteLength
     const { received } = this.#gauge
     this.#members?.decoded(bytes)
     if (this.#isOutermost && this.#engine !== undefined) received.bytes = this.#before + this.#engine.bytesWritten
     this.#fault = tooLarge(this.#coding, this.#decoded, this.#gauge)
     return this.#fault === undefined
-      ? Effect.succeed(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength))
-      : Effect.fail(this.#fault)
+      ? Either.right(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength))
+      : Either.left(this.#fault)
   }
 }
 
 const empty = new Uint8Array(0)
+
+const drained: Decoded = Either.right(undefined)
 
 /**
  * Returns the error if a limit is exceeded. Written so that everything exceeds a limit that is not

@@ -2,8 +2,8 @@
  * Opt-in decompression of responses, for any client of the platform: requests codings and decodes
  * those of the response.
  *
- * `content/codings.ts` decides which codings are decoded, and when; `content/inflate.ts` decodes
- * them. A response without a coding is passed through unchanged.
+ * `content/codings.ts` decides which codings are decoded, and when; `inflate.ts` decodes them. A
+ * response without a coding is passed through unchanged.
  */
 import * as Headers from "@effect/platform/Headers"
 import * as HttpClient from "@effect/platform/HttpClient"
@@ -17,13 +17,13 @@ import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import type { Coding } from "../content/codings.ts"
 import { acceptEncoding, decideDecoding, maxCodings } from "../content/codings.ts"
-import { inflate, inflateAll } from "../content/inflate.ts"
 import type { Limits, Received } from "../content/inflater.ts"
 import { available, tooLarge } from "../content/inflater.ts"
 import { TooManyContentCodings } from "../error/decoding.ts"
 import { maxBodySize } from "./content.ts"
 import type { Body, Decoded } from "./decodedResponse.ts"
 import { DecodedId, makeDecoded, rawLimits } from "./decodedResponse.ts"
+import { inflate, inflateAll } from "./inflate.ts"
 import { release } from "./release.ts"
 
 export type { Coding, Decoded }

@@ -1,21 +1,23 @@
 /**
- * Decodes the codings of a body: as a Stream, or in memory. Leaves no zlib handle behind.
+ * Runs the decoders of `content/` in Effect: decodes the codings of a body as a Stream, or in
+ * memory. Leaves no zlib handle behind.
  *
- * Knows no response. `inflater.ts` decides what is valid and what is too much.
+ * Knows no response. `content/inflater.ts` decides what is valid and what is too much.
  */
 import * as Channel from "effect/Channel"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
-import * as Zlib from "node:zlib"
 import { join, NoRoom } from "../bytes.ts"
+import type { Coding } from "../content/codings.ts"
+import type { Fault, Gauge, Limits, Received } from "../content/inflater.ts"
+import { Inflater } from "../content/inflater.ts"
+import { inflateSync } from "../content/inflateSync.ts"
 import type { BodyTooLarge } from "../error/body.ts"
 import { withPartial } from "../error/partial.ts"
 import { tooLargeForMemory } from "../tooLarge.ts"
-import type { Coding } from "./codings.ts"
-import type { Fault, Gauge, Limits, Received } from "./inflater.ts"
-import { Inflater, isPadding, isZlib, tooLarge } from "./inflater.ts"
 
 /** Creates an inflater. Closes zlib's handle when the scope closes. */
 const inflater = (coding: Coding, gauge: Gauge, isOutermost: boolean) =>
@@ -23,6 +25,35 @@ const inflater = (coding: Coding, gauge: Gauge, isOutermost: boolean) =>
     Effect.sync(() => new Inflater(coding, gauge, isOutermost)),
     (inflater) => Effect.sync(() => inflater.destroy())
   )
+
+/**
+ * Reads the next result. Catches defects, because zlib's events call this and cannot handle them.
+ */
+const resultOf = (inflater: Inflater): Exit.Exit<Uint8Array | undefined, Fault> | undefined => {
+  try {
+    const result = inflater.read()
+    if (result === undefined) return undefined
+    return Either.isRight(result) ? Exit.succeed(result.right) : Exit.fail(result.left)
+  } catch (defect) {
+    return Exit.die(defect)
+  }
+}
+
+/** The next decoded bytes; `undefined` when everything written has been decoded. */
+const nextOf = (inflater: Inflater): Effect.Effect<Uint8Array | undefined, Fault> =>
+  Effect.async((resume) => {
+    const attempt = (): void => {
+      const result = resultOf(inflater)
+      if (result === undefined) return
+      inflater.onReady = undefined
+      resume(result)
+    }
+    inflater.onReady = attempt
+    attempt()
+    return Effect.sync(() => {
+      inflater.onReady = undefined
+    })
+  })
 
 type Decoding<E> = Channel.Channel<Chunk.Chunk<Uint8Array>, Chunk.Chunk<Uint8Array>, E | Fault, E, void, unknown>
 
@@ -33,7 +64,7 @@ type Decoding<E> = Channel.Channel<Chunk.Chunk<Uint8Array>, Chunk.Chunk<Uint8Arr
 const decoding = <E>(inflater: Inflater): Decoding<E> => {
   const drained = (then: () => Decoding<E>): Decoding<E> =>
     Channel.flatMap(
-      Channel.fromEffect(inflater.next),
+      Channel.fromEffect(nextOf(inflater)),
       (bytes) => bytes === undefined ? then() : Channel.flatMap(Channel.write(Chunk.of(bytes)), () => drained(then))
     )
   const read: Decoding<E> = Channel.readWithCause({
@@ -72,49 +103,6 @@ export const inflate = <E, R>(
   })
 
 /**
- * Bodies up to these sizes are decoded in this thread. A round trip to zlib's threads takes ten
- * times as long as decoding a thousand bytes. The second limit keeps the thread busy for a fraction
- * of a millisecond at most; a larger body is decoded again from its start.
- */
-const syncLimits = { encoded: 16 * 1024, decoded: 256 * 1024 }
-
-/**
- * The result of zlib's synchronous functions with `info: true`, which their types do not describe.
- */
-interface Inflated {
-  readonly buffer: Buffer
-  readonly engine: { readonly bytesWritten: number }
-}
-
-const inflateSync = (coding: Exclude<Coding, "zstd">, bytes: Uint8Array): Inflated => {
-  const options = { info: true, maxOutputLength: syncLimits.decoded }
-  const inflated: unknown = coding === "gzip"
-    ? Zlib.gunzipSync(bytes, options)
-    : coding === "br"
-    ? Zlib.brotliDecompressSync(bytes, options)
-    : isZlib(bytes[0])
-    ? Zlib.inflateSync(bytes, options)
-    : Zlib.inflateRawSync(bytes, options)
-  return inflated as Inflated
-}
-
-/** Decodes a body in this thread; `undefined` if `inflateInParts` must decode it. */
-const trySync = (coding: Coding, bytes: Uint8Array, gauge: Gauge): Either.Either<Uint8Array> | undefined => {
-  if (coding === "zstd" || bytes.byteLength > syncLimits.encoded) return undefined
-  const result = Either.try({ try: () => inflateSync(coding, bytes), catch: (cause) => cause })
-  if (Either.isLeft(result)) {
-    // Decoding piece by piece finds the error again, with the output before it.
-    return undefined
-  }
-  const { buffer, engine } = result.right
-  if (!isPadding(coding, bytes.subarray(engine.bytesWritten)) && engine.bytesWritten < bytes.byteLength) {
-    return undefined
-  }
-  const bomb = tooLarge(coding, buffer.byteLength, gauge)
-  return bomb === undefined ? Either.right(buffer) : undefined
-}
-
-/**
  * Decodes piece by piece. If `isInnermost`, the output is the body itself, and a failure carries
  * what was decoded before it.
  */
@@ -132,7 +120,7 @@ const inflateInParts = (
       inflater.finish()
       const parts: Array<Uint8Array> = []
       const next = Effect.mapError(
-        inflater.next,
+        nextOf(inflater),
         (error) => isInnermost ? withPartial(error, Either.getOrElse(joined(parts), () => parts[0] ?? empty)) : error
       )
       for (let part = yield* next; part !== undefined; part = yield* next) parts.push(part)
@@ -163,7 +151,7 @@ export const inflateAll: (
   for (const [i, coding] of codings.entries()) {
     if (body.byteLength === 0) break
     const gauge: Gauge = { received, limits, maxBodySize: i === codings.length - 1 ? maxBodySize : Infinity }
-    body = yield* trySync(coding, body, gauge)
+    body = yield* inflateSync(coding, body, gauge)
       ?? inflateInParts(coding, body, gauge, i === 0, i === codings.length - 1)
   }
   return body
