@@ -7,10 +7,9 @@
  * - Idle connections are reused newest first. If none is idle, the request is queued, first in,
  *   first out, and within the limits a new connection is opened. It uses whichever is available
  *   first. At the limit `connections`, the queue is fair across origins.
- * - A connection is reused only if the request was sent completely, the response was read
- *   completely, both sides keep it alive, no unread bytes remain, and the event loop has polled it
- *   since. Idle connections are monitored. If the server closes one or sends anything on it, it is
- *   closed at once.
+ * - A connection is reused if its request and response were transferred completely, both sides keep
+ *   it alive and no unread bytes remain. The event loop must also have polled it since. If the
+ *   server closes an idle connection or sends bytes on it, the pool closes it at once.
  * - A request is retried once, on a new connection. The first connection must have been used before
  *   or kept idle, and no byte of a response may have arrived. The body must be replayable, and the
  *   method idempotent (or there is an Idempotency-Key) or nothing was written.
@@ -130,8 +129,8 @@ export interface Options {
    */
   readonly idleTime?: Duration.DurationInput | undefined
   /**
-   * How long before the server's `Keep-Alive: timeout` expires a connection is closed, because a
-   * request may be in flight when the server closes; at most half of that time. Default: 1 second.
+   * How long before the server's `Keep-Alive: timeout` expires a connection is closed; at most half
+   * of that time. A request may otherwise be in flight when the server closes. Default: 1 second.
    */
   readonly keepAliveMargin?: Duration.DurationInput | undefined
   /**
@@ -267,7 +266,7 @@ export interface Stats extends Counts {
   readonly closed: number
   /** Requests that acquired a connection so far, including retries. */
   readonly requests: number
-  /** Those of them on a connection that had served a request before. */
+  /** Those of them on a connection that had already served a request. */
   readonly reused: number
   /** Requests that were retried. */
   readonly retried: number

@@ -1,9 +1,9 @@
 /**
  * Every failure of this library: tagged classes, unions by stage, guards.
  *
- * Each error has a `message` that is a sentence, and a `context`: the phase, the connection, the
- * bytes so far, whose fault it is, and whether the server may have processed the request. Classes
- * keep their names from Python; its base classes are unions. No part of an error shows a secret.
+ * Each error has a `message` that is a sentence, and a `context`: phase, connection, bytes so far,
+ * the party at fault, and whether the server may have processed the request. The classes of Python
+ * keep their names; its base classes are unions. No part of an error shows a secret.
  *
  * @since 0.1.0
  */
@@ -363,14 +363,14 @@ export const fromPlatform = (error: unknown): Option.Option<HttpError> => {
 export interface Repeatable extends repeat.Repeatable {}
 
 /**
- * True if a request that failed with this error may be retried. The failure may be temporary, the
- * body can be sent again (`context.replayable`), and one of these holds: the server has not
- * processed it (`context.processed` is `No`), its method is idempotent (RFC 9110 section 9.2.2), or
- * it has an Idempotency-Key.
+ * True if a request that failed with this error may be retried. The failure must be temporary and
+ * the body replayable (`context.replayable`). The server must not have processed it
+ * (`context.processed` is `No`), or it has an idempotent method (RFC 9110 section 9.2.2) or an
+ * Idempotency-Key.
  *
- * False for a mistake of the caller, a refusal by a proxy, an exceeded limit, an unacceptable
- * certificate, a redirect that is not followed, and what this process has closed. For an error of
- * the platform, its cause decides. False for any other value.
+ * False for a mistake of the caller, a refusal by a proxy, an exceeded limit or an unacceptable
+ * certificate. False for a redirect that is not followed, and for what this process has closed. For
+ * an error of the platform, its cause decides. False for any other value.
  *
  * @example
  * ```ts

@@ -106,12 +106,12 @@ export const strict: HttpLeniency = {
  * Python accepts even more. This library refuses the following, because no server needs it and an
  * attacker may:
  *
- * - In a status line: control characters; a status code with a sign, an underscore or a leading
- *   zero; the version `HTTP/0.9`, and versions that only begin with `HTTP/1.`, such as `HTTP/1.10`;
- *   a 101 that was not requested.
- * - In a chunked body: sizes with a sign, a prefix, an underscore, or white space other than spaces
- *   and tabs; control characters in an extension; chunks that end neither with CRLF nor with LF; a
- *   body that ends right after the digit of its last chunk.
+ * - In a status line: control characters, and a 101 that was not requested.
+ * - Status codes with a sign, an underscore or a leading zero.
+ * - The version `HTTP/0.9`, and versions that only begin with `HTTP/1.`, such as `HTTP/1.10`.
+ * - Chunk sizes with a sign, a prefix, an underscore, or white space other than spaces and tabs.
+ * - Control characters in a chunk extension, and chunks that end neither with CRLF nor with LF.
+ * - A chunked body that ends right after the digit of its last chunk.
  *
  * This library reads some of it differently:
  *
@@ -124,8 +124,10 @@ export const strict: HttpLeniency = {
  * - An underscore in a Content-Length is not a digit. Empty elements of a list are skipped, and a
  *   list of one length counts as that length.
  *
- * Python in turn refuses, or does not skip, what this library reads: empty lines before the status
- * line, LF after the data of a chunk, more than 100 fields, and 1xx responses other than 100.
+ * Python in turn refuses, or does not skip, what this library reads:
+ *
+ * - empty lines before the status line, and LF after the data of a chunk
+ * - more than 100 fields, and 1xx responses other than 100
  *
  * @since 0.1.0
  * @category constructors

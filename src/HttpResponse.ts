@@ -156,7 +156,7 @@ export interface HttpResponse {
   /** The trailer fields. Reads the body to its end first, as `bytes` does, if no reader has. */
   readonly trailers: Effect.Effect<HttpFields.HttpFields, BodyFailure>
   /**
-   * True once no further byte can arrive: the body was read to its end, a read failed (also with a
+   * True once no further byte can arrive. The body was read to its end, a read failed (also with a
    * timeout) or was interrupted, or the response was closed. A failure that no read has reported
    * yet does not count. Reading until `closed` therefore never takes a truncated body for a
    * complete one: `closed`, `isclosed()`.

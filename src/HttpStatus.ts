@@ -2,9 +2,9 @@
  * Status codes, their reason phrases and the default ports: the constants of Python's
  * `http.client`.
  *
- * Every code of the IANA registry (RFC 9110 section 16.2) has a constant with Python's name, if
- * Python has one. 306, which the registry lists as unused, has none. This library never decides by
- * a reason phrase, because phrases are for people.
+ * Every code of the IANA registry (RFC 9110 section 16.2) has a constant, with Python's name if
+ * there is one. The exception is 306, which the registry lists as unused. This library never
+ * decides by a reason phrase, because phrases are for people.
  *
  * @since 0.1.0
  */

@@ -323,7 +323,7 @@ export interface RedirectOptions extends redirects.RedirectOptions {}
 
 /**
  * Follows redirects, over any `HttpClient`. Unlike the platform's combinator of this name, it
- * changes method and body as in RFC 9110, keeps credentials and cookies from other origins, goes
+ * changes method and body as in RFC 9110. It keeps credentials and cookies from other origins, goes
  * from https to http only if allowed, and releases what it does not read.
  *
  * A refused redirect is a `ResponseError` with the reason `StatusCode`, caused by a

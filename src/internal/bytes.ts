@@ -2,9 +2,9 @@
  * Allocates memory for bytes, and copies bytes into it.
  *
  * Anything that may be as large as a body is allocated here. Node throws a `RangeError` if an array
- * of that size is impossible or memory is exhausted, in whatever code runs at that moment, such as
- * a socket callback. Here it becomes `NoRoom`. A body's reader can then tell it from a programming
- * error and fail with a typed error.
+ * of that size is impossible or memory is exhausted. It throws in any code that runs at that
+ * moment, such as a socket callback. Here it becomes `NoRoom`. A body's reader can then distinguish
+ * it from a programming error and fail with a typed error.
  */
 
 /** An array of this length cannot be allocated. `cause` is Node's error. */

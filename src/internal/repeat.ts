@@ -117,8 +117,8 @@ export const passingStatuses: ReadonlyArray<number> = [408, 425, 429, 502, 503, 
 const passingTls: ReadonlySet<string> = new Set(["Closed", "Other"])
 
 /**
- * True if the request may be retried after this error: the failure may be temporary, the body can
- * be sent again, and the server has not processed the request or may safely process it twice.
+ * True if the request may be retried after this error. The failure must be temporary, and the body
+ * replayable. The server must not have processed the request, or may safely process it twice.
  */
 export const mayRepeat = (error: HttpError, request: Repeatable): boolean => {
   const { fault, processed, replayable } = error.context

@@ -83,7 +83,7 @@ const isUtf8 = (label: string | undefined): boolean => label === undefined || la
 /** Decodes the text of a whole body. */
 export const decodeText = (bytes: Uint8Array, label: string | undefined): Either.Either<string, TextFailure> => {
   if (bytes.length > longest.text) return Either.left(tooLargeForText(longest.text, bytes))
-  // The common case: UTF-8 without a byte order mark.
+  // The common case: UTF-8 without a byte order mark of UTF-16.
   const first = bytes[0]
   const plain = isUtf8(label) && first !== 0xfe && first !== 0xff
   const { decoder, known } = plain ? { decoder: utf8, known: true } : decoderOf(bytes, label)

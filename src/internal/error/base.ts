@@ -1,8 +1,8 @@
 /**
- * The base of all error classes: tag, type id, `context`, a `message` that ends with the request,
- * and a `toJSON` that shows no secrets and no `undefined` values.
+ * The base of all error classes: tag, type id, `context`, `message` and `toJSON`. `message` ends
+ * with the request. `toJSON` shows no secrets and no `undefined` values.
  *
- * Rules: a class must say in `description` what happened and what to do next, and must leave
+ * Rules: a class must say in `description` what happened and what to do next. It must leave
  * `message` to the base, so that every message names its request. A field must never hold a header
  * value, a credential or a body of the user. The cause is kept.
  */

@@ -298,8 +298,8 @@ const complaints: Table = {
 }
 
 /**
- * Returns the text for a server that closed the connection over this TLS version before the first
- * byte of its response, without a reason. node:tls refuses a client's certificate this way. Before
+ * Returns the text for a server that closed the connection over this TLS version without a reason,
+ * before the first byte of its response. node:tls refuses a client's certificate this way. Before
  * TLS 1.3 such a refusal is a failure of the handshake.
  */
 export const silentRefusal = (version: string | undefined): string =>

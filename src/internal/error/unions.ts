@@ -82,7 +82,7 @@ export type SendFailure =
   | timeout.HttpTimeout
   | state.ConnectionClosed
 
-/** Every way in which the bytes in the place of a head can break HTTP/1.1. */
+/** Every way in which a head, or what arrives instead of one, can break HTTP/1.1. */
 type BrokenHead =
   | head.BadStatusLine
   | head.UnknownProtocol
