@@ -1,21 +1,26 @@
-/** The list of the pool: against a plain array, and what an entry may be asked that is in no list, or in another. */
+/** The list of the pool: compared with a plain array, and with nodes that are in no list, or in another one. */
 import { assert, describe, it } from "@effect/vitest"
 import * as FastCheck from "effect/FastCheck"
 import { Entry, List } from "../../src/internal/pool/list.ts"
 
-/** What is in it, forwards, and that it is the same backwards and by its size. */
-const values = <A>(list: List<A>): ReadonlyArray<A> => {
+/** The values of a list in their order. Checks that the reverse order, the size and the ends agree. */
+const values = (list: List<Entry<number>>): ReadonlyArray<number> => {
   const forwards = [...list]
-  const backwards: Array<A> = []
-  for (let entry = list.last; entry !== undefined; entry = entry.previous) backwards.push(entry.value)
-  assert.deepStrictEqual(backwards.reverse(), forwards)
+  const backwards: Array<Entry<number>> = []
+  for (let node = list.last; node !== undefined; node = node.previous) backwards.push(node)
+  backwards.reverse()
   assert.strictEqual(list.size, forwards.length)
-  assert.strictEqual(list.first?.value, forwards[0])
-  return forwards
+  assert.strictEqual(list.first, forwards[0])
+  assert.strictEqual(backwards.length, forwards.length)
+  for (const [i, node] of forwards.entries()) {
+    assert.strictEqual(backwards[i], node)
+    assert.strictEqual(node.list, list)
+  }
+  return forwards.map(({ value }) => value)
 }
 
 const filled = (...numbers: ReadonlyArray<number>) => {
-  const list = new List<number>()
+  const list = new List<Entry<number>>()
   const entries = numbers.map((number) => new Entry(number))
   for (const entry of entries) list.push(entry)
   return { list, entries }
@@ -23,7 +28,7 @@ const filled = (...numbers: ReadonlyArray<number>) => {
 
 describe("a list", () => {
   it("is empty at first", () => {
-    assert.deepStrictEqual(values(new List<number>()), [])
+    assert.deepStrictEqual(values(new List<Entry<number>>()), [])
   })
 
   it("has its values in the order in which they were put behind each other", () => {
@@ -32,14 +37,24 @@ describe("a list", () => {
 
   it("takes an entry in before the first value that is later, wherever that is", () => {
     const { list } = filled(10, 20, 20, 30)
-    for (const number of [5, 20, 15, 40]) list.insertBefore(new Entry(number), (other) => other > number)
+    for (const number of [5, 20, 15, 40]) list.insertBefore(new Entry(number), ({ value }) => value > number)
     assert.deepStrictEqual(values(list), [5, 10, 15, 20, 20, 20, 30, 40])
   })
 
   it("takes the first one in before a later value if there is none", () => {
-    const list = new List<number>()
+    const list = new List<Entry<number>>()
     list.insertBefore(new Entry(1), () => true)
     assert.deepStrictEqual(values(list), [1])
+  })
+
+  it("finds the first node that matches from a node on", () => {
+    const { entries, list } = filled(1, 2, 3, 4)
+    const even = ({ value }: Entry<number>): boolean => value % 2 === 0
+    assert.deepStrictEqual(
+      [entries[0], entries[1], entries[2], undefined].map((from) => list.find(from, even)?.value),
+      [2, 2, 4, undefined]
+    )
+    assert.strictEqual(list.find(list.first, ({ value }) => value > 4), undefined)
   })
 
   it("lets an entry go wherever it stands, and only once", () => {
@@ -61,7 +76,7 @@ describe("a list", () => {
 
   it("tells by an entry whether it is in a list, and takes it in again", () => {
     const { entries: [, entry], list } = filled(1, 2, 3)
-    const other = new List<number>()
+    const other = new List<Entry<number>>()
     if (entry === undefined) throw new Error("no entry")
     assert.strictEqual(entry.list, list)
     list.remove(entry)
@@ -81,7 +96,7 @@ describe("a list", () => {
     (_, sorted) => {
       FastCheck.assert(
         FastCheck.property(actions, (actions) => {
-          const list = new List<number>()
+          const list = new List<Entry<number>>()
           const model: Array<Entry<number>> = []
           for (const [kind, number] of actions) {
             if (kind === "remove") {
@@ -91,7 +106,7 @@ describe("a list", () => {
               const entry = new Entry(number)
               const later = sorted ? model.findIndex(({ value }) => value > number) : -1
               model.splice(later === -1 ? model.length : later, 0, entry)
-              if (sorted) list.insertBefore(entry, (other) => other > number)
+              if (sorted) list.insertBefore(entry, ({ value }) => value > number)
               else list.push(entry)
             }
             assert.deepStrictEqual(values(list), model.map(({ value }) => value))

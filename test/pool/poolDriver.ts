@@ -5,8 +5,8 @@
  * An action that finds nothing to act on does nothing, so that any list of actions is one.
  */
 import type { Hint, Limits } from "../../src/internal/pool/slots.ts"
-import type { Command, Conn, Req } from "./poolModel.ts"
-import { Model } from "./poolModel.ts"
+import type { Command, Conn } from "./poolModel.ts"
+import { Model, Req } from "./poolModel.ts"
 
 /** `pick` chooses among those that there are. */
 export type Action =
@@ -39,6 +39,8 @@ export type Action =
   | { readonly _tag: "cancelGiven"; readonly pick: number }
   /** A request is interrupted, or its connection found closed, before it has used the connection that it has taken. */
   | { readonly _tag: "giveBack"; readonly pick: number }
+  /** The connection that a request has taken is found closed before it is used, so that it asks for another, in its place. */
+  | { readonly _tag: "stale"; readonly pick: number }
   /** News of a connection that is closed already. */
   | { readonly _tag: "late"; readonly pick: number }
   | { readonly _tag: "closeIdle" | "shutdown" | "destroy" }
@@ -47,13 +49,15 @@ export class Driver extends Model {
   readonly #origins: number
   #opens: "later" | "opened" | "failed" | "refused" = "later"
   #requests = 0
+  /** The highest place in the queue so far. */
+  #drawn = -1
   #responses = 0
   /** What is being opened, what was given up meanwhile included. */
   readonly #openings: Array<Conn> = []
   readonly #given: Array<Req> = []
   readonly #using: Array<Req> = []
   readonly #closed: Array<Conn> = []
-  /** Those who were told that they get nothing. Each cancels its ticket, as whoever waits does. */
+  /** Those who were told that they get nothing. Each cancels its waiting, as the pool does. */
   readonly #told: Array<{ readonly req: Req; readonly again: boolean }> = []
   #carrying = false
 
@@ -128,6 +132,9 @@ export class Driver extends Model {
       case "giveBack":
         pick(this.#using, (req) => this.#giveBack(req))
         break
+      case "stale":
+        pick(this.#using, (req) => this.#stale(req))
+        break
       case "cancelGiven":
         pick(this.#given, (req) => this.#cancelGiven(req))
         break
@@ -147,7 +154,7 @@ export class Driver extends Model {
     this.carryOut()
     for (let told = this.#told.shift(); told !== undefined; told = this.#told.shift()) {
       const { again, req } = told
-      this.#nothing("cancel", () => this.#cancelTicket(req))
+      this.#nothing("cancel", () => this.state.cancel(req, this.now))
       if (again) this.#again(req)
     }
   }
@@ -190,17 +197,10 @@ export class Driver extends Model {
   #checkout(origin: string, fresh: boolean): void {
     // What is sent once more has been under way, so it may still finish.
     if (this.closing && (!fresh || this.destroyed)) return
-    const req: Req = {
-      origin,
-      fresh,
-      number: ++this.#requests,
-      phase: "new",
-      ticket: undefined,
-      opening: undefined,
-      held: undefined,
-      limited: false
-    }
-    if (!this.#take(req)) this.#enqueue(req, undefined)
+    const req = new Req(origin, fresh, ++this.#requests)
+    this.must((req.order = this.state.drawOrder()) > this.#drawn, "its place is not behind all others")
+    this.#drawn = req.order
+    if (!this.#take(req)) this.#enqueue(req)
   }
 
   /** The newest that is not too old; those that are newer, and too old, are closed. */
@@ -221,28 +221,31 @@ export class Driver extends Model {
     return true
   }
 
-  #enqueue(req: Req, order: number | undefined): void {
+  #enqueue(req: Req): void {
     const { limits, state } = this
+    const { accepted, order } = req
     this.recallOutage(req.origin)
-    const full = order === undefined && this.queued().length >= limits.waiters && !this.hasPlace(req.origin)
+    const full = !accepted && this.queued().length >= limits.waiters && !this.hasPlace(req.origin)
     if (!full) this.enter(req)
-    this.step("enqueue", () => {
-      req.ticket = state.enqueue(req.origin, () => req.origin, req, req.fresh, this.now, order)
-    })
+    const queued = this.step("enqueue", () => state.enqueue(req, req.origin, () => req.origin, this.now))
+    if (accepted || full) this.must(req.order === order, "it has lost its place")
+    else this.must(req.order > this.#drawn, "its place is not behind all others")
+    this.#drawn = Math.max(this.#drawn, req.order)
     if (!full) {
       this.must(
-        this.sharesFailure(req.origin) === (req.ticket?.waiting === false && !this.destroyed),
+        this.sharesFailure(req.origin) === (!req.waiting && !this.destroyed),
         "it waits in vain"
       )
     }
-    this.must((req.ticket === undefined) === full, full ? "too many wait" : "refused without need")
+    this.must(queued === !full, full ? "too many wait" : "refused without need")
     this.carryOut()
   }
 
   #claim(req: Req, patient: boolean): void {
-    const { held: conn, ticket } = req
-    if (conn === undefined || ticket === undefined) return
+    const { held: conn } = req
+    if (conn === undefined) return
     this.#given.splice(this.#given.indexOf(req), 1)
+    req.granted = undefined
     if (conn.phase !== "closed") {
       req.phase = "using"
       this.#using.push(req)
@@ -257,7 +260,8 @@ export class Driver extends Model {
 
   /** A request whose turn was in vain. */
   #again(req: Req): void {
-    if (!this.#take(req)) this.#enqueue(req, req.ticket?.order)
+    req.accepted = true
+    if (!this.#take(req)) this.#enqueue(req)
   }
 
   #end(list: Array<Req>, req: Req): void {
@@ -296,7 +300,7 @@ export class Driver extends Model {
   #cancel(req: Req): void {
     const opening = this.unwant(req)
     this.leave(req, "ended")
-    const abandoned = this.step("cancel", () => this.#cancelTicket(req))
+    const abandoned = this.step("cancel", () => this.state.cancel(req, this.now))
     const given = opening?.phase === "closed" ? opening.slot : undefined
     this.must(abandoned === given, "another opening is to be waited for")
   }
@@ -305,10 +309,19 @@ export class Driver extends Model {
     const { held: conn } = req
     if (conn === undefined) return
     this.#end(this.#given, req)
-    if (conn.phase === "closed") return this.#nothing("cancel", () => this.#cancelTicket(req))
+    if (conn.phase === "closed") return this.#nothing("cancel", () => this.state.cancel(req, this.now))
     conn.served--
     conn.left++
-    this.offer("cancel", conn, false, () => this.#cancelTicket(req))
+    this.offer("cancel", conn, false, () => this.state.cancel(req, this.now))
+  }
+
+  #stale(req: Req): void {
+    const { held: conn } = req
+    if (conn === undefined) return
+    this.#using.splice(this.#using.indexOf(req), 1)
+    this.#gone(conn)
+    this.carryOut()
+    this.#again(req)
   }
 
   #giveBack(req: Req): void {
@@ -320,10 +333,6 @@ export class Driver extends Model {
     conn.served--
     conn.left++
     this.offer("giveBack", conn, false, () => state.giveBack(conn.slot, now))
-  }
-
-  #cancelTicket({ ticket }: Req) {
-    return ticket && this.state.cancel(ticket, this.now)
   }
 
   // --- connections
@@ -354,7 +363,7 @@ export class Driver extends Model {
     }
     const failed = this.step("failed", () => this.state.failed(conn.slot, this.now, recoverable))
     this.must(failed.lost.length === lost.length, "another number of requests fails")
-    for (const [i, ticket] of failed.lost.entries()) this.must(ticket === lost[i]?.ticket, "another request fails")
+    for (const [i, req] of failed.lost.entries()) this.must(req === lost[i], "another request fails")
     this.carryOut()
   }
 
@@ -442,14 +451,15 @@ export class Driver extends Model {
         return
       }
       case "Give": {
-        const { ticket: { granted, waiter } } = command
-        this.must(granted?.connection !== undefined && granted.connection === waiter.held, "it was never opened")
+        const { slot, waiter } = command
+        this.must(slot.connection !== undefined && slot.connection === waiter.held, "it was never opened")
+        this.must(waiter.granted === slot, "what is given is not granted")
         this.#given.push(waiter)
         return
       }
       case "Fail":
       case "Refuse":
-        this.#told.push({ req: command.ticket.waiter, again: false })
+        this.#told.push({ req: command.waiter, again: false })
         return
       case "Close":
       case "Reclaim": {

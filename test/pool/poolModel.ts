@@ -1,5 +1,5 @@
 /**
- * What the decisions of a pool have to be: told from its rules by counting in plain lists, not from how `poolState.ts` does it.
+ * What the decisions of a pool have to be: told from its rules by counting in plain lists, not from how `policy.ts` does it.
  *
  * The model knows of connections and requests what events and commands say. `step` lets one event happen and holds what was
  * decided against the rules: each command by itself, and all that is open and all who wait afterwards. It throws at the first thing
@@ -7,11 +7,15 @@
  */
 import type { CloseReason } from "../../src/ConnectionEvent.ts"
 import { PoolState } from "../../src/internal/pool/policy.ts"
-import type * as places from "../../src/internal/pool/slots.ts"
+import * as slots from "../../src/internal/pool/slots.ts"
 
-export type Slot = places.Slot<string, Conn, Req>
-export type Ticket = places.Ticket<string, Conn, Req>
-export type Command = places.Command<string, Conn, Req>
+export type Command = slots.Command<Slot, Req>
+
+/** What the pool keeps of a connection. */
+export class Slot extends slots.Slot<string, Slot, Req> {
+  /** Set when the command to open it is carried out. */
+  connection: Conn | undefined
+}
 
 export interface Conn {
   readonly slot: Slot
@@ -33,19 +37,27 @@ export interface Conn {
   unreadSince: number
 }
 
-export interface Req {
+/** A request: what the pool keeps of it, and what the model knows of it. */
+export class Req extends slots.Waiter<string, Slot, Req> {
   readonly origin: string
   /** Whether it wants a connection that has served nobody. */
   readonly fresh: boolean
   /** The order in which requests came. */
   readonly number: number
-  phase: "new" | "waiting" | "given" | "using" | "ended"
-  ticket: Ticket | undefined
+  phase: "new" | "waiting" | "given" | "using" | "ended" = "new"
   /** The connection that is being opened for it, and the one that it was given. */
   opening: Conn | undefined
   held: Conn | undefined
   /** Whether the time that it may wait for the pool runs. */
-  limited: boolean
+  limited = false
+
+  constructor(origin: string, fresh: boolean, number: number) {
+    super()
+    this.origin = origin
+    this.fresh = fresh
+    this.number = number
+    this.requireNew = fresh
+  }
 }
 
 /** No connection can be opened to an origin for the moment. */
@@ -66,8 +78,8 @@ type Fate =
 const statusOf = { opening: "connecting", free: "", held: "busy", idle: "idle", closed: "gone" } as const
 
 export class Model {
-  readonly limits: places.Limits
-  readonly state: PoolState<string, Conn, Req>
+  readonly limits: slots.Limits
+  readonly state: PoolState<string, Slot, Req>
   now = 1000
   /** Those that are not closed. */
   readonly conns: Array<Conn> = []
@@ -79,6 +91,8 @@ export class Model {
   readonly outages = new Map<string, Outage>()
   readonly #remembered = new Map<string, Outage>()
   readonly #bySlot = new Map<Slot, Conn>()
+  /** Slots that were made, and whose command to open them is still to come. */
+  readonly #made = new Set<Slot>()
   #idleOrder = 0
   /** Whether a request ever came back to its place in the queue: those behind it may have openings then, while it has none. */
   #cameBack = false
@@ -88,9 +102,9 @@ export class Model {
   #fate: Fate | undefined
   #unwanted: Conn | undefined
 
-  constructor(limits: places.Limits) {
+  constructor(limits: slots.Limits) {
     this.limits = limits
-    this.state = new PoolState(limits, () => 0)
+    this.state = new PoolState(limits, () => 0, (group, req) => this.#make(group, req))
   }
 
   must(right: boolean, wrong: string): void {
@@ -330,6 +344,7 @@ export class Model {
     const commands = this.state.commands.slice(length)
     for (const command of commands) this.#decided(command)
     for (const conn of this.conns) if (conn.phase === "free") conn.phase = "idle"
+    this.must(this.#made.size === 0, "a slot is made for nothing")
     this.#unwanted = undefined
     this.#checkLimits()
     this.#checkQueue(commands)
@@ -340,32 +355,35 @@ export class Model {
   // --- what a command may be
 
   #decided(command: Command): void {
-    if ("ticket" in command) this.must(command.ticket.waiter.phase === "waiting", "decided for one who does not wait")
+    if (command.waiter !== undefined) {
+      this.must(command.waiter.phase === "waiting", "decided for one who does not wait")
+    }
     switch (command._tag) {
       case "Open":
-        return this.#opens(command.slot, command.ticket.waiter)
+        return this.#opens(command.slot, command.waiter)
       case "Give": {
-        const { ticket: { granted, waiter } } = command
-        this.must(this.conn(granted) === this.#offered, "what is given did not come free")
+        const { slot, waiter } = command
+        this.#same(waiter.granted, slot, "granted")
+        this.must(this.conn(slot) === this.#offered, "what is given did not come free")
         this.must(this.#fate?._tag === "Give" && this.#fate.req === waiter, "given to another than the first")
         this.leave(waiter, "given")
-        return this.lend(this.conn(granted), waiter)
+        return this.lend(this.conn(slot), waiter)
       }
       case "Adopt": {
-        const { ticket: { attempt, waiter } } = command
-        const conn = this.conn(attempt)
+        const { slot, waiter } = command
+        const conn = this.conn(slot)
         this.must(conn.phase === "opening" && conn.owner === undefined, "the opening is another's")
         this.#same(conn.origin, waiter.origin, "the origin of the opening")
         return this.#owns(waiter, conn)
       }
       case "Orphan": {
-        const { ticket: { waiter } } = command
+        const { waiter } = command
         this.must(!waiter.limited && waiter.opening === undefined, "it has not lost its opening")
         waiter.limited = true
         return
       }
       case "Postpone": {
-        const { ticket: { waiter } } = command
+        const { waiter } = command
         this.must(!waiter.limited && waiter.opening === undefined, "its opening has not failed")
         waiter.limited = true
         // Those who came later may have openings still that were begun with its own.
@@ -373,11 +391,11 @@ export class Model {
         return
       }
       case "Fail":
-        this.must(this.sharesFailure(command.ticket.waiter.origin), "it has the failure of an opening without need")
-        return this.leave(command.ticket.waiter, "ended")
+        this.must(this.sharesFailure(command.waiter.origin), "it has the failure of an opening without need")
+        return this.leave(command.waiter, "ended")
       case "Refuse":
         this.must(this.destroyed, "refused before the end")
-        return this.leave(command.ticket.waiter, "ended")
+        return this.leave(command.waiter, "ended")
       case "Close": {
         const conn = this.conn(command.slot)
         this.must(this.#mayClose(conn, command.reason), `closed without need (${command.reason})`)
@@ -411,8 +429,16 @@ export class Model {
     conn.owner = req
   }
 
+  #make(group: slots.Group<string, Slot, Req>, req: Req): Slot {
+    this.#same(req.group, group, "the group of a request")
+    const slot = new Slot(group, req)
+    this.#made.add(slot)
+    return slot
+  }
+
   #opens(slot: Slot, req: Req): void {
     this.must(!this.destroyed, "opened after the end")
+    this.must(this.#made.delete(slot), "opened, although it was not made for this")
     this.must(!this.#bySlot.has(slot), "opened twice")
     this.must(this.#orphans(req.origin).length === 0, "opened, although an opening is nobody's")
     const { requestsPerConnection: left } = this.limits
@@ -485,7 +511,7 @@ export class Model {
     }
     for (const command of commands) {
       if (command._tag !== "Open" && command._tag !== "Adopt") continue
-      const { waiter: { number, origin } } = command.ticket
+      const { number, origin } = command.waiter
       for (const other of queued) {
         if (other.number > number) continue
         this.must(other.origin !== origin, "an opening goes to one who came later")
@@ -499,12 +525,12 @@ export class Model {
     const { state, state: { groups } } = this
     const count = (phase: Conn["phase"], origin?: string): number =>
       this.#of(this.conns, origin).filter((conn) => conn.phase === phase).length
-    const slots = (conns: ReadonlyArray<Conn>): ReadonlyArray<Slot> => conns.map((conn) => conn.slot)
-    this.#sameList(state.slots, slots(this.conns), "connections")
-    this.#sameList(state.idle, slots(this.idle()), "idle connections")
+    const slotsOf = (conns: ReadonlyArray<Conn>): ReadonlyArray<Slot> => conns.map((conn) => conn.slot)
+    this.#sameList(state.slots, slotsOf(this.conns), "connections")
+    this.#sameList(state.idle, slotsOf(this.idle()), "idle connections")
     this.#same(state.idle.size, this.idle().length, "the size of the idle")
     const unread = [...state.unreadSlots].filter((slot) => this.conn(slot).unreadFrom !== undefined)
-    this.#sameList(unread, slots(this.unread()), "unread responses")
+    this.#sameList(unread, slotsOf(this.unread()), "unread responses")
     for (const slot of state.unreadSlots) this.#same(this.conn(slot).phase, "held", "the phase of an unread response's")
     this.#same(state.open, this.conns.length, "open")
     this.#same(state.busy, count("held"), "busy")
@@ -517,30 +543,36 @@ export class Model {
       const group = groups.get(key)
       if (group === undefined) throw new Error(`${this.#event}: an origin was forgotten`)
       const waiting = this.waiting.filter((req) => req.origin === key)
-      const next = this.#hasRoom(key) ? waiting.find((req) => req.opening === undefined) : undefined
-      this.#same(group.next?.waiter, next, "the next of the origin")
+      const queued = waiting.filter((req) => req.opening === undefined)
+      this.#same(group.next, this.#hasRoom(key) ? queued[0] : undefined, "the next of the origin")
+      this.#same(group.firstQueued, queued[0], "the first without an opening")
+      this.#same(group.queued, queued.length, "the number of those without an opening")
       this.#same(group.open, this.open(key), "open to the origin")
       this.#same(group.busy, count("held", key), "busy of the origin")
       this.#same(group.connecting, count("opening", key), "connecting to the origin")
-      this.#sameList(group.idle, slots(this.idle(key)), "idle connections of the origin")
+      this.#sameList(
+        [...group.idle].map(({ value }) => value),
+        slotsOf(this.idle(key)),
+        "idle connections of the origin"
+      )
       this.#same(group.idle.size, this.idle(key).length, "the size of the idle of the origin")
-      this.#sameList(group.waiting, waiting.map((req) => req.ticket), "waiting for the origin")
+      this.#sameList(group.waiting, waiting, "waiting for the origin")
       this.#same(group.waiting.size, waiting.length, "the size of the waiting for the origin")
       this.#same(group.newWaiting, waiting.filter((req) => req.fresh).length, "waiting for a new one of the origin")
     }
     for (const { left, origin, owner, keptUntil, phase, served, slot } of this.conns) {
       this.#same(slot.status, statusOf[phase], "the status")
       this.#same(slot.group, groups.get(origin), "the group of a connection")
-      this.#same(slot.owner, owner?.ticket, "the owner")
+      this.#same(slot.owner, owner, "the owner")
       this.#same(slot.served, served, "served")
       this.#same(slot.left, left, "left")
       if (phase === "idle") this.#same(slot.idleUntil, keptUntil, "kept until")
     }
-    for (const { opening, origin, ticket } of this.waiting) {
-      this.#same(ticket?.group, groups.get(origin), "the group of a request")
-      this.#same(ticket?.attempt, opening?.slot, "its opening")
-      this.#same(ticket?.waiting, true, "waiting")
-      this.#same(ticket?.granted, undefined, "granted")
+    for (const { attempt, granted, group, opening, origin, waiting } of this.waiting) {
+      this.#same(group, groups.get(origin), "the group of a request")
+      this.#same(attempt, opening?.slot, "its opening")
+      this.#same(waiting, true, "waiting")
+      this.#same(granted, undefined, "granted")
     }
   }
 }

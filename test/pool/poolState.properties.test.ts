@@ -62,6 +62,7 @@ const actions = (maxLength: number): FastCheck.Arbitrary<ReadonlyArray<Action>> 
       often(3, "cancel", { pick }),
       often(3, "cancelGiven", { pick }),
       often(3, "giveBack", { pick }),
+      often(2, "stale", { pick }),
       often(6, "unread", { pick, grace: oneOf(0, 0, 10, 25) }),
       often(2, "read", { pick }),
       often(4, "reclaim", {}),

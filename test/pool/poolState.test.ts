@@ -4,9 +4,11 @@
  * A story names requests by letters, and connections by the numbers in which they were opened.
  */
 import { assert, describe, it } from "@effect/vitest"
+import type { Linked } from "../../src/internal/pool/list.ts"
 import { List } from "../../src/internal/pool/list.ts"
 import { PoolState } from "../../src/internal/pool/policy.ts"
-import type { Hint, Limits, Slot, Ticket } from "../../src/internal/pool/slots.ts"
+import type { Hint, Limits } from "../../src/internal/pool/slots.ts"
+import { Slot, Waiter } from "../../src/internal/pool/slots.ts"
 
 const generous: Limits = {
   connectionsPerOrigin: 10,
@@ -27,15 +29,30 @@ interface Ask {
   readonly again?: string
 }
 
+class Connection extends Slot<string, Connection, Request> {}
+
+class Request extends Waiter<string, Connection, Request> {
+  readonly name: string
+
+  constructor(name: string, fresh: boolean) {
+    super()
+    this.name = name
+    this.requireNew = fresh
+  }
+}
+
+const stateOf = (limits: Limits, random: () => number) =>
+  new PoolState<string, Connection, Request>(limits, random, (group, request) => new Connection(group, request))
+
 class Story {
-  readonly state: PoolState<string, never, string>
+  readonly state: PoolState<string, Connection, Request>
   now = 0
-  readonly #slots: Array<Slot<string, never, string>> = []
-  readonly #tickets = new Map<string, Ticket<string, never, string>>()
+  readonly #slots: Array<Connection> = []
+  readonly #requests = new Map<string, Request>()
 
   constructor(limits: Partial<Limits> = {}) {
     // Pauses are as long as can be.
-    this.state = new PoolState({ ...generous, ...limits }, () => 0)
+    this.state = stateOf({ ...generous, ...limits }, () => 0)
   }
 
   /** Requests that come one after the other, and what is decided about each. */
@@ -48,12 +65,20 @@ class Story {
         decided.push(`${name} takes ${this.#number(slot)}`)
         continue
       }
-      const order = again === undefined ? undefined : this.ticket(again).order
-      const ticket = this.state.enqueue(origin, () => origin, name, fresh, this.now, order)
-      if (ticket !== undefined) this.#tickets.set(name, ticket)
-      decided.push(...this.#decided(), ...(ticket === undefined ? [`${name} is one too many`] : []))
+      const request = new Request(name, fresh)
+      if (again !== undefined) {
+        request.order = this.request(again).order
+        request.accepted = true
+      }
+      decided.push(...this.enqueue(request, origin))
     }
     return decided
+  }
+
+  enqueue(request: Request, origin = "x"): ReadonlyArray<string> {
+    const queued = this.state.enqueue(request, origin, () => origin, this.now)
+    if (queued) this.#requests.set(request.name, request)
+    return [...this.#decided(), ...(queued ? [] : [`${request.name} is one too many`])]
   }
 
   opened(number: number, lifetime = Infinity): ReadonlyArray<string> {
@@ -72,7 +97,7 @@ class Story {
 
   #failed(number: number, recoverable: boolean): ReadonlyArray<string> {
     const { lost } = this.state.failed(this.slot(number), this.now, recoverable)
-    return [...lost.map(({ waiter }) => `${waiter} fails`), ...this.#decided()]
+    return [...lost.map(({ name }) => `${name} fails`), ...this.#decided()]
   }
 
   back(number: number, hint?: Partial<Hint>): ReadonlyArray<string> {
@@ -86,7 +111,7 @@ class Story {
   }
 
   cancel(name: string): ReadonlyArray<string> {
-    const abandoned = this.state.cancel(this.ticket(name), this.now)
+    const abandoned = this.state.cancel(this.request(name), this.now)
     return [
       ...this.#decided(),
       ...(abandoned === undefined ? [] : [`${name} awaits the end of ${this.#number(abandoned)}`])
@@ -107,16 +132,16 @@ class Story {
     return this
   }
 
-  slot(number: number): Slot<string, never, string> {
+  slot(number: number): Connection {
     const slot = this.#slots[number - 1]
     if (slot === undefined) throw new Error(`connection ${number} was not opened`)
     return slot
   }
 
-  ticket(name: string): Ticket<string, never, string> {
-    const ticket = this.#tickets.get(name)
-    if (ticket === undefined) throw new Error(`${name} does not wait`)
-    return ticket
+  request(name: string): Request {
+    const request = this.#requests.get(name)
+    if (request === undefined) throw new Error(`${name} does not wait`)
+    return request
   }
 
   get counts() {
@@ -124,7 +149,7 @@ class Story {
     return { busy, connecting, idle: idle.size, waiting, origins: groups.size }
   }
 
-  #number(slot: Slot<string, never, string>): number {
+  #number(slot: Connection): number {
     return this.#slots.indexOf(slot) + 1
   }
 
@@ -133,23 +158,25 @@ class Story {
       switch (command._tag) {
         case "Open":
           this.#slots.push(command.slot)
-          return `open ${this.#number(command.slot)} for ${command.ticket.waiter}`
+          return `open ${this.#number(command.slot)} for ${command.waiter.name}`
         case "Give": {
-          const { granted, waiter } = command.ticket
-          return `give ${granted === undefined ? "nothing" : this.#number(granted)} to ${waiter}`
+          const { slot, waiter } = command
+          assert.strictEqual(waiter.granted, slot)
+          return `give ${this.#number(slot)} to ${waiter.name}`
         }
         case "Adopt": {
-          const { attempt, waiter } = command.ticket
-          return `${waiter} has ${attempt === undefined ? "nothing" : this.#number(attempt)} opened`
+          const { slot, waiter } = command
+          assert.strictEqual(waiter.attempt, slot)
+          return `${waiter.name} has ${this.#number(slot)} opened`
         }
         case "Orphan":
-          return `${command.ticket.waiter} has nothing opened`
+          return `${command.waiter.name} has nothing opened`
         case "Postpone":
-          return `${command.ticket.waiter} waits for the next opening`
+          return `${command.waiter.name} waits for the next opening`
         case "Fail":
-          return `${command.ticket.waiter} has the last failure`
+          return `${command.waiter.name} has the last failure`
         case "Refuse":
-          return `refuse ${command.ticket.waiter}`
+          return `refuse ${command.waiter.name}`
         case "Close":
           return `close ${this.#number(command.slot)} (${command.reason})`
         case "Reclaim":
@@ -252,11 +279,45 @@ describe("who waits", () => {
     same(pool.gone(1), "open 2 for D")
     same(pool.ask("b", { again: "B" }))
     assert.deepStrictEqual(
-      [...pool.state.groups.values()].flatMap(({ waiting }) => [...waiting]).map((_) => _.waiter),
+      [...pool.state.groups.values()].flatMap(({ waiting }) => [...waiting]).map((_) => _.name),
       ["b", "D"]
     )
     same(pool.opened(2), "give 2 to b", "D has nothing opened")
     same(pool.back(2), "give 2 to D")
+  })
+
+  it("is in front of all requests that began later, where its idle connection had closed", () => {
+    const pool = new Story({ connectionsPerOrigin: 1 })
+    const early = new Request("A", false)
+    early.order = pool.state.drawOrder()
+    pool.ask("BC")
+    early.accepted = true
+    same(pool.enqueue(early))
+    same(pool.opened(1), "give 1 to A", "B has nothing opened")
+    same(pool.back(1), "give 1 to B")
+  })
+
+  it("is behind all requests that wait already, where it has not had its turn", () => {
+    const pool = new Story({ connectionsPerOrigin: 1 })
+    const early = new Request("A", false)
+    early.order = pool.state.drawOrder()
+    pool.ask("B")
+    same(pool.enqueue(early))
+    same(pool.opened(1), "give 1 to B")
+  })
+
+  it("comes back as the same object, to the same place", () => {
+    const pool = new Story({ connectionsPerOrigin: 1 })
+    pool.ask("ABC")
+    pool.opened(1)
+    same(pool.back(1), "give 1 to B")
+    same(pool.gone(1), "open 2 for C")
+    const again = pool.request("B")
+    again.accepted = true
+    same(pool.enqueue(again))
+    assert.deepStrictEqual([again.waiting, again.granted, again.attempt], [true, undefined, undefined])
+    same(pool.opened(2), "give 2 to B", "C has nothing opened")
+    assert.deepStrictEqual([again.waiting, again.granted], [false, pool.slot(2)])
   })
 
   it("gets an opening that is nobody's, also where its origin has no room", () => {
@@ -308,8 +369,8 @@ describe("where a connection cannot be opened for the moment", () => {
   })
 
   it("pauses vary by half of themselves", () => {
-    const state = new PoolState<string, never, string>(generous, () => 0.9)
-    state.enqueue("x", () => "x", "A", false, 0)
+    const state = stateOf(generous, () => 0.9)
+    state.enqueue(new Request("A", false), "x", () => "x", 0)
     const [open] = state.commands
     if (open?._tag === "Open") state.failed(open.slot, 0, true)
     assert.strictEqual(state.pausesUntil, 6)
@@ -826,44 +887,51 @@ describe("an origin", () => {
 })
 
 describe("the cost of a request", () => {
+  interface AnyNode extends Linked<AnyNode> {}
+
   /** How many values of lists are looked at while this runs. */
   const looks = (run: () => void): number => {
     let count = 0
-    const { [Symbol.iterator]: iterate, insertBefore } = List.prototype
-    List.prototype[Symbol.iterator] = function*() {
+    const prototype: List<AnyNode> = List.prototype
+    const { [Symbol.iterator]: iterate, find, insertBefore } = prototype
+    const counted = (matches: (node: AnyNode) => boolean) => (node: AnyNode): boolean => {
+      count++
+      return matches(node)
+    }
+    prototype[Symbol.iterator] = function*() {
       for (const value of iterate.call(this)) {
         count++
         yield value
       }
     }
-    List.prototype.insertBefore = function(entry, isLater) {
-      insertBefore.call(this, entry, (value) => {
-        count++
-        return isLater(value)
-      })
+    prototype.insertBefore = function(node, isLater) {
+      insertBefore.call(this, node, counted(isLater))
+    }
+    prototype.find = function(from, matches) {
+      return find.call(this, from, counted(matches))
     }
     try {
       run()
     } finally {
-      Object.assign(List.prototype, { [Symbol.iterator]: iterate, insertBefore })
+      Object.assign(prototype, { [Symbol.iterator]: iterate, find, insertBefore })
     }
     return count
   }
 
   /** So many requests come at once, and are served by ten connections. */
   const serve = (requests: number, origin: (i: number) => string, fresh: (i: number) => boolean): void => {
-    const state = new PoolState<string, never, number>({ ...generous, waiters: Infinity }, () => 0)
-    const openings: Array<Slot<string, never, number>> = []
-    const given: Array<Slot<string, never, number>> = []
+    const state = stateOf({ ...generous, waiters: Infinity }, () => 0)
+    const openings: Array<Connection> = []
+    const given: Array<Connection> = []
     let served = 0
     const carryOut = () => {
       for (const command of state.commands.splice(0)) {
         if (command._tag === "Open") openings.push(command.slot)
-        if (command._tag === "Give" && command.ticket.granted !== undefined) served = given.push(command.ticket.granted)
+        if (command._tag === "Give") served = given.push(command.slot)
       }
     }
     for (let i = 0; i < requests; i++) {
-      state.enqueue(origin(i), () => origin(i), i, fresh(i), 0)
+      state.enqueue(new Request(`${i}`, fresh(i)), origin(i), () => origin(i), 0)
       carryOut()
     }
     for (let i = 0; i < served || openings.length > 0; i++) {
@@ -900,9 +968,9 @@ describe("the cost of a request", () => {
 
   it("is a few looks where a connection is opened for each, in whatever order they are open", () => {
     const requests = 4000
-    const state = new PoolState<string, never, number>(unlimited, () => 0)
+    const state = stateOf(unlimited, () => 0)
     const count = looks(() => {
-      for (let i = 0; i < requests; i++) state.enqueue("x", () => "x", i, false, 0)
+      for (let i = 0; i < requests; i++) state.enqueue(new Request(`${i}`, false), "x", () => "x", 0)
       const openings = state.commands.splice(0).flatMap((command) => command._tag === "Open" ? [command.slot] : [])
       for (const opening of openings.toReversed()) state.connected(opening, 0, Infinity)
     })
@@ -912,14 +980,15 @@ describe("the cost of a request", () => {
 
   it("is a few looks where the first of each of many origins gives up", () => {
     const origins = 4000
-    const state = new PoolState<string, never, number>({ ...generous, waiters: Infinity }, () => 0)
-    const firsts: Array<Ticket<string, never, number> | undefined> = []
+    const state = stateOf({ ...generous, waiters: Infinity }, () => 0)
+    const firsts: Array<Request> = []
     const count = looks(() => {
       for (let i = 0; i < origins; i++) {
-        firsts.push(state.enqueue(`x${i}`, () => `x${i}`, i, false, 0))
-        state.enqueue(`x${i}`, () => `x${i}`, i, false, 0)
+        const pair = [new Request(`${i} first`, false), new Request(`${i} second`, false)] as const
+        for (const request of pair) state.enqueue(request, `x${i}`, () => `x${i}`, 0)
+        firsts.push(pair[0])
       }
-      for (const ticket of firsts) if (ticket !== undefined) state.cancel(ticket, 0)
+      for (const request of firsts) state.cancel(request, 0)
     })
     assert.isBelow(count, 10 * origins)
   })

@@ -74,7 +74,7 @@ describe("a response that nobody has begun to read, while another request waits"
     contained(Effect.gen(function*() {
       const { reclaim } = PoolState.prototype
       const looks = vi.spyOn(PoolState.prototype, "reclaim").mockImplementation(
-        function(this: PoolState<never, never, never>, ...asked) {
+        function(this: PoolState<unknown, never, never>, ...asked) {
           // Else nothing else would ever run.
           if (looks.mock.calls.length > 9) throw new Error("It does not end")
           return reclaim.apply(this, asked)

@@ -28,8 +28,8 @@ import { type Resume, Waiter as FiberWaiter } from "../effect/wait.ts"
 import { PoolQueueFull } from "../error/pool.ts"
 import { HttpTimeout } from "../error/timeout.ts"
 import type { Pool } from "./pool.ts"
-import type { InSpan, OpeningLimit, Place, PooledConnection, Ticket, Waiter } from "./pooledConnection.ts"
-import { openingLimits } from "./pooledConnection.ts"
+import type { InSpan, OpeningLimit, Place, PooledConnection } from "./pooledConnection.ts"
+import { openingLimits, Waiter } from "./pooledConnection.ts"
 import { isRecoverable } from "./recoverable.ts"
 
 /** What can go wrong before a request has a connection. */
@@ -114,14 +114,13 @@ export const acquired = (pool: Pool, place: Place, pooled: PooledConnection): Po
  * for whom a connection is opened: thousands may wait at once, and all that they hold is copied by
  * the collector as long as they do.
  */
-class Waiting implements Waiter, TimerOwner {
+class Waiting extends Waiter implements TimerOwner {
   readonly #pool: Pool
   readonly #demand: Demand
   readonly #fiber: Fiber.RuntimeFiber<unknown, unknown>
   readonly #flags: RuntimeFlags.RuntimeFlags
   readonly #turn = new Timer(this)
   #total: Timer | undefined
-  #ticket: Ticket | undefined
   #waitsSince: number | undefined
   #stopped = false
   readonly #waiter: FiberWaiter<PooledConnection, CheckoutFailure>
@@ -135,6 +134,10 @@ class Waiting implements Waiter, TimerOwner {
     flags: RuntimeFlags.RuntimeFlags,
     resume: Resume<PooledConnection, CheckoutFailure>
   ) {
+    super()
+    this.order = demand.place.order
+    this.accepted = demand.place.accepted
+    this.requireNew = demand.fresh
     this.#pool = pool
     this.#demand = demand
     this.#fiber = fiber
@@ -164,7 +167,7 @@ class Waiting implements Waiter, TimerOwner {
 
   start(): void {
     const { timers, settings } = this.#pool
-    const { fresh, key, origin, place, startedAt, timeouts } = this.#demand
+    const { key, origin, place, startedAt, timeouts } = this.#demand
     const now = timers.now()
     // The connection that it waits for may be one that holds no process, such as one whose response
     // is being dropped.
@@ -174,8 +177,9 @@ class Waiting implements Waiter, TimerOwner {
       this.#total = new Timer(this)
       timers.start(this.#total, Math.max(0, timeouts.total - (now - startedAt)), now)
     }
-    this.#ticket = this.#pool.enqueue(key, origin, this, fresh, place)
-    if (this.#ticket === undefined) this.#fail(new PoolQueueFull({ limit: settings.places.waiters }), "pool")
+    const queued = this.#pool.enqueue(key, origin, this)
+    place.order = this.order
+    if (!queued) this.#fail(new PoolQueueFull({ limit: settings.places.waiters }), "pool")
   }
 
   /** It waits no longer. */
@@ -190,7 +194,7 @@ class Waiting implements Waiter, TimerOwner {
   /** It has got nothing: gives its place up, and ends when what was begun for it has ended. */
   get cancelled(): Effect.Effect<void> {
     this.#reserved?.free()
-    return this.#ticket === undefined ? Effect.void : this.#pool.cancel(this.#ticket)
+    return this.#pool.cancel(this)
   }
 
   give(pooled: PooledConnection): void {
@@ -220,11 +224,11 @@ class Waiting implements Waiter, TimerOwner {
     const { startedAt, timeouts } = this.#demand
     if (timer === this.#turn) {
       // What kept it waiting says more than that it waited.
-      const failure = this.#pool.openings.failureSince(this.#ticket?.group.outage, startedAt)
+      const failure = this.#pool.openings.failureSince(this.group?.outage, startedAt)
       if (failure !== undefined) return this.fail(failure)
       return this.#fail(new HttpTimeout({ kind: "pool", millis: timeouts.pool }), "pool")
     }
-    const phase = this.#ticket?.attempt === undefined ? "pool" : "connect"
+    const phase = this.attempt === undefined ? "pool" : "connect"
     this.#fail(new HttpTimeout({ kind: "total", millis: timeouts.total }), phase)
   }
 
@@ -302,11 +306,11 @@ const taken = (
  * Whether a request goes on to wait after it was given a new connection that was gone before it
  * could be used.
  */
-const isPatient = (pool: Pool, place: Place, { slot }: PooledConnection, error: HttpError): boolean => {
+const isPatient = (pool: Pool, place: Place, pooled: PooledConnection, error: HttpError): boolean => {
   if (!isRecoverable(error)) return false
   const now = pool.timers.now()
   place.lostSince ??= now
-  return now - place.lostSince < pool.settings.places.retryMillis && pool.openings.lost(slot, error)
+  return now - place.lostSince < pool.settings.places.retryMillis && pool.openings.lost(pooled, error)
 }
 
 /** Whether a time limit of opening a connection was reached. */

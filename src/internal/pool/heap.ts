@@ -1,14 +1,14 @@
 /**
- * Values of which the first is wanted, whatever order they come and go in: in logarithmic time
- * each.
+ * A binary heap: returns the first of its values, and adds or removes any value in logarithmic
+ * time.
  */
 export class Heap<A> {
   readonly #isBefore: (a: A, b: A) => boolean
-  /** Each is behind the one at half its place. */
+  /** No value is before the one at its parent place. */
   readonly #values: Array<A> = []
   readonly #places = new Map<A, number>()
 
-  /** What decides about a value must not change while it is in the heap. */
+  /** The order of a value must not change while it is in the heap. */
   constructor(isBefore: (a: A, b: A) => boolean) {
     this.#isBefore = isBefore
   }
@@ -21,19 +21,19 @@ export class Heap<A> {
     return this.#values.length
   }
 
-  /** Puts in a value that is not there. */
+  /** Adds a value, which must not be in the heap. */
   add(value: A): void {
     this.#rise(value, this.#values.length)
   }
 
-  /** Takes a value out, if it is there. */
+  /** Removes a value, if it is in the heap. */
   remove(value: A): void {
     const place = this.#places.get(value)
     if (place === undefined) return
     this.#places.delete(value)
     const last = this.#values.pop()
     if (last === undefined || last === value) return
-    // The last one fills the gap, and goes on from there to where it belongs.
+    // The last value fills the gap, and moves on to where it belongs.
     const parent = this.#values[parentOf(place)]
     if (parent !== undefined && this.#isBefore(last, parent)) this.#rise(last, place)
     else this.#sink(last, place)
@@ -44,7 +44,7 @@ export class Heap<A> {
     this.#places.set(value, place)
   }
 
-  /** Puts a value at this place, or further to the front. */
+  /** Puts a value at a place, or nearer to the front if it belongs there. */
   #rise(value: A, place: number): void {
     let at = place
     for (let parent = this.#values[parentOf(at)]; at > 0 && parent !== undefined; parent = this.#values[parentOf(at)]) {
@@ -55,7 +55,7 @@ export class Heap<A> {
     this.#put(value, at)
   }
 
-  /** Puts a value at this place, or further to the back. */
+  /** Puts a value at a place, or nearer to the back if it belongs there. */
   #sink(value: A, place: number): void {
     let at = place
     for (;;) {

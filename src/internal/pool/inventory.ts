@@ -1,31 +1,30 @@
 /**
- * What a pool has: connections, origins and requests that wait, in lists and counts that agree with
- * each other. Pure bookkeeping, in which nothing is decided; `poolState.ts` does that.
+ * The connections, groups and waiters of a pool, in lists and counts that agree with each other.
+ * Bookkeeping only: the decisions are in `placement.ts` and `policy.ts`.
  */
+import type { CloseReason } from "../../ConnectionEvent.ts"
 import { Entry, List } from "./list.ts"
 import { Outages } from "./outages.ts"
-import type { Command, Group, Limits, Slot, Ticket } from "./slots.ts"
+import type { Command, Group, Limits, Slot, Waiter } from "./slots.ts"
 import { Turns } from "./turns.ts"
 
-export class Inventory<O, C, W> {
+export abstract class Inventory<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> {
   readonly limits: Limits
-  readonly groups = new Map<string, Group<O, C, W>>()
+  readonly groups = new Map<string, Group<O, S, W>>()
   /** All slots that are not gone. */
-  readonly slots = new Set<Slot<O, C, W>>()
+  readonly slots = new Set<S>()
   /** All idle slots, oldest first. */
-  readonly idle = new List<Slot<O, C, W>>()
-  /**
-   * Busy slots whose response nobody had begun to read when it came, by when each may be taken for
-   * another request.
-   */
-  readonly unreadSlots = new List<Slot<O, C, W>>()
-  protected readonly turns = new Turns<O, C, W>()
+  readonly idle = new List<S>()
+  /** Busy slots with an unread response, by when each response may lose its connection. */
+  readonly unreadSlots = new List<S>()
+  protected readonly turns = new Turns<O, S, W>()
+  /** The number of queued requests. */
   waiting = 0
   connecting = 0
-  /** Openings that are nobody's. */
-  protected readonly orphans = new Set<Slot<O, C, W>>()
-  /** What is to be carried out, in order. Whoever does so empties it. */
-  commands: Array<Command<O, C, W>> = []
+  /** Openings without an owner. */
+  protected readonly orphans = new Set<S>()
+  /** What the pool must do, in order. The pool replaces the array when it takes the commands. */
+  commands: Array<Command<S, W>> = []
 
   protected readonly outages: Outages
 
@@ -42,58 +41,86 @@ export class Inventory<O, C, W> {
     return this.open - this.connecting - this.idle.size
   }
 
+  /** True if the limit on all connections is reached. */
   protected get full(): boolean {
     return this.open >= this.limits.connections
   }
 
-  /** How many wait for whom no connection is being opened. */
+  /** The number of waiters without an attempt. */
   get queued(): number {
     return this.waiting - (this.connecting - this.orphans.size)
   }
 
-  protected disown(attempt: Slot<O, C, W>): void {
-    const { owner } = attempt
-    attempt.owner = undefined
-    if (owner !== undefined) {
-      owner.attempt = undefined
-      if (owner.waiting) owner.queueUp()
-    }
-    if (this.orphans.delete(attempt)) attempt.group.orphans--
+  // --- waiters
+
+  /** Adds a waiter, which has no attempt, to the list of its group. */
+  protected enterQueue(waiter: W, group: Group<O, S, W>): void {
+    group.waiting.insertBefore(waiter, (other) => other.order > waiter.order)
+    group.addQueued(waiter)
+    this.waiting++
+    if (waiter.requireNew) group.newWaiting++
   }
 
-  protected leaveQueue(ticket: Ticket<O, C, W>): void {
-    const { group } = ticket
-    group.waiting.remove(ticket.entry)
-    group.queue.remove(ticket.inQueue)
+  protected leaveQueue(waiter: W): void {
+    const { group } = waiter
+    if (group === undefined) return
+    if (waiter.attempt === undefined) group.removeQueued(waiter)
+    group.waiting.remove(waiter)
     this.waiting--
-    if (ticket.requireNew) group.newWaiting--
+    if (waiter.requireNew) group.newWaiting--
     this.turns.rank(group)
     this.forget(group)
   }
 
-  protected leaveIdle(slot: Slot<O, C, W>): void {
-    slot.group.idle.remove(slot.inGroup)
-    this.idle.remove(slot.inAll)
+  /** Makes a waiter without an attempt the owner of an opening. */
+  protected own(attempt: S, waiter: W): void {
+    attempt.group.removeQueued(waiter)
+    waiter.attempt = attempt
+    attempt.owner = waiter
   }
 
-  protected listUnread(slot: Slot<O, C, W>, now: number, from: number): void {
+  /** Detaches an opening from its owner, which is then without an attempt. */
+  protected disown(attempt: S): void {
+    const { group, owner } = attempt
+    attempt.owner = undefined
+    if (owner !== undefined) {
+      owner.attempt = undefined
+      if (owner.waiting) group.addQueued(owner)
+    }
+    if (this.orphans.delete(attempt)) group.orphans--
+  }
+
+  // --- slots
+
+  protected enterIdle(slot: S): void {
+    slot.status = "idle"
+    slot.group.idle.push(slot.inGroup ??= new Entry(slot))
+    this.idle.push(slot)
+  }
+
+  protected leaveIdle(slot: S): void {
+    if (slot.inGroup !== undefined) slot.group.idle.remove(slot.inGroup)
+    this.idle.remove(slot)
+  }
+
+  protected listUnread(slot: S, now: number, from: number): void {
     this.forgetUnread(slot)
     slot.unreadSince = now
     slot.unreadFrom = from
-    this.unreadSlots.insertBefore(slot.inUnread ??= new Entry(slot), (other) => other.unreadFrom > from)
+    this.unreadSlots.insertBefore(slot, (other) => other.unreadFrom > from)
   }
 
-  protected forgetUnread(slot: Slot<O, C, W>): void {
-    if (slot.inUnread !== undefined) this.unreadSlots.remove(slot.inUnread)
+  protected forgetUnread(slot: S): void {
+    this.unreadSlots.remove(slot)
   }
 
-  protected endConnecting(slot: Slot<O, C, W>): void {
+  protected endConnecting(slot: S): void {
     slot.group.connecting--
     this.connecting--
   }
 
-  /** Takes a slot out, without looking for who can use its place. */
-  protected remove(slot: Slot<O, C, W>): void {
+  /** Removes a slot, without opening a connection in the room that this makes. */
+  protected remove(slot: S): void {
     if (slot.status === "connecting") this.endConnecting(slot)
     if (slot.status === "idle") this.leaveIdle(slot)
     this.forgetUnread(slot)
@@ -105,9 +132,28 @@ export class Inventory<O, C, W> {
     this.forget(slot.group)
   }
 
-  protected forget(group: Group<O, C, W>): void {
+  /** Drops a group that has neither connections nor waiters. */
+  protected forget(group: Group<O, S, W>): void {
     if (group.open === 0 && group.waiting.size === 0 && this.groups.get(group.key) === group) {
       this.groups.delete(group.key)
     }
+  }
+
+  // --- commands
+
+  protected commandWaiter(_tag: "Orphan" | "Postpone" | "Fail" | "Refuse", waiter: W): void {
+    this.commands.push({ _tag, slot: undefined, waiter, reason: undefined })
+  }
+
+  protected commandBoth(_tag: "Open" | "Give" | "Adopt", slot: S, waiter: W): void {
+    this.commands.push({ _tag, slot, waiter, reason: undefined })
+  }
+
+  protected commandSlot(_tag: "Reclaim" | "Abort", slot: S): void {
+    this.commands.push({ _tag, slot, waiter: undefined, reason: undefined })
+  }
+
+  protected commandClose(slot: S, reason: CloseReason): void {
+    this.commands.push({ _tag: "Close", slot, waiter: undefined, reason })
   }
 }

@@ -1,70 +1,81 @@
 /**
- * A list in which a known entry is removed in constant time, wherever it stands: queues of
- * requests, connections by idleness.
+ * Doubly linked lists whose nodes hold their links themselves. A known node is removed in constant
+ * time, and being in a list allocates nothing.
  */
 
-/** A place for a value in one list at a time. */
-export class Entry<A> {
-  readonly value: A
+/** The links of a node, which is in at most one list at a time. */
+export abstract class Linked<A extends Linked<A>> {
   list: List<A> | undefined
-  previous: Entry<A> | undefined
-  next: Entry<A> | undefined
+  previous: A | undefined
+  next: A | undefined
+}
+
+/** A node of a list for a value that is a node of another list already. */
+export class Entry<A> extends Linked<Entry<A>> {
+  readonly value: A
 
   constructor(value: A) {
+    super()
     this.value = value
   }
 }
 
-export class List<A> {
-  first: Entry<A> | undefined
-  last: Entry<A> | undefined
+export class List<A extends Linked<A>> {
+  first: A | undefined
+  last: A | undefined
   size = 0
 
-  /** Puts an entry, which is in no list, behind all others. */
-  push(entry: Entry<A>): void {
-    this.#insert(entry, this.last)
+  /** Adds a node, which must be in no list, at the end. */
+  push(node: A): void {
+    this.#insert(node, this.last)
   }
 
   /**
-   * Puts an entry, which is in no list, before the first value of which this is true, behind all
-   * others if there is none. It is true of all that follow one of which it is true, so that the
-   * last one tells whether there is any.
+   * Adds a node, which must be in no list, before the first node for which `isLater` is true, or at
+   * the end if there is none. The list must be sorted: `isLater` is true for every node behind one
+   * for which it is true. The last node is tried first, because most nodes belong at the end.
    */
-  insertBefore(entry: Entry<A>, isLater: (value: A) => boolean): void {
-    if (this.last !== undefined && !isLater(this.last.value)) return this.push(entry)
-    let after = this.first
-    while (after !== undefined && !isLater(after.value)) after = after.next
-    this.#insert(entry, after === undefined ? this.last : after.previous)
+  insertBefore(node: A, isLater: (other: A) => boolean): void {
+    if (this.last !== undefined && !isLater(this.last)) return this.push(node)
+    const after = this.find(this.first, isLater)
+    this.#insert(node, after === undefined ? this.last : after.previous)
   }
 
-  /** Takes an entry out. Nothing happens where it is in no list, or in another. */
-  remove(entry: Entry<A>): void {
-    if (entry.list !== this) return
-    const { next, previous } = entry
+  /** Returns the first node for which `matches` is true, beginning with `from`. */
+  find(from: A | undefined, matches: (node: A) => boolean): A | undefined {
+    let node = from
+    while (node !== undefined && !matches(node)) node = node.next
+    return node
+  }
+
+  /** Removes a node. Does nothing if the node is in no list, or in another one. */
+  remove(node: A): void {
+    if (node.list !== this) return
+    const { next, previous } = node
     if (previous === undefined) this.first = next
     else previous.next = next
     if (next === undefined) this.last = previous
     else next.previous = previous
-    entry.list = undefined
-    entry.previous = undefined
-    entry.next = undefined
+    node.list = undefined
+    node.previous = undefined
+    node.next = undefined
     this.size--
   }
 
-  /** The values from the first to the last. The list must not be changed meanwhile. */
+  /** Iterates from the first node to the last. The list must not change in the meantime. */
   *[Symbol.iterator](): IterableIterator<A> {
-    for (let entry = this.first; entry !== undefined; entry = entry.next) yield entry.value
+    for (let node = this.first; node !== undefined; node = node.next) yield node
   }
 
-  #insert(entry: Entry<A>, before: Entry<A> | undefined): void {
+  #insert(node: A, before: A | undefined): void {
     const after = before === undefined ? this.first : before.next
-    entry.list = this
-    entry.previous = before
-    entry.next = after
-    if (before === undefined) this.first = entry
-    else before.next = entry
-    if (after === undefined) this.last = entry
-    else after.previous = entry
+    node.list = this
+    node.previous = before
+    node.next = after
+    if (before === undefined) this.first = node
+    else before.next = node
+    if (after === undefined) this.last = node
+    else after.previous = node
     this.size++
   }
 }

@@ -10,15 +10,14 @@ import type * as Fiber from "effect/Fiber"
 import * as Runtime from "effect/Runtime"
 import type { HttpError } from "../../HttpError.ts"
 import type { Connection } from "../connection/connection.ts"
-import { ConnectionHandle } from "../connection/handle.ts"
+import type { ConnectionHandle } from "../connection/handle.ts"
 import type { OpenFailure } from "../connection/open.ts"
 import { goneAtOnce, openLink, withOpeningContext } from "../connection/open.ts"
 import type { TimerQueue } from "../connection/timers.ts"
 import { Timer } from "../connection/timers.ts"
 import type { Outage } from "./outages.ts"
 import type { PoolState } from "./policy.ts"
-import type { Keeper, Slot, Ticket, Waiter } from "./pooledConnection.ts"
-import { PooledConnection } from "./pooledConnection.ts"
+import type { Keeper, PooledConnection, Waiter } from "./pooledConnection.ts"
 import { isRecoverable, sharedCopyOf } from "./recoverable.ts"
 import type { Destination } from "./route.ts"
 import type { PoolSettings } from "./settings.ts"
@@ -30,7 +29,7 @@ interface Pool extends Keeper {
   readonly state: PoolState<Destination, PooledConnection, Waiter>
   readonly counts: { opened: number }
   runCommands(): void
-  expireAt(slot: Slot): void
+  expireAt(pooled: PooledConnection): void
 }
 
 export class Openings {
@@ -49,12 +48,9 @@ export class Openings {
     return this.#fibers
   }
 
-  open(slot: Slot, ticket: Ticket): void {
-    const { settings, tunnel } = slot.group.origin
-    const { context, runtime, surround, timeouts } = ticket.waiter
-    const pooled = new PooledConnection(slot, new ConnectionHandle(settings, tunnel), timeouts, this.#pool)
-    slot.connection = pooled
-    ticket.waiter.limit(false)
+  open(pooled: PooledConnection, waiter: Waiter): void {
+    const { context, runtime, surround, timeouts } = waiter
+    waiter.limit(false)
     // The time of the request as a whole is not that of the opening, which may serve another one in
     // the end.
     const opening = openLink(pooled.handle, { ...timeouts, total: Infinity })
@@ -71,28 +67,28 @@ export class Openings {
 
   #opened(pooled: PooledConnection, exit: Exit.Exit<Connection, OpenFailure>): void {
     const { counts, timers, state } = this.#pool
-    const { handle, slot } = pooled
+    const { handle } = pooled
     const { connection } = handle
     if (connection !== undefined) counts.opened++
     pooled.opening = undefined
-    if (slot.status !== "connecting") return connection?.close("Closed")
+    if (pooled.status !== "connecting") return connection?.close("Closed")
     if (Exit.isSuccess(exit) && connection?.usable) {
-      state.connected(slot, timers.now(), this.#lifetime())
+      state.connected(pooled, timers.now(), this.#lifetime())
       this.#pool.runCommands()
-      return this.#pool.expireAt(slot)
+      return this.#pool.expireAt(pooled)
     }
     connection?.close("Closed")
-    this.#failed(slot, causeOf(handle, exit))
+    this.#failed(pooled, causeOf(handle, exit))
     this.#pool.runCommands()
   }
 
-  #failed(slot: Slot, cause: Cause.Cause<OpenFailure>): void {
+  #failed(pooled: PooledConnection, cause: Cause.Cause<OpenFailure>): void {
     const { timers, state } = this.#pool
     const failure = Cause.failureOrCause(cause)
     const recoverable = failure._tag === "Left" && isRecoverable(failure.left)
-    const { lost, outage } = state.failed(slot, timers.now(), recoverable)
+    const { lost, outage } = state.failed(pooled, timers.now(), recoverable)
     if (failure._tag === "Right") {
-      for (const { waiter } of lost) waiter.die(Exit.failCause(failure.right))
+      for (const waiter of lost) waiter.die(Exit.failCause(failure.right))
       return
     }
     const error = failure.left
@@ -100,12 +96,12 @@ export class Openings {
     // alone is written into it.
     if (outage !== undefined) this.#failures.set(outage, sharedCopyOf(error))
     this.look()
-    for (const [index, { waiter }] of lost.entries()) waiter.fail(index === 0 ? error : sharedCopyOf(error))
+    for (const [index, waiter] of lost.entries()) waiter.fail(index === 0 ? error : sharedCopyOf(error))
   }
 
   /** A request came when an outage had been told to others just now. */
-  fail({ group: { outage }, waiter }: Ticket): void {
-    const failure = this.#failureOf(outage)
+  fail(waiter: Waiter): void {
+    const failure = this.#failureOf(waiter.group?.outage)
     if (failure !== undefined) waiter.fail(failure)
   }
 
@@ -129,10 +125,10 @@ export class Openings {
    * a matter of an outage, which did not end if this was its end. Gives whether requests wait for
    * that.
    */
-  lost(slot: Slot, failure: HttpError): boolean {
+  lost({ ended, group }: PooledConnection, failure: HttpError): boolean {
     const { timers, settings: { places: { retryMillis } }, state } = this.#pool
     const now = timers.now()
-    const outage = state.lost(slot.group.key, now, slot.ended)
+    const outage = state.lost(group.key, now, ended)
     if (outage !== undefined) this.#failures.set(outage, sharedCopyOf(failure))
     this.look()
     return outage !== undefined && now - outage.since < retryMillis

@@ -1,19 +1,19 @@
 /**
- * Origins to which no connection can be opened at the moment, and when it is tried again. Pure, as
- * `poolState.ts`, which asks.
+ * Outages: origins to which no connection can be opened at present, and when to try again. Pure;
+ * used by `policy.ts`.
  *
  * An outage begins with an opening that failed before anything was sent, and ends with one that
- * succeeds. While it lasts there is a pause after each failure, which grows, and then one opening
- * at a time, whose failure is that of all who wait. For `retryMillis` after its beginning whoever
- * waits goes on waiting; after that, failures are told.
+ * succeeds. While it lasts, each failure is followed by a pause, which grows, and then by a single
+ * opening. For `retryMillis` after its beginning, queued requests go on waiting. After that, each
+ * failure fails all of them.
  */
 
-/** The first pause is this part of the longest, and each is twice the one before. */
+/** The first pause as a part of the longest. Each pause is twice as long as the one before. */
 const firstPause = 1 / 16
 
 /**
- * While requests wait for the end of an outage, no pause is longer than this part of the time for
- * which they do: they would wait for longer.
+ * The longest pause as a part of `retryMillis`, as long as requests wait for the end of the outage.
+ * After a longer pause they would have waited for more than `retryMillis`.
  */
 const patientPause = 1 / 4
 
@@ -26,12 +26,15 @@ export interface OutageLimits {
 
 export class Outage {
   readonly key: string
+  /** When it began. */
   readonly since: number
-  /** How many openings have failed that were begun after the failure before. */
+  /** The number of failures. Openings that began together count once. */
   failures = 0
+  /** The time of the last failure. */
   failedAt: number
-  /** Until when nothing is opened, and whether that is so still. */
+  /** When the last pause ends. */
   until: number
+  /** True while no connection is opened because of a pause. */
   pausing = false
 
   constructor(key: string, now: number) {
@@ -45,7 +48,7 @@ export class Outage {
 export class Outages {
   readonly #limits: OutageLimits
   readonly #random: () => number
-  /** The one that failed longest ago first. */
+  /** By key, the outage with the oldest failure first. */
   readonly #byKey = new Map<string, Outage>()
 
   constructor(limits: OutageLimits, random: () => number) {
@@ -57,7 +60,7 @@ export class Outages {
     return this.#byKey.size
   }
 
-  /** That of an origin; none where nobody has tried for so long that it says nothing any more. */
+  /** Returns the outage of an origin. Forgets it if the last failure is too old to be relevant. */
   of(key: string, now: number): Outage | undefined {
     const outage = this.#byKey.get(key)
     if (outage === undefined || !this.#isOld(outage, now)) return outage
@@ -66,22 +69,23 @@ export class Outages {
   }
 
   /**
-   * An opening failed, before which so many had failed. `undefined` where there are no outages.
-   * `ended` is one that had been taken to be over, but what had been opened then was of no use.
+   * An opening failed that began after `failuresBefore` failures. Returns `undefined` if outages
+   * are disabled. `ended` is an outage that goes on, because the connection that seemed to end it
+   * was closed before its first request.
    */
   failed(key: string, failuresBefore: number, now: number, ended?: Outage): Outage | undefined {
     const { backoffMillis, retryMillis } = this.#limits
     if (backoffMillis === 0) return undefined
     const going = ended === undefined || this.#isOld(ended, now) ? undefined : ended
     const outage = this.of(key, now) ?? going ?? new Outage(key, now)
-    // Those that were begun together fail together.
+    // Openings that began together fail together, and count once.
     if (failuresBefore < outage.failures) return outage
     const longest = this.isLong(outage, now) ? Infinity : retryMillis * patientPause
     const pause = Math.min(Math.min(1, firstPause * 2 ** outage.failures) * backoffMillis, longest)
     outage.failures++
     outage.failedAt = now
-    // Between half of it and all of it, so that not all clients come at once when a server is there
-    // again.
+    // Between half of the pause and all of it, so that not all clients connect at once when a
+    // server is available again.
     outage.until = now + Math.ceil(pause * (1 - this.#random() / 2))
     outage.pausing = true
     this.#byKey.delete(key)
@@ -95,7 +99,7 @@ export class Outages {
     if (this.#byKey.get(outage.key) === outage) this.#byKey.delete(outage.key)
   }
 
-  /** Whether it has lasted for so long that nobody is kept waiting for its end. */
+  /** True if it has lasted for so long that requests do not wait for its end any more. */
   isLong(outage: Outage, now: number): boolean {
     return now - outage.since >= this.#limits.retryMillis
   }

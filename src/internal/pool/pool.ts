@@ -24,8 +24,8 @@ import { keepAlive } from "./keepAlive.ts"
 import { LegacyServers } from "./legacyServers.ts"
 import { Openings } from "./openings.ts"
 import { PoolState } from "./policy.ts"
-import type { Command, Keeper, PooledConnection, Slot, Ticket, Waiter } from "./pooledConnection.ts"
-import { Place } from "./pooledConnection.ts"
+import type { Command, Keeper, Waiter } from "./pooledConnection.ts"
+import { Place, PooledConnection } from "./pooledConnection.ts"
 import type { Destination } from "./route.ts"
 import { destination } from "./route.ts"
 import type { PoolSettings } from "./settings.ts"
@@ -52,8 +52,6 @@ export class Pool implements Keeper {
   readonly #quieted = new Set<() => void>()
   /** The senders of bodies whose connection has closed. */
   readonly #senders = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
-  /** The last ticket. */
-  #drawn = -1
   #carrying = false
   /**
    * Requests and leases that have no response, no connection and no failure yet: they may be
@@ -77,7 +75,7 @@ export class Pool implements Keeper {
     this.loop = loop
     this.#runtime = runtime
     this.events = new EventHub(runtime, settings.onEvent)
-    this.state = new PoolState(settings.places, random)
+    this.state = new PoolState(settings.places, random, (group, waiter) => new PooledConnection(group, waiter, this))
     this.openings = new Openings(this)
     this.unread = new Unread(this, runtime)
     const policy: ExchangePolicy = {
@@ -106,59 +104,49 @@ export class Pool implements Keeper {
 
   // --- giving out
 
-  /**
-   * The place of a request that begins now: behind all tickets that have been drawn, before all
-   * that will be.
-   */
+  /** The place of a request that begins now. */
   place(): Place {
-    return new Place(this.#drawn + 0.5)
+    return new Place(this.state.drawOrder())
   }
 
   /**
    * The newest idle connection. It may be used only when it has been polled since (see `reuse.ts`).
    */
   acquireIdle(key: string, now: number): PooledConnection | undefined {
-    let slot = this.state.acquire(key, now)
+    let pooled = this.state.acquire(key, now)
     // One that is just being closed, of which the pool has not heard yet: an event's listener may
     // ask for a connection meanwhile.
-    while (slot?.connection?.handle.connection?.open === false) slot = this.state.acquire(key, now)
+    while (pooled?.handle.connection?.open === false) pooled = this.state.acquire(key, now)
     this.runCommands()
-    const pooled = slot?.connection
     if (pooled?.handle.connection !== undefined) pooled.handle.connection.wasParked = true
     return pooled
   }
 
   /** Takes back a connection that was taken and not used. */
-  giveBack({ handle, slot }: PooledConnection): void {
-    handle.connection?.free()
-    this.state.giveBack(slot, this.timers.now())
+  giveBack(pooled: PooledConnection): void {
+    pooled.handle.connection?.free()
+    this.state.giveBack(pooled, this.timers.now())
     this.runCommands()
-    this.expireAt(slot)
+    this.expireAt(pooled)
   }
 
-  /** Draws a ticket; `undefined` where too many wait. */
-  enqueue(key: string, origin: Origin.Origin, waiter: Waiter, fresh: boolean, place: Place): Ticket | undefined {
-    const order = place.accepted ? place.order : undefined
-    const now = this.timers.now()
-    const ticket = this.state.enqueue(key, () => destination(origin, this.#shared), waiter, fresh, now, order)
-    if (ticket?.group.outage !== undefined) this.openings.look()
-    if (ticket !== undefined) {
-      place.order = ticket.order
-      this.#drawn = Math.max(this.#drawn, ticket.order)
-    }
+  /** Queues a request. False if too many wait. */
+  enqueue(key: string, origin: Origin.Origin, waiter: Waiter): boolean {
+    const queued = this.state.enqueue(waiter, key, () => destination(origin, this.#shared), this.timers.now())
+    if (queued && waiter.group?.outage !== undefined) this.openings.look()
     this.runCommands()
-    return ticket
+    return queued
   }
 
   /**
    * A request does not want to wait any longer. Gives the opening whose end is to be waited for.
    */
-  cancel(ticket: Ticket): Effect.Effect<void> {
-    const { granted } = ticket
-    const abandoned = this.state.cancel(ticket, this.timers.now())
+  cancel(waiter: Waiter): Effect.Effect<void> {
+    const { granted } = waiter
+    const abandoned = this.state.cancel(waiter, this.timers.now())
     this.runCommands()
     if (granted !== undefined) this.expireAt(granted)
-    const opening = abandoned?.connection?.opening
+    const opening = abandoned?.opening
     return opening === undefined ? Effect.void : Effect.asVoid(awaitFiber(this.loop, opening))
   }
 
@@ -166,13 +154,13 @@ export class Pool implements Keeper {
    * A connection is about to be used. One that was given out may have died, or its request gone,
    * before that.
    */
-  markAcquired({ handle, slot }: PooledConnection): void {
-    const reused = slot.served > 1
+  markAcquired({ group, handle, served }: PooledConnection): void {
+    const reused = served > 1
     this.counts.requests++
     if (reused) this.counts.reused++
     const { connection } = handle
     if (this.events.active && connection !== undefined) {
-      this.events.emit({ _tag: "Acquire", connection: connection.id, origin: slot.group.origin.name, reused })
+      this.events.emit({ _tag: "Acquire", connection: connection.id, origin: group.origin.name, reused })
     }
   }
 
@@ -188,24 +176,25 @@ export class Pool implements Keeper {
   }
 
   /** A connection is free again. `now` is the time. */
-  release({ handle, slot }: PooledConnection, head: ResponseHead | undefined, now = this.timers.now()): void {
-    const { connection } = handle
+  release(pooled: PooledConnection, head: ResponseHead | undefined, now = this.timers.now()): void {
+    const { group, handle: { connection } } = pooled
     if (this.events.active && connection !== undefined) {
-      this.events.emit({ _tag: "Release", connection: connection.id, origin: slot.group.origin.name })
+      this.events.emit({ _tag: "Release", connection: connection.id, origin: group.origin.name })
     }
     const hint = head === undefined ? undefined : keepAlive(head.fields, this.settings.keepAliveMargin)
-    this.state.release(slot, now, hint)
+    this.state.release(pooled, now, hint)
     this.runCommands()
-    this.expireAt(slot)
+    this.expireAt(pooled)
   }
 
-  onClosed({ handle, lease, slot }: PooledConnection): void {
+  onClosed(pooled: PooledConnection): void {
+    const { handle, lease, status } = pooled
     this.counts.closed++
     this.#keepSender((lease ?? handle).exchange)
     handle.exchange = undefined
     // One that closes before it is given out has failed to open; `#opened` tells that.
-    if (slot.status === "connecting") return
-    this.state.gone(slot)
+    if (status === "connecting") return
+    this.state.gone(pooled)
     this.runCommands()
   }
 
@@ -220,9 +209,9 @@ export class Pool implements Keeper {
     fiber.addObserver(() => this.#senders.delete(fiber))
   }
 
-  expireAt(slot: Slot): void {
-    if (slot.status !== "idle" || slot.idleUntil >= this.#sweep.at) return
-    this.timers.start(this.#sweep, Math.max(0, slot.idleUntil - this.timers.now()))
+  expireAt({ idleUntil, status }: PooledConnection): void {
+    if (status !== "idle" || idleUntil >= this.#sweep.at) return
+    this.timers.start(this.#sweep, Math.max(0, idleUntil - this.timers.now()))
   }
 
   #expire(): void {
@@ -291,42 +280,40 @@ export class Pool implements Keeper {
   #carry(command: Command): void {
     switch (command._tag) {
       case "Open":
-        return this.openings.open(command.slot, command.ticket)
+        return this.openings.open(command.slot, command.waiter)
       case "Give": {
-        const pooled = command.ticket.granted?.connection
-        return pooled === undefined ? undefined : command.ticket.waiter.give(pooled)
+        const { slot, waiter } = command
+        return waiter.granted === slot ? waiter.give(slot) : undefined
       }
       case "Adopt": {
-        const { attempt, waiter } = command.ticket
+        const { waiter } = command
         // The limits of the opening are another request's. Where they are higher, that of waiting
         // stands in for them.
-        return waiter.limit(attempt?.connection?.outlasts(waiter.timeouts) ?? true)
+        return waiter.limit(waiter.attempt?.outlasts(waiter.timeouts) ?? true)
       }
       case "Orphan":
       case "Postpone":
-        return command.ticket.waiter.limit(true)
+        return command.waiter.limit(true)
       case "Fail":
-        return this.openings.fail(command.ticket)
+        return this.openings.fail(command.waiter)
       case "Refuse":
-        return command.ticket.waiter.fail(this.closedError(command.ticket.group.origin.name))
+        return command.waiter.fail(this.closedError(command.waiter.group?.origin.name))
       case "Close":
         return this.#close(command.slot, command.reason)
       case "Reclaim":
         return this.unread.take(command.slot)
       case "Abort":
-        command.slot.connection?.opening?.unsafeInterruptAsFork(FiberId.none)
+        command.slot.opening?.unsafeInterruptAsFork(FiberId.none)
     }
   }
 
-  closedError(origin: string): PoolClosed {
+  closedError(origin: string | undefined): PoolClosed {
     // Whose request it is, is added where it fails.
     const error = new PoolClosed()
     return withContext(error, { ...error.context, origin })
   }
 
-  #close({ connection: pooled }: Slot, reason: CloseReason): void {
-    if (pooled === undefined) return
-    const { handle, lease } = pooled
+  #close({ handle, lease }: PooledConnection, reason: CloseReason): void {
     ;(lease ?? handle).exchange?.abandon("the pool was shut down", reason)
     handle.connection?.close(reason)
   }

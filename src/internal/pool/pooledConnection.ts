@@ -9,11 +9,13 @@ import type * as Runtime from "effect/Runtime"
 import type { HttpError } from "../../HttpError.ts"
 import type { AsyncContext } from "../../Transport.ts"
 import type { Connection } from "../connection/connection.ts"
-import type { ConnectionHandle, Watcher } from "../connection/handle.ts"
+import type { Watcher } from "../connection/handle.ts"
+import { ConnectionHandle } from "../connection/handle.ts"
 import type { OpenFailure } from "../connection/open.ts"
 import type { Millis } from "../connection/timeouts.ts"
 import type { Destination } from "./route.ts"
-import type * as places from "./slots.ts"
+import type { Group } from "./slots.ts"
+import * as slots from "./slots.ts"
 
 /**
  * Puts what surrounds a request, such as its span, around what it does that anybody could notice it
@@ -25,29 +27,29 @@ export type InSpan = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
 
 export const identity: InSpan = (effect) => effect
 
-/** A request that waits. */
-export interface Waiter {
-  /** In which a connection is opened for it, so that it is the request's own work. */
-  readonly runtime: Runtime.Runtime<never>
+/** A queued request. */
+export abstract class Waiter extends slots.Waiter<Destination, PooledConnection, Waiter> {
+  /** The runtime of the opening, so that it is the request's own work. */
+  abstract readonly runtime: Runtime.Runtime<never>
   /** The async context of the request, for the opening. */
-  readonly context: AsyncContext
-  /** For the opening. */
-  readonly surround: InSpan
-  /** The limits of opening. */
-  readonly timeouts: Millis
-  readonly give: (pooled: PooledConnection) => void
-  readonly fail: (error: HttpError) => void
-  readonly die: (exit: Exit.Exit<never, OpenFailure>) => void
+  abstract readonly context: AsyncContext
+  /** The span of the request, for the opening. */
+  abstract readonly surround: InSpan
+  /** The time limits of the opening. */
+  abstract readonly timeouts: Millis
+  abstract give(pooled: PooledConnection): void
+  abstract fail(error: HttpError): void
+  abstract die(exit: Exit.Exit<never, OpenFailure>): void
   /**
-   * Whether the time that it may wait for the pool counts: not while a connection is being opened
-   * for it, which has limits of its own.
+   * Starts or stops the time for which the request may wait for the pool. It stops while a
+   * connection is being opened for the request, because an opening has time limits itself.
    */
-  readonly limit: (on: boolean) => void
+  abstract limit(on: boolean): void
 }
 
-/** Where a request stands in the queue, however often it asks for a connection. */
+/** What a request keeps each time that it is queued. */
 export class Place {
-  /** As if a ticket had been drawn when the request began. */
+  /** Its order in the queue, drawn when the request begins. */
   order: number
   /** For how long it has waited for its turn, in milliseconds. */
   waited = 0
@@ -64,9 +66,7 @@ export class Place {
   }
 }
 
-export type Slot = places.Slot<Destination, PooledConnection, Waiter>
-export type Ticket = places.Ticket<Destination, PooledConnection, Waiter>
-export type Command = places.Command<Destination, PooledConnection, Waiter>
+export type Command = slots.Command<PooledConnection, Waiter>
 
 /** The limits of opening a connection. */
 export const openingLimits = ["dns", "connect", "tls", "proxy"] as const
@@ -79,8 +79,7 @@ export interface Keeper {
   onClosed(pooled: PooledConnection): void
 }
 
-export class PooledConnection implements Watcher {
-  readonly slot: Slot
+export class PooledConnection extends slots.Slot<Destination, PooledConnection, Waiter> implements Watcher {
   readonly handle: ConnectionHandle
   /** The limits of its opening: those of the request that it was begun for. */
   readonly timeouts: Millis
@@ -90,12 +89,12 @@ export class PooledConnection implements Watcher {
   lease: ConnectionHandle | undefined
   readonly #keeper: Keeper
 
-  constructor(slot: Slot, handle: ConnectionHandle, timeouts: Millis, keeper: Keeper) {
-    this.slot = slot
-    this.handle = handle
-    this.timeouts = timeouts
+  constructor(group: Group<Destination, PooledConnection, Waiter>, waiter: Waiter, keeper: Keeper) {
+    super(group, waiter)
+    this.handle = new ConnectionHandle(group.origin.settings, group.origin.tunnel)
+    this.timeouts = waiter.timeouts
     this.#keeper = keeper
-    handle.watcher = this
+    this.handle.watcher = this
   }
 
   idle(): void {
@@ -111,7 +110,7 @@ export class PooledConnection implements Watcher {
    * before it is used.
    */
   get openedHere(): boolean {
-    return this.slot.served === 1 && this.handle.connection?.wasParked === false
+    return this.served === 1 && this.handle.connection?.wasParked === false
   }
 
   /** Whether its opening may last longer than it may for a request with these limits. */

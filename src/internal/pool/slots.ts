@@ -1,114 +1,118 @@
 /**
- * What the decisions of a pool are about: groups (one for each origin), slots (places for a
- * connection), tickets (requests that wait), and the commands that come of them. Data alone;
- * `poolState.ts` changes it.
+ * The objects that the decisions of a pool are about: groups (one for each origin), slots (pooled
+ * connections, from the start of their opening), waiters (queued requests), and commands (what the
+ * pool must do). Data only; `policy.ts` changes it.
  *
- * `O` is what the pool keeps of an origin, `C` of a connection, `W` of a waiting request. No
- * decision looks into them.
+ * The pool's connection class extends `Slot` and its request class extends `Waiter`, so that a
+ * connection and its slot are one object, and a queued request is one object. The type parameters
+ * `S` and `W` are these classes: `class PooledConnection extends Slot<O, PooledConnection, W>`. `O`
+ * is what the pool keeps of an origin. No decision reads what the subclasses add.
  */
 import type { CloseReason } from "../../ConnectionEvent.ts"
-import { Entry, List } from "./list.ts"
+import type { Entry } from "./list.ts"
+import { Linked, List } from "./list.ts"
 import type { Outage, OutageLimits } from "./outages.ts"
 
 /**
- * `connecting` until a connection is open, then in turns `busy` and `idle`, and `gone` for ever as
- * soon as it is decided that it is to be closed, so that its place is free at once.
+ * `connecting` until the connection is open, then alternately `busy` and `idle`. `gone` as soon as
+ * the connection is to be closed, so that its place is free at once.
  */
 export type SlotStatus = "connecting" | "busy" | "idle" | "gone"
 
-export class Slot<O, C, W> {
-  readonly group: Group<O, C, W>
+/** A pooled connection. Its own links are those of the list of all idle or all unread slots. */
+export abstract class Slot<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> extends Linked<S> {
+  readonly group: Group<O, S, W>
   status: SlotStatus = "connecting"
   /**
-   * Whose request the connection is being opened for; nobody's where it got another one meanwhile.
+   * The waiter that the connection is being opened for. `undefined` once the connection is open, or
+   * if that waiter received another connection or was removed.
    */
-  owner: Ticket<O, C, W> | undefined
-  /** Set by the pool when it opens it. */
-  connection: C | undefined
-  /** How many openings had failed in the outage, if any, in which it was begun. */
+  owner: W | undefined
+  /** How many openings had failed in the current outage when this one began. */
   readonly failuresBefore: number
-  /** The outage that ended when it was opened. */
+  /** The outage that ended when this connection was opened. */
   ended: Outage | undefined
-  /** How often it was given out. */
+  /** How often the connection was acquired. */
   served = 0
-  /** How often it may still be given out. */
-  left: number
-  /** When it is too old to be kept, and when it has been idle for too long. */
+  /** How often the connection may still be acquired. */
+  left = Infinity
+  /** When the connection reaches the end of its lifetime. */
   expiresAt = Infinity
+  /** When the connection has been idle for too long, or reaches the end of its lifetime. */
   idleUntil = Infinity
-  /** Its places among the idle of its group and of all. */
-  readonly inGroup = new Entry<Slot<O, C, W>>(this)
-  readonly inAll = new Entry<Slot<O, C, W>>(this)
-  /**
-   * Its place among those whose response nobody has begun to read, since when that is so, and when
-   * the response may lose the connection.
-   */
-  inUnread: Entry<Slot<O, C, W>> | undefined
+  /** Its node in the list of the group's idle slots, created when it first becomes idle. */
+  inGroup: Entry<S> | undefined
+  /** Since when the response on it is unread. */
   unreadSince = 0
+  /** From when on its unread response may lose the connection. */
   unreadFrom = Infinity
 
-  constructor(group: Group<O, C, W>, owner: Ticket<O, C, W>, left: number) {
+  constructor(group: Group<O, S, W>, owner: W) {
+    super()
     this.group = group
     this.owner = owner
-    this.left = left
     this.failuresBefore = group.outage?.failures ?? 0
   }
 }
 
-export class Ticket<O, C, W> {
-  readonly group: Group<O, C, W>
-  readonly waiter: W
-  /** The order in which all tickets were drawn. */
-  readonly order: number
-  /** Whether only a connection that has served nobody will do. */
-  readonly requireNew: boolean
-  /** The connection that is being opened for it. */
-  attempt: Slot<O, C, W> | undefined
-  /** The connection that it was given. */
-  granted: Slot<O, C, W> | undefined
-  readonly entry = new Entry<Ticket<O, C, W>>(this)
-  /** Its place among those for whom no connection is being opened. */
-  readonly inQueue = new Entry<Ticket<O, C, W>>(this)
+/** A request that may be queued. Its links are those of its group's list of waiters. */
+export abstract class Waiter<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> extends Linked<W> {
+  /** The group in which it is or was queued last. `undefined` before its first `enqueue`. */
+  group: Group<O, S, W> | undefined
+  /**
+   * Its position among all waiters, which is unique. -1 until it is drawn: by the request when it
+   * begins (`PoolState.drawOrder`), or else by `enqueue`.
+   */
+  order = -1
+  /**
+   * True once the request has reached the head of the queue. It then keeps its `order` if it queues
+   * again, and no limit on the length of the queue refuses it.
+   */
+  accepted = false
+  /** True if it needs a connection that has served no request. Must not change while it waits. */
+  requireNew = false
+  /** The slot that is being opened for it. */
+  attempt: S | undefined
+  /**
+   * The slot that it received. The request clears it when it starts to use the connection; until
+   * then `PoolState.cancel` returns the connection to the pool.
+   */
+  granted: S | undefined
 
-  constructor(group: Group<O, C, W>, waiter: W, order: number, fresh: boolean) {
-    this.group = group
-    this.waiter = waiter
-    this.order = order
-    this.requireNew = fresh
-  }
-
+  /** True while it is queued. */
   get waiting(): boolean {
-    return this.entry.list !== undefined
-  }
-
-  /** It waits, and no connection is being opened for it. */
-  queueUp(): void {
-    this.group.queue.insertBefore(this.inQueue, (other) => other.order > this.order)
+    return this.list !== undefined
   }
 }
 
-export class Group<O, C, W> {
+/** True if no connection is being opened for a waiter. */
+const isQueued = (waiter: { readonly attempt: unknown }): boolean => waiter.attempt === undefined
+
+/** The connections and waiters of one origin. */
+export class Group<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> {
   readonly key: string
   readonly origin: O
   /** How many slots it may have. */
   readonly limit: number
-  /** Oldest first. */
-  readonly idle = new List<Slot<O, C, W>>()
-  /** First come first. */
-  readonly waiting = new List<Ticket<O, C, W>>()
-  /** Those of them for whom no connection is being opened, in the same order. */
-  readonly queue = new List<Ticket<O, C, W>>()
-  /** Slots that are not gone. */
+  /** Idle slots, oldest first. */
+  readonly idle = new List<Entry<S>>()
+  /** Waiters by their `order`. */
+  readonly waiting = new List<W>()
+  /** The first waiter without an attempt. */
+  firstQueued: W | undefined
+  /** The number of waiters without an attempt. */
+  queued = 0
+  /** The number of slots that are not gone. */
   open = 0
   connecting = 0
-  /** How many of those that are being opened are nobody's. */
+  /** The number of openings without an owner. */
   orphans = 0
-  /** How many of those who wait want a connection that has served nobody. */
+  /** The number of waiters that need a connection that has served no request. */
   newWaiting = 0
-  /** While none can be opened: pauses, and one opening at a time. */
+  /** Set while no connection can be opened: openings then pause, and run one at a time. */
   outage: Outage | undefined
-  /** What `queued` gave last, by which it stands among the groups that have such a ticket. */
-  next: Ticket<O, C, W> | undefined
+  /** The last result of `claimant`, by which `Turns` ranks the group. */
+  next: W | undefined
 
   constructor(key: string, origin: O, limit: number) {
     this.key = key
@@ -116,23 +120,41 @@ export class Group<O, C, W> {
     this.limit = limit
   }
 
+  get busy(): number {
+    return this.open - this.connecting - this.idle.size
+  }
+
   /**
-   * Whether it may have one more, if need be in place of one that is idle or nobody's. `leaving` is
-   * one of its own that counts as gone.
+   * True if one more connection may be opened, if necessary instead of an idle one or an opening
+   * without an owner. `leaving` is a slot of this group that counts as removed.
    */
-  hasRoom(leaving?: Slot<O, C, W>): boolean {
+  hasRoom(leaving?: S): boolean {
     if (this.outage !== undefined && this.orphans === 0 && (this.outage.pausing || this.connecting > 0)) return false
     const open = leaving === undefined ? this.open : this.open - 1
     return open - this.idle.size - this.orphans < this.limit
   }
 
-  /** The first ticket that has no connection being opened, if there is room for one. */
-  queued(leaving?: Slot<O, C, W>): Ticket<O, C, W> | undefined {
-    return this.hasRoom(leaving) ? this.queue.first?.value : undefined
+  /** Returns the first waiter without an attempt, if there is room for one. */
+  claimant(leaving?: S): W | undefined {
+    return this.hasRoom(leaving) ? this.firstQueued : undefined
   }
 
-  get busy(): number {
-    return this.open - this.connecting - this.idle.size
+  /** Counts a waiter of `waiting` that has no attempt, or has lost it. */
+  addQueued(waiter: W): void {
+    this.queued++
+    if (this.firstQueued === undefined || waiter.order < this.firstQueued.order) this.firstQueued = waiter
+  }
+
+  /**
+   * Discounts a waiter that receives an attempt, or is removed. Must run while it is in `waiting`.
+   *
+   * The search for the next one passes only waiters with an attempt. There are few, because
+   * attempts go to the first waiters: in most cases the next waiter is the result.
+   */
+  removeQueued(waiter: W): void {
+    this.queued--
+    if (this.firstQueued !== waiter) return
+    this.firstQueued = this.queued === 0 ? undefined : this.waiting.find(waiter.next, isQueued)
   }
 }
 
@@ -147,34 +169,47 @@ export interface Limits extends OutageLimits {
   readonly idleMillis: number
 }
 
-export type Command<O, C, W> =
-  /** Open a connection in the slot, for the ticket. */
-  | { readonly _tag: "Open"; readonly slot: Slot<O, C, W>; readonly ticket: Ticket<O, C, W> }
-  /** The ticket has its connection: the slot in `granted`. */
-  | { readonly _tag: "Give"; readonly ticket: Ticket<O, C, W> }
-  /** An opening that was another's is the ticket's now. */
-  | { readonly _tag: "Adopt"; readonly ticket: Ticket<O, C, W> }
-  /** The opening that was the ticket's has served another, who was there before. */
-  | { readonly _tag: "Orphan"; readonly ticket: Ticket<O, C, W> }
-  /** The opening that was the ticket's has failed, and is tried again later. */
-  | { readonly _tag: "Postpone"; readonly ticket: Ticket<O, C, W> }
-  /**
-   * The ticket came in a pause of an outage that has lasted for long: it has the failure of the
-   * last opening.
-   */
-  | { readonly _tag: "Fail"; readonly ticket: Ticket<O, C, W> }
-  /** The pool is closed, the ticket gets nothing. */
-  | { readonly _tag: "Refuse"; readonly ticket: Ticket<O, C, W> }
-  /** Close the connection. */
-  | { readonly _tag: "Close"; readonly slot: Slot<O, C, W>; readonly reason: CloseReason }
-  /** Close the connection, because its response is unread and a request waits for the place. */
-  | { readonly _tag: "Reclaim"; readonly slot: Slot<O, C, W> }
-  /** Give up the opening. */
-  | { readonly _tag: "Abort"; readonly slot: Slot<O, C, W> }
+/** All commands have the same fields, so that V8 needs one hidden class for them. */
+interface CommandOf<Tag, S, W, Reason = undefined> {
+  readonly _tag: Tag
+  readonly slot: S
+  readonly waiter: W
+  readonly reason: Reason
+}
 
-/** What the server says of keeping its connection: `Keep-Alive: timeout, max`. */
+/**
+ * What the pool must do. A decision that follows may have changed a waiter before its command is
+ * executed. `Give` is therefore void unless `waiter.granted` still is `slot`.
+ */
+export type Command<S, W> =
+  /** Open a connection in the slot, for the waiter. */
+  | CommandOf<"Open", S, W>
+  /** Resume the waiter with the connection. */
+  | CommandOf<"Give", S, W>
+  /** The slot is being opened for this waiter from now on. It was opened for another one before. */
+  | CommandOf<"Adopt", S, W>
+  /**
+   * The waiter has no attempt any more: its connection went to an earlier waiter (`Orphan`), or
+   * could not be opened and is retried later (`Postpone`).
+   */
+  | CommandOf<"Orphan" | "Postpone", undefined, W>
+  /**
+   * Fail the request with the last failure of the outage: it was queued in a pause of an outage
+   * that has lasted for long.
+   */
+  | CommandOf<"Fail", undefined, W>
+  /** Fail the request, because the pool is closed. */
+  | CommandOf<"Refuse", undefined, W>
+  /** Close the connection. */
+  | CommandOf<"Close", S, undefined, CloseReason>
+  /** Close the connection, because its response is unread and a request waits for the room. */
+  | CommandOf<"Reclaim", S, undefined>
+  /** Abort the opening. */
+  | CommandOf<"Abort", S, undefined>
+
+/** The limits that a server announces for its connection: `Keep-Alive: timeout, max`. */
 export interface Hint {
   readonly idleMillis: number
-  /** How often it may still be given out. */
+  /** How often the connection may still be acquired. */
   readonly left: number
 }

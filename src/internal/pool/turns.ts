@@ -1,37 +1,34 @@
 /**
- * Whose turn it is where there are not enough connections: which request is the first that could
- * use one, or its place. Pure, as `poolState.ts`, which asks.
+ * Decides which waiter is the first that can use a connection, or the room that the connection
+ * takes. Pure; used by `placement.ts` and `policy.ts`.
  */
 import { Heap } from "./heap.ts"
-import type { Group, Slot, Ticket } from "./slots.ts"
+import type { Group, Slot, Waiter } from "./slots.ts"
 
-/** The first ticket of its group that the connection will do for. */
-export const servable = <O, C, W>(slot: Slot<O, C, W>): Ticket<O, C, W> | undefined => {
+/** Returns the first waiter of the slot's group that its connection suits. */
+export const servable = <O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>>(slot: S): W | undefined => {
   const { group, served } = slot
-  if (served === 0 || group.newWaiting === 0) return group.waiting.first?.value
-  for (const ticket of group.waiting) {
-    if (!ticket.requireNew) return ticket
-    // It is older, and the place is its, unless nothing can be opened there for the moment.
-    if (ticket.attempt === undefined && group.hasRoom(slot)) return undefined
+  if (served === 0 || group.newWaiting === 0) return group.waiting.first
+  for (const waiter of group.waiting) {
+    if (!waiter.requireNew) return waiter
+    // This waiter is earlier, so it gets the room unless no connection can be opened at present.
+    if (waiter.attempt === undefined && group.hasRoom(slot)) return undefined
   }
   return undefined
 }
 
-export class Turns<O, C, W> {
-  /** The groups that have a `next` ticket, by its order. */
-  readonly #wanting = new Heap<Group<O, C, W>>((a, b) => (a.next?.order ?? Infinity) < (b.next?.order ?? Infinity))
+export class Turns<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> {
+  /** The groups that have a `next` waiter, by its order. */
+  readonly #wanting = new Heap<Group<O, S, W>>((a, b) => (a.next?.order ?? Infinity) < (b.next?.order ?? Infinity))
 
-  /**
-   * Of all groups whose own limit allows one more connection, the first ticket that has none
-   * opened.
-   */
-  get first(): Ticket<O, C, W> | undefined {
+  /** The first waiter without an attempt in a group whose own limit allows one more connection. */
+  get first(): W | undefined {
     return this.#wanting.first?.next
   }
 
-  /** To be called when a group may have another ticket that is `next`. */
-  rank(group: Group<O, C, W>): void {
-    const next = group.queued()
+  /** Updates the rank of a group. Must run after each change of what `Group.claimant` reads. */
+  rank(group: Group<O, S, W>): void {
+    const next = group.claimant()
     if (next === group.next) return
     this.#wanting.remove(group)
     group.next = next
@@ -39,25 +36,26 @@ export class Turns<O, C, W> {
   }
 
   /**
-   * Whether a ticket that is older than this one, if there is one, could use the place of a
-   * connection, but not the connection.
+   * True if a waiter that precedes `waiter` could use the room that the connection takes, but not
+   * the connection itself.
    */
-  older(slot: Slot<O, C, W>, ticket: Ticket<O, C, W> | undefined, full: boolean): boolean {
-    // One that was just opened is for whoever is there: closing it for another would serve nobody.
-    if (slot.served === 0 && ticket !== undefined) return false
+  older(slot: S, waiter: W | undefined, full: boolean): boolean {
+    // A connection that was just opened goes to a waiter of its group. Closing it for a waiter of
+    // another group would waste the opening.
+    if (slot.served === 0 && waiter !== undefined) return false
     if (!full && slot.group.newWaiting === 0) return false
     const other = this.#claimant(slot, full)
-    return other !== undefined && other !== ticket && (ticket === undefined || other.order < ticket.order)
+    return other !== undefined && other !== waiter && (waiter === undefined || other.order < waiter.order)
   }
 
-  /** Whether a ticket that has no connection opened would have one in the place of this one. */
-  wants(slot: Slot<O, C, W>, full: boolean): boolean {
+  /** True if a waiter without an attempt would have a connection opened if this one were closed. */
+  wants(slot: S, full: boolean): boolean {
     return this.#claimant(slot, full) !== undefined
   }
 
-  /** The first ticket that could use the place of a connection. */
-  #claimant(slot: Slot<O, C, W>, full: boolean): Ticket<O, C, W> | undefined {
-    const own = slot.group.queued(slot)
+  /** Returns the first waiter that could use the room that a connection takes. */
+  #claimant(slot: S, full: boolean): W | undefined {
+    const own = slot.group.claimant(slot)
     const first = full ? this.first : undefined
     return own === undefined || (first !== undefined && first.order < own.order) ? first : own
   }

@@ -19,7 +19,7 @@ import type { TimerQueue } from "../connection/timers.ts"
 import { Timer } from "../connection/timers.ts"
 import { urlOf } from "../protocol/target.ts"
 import type { PoolState } from "./policy.ts"
-import type { PooledConnection, Slot, Waiter } from "./pooledConnection.ts"
+import type { PooledConnection, Waiter } from "./pooledConnection.ts"
 import type { Destination } from "./route.ts"
 import type { PoolSettings } from "./settings.ts"
 
@@ -43,8 +43,7 @@ interface Logged {
   silent: number
 }
 
-const isUnread = ({ connection: pooled }: Slot): boolean => {
-  const exchange = pooled?.handle.exchange
+const isUnread = ({ handle: { exchange } }: PooledConnection): boolean => {
   return exchange !== undefined && !exchange.body.begun && !exchange.body.discarding && !exchange.body.settled
 }
 
@@ -65,19 +64,19 @@ export class Unread {
   }
 
   /** The head of a response is there, and not all of its body. */
-  arrived({ slot }: PooledConnection, exchange: Exchange): void {
+  arrived(pooled: PooledConnection, exchange: Exchange): void {
     const { timers, settings, state } = this.#pool
     const grace = isLargeError(exchange, settings.drainBytes) ? 0 : settings.unreadGrace
     if (grace === Infinity) return
     const now = timers.now()
-    state.unread(slot, now, now + grace)
+    state.unread(pooled, now, now + grace)
     this.look()
   }
 
   /** To be called when a request may have come to wait in vain. */
   look(): void {
     const { timers, state } = this.#pool
-    const oldest = state.unreadSlots.first?.value
+    const oldest = state.unreadSlots.first
     if (oldest === undefined || state.queued === 0) return timers.cancel(this.#deadline)
     if (oldest.unreadFrom >= this.#deadline.at) return
     const now = timers.now()
@@ -95,9 +94,8 @@ export class Unread {
   }
 
   /** Takes its connection from a response. */
-  take({ connection: pooled, unreadSince }: Slot): void {
+  take({ handle: { exchange }, unreadSince }: PooledConnection): void {
     const { timers, settings: { unreadGrace } } = this.#pool
-    const exchange = pooled?.handle.exchange
     if (exchange === undefined) return
     this.givenUp(exchange, timers.now() - unreadSince, "Room")
     exchange.abandon(
