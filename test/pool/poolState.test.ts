@@ -306,6 +306,17 @@ describe("who waits", () => {
     same(pool.opened(1), "give 1 to B")
   })
 
+  it("is behind all others where it has had its turn without a place in the queue", () => {
+    const pool = new Story({ connectionsPerOrigin: 1 })
+    pool.ask("AB")
+    const late = new Request("C", false)
+    late.accepted = true
+    same(pool.enqueue(late))
+    assert.isAbove(late.order, pool.request("B").order)
+    same(pool.opened(1), "give 1 to A")
+    same(pool.back(1), "give 1 to B")
+  })
+
   it("comes back as the same object, to the same place", () => {
     const pool = new Story({ connectionsPerOrigin: 1 })
     pool.ask("ABC")
