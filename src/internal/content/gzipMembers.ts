@@ -178,8 +178,8 @@ export class GzipMembers {
   }
 
   /**
-   * Few headers have a checksum, and only the flags announce it. So the bytes up to the flags are
-   * always added, and later ones only if there is a checksum.
+   * Few headers have a checksum, and only the flags announce it. So the fixed part of a header is
+   * always added, and the rest only if there is a checksum.
    */
   #addToHeader(bytes: Uint8Array): void {
     if (this.#part === "magic" || this.#part === "fixed" || (this.#flags & flags.checksum) !== 0) {

@@ -125,8 +125,7 @@ class Checked<T> implements Origin<T> {
   }
 
   /**
-   * Ambiguity is impossible: a port has no colon and a host no space. What follows is JSON, which
-   * delimits itself.
+   * Builds an unambiguous key: a port has no colon and a host no space, and JSON delimits itself.
    */
   static #makeKey(origin: Checked<unknown>): string {
     const plain = `${origin.scheme}://${origin.host}:${origin.port}`

@@ -314,7 +314,7 @@ export class ChunkedDecoder implements BodyDecoder {
   }
 }
 
-/** The start of the last chunk, which an empty line or trailers complete. */
+/** The last chunk. The trailer section follows it. */
 const lastChunk = "0\r\n"
 
 /**

@@ -3,10 +3,7 @@
  */
 import type * as HttpFields from "../../HttpFields.ts"
 
-/**
- * A parsed head. A class and no literal: see `Terms` of the connection for what V8 makes of
- * literals.
- */
+/** A parsed head. A class and not a literal: `Terms` of the connection explains why. */
 export class ResponseHead {
   /** 10 or 11, as in `http.client`; a higher minor version counts as 1.1 (RFC 9110 section 2.5). */
   readonly version: 10 | 11
@@ -16,9 +13,9 @@ export class ResponseHead {
   /** True if a relaxation of `HttpLeniency` was needed. */
   readonly relaxed: boolean
   /**
-   * The body's length if the fields are plain. They are if the head is HTTP/1.1 and has one
-   * Content-Length of few digits, no Transfer-Encoding, and no Connection but `keep-alive`. -1 if
-   * `decideFraming` must read the fields; a head without such fields has -1 too.
+   * The body's length if the fields are plain: HTTP/1.1, one Content-Length of few digits, no
+   * Transfer-Encoding, and no Connection but `keep-alive`. -1 if `decideFraming` must read the
+   * fields. A head without such fields has -1 too.
    */
   readonly plainLength: number
 

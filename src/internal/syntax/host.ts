@@ -3,10 +3,9 @@
  * and the TLS server name.
  *
  * If two parsers disagree about the end of a host, a request can reach a server that a check did
- * not see. Therefore every host is parsed here, once. What is not plainly a name, an IPv4 or an
- * IPv6 address (`127.1`, `faß.de`, `0:0::1`) is converted to canonical form by the platform's
- * `URL`, and checked again. Errors are values, and no reason repeats the input, which may contain a
- * password.
+ * not see. Therefore every host is parsed here, once. What is not plainly a name or an address
+ * (`127.1`, `faß.de`, `0:0::1`) is converted to canonical form by the platform's `URL`, and checked
+ * again. Errors are values, and no reason repeats the input, which may contain a password.
  */
 import { InvalidUrl } from "../error/request.ts"
 
