@@ -28,10 +28,10 @@ import { spanUrlOf } from "./url.ts"
 
 /** Returns the URL of a request, whose target may be only a path. */
 const urlOf = ({ origin, target }: HttpRequest.HttpRequest<unknown>, connected: Origin.Origin | undefined): string => {
-  const there = connected ?? origin
-  return there === undefined || !target.startsWith("/")
+  const destination = connected ?? origin
+  return destination === undefined || !target.startsWith("/")
     ? target
-    : `${there.scheme}://${Origin.authority(there)}${target}`
+    : `${destination.scheme}://${Origin.authority(destination)}${target}`
 }
 
 const setCauseAttributes = (span: Tracer.Span, cause: Cause.Cause<unknown>): void => {

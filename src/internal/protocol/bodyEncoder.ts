@@ -17,7 +17,7 @@ export type EncodeBodyError = BodyLengthMismatch | ConflictingFraming
 
 const nothing: Uint8Array = new Uint8Array(0)
 
-const yours = "which is yours beside a Transfer-Encoding of yours; leave that out, or set `encodeChunked`"
+const ownCodingHint = "which is yours beside a Transfer-Encoding of yours; leave that out, or set `encodeChunked`"
 
 /** A caller that chunks its body itself may use any extensions. */
 const ownLimits: HttpLimits.HttpLimits = HttpLimits.make({ chunkExtensions: Infinity, chunkLine: Infinity })
@@ -66,7 +66,7 @@ export class BodyEncoder {
       return new BodyLengthMismatch({ declared: this.#framing.length, actual: this.taken })
     }
     if (this.#raw !== undefined) {
-      return new ConflictingFraming({ reason: `the content has no last chunk, ${yours}` })
+      return new ConflictingFraming({ reason: `the content has no last chunk, ${ownCodingHint}` })
     }
     this.done = true
     return encodeLastChunk(this.trailers)
@@ -86,6 +86,8 @@ export class BodyEncoder {
     this.done = decoder.done
     return decoder.error === undefined && position === data.length
       ? data
-      : new ConflictingFraming({ reason: `the content is not the chunked coding that its fields announce, ${yours}` })
+      : new ConflictingFraming({
+        reason: `the content is not the chunked coding that its fields announce, ${ownCodingHint}`
+      })
   }
 }
