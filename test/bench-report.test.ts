@@ -1,6 +1,6 @@
-/** The report of the benchmarks: how samples become medians, ratios, verdicts, tables and plots. Nothing is measured here. */
+/** The report of the benchmarks: how samples become medians, ratios, tables, plots and a page. Nothing is measured here. */
 import { describe, expect, it } from "vitest"
-import { parse } from "./bench/arguments.ts"
+import { environment, micros, ours, peer, resultOf, small } from "./bench/fixtures.ts"
 import { benchmarksMarkdown } from "./bench/report/document.ts"
 import { figure } from "./bench/report/numbers.ts"
 import { escaped, plot, stepOf } from "./bench/report/plot.ts"
@@ -10,50 +10,12 @@ import {
   fromJson,
   inOrder,
   type Measured,
-  type Result,
+  merged,
   toJson
 } from "./bench/report/results.ts"
 import { markdownTable, plainTable, resultTable } from "./bench/report/table.ts"
-import { turns } from "./bench/rounds.ts"
-import type { Scenario } from "./bench/scenario.ts"
 import { median, quantile, summary, timesAsGood } from "./bench/statistics.ts"
-import { judge, type Target, targets } from "./bench/targets.ts"
-
-const environment: Environment = {
-  cpu: "Some CPU",
-  cores: 2,
-  memory: "8.0 GiB",
-  system: "Linux 6.1 x64",
-  node: "20.19.0",
-  server: "nginx/1.22.1",
-  versions: { "effect-http-client": "0.1.0 (abc)", undici: "7.0.0" }
-}
-
-const ours = (name: string, ...values: ReadonlyArray<number>): Measured => ({ name, side: "ours", values, cpu: [10] })
-const peer = (name: string, ...values: ReadonlyArray<number>): Measured => ({ name, side: "peer", values, cpu: [20] })
-
-const resultOf = (contenders: ReadonlyArray<Measured>, change: Partial<Result> = {}): Result => ({
-  title: "Small GET",
-  about: "A small GET.",
-  unit: { label: "requests/s", better: "more", per: "request" },
-  growth: false,
-  date: "2025-01-02T03:04:05.678Z",
-  rounds: 3,
-  millis: 1000,
-  fresh: false,
-  environment,
-  contenders,
-  ...change
-})
-
-const micros = { label: "µs", better: "less", per: undefined } as const
-
-const small = resultOf([
-  ours("ConnectionPool.execute", 30_000, 28_000, 29_000),
-  peer("undici Pool.request", 20_000, 19_000, 21_000),
-  peer("axios", 3000, 2000, 4000),
-  { name: "bare sockets", side: "limit", values: [60_000, 50_000, 58_000], cpu: [5] }
-])
+import { targets } from "./bench/targets.ts"
 
 describe("statistics", () => {
   it("take the middle value, or the middle between the two middle ones", () => {
@@ -109,16 +71,23 @@ describe("results", () => {
   })
 
   it("come back from their JSON as they were", () => {
-    const results = { "small-50": small, growth: resultOf([], { growth: true }) }
+    const results = { 20: { "small-50": small, growth: resultOf([], { growth: true }) }, 24: { "small-50": small } }
     expect(fromJson(toJson(results))).toEqual(results)
   })
 
   it("keep the samples of a contender on one line of JSON, unless it is too long", () => {
-    expect(toJson({ a: small })).toContain("        \"values\": [30000, 28000, 29000],\n")
+    expect(toJson({ 20: { a: small } })).toContain("          \"values\": [30000, 28000, 29000],\n")
     const many = Array.from({ length: 30 }, () => 123_456)
-    const text = toJson({ a: resultOf([ours("ours", ...many)]) })
+    const text = toJson({ 20: { a: resultOf([ours("ours", ...many)]) } })
     expect(Math.max(...text.split("\n").map((line) => line.length))).toBeLessThanOrEqual(120)
-    expect(fromJson(text)["a"]?.contenders[0]?.values).toEqual(many)
+    expect(fromJson(text)[20]?.["a"]?.contenders[0]?.values).toEqual(many)
+  })
+
+  it("of some scenarios on one Node take the place of older ones, and leave the others and those of the other Node", () => {
+    const before = { 20: { a: small, b: small }, 24: { a: small } }
+    const newer = resultOf([], { rounds: 1 })
+    expect(merged(before, "20", { a: newer })).toEqual({ 20: { a: newer, b: small }, 24: { a: small } })
+    expect(merged({ 20: { a: small } }, "24", { a: newer })).toEqual({ 20: { a: small }, 24: { a: newer } })
   })
 
   it("stand in the order of the scenarios, without those that are no more", () => {
@@ -135,6 +104,26 @@ describe("tables", () => {
       "undici Pool.request         20,000  19,500 – 20,500                20.0                       1.00",
       "axios                        3,000    2,500 – 3,500                20.0                       0.15"
     ].join("\n"))
+  })
+
+  it("show the latencies of requests that were timed, as medians over the rounds", () => {
+    const timed = (one: Measured, p50: ReadonlyArray<number>, p99: ReadonlyArray<number>) => ({ ...one, p50, p99 })
+    const result = resultOf([timed(ours("ours", 2), [120, 100, 110], [300, 900, 400]), peer("theirs", 1)])
+    expect(resultTable(result)).toMatchObject({
+      heads: [
+        "contender",
+        "requests/s",
+        "quartiles",
+        "CPU µs per request",
+        "p50 µs",
+        "p99 µs",
+        "ratio to the fastest peer"
+      ],
+      rows: [
+        ["ours", "2.00", "2.00 – 2.00", "10.0", "110", "400", "2.00"],
+        ["theirs", "1.00", "1.00 – 1.00", "20.0", "–", "–", "1.00"]
+      ]
+    })
   })
 
   it("turn the ratio round where less is better, and leave out the processor's time where it is not measured", () => {
@@ -174,120 +163,37 @@ describe("tables", () => {
   })
 })
 
-describe("targets", () => {
-  const ratioTarget = (target: Partial<Target>): Target => ({
-    what: "something",
-    of: "speed",
-    bound: { atLeast: 1.4 },
-    cases: [{
-      ours: { scenario: "small", contender: "ConnectionPool.execute" },
-      other: { scenario: "small", contender: "undici Pool.request" }
-    }],
-    ...target
-  })
-
-  it("are those of the issue, over the contenders and scenarios that have these names", () => {
-    expect(targets).toHaveLength(14)
-    expect(judge({ "small-50": small }, targets[0] ?? ratioTarget({}))).toEqual({
-      what: "small GET, 50 connections: `ConnectionPool.execute` to undici `Pool.request`",
-      bound: "at least 1.4",
-      measured: "1.45",
-      verdict: "met"
-    })
-  })
-
-  it("are missed below the least, however close it rounds", () => {
-    const close = resultOf([ours("ConnectionPool.execute", 13_999), peer("undici Pool.request", 10_000)])
-    expect(judge({ small: close }, ratioTarget({}))).toMatchObject({ measured: "1.40", verdict: "not met" })
-  })
-
-  it("take the inverse of a rate where they speak of time", () => {
-    const latency = ratioTarget({ of: "cost", bound: { atMost: 0.7 } })
-    expect(judge({ small }, latency)).toMatchObject({ measured: "0.69", bound: "at most 0.7", verdict: "met" })
-  })
-
-  it("compare a cost as it is", () => {
-    const memory = resultOf([ours("ConnectionPool.execute", 4000), peer("undici Pool.request", 10_000)], {
-      unit: micros
-    })
-    const target = ratioTarget({ of: "cost", bound: { atMost: 0.5 } })
-    expect(judge({ small: memory }, target)).toMatchObject({ measured: "0.40", verdict: "met" })
-    expect(judge({ small: memory }, ratioTarget({}))).toMatchObject({ measured: "2.50", verdict: "met" })
-  })
-
-  it("compare ours across two scenarios", () => {
-    const target = ratioTarget({
-      of: "cost",
-      bound: { atMost: 1.2 },
-      cases: [{ ours: { scenario: "many", contender: "ours" }, other: { scenario: "few", contender: "ours" } }]
-    })
-    const results = {
-      many: resultOf([ours("ours", 13)], { unit: micros }),
-      few: resultOf([ours("ours", 10)], { unit: micros })
-    }
-    expect(judge(results, target)).toMatchObject({ measured: "1.30", verdict: "not met" })
-  })
-
-  it("hold a bound for the median itself", () => {
-    const target = ratioTarget({
-      of: "value",
-      bound: { atMost: 60 },
-      cases: [{ ours: { scenario: "import", contender: "ours" } }]
-    })
-    expect(judge({ import: resultOf([ours("ours", 60)]) }, target)).toMatchObject({ measured: "60.0", verdict: "met" })
-    expect(judge({ import: resultOf([ours("ours", 61)]) }, target)).toMatchObject({ verdict: "not met" })
-  })
-
-  it("want each of several cases to keep to the bound", () => {
-    const [one] = ratioTarget({}).cases
-    const cases = [{ ...one, name: "first" }, {
-      ...one,
-      name: "second",
-      other: { scenario: "small", contender: "bare sockets" }
-    }]
-    const target = ratioTarget({ cases: cases as Target["cases"] })
-    expect(judge({ small }, target)).toMatchObject({ measured: "1.45 (first), 0.50 (second)", verdict: "not met" })
-  })
-
-  it("are not measured where a contender or a scenario is missing", () => {
-    expect(judge({}, ratioTarget({}))).toMatchObject({ measured: "–", verdict: "not measured" })
-    expect(judge({ small: resultOf([ours("ConnectionPool.execute", 1)]) }, ratioTarget({})).verdict).toBe(
-      "not measured"
-    )
-  })
-})
-
 describe("plots", () => {
   it("have a bar, a whisker and a figure for each contender, by its side", () => {
-    const svg = plot(small)
+    const svg = plot(small, "20")
     expect(svg.match(/<rect class="ours"/g)).toHaveLength(1)
     expect(svg.match(/<rect class="peer"/g)).toHaveLength(2)
     expect(svg.match(/<rect class="limit"/g)).toHaveLength(1)
     expect(svg.match(/<path class="whisker"/g)).toHaveLength(4)
     expect(svg).toContain(">29,000</text>")
-    expect(svg).toContain("requests/s, more is better")
+    expect(svg).toContain("Node 20: requests/s, more is better")
     expect(svg).toContain("prefers-color-scheme: dark")
   })
 
   it("are the same for the same results", () => {
-    expect(plot(fromJson(toJson({ small }))["small"] ?? small)).toBe(plot(small))
+    expect(plot(fromJson(toJson({ 24: { small } }))[24]?.["small"] ?? resultOf([]), "20")).toBe(plot(small, "20"))
   })
 
   it("have bars in proportion to the medians", () => {
-    const lengths = [...plot(small).matchAll(/<rect class="(?:ours|peer|limit)".* width="([\d.]+)"/g)].map(([, size]) =>
-      Number(size)
-    )
+    const lengths = [...plot(small, "20").matchAll(/<rect class="(?:ours|peer|limit)".* width="([\d.]+)"/g)].map((
+      [, size]
+    ) => Number(size))
     expect((lengths[1] ?? 0) / (lengths[0] ?? 0)).toBeCloseTo(0.5, 2)
     expect((lengths[2] ?? 0) / (lengths[0] ?? 0)).toBeCloseTo(20 / 58, 2)
   })
 
   it("escape what is markup", () => {
     expect(escaped("a < b & \"c\"")).toBe("a &lt; b &amp; &quot;c&quot;")
-    expect(plot({ ...small, title: "<small>" })).not.toContain("<small>")
+    expect(plot({ ...small, title: "<small>" }, "20")).not.toContain("<small>")
   })
 
   it("have only finite coordinates where all is zero", () => {
-    expect(plot(resultOf([ours("ours", 0)]))).not.toMatch(/NaN|Infinity/)
+    expect(plot(resultOf([ours("ours", 0)]), "20")).not.toMatch(/NaN|Infinity/)
   })
 
   it.each([[82_000, 20_000], [6, 1], [7, 2], [0.5, 0.1], [1300, 500]])(
@@ -305,93 +211,43 @@ describe("the page", () => {
   })
 
   it("has the machine, all targets, and a section with table and plot for each scenario", () => {
-    const page = benchmarksMarkdown({ "small-50": small })
+    const page = benchmarksMarkdown({ 20: { "small-50": small } })
     expect(page).toContain("| processor            | Some CPU, 2 cores |")
     for (const { what } of targets) expect(page).toContain(`| ${what} `)
     expect(page).toContain("## small-50: Small GET\n\nA small GET.\n")
+    expect(page).toContain("### small-50 on Node 20, undici 7.0.0\n")
     expect(page).toContain("Measured on 2025-01-02 with effect-http-client 0.1.0 (abc), 3 rounds, runs of about 1 s.")
-    expect(page).toContain("![Small GET](benchmarks/small-50.svg)")
+    expect(page).toContain("![Small GET on Node 20](benchmarks/small-50-node20.svg)")
+    expect(page).not.toContain("on Node 24, undici")
+  })
+
+  it("shows both Nodes, each with its own undici, verdicts and facts", () => {
+    const newer = { ...environment, node: "24.1.0", versions: { ...environment.versions, undici: "8.0.0" } }
+    const slower = resultOf([ours("ConnectionPool.execute", 21_000), peer("undici request", 20_000)], {
+      environment: newer
+    })
+    const page = benchmarksMarkdown({ 20: { "small-50": small }, 24: { "small-50": slower } })
+    expect(page).toMatch(/\| what +\| on Node 20 +\| on Node 24 +\|/)
+    expect(page).toMatch(/\| `undici` +\| 7\.0\.0 +\| 8\.0\.0 +\|/)
+    expect(page).toMatch(
+      /\| small-50: `Conn.* \| rate +\| +at least 1\.35 \| 1\.45 \(CPU 2\.00\) \| met +\| +at least 1\.2 \| 1\.05 \(CPU 2\.00\) \| \*\*not met\*\* /
+    )
+    expect(page).toContain("### small-50 on Node 24, undici 8.0.0\n")
+    expect(page).toContain("benchmarks/small-50-node24.svg")
+    expect(page).not.toContain("That was not on")
   })
 
   it("says of a scenario that was measured elsewhere where that was, but not of another commit of ours", () => {
     const older = { ...environment, versions: { ...environment.versions, "effect-http-client": "0.1.0 (older)" } }
-    const elsewhere = { ...environment, node: "18.0.0" }
+    const elsewhere = { ...environment, node: "20.18.0" }
     const page = (then: Environment) =>
-      benchmarksMarkdown({ a: small, b: { ...small, date: "2024-01-01T00:00:00.000Z", environment: then } })
+      benchmarksMarkdown({
+        20: { a: small, b: { ...small, date: "2024-01-01T00:00:00.000Z", environment: then } }
+      })
     expect(page(older)).toContain("Measured on 2024-01-01 with effect-http-client 0.1.0 (older)")
     expect(page(older)).not.toContain("That was not on")
     expect(page(elsewhere)).toContain(
-      "but on: Some CPU, 2 cores; Linux 6.1 x64; Node 18.0.0; nginx/1.22.1; undici 7.0.0."
+      "but on: Some CPU, 2 cores; Linux 6.1 x64; Node 20.18.0; nginx/1.22.1; undici 7.0.0."
     )
-  })
-})
-
-describe("the order of a round", () => {
-  it("begins with another contender each time and goes backwards every other time", () => {
-    expect([0, 1, 2, 3].map((round) => turns(["a", "b", "c"], round).join(""))).toEqual(["abc", "acb", "cab", "cba"])
-    expect(turns([], 1)).toEqual([])
-  })
-
-  it("has each contender in each round", () => {
-    for (let round = 0; round < 10; round++) {
-      expect(turns([1, 2, 3, 4], round).toSorted()).toEqual([1, 2, 3, 4])
-    }
-  })
-})
-
-describe("arguments", () => {
-  const scenario = (name: string, ...contenders: ReadonlyArray<string>): Scenario => ({
-    name,
-    title: name,
-    about: name,
-    unit: micros,
-    contenders: contenders.map((name) => ({ name, side: "peer", start: () => Promise.reject(new Error(name)) }))
-  })
-  const all = [scenario("small-1", "axios", "got"), scenario("small-50", "axios"), scenario("tls-small", "got")]
-  const names = (argv: ReadonlyArray<string>) => {
-    const found = parse(argv, all)
-    return typeof found === "string" ? found : found.scenarios.map(({ name }) => name)
-  }
-
-  it("select all scenarios, some by name, or a family", () => {
-    expect(names([])).toEqual(["small-1", "small-50", "tls-small"])
-    expect(names(["tls-small", "small-1"])).toEqual(["small-1", "tls-small"])
-    expect(names(["small"])).toEqual(["small-1", "small-50"])
-  })
-
-  it("refuse a name that no scenario has, not even as the part before a hyphen", () => {
-    expect(names(["smal"])).toBe("There is no scenario named smal: --list says which there are.")
-    expect(names(["small", "nope"])).toContain("named nope")
-  })
-
-  it("leave contenders out, and the scenarios that have none left, and then write nothing", () => {
-    const found = parse(["--only", "got"], all)
-    expect(found).toMatchObject({ write: false, scenarios: [{ name: "small-1" }, { name: "tls-small" }] })
-    expect(parse(["--only", "got,axios"], all)).toMatchObject({ scenarios: [{ contenders: { length: 2 } }, {}, {}] })
-    const comma = [scenario("import", "ours, with effect", "axios", "got")]
-    expect(parse(["--only", "ours, with effect", "--only", "got"], comma)).toMatchObject({
-      scenarios: [{ contenders: [{ name: "ours, with effect" }, { name: "got" }] }]
-    })
-    expect(parse(["small-50", "--only", "got"], all)).toBe("None of these scenarios has a contender named got.")
-  })
-
-  it("write the report unless it is a smoke test or a dry run", () => {
-    expect(parse([], all)).toMatchObject({ write: true, smoke: false, rounds: undefined, instead: undefined })
-    expect(parse(["--smoke"], all)).toMatchObject({ write: false, smoke: true })
-    expect(parse(["--dry", "--rounds", "3", "--millis=200"], all)).toMatchObject({
-      write: false,
-      rounds: 3,
-      millis: 200
-    })
-    expect(parse(["--list"], all)).toMatchObject({ instead: "list" })
-    expect(parse(["--render"], all)).toMatchObject({ instead: "render" })
-  })
-
-  it.each(["0", "-1", "1.5", "many"])("refuse %s rounds", (text) => {
-    expect(parse([`--rounds=${text}`], all)).toBe(`--rounds wants a whole number from 1 on, not ${text}.`)
-  })
-
-  it("refuse an option that there is not", () => {
-    expect(parse(["--fast"], all)).toContain("--fast")
   })
 })

@@ -1,16 +1,19 @@
 /**
- * `npm run bench`: runs the scenarios, prints their tables, and writes `docs/benchmarks.md`. Ends with status 1 where a contender failed, and
- * with 2 where it was asked for what there is not. It judges no figure: timings are no tests.
+ * `npm run bench`: runs the scenarios on each Node, prints their tables and that of the targets, and writes `docs/benchmarks.md`. Ends with
+ * status 1 if a contender failed, and with 2 if it was asked for what there is not, or if a Node is missing. It judges no figure: timings are no
+ * tests.
  */
 import { availableParallelism } from "node:os"
 import { type Arguments, parse, usage } from "./arguments.ts"
+import { atHand, type Major, majors, required, type Runtime } from "./nodes.ts"
+import { targetTable } from "./report/document.ts"
 import { environmentOf } from "./report/environment.ts"
-import { writeReport } from "./report/files.ts"
+import { readReport, writeReport } from "./report/files.ts"
 import { progressOn } from "./report/progress.ts"
-import type { Environment, Result } from "./report/results.ts"
+import { merged, type Result, type ResultsByNode } from "./report/results.ts"
 import { plainTable, resultTable } from "./report/table.ts"
 import { killWorkers, measure, tryOut } from "./rounds.ts"
-import type { Scenario } from "./scenario.ts"
+import type { Contender, Scenario } from "./scenario.ts"
 import { scenarios as all } from "./scenarios/all.ts"
 import type { Addresses } from "./servers/addresses.ts"
 import { startServers } from "./servers/start.ts"
@@ -20,7 +23,7 @@ const progress = progressOn(process.stderr)
 
 let interrupted = false
 
-/** Shown in place of the line of progress. */
+/** Shown instead of the line of progress. */
 const failure = (error: unknown): void => {
   // What fails now does so because its process was ended.
   if (interrupted) return
@@ -28,13 +31,16 @@ const failure = (error: unknown): void => {
   console.error(error instanceof Error ? error.message : error)
 }
 
-/** One scenario, measured. */
+/** The Nodes that are measured, by their versions. */
+type Runtimes = ReadonlyMap<Major, Runtime>
+
+/** One scenario, measured on a Node. */
 const resultOf = async (
   scenario: Scenario,
   place: string,
-  { addresses, environment, wanted }: {
+  { addresses, node, wanted }: {
     readonly addresses: Addresses
-    readonly environment: Environment
+    readonly node: Runtime
     readonly wanted: Arguments
   }
 ): Promise<Result> => {
@@ -42,52 +48,73 @@ const resultOf = async (
   const rounds = wanted.rounds ?? scenario.rounds ?? 7
   const millis = wanted.millis ?? scenario.millis ?? 1000
   const contenders = await measure(scenario, {
+    node: node.path,
     setting: { addresses, smoke: false },
     rounds,
     millis,
+    warmUp: wanted.warmUp,
     onRun: ({ name }, round) => {
       progress.show(`${place} ${scenario.name}, ${round === 0 ? "warming up" : `round ${round} of ${rounds}`}: ${name}`)
     }
   })
+  const environment = environmentOf(addresses.server, node)
   return { title, about, unit, growth, date: new Date().toISOString(), rounds, millis, fresh, environment, contenders }
 }
 
+/** Each scenario on each Node: on one after the other, so that a run that is ended early has measured the same on all. */
+const jobs = (wanted: Arguments, runtimes: Runtimes) =>
+  wanted.scenarios.flatMap((scenario) => [...runtimes].map(([major, node]) => ({ major, node, scenario })))
+
 /** Measures one scenario after the other, and keeps the result of each as soon as it is there. */
-const run = async (wanted: Arguments, addresses: Addresses): Promise<boolean> => {
-  const environment = environmentOf(addresses.server)
+const run = async (wanted: Arguments, addresses: Addresses, runtimes: Runtimes): Promise<boolean> => {
+  const queue = jobs(wanted, runtimes)
+  let measured: ResultsByNode = {}
   let good = true
-  for (const [index, scenario] of wanted.scenarios.entries()) {
-    const place = `[${index + 1}/${wanted.scenarios.length}]`
+  for (const [index, { major, node, scenario }] of queue.entries()) {
+    const place = `[${index + 1}/${queue.length}] Node ${major},`
     if (interrupted) break
     try {
-      const result = await resultOf(scenario, place, { addresses, environment, wanted })
+      const result = await resultOf(scenario, place, { addresses, node, wanted })
+      measured = merged(measured, major, { [scenario.name]: result })
       progress.clear()
-      console.log(`\n${scenario.name}: ${scenario.title} (${scenario.unit.better} is better)`)
+      console.log(`\n${scenario.name} on Node ${major}: ${scenario.title} (${scenario.unit.better} is better)`)
       console.log(plainTable(resultTable(result)))
-      if (wanted.write) writeReport({ [scenario.name]: result }, names)
+      if (wanted.write) writeReport(merged(readReport(), major, { [scenario.name]: result }), names)
     } catch (error) {
       failure(error)
       good = false
     }
   }
+  console.log(`\ntargets, as far as they were measured now\n${plainTable(targetTable(measured, [...runtimes.keys()]))}`)
   if (wanted.write) console.log("\nWritten: docs/benchmarks.md")
   return good
 }
 
-/** Runs everything once. A few scenarios at a time, because nothing is judged. */
-const smoke = async (wanted: Arguments, addresses: Addresses): Promise<boolean> => {
-  const queue = [...wanted.scenarios]
+/** What is ours, or is over undici, which is another one on another Node. */
+const differsByNode = ({ name, side }: Contender): boolean => side === "ours" || /undici|fetch/.test(name)
+
+/** Runs everything once on a Node, and on the others what differs. A few scenarios at a time, because nothing is judged. */
+const smoke = async (wanted: Arguments, addresses: Addresses, runtimes: Runtimes): Promise<boolean> => {
+  const [first] = runtimes.keys()
+  const queue = jobs(wanted, runtimes).map(({ major, node, scenario }) => ({
+    major,
+    node,
+    scenario: major === first ? scenario : { ...scenario, contenders: scenario.contenders.filter(differsByNode) }
+  }))
+  const all = queue.length
   let good = true
   let done = 0
   const lane = async (): Promise<void> => {
-    for (let scenario = queue.shift(); scenario !== undefined; scenario = queue.shift()) {
-      const { name } = scenario
+    for (let job = queue.shift(); job !== undefined; job = queue.shift()) {
+      const { major, node, scenario } = job
+      const name = `${scenario.name} on Node ${major}`
       const begin = performance.now()
       if (interrupted) return
       const failures = await tryOut(scenario, {
+        node: node.path,
         setting: { addresses, smoke: true },
         millis: wanted.millis ?? 100,
-        onRun: (contender) => progress.show(`[${done}/${wanted.scenarios.length}] ${name}: ${contender.name}`)
+        onRun: (contender) => progress.show(`[${done}/${all}] ${name}: ${contender.name}`)
       })
       done++
       for (const one of failures) failure(one)
@@ -99,6 +126,17 @@ const smoke = async (wanted: Arguments, addresses: Addresses): Promise<boolean> 
   }
   await Promise.all(Array.from({ length: availableParallelism() }, lane))
   return good
+}
+
+/** The Nodes that were asked for, or those that are at hand for a smoke test, which fetches none. */
+const runtimesOf = ({ nodes, smoke }: Arguments): Runtimes => {
+  if (nodes.length > 0 || !smoke) {
+    return new Map((nodes.length > 0 ? nodes : majors).map((major) => [major, required(major)]))
+  }
+  return new Map(majors.flatMap((major) => {
+    const runtime = atHand(major)
+    return runtime === undefined ? [] : [[major, runtime] as const]
+  }))
 }
 
 const main = async (): Promise<number> => {
@@ -114,8 +152,19 @@ const main = async (): Promise<number> => {
     return 0
   }
   if (wanted.instead === "render") {
-    writeReport({}, names)
+    writeReport(readReport(), names)
     return 0
+  }
+  let runtimes: Runtimes
+  try {
+    runtimes = runtimesOf(wanted)
+  } catch (error) {
+    failure(error)
+    return 2
+  }
+  if (runtimes.size === 0) {
+    console.error(`Neither Node ${majors.join(" nor Node ")} is at hand: name one with --node, which fetches it.`)
+    return 2
   }
   const servers = await startServers()
   const interrupt = (signal: NodeJS.Signals): void => {
@@ -127,7 +176,7 @@ const main = async (): Promise<number> => {
   process.once("SIGINT", interrupt)
   process.once("SIGTERM", interrupt)
   try {
-    return (await (wanted.smoke ? smoke : run)(wanted, servers.addresses)) ? 0 : 1
+    return (await (wanted.smoke ? smoke : run)(wanted, servers.addresses, runtimes)) ? 0 : 1
   } finally {
     killWorkers()
     await servers.stop()

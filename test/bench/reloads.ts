@@ -11,6 +11,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { parseArgs } from "node:util"
 import type { Name, Outcome, Poster } from "./clients/posts.ts"
 import { posters } from "./clients/posts.ts"
+import { thisNode } from "./nodes.ts"
 import { environmentOf } from "./report/environment.ts"
 import { plainTable } from "./report/table.ts"
 import type { Name as ServerName, Reloaded } from "./servers/reloaded.ts"
@@ -210,7 +211,7 @@ const main = async (options: Options): Promise<boolean> => {
     }
   }
   const heads = ["server", "client", "sent", "lost", "reloads", "costly reloads", "by error"]
-  const { cpu, cores, node, versions } = environmentOf("")
+  const { cpu, cores, node, versions } = environmentOf("", thisNode)
   console.log(`Node ${node}, undici ${versions["undici"]}, ${cores} cores of ${cpu}\n`)
   console.log(plainTable({ heads, rows, right: heads.map((_, column) => column > 1 && column < 6) }))
   console.log(`\n${verdicts.join("\n")}`)

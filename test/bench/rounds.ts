@@ -38,10 +38,12 @@ interface Worker {
  */
 const heap = ["--initial-old-space-size=256", "--no-memory-reducer"]
 
-const startWorker = (flags: ReadonlyArray<string>): Worker => {
+/** Starts a process of that Node. */
+const startWorker = (node: string, flags: ReadonlyArray<string>): Worker => {
   if (ending) throw new Error("the benchmark is ending")
   // tsx has put its loader into our own flags; its tsconfig is in the environment. What a client prints must not get into the tables.
   const child = fork(fileURLToPath(new URL("worker.ts", import.meta.url)), [], {
+    execPath: node,
     execArgv: [...process.execArgv, ...heap, ...flags],
     stdio: ["ignore", 2, 2, "ipc"]
   })
@@ -112,9 +114,13 @@ export const turns = <A>(contenders: ReadonlyArray<A>, round: number): ReadonlyA
 }
 
 export interface Plan {
+  /** The path of the Node that the contenders run on. */
+  readonly node: string
   readonly setting: Setting
   readonly rounds: number
   readonly millis: number
+  /** How long the first run of a process takes at least, in milliseconds. */
+  readonly warmUp: number
   /** Told before each run. */
   readonly onRun: (contender: Contender, round: number) => void
 }
@@ -124,21 +130,27 @@ interface Entry {
   readonly contender: Contender
   readonly values: Array<number>
   readonly cpu: Array<number>
+  readonly p50: Array<number>
+  readonly p99: Array<number>
   worker: Worker | undefined
 }
 
-/** How long the first run of a process takes at least, in milliseconds. */
-const warmUp = 2500
-
 /** Lets the contenders run in turns. The first that fails ends it, with `ContenderFailure`. */
 export const measure = async (scenario: Scenario, plan: Plan): Promise<ReadonlyArray<Measured>> => {
-  const { millis, onRun, rounds, setting } = plan
-  const entries = scenario.contenders.map((contender): Entry => ({ contender, cpu: [], values: [], worker: undefined }))
+  const { millis, node, onRun, rounds, setting, warmUp } = plan
+  const entries = scenario.contenders.map((contender): Entry => ({
+    contender,
+    cpu: [],
+    p50: [],
+    p99: [],
+    values: [],
+    worker: undefined
+  }))
 
   const runOnce = async (entry: Entry, millis: number): Promise<SampleOf> => {
     const { contender } = entry
     if (entry.worker === undefined) {
-      entry.worker = startWorker(contender.execArgv ?? [])
+      entry.worker = startWorker(node, contender.execArgv ?? [])
       await entry.worker.start(scenario, contender, setting)
     }
     const sample = await entry.worker.run(millis)
@@ -161,24 +173,27 @@ export const measure = async (scenario: Scenario, plan: Plan): Promise<ReadonlyA
   }
 
   try {
-    // Round 0 warms up, for longer: code of many small functions takes V8 some seconds to compile.
+    // Round 0 warms up.
     for (let round = 0; round <= rounds; round++) {
       for (const entry of turns(entries, round)) {
         onRun(entry.contender, round)
-        const { count, cpuMicros, value } = await attempt(
+        const { cpuMicros, sample: { count, latency, value } } = await attempt(
           entry,
           (entry) => runOnce(entry, round === 0 ? Math.max(warmUp, millis) : millis)
         )
         if (round === 0) continue
         entry.values.push(rounded(value))
         if (scenario.unit.per !== undefined) entry.cpu.push(rounded(cpuMicros / count))
+        if (latency === undefined) continue
+        entry.p50.push(rounded(latency.p50))
+        entry.p99.push(rounded(latency.p99))
       }
     }
     for (const entry of entries) await attempt(entry, leave)
   } finally {
     for (const { worker } of entries) worker?.kill()
   }
-  return entries.map(({ contender: { name, side }, cpu, values }) => ({ name, side, values, cpu }))
+  return entries.map(({ contender: { name, side }, cpu, p50, p99, values }) => ({ name, side, values, cpu, p50, p99 }))
 }
 
 /**
@@ -187,7 +202,7 @@ export const measure = async (scenario: Scenario, plan: Plan): Promise<ReadonlyA
  */
 export const tryOut = async (
   scenario: Scenario,
-  { millis, onRun, setting }: Omit<Plan, "rounds">
+  { millis, node, onRun, setting }: Omit<Plan, "rounds" | "warmUp">
 ): Promise<ReadonlyArray<ContenderFailure>> => {
   const failures: Array<ContenderFailure> = []
   let worker: Worker | undefined
@@ -202,7 +217,7 @@ export const tryOut = async (
     flags = wanted
     onRun(contender, 1)
     try {
-      worker ??= startWorker(contender.execArgv ?? [])
+      worker ??= startWorker(node, contender.execArgv ?? [])
       await worker.start(scenario, contender, setting)
       await worker.run(millis)
       await worker.stop()

@@ -5,6 +5,7 @@
  * process of its own (`worker.ts`), so that no client pays for another's garbage, or for what another made of shared code. Files of
  * scenarios import no client at their top: a contender imports what it needs when it is started.
  */
+import type { Latency } from "./latencies.ts"
 import type { Addresses } from "./servers/addresses.ts"
 
 /** What is measured. */
@@ -23,6 +24,8 @@ export interface Sample {
   readonly value: number
   /** How many of what the processor's time is divided by were done; the worker adds that time. */
   readonly count: number
+  /** That of the requests of the run, if it is one of many requests. */
+  readonly latency?: Latency | undefined
 }
 
 /** A contender that has been started. */

@@ -1,8 +1,11 @@
 /** What samples come to: medians and quartiles, which one slow run does not move. Pure. */
 
 /** The value below which this share of the values lies, between two of them by a straight line (as R's type 7). */
-export const quantile = (values: ReadonlyArray<number>, share: number): number => {
-  const sorted = values.toSorted((a, b) => a - b)
+export const quantile = (values: ReadonlyArray<number>, share: number): number =>
+  quantileOfSorted(values.toSorted((a, b) => a - b), share)
+
+/** The same of values in ascending order. */
+export const quantileOfSorted = (sorted: ArrayLike<number>, share: number): number => {
   const place = (sorted.length - 1) * share
   const below = sorted[Math.floor(place)] ?? Number.NaN
   const above = sorted[Math.ceil(place)] ?? Number.NaN

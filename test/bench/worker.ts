@@ -3,7 +3,7 @@
  * behind however the parent ends.
  */
 import { inspect } from "node:util"
-import type { Session, Setting } from "./scenario.ts"
+import type { Sample, Session, Setting } from "./scenario.ts"
 import { scenarios } from "./scenarios/all.ts"
 
 /** What the parent asks for. */
@@ -15,7 +15,7 @@ export type Order =
 /** What comes back, one for each order. */
 export type Answer =
   | { readonly answer: "done" }
-  | { readonly answer: "sample"; readonly value: number; readonly count: number; readonly cpuMicros: number }
+  | { readonly answer: "sample"; readonly sample: Sample; readonly cpuMicros: number }
   | { readonly answer: "failed"; readonly error: string }
 
 let session: Session | undefined
@@ -35,10 +35,11 @@ const obey = async (order: Order): Promise<Answer> => {
     return { answer: "done" }
   }
   const before = process.cpuUsage()
-  const { count, value } = await session.run(order.millis)
+  const sample = await session.run(order.millis)
+  const { count, value } = sample
   const { system, user } = process.cpuUsage(before)
   if (!Number.isFinite(value) || !(count > 0)) throw new Error(`a run gave ${value}, and ${count} were done`)
-  return { answer: "sample", value, count, cpuMicros: system + user }
+  return { answer: "sample", sample, cpuMicros: system + user }
 }
 
 const answer = (message: Answer): void => void process.send?.(message)

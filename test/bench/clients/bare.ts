@@ -16,6 +16,7 @@ class Wire {
   readonly #length: number
   readonly #socket: net.Socket
   #turns: Turns | undefined
+  #began = 0
   #resolve: () => void = () => {}
   #reject: (error: Error) => void = () => {}
   /** What came of a head that is not whole. */
@@ -41,7 +42,7 @@ class Wire {
     return new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
-      this.#send()
+      this.#send(turns, turns.next())
     })
   }
 
@@ -58,8 +59,9 @@ class Wire {
     return tls.connect(options)
   }
 
-  #send(): void {
-    if (this.#turns !== undefined && this.#turns.next() >= 0) this.#socket.write(this.#request, "latin1")
+  #send(turns: Turns, index: number): void {
+    this.#began = turns.now
+    if (index >= 0) this.#socket.write(this.#request, "latin1")
     else this.#resolve()
   }
 
@@ -68,7 +70,7 @@ class Wire {
     else this.#left -= size
     if (this.#left === 0) {
       this.#left = -1
-      this.#send()
+      if (this.#turns !== undefined) this.#send(this.#turns, this.#turns.nextAfter(this.#began))
     }
     return true
   }

@@ -11,12 +11,14 @@ const loop = (
 ): Effect.Effect<void, unknown> =>
   Effect.suspend(() => {
     let index = turns.next()
+    let began = turns.now
     return Effect.whileLoop({
       while: () => index >= 0,
       body: () => one(index, number),
       step: (body) => {
         checkLength(load, body)
-        index = turns.next()
+        index = turns.nextAfter(began)
+        began = turns.now
       }
     })
   })

@@ -1,11 +1,11 @@
 /**
- * Node's own `fetch`, over an `Agent` of undici's package with as many connections as the scenario has. Node takes one as `dispatcher`, although
- * the undici that it contains is older.
+ * Node's own `fetch`, over an `Agent` of undici 7 with as many connections as the scenario has. Node takes one as `dispatcher`, although
+ * the undici that it contains is older. It does not take that of undici 8.
  */
 import { Agent } from "undici"
+import { agentOptions } from "./agentOptions.ts"
 import type { Body, Start } from "./load.ts"
 import { at, checkStatus, contentType, promises } from "./load.ts"
-import { agentOptions } from "./undici.ts"
 
 export const start: Start = async (load) => {
   const dispatcher = new Agent(agentOptions(load))

@@ -53,7 +53,7 @@ export const pool: Make = async (port, connections) => {
 }
 
 export const undici: Make = async (port, connections) => {
-  const { Pool } = await import("undici")
+  const { Pool } = await import("./undiciHere.ts")
   const made = new Pool(`http://127.0.0.1:${port}`, {
     connections,
     pipelining: 1,

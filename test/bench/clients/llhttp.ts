@@ -6,8 +6,12 @@
  * calls the same functions for the fields; what is no parsing (assertions, timers, the queue, diagnostics) is left out, to undici's advantage.
  */
 import { createRequire } from "node:module"
+import { undiciOn } from "../nodes.ts"
 import type { Parser } from "./heads.ts"
 import { objectLines } from "./heads.ts"
+
+/** Its name, which is not imported: only two of its files are. */
+const undici = undiciOn(process.versions.node)
 
 const require = createRequire(import.meta.url)
 
@@ -56,7 +60,7 @@ const view = (at: number, length: number): Buffer =>
   new FastBuffer(currentChunk.buffer, at - bufferAt + currentChunk.byteOffset, length)
 
 const compile = (): Llhttp => {
-  const module = new WebAssembly.Module(require("undici/lib/llhttp/llhttp_simd-wasm.js") as Buffer<ArrayBuffer>)
+  const module = new WebAssembly.Module(require(`${undici}/lib/llhttp/llhttp_simd-wasm.js`) as Buffer<ArrayBuffer>)
   const env = {
     wasm_on_url: () => 0,
     wasm_on_status: (_p: number, at: number, length: number) => current?.onStatus(view(at, length)) ?? -1,
@@ -74,7 +78,7 @@ const compile = (): Llhttp => {
 /** The same fields as undici's class has for this. */
 class UndiciParser implements Callbacks, Parser {
   readonly llhttp = compile()
-  readonly util = require("undici/lib/core/util.js") as Util
+  readonly util = require(`${undici}/lib/core/util.js`) as Util
   readonly ptr = this.llhttp.llhttp_alloc(responseType)
   raw: Array<Buffer> = []
   size = 0

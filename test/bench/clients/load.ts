@@ -4,6 +4,7 @@
  *
  * Whoever asks takes a turn first, so that all loops of a client end at the same time, and origins are asked round robin.
  */
+import { Latencies } from "../latencies.ts"
 import type { Sample, Session } from "../scenario.ts"
 
 /** A request, and how it is done. */
@@ -27,21 +28,33 @@ export interface Load {
 /** The turns of one run. */
 export class Turns {
   taken = 0
+  /** When the last turn was taken, or asked for, by `performance.now()`: when that request begins. */
+  now = 0
   readonly #urls: number
   readonly #most: number
   readonly #until: number
+  readonly #latencies: Latencies | undefined
 
   /** Until the time is `until`, by `performance.now()`, and no more than `most`. */
-  constructor(urls: number, most: number, until: number) {
+  constructor(urls: number, most: number, until: number, latencies?: Latencies) {
     this.#urls = urls
     this.#most = most
     this.#until = until
+    this.#latencies = latencies
   }
 
-  /** Which URL to ask for, or -1 at the end. Somebody always has a turn, however short the time. */
+  /** Which URL to ask for, or -1 at the end. One turn is given out however short the time. */
   next(): number {
-    if (this.taken === this.#most || (this.taken > 0 && performance.now() >= this.#until)) return -1
+    this.now = performance.now()
+    if (this.taken === this.#most || (this.taken > 0 && this.now >= this.#until)) return -1
     return this.taken++ % this.#urls
+  }
+
+  /** The next turn, for a loop whose last request began at that time and is done. The clock is read once for both. */
+  nextAfter(began: number): number {
+    const next = this.next()
+    this.#latencies?.add(this.now - began)
+    return next
   }
 }
 
@@ -85,7 +98,12 @@ export const originOf = ({ urls }: Load): string => {
 export const at = <A>(values: ReadonlyArray<A>, index: number): A => values[index] as A
 
 const loop = async (turns: Turns, load: Load, one: (index: number) => Promise<Body>): Promise<void> => {
-  for (let index = turns.next(); index >= 0; index = turns.next()) checkLength(load, await one(index))
+  let index = turns.next()
+  while (index >= 0) {
+    const began = turns.now
+    checkLength(load, await one(index))
+    index = turns.nextAfter(began)
+  }
 }
 
 /** A client with promises: a loop is one async function. */
@@ -114,6 +132,7 @@ const valueOf = (value: Value, count: number, millis: number, processor: number)
  */
 export const session = async (start: Start, load: Load, value: Value): Promise<Session> => {
   const client = await start(load)
+  const latencies = new Latencies()
   const run = async (millis: number): Promise<Sample> => {
     const first = new Turns(
       load.urls.length,
@@ -121,13 +140,18 @@ export const session = async (start: Start, load: Load, value: Value): Promise<S
       Infinity
     )
     await client.ask(first, load.loops)
+    latencies.clear()
     const processor = process.cpuUsage()
     const from = performance.now()
-    const turns = new Turns(load.urls.length, Infinity, from + millis)
+    const turns = new Turns(load.urls.length, Infinity, from + millis, latencies)
     await client.ask(turns, load.loops)
     const took = performance.now() - from
     const { system, user } = process.cpuUsage(processor)
-    return { value: valueOf(value, turns.taken, took, system + user), count: first.taken + turns.taken }
+    return {
+      value: valueOf(value, turns.taken, took, system + user),
+      count: first.taken + turns.taken,
+      latency: latencies.summary()
+    }
   }
   return { run, stop: client.stop }
 }

@@ -14,10 +14,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import { Agent } from "undici"
+import { agentOptions } from "./agentOptions.ts"
 import { effects } from "./effects.ts"
 import type { Body, Client, Load, Start } from "./load.ts"
 import { at, checkStatus, contentType } from "./load.ts"
-import { agentOptions } from "./undici.ts"
 
 const text = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<Body, unknown> => {
   checkStatus(response.status)

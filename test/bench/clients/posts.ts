@@ -7,7 +7,6 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
-import { Pool } from "undici"
 import {
   ConnectionPool,
   HttpBody,
@@ -16,6 +15,7 @@ import {
   NodeTransport,
   PooledHttpClient
 } from "../../../src/index.ts"
+import { Pool } from "./undiciHere.ts"
 
 /** How a POST ended: which process of the server answered it, or why it counts as lost. */
 export type Outcome = { readonly worker: string } | { readonly lost: string }

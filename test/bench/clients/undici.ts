@@ -1,16 +1,9 @@
-/** undici: `Pool.request`, and `request` with an `Agent`. Connections are kept for a minute, so that none is closed between two runs. */
-import { Agent, Pool, request } from "undici"
+/** undici's two faces: `Pool.request`, and `request` with an `Agent`. */
 import type { Dispatcher } from "undici"
+import { agentOptions } from "./agentOptions.ts"
 import type { Body, Load, Start } from "./load.ts"
 import { at, checkStatus, contentType, originOf, pathOf, promises } from "./load.ts"
-
-/** Documented settings only; one request at a time on a connection, as with everybody else. */
-export const agentOptions = ({ ca, connections }: Load) => ({
-  connections,
-  pipelining: 1,
-  keepAliveTimeout: 60_000,
-  connect: ca === undefined ? {} : { ca }
-})
+import { Agent, Pool, request } from "./undiciHere.ts"
 
 const read = (load: Load, { body, statusCode }: Dispatcher.ResponseData): Promise<Body> => {
   checkStatus(statusCode)

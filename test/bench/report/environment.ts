@@ -2,9 +2,10 @@
 import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as os from "node:os"
+import { type Runtime, undiciOn } from "../nodes.ts"
 import type { Environment } from "./results.ts"
 
-const packages = ["effect", "@effect/platform", "@effect/platform-node", "undici", "axios", "got"]
+const packages = ["effect", "@effect/platform", "@effect/platform-node", "axios", "got"]
 
 const root = new URL("../../../", import.meta.url)
 
@@ -37,18 +38,23 @@ const commit = (): string => {
   return name === "" ? "" : ` (${name})`
 }
 
-export const environmentOf = (server: string): Environment => ({
+/** What contenders that run on that Node are measured on. */
+export const environmentOf = (
+  server: string,
+  { versions: { node = "unknown", undici = "unknown" } }: Runtime
+): Environment => ({
   cpu: os.cpus()[0]?.model.trim() ?? "unknown",
   cores: os.cpus().length,
   memory: `${(os.totalmem() / 2 ** 30).toFixed(1)} GiB`,
   system: `${os.type()} ${os.release()} ${os.arch()}`,
-  node: process.versions.node,
+  node,
   server,
   versions: {
     "effect-http-client": `${versionIn("package.json") ?? ""}${commit()}`,
     ...Object.fromEntries(packages.map((name) => [name, installed(name)])),
+    undici: installed(undiciOn(node)),
     // What `fetch` is.
-    "undici in Node": process.versions["undici"] ?? "unknown",
+    "undici in Node": undici,
     // What the platform's undici layer is over, which need not be the one beside it.
     "undici in the platform": versionIn("node_modules/@effect/platform-node/node_modules/undici/package.json")
       ?? installed("undici")

@@ -2,6 +2,7 @@
  * A scenario as a picture: a bar for each median, a whisker from quartile to quartile. The same results give the same bytes. It needs no
  * font and no file beside it, and follows the reader's light or dark mode. Pure.
  */
+import type { Major } from "../nodes.ts"
 import { summary } from "../statistics.ts"
 import { figure, grouped } from "./numbers.ts"
 import { ranked, type Result } from "./results.ts"
@@ -56,7 +57,7 @@ const tick = (value: number, step: number): string => {
   return decimals === 0 ? grouped(value.toFixed(0)) : value.toFixed(decimals)
 }
 
-export const plot = (result: Result): string => {
+export const plot = (result: Result, node: Major): string => {
   const bars = ranked(result).map(({ name, side, values }) => ({ name, side, ...summary(values) }))
   const left = Math.max(110, ...bars.map(({ name }) => name.length * 8 + 28))
   // Any scale does where all is zero.
@@ -93,7 +94,7 @@ export const plot = (result: Result): string => {
     [
       `<rect class="ground" width="${width}" height="${height}"/>`,
       `<text class="title" x="16" y="28">${escaped(result.title)}</text>`,
-      `<text class="small" x="16" y="48">${escaped(label)}, ${better} is better</text>`,
+      `<text class="small" x="16" y="48">Node ${node}: ${escaped(label)}, ${better} is better</text>`,
       ...grid,
       ...rows,
       `<text class="small" x="16" y="${height - 10}">${legend}</text>`

@@ -1,7 +1,8 @@
 /**
- * What was measured, as `docs/benchmarks/results.json` keeps it: all samples of each scenario, with where and when they were taken. Tables,
- * plots and the judgement of the targets are made from this alone. Pure.
+ * What was measured, as `docs/benchmarks/results.json` keeps it: all samples of each scenario on each Node, with where and when they were
+ * taken. Tables, plots and the judgement of the targets are made from this alone. Pure.
  */
+import type { Major } from "../nodes.ts"
 import type { Contender, Unit } from "../scenario.ts"
 import { median, timesAsGood } from "../statistics.ts"
 
@@ -21,8 +22,11 @@ export interface Measured {
   readonly name: string
   readonly side: Contender["side"]
   readonly values: ReadonlyArray<number>
-  /** Microseconds of the processor for each `unit.per`; empty where there is none. */
+  /** Microseconds of the processor for each `unit.per`; empty if there is none. */
   readonly cpu: ReadonlyArray<number>
+  /** Latencies in microseconds, those of each round; empty if the scenario is not one of many requests. */
+  readonly p50: ReadonlyArray<number>
+  readonly p99: ReadonlyArray<number>
 }
 
 export interface Result {
@@ -40,8 +44,11 @@ export interface Result {
   readonly contenders: ReadonlyArray<Measured>
 }
 
-/** By the name of the scenario, in the order of the report. */
+/** Those of one Node, by the name of the scenario, in the order of the report. */
 export type Results = Readonly<Record<string, Result>>
+
+/** Those of each Node that was measured. */
+export type ResultsByNode = Readonly<Partial<Record<Major, Results>>>
 
 /** Puts results in the order of the scenarios, and drops those of scenarios that are no more. */
 export const inOrder = (results: Results, names: ReadonlyArray<string>): Results =>
@@ -49,6 +56,12 @@ export const inOrder = (results: Results, names: ReadonlyArray<string>): Results
     const result = results[name]
     return result === undefined ? [] : [[name, result]]
   }))
+
+/** Puts the results of some scenarios on one Node in the place of older ones. */
+export const merged = (all: ResultsByNode, node: Major, changed: Results): ResultsByNode => ({
+  ...all,
+  [node]: { ...all[node], ...changed }
+})
 
 /** The peer that is the best by its median. */
 export const fastestPeer = ({ contenders, unit }: Result): Measured | undefined => {
@@ -114,7 +127,7 @@ const print = (value: unknown, indent: string, before: number): string => {
 }
 
 /** As dprint formats it, the samples of a contender on one line. */
-export const toJson = (results: Results): string => `${print(results, "", 0)}\n`
+export const toJson = (results: ResultsByNode): string => `${print(results, "", 0)}\n`
 
-/** Reads what `toJson` wrote; nobody else writes that file. */
-export const fromJson = (text: string): Results => JSON.parse(text) as Results
+/** Reads what `toJson` wrote: nothing else writes that file. */
+export const fromJson = (text: string): ResultsByNode => JSON.parse(text) as ResultsByNode

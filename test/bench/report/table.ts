@@ -11,17 +11,20 @@ export interface Table {
   readonly right: ReadonlyArray<boolean>
 }
 
-/** Medians with their quartiles, the processor's time, and the ratio to the fastest peer. */
+/** Medians with their quartiles, the processor's time, the latencies, and the ratio to the fastest peer. */
 export const resultTable = (result: Result): Table => {
   const { unit } = result
   const compared = ratios(result)
   const heads = ["contender", unit.label, "quartiles"]
   if (unit.per !== undefined) heads.push(`CPU µs per ${unit.per}`)
+  const timed = result.contenders.some(({ p50 }) => p50.length > 0)
+  if (timed) heads.push("p50 µs", "p99 µs")
   if (compared !== undefined) heads.push(compared.label)
   const rows = ranked(result).map((one) => {
     const { high, low, median: middle } = summary(one.values)
     const cells = [one.name, figure(middle), `${figure(low)} – ${figure(high)}`]
     if (unit.per !== undefined) cells.push(figure(median(one.cpu)))
+    if (timed) cells.push(figure(median(one.p50)), figure(median(one.p99)))
     if (compared !== undefined) {
       cells.push(one.side === "limit" ? `(${ratio(compared.of(one))})` : ratio(compared.of(one)))
     }

@@ -3,6 +3,7 @@
  * tests and functions that are started for each request pay it every time.
  */
 import { contender, effectImports, importScript, responseScript } from "../clients/startup.ts"
+import { undiciOn } from "../nodes.ts"
 import type { Contender, Scenario } from "../scenario.ts"
 import { smallJson } from "../servers/addresses.ts"
 
@@ -23,7 +24,7 @@ const importing: Scenario = {
   contenders: [
     contender("effect-http-client", "ours", async () => importScript(["effect-http-client"], await effectImports())),
     contender("effect-http-client, with effect", "ours", () => importScript(["effect-http-client"])),
-    imports("undici", "undici"),
+    imports("undici", undiciOn(process.versions.node)),
     imports("axios", "axios"),
     imports("got", "got"),
     imports("platform undici", "@effect/platform-node/NodeHttpClient")
@@ -59,7 +60,7 @@ const firstResponse: Scenario = {
     gets(
       "undici request",
       "peer",
-      `const { request } = await import("undici"); return (await request(url)).body.text()`
+      `const { request } = await import("${undiciOn(process.versions.node)}"); return (await request(url)).body.text()`
     ),
     gets("fetch", "peer", "return (await fetch(url)).text()"),
     gets(

@@ -14,6 +14,7 @@ const names: ReadonlyArray<Name> = [
   "ConnectionPool.execute",
   "PooledHttpClient untraced",
   "undici Pool.request",
+  "undici request",
   "node:http"
 ]
 

@@ -12,6 +12,7 @@ const clients: ReadonlyArray<Client> = [
   { name: "ConnectionPool.execute", side: "ours", load: async () => (await import("./ours.ts")).connectionPool },
   { name: "PooledHttpClient untraced", side: "ours", load: async () => (await import("./ours.ts")).pooledHttpClient },
   { name: "undici Pool.request", side: "peer", load: async () => (await import("./undici.ts")).undiciPool },
+  { name: "undici request", side: "peer", load: async () => (await import("./undici.ts")).undiciRequest },
   { name: "fetch", side: "peer", load: async () => (await import("./undici.ts")).builtInFetch },
   { name: "node:http", side: "peer", load: async () => (await import("./nodeHttp.ts")).nodeHttp },
   { name: "axios", side: "peer", load: async () => (await import("./nodeHttp.ts")).axiosHttp },
