@@ -21,7 +21,8 @@
  * @since 0.1.0
  */
 import * as Layer from "effect/Layer"
-import * as internal from "./internal/node/dialer.ts"
+import { serviceOf } from "./internal/effect/transport.ts"
+import * as dialer from "./internal/node/dialer.ts"
 import { type Service, Transport } from "./Transport.ts"
 
 /**
@@ -30,7 +31,7 @@ import { type Service, Transport } from "./Transport.ts"
  * @since 0.1.0
  * @category constructors
  */
-export const transport: Service = internal.make(internal.defaults)
+export const transport: Service = serviceOf(dialer.makeDialer(dialer.defaults))
 
 /**
  * The transport as a layer.

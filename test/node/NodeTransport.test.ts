@@ -8,7 +8,8 @@ import * as Scope from "effect/Scope"
 import * as net from "node:net"
 import { join } from "node:path"
 import { ConnectError, DnsError, HttpTimeout } from "../../src/HttpError.ts"
-import * as internal from "../../src/internal/node/dialer.ts"
+import { serviceOf } from "../../src/internal/effect/transport.ts"
+import { makeDialer } from "../../src/internal/node/dialer.ts"
 import { connectError, dnsError } from "../../src/internal/node/errors.ts"
 import { interleave, type Lookup } from "../../src/internal/node/resolver.ts"
 import { layer, transport } from "../../src/NodeTransport.ts"
@@ -33,7 +34,7 @@ import {
 const noLimits = { dns: Infinity, connect: Infinity, tls: Infinity }
 const local = (port: number): Endpoint => ({ host: "127.0.0.1", port })
 
-const withLookup = (lookup: Lookup, staggerMillis = 250) => internal.make({ lookup, staggerMillis })
+const withLookup = (lookup: Lookup, staggerMillis = 250) => serviceOf(makeDialer({ lookup, staggerMillis }))
 const answering = (...addresses: ReadonlyArray<string>): Lookup => (_host, callback) =>
   callback(null, addresses.map((address) => ({ address })))
 

@@ -16,7 +16,8 @@ import * as HttpConnection from "../../src/HttpConnection.ts"
 import type { HttpError } from "../../src/HttpError.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
 import type { HttpTimeouts } from "../../src/HttpTimeouts.ts"
-import * as internal from "../../src/internal/node/dialer.ts"
+import { serviceOf } from "../../src/internal/effect/transport.ts"
+import { makeDialer } from "../../src/internal/node/dialer.ts"
 import * as NodeTransport from "../../src/NodeTransport.ts"
 import * as Transport from "../../src/Transport.ts"
 import { certificates } from "../fixtures/certificates.ts"
@@ -135,7 +136,7 @@ const steps: ReadonlyArray<Step> = [
     timeouts: ["dns", "total"],
     halt: Effect.map(Deferred.make<void>(), (asked) => ({
       options: { host: "name.test" },
-      transport: internal.make({ lookup: () => Deferred.unsafeDone(asked, Effect.void), staggerMillis: 250 }),
+      transport: serviceOf(makeDialer({ lookup: () => Deferred.unsafeDone(asked, Effect.void), staggerMillis: 250 })),
       exchange: execute(get),
       reached: Deferred.await(asked),
       closed: Effect.void

@@ -15,7 +15,8 @@ import * as HttpBody from "../../src/HttpBody.ts"
 import * as HttpConnection from "../../src/HttpConnection.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
 import type { HttpTimeouts } from "../../src/HttpTimeouts.ts"
-import * as nodeTransport from "../../src/internal/node/dialer.ts"
+import { serviceOf } from "../../src/internal/effect/transport.ts"
+import * as dialer from "../../src/internal/node/dialer.ts"
 import * as Transport from "../../src/Transport.ts"
 import {
   type BusyServer,
@@ -323,14 +324,14 @@ describe("the connection made progress while the loop was busy", () => {
         }),
         (socket) => Effect.sync(() => socket.destroy())
       )
-      return nodeTransport.make({
-        ...nodeTransport.defaults,
+      return serviceOf(dialer.makeDialer({
+        ...dialer.defaults,
         lookup: (_host, callback) => {
           socket.once("data", (address: Buffer) => callback(null, [{ address: address.toString() }]))
           socket.write("?")
           soon(() => block(server))
         }
-      })
+      }))
     })
 
   const named = (port: number) => HttpRequest.get(`http://server.test:${port}/`, { timeouts: { dns: limit } })
@@ -354,10 +355,10 @@ describe("the connection made progress while the loop was busy", () => {
   live("a second address is not tried beside the first one, if that has been connected", () =>
     Effect.gen(function*() {
       const { port } = yield* busyServer(answers)
-      const transport = nodeTransport.make({
+      const transport = serviceOf(dialer.makeDialer({
         staggerMillis: limit,
         lookup: (_host, callback) => callback(null, [{ address: host }, { address: "127.0.0.2" }])
-      })
+      }))
       const pool = yield* Effect.provideService(ConnectionPool.make(), Transport.Transport, transport)
       yield* turn
       const { connects } = yield* whenSocket("connecting", silence)

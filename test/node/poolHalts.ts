@@ -8,7 +8,8 @@ import * as Stream from "effect/Stream"
 import * as https from "node:https"
 import * as HttpBody from "../../src/HttpBody.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
-import * as internal from "../../src/internal/node/dialer.ts"
+import { serviceOf } from "../../src/internal/effect/transport.ts"
+import { makeDialer } from "../../src/internal/node/dialer.ts"
 import { certificates } from "../fixtures/certificates.ts"
 import { turnUntil, unanswering } from "../fixtures/sockets.ts"
 import { streamOf } from "../fixtures/web.ts"
@@ -89,7 +90,7 @@ export const steps: ReadonlyArray<Step> = [
     ends: "PoolClosed",
     halt: Effect.zipWith(stage(nothing), Deferred.make<void>(), (server, asked) => ({
       ...silent(server, ""),
-      transport: internal.make({ lookup: () => Deferred.unsafeDone(asked, Effect.void), staggerMillis: 250 }),
+      transport: serviceOf(makeDialer({ lookup: () => Deferred.unsafeDone(asked, Effect.void), staggerMillis: 250 })),
       run: withPath(HttpRequest.get("http://name.test/")),
       reached: () => Deferred.await(asked)
     }))

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import type { TlsReason } from "../../src/HttpError.ts"
 import { TlsError } from "../../src/HttpError.ts"
 import { explainAlert } from "../../src/internal/error/tlsCodes.ts"
-import { tlsError } from "../../src/internal/node/errors.ts"
+import { tlsError } from "../../src/internal/error/tlsFailures.ts"
 
 const error = (code: string, message = "") => tlsError("a.test", Object.assign(new Error(message), { code }))
 

@@ -15,8 +15,8 @@ import * as Origin from "../../Origin.ts"
 import { Transport } from "../../Transport.ts"
 import { InvalidOption } from "../error/request.ts"
 import { nodeEventLoop } from "../node/eventLoop.ts"
-import { open } from "../node/streamDuplex.ts"
 import { make } from "./httpConnection.ts"
+import { open } from "./streamDuplex.ts"
 
 /** The options of `HttpConnection.readResponse`, where they are documented. */
 export interface ReadResponseOptions {

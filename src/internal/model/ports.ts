@@ -56,15 +56,21 @@ export interface Caller {
   redactedNames(): ReadonlyArray<string | RegExp>
 }
 
+/** What a dialer needs of the host. */
+export type DialHost = Pick<Host, "loop" | "isLive" | "now" | "startTimer">
+
+/** What a dialer needs of the caller. */
+export type DialCaller = Pick<Caller, "context">
+
 /** How an attempt to open a channel ended. */
-export type Dialed =
+export type Dialed<E = DnsError | ConnectError | TlsError | HttpTimeout> =
   | {
     readonly _tag: "Opened"
     readonly duplex: Duplex
     /** Ends what else the attempt holds. Called when the channel has been destroyed. */
     readonly release: (() => void) | undefined
   }
-  | { readonly _tag: "Failed"; readonly error: DnsError | ConnectError | TlsError | HttpTimeout }
+  | { readonly _tag: "Failed"; readonly error: E }
   /** A defect: what was thrown, or the host's record of it. */
   | { readonly _tag: "Died"; readonly defect: unknown }
   /** Aborted, with nothing left open. */
@@ -79,7 +85,13 @@ export type Abort = () => void
  */
 export interface Dialer {
   /** Opens a channel to an endpoint. */
-  dial(endpoint: Endpoint, timeouts: OpenTimeouts, host: Host, caller: Caller, done: (result: Dialed) => void): Abort
+  dial(
+    endpoint: Endpoint,
+    timeouts: OpenTimeouts,
+    host: DialHost,
+    caller: DialCaller,
+    done: (result: Dialed) => void
+  ): Abort
   /**
    * Starts TLS inside an open channel, which must have no bytes waiting and may not be used
    * afterwards. If that fails, the channel is destroyed.
@@ -89,9 +101,9 @@ export interface Dialer {
     serverName: string,
     tls: Tls.Options,
     timeoutMillis: number,
-    host: Host,
-    caller: Caller,
-    done: (result: Dialed) => void
+    host: DialHost,
+    caller: DialCaller,
+    done: (result: Dialed<TlsError | HttpTimeout>) => void
   ): Abort
 }
 

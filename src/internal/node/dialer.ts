@@ -1,25 +1,23 @@
 /**
- * The transport over sockets: the phases of opening in their order, each with its limit and its
- * error.
+ * The dialer over sockets: the phases of opening in their order, each with its limit and its error.
  *
- * Rules: whatever was started is in one list until it is handed over, and that list is emptied on
- * every other exit: failure, timeout, interruption and defect alike. All limits run on Effect's
- * Clock.
+ * Everything that an attempt starts is on its lists. If it ends without a channel (by a failure, a
+ * limit, an abort or a defect), everything on them is destroyed first. Time comes from the host.
  */
-import * as Effect from "effect/Effect"
-import * as Scope from "effect/Scope"
 import * as net from "node:net"
 import * as tls from "node:tls"
 import type * as Tls from "../../Tls.ts"
-import type { Duplex, Endpoint, OpenTimeouts, Service } from "../../Transport.ts"
-import { onlyDuplexes } from "../effect/scopes.ts"
-import { within } from "../effect/within.ts"
-import type { TlsError } from "../error/tls.ts"
-import { earlyBytes, tlsError, tlsFailure } from "./errors.ts"
-import { nodeEventLoop } from "./eventLoop.ts"
-import * as connect from "./happyEyeballs.ts"
+import type { AsyncContext, Duplex, DuplexInfo, Endpoint, OpenTimeouts } from "../../Transport.ts"
+import type { ConnectError } from "../error/connect.ts"
+import { DnsError } from "../error/connect.ts"
+import type { TimeoutKind } from "../error/timeout.ts"
+import { HttpTimeout } from "../error/timeout.ts"
+import { TlsError } from "../error/tls.ts"
+import { earlyBytes, tlsError, tlsFailure } from "../error/tlsFailures.ts"
+import type { Abort, DialCaller, Dialed, Dialer, DialHost } from "../model/ports.ts"
+import type { Target } from "./happyEyeballs.ts"
+import { check, connectFirst, Opening, targets } from "./happyEyeballs.ts"
 import { Inbound } from "./inbound.ts"
-import { Opening, until } from "./opening.ts"
 import { type Lookup, resolve, systemLookup } from "./resolver.ts"
 import { listen, listenToData, SocketDuplex } from "./socket.ts"
 import { addressesOf, SocketInfo } from "./socketInfo.ts"
@@ -27,154 +25,210 @@ import * as security from "./tls.ts"
 
 export interface Settings {
   readonly lookup: Lookup
-  /** How long an attempt has to itself before the next address is tried beside it. */
+  /** How long to wait for one address before the next one is tried beside it. */
   readonly staggerMillis: number
 }
 
 /** RFC 8305 section 5 recommends 250 ms. */
 export const defaults: Settings = { lookup: systemLookup, staggerMillis: 250 }
 
-/**
- * Runs `work` so that the sockets it starts end with it, unless it succeeds: then its duplex ends
- * with the scope.
- */
-const owned = <E, R>(
-  work: (started: Array<Opening>) => Effect.Effect<Duplex, E, R>
-): Effect.Effect<Duplex, E, R | Scope.Scope> =>
-  Effect.uninterruptibleMask((restore) => {
-    const started: Array<Opening> = []
-    return restore(work(started)).pipe(
-      Effect.onError(() =>
-        Effect.sync(() => {
-          for (const opening of started) opening.abandon()
-        })
-      ),
-      Effect.tap((duplex) => Effect.flatMap(Effect.scope, (scope) => Scope.addFinalizerExit(scope, destroying(duplex))))
-    )
-  })
+/** What every attempt can fail with, and what else this one can. */
+type Result<E> = Dialed<E | TlsError | HttpTimeout>
 
-/**
- * Not `Effect.addFinalizer`, which keeps all of the fiber that opened it: 1.5 KB. Outside of
- * `owned`, whose variables it would keep.
- */
-const destroying = (duplex: Duplex) => (): Effect.Effect<void> => Effect.sync(() => duplex.destroy())
+/** One call of the dialer, which can also fail with `E`. */
+class Attempt<E> {
+  readonly host: DialHost
+  /** The async context of the caller: sockets and lookups are started in it. */
+  readonly context: AsyncContext
+  readonly started: Array<Opening> = []
+  /** The channel inside of which TLS is started. */
+  readonly #below: Duplex | undefined
+  /** How to cancel each timer that runs. */
+  readonly #timers = new Set<() => void>()
+  #stopLimit = (): void => {}
+  /** `undefined` once the attempt has ended. */
+  #done: ((result: Result<E>) => void) | undefined
 
-/** Waits for TLS on a socket that is connected. */
-const handshake = Effect.fnUntraced(function*(opening: Opening, wanted: security.Security) {
-  yield* until([opening], () => opening.securedAt !== undefined || opening.failed)
-  // The test of the class is for the type only: TLS is waited for on sockets that `tls.connect`
-  // made.
-  if (opening.securedAt !== undefined && opening.socket instanceof tls.TLSSocket) {
-    return yield* security.negotiated(wanted, opening.socket)
+  constructor(host: DialHost, caller: DialCaller, below: Duplex | undefined, done: (result: Result<E>) => void) {
+    this.host = host
+    this.context = caller.context
+    this.#below = below
+    this.#done = done
   }
-  return yield* Effect.fail(tlsError(wanted.serverName, opening.failure, opening.chosen))
-})
 
-const millisBetween = (from: bigint, to: bigint): number => Number(to - from) / 1e6
-
-const open = Effect.fnUntraced(function*(
-  settings: Settings,
-  endpoint: Endpoint,
-  timeouts: OpenTimeouts,
-  started: Array<Opening>
-) {
-  const clock = yield* Effect.clock
-  const now = () => clock.unsafeCurrentTimeNanos()
-  yield* connect.check(endpoint)
-  // Before the first socket: options that OpenSSL refuses must not cost the peer a connection.
-  const wanted = endpoint.tls === undefined ? undefined : yield* security.make(endpoint.host, endpoint.tls)
-
-  const begin = now()
-  const path = endpoint.socketPath
-  const candidates = path !== undefined
-    ? [{ address: path, port: undefined }]
-    : connect.targets(
-      endpoint,
-      // An address has nothing to be waited for, and a limit costs a fiber.
-      net.isIP(endpoint.host) === 0
-        ? yield* within(resolve(settings.lookup, endpoint.host), "dns", timeouts.dns, nodeEventLoop)
-        : [endpoint.host]
-    )
-  const resolved = now()
-
-  const opening = yield* within(
-    connect.first(endpoint, candidates, wanted, started, { now, staggerMillis: settings.staggerMillis }),
-    "connect",
-    timeouts.connect,
-    nodeEventLoop
-  )
-  const connected = opening.connectedAt ?? now()
-  const info = wanted === undefined
-    ? undefined
-    : yield* within(handshake(opening, wanted), "tls", timeouts.tls, nodeEventLoop)
-
-  const timings = {
-    dns: path !== undefined || net.isIP(endpoint.host) !== 0 ? undefined : millisBetween(begin, resolved),
-    connect: millisBetween(resolved, connected),
-    tls: opening.securedAt === undefined ? undefined : millisBetween(connected, opening.securedAt)
+  step(run: () => void): void {
+    if (this.#done === undefined) return
+    try {
+      run()
+    } catch (defect) {
+      // If the attempt has ended, the caller's callback has thrown. That is no defect of opening.
+      if (this.#done === undefined) throw defect
+      this.#end({ _tag: "Died", defect })
+    }
   }
-  return duplexOf(opening, new SocketInfo(addressesOf(opening.socket), info, timings))
-})
 
-/** What is open, which from here on is told to its receiver alone. */
-const duplexOf = (opening: Opening, info: SocketInfo): Duplex => {
-  opening.removeListeners()
-  return new SocketDuplex(opening.socket, opening.inbound, info)
+  startTimer(millis: number, run: () => void): () => void {
+    if (millis === Infinity) return () => {}
+    const { host } = this
+    const expire = (): void => {
+      if (this.#timers.delete(stop)) this.step(run)
+    }
+    const timer = host.startTimer(millis, true, () => host.isLive ? host.loop.afterPoll(expire) : expire())
+    const stop = (): void => {
+      if (this.#timers.delete(stop)) timer.cancel()
+    }
+    this.#timers.add(stop)
+    return stop
+  }
+
+  /**
+   * Starts the limit of a phase, and ends that of the phase before. What arrives in time wins over
+   * the limit, even if the loop was too busy to read it.
+   */
+  limit(kind: TimeoutKind, millis: number): void {
+    this.#stopLimit()
+    this.#stopLimit = this.startTimer(millis, () => this.fail(new HttpTimeout({ kind, millis })))
+  }
+
+  /** Waits for TLS on a socket that is connected. */
+  handshake(opening: Opening, wanted: security.Security, secured: (info: Tls.Info, at: number) => void): void {
+    const look = (): void => {
+      const { chosen, failed, failure, securedAt, socket } = opening
+      // The test of the class only narrows the type: the socket was made by `tls.connect`.
+      if (securedAt !== undefined && socket instanceof tls.TLSSocket) {
+        const info = security.negotiated(wanted, socket)
+        if (info instanceof TlsError) this.fail(info)
+        else secured(info, securedAt)
+      } else if (failed) {
+        this.fail(tlsError(wanted.serverName, failure, chosen))
+      }
+    }
+    opening.watch(look)
+    look()
+  }
+
+  /** Ends with an open channel. From here on only its receiver learns of what happens to it. */
+  succeed(opening: Opening, tlsInfo: Tls.Info | undefined, timings: DuplexInfo["timings"], below?: DuplexInfo): void {
+    const info = new SocketInfo(below ?? addressesOf(opening.socket), tlsInfo, timings)
+    opening.removeListeners()
+    this.#end({ _tag: "Opened", duplex: new SocketDuplex(opening.socket, opening.inbound, info), release: undefined })
+  }
+
+  fail(error: E | TlsError | HttpTimeout): void {
+    this.#end({ _tag: "Failed", error })
+  }
+
+  readonly abort = (): void => this.#end({ _tag: "Aborted" })
+
+  #end(result: Result<E>): void {
+    const done = this.#done
+    if (done === undefined) return
+    this.#done = undefined
+    for (const stop of this.#timers) stop()
+    done(result._tag === "Opened" ? result : this.#destroyed(result))
+  }
+
+  /** Destroys everything that was started. */
+  #destroyed(result: Result<E>): Result<E> {
+    for (const opening of this.started) opening.abandon()
+    try {
+      // This channel may be another transport's, whose code may throw.
+      this.#below?.destroy()
+    } catch (defect) {
+      return { _tag: "Died", defect }
+    }
+    return result
+  }
 }
 
-/** TLS on a socket that something else has connected; the socket is destroyed with it. */
-const wrap = (
-  duplex: Duplex,
-  wanted: security.Security,
-  started: Array<Opening>,
-  now: () => bigint
-): Effect.Effect<Opening, TlsError> =>
-  Effect.suspend(() => {
-    const released = SocketDuplex.release(duplex)
-    if (released === undefined) {
-      return Effect.fail(
-        tlsFailure(wanted.serverName, "Other", "ERR_NOT_A_SOCKET", "The channel was not opened by this transport")
-      )
-    }
-    if (released.early) return Effect.fail(earlyBytes(wanted.serverName))
-    return Effect.try({
-      try: () => {
-        const inbound = new Inbound()
-        const socket = tls.connect({ ...wanted.options, socket: released.socket })
-        listenToData(socket, inbound)
-        listen(socket, inbound)
-        const opening = new Opening(socket, inbound, { address: wanted.serverName, port: undefined }, now)
-        started.push(opening)
-        return opening
-      },
-      catch: (error) => tlsError(wanted.serverName, error)
-    })
-  })
+const dial = (
+  attempt: Attempt<DnsError | ConnectError>,
+  { lookup, staggerMillis }: Settings,
+  endpoint: Endpoint,
+  timeouts: OpenTimeouts
+): void => {
+  const { context, host } = attempt
+  const invalid = check(endpoint)
+  if (invalid !== undefined) return attempt.fail(invalid)
+  // Before the first socket, so that options which OpenSSL refuses cost the peer no connection.
+  const wanted = endpoint.tls === undefined ? undefined : security.make(endpoint.host, endpoint.tls)
+  if (wanted instanceof TlsError) return attempt.fail(wanted)
 
-const secure = Effect.fnUntraced(function*(
+  const connect = (candidates: ReadonlyArray<Target>, dns: number | undefined): void => {
+    const begunAt = host.now()
+    attempt.limit("connect", timeouts.connect)
+    connectFirst(attempt, endpoint, candidates, wanted, staggerMillis, (opening) => {
+      const connectedAt = opening.connectedAt ?? host.now()
+      const millis = connectedAt - begunAt
+      if (wanted === undefined) return attempt.succeed(opening, undefined, { dns, connect: millis, tls: undefined })
+      attempt.limit("tls", timeouts.tls)
+      attempt.handshake(
+        opening,
+        wanted,
+        (info, securedAt) => attempt.succeed(opening, info, { dns, connect: millis, tls: securedAt - connectedAt })
+      )
+    })
+  }
+
+  if (endpoint.socketPath !== undefined) return connect([{ address: endpoint.socketPath, port: undefined }], undefined)
+  // An address needs no lookup, and so no limit.
+  if (net.isIP(endpoint.host) !== 0) return connect(targets(endpoint, [endpoint.host]), undefined)
+  const begunAt = host.now()
+  attempt.limit("dns", timeouts.dns)
+  const resolved = (answer: ReadonlyArray<string> | DnsError): void =>
+    answer instanceof DnsError ? attempt.fail(answer) : connect(targets(endpoint, answer), host.now() - begunAt)
+  context.run(() => resolve(lookup, endpoint.host, (answer) => attempt.step(() => resolved(answer))))
+}
+
+const secure = (
+  attempt: Attempt<never>,
   duplex: Duplex,
   serverName: string,
   options: Tls.Options,
-  timeoutMillis: number,
-  started: Array<Opening>
-) {
-  const clock = yield* Effect.clock
-  const now = () => clock.unsafeCurrentTimeNanos()
-  const wanted = yield* security.make(serverName, options)
-  const begin = now()
-  const opening = yield* wrap(duplex, wanted, started, now)
-  const info = yield* within(handshake(opening, wanted), "tls", timeoutMillis, nodeEventLoop)
-  const timings = { ...duplex.info.timings, tls: millisBetween(begin, opening.securedAt ?? now()) }
-  return duplexOf(opening, new SocketInfo(duplex.info, info, timings))
-})
+  timeoutMillis: number
+): void => {
+  const { context, host } = attempt
+  const wanted = security.make(serverName, options)
+  if (wanted instanceof TlsError) return attempt.fail(wanted)
+  const begunAt = host.now()
+  const released = SocketDuplex.release(duplex)
+  if (released === undefined) {
+    const message = "The channel was not opened by this transport"
+    return attempt.fail(tlsFailure(wanted.serverName, "Other", "ERR_NOT_A_SOCKET", message))
+  }
+  if (released.early) return attempt.fail(earlyBytes(wanted.serverName))
 
-export const make = (settings: Settings): Service =>
-  onlyDuplexes({
-    loop: nodeEventLoop,
-    open: (endpoint, timeouts) => owned((started) => open(settings, endpoint, timeouts, started)),
-    secure: (duplex, serverName, options, timeoutMillis) =>
-      owned((started) => secure(duplex, serverName, options, timeoutMillis, started)).pipe(
-        // The socket below is no use to anybody once this was tried.
-        Effect.onError(() => Effect.sync(() => duplex.destroy()))
-      )
+  const inbound = new Inbound()
+  let socket: tls.TLSSocket
+  try {
+    socket = context.run(() => tls.connect({ ...wanted.options, socket: released.socket }))
+  } catch (error) {
+    return attempt.fail(tlsError(wanted.serverName, error))
+  }
+  listenToData(socket, inbound)
+  listen(socket, inbound)
+  const opening = new Opening(socket, inbound, { address: wanted.serverName, port: undefined }, attempt)
+  attempt.started.push(opening)
+  attempt.limit("tls", timeoutMillis)
+  attempt.handshake(
+    opening,
+    wanted,
+    (info, securedAt) =>
+      attempt.succeed(opening, info, { ...duplex.info.timings, tls: securedAt - begunAt }, duplex.info)
+  )
+}
+
+/** Makes a dialer over sockets. Its channels hold nothing but themselves. */
+export const makeDialer = (settings: Settings): Dialer =>
+  Object.freeze<Dialer>({
+    dial: (endpoint, timeouts, host, caller, done): Abort => {
+      const attempt = new Attempt<DnsError | ConnectError>(host, caller, undefined, done)
+      attempt.step(() => dial(attempt, settings, endpoint, timeouts))
+      return attempt.abort
+    },
+    secure: (duplex, serverName, options, timeoutMillis, host, caller, done): Abort => {
+      const attempt = new Attempt<never>(host, caller, duplex, done)
+      attempt.step(() => secure(attempt, duplex, serverName, options, timeoutMillis))
+      return attempt.abort
+    }
   })

@@ -1,26 +1,12 @@
 /**
- * What the codes of the system, the resolver and OpenSSL mean: the one place that turns them into
- * our errors.
+ * Turns the codes of the resolver and of the system into a `DnsError` or a `ConnectError`.
  *
- * Does no I/O. Rules: every function here is total, a code that is not known becomes `Other` and is
- * kept in `code`, and the error that came is kept in `cause`.
+ * Does no I/O. Every function is total: an unknown code becomes `Other` and is kept in `code`, and
+ * the original error is kept in `cause`. For TLS see `error/tlsFailures.ts`.
  */
-import type { DuplexFault } from "../../Transport.ts"
-import { withContext } from "../error/base.ts"
 import type { ConnectReason, DnsReason } from "../error/connect.ts"
 import { ConnectError, DnsError } from "../error/connect.ts"
-import { TlsError } from "../error/tls.ts"
-import type { TlsReason } from "../error/tlsCodes.ts"
-import { explain, explainAlert } from "../error/tlsCodes.ts"
-
-/** The `code` of an error of Node's, or `UNKNOWN`. */
-export const codeOf = (error: unknown): string => {
-  const code = typeof error === "object" && error !== null ? (error as { readonly code?: unknown }).code : undefined
-  return typeof code === "string" ? code : "UNKNOWN"
-}
-
-/** An error as Node would have made it, for what Node reports without one. */
-export const systemError = (code: string, message: string): Error => Object.assign(new Error(message), { code })
+import { codeOf } from "../error/systemCodes.ts"
 
 const dnsReasons: { readonly [code: string]: DnsReason } = {
   ENOTFOUND: "NotFound",
@@ -34,6 +20,7 @@ const dnsReasons: { readonly [code: string]: DnsReason } = {
   EAI_ADDRFAMILY: "NoData"
 }
 
+/** The failure of a lookup. */
 export const dnsError = (host: string, cause: unknown): DnsError => {
   const code = codeOf(cause)
   return new DnsError({ host, reason: dnsReasons[code] ?? "Other", code, cause })
@@ -59,12 +46,12 @@ const connectReasons: { readonly [code: string]: ConnectReason } = {
 }
 
 const connectReason = (cause: unknown): ConnectReason =>
-  // `bind` with a local address of the other family than the peer's says EINVAL.
+  // `bind` fails with EINVAL if the local address and the peer's are of different families.
   codeOf(cause) === "EINVAL" && (cause as { readonly syscall?: unknown }).syscall === "bind"
     ? "AddressNotAvailable"
     : connectReasons[codeOf(cause)] ?? "Other"
 
-/** An address that was tried, and what came of it. */
+/** An address that was tried, and why that failed. */
 export interface FailedAttempt {
   readonly address: string
   readonly port: number | undefined
@@ -72,8 +59,8 @@ export interface FailedAttempt {
 }
 
 /**
- * The failure of all attempts. Where they failed differently, the first that got as far as an
- * answer gives the reason: that IPv6 has no route says less than that IPv4 was refused.
+ * The failure of all attempts. If their reasons differ, the first attempt that got an answer gives
+ * the reason: "IPv4 was refused" says more than "IPv6 has no route".
  */
 export const connectError = (target: string, attempts: ReadonlyArray<FailedAttempt>): ConnectError => {
   const telling = attempts.find(({ cause }) => {
@@ -88,55 +75,3 @@ export const connectError = (target: string, attempts: ReadonlyArray<FailedAttem
     cause: attempts.length > 1 ? new AggregateError(attempts.map(({ cause }) => cause)) : telling?.cause
   })
 }
-
-/** Codes of the system, where a handshake was waited for. */
-const closings: ReadonlySet<string> = new Set(["ECONNRESET", "ECONNABORTED", "EPIPE"])
-
-/**
- * What the caller has to mend, so that nobody takes it for a failure of the network and tries
- * again.
- */
-const callers: ReadonlySet<TlsReason> = new Set(["ClientCertificate", "InvalidOptions"])
-
-/** The names in the certificate that came with a mismatch. */
-const certificateNames = (cause: unknown): string | undefined => {
-  const certificate = (cause as { readonly cert?: { readonly subjectaltname?: string } } | undefined)?.cert
-  return certificate?.subjectaltname
-}
-
-const faulted = (error: TlsError): TlsError =>
-  callers.has(error.reason)
-    ? withContext(error, { ...error.context, fault: "User" })
-    : error.reason === "OutOfMemory"
-    ? withContext(error, { ...error.context, fault: "Local" })
-    : error
-
-/** `chosen` says whether the server had chosen a cipher: see `explain`. */
-export const tlsError = (serverName: string, cause: unknown, chosen = true): TlsError => {
-  const code = codeOf(cause)
-  const reason = closings.has(code) ? "Closed" : explain(code, cause, chosen)?.reason ?? "Other"
-  const names = reason === "HostnameMismatch" ? certificateNames(cause) : undefined
-  return faulted(new TlsError({ reason, code, serverName, names, cause }))
-}
-
-/** A failure of TLS that Node knows nothing of. */
-export const tlsFailure = (serverName: string, reason: TlsReason, code: string, message: string): TlsError =>
-  faulted(new TlsError({ reason, code, serverName, names: undefined, cause: systemError(code, message) }))
-
-/**
- * In TLS the client speaks first, and what came before it must not be taken for what comes inside.
- */
-export const earlyBytes = (serverName: string): TlsError =>
-  tlsFailure(serverName, "NotTls", "ERR_EARLY_BYTES", "Bytes came before the handshake had begun")
-
-/** Options that cannot be used. */
-export const invalidTlsOptions = (serverName: string, cause: unknown): TlsError =>
-  faulted(new TlsError({ reason: "InvalidOptions", code: codeOf(cause), serverName, names: undefined, cause }))
-
-/**
- * The server's refusal of the client's certificate, or of the lack of one, where a channel broke
- * with that after the handshake: with TLS 1.3 it always comes then, and with a renegotiation or an
- * authentication after the handshake at any time.
- */
-export const refusal = (serverName: string, { cause, code }: DuplexFault): TlsError | undefined =>
-  explainAlert(code, cause)?.reason === "ClientCertificate" ? tlsError(serverName, cause) : undefined

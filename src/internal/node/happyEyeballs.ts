@@ -1,37 +1,142 @@
 /**
- * Connects to the first address that answers (happy eyeballs, RFC 8305), with TLS on top where it
- * is asked for.
+ * Connects to the first address that answers (happy eyeballs, RFC 8305), with the TLS handshake
+ * started on top if it is asked for.
  *
- * Does not resolve names (`addresses.ts`) and does not limit time (`nodeTransport.ts`). Rules:
- * every socket is put into `started` before anything is waited for, so that whoever holds that list
- * can undo everything; the others are destroyed as soon as one is connected.
+ * Neither resolves names (`resolver.ts`) nor limits time (`dialer.ts`). Every socket is on the
+ * attempt's list from the step that makes it, so that the attempt can destroy them all. As soon as
+ * one is connected, the others are destroyed.
  *
- * Node's own `autoSelectFamily` is not used: it destroys an attempt after 250 ms in place of
- * starting the next beside it, so a peer that is further away than that is reached through its last
- * address only; and its timer is not the Clock's.
+ * Node's `autoSelectFamily` is not used. It destroys a socket after 250 ms instead of starting the
+ * next one beside it, so a peer that is further away is reached through its last address only. Its
+ * timer is not the host's.
  */
-import * as Effect from "effect/Effect"
 import * as net from "node:net"
 import * as tls from "node:tls"
-import type { Endpoint } from "../../Transport.ts"
-import { polled } from "../effect/polled.ts"
+import type { AsyncContext, Endpoint } from "../../Transport.ts"
 import type { ConnectError } from "../error/connect.ts"
+import { systemError } from "../error/systemCodes.ts"
+import type { DialHost } from "../model/ports.ts"
 import type { FailedAttempt } from "./errors.ts"
-import { connectError, systemError } from "./errors.ts"
-import { nodeEventLoop } from "./eventLoop.ts"
+import { connectError } from "./errors.ts"
 import { Inbound } from "./inbound.ts"
-import type { Target } from "./opening.ts"
-import { Opening, until } from "./opening.ts"
 import { listen, onread, readOnAfterWriteError } from "./socket.ts"
 import type { Security } from "./tls.ts"
 
-/** `host:port` or the path, as errors name it. */
+/** An address to try. `port` is `undefined` for the path of a unix socket. */
+export interface Target {
+  readonly address: string
+  readonly port: number | undefined
+}
+
+/** The attempt that a socket belongs to. */
+export interface Steps {
+  readonly host: DialHost
+  /** Runs a step, unless the attempt has ended. If the step throws, the attempt ends. */
+  step(run: () => void): void
+}
+
+/** The attempt that connecting is a phase of. */
+export interface ConnectPhase extends Steps {
+  /** The async context in which sockets are made. */
+  readonly context: AsyncContext
+  /** The sockets that were made. The attempt destroys them unless it succeeds. */
+  readonly started: Array<Opening>
+  /**
+   * Runs a step after `millis`, once the sockets have been polled; never for `Infinity`. Returns
+   * how to cancel that.
+   */
+  startTimer(millis: number, run: () => void): () => void
+  fail(error: ConnectError): void
+}
+
+/**
+ * A socket that is being opened. Its events are recorded from the socket's first tick on, so that
+ * none is lost between two phases.
+ */
+export class Opening {
+  readonly socket: net.Socket
+  readonly inbound: Inbound
+  readonly target: Target
+  /** When it was connected and when TLS was ready, in the host's milliseconds. */
+  connectedAt: number | undefined
+  securedAt: number | undefined
+  /** What it failed with. */
+  failure: unknown
+  /** True if it failed, even if it had been connected before. */
+  failed = false
+  /** True if the server had chosen a cipher before the failure. */
+  chosen = false
+  readonly #attempt: Steps
+  #watcher: (() => void) | undefined
+
+  constructor(socket: net.Socket, inbound: Inbound, target: Target, attempt: Steps) {
+    this.socket = socket
+    this.inbound = inbound
+    this.target = target
+    this.#attempt = attempt
+    socket.on("connect", this.#connected)
+    socket.on("secureConnect", this.#secured)
+    socket.on("error", this.#fail)
+    socket.on("close", this.#closed)
+  }
+
+  /** Stops listening, so that the socket does not retain this object. */
+  removeListeners(): void {
+    const { socket } = this
+    socket.off("connect", this.#connected)
+    socket.off("secureConnect", this.#secured)
+    socket.off("error", this.#fail)
+    socket.off("close", this.#closed)
+  }
+
+  /** Sets what is to be run after each event, as a step of the attempt. */
+  watch(watcher: (() => void) | undefined): void {
+    this.#watcher = watcher
+  }
+
+  /** Destroys the socket. */
+  abandon(): void {
+    this.#watcher = undefined
+    this.inbound.close()
+    this.socket.destroy()
+  }
+
+  readonly #connected = (): void =>
+    this.#attempt.step(() => {
+      this.connectedAt = this.#attempt.host.now()
+      this.#watcher?.()
+    })
+
+  readonly #secured = (): void =>
+    this.#attempt.step(() => {
+      this.securedAt = this.#attempt.host.now()
+      this.#watcher?.()
+    })
+
+  readonly #fail = (error: unknown): void =>
+    this.#attempt.step(() => {
+      if (this.failed) return
+      this.failed = true
+      this.failure = error
+      // Node forgets what was negotiated after it has emitted the error.
+      this.chosen = this.socket instanceof tls.TLSSocket
+        && (this.socket.getCipher() as tls.CipherNameAndProtocol | undefined) !== undefined
+      this.#watcher?.()
+    })
+
+  readonly #closed = (): void => this.#fail(systemError("ECONNRESET", "The socket closed while it was being opened"))
+}
+
+/** `host:port` or the path, as errors show it. */
 const describe = (endpoint: Endpoint): string =>
   endpoint.socketPath ?? (net.isIPv6(endpoint.host)
     ? `[${endpoint.host}]:${endpoint.port}`
     : `${endpoint.host}:${endpoint.port}`)
 
-/** What `net.connect` throws for, after it has made a handle that nobody would close. */
+/**
+ * Returns the error for what makes `net.connect` throw. It throws after it has made a handle, which
+ * would stay open.
+ */
 const invalid = ({ localAddress, localPort = 0, port, socketPath }: Endpoint): Error | undefined => {
   if (socketPath !== undefined) return socketPath === "" ? systemError("ENOENT", "The path is empty") : undefined
   if (!Number.isInteger(port) || port < 1 || port > 65_535) return systemError("ERR_SOCKET_BAD_PORT", "No such port")
@@ -43,17 +148,15 @@ const invalid = ({ localAddress, localPort = 0, port, socketPath }: Endpoint): E
     : undefined
 }
 
-/** Fails for what cannot be tried at all. */
-export const check = (endpoint: Endpoint): Effect.Effect<void, ConnectError> => {
+/** Returns the error for an endpoint that cannot be tried at all. */
+export const check = (endpoint: Endpoint): ConnectError | undefined => {
   const cause = invalid(endpoint)
-  return cause === undefined
-    ? Effect.void
-    : Effect.fail(connectError(describe(endpoint), [{ address: endpoint.host, port: endpoint.port, cause }]))
+  return cause && connectError(describe(endpoint), [{ address: endpoint.host, port: endpoint.port, cause }])
 }
 
 /**
- * What to try: a local address leaves only those of its family, or all, to fail with what the
- * system says.
+ * Returns what to try. With a local address, only the addresses of its family are tried. If there
+ * is none of its family, all are tried, and fail with the system's error.
  */
 export const targets = (endpoint: Endpoint, addresses: ReadonlyArray<string>): ReadonlyArray<Target> => {
   const all = addresses.map((address) => ({ address, port: endpoint.port }))
@@ -62,7 +165,12 @@ export const targets = (endpoint: Endpoint, addresses: ReadonlyArray<string>): R
   return same.length > 0 ? same : all
 }
 
-const dial = (target: Target, endpoint: Endpoint, security: Security | undefined, now: () => bigint): Opening => {
+const connect = (
+  attempt: ConnectPhase,
+  target: Target,
+  endpoint: Endpoint,
+  security: Security | undefined
+): Opening => {
   const inbound = new Inbound()
   const options = {
     ...(target.port === undefined ? { path: target.address } : { host: target.address, port: target.port }),
@@ -79,48 +187,59 @@ const dial = (target: Target, endpoint: Endpoint, security: Security | undefined
   socket.setNoDelay(true)
   readOnAfterWriteError(socket)
   listen(socket, inbound)
-  return new Opening(socket, inbound, target, now)
+  return new Opening(socket, inbound, target, attempt)
 }
 
-const isConnected = (opening: Opening) => opening.connectedAt !== undefined
-const isDone = (opening: Opening) => isConnected(opening) || opening.failed
+const isConnected = (opening: Opening): boolean => opening.connectedAt !== undefined
 
 /**
- * Starts the attempts one by one, each when the one before failed or `staggerMillis` after it
- * began.
+ * Tries the candidates in order. The next one is started when the one before fails, or
+ * `staggerMillis` after that was started. Calls `connected` with the first that connects. The
+ * attempt fails when all have failed.
  */
-export const first = Effect.fnUntraced(function*(
+export const connectFirst = (
+  attempt: ConnectPhase,
   endpoint: Endpoint,
   candidates: ReadonlyArray<Target>,
   security: Security | undefined,
-  started: Array<Opening>,
-  settings: { readonly now: () => bigint; readonly staggerMillis: number }
-) {
-  const fail = (failures: ReadonlyArray<FailedAttempt>) => connectError(describe(endpoint), failures)
-  for (const [index, target] of candidates.entries()) {
-    const opening = yield* Effect.try({
-      // Made and put on the list in one step: between two steps the fiber can be interrupted.
-      try: () => {
-        const opening = dial(target, endpoint, security, settings.now)
-        started.push(opening)
-        return opening
-      },
-      catch: (cause) => fail([{ ...target, cause }])
-    })
-    if (index === candidates.length - 1) {
-      yield* until(started, () => started.some(isConnected) || started.every(isDone))
-    } else {
-      yield* Effect.timeoutOption(
-        until(started, () => started.some(isConnected) || isDone(opening)),
-        settings.staggerMillis
-      )
-      // It may have connected while the loop was busy.
-      if (!started.some(isDone)) yield* polled(nodeEventLoop)
+  staggerMillis: number,
+  connected: (opening: Opening) => void
+): void => {
+  const { context, started } = attempt
+  let stopStagger = (): void => {}
+
+  const fail = (failures: ReadonlyArray<FailedAttempt>): void =>
+    attempt.fail(connectError(describe(endpoint), failures))
+
+  const startNext = (): void => {
+    stopStagger()
+    const target = candidates[started.length]
+    if (target === undefined) return
+    try {
+      started.push(context.run(() => connect(attempt, target, endpoint, security)))
+    } catch (cause) {
+      return fail([{ ...target, cause }])
     }
-    const winner = started.find(isConnected)
-    if (winner === undefined) continue
-    for (const other of started) if (other !== winner) other.abandon()
-    return winner
+    started.at(-1)?.watch(look)
+    // The timer polls the sockets first, because this one may have connected while the loop was
+    // busy.
+    if (started.length < candidates.length) stopStagger = attempt.startTimer(staggerMillis, startNext)
   }
-  return yield* Effect.fail(fail(started.map(({ failure, target }) => ({ ...target, cause: failure }))))
-})
+
+  const look = (): void => {
+    const winner = started.find(isConnected)
+    if (winner !== undefined) {
+      stopStagger()
+      winner.watch(undefined)
+      for (const opening of started) if (opening !== winner) opening.abandon()
+      return connected(winner)
+    }
+    if (started.length < candidates.length) {
+      if (started.at(-1)?.failed === true) startNext()
+    } else if (started.every(({ failed }) => failed)) {
+      fail(started.map(({ failure, target }) => ({ ...target, cause: failure })))
+    }
+  }
+
+  startNext()
+}

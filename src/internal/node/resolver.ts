@@ -1,31 +1,31 @@
 /**
- * From a host name to the addresses to try, in the order to try them.
+ * Turns a host name into the addresses to try, in the order in which to try them.
  *
- * Does not cache: the system's resolver does. Rule: a lookup cannot be cancelled (it sits in a
- * thread of libuv's), so its answer is ignored when nobody waits for it any more.
+ * Does not cache: the system's resolver does. A lookup occupies a thread of libuv's and cannot be
+ * cancelled, so the caller must ignore an answer that comes too late.
  */
-import * as Effect from "effect/Effect"
 import * as dns from "node:dns"
 import * as net from "node:net"
 import type { DnsError } from "../error/connect.ts"
-import { dnsError, systemError } from "./errors.ts"
+import { systemError } from "../error/systemCodes.ts"
+import { dnsError } from "./errors.ts"
 
-/** Asks for all addresses of a name. A parameter so that tests can do without a resolver. */
+/** Looks up all addresses of a name. A parameter, so that tests need no resolver. */
 export type Lookup = (
   host: string,
   callback: (error: Error | null, addresses: ReadonlyArray<{ readonly address: string }>) => void
 ) => void
 
-// As `net.connect` asks: addresses of a family that no interface of this machine has are left out.
-// Windows lacks the flag.
+// The flag that `net.connect` uses: it leaves out addresses of a family that no interface of this
+// machine has. Windows lacks it.
 const hints = process.platform === "win32" ? 0 : dns.ADDRCONFIG
 
 /** The resolver of the system, in its own order. */
 export const systemLookup: Lookup = (host, callback) => dns.lookup(host, { all: true, verbatim: true, hints }, callback)
 
 /**
- * The addresses without repetition, the families by turns, the resolver's first one first (RFC 8305
- * section 4): where one family has no route, every second attempt still gets through.
+ * Returns the addresses without repetition, the families by turns, beginning with the resolver's
+ * first (RFC 8305 section 4). If one family has no route, every second attempt still gets through.
  */
 export const interleave = (addresses: ReadonlyArray<string>): ReadonlyArray<string> => {
   const unique = [...new Set(addresses)]
@@ -40,18 +40,38 @@ export const interleave = (addresses: ReadonlyArray<string>): ReadonlyArray<stri
     .flat()
 }
 
-/** The addresses of a host, at least one; an address stands for itself. */
-export const resolve = (lookup: Lookup, host: string): Effect.Effect<ReadonlyArray<string>, DnsError> =>
-  net.isIP(host) !== 0 ? Effect.succeed([host]) : Effect.async<ReadonlyArray<string>, DnsError>((resume) => {
-    const fail = (cause: unknown) => resume(Effect.fail(dnsError(host, cause)))
-    try {
-      lookup(host, (error, found) => {
-        if (error !== null) return fail(error)
-        const addresses = found.map(({ address }) => address).filter((address) => net.isIP(address) !== 0)
-        if (addresses.length === 0) return fail(systemError("ENODATA", "The resolver knows no address for the name"))
-        resume(Effect.succeed(interleave(addresses)))
-      })
-    } catch (error) {
-      fail(error)
-    }
-  })
+/** The addresses of an answer, at least one, or why there are none. */
+const read = (
+  host: string,
+  error: Error | null,
+  found: ReadonlyArray<{ readonly address: string }>
+): ReadonlyArray<string> | DnsError => {
+  if (error !== null) return dnsError(host, error)
+  const addresses = found.map(({ address }) => address).filter((address) => net.isIP(address) !== 0)
+  return addresses.length === 0
+    ? dnsError(host, systemError("ENODATA", "The resolver knows no address for the name"))
+    : interleave(addresses)
+}
+
+/**
+ * Resolves a name and calls back once, perhaps within this call. A lookup that throws has failed.
+ */
+export const resolve = (
+  lookup: Lookup,
+  host: string,
+  callback: (answer: ReadonlyArray<string> | DnsError) => void
+): void => {
+  let answered = false
+  const answer = (result: ReadonlyArray<string> | DnsError): void => {
+    if (answered) return
+    answered = true
+    callback(result)
+  }
+  try {
+    lookup(host, (error, found) => answer(read(host, error, found)))
+  } catch (error) {
+    // What the callback throws is not a failure of the lookup.
+    if (answered) throw error
+    answer(dnsError(host, error))
+  }
+}

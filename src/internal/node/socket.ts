@@ -1,26 +1,26 @@
 /**
  * A socket of `node:net` or `node:tls` as a `Duplex`.
  *
- * Does not open sockets (`connect.ts`) and does not decide when what came in is told
- * (`inbound.ts`). Rules: a socket has an `error` listener from its creation and keeps it, because a
- * destroyed socket can still emit `error`; no byte is copied on the way out; bytes come in through
- * one buffer that all sockets of the process share.
+ * Neither opens sockets (`dialer.ts`) nor decides when to deliver what has arrived (`inbound.ts`).
+ * A socket has an `error` listener from its creation and keeps it, because a destroyed socket can
+ * still emit `error`. No byte is copied on the way out. Bytes arrive through one buffer that all
+ * sockets of the process share.
  */
 import type * as net from "node:net"
 import type { Duplex, DuplexInfo, Receiver } from "../../Transport.ts"
+import { codeOf, systemError } from "../error/systemCodes.ts"
 import { endProven, watchEnd } from "./closeNotify.ts"
-import { codeOf, systemError } from "./errors.ts"
 import { Inbound } from "./inbound.ts"
 
-// One for all sockets: libuv asks for the buffer right before `read(2)` and the view is given up
-// before the next read, so an idle connection costs no memory. Twice what libuv itself asks for, so
-// that a response of 64 KiB comes whole with its head: read in two pieces it was copied twice. With
-// a larger one large downloads came out slower.
+// One for all sockets, so that an idle connection costs no memory: libuv asks for the buffer right
+// before `read(2)`, and the view is not used after the next read. It has twice the size that libuv
+// suggests, so that a response of 64 KiB and its head fit: in two reads it was copied twice. With a
+// larger buffer, large downloads were slower.
 const buffer = Buffer.allocUnsafeSlow(131_072)
 
 /**
- * The view of the shared buffer that was made last. Responses of a server are often of one length,
- * and a view costs as much as a field.
+ * The last view of the shared buffer. Responses of a server often have one length, and making a
+ * view costs as much as parsing a field.
  */
 let view = buffer
 
@@ -29,22 +29,21 @@ const viewOf = (length: number): Uint8Array => {
   return view
 }
 
-/** The `onread` option: bytes go to `inbound` as a view of the shared buffer. */
+/** Makes the `onread` option, by which `inbound` receives views of the shared buffer. */
 export const onread = (inbound: Inbound): net.OnReadOpts => ({
   buffer,
   callback: (length) => inbound.data(viewOf(length))
 })
 
-/** For a socket that cannot have `onread`: TLS over a socket that exists already. */
+/** Delivers the bytes of a socket that cannot have `onread`: TLS over an existing socket. */
 export const listenToData = (socket: net.Socket, inbound: Inbound): void => {
   socket.on("data", (bytes: Buffer) => {
     if (!inbound.data(bytes)) socket.pause()
   })
 }
 
-// The listeners are the same functions for all sockets, and find what is of one on the socket
-// itself, which Node gives them as `this`: functions of each would be 330 bytes more for a
-// connection that is idle.
+// All sockets share the listeners, which find the `Inbound` on the socket that Node passes as
+// `this`. Separate closures would cost 330 bytes for each idle connection.
 const inboundOf = Symbol("effect-http-client/inbound")
 
 interface Listened extends net.Socket {
@@ -68,7 +67,8 @@ function onClose(this: Listened): void {
 }
 
 /**
- * Tells `inbound` of the end and of faults. To be called in the tick in which the socket was made.
+ * Delivers the end and faults of a socket to `inbound`. Must run in the tick in which the socket
+ * was made.
  */
 export const listen = (socket: net.Socket, inbound: Inbound): void => {
   const listened = Object.assign(socket, { [inboundOf]: inbound })
@@ -79,25 +79,25 @@ export const listen = (socket: net.Socket, inbound: Inbound): void => {
 }
 
 /**
- * Lets a socket with `onread` read on for one turn of the event loop after a write failed.
+ * Lets a socket with `onread` read for one more iteration of the event loop after a write failed.
  *
- * A server that answers early and closes makes our next write fail with EPIPE or ECONNRESET while
- * its answer is still in the system's receive buffer, which Node then throws away with the socket.
- * An error of the poll itself is no problem, as libuv reads before it writes. Two immediates,
- * because the first may still belong to the turn in which the write failed. Not helped: bytes
- * behind a pause; TLS in a tunnel, whose stream drops what comes after an error; systems other than
- * Unix.
+ * If a server responds early and closes, the next write fails with EPIPE or ECONNRESET. The
+ * response is then still in the system's receive buffer, which Node discards with the socket. An
+ * error of the poll itself is no problem, because libuv reads before it writes. It takes two
+ * immediates, because the first may belong to the iteration in which the write failed. This does
+ * not help if the receiver has paused, for TLS in a tunnel (its stream drops what follows an
+ * error), or on Windows.
  */
 export const readOnAfterWriteError = (socket: net.Socket): void => {
   socket.destroy = destroyLater
 }
 
-/** Sockets that are about to be destroyed. */
+/** Sockets whose destruction is delayed. */
 const leaving = new WeakSet<net.Socket>()
 
-/** The same for all sockets, as the listeners are. */
+/** All sockets share this function, as they share the listeners. */
 function destroyLater(this: net.Socket, error?: Error): net.Socket {
-  // What it stands in front of.
+  // The method that this one shadows.
   const { destroy } = Reflect.getPrototypeOf(this) as net.Socket
   const code = codeOf(error)
   const writing = error !== undefined && (error as { readonly syscall?: unknown }).syscall === "write"
@@ -109,16 +109,16 @@ function destroyLater(this: net.Socket, error?: Error): net.Socket {
   return this
 }
 
-/** A socket that is ready to use, as a `Duplex`. */
+/** An open socket as a `Duplex`. */
 export class SocketDuplex implements Duplex {
   readonly info: DuplexInfo
   readonly #socket: net.Socket
   readonly #inbound: Inbound
-  /** Who waits for what was written, where there is anybody. */
+  /** Callbacks that wait until all is written, if any. */
   #waiting: Array<() => void> | undefined
   /**
-   * Told by Node of each write. There while something is to be sent: an idle connection does
-   * without.
+   * Called by Node after each write. `undefined` if nothing is to be sent, so that an idle
+   * connection keeps no closure.
    */
   #written: ((error?: Error | null) => void) | undefined
 
@@ -129,9 +129,9 @@ export class SocketDuplex implements Duplex {
   }
 
   /**
-   * Gives the socket away, as TLS in a tunnel needs it. The duplex hears nothing any more but can
-   * still destroy it. `early` says whether bytes had come already. `undefined` for a duplex of
-   * another kind.
+   * Releases the socket of a duplex, for TLS in a tunnel. The duplex receives nothing more but can
+   * still destroy the socket. `early` is true if bytes had already arrived. Returns `undefined` for
+   * a duplex of another kind.
    */
   static release(duplex: Duplex): { readonly socket: net.Socket; readonly early: boolean } | undefined {
     if (!(#socket in duplex)) return undefined
@@ -148,7 +148,7 @@ export class SocketDuplex implements Duplex {
     const socket = this.#socket
     if (this.#inbound.over) return false
     if (more !== undefined && more.length > 0) {
-      // Both in one call of the system.
+      // Sends both in one system call.
       socket.cork()
       this.#put(bytes)
       this.#put(more)
@@ -156,12 +156,12 @@ export class SocketDuplex implements Duplex {
     } else {
       this.#put(bytes)
     }
-    // What `socket.write` returns says "wait" after every large piece, even where the system took
-    // it at once.
+    // Not what `socket.write` returns: that is false after every large piece, even if the system
+    // took it at once.
     return socket.errored === null && socket.writableLength < socket.writableHighWaterMark
   }
 
-  /** Calls back at once where nothing waits to be sent. */
+  /** Calls back at once if nothing is left to be sent. */
   drained(callback: () => void): void {
     if (this.#inbound.over) return
     if (this.#socket.writableLength === 0 && this.#socket.errored === null) callback()
@@ -194,12 +194,11 @@ export class SocketDuplex implements Duplex {
     this.#socket.unref()
   }
 
-  // Nothing is written for no bytes: an empty write on TLS makes Node decrypt, and so call the
-  // receiver, within `write`.
+  // Skips empty pieces: an empty write on TLS makes Node decrypt, and so call the receiver, within
+  // `write`.
   #put(bytes: Uint8Array | string): void {
     if (bytes.length === 0) return
-    // One function for all writes that are under way: Node then counts them in place of scheduling
-    // each.
+    // One function for all writes in flight: Node then counts them instead of scheduling each.
     const written = this.#written ??= (error) => this.#sent(error)
     if (typeof bytes === "string") this.#socket.write(bytes, "latin1", written)
     else this.#socket.write(bytes, written)

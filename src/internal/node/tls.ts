@@ -1,30 +1,30 @@
 /**
- * What `tls.connect` needs to know, made of `Tls.Options`, and what came of a handshake.
+ * Makes options of `tls.connect` out of `Tls.Options`, and reads the result of a handshake.
  *
- * Opens nothing. Rules: keys and passphrases go to OpenSSL and nowhere else; options that OpenSSL
- * refuses are a typed error; names are checked here, because Node ends the process over some that
- * OpenSSL refuses; the certificate is checked against the name that the caller meant, never against
- * the address that was dialled.
+ * Opens nothing. Keys and passphrases go to OpenSSL and nowhere else. Options that OpenSSL refuses
+ * are a typed error. Names are checked here, because some that OpenSSL refuses make Node end the
+ * process. The certificate is checked against the name that the caller meant, never against the
+ * address that was dialled.
  */
-import * as Effect from "effect/Effect"
 import { X509Certificate } from "node:crypto"
 import * as net from "node:net"
 import * as tls from "node:tls"
 import type * as Tls from "../../Tls.ts"
 import { InvalidUrl } from "../error/request.ts"
+import { systemError } from "../error/systemCodes.ts"
 import type { TlsError } from "../error/tls.ts"
+import { invalidTlsOptions, tlsFailure } from "../error/tlsFailures.ts"
 import { parseHost } from "../syntax/host.ts"
-import { invalidTlsOptions, systemError, tlsFailure } from "./errors.ts"
 
-/** Options of `tls.connect` that say nothing of where to connect to. */
+/** Options of `tls.connect`, without those that say where to connect to. */
 export interface Security {
   readonly serverName: string
   readonly offered: ReadonlyArray<string>
   readonly options: tls.ConnectionOptions
 }
 
-// Reading certificates and keys is the costly part of a context. Options are immutable and an
-// origin keeps its own, so their identity is the key; the map holds nothing alive.
+// Most of the cost of a context is to read its certificates and keys. Options are immutable and an
+// origin keeps its own, so the map is keyed by their identity. It keeps nothing alive.
 const contexts = new WeakMap<Tls.Options, tls.SecureContext>()
 
 const list = (pem: string | ReadonlyArray<string>): string | Array<string> => typeof pem === "string" ? pem : [...pem]
@@ -32,8 +32,8 @@ const list = (pem: string | ReadonlyArray<string>): string | Array<string> => ty
 const contextOf = (options: Tls.Options): tls.SecureContext => {
   const known = contexts.get(options)
   if (known !== undefined) return known
-  // Node skips what is no certificate here: the peer would be called untrusted in place of the
-  // option being called wrong.
+  // Node skips an entry that is not a certificate. The handshake would then fail for an untrusted
+  // peer, although the option is wrong.
   for (const pem of options.ca === undefined ? [] : [options.ca].flat()) new X509Certificate(pem)
   const made = tls.createSecureContext({
     minVersion: options.minVersion ?? "TLSv1.2",
@@ -49,11 +49,14 @@ const contextOf = (options: Tls.Options): tls.SecureContext => {
   return made
 }
 
-/** The name for SNI: no address (RFC 6066 section 3) and no trailing dot. Empty for none. */
+/**
+ * The name for SNI: never an address (RFC 6066 section 3), and without the trailing dot. Empty for
+ * none.
+ */
 const sni = (serverName: string): string =>
   net.isIP(serverName) !== 0 ? "" : serverName.endsWith(".") ? serverName.slice(0, -1) : serverName
 
-/** The host that was meant, in canonical form, or what is wrong with it. */
+/** Returns the host in canonical form, or what is wrong with it. */
 const parseServerName = (given: unknown): { readonly host: string } | string => {
   if (typeof given !== "string") return "it is not a string"
   const host = parseHost(given)
@@ -61,14 +64,14 @@ const parseServerName = (given: unknown): { readonly host: string } | string => 
 }
 
 /**
- * RFC 7301 section 3.1 counts bytes; no registered protocol that is ours to speak has others than
- * these.
+ * True for 1 to 255 printable ASCII characters. RFC 7301 section 3.1 counts bytes, but every
+ * registered protocol that this library could speak has such a name.
  */
 const isProtocolName = (name: unknown): boolean => typeof name === "string" && /^[!-~]{1,255}$/.test(name)
 
 /**
- * What is wrong with the names of a certificate. Node throws for some that it cannot read, and the
- * socket calls this, which would end the process.
+ * Returns what is wrong with the names of a certificate. Node throws for some names that it cannot
+ * read. It calls this from the socket, so what is thrown here would end the process.
  */
 const checked = (serverName: string, certificate: tls.PeerCertificate): Error | undefined => {
   try {
@@ -78,64 +81,62 @@ const checked = (serverName: string, certificate: tls.PeerCertificate): Error | 
   }
 }
 
-export const make = (host: string, options: Tls.Options): Effect.Effect<Security, TlsError> => {
+/** Makes the options for a host, or fails if OpenSSL would refuse them. */
+export const make = (host: string, options: Tls.Options): Security | TlsError => {
   const parsed = parseServerName(options.serverName ?? host)
   if (typeof parsed === "string") {
-    return Effect.fail(
-      invalidTlsOptions(
-        host,
-        systemError("ERR_INVALID_SERVER_NAME", `The option "tls.serverName" is not valid: ${parsed}`)
-      )
+    return invalidTlsOptions(
+      host,
+      systemError("ERR_INVALID_SERVER_NAME", `The option "tls.serverName" is not valid: ${parsed}`)
     )
   }
   const serverName = parsed.host
   const offered: ReadonlyArray<string> = options.alpn ?? ["http/1.1"]
   if (!Array.isArray(offered) || !offered.every(isProtocolName)) {
-    return Effect.fail(invalidTlsOptions(
+    return invalidTlsOptions(
       serverName,
       systemError(
         "ERR_INVALID_ALPN",
         `The option "tls.alpn" is not valid: it must be a list of names of 1 to 255 printable ASCII characters`
       )
-    ))
+    )
   }
-  return Effect.try({
-    try: () => ({
+  try {
+    return {
       serverName,
       offered,
       options: {
         secureContext: contextOf(options),
         servername: sni(serverName),
-        // Given always, so that NODE_TLS_REJECT_UNAUTHORIZED in the environment has no say.
+        // Always given, so that NODE_TLS_REJECT_UNAUTHORIZED in the environment has no effect.
         rejectUnauthorized: options.verify !== false,
         checkServerIdentity: (_dialled: string, certificate: tls.PeerCertificate) => checked(serverName, certificate),
         ...(offered.length === 0 ? undefined : { ALPNProtocols: [...offered] })
       }
-    }),
-    catch: (error) => invalidTlsOptions(serverName, error)
-  })
+    }
+  } catch (error) {
+    return invalidTlsOptions(serverName, error)
+  }
 }
 
 /**
- * What was negotiated. That ALPN was offered is asked here, because a protocol nobody asked for
- * would be read as HTTP/1.1.
+ * Returns what was negotiated. Fails for a protocol that was not offered, because it would be read
+ * as HTTP/1.1.
  */
-export const negotiated = (security: Security, socket: tls.TLSSocket): Effect.Effect<Tls.Info, TlsError> => {
+export const negotiated = (security: Security, socket: tls.TLSSocket): Tls.Info | TlsError => {
   const alpn = typeof socket.alpnProtocol === "string" ? socket.alpnProtocol : undefined
   if (alpn !== undefined && !security.offered.includes(alpn)) {
-    return Effect.fail(
-      tlsFailure(
-        security.serverName,
-        "AlpnMismatch",
-        "ALPN_MISMATCH",
-        "The server chose a protocol that was not offered"
-      )
+    return tlsFailure(
+      security.serverName,
+      "AlpnMismatch",
+      "ALPN_MISMATCH",
+      "The server chose a protocol that was not offered"
     )
   }
-  return Effect.succeed({
+  return {
     version: socket.getProtocol() ?? "unknown",
     cipher: socket.getCipher()?.name ?? "unknown",
     alpn,
     verified: socket.authorized
-  })
+  }
 }

@@ -15,7 +15,7 @@ import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Duplex, DuplexInfo, EventLoop, Receiver } from "../../Transport.ts"
-import { waitFor } from "../effect/wait.ts"
+import { waitFor } from "./wait.ts"
 
 const info: DuplexInfo = {
   localAddress: undefined,

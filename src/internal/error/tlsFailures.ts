@@ -1,0 +1,72 @@
+/**
+ * Turns what Node and OpenSSL report about TLS into a `TlsError`.
+ *
+ * Pure. Every function is total: an unknown code becomes `Other` and is kept in `code`, and the
+ * original error is kept in `cause`.
+ */
+import { withContext } from "./base.ts"
+import { codeOf, systemError } from "./systemCodes.ts"
+import { TlsError } from "./tls.ts"
+import type { TlsReason } from "./tlsCodes.ts"
+import { explain, explainAlert } from "./tlsCodes.ts"
+
+/** Codes of the system that mean a close, when a handshake was expected. */
+const closings: ReadonlySet<string> = new Set(["ECONNRESET", "ECONNABORTED", "EPIPE"])
+
+/**
+ * What only the caller can fix. The fault `User` keeps it from being taken for a failure of the
+ * network, which would be retried.
+ */
+const callers: ReadonlySet<TlsReason> = new Set(["ClientCertificate", "InvalidOptions"])
+
+/** The names in the certificate that came with a mismatch. */
+const certificateNames = (cause: unknown): string | undefined => {
+  const certificate = (cause as { readonly cert?: { readonly subjectaltname?: string } } | undefined)?.cert
+  return certificate?.subjectaltname
+}
+
+const withFault = (error: TlsError): TlsError =>
+  callers.has(error.reason)
+    ? withContext(error, { ...error.context, fault: "User" })
+    : error.reason === "OutOfMemory"
+    ? withContext(error, { ...error.context, fault: "Local" })
+    : error
+
+/**
+ * The failure of a handshake. `chosen` is true if the server had chosen a cipher: see `explain`.
+ */
+export const tlsError = (serverName: string, cause: unknown, chosen = true): TlsError => {
+  const code = codeOf(cause)
+  const reason = closings.has(code) ? "Closed" : explain(code, cause, chosen)?.reason ?? "Other"
+  const names = reason === "HostnameMismatch" ? certificateNames(cause) : undefined
+  return withFault(new TlsError({ reason, code, serverName, names, cause }))
+}
+
+/** A failure of TLS for which Node has no error. */
+export const tlsFailure = (serverName: string, reason: TlsReason, code: string, message: string): TlsError =>
+  withFault(new TlsError({ reason, code, serverName, names: undefined, cause: systemError(code, message) }))
+
+/**
+ * The failure if bytes arrived before the handshake. In TLS the client speaks first, and such bytes
+ * must not be taken for what comes inside of TLS.
+ */
+export const earlyBytes = (serverName: string): TlsError =>
+  tlsFailure(serverName, "NotTls", "ERR_EARLY_BYTES", "Bytes came before the handshake had begun")
+
+/** The failure for options that OpenSSL refuses. */
+export const invalidTlsOptions = (serverName: string, cause: unknown): TlsError =>
+  withFault(new TlsError({ reason: "InvalidOptions", code: codeOf(cause), serverName, names: undefined, cause }))
+
+/** Why a channel broke: a `DuplexFault`. */
+interface Fault {
+  readonly code: string
+  readonly cause: unknown
+}
+
+/**
+ * The server's refusal of the client's certificate, or of the lack of one, if that is why a channel
+ * broke. With TLS 1.3 the refusal always comes after the handshake. With a renegotiation, or an
+ * authentication after the handshake, it comes at any time.
+ */
+export const refusal = (serverName: string, { cause, code }: Fault): TlsError | undefined =>
+  explainAlert(code, cause)?.reason === "ClientCertificate" ? tlsError(serverName, cause) : undefined
