@@ -1,9 +1,9 @@
 /**
- * The import rules R1 to R5 as one oxlint rule, `architecture/imports`: which file of `src` may import what.
+ * The import rules R1 to R5 and R8 as one oxlint rule, `architecture/imports`: which file of `src` may import what.
  *
  * Judges one import by the paths of its two ends; every form of import counts, types included. R6 (no cycle) is
  * oxlint's own `import/no-cycle` and R7 (400 lines) its `max-lines`. `test/architecture.test.ts` proves that each of
- * the seven can fail. A new folder in `src/internal` is refused until it has its line in `layers`.
+ * the eight can fail. A new folder in `src/internal` is refused until it has its line in `layers`.
  */
 import { builtinModules } from "node:module"
 import * as path from "node:path"
@@ -62,9 +62,17 @@ const vocabularyFolders = [...low, "body"]
 
 /**
  * The folders of `src/internal`: which others, and which public modules, each may import. `pure` means bytes and values
- * only: no Effect runtime, no `node:*`, no `@effect/*`. `noRuntime` forbids the Effect runtime only.
+ * only: no Effect runtime, no `node:*`, no `@effect/*`. `noRuntime` forbids the Effect runtime only. `noEffect` means
+ * callbacks only: nothing of the package `effect`, types included, so that another major version of it needs no change
+ * there.
  *
- * @typedef {{ readonly folders: ReadonlyArray<string>, readonly modules: ReadonlyArray<string>, readonly pure?: true, readonly noRuntime?: true }} Layer
+ * @typedef {object} Layer
+ * @property {ReadonlyArray<string>} folders
+ * @property {ReadonlyArray<string>} modules
+ * @property {true} [pure]
+ * @property {true} [noRuntime]
+ * @property {true} [noEffect]
+ *
  * @type {Readonly<Record<string, Layer>>}
  */
 const layers = {
@@ -75,7 +83,7 @@ const layers = {
   syntax: { folders: low, modules: plainVocabulary, pure: true },
   body: { folders: low, modules: plainVocabulary },
   protocol: { folders: low, modules: plainVocabulary, pure: true },
-  node: { folders: [...low, "effect"], modules: vocabulary },
+  node: { folders: low, modules: vocabulary, noEffect: true },
   testing: { folders: [...low, "node", "effect"], modules: vocabulary },
   content: { folders: low, modules: vocabulary, noRuntime: true },
   connection: { folders: [...low, "protocol", "node", "effect"], modules: vocabulary },
@@ -164,6 +172,7 @@ const judgeForeign = (from, specifier) => {
   if (peer !== undefined && folder === peer.folder) return undefined
   if (!runtimePackages.includes(name)) return `R0: at run time there are only effect and @effect/platform, not ${name}.`
   if (name === "effect") {
+    if (folder !== undefined && layers[folder]?.noEffect) return `R8: internal/${folder} knows nothing of Effect.`
     const dataOnly = pure || (folder !== undefined && layers[folder]?.noRuntime === true)
     return dataOnly && !pureEffect.has(specifier.slice("effect/".length))
       ? `R1: internal/${folder} runs no effects; ${specifier} is not among the modules of effect that are plain data.`
