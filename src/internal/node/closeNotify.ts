@@ -1,35 +1,34 @@
 /**
- * Whether the end of a TLS connection was said within TLS (close_notify) or only by the system's
- * FIN, which anybody on the way can send.
+ * Tells whether a TLS connection ended within TLS (close_notify) or only by the system's FIN, which
+ * an attacker on the path can send.
  *
- * Node tells both as the same `end`. They differ in who ended: after close_notify the socket below
- * still reads, after a FIN it has come to its own end. That is asked of the handle below, in the
- * call in which Node learns of the end: later the FIN may have followed. The handle is none of
- * Node's documented things, so where it is not as it is known (Node 20 to 24, libuv 1.46 to 1.51)
- * the answer is that nobody knows.
+ * Node emits the same `end` for both. They differ in the socket below TLS: after close_notify it
+ * still reads, after a FIN it has ended too. Its handle is asked in the call in which Node learns
+ * of the end, because later the FIN may have followed. The handle is not documented. If it differs
+ * from what is known of Node 20 to 24 (libuv 1.46 to 1.51), the answer is `undefined`.
  */
 import type * as net from "node:net"
 import * as tls from "node:tls"
 import { getSystemErrorName } from "node:util"
 
-/** What is asked of a handle of Node's. */
+/** What is used of the handle of a socket. */
 interface Handle {
-  /** Whether Node reads from it; false while the receiver has paused. */
+  /** True if Node reads from it. False while the receiver has paused. */
   readonly reading?: unknown
-  /** Of TLS: what it runs over. */
+  /** For TLS: the handle below. */
   readonly _parent?: { readStart?(): unknown; readStop?(): unknown } | undefined
 }
 
 const ends = new WeakMap<net.Socket, boolean | undefined>()
 
 /**
- * By libuv a handle that reads already says so. One that has come to its end begins again, or
- * cannot, on Windows.
+ * Returns whether the end came by close_notify. Asks the handle below to read: if it reads already,
+ * libuv reports that. If it has ended, it starts again or, on Windows, reports that it cannot.
  */
 export const saidClose = (handle: Handle | null | undefined): boolean | undefined => {
   const below = handle?._parent
   if (typeof below?.readStart !== "function" || typeof below.readStop !== "function") return undefined
-  // Whoever does not read hears of no FIN, so what ended was already there, decrypted.
+  // A socket that does not read learns of no FIN, so the end was in data that had arrived before.
   if (handle?.reading === false) return true
   const answer = below.readStart()
   if (answer === 0) {
@@ -41,8 +40,8 @@ export const saidClose = (handle: Handle | null | undefined): boolean | undefine
 }
 
 /**
- * Node calls this with `null` when it learns of the end. One function for all sockets, as the
- * listeners are.
+ * Replaces `push` of a socket, which Node calls with `null` when it learns of the end. All sockets
+ * share this function, as they share the listeners in `socket.ts`.
  */
 function push(this: net.Socket, chunk: unknown, encoding?: BufferEncoding): boolean {
   if (chunk === null && !ends.has(this)) {
@@ -51,13 +50,13 @@ function push(this: net.Socket, chunk: unknown, encoding?: BufferEncoding): bool
   return (Reflect.getPrototypeOf(this) as net.Socket).push.call(this, chunk, encoding)
 }
 
-/** To be called in the tick in which the socket was made. */
+/** Watches for the end of a TLS socket. Must run in the tick in which the socket was made. */
 export const watchEnd = (socket: net.Socket): void => {
   if (socket instanceof tls.TLSSocket) socket.push = push
 }
 
 /**
- * True where the end was said within TLS, false where it was not; `undefined` before it, without
- * TLS, and where nobody knows.
+ * True if the connection ended by close_notify, false if it ended without. `undefined` before the
+ * end, without TLS, and if that cannot be told.
  */
 export const endProven = (socket: net.Socket): boolean | undefined => ends.get(socket)

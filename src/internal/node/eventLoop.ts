@@ -1,44 +1,42 @@
 /**
- * Node's event loop as an `EventLoop`: when all sockets have been polled, and async contexts.
+ * Node's event loop as an `EventLoop`: polls of the sockets, and async contexts.
  *
  * An iteration of the loop polls all sockets, then runs the immediates (the check phase). An
- * immediate that is set while the sockets are being read runs right after that, before they are
- * polled again: after one immediate, a FIN that came in the same packet as the bytes that were just
- * read is still unseen, and so is a second TLS record. So it takes two immediates: between the
- * first and the second one lies a whole poll. The first one is shared by all calls of one
- * iteration, and because an immediate is due, that poll does not wait for anything.
+ * immediate that is set while the sockets are read runs right after that, before the next poll. A
+ * FIN in the same packet as the bytes that were just read is then still unseen, and so is a second
+ * TLS record. It therefore takes two immediates, because a whole poll lies between them. All calls
+ * of one iteration share the first one. That poll does not block, because an immediate is due.
  */
 import { AsyncResource } from "node:async_hooks"
 import type { AsyncContext, EventLoop } from "../../Transport.ts"
 
-// As they are on import: a test that replaces them, and restores them later, must not lose a
-// callback.
+// Captured on import: a test that replaces them, and restores them later, must not lose a callback.
 const { performance, setImmediate } = globalThis
 
 /**
- * How old a poll may be when its callback runs, in milliseconds, and how often a callback waits for
- * a newer one.
+ * How old a poll may be when its callback runs, in milliseconds, and for how many polls a callback
+ * waits at most.
  *
- * Many callbacks may follow one poll, and each writes a request: the first request wakes the
- * server, which may close all other connections before the last one is written. While nginx or
- * haproxy reloaded under full load, this bound made lost POSTs 4 to 90 times fewer, and fewer than
- * with undici (see `docs/performance.md`).
+ * Many callbacks may follow one poll, and each writes a request. The first request wakes the
+ * server, which may close all other connections before the last request is written. While nginx or
+ * haproxy reloaded under full load, this bound reduced lost POSTs to between a quarter and a
+ * ninetieth, fewer than with undici (see `docs/performance.md`).
  */
 const oldest = 0.5
 const mostPolls = 4
 
-/** A callback, and how many polls it has waited for. */
+/** A callback, and the number of polls it has waited for. */
 interface Waiting {
   readonly callback: () => void
   polls: number
 }
 
-/** Those whose poll has not begun. */
+/** The callbacks whose poll has not begun. */
 let registered: Array<Waiting> = []
 
 /**
- * The next poll is the one that they wait for. Each gets an immediate of its own: one that throws
- * takes no other with it.
+ * Runs before the poll that the callbacks wait for. Each gets a separate immediate, so that one
+ * that throws does not stop the others.
  */
 const beforePoll = (): void => {
   const begunAt = performance.now()
@@ -54,7 +52,7 @@ const afterPoll = (waiting: Waiting, begunAt: number): void => {
   else waiting.callback()
 }
 
-/** An object of one class and not two closures, because one is made for each wait of a fiber. */
+/** A class rather than two closures, because each wait of a fiber makes one. */
 class NodeContext extends AsyncResource implements AsyncContext {
   constructor() {
     super("effect-http-client")
@@ -67,7 +65,7 @@ class NodeContext extends AsyncResource implements AsyncContext {
 
 export const nodeEventLoop: EventLoop = Object.freeze({
   afterPoll: (callback: () => void): void => {
-    // A referenced immediate: one that is not lets the poll wait for a socket.
+    // A ref'd immediate, because an unref'd one lets the poll block until a socket is ready.
     if (registered.length === 0) setImmediate(beforePoll)
     registered.push({ callback, polls: 0 })
   },

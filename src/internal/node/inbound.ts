@@ -1,32 +1,32 @@
 /**
- * What comes in on a channel, told to its one receiver in order: bytes, then the end, then the
+ * Delivers what arrives on a channel to its one receiver, in order: bytes, then the end, then the
  * fault.
  *
- * Knows no socket, so that the order can be tested without one. Rules: bytes are copied only when
- * they must be held back (nobody is attached yet, or the receiver paused); nothing overtakes bytes
- * that are held back; nothing is told after `close`; a receiver is never called while a call of it
- * is still running.
+ * Knows no socket, so that the order can be tested without one. Bytes are copied only if they must
+ * be held back, because no receiver is attached or it has paused. Nothing overtakes bytes that are
+ * held back. Nothing is delivered after `close`. A receiver is never called within a call of
+ * itself.
  */
 import type { DuplexFault, Receiver } from "../../Transport.ts"
 import { copy } from "../bytes.ts"
 
 export class Inbound {
   #receiver: Receiver | undefined
-  /** Bytes that are held back, where there are any. */
+  /** The bytes that are held back, if any. */
   #held: Array<Uint8Array> | undefined
-  /** Whether bytes must wait: true until a receiver is attached. */
+  /** True if bytes must be held back. True until a receiver is attached. */
   #paused = true
   #ended = false
   #fault: DuplexFault | undefined
   #closed = false
   /**
-   * Whether bytes were lost, because there was no memory to hold them back: what comes after them
-   * is not told.
+   * True if bytes were lost, because there was no memory to hold them back. What arrives after them
+   * is not delivered.
    */
   #lost = false
   #endTold = false
   #faultTold = false
-  /** Whether `onData` is running, and whether `resume` was called in it. */
+  /** True while `onData` runs, and true if `resume` was called in it. */
   #delivering = false
   #resumed = false
 
@@ -34,17 +34,17 @@ export class Inbound {
     return this.#ended
   }
 
-  /** Whether bytes wait for a receiver. */
+  /** True if bytes are held back. */
   get holding(): boolean {
     return this.#held !== undefined
   }
 
-  /** Whether there is nothing more to do with the channel. */
+  /** True if the channel is closed or broken. */
   get over(): boolean {
     return this.#closed || this.#fault !== undefined
   }
 
-  /** Takes bytes; the view may be reused afterwards. Returns whether to go on reading. */
+  /** Takes bytes, whose view may be reused afterwards. Returns true if reading may go on. */
   data(bytes: Uint8Array): boolean {
     if (this.#closed || this.#lost) return false
     if (this.#paused || this.#delivering || this.holding) {
@@ -54,7 +54,7 @@ export class Inbound {
     return this.#deliver(bytes)
   }
 
-  /** Keeps a copy. A channel that loses bytes is broken. */
+  /** Holds a copy back. A channel that loses bytes is broken. */
   #hold(bytes: Uint8Array): void {
     try {
       const held = copy(bytes)
@@ -62,7 +62,7 @@ export class Inbound {
     } catch (cause) {
       this.#lost = true
       this.#fault ??= { code: "ENOMEM", cause }
-      // A call of the receiver that is running is followed by this one.
+      // `#deliver` does this after the call of the receiver that is running.
       if (!this.#delivering) this.#tellLast()
     }
   }
@@ -73,14 +73,14 @@ export class Inbound {
     this.#tellLast()
   }
 
-  /** The channel broke; the first report counts. */
+  /** The channel broke. The first report counts. */
   fault(fault: DuplexFault): void {
     if (this.#fault !== undefined) return
     this.#fault = fault
     this.#tellLast()
   }
 
-  /** Sets the receiver and tells it what came before. Returns whether to go on reading. */
+  /** Sets the receiver and delivers what was held back. Returns true if reading may go on. */
   attach(receiver: Receiver): boolean {
     this.#receiver = receiver
     this.#endTold = false
@@ -88,7 +88,7 @@ export class Inbound {
     return this.resume()
   }
 
-  /** Tells what was held back. Returns whether to go on reading. */
+  /** Delivers what was held back. Returns true if reading may go on. */
   resume(): boolean {
     if (this.#receiver === undefined || this.#closed) return false
     this.#paused = false
@@ -106,7 +106,7 @@ export class Inbound {
     return !this.#paused && !this.over
   }
 
-  /** The owner let go: nothing is told any more. */
+  /** Delivers nothing more. */
   close(): void {
     this.#closed = true
     this.#receiver = undefined
@@ -122,15 +122,15 @@ export class Inbound {
     } finally {
       this.#delivering = false
     }
-    // A `resume` that came from within the call is newer than the answer.
+    // A `resume` within the call counts more than what the call returned.
     if (!goOn && !this.#resumed) this.#paused = true
     if (this.#lost) this.#tellLast()
     return !this.#paused && !this.#closed
   }
 
   /**
-   * The end and the fault wait for held bytes only: a pause does not keep a receiver from hearing
-   * of them.
+   * Delivers the end and the fault. They wait for bytes that are held back, but not for a receiver
+   * that has paused.
    */
   #tellLast(): void {
     if (this.holding) return
@@ -138,7 +138,7 @@ export class Inbound {
       this.#endTold = true
       this.#receiver.onEnd()
     }
-    // `onEnd` may have closed the channel, so the receiver is looked at anew.
+    // Reads the receiver again, because `onEnd` may have closed the channel.
     if (this.#fault !== undefined && !this.#faultTold && this.#receiver !== undefined) {
       this.#faultTold = true
       this.#receiver.onError(this.#fault)

@@ -1,19 +1,16 @@
-/**
- * What is known of a socket that is open. Plain data; a socket keeps it for as long as it is open,
- * so it is kept small.
- */
+/** What is known of an open socket. Plain data, and small, because every open socket keeps it. */
 import type * as net from "node:net"
 import type * as Tls from "../../Tls.ts"
 import type { DuplexInfo } from "../../Transport.ts"
 
 type Addresses = Pick<DuplexInfo, "localAddress" | "localPort" | "remoteAddress" | "remotePort">
 
-// Many connections have one address at their end here, and often one at the other: each would have
-// a string of its own.
+// Many connections share the local address, and often the remote one. Node makes separate strings
+// for each of them.
 let lastLocal: string | undefined
 let lastRemote: string | undefined
 
-/** To be asked while the socket is open. */
+/** Returns the addresses of a socket, which must be open. */
 export const addressesOf = ({ localAddress, localPort, remoteAddress, remotePort }: net.Socket): Addresses => {
   if (localAddress !== lastLocal) lastLocal = localAddress
   if (remoteAddress !== lastRemote) lastRemote = remoteAddress
@@ -21,8 +18,8 @@ export const addressesOf = ({ localAddress, localPort, remoteAddress, remotePort
 }
 
 /**
- * A class, because a record made by spreading has a hidden class of its own, which takes more
- * memory than what is in it.
+ * A class, because V8 gives a record made by spreading a separate hidden class, which takes more
+ * memory than its content.
  */
 export class SocketInfo implements DuplexInfo {
   readonly localAddress: string | undefined
