@@ -7,11 +7,12 @@
  * or aborted has left nothing behind when it ends.
  */
 import * as Cause from "effect/Cause"
+import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
+import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import type { HttpTimeout, TlsError } from "../../HttpError.ts"
 import type { Duplex, Service } from "../../Transport.ts"
@@ -136,12 +137,16 @@ export interface FiberCaller extends Caller {
 
 const isFiberCaller = (caller: DialCaller): caller is FiberCaller => "fork" in caller
 
-/** How an opening of a service ended, if not with a channel. */
-const failed = <E>(cause: Cause.Cause<E>): Dialed<E> =>
-  Either.match(Cause.failureOrCause(cause), {
-    onLeft: (error): Dialed<E> => ({ _tag: "Failed", error }),
-    onRight: (defect) => ({ _tag: "Died", defect })
-  })
+/**
+ * How an opening of a service ended, if not with a channel. The whole cause counts as a defect if
+ * there is more to it than a failure.
+ */
+const failed = <E>(cause: Cause.Cause<E>): Dialed<E> => {
+  const failure = Cause.failureOption(cause)
+  return Option.isSome(failure) && Chunk.isEmpty(Cause.defects(cause))
+    ? { _tag: "Failed", error: failure.value }
+    : { _tag: "Died", defect: cause }
+}
 
 /** A function of its own, so that it retains nothing of the attempt. */
 const closing = (scope: Scope.CloseableScope, host: EffectTimers) => (): void => {
@@ -172,8 +177,9 @@ const attempt = <E>(
     }
     const close = Effect.ensuring(Scope.close(scope, exit), Effect.sync(() => below?.destroy()))
     caller.fork(Effect.exit(close)).addObserver((closed) => {
-      const all = Exit.zipRight(Exit.flatten(closed), exit)
-      done(aborted || Exit.isSuccess(all) ? { _tag: "Aborted" } : failed(all.cause))
+      const end = Exit.flatten(closed)
+      if (Exit.isSuccess(end)) return done(aborted || Exit.isSuccess(exit) ? { _tag: "Aborted" } : failed(exit.cause))
+      done(failed(Exit.isSuccess(exit) ? end.cause : Cause.sequential(exit.cause, end.cause)))
     })
   }
   const work = Effect.interruptible(Effect.suspend(opening))
