@@ -1,4 +1,6 @@
-/** The host that Effect 3 gives to the core: its time, its timers, its async context and its log. */
+/**
+ * The host that Effect 3 gives to the core: its time, its timers, its async context and its log.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"

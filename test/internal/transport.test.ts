@@ -1,4 +1,7 @@
-/** Between services made of effects and dialers made of callbacks, both ways: what ends, and in which order. */
+/**
+ * Between services made of effects and dialers made of callbacks, both ways: what ends, and in
+ * which order.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"

@@ -1,4 +1,7 @@
-/** The dialer on its own: callbacks over real sockets, with a host whose time and polls are in the hands of the test. */
+/**
+ * The dialer on its own: callbacks over real sockets, with a host whose time and polls are in the
+ * hands of the test.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as net from "node:net"
@@ -95,7 +98,8 @@ describe("a dialer", () => {
       const peer = yield* server.connections.next
       assert.deepStrictEqual(seen, [[], [10], [10], [20], [30]])
       assert.deepStrictEqual(time.millis(), [])
-      // The second reading of the time is that of the answer, the third the beginning of the connect.
+      // The second reading of the time is that of the answer, the third the beginning of the
+      // connect.
       assert.deepStrictEqual(duplex.info.timings, { dns: 1, connect: 1, tls: 1 })
       assert.strictEqual(results.all.length, 1)
       duplex.destroy()
