@@ -2,6 +2,7 @@
 import { describe, expect, it, vi } from "vitest"
 import { parse } from "./bench/arguments.ts"
 import { Turns } from "./bench/clients/load.ts"
+import { promotedIn } from "./bench/clients/promoted.ts"
 import { micros } from "./bench/fixtures.ts"
 import { Latencies } from "./bench/latencies.ts"
 import { atHand, majors, undiciOn, variableOf } from "./bench/nodes.ts"
@@ -57,6 +58,26 @@ describe("turns", () => {
   })
 })
 
+describe("what is promoted", () => {
+  const heap = (usedHeapSize: number, young: number, large = 0) => ({
+    heapStatistics: { usedHeapSize },
+    heapSpaceStatistics: [
+      { spaceName: "new_space", spaceUsedSize: young },
+      { spaceName: "old_space", spaceUsedSize: usedHeapSize - young - large },
+      { spaceName: "new_large_object_space", spaceUsedSize: large }
+    ]
+  })
+
+  it("is what the old objects grew by in collections of the young ones", () => {
+    expect(promotedIn([
+      { gcType: "Scavenge", beforeGC: heap(100, 60, 10), afterGC: heap(45, 5) },
+      { gcType: "MarkSweepCompact", beforeGC: heap(90, 40), afterGC: heap(20, 0) },
+      { gcType: "Scavenge", beforeGC: heap(70, 50), afterGC: heap(21, 1) }
+    ])).toBe(10)
+    expect(promotedIn([])).toBe(0)
+  })
+})
+
 describe("the Nodes", () => {
   it("have undici 7 below Node 24, and undici 8 from there on", () => {
     expect(["20.19.0", "22.19.0", "24.0.0", "26.1.0"].map(undiciOn)).toEqual(["undici", "undici", "undici8", "undici8"])
@@ -68,6 +89,8 @@ describe("the Nodes", () => {
     try {
       vi.stubEnv(variableOf(other), process.execPath)
       expect(() => atHand(other)).toThrow(`${process.execPath} is Node ${process.versions.node}, not Node ${other}`)
+      vi.stubEnv(variableOf(other), "/nowhere/node")
+      expect(() => atHand(other)).toThrow(`/nowhere/node cannot be run as Node ${other}`)
       if (major === undefined) return
       vi.stubEnv(variableOf(major), process.execPath)
       expect(atHand(major)?.versions["node"]).toBe(process.versions.node)

@@ -39,7 +39,12 @@ const installed = (major: Major): string => {
 export const variableOf = (major: Major): string => `BENCH_NODE_${major}`
 
 const runtimeOf = (major: Major, path: string): Runtime => {
-  const text = execFileSync(path, ["--print", "JSON.stringify(process.versions)"], { encoding: "utf8" })
+  let text: string
+  try {
+    text = execFileSync(path, ["--print", "JSON.stringify(process.versions)"], { encoding: "utf8" })
+  } catch (cause) {
+    throw new Error(`${path} cannot be run as Node ${major}`, { cause })
+  }
   const versions = JSON.parse(text) as Runtime["versions"]
   if (versions["node"]?.startsWith(`${major}.`) !== true) {
     throw new Error(`${path} is Node ${versions["node"]}, not Node ${major}`)

@@ -6,6 +6,7 @@
  */
 import { Latencies } from "../latencies.ts"
 import type { Sample, Session } from "../scenario.ts"
+import { countPromoted } from "./promoted.ts"
 
 /** A request, and how it is done. */
 export interface Load {
@@ -120,11 +121,21 @@ export const promises = (
   }
 })
 
-/** What is measured: requests per second, the time for each in microseconds, or the processor's time for each. */
-export type Value = "per second" | "time" | "processor"
+/** What is measured: requests per second, or for each request the time or the processor's in microseconds, or the bytes that become old. */
+export type Value = "per second" | "time" | "processor" | "promoted"
 
-const valueOf = (value: Value, count: number, millis: number, processor: number): number =>
-  value === "per second" ? count / millis * 1000 : (value === "time" ? millis * 1000 : processor) / count
+/** What a run came to. */
+interface Totals {
+  readonly count: number
+  readonly millis: number
+  readonly processor: number
+  readonly promoted: number
+}
+
+const valueOf = (value: Value, { count, millis, processor, promoted }: Totals): number =>
+  value === "per second"
+    ? count / millis * 1000
+    : { time: millis * 1000, processor, promoted }[value] / count
 
 /**
  * Runs a client. Before each run all of its connections are opened, or tried, by a request on each that is not timed: those that the server
@@ -141,6 +152,7 @@ export const session = async (start: Start, load: Load, value: Value): Promise<S
     )
     await client.ask(first, load.loops)
     latencies.clear()
+    const promoted = value === "promoted" ? countPromoted() : () => 0
     const processor = process.cpuUsage()
     const from = performance.now()
     const turns = new Turns(load.urls.length, Infinity, from + millis, latencies)
@@ -148,7 +160,7 @@ export const session = async (start: Start, load: Load, value: Value): Promise<S
     const took = performance.now() - from
     const { system, user } = process.cpuUsage(processor)
     return {
-      value: valueOf(value, turns.taken, took, system + user),
+      value: valueOf(value, { count: turns.taken, millis: took, processor: system + user, promoted: promoted() }),
       count: first.taken + turns.taken,
       latency: latencies.summary()
     }

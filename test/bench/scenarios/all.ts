@@ -9,6 +9,7 @@ import { scenarios as origins } from "./origins.ts"
 import { scenarios as post } from "./post.ts"
 import { scenarios as small } from "./small.ts"
 import { scenarios as startup } from "./startup.ts"
+import { scenarios as survivors } from "./survivors.ts"
 import { scenarios as tls } from "./tls.ts"
 import { scenarios as transfers } from "./transfers.ts"
 import { scenarios as waiters } from "./waiters.ts"
@@ -23,6 +24,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
   ...waiters,
   ...origins,
   ...idle,
+  ...survivors,
   ...heads,
   ...startup,
   ...growth
