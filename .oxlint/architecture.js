@@ -86,9 +86,9 @@ const layers = {
   node: { folders: low, modules: vocabulary, noEffect: true },
   testing: { folders: [...low, "node", "effect"], modules: vocabulary },
   content: { folders: low, modules: vocabulary, noRuntime: true },
-  connection: { folders: [...low, "protocol", "node", "effect"], modules: vocabulary },
-  retry: { folders: [...low, "connection", "effect"], modules: vocabulary },
-  pool: { folders: [...low, "protocol", "node", "connection", "effect", "retry"], modules: vocabulary },
+  connection: { folders: [...low, "protocol"], modules: vocabulary, noEffect: true },
+  pool: { folders: [...low, "protocol", "connection"], modules: vocabulary, noEffect: true },
+  retry: { folders: [...low, "effect"], modules: vocabulary },
   effect: {
     folders: [...vocabularyFolders, "protocol", "node", "connection", "retry", "pool"],
     modules: vocabulary
@@ -148,8 +148,8 @@ const judgeOwn = (from, to) => {
   if (layer.pure) return `R1: internal/${folder} is pure and imports only the vocabulary and itself, not ${to}.`
   if (target === undefined) return `R5: internal files import no public module but the vocabulary, not ${to}.`
   if (folder === "node") return `R2: internal/node knows nothing of internal/${target}.`
-  return `R0: the arrows are platform -> pool -> connection -> {protocol, node}; internal/${folder} lies below`
-    + ` internal/${target}.`
+  return `R0: the arrows are platform -> effect -> pool -> connection -> protocol and effect -> node; internal/${folder}`
+    + ` lies below internal/${target}.`
 }
 
 /**

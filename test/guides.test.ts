@@ -8,7 +8,7 @@ import { describe, expect, it } from "vitest"
 import * as HttpLeniency from "../src/HttpLeniency.ts"
 import * as HttpLimits from "../src/HttpLimits.ts"
 import * as HttpTimeouts from "../src/HttpTimeouts.ts"
-import { toSettings } from "../src/internal/pool/settings.ts"
+import { toSettings } from "../src/internal/effect/poolSettings.ts"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const read = (file: string) => fs.readFileSync(path.join(root, file), "utf8")

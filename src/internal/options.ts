@@ -5,6 +5,7 @@
  * A list, a number or a function has none of the option names. Without this check it would silently
  * pass as an empty record.
  */
+import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import { InvalidOption } from "./error/request.ts"
 import { isBytes } from "./given.ts"
@@ -22,3 +23,7 @@ export const notBytes = (option: string, bytes: unknown): InvalidOption | undefi
 /** Returns the error if the value is not a number. */
 export const notCount = (option: string, count: unknown): InvalidOption | undefined =>
   typeof count === "number" ? undefined : new InvalidOption({ option, reason: "it must be a number of bytes" })
+
+/** A value that may be invalid, as an `Either`. */
+export const checked = <A>(value: A | InvalidOption): Either.Either<A, InvalidOption> =>
+  value instanceof InvalidOption ? Either.left(value) : Either.right(value)

@@ -8,8 +8,9 @@ import { describe, expect, it } from "vitest"
 import * as HttpFields from "../../src/HttpFields.ts"
 import { encodeChunk, encodeLastChunk } from "../../src/internal/protocol/chunked.ts"
 import { Machine } from "../../src/internal/protocol/machine.ts"
-import { resolveTarget, type TargetForm } from "../../src/internal/protocol/target.ts"
+import type { TargetForm } from "../../src/internal/protocol/target.ts"
 import * as Origin from "../../src/Origin.ts"
+import { resolveTarget } from "../fixtures/target.ts"
 import { encoded, headOf, known, lines, refusal, type RequestText, unknown } from "../protocol/encoding.ts"
 import {
   bytesOf,

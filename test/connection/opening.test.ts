@@ -69,9 +69,10 @@ describe("closing a connection", () => {
   it.effect("in the turn in which the request was made is not overlooked", () =>
     contained(Effect.gen(function*() {
       const { connection, transport } = yield* connected(T.stall)
-      const fiber = yield* Effect.fork(connection.execute(get))
-      yield* Effect.yieldNow()
-      yield* connection.close
+      const runtime = yield* Effect.runtime<never>()
+      // Both run in one call of JavaScript, so the connection has not been polled yet.
+      const fiber = Runtime.runFork(runtime)(connection.execute(get))
+      Runtime.runFork(runtime)(connection.close)
       yield* failsWith(Fiber.join(fiber), "ConnectionClosed")
       assert.strictEqual(transport.written(0), "")
       yield* nothingLeft(transport)

@@ -6,8 +6,10 @@ import * as Scope from "effect/Scope"
 import * as Supervisor from "effect/Supervisor"
 import * as TestClock from "effect/TestClock"
 import type { TimerQueue } from "../../src/internal/connection/timers.ts"
-import { makeTimerQueue, Timer } from "../../src/internal/connection/timers.ts"
-import { nodeEventLoop } from "../../src/internal/node/eventLoop.ts"
+import { Timer } from "../../src/internal/connection/timers.ts"
+import { hosted } from "../../src/internal/effect/hosted.ts"
+import * as NodeTransport from "../../src/NodeTransport.ts"
+import { Transport } from "../../src/Transport.ts"
 
 interface Kit {
   readonly deadlines: TimerQueue
@@ -19,12 +21,18 @@ interface Kit {
   readonly scope: Scope.CloseableScope
 }
 
+/** The timers of a connection, under the clock of the test. */
+const timerQueue = Effect.provide(
+  Effect.map(Effect.flatMap(Transport, hosted), ({ timers }) => timers),
+  NodeTransport.layer
+)
+
 const kit: Effect.Effect<Kit, never, Scope.Scope> = Effect.gen(function*() {
   // A clock that was moved before starts no fiber of its own to warn that it was not.
   yield* TestClock.adjust(0)
   const supervisor = yield* Supervisor.track
   const scope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
-  const timers = yield* Effect.supervised(Scope.extend(makeTimerQueue(nodeEventLoop), scope), supervisor)
+  const timers = yield* Effect.supervised(Scope.extend(timerQueue, scope), supervisor)
   const fired: Array<string> = []
   return {
     deadlines: timers,

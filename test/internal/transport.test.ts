@@ -59,7 +59,6 @@ const hostAndCaller = Effect.zipWith(
     caller: {
       context: nodeEventLoop.captureContext(),
       log: () => {},
-      redactedNames: () => [],
       fork: (effect) => Runtime.runFork(runtime)(effect)
     }
   })

@@ -110,57 +110,55 @@ describe("interrupted while it waits, a request", () => {
     })))
 })
 
-/** Runs a response to its end and interrupts a waiting request in the same turn, before or after its connection comes free. */
-const inTheSameTurn = (order: "given first" | "interrupted first") =>
-  contained(Effect.gen(function*() {
-    let interrupt = (): void => {}
-    const events: Array<ConnectionEvent> = []
-    const { pool, transport } = yield* poolOver([
-      T.connection(
-        T.expect(getHead("/1")),
-        T.reply(ok("one").slice(0, -1)),
-        T.delay("1 second"),
-        T.reply("e"),
-        ...serves("/3")
-      )
-    ], {
-      connectionsPerOrigin: 1,
-      onEvent: (event) => {
-        events.push(event)
-        if (event._tag === "Release" && order === "interrupted first") interrupt()
-      }
-    })
-    const first = yield* pool.execute(get("/1"))
-    const second = yield* started(pool.execute(get("/2")))
-    const reader = yield* started(
-      Effect.tap(first.text, () => Effect.sync(() => order === "given first" && interrupt()))
+/**
+ * Runs a response to its end, and interrupts a waiting request before the connection is reserved for it. After that is a matter of
+ * `polled.test.ts`.
+ */
+const inTheSameTurn = contained(Effect.gen(function*() {
+  let interrupt = (): void => {}
+  const events: Array<ConnectionEvent> = []
+  const { pool, transport } = yield* poolOver([
+    T.connection(
+      T.expect(getHead("/1")),
+      T.reply(ok("one").slice(0, -1)),
+      T.delay("1 second"),
+      T.reply("e"),
+      ...serves("/3")
     )
-    interrupt = () => second.unsafeInterruptAsFork(FiberId.none)
-    yield* holds(pool, { busy: 1, waiting: 1 })
-    yield* TestClock.adjust("1 second")
-    assert.strictEqual(yield* Fiber.join(reader), "one")
-    assert.isTrue(Exit.isInterrupted(yield* Fiber.await(second)))
-    interrupt = () => {}
-    yield* comesToHold(pool, { idle: 1 })
-    // Nothing of the second was sent.
-    assert.strictEqual(transport.written(0), getHead("/1"))
-    assert.strictEqual(yield* textOf(pool, get("/3")), "/3")
-    const { requests, reused } = yield* pool.stats
-    assert.deepStrictEqual({ requests, reused }, { requests: 2, reused: 1 })
-    // Whoever counts by the events comes to the same.
-    assert.deepStrictEqual(tags(events).filter((tag) => tag === "Acquire" || tag === "Release" || tag === "Close"), [
-      "Acquire",
-      "Release",
-      "Acquire",
-      "Release"
-    ])
-    yield* transport.verify
-  }))
+  ], {
+    connectionsPerOrigin: 1,
+    onEvent: (event) => {
+      events.push(event)
+      if (event._tag === "Release") interrupt()
+    }
+  })
+  const first = yield* pool.execute(get("/1"))
+  const second = yield* started(pool.execute(get("/2")))
+  const reader = yield* started(first.text)
+  interrupt = () => second.unsafeInterruptAsFork(FiberId.none)
+  yield* holds(pool, { busy: 1, waiting: 1 })
+  yield* TestClock.adjust("1 second")
+  assert.strictEqual(yield* Fiber.join(reader), "one")
+  assert.isTrue(Exit.isInterrupted(yield* Fiber.await(second)))
+  interrupt = () => {}
+  yield* comesToHold(pool, { idle: 1 })
+  // Nothing of the second was sent.
+  assert.strictEqual(transport.written(0), getHead("/1"))
+  assert.strictEqual(yield* textOf(pool, get("/3")), "/3")
+  const { requests, reused } = yield* pool.stats
+  assert.deepStrictEqual({ requests, reused }, { requests: 2, reused: 1 })
+  // Whoever counts by the events comes to the same.
+  assert.deepStrictEqual(tags(events).filter((tag) => tag === "Acquire" || tag === "Release" || tag === "Close"), [
+    "Acquire",
+    "Release",
+    "Acquire",
+    "Release"
+  ])
+  yield* transport.verify
+}))
 
-describe("a connection that was given to a request which is interrupted in the same turn", () => {
-  for (const order of ["given first", "interrupted first"] as const) {
-    it.effect(`is not lost, and has not been used: ${order}`, () => inTheSameTurn(order))
-  }
+describe("a connection that comes free in the call in which the waiting request is interrupted", () => {
+  it.effect("is not lost, and has not been used", () => inTheSameTurn)
 })
 
 describe("interrupted in the middle of a body", () => {

@@ -155,7 +155,7 @@ describe("a connection is not kept, though its response is whole, with", () => {
 /** What is written on a connection and answered with this behind it comes to its end in the same turn as the answer. */
 const mark = "\x04"
 
-/** `at once`: in the turn after that in which it was opened. */
+/** `at once`: as soon as it is listened to. */
 type Death = "end" | "break" | "at once"
 
 /** A transport whose channels end, or break, in the turn in which `mark` comes. */
@@ -170,7 +170,6 @@ const dyingAtMarks = (inner: Transport.Service, how: Death): Transport.Service =
       end: () => duplex.end(),
       destroy: () => duplex.destroy(),
       attach: (receiver) => {
-        if (how === "at once") queueMicrotask(() => receiver.onEnd())
         duplex.attach({
           onEnd: () => receiver.onEnd(),
           onError: (fault) => receiver.onError(fault),
@@ -185,6 +184,7 @@ const dyingAtMarks = (inner: Transport.Service, how: Death): Transport.Service =
             return more
           }
         })
+        if (how === "at once") receiver.onEnd()
       }
     }))
 })

@@ -254,13 +254,14 @@ describe("a pool that is shut down", () => {
       yield* holdsNothing(kit)
     })))
 
-  it.effect("refuses a request to which a new connection was given in the same turn", () =>
+  it.effect("ends a request for which a connection was opened in the same event-loop iteration", () =>
     contained(Effect.gen(function*() {
       let connected = (): void => {}
       const kit = yield* poolOver([T.openAfter("1 second", T.connection(T.expectDestroy))], {
         onEvent: ({ _tag }) => _tag === "Connected" && connected()
       })
-      const request = yield* started(failsWith(kit.pool.execute(get()), "PoolClosed"))
+      // It has been sent by the callback that brought the connection.
+      const request = yield* started(failsWith(kit.pool.execute(get()), "ConnectionClosed"))
       const shutdown = yield* started(Effect.zipRight(
         Effect.async<void>((resume) => {
           connected = () => resume(Effect.void)

@@ -7,8 +7,8 @@ import * as HttpLeniency from "../../src/HttpLeniency.ts"
 import * as HttpLimits from "../../src/HttpLimits.ts"
 import { ChunkedDecoder, encodeChunk, encodeLastChunk } from "../../src/internal/protocol/chunked.ts"
 import { Machine } from "../../src/internal/protocol/machine.ts"
-import { resolveTarget } from "../../src/internal/protocol/target.ts"
 import * as Origin from "../../src/Origin.ts"
+import { resolveTarget } from "../fixtures/target.ts"
 import {
   bytes,
   cutAt,

@@ -2,9 +2,9 @@
 import * as Either from "effect/Either"
 import { describe, expect, it } from "vitest"
 import type { TargetForm } from "../../src/internal/protocol/target.ts"
-import { resolveTarget } from "../../src/internal/protocol/target.ts"
 import * as Origin from "../../src/Origin.ts"
 import { notStrings } from "../fixtures/notStrings.ts"
+import { resolveTarget } from "../fixtures/target.ts"
 
 const http = (host: string, port?: number) => Either.getOrThrow(Origin.make({ scheme: "http", host, port }))
 const plain = http("example.com")

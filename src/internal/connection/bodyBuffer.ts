@@ -8,7 +8,6 @@
  * have come, whatever length the server has announced. What gives or takes bytes throws `NoRoom` if
  * there is no memory for it, and has then changed nothing.
  */
-import * as Chunk from "effect/Chunk"
 import type { BodyFailure } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
 import { cleared, copy, inPlace, join, NoRoom, uncleared } from "../bytes.ts"
@@ -208,13 +207,11 @@ export class BodyBuffer {
     return true
   }
 
-  /** All pieces that are there. */
-  takeChunk(): Chunk.Chunk<Uint8Array> {
-    const first = this.#first
-    if (first === undefined) return Chunk.empty()
-    const chunk = first === this.#last ? Chunk.of(given(first)) : Chunk.unsafeFromArray(this.#pieces(given))
+  /** Takes all pieces that are available. */
+  takeChunk(): Array<Uint8Array> {
+    const pieces = this.#pieces(given)
     this.clear()
-    return chunk
+    return pieces
   }
 
   #pieces(of: (block: Block) => Uint8Array): Array<Uint8Array> {

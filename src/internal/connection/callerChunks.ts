@@ -1,12 +1,11 @@
 /**
- * A `Transfer-Encoding` of the caller's: who chunks the body then. The same for whole requests and
- * for those of steps.
+ * Decides who chunks a body if the caller has set `Transfer-Encoding`. The same for whole requests
+ * and for those of steps.
  *
- * As in `http.client` the caller does, who has announced it, unless `encodeChunked` hands it to the
- * library. What the caller has chunked is checked on the way out, so that no other message can be
- * hidden in it; a body in memory is checked before anything is sent.
+ * As in `http.client` it is the caller, who has announced it, unless `encodeChunked` leaves it to
+ * the library. What the caller has chunked is checked on its way out, so that no other message can
+ * be hidden in it. A body in memory is checked before anything is sent.
  */
-import type * as HttpBody from "../../HttpBody.ts"
 import * as HttpFields from "../../HttpFields.ts"
 import { ConflictingFraming } from "../error/request.ts"
 import type { EncodeBodyError } from "../protocol/bodyEncoder.ts"
@@ -14,35 +13,32 @@ import { BodyEncoder } from "../protocol/bodyEncoder.ts"
 import type { EncodedHead } from "../protocol/encode.ts"
 
 /**
- * What happens to the body of a request whose head has been encoded, or why it cannot be sent.
- * `more`: other pieces will follow.
+ * The encoder for the body of a request whose head has been encoded, or why it cannot be sent.
+ * `whole` is all of the body, if it is in memory.
  */
-export const outgoingFor = (
+export const encoderFor = (
   head: EncodedHead,
   fields: HttpFields.HttpFields,
   trailers: HttpFields.HttpFields,
-  trailersLater: boolean,
-  body: HttpBody.HttpBody<unknown>,
-  encodeChunked: boolean,
-  more: boolean
+  areTrailersLate: boolean,
+  whole: Uint8Array | undefined,
+  encodeChunked: boolean
 ): BodyEncoder | EncodeBodyError => {
   const callerChunks = head.framing.kind === "chunked" && !encodeChunked && HttpFields.has(fields, "transfer-encoding")
   if (callerChunks) {
-    if (trailersLater || HttpFields.size(trailers) > 0) {
+    if (areTrailersLate || HttpFields.size(trailers) > 0) {
       return new ConflictingFraming({
         reason: "trailers are sent behind the last chunk, which is yours beside a Transfer-Encoding of yours;"
           + " leave that out, or set `encodeChunked`"
       })
     }
-    const error = more || body._tag === "Streaming"
-      ? undefined
-      : inMemory(head, body._tag === "Bytes" ? body.bytes : new Uint8Array(0))
+    const error = whole === undefined ? undefined : inMemory(head, whole)
     if (error !== undefined) return error
   }
   return new BodyEncoder(head.framing, trailers, callerChunks)
 }
 
-/** What is wrong with a body that the caller has chunked, all of which is there. */
+/** What is wrong with a body in memory that the caller has chunked. */
 const inMemory = (head: EncodedHead, bytes: Uint8Array): EncodeBodyError | undefined => {
   const trial = new BodyEncoder(head.framing, HttpFields.empty, true)
   const framed = trial.encode(bytes)

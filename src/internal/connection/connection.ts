@@ -1,14 +1,12 @@
 /**
- * One open connection: a duplex, the machine that reads it, and whoever listens at the moment.
+ * One open connection: a duplex, the machine that reads it, and the exchange in progress.
  *
- * The receiver stays attached while the link is idle, so any byte, FIN or fault of an idle
- * connection closes it as soon as it is read. A request that uses the link again waits until the
- * event loop has polled it (`reserve`), so that none of these can answer the request. While no
- * exchange is under way the link lets the process end. All methods are synchronous and none fails;
- * a closed link stays closed. What the duplex calls does not throw into it, and so not into the
- * event loop: whatever is thrown here ends the exchange and closes the link.
+ * The receiver stays attached while the connection is idle, so any byte, FIN or fault of an idle
+ * connection closes it as soon as it is read. While no exchange is in progress the connection lets
+ * the process end. All methods are synchronous and none fails; a closed connection stays closed.
+ * What the duplex calls throws neither into it nor into the event loop: what is thrown here ends
+ * the exchange and closes the connection.
  */
-import type * as Scope from "effect/Scope"
 import type { CloseReason } from "../../ConnectionEvent.ts"
 import type { HttpError } from "../../HttpError.ts"
 import type * as HttpFields from "../../HttpFields.ts"
@@ -21,11 +19,9 @@ import type { MachineError, RequestFacts } from "../protocol/machine.ts"
 import { Machine } from "../protocol/machine.ts"
 import type { EventHub } from "./events.ts"
 
-/** Who is told what comes in while an exchange is under way. */
+/** Receives the events that the codec produces during an exchange. */
 export interface ExchangeHandler {
-  /**
-   * So many bytes have come, perhaps none before the end, of which the other calls are told now.
-   */
+  /** So many bytes arrived, perhaps none before the end. The other calls report what they hold. */
   onReceive(count: number): void
   onInformational(head: ResponseHead): void
   onHead(head: ResponseHead, framing: Framing): void
@@ -35,28 +31,35 @@ export interface ExchangeHandler {
    */
   onData(input: Uint8Array, start: number, end: number): boolean
   onEnd(trailers: HttpFields.HttpFields): void
-  /** What came breaks the protocol, or ended too early. */
+  /** What arrived breaks the protocol, or ended too early. */
   onFailure(error: MachineError): void
   /** The duplex broke. */
   onFault(fault: Transport.DuplexFault): void
   /** The peer has finished sending, after its response was complete. */
   onPeerFinished(): void
-  /** One of these calls threw. The link is closed then. */
+  /** One of these calls threw. The connection is closed afterwards. */
   crash(thrown: unknown): void
 }
 
 /**
- * Whose link it is, and who is told about it. One object with methods, because functions for each
- * link would be memory of each.
+ * The owner of the connection. It is notified when the connection becomes idle and when it closes.
+ * This is an interface rather than callbacks because closures would cost memory for every idle
+ * connection.
  */
 export interface ConnectionOwner {
   readonly events: EventHub
-  /** An exchange is complete, and the link can be used again. */
+  /** An exchange is complete, and the connection can be used again. */
   onIdle(): void
-  /** It broke while nobody used it. Gives the failure that this is. */
+  /** The connection broke while it was idle. Returns the failure that this is. */
   onFault(connection: Connection, fault: Transport.DuplexFault): HttpError
-  /** To free what opening it took, and to tell. */
+  /** Called once, after the duplex was destroyed. */
   onClosed(connection: Connection, reason: CloseReason, error: HttpError | undefined): void
+}
+
+/** The request that a connection is reserved for. */
+export interface Reserver {
+  /** Called once: the connection was polled, or closed before. Must not throw. */
+  onPolled(): void
 }
 
 let lastId = 0
@@ -66,25 +69,26 @@ export class Connection implements Transport.Receiver {
   readonly duplex: Transport.Duplex
   readonly machine = new Machine()
   open = true
-  /** What closed it, where that was a failure. */
+  /** The failure that closed it, if a failure did. */
   closedBy: HttpError | undefined
-  /** Whether it was closed by the caller. */
+  /** True if the caller closed it. */
   closedByCaller = false
   /**
-   * Whether a pool has kept it idle, so that the server may close it just as the next request is
-   * sent, even the first one.
+   * True once the pool has parked this connection. The server may then close it at the moment the
+   * next request is written, so such a failure counts as a stale connection even if this is its
+   * first request.
    */
   wasParked = false
   /** When it was opened, and when it became idle, in milliseconds. */
   readonly openedAt: number
   idleSince: number
-  /** What opening it took; `undefined` where the duplex was all. */
-  readonly scope: Scope.CloseableScope | undefined
+  /** Ends what opening it took beside the duplex. */
+  readonly release: (() => void) | undefined
   /** Milliseconds that the tunnel took; `undefined` without one. */
   readonly proxyMillis: number | undefined
-  #listener: ExchangeHandler | undefined
-  /** What is to be called when the link has been polled for the request that has reserved it. */
-  #reservation: (() => void) | undefined
+  #handler: ExchangeHandler | undefined
+  /** The request that waits until the connection has been polled. */
+  #reserver: Reserver | undefined
   #paused = false
   readonly #owner: ConnectionOwner
 
@@ -92,93 +96,91 @@ export class Connection implements Transport.Receiver {
     duplex: Transport.Duplex,
     now: number,
     owner: ConnectionOwner,
-    scope: Scope.CloseableScope | undefined,
+    release: (() => void) | undefined,
     proxyMillis: number | undefined
   ) {
     this.duplex = duplex
     this.openedAt = now
     this.idleSince = now
     this.#owner = owner
-    this.scope = scope
+    this.release = release
     this.proxyMillis = proxyMillis
   }
 
-  /** Why it is not used again, if both messages are complete and nothing failed. */
+  /** Why it is not reused, if both messages are complete and nothing failed. */
   get endReason(): CloseReason {
     return this.machine.announced ? "AnnouncedBody" : "NotPersistent"
   }
 
-  /** Starts to listen. What has come already is told at once, and may close the link. */
+  /** Starts to listen. What has arrived before is delivered at once, and may close it. */
   attach(): void {
     this.duplex.unref?.()
     this.duplex.attach(this)
   }
 
-  /** The version of TLS, where there is TLS. */
+  /** The version of TLS; `undefined` without TLS. */
   get tls(): string | undefined {
     return this.duplex.info.tls?.version
   }
 
-  /** Whether a request can be sent on it now. */
+  /** True if a request can be sent on it now. */
   get usable(): boolean {
-    return this.open && this.#listener === undefined && this.#reservation === undefined && this.machine.reusable
+    return this.open && this.#handler === undefined && this.#reserver === undefined && this.machine.reusable
   }
 
   /**
-   * Keeps the link for one request, and calls back when the event loop has polled it, or at once
-   * when it closes. Only where `usable`.
+   * Reserves the connection, which must be `usable`, for one request until the event loop has
+   * polled it. The reserver is called then, or at once if the connection closes.
+   *
+   * A connection that was used before, or was idle while the event loop was busy, may hold
+   * something that arrived in the meantime: a response that no request asked for, a FIN, a reset, a
+   * TLS alert. If the next request were written before that is read, a stray response would count
+   * as its response, and a close as its failure. After the poll the connection is either closed or
+   * has nothing unread, except for packets that are still on their way.
    */
-  reserve(loop: Transport.EventLoop, callback: () => void): void {
-    this.#reservation = callback
+  reserve(loop: Transport.EventLoop, reserver: Reserver): void {
+    this.#reserver = reserver
     loop.afterPoll(() => {
-      if (this.#reservation === callback) this.#endReservation()
+      if (this.#reserver === reserver) this.#endReservation()
     })
   }
 
-  /** True while a request waits until the link has been polled. */
+  /** True while a request waits until the connection has been polled. */
   get polling(): boolean {
-    return this.#reservation !== undefined
+    return this.#reserver !== undefined
   }
 
-  /** Gives the reservation up: nothing is called. */
+  /** Gives the reservation up. The reserver is not called. */
   free(): void {
-    this.#reservation = undefined
+    this.#reserver = undefined
   }
 
   #endReservation(): void {
-    const callback = this.#reservation
-    this.#reservation = undefined
-    callback?.()
+    const reserver = this.#reserver
+    this.#reserver = undefined
+    reserver?.onPolled()
   }
 
-  /** Begins an exchange. Only where `usable`. */
-  begin(request: RequestFacts, listener: ExchangeHandler): void {
+  /** Begins an exchange. The connection must be `usable`. */
+  begin(request: RequestFacts, handler: ExchangeHandler): void {
     this.duplex.ref?.()
     this.machine.startRequest(request)
-    this.#listener = listener
+    this.#handler = handler
   }
 
-  /**
-   * Keeps the process alive, because a caller waits for the end of the exchange that is under way.
-   */
+  /** Keeps the process alive, because a caller waits for the end of the exchange. */
   ref(): void {
     this.duplex.ref?.()
   }
 
-  /**
-   * Lets the process end although an exchange is under way, because no caller waits for the rest of
-   * it.
-   */
+  /** Lets the process end although an exchange is in progress, because no caller waits for it. */
   unref(): void {
     this.duplex.unref?.()
   }
 
-  /**
-   * Ends an exchange: the link is idle if the machine says that it can be used again, else it is
-   * closed.
-   */
+  /** Ends an exchange: the connection becomes idle if it can be reused, otherwise it is closed. */
   finish(now: number): void {
-    this.#listener = undefined
+    this.#handler = undefined
     if (this.machine.reusable) {
       this.duplex.unref?.()
       this.idleSince = now
@@ -190,9 +192,9 @@ export class Connection implements Transport.Receiver {
     }
   }
 
-  /** The exchange of this listener, if it is still under way, is the last one. */
-  spoil(listener: ExchangeHandler): void {
-    if (this.#listener === listener) this.machine.abandonRequest()
+  /** Makes the exchange of this handler the last one, if it is still in progress. */
+  spoil(handler: ExchangeHandler): void {
+    if (this.#handler === handler) this.machine.abandonRequest()
   }
 
   /** Sends bytes; see `Duplex.write`. */
@@ -203,14 +205,14 @@ export class Connection implements Transport.Receiver {
     return this.duplex.write(bytes, more)
   }
 
-  /** Goes on reading, after `onData` of the listener returned false. */
+  /** Resumes reading, after `onData` of the handler returned false. */
   resume(): void {
     if (!this.#paused || !this.open) return
     this.#paused = false
     this.duplex.resume()
   }
 
-  /** Closes at once, because the caller wants it. */
+  /** Closes at once, because the caller asked for it. */
   closeForCaller(): void {
     this.closedByCaller = true
     this.close("Closed")
@@ -221,10 +223,9 @@ export class Connection implements Transport.Receiver {
     if (!this.open) return
     this.open = false
     this.closedBy = error
-    this.#listener = undefined
+    this.#handler = undefined
     this.duplex.destroy()
-    // Before its place is another's: the request that has waited for it goes elsewhere, and was
-    // there first.
+    // Before its slot is freed, because the request that waited for it comes before all others.
     this.#endReservation()
     this.#owner.onClosed(this, reason, error)
   }
@@ -256,7 +257,7 @@ export class Connection implements Transport.Receiver {
 
   #crash(thrown: unknown): void {
     try {
-      this.#listener?.crash(thrown)
+      this.#handler?.crash(thrown)
     } finally {
       this.close("Failure", new ConnectionClosed({ reason: "the library threw, see `cause`", cause: thrown }))
     }
@@ -265,7 +266,7 @@ export class Connection implements Transport.Receiver {
   #receive(bytes: Uint8Array): boolean {
     const { events } = this.#owner
     if (events.active) events.emit({ _tag: "Receive", connection: this.id, bytes: bytes.length })
-    this.#listener?.onReceive(bytes.length)
+    this.#handler?.onReceive(bytes.length)
     this.machine.receive(bytes)
     const more = this.#drain()
     this.#paused = !more
@@ -274,22 +275,22 @@ export class Connection implements Transport.Receiver {
 
   #ended(): void {
     this.machine.eof(this.duplex.endProven === false)
-    if (this.#listener === undefined) {
+    if (this.#handler === undefined) {
       this.close("Peer")
       return
     }
-    this.#listener.onReceive(0)
+    this.#handler.onReceive(0)
     this.#drain()
-    this.#listener?.onPeerFinished()
+    this.#handler?.onPeerFinished()
   }
 
   #broken(fault: Transport.DuplexFault): void {
-    const listener = this.#listener
-    if (listener === undefined) this.close("Peer", this.#owner.onFault(this, fault))
-    else listener.onFault(fault)
+    const handler = this.#handler
+    if (handler === undefined) this.close("Peer", this.#owner.onFault(this, fault))
+    else handler.onFault(fault)
   }
 
-  /** Takes every event of the bytes received. */
+  /** Handles every event of the bytes received. */
   #drain(): boolean {
     let more = true
     while (this.open) {
@@ -298,23 +299,23 @@ export class Connection implements Transport.Receiver {
         case "NeedMore":
           return more
         case "Informational":
-          this.#listener?.onInformational(event.head)
+          this.#handler?.onInformational(event.head)
           break
         case "Head":
-          this.#listener?.onHead(event.head, event.framing)
+          this.#handler?.onHead(event.head, event.framing)
           break
         case "Data":
-          more = this.#listener?.onData(event.input, event.start, event.end) ?? true
+          more = this.#handler?.onData(event.input, event.start, event.end) ?? true
           break
         case "End":
-          this.#listener?.onEnd(event.trailers)
-          // The buffer may be full, but an idle connection must hear of what comes, and the next
-          // response too.
+          this.#handler?.onEnd(event.trailers)
+          // The buffer may be full, but an idle connection must read what arrives, and so must the
+          // next response.
           more = true
           break
         case "Failure":
-          if (this.#listener === undefined) this.close("Peer", event.error)
-          else this.#listener.onFailure(event.error)
+          if (this.#handler === undefined) this.close("Peer", event.error)
+          else this.#handler.onFailure(event.error)
           return true
       }
     }

@@ -92,6 +92,8 @@ export interface ExchangeSettings {
   /** Bytes that are given to the transport at once; a longer piece is cut. */
   readonly blockSize: number
   readonly policy: ExchangePolicy | undefined
+  /** True if heads are shown in the caller's log. */
+  readonly wireTap: boolean
   readonly tls: Tls.Options | undefined
   /**
    * Whom the connection is opened to: the proxy, where the far end of its tunnel is another one.

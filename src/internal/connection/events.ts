@@ -1,28 +1,26 @@
 /**
- * Where events go: to callbacks of the caller's, which must not be able to break a connection.
- * Nothing is made of an event, not even its record, where nobody listens: whoever emits asks
- * `active` first.
+ * Where events go: to listeners of the caller, which must not be able to break a connection.
+ * Nothing is made of an event, not even its record, unless there is a listener: callers of `emit`
+ * check `active` first.
  */
-import * as Cause from "effect/Cause"
-import * as Effect from "effect/Effect"
-import * as Runtime from "effect/Runtime"
 import type { ConnectionEvent } from "../../ConnectionEvent.ts"
+import type { Host } from "../model/ports.ts"
 
-/** Who is told of an event. */
+/** Receives events. */
 export type Listener = (event: ConnectionEvent) => void
 
 export class EventHub {
   readonly #listeners = new Set<Listener>()
   readonly #endings = new Set<() => void>()
-  readonly #runtime: Runtime.Runtime<never>
+  readonly #host: Host
   #over = false
 
-  constructor(runtime: Runtime.Runtime<never>, listener: Listener | undefined) {
-    this.#runtime = runtime
+  constructor(host: Host, listener: Listener | undefined) {
+    this.#host = host
     if (listener !== undefined) this.#listeners.add(listener)
   }
 
-  /** Whether anybody listens. */
+  /** True if there is a listener. */
   get active(): boolean {
     return this.#listeners.size > 0
   }
@@ -46,7 +44,7 @@ export class EventHub {
     }
   }
 
-  /** Nothing more happens. */
+  /** Ends all subscriptions. */
   end(): void {
     this.#over = true
     for (const ended of this.#endings) ended()
@@ -55,17 +53,15 @@ export class EventHub {
   }
 
   /**
-   * Tells everybody. What a listener throws goes to the log: there is no caller to tell, and the
-   * connection must go on.
+   * Calls all listeners. What a listener throws goes to the log, because no caller could handle it
+   * and the connection must go on.
    */
   emit(event: ConnectionEvent): void {
     for (const listener of this.#listeners) {
       try {
         listener(event)
       } catch (defect) {
-        Runtime.runFork(this.#runtime)(
-          Effect.logError(`A listener (\`onEvent\`, \`subscribe\`) threw at the event ${event._tag}`, Cause.die(defect))
-        )
+        this.#host.logError(`A listener (\`onEvent\`, \`subscribe\`) threw at the event ${event._tag}`, defect)
       }
     }
   }

@@ -2,18 +2,16 @@
  * Makes a request ready to be sent: everything about it is checked here, before anything is opened
  * or written.
  */
-import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
-import * as Stream from "effect/Stream"
-import * as HttpBody from "../../HttpBody.ts"
+import type { HttpBody } from "../../HttpBody.ts"
 import type { InvalidRequest } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
 import type { HttpRequest } from "../../HttpRequest.ts"
 import type * as Origin from "../../Origin.ts"
-import * as Proxy from "../../Proxy.ts"
 import { copyOf } from "../error/base.ts"
 import { InvalidOption } from "../error/request.ts"
 import type { BodyLengthMismatch } from "../error/send.ts"
+import type { BodySource, Host } from "../model/ports.ts"
+import { fieldsOf } from "../model/proxy.ts"
 import type { BodyEncoder } from "../protocol/bodyEncoder.ts"
 import type { Content, EncodedHead } from "../protocol/encode.ts"
 import { checkMethod, encodeHead } from "../protocol/encode.ts"
@@ -22,58 +20,53 @@ import { resolveTarget } from "../protocol/target.ts"
 import { listHas } from "../syntax/token.ts"
 import type { Asked } from "./about.ts"
 import { forwarded, withContextAt } from "./about.ts"
-import { outgoingFor } from "./callerChunks.ts"
+import { encoderFor } from "./callerChunks.ts"
 import { Terms } from "./errorContext.ts"
-import type { ConnectionHandle, Settings } from "./handle.ts"
-import { toLimits, toMillis } from "./timeouts.ts"
-
-/** Trailers that an Effect gives. */
-export type LateTrailers<E> = Effect.Effect<HttpFields.Input, E>
+import type { Settings } from "./settings.ts"
+import { toLimits, toMillis } from "./settings.ts"
 
 /** A request that can be sent. */
-export class Prepared<out E> {
+export class Prepared {
   readonly head: EncodedHead
-  readonly body: HttpBody.HttpBody<E>
-  readonly outgoing: BodyEncoder
+  /** A body in memory. */
+  readonly bytes: Uint8Array | undefined
+  /** A body that arrives in pieces. */
+  readonly source: BodySource | undefined
+  readonly encoder: BodyEncoder
   readonly terms: Terms
-  /** Trailers that are known when the body has been written. The body is a stream then. */
-  readonly trailers: LateTrailers<E> | undefined
 
   constructor(
     head: EncodedHead,
-    body: HttpBody.HttpBody<E>,
+    bytes: Uint8Array | undefined,
+    source: BodySource | undefined,
     encoder: BodyEncoder,
-    terms: Terms,
-    trailers: LateTrailers<E> | undefined
+    terms: Terms
   ) {
     this.head = head
-    this.body = body
-    this.outgoing = encoder
+    this.bytes = bytes
+    this.source = source
+    this.encoder = encoder
     this.terms = terms
-    this.trailers = trailers
   }
 }
 
 /** Why a request cannot be sent. */
 export type Unprepared = InvalidRequest | BodyLengthMismatch
 
+/** True if the trailers become known when the body has been written. */
+const areLate = ({ trailers }: Pick<HttpRequest<unknown>, "trailers">): boolean => !HttpFields.isHttpFields(trailers)
+
 /**
- * Whether a request can be sent again as it is. What an Effect for the trailers has gathered of a
+ * True if a request can be sent again. An Effect for the trailers that has gathered something of a
  * stream, such as a digest, would count both sendings.
  */
-export const isReplayable = ({ body, trailers }: Pick<HttpRequest<unknown>, "body" | "trailers">): boolean =>
-  body._tag !== "Streaming" || (body.replayable && !Effect.isEffect(trailers))
-
-/** A body whose end is the work of a fiber. */
-const streamOf = <E>(body: HttpBody.HttpBody<E>): HttpBody.HttpBody<E> => {
-  if (body._tag === "Streaming") return body
-  const stream = body._tag === "Bytes" ? Stream.succeed(body.bytes) : Stream.empty
-  return HttpBody.stream(stream, { contentType: body.contentType, replayable: true })
-}
+export const isReplayable = (request: Pick<HttpRequest<unknown>, "body" | "trailers">): boolean =>
+  request.body._tag !== "Streaming" || (request.body.replayable && !areLate(request))
 
 const noContent: Content = { kind: "none" }
 
-const contentOf = (body: HttpBody.HttpBody<unknown>): Content => {
+/** What the head says of a body. */
+export const contentOf = (body: HttpBody<unknown>): Content => {
   switch (body._tag) {
     case "Empty":
       return noContent
@@ -83,6 +76,10 @@ const contentOf = (body: HttpBody.HttpBody<unknown>): Content => {
       return body.length === undefined ? { kind: "unknown" } : { kind: "known", length: body.length }
   }
 }
+
+/** The source of a body, if it arrives in pieces or its trailers do. */
+export const sourceOf = (host: Host, body: HttpBody<unknown>, lateTrailers: unknown): BodySource | undefined =>
+  body._tag === "Streaming" || lateTrailers !== undefined ? host.bodySource(body, lateTrailers) : undefined
 
 const authorization = "Proxy-Authorization"
 const connection = "Connection"
@@ -95,7 +92,7 @@ export const withProxyFields = (origin: Origin.Origin, fields: HttpFields.HttpFi
   if (!forwarded(origin) || origin.proxy === undefined) return fields
   let all = fields
   const hopByHop = new Map(HttpFields.has(fields, authorization) ? [[authorization.toLowerCase(), authorization]] : [])
-  for (const [name, value] of Proxy.fields(origin.proxy)) {
+  for (const [name, value] of fieldsOf(origin.proxy)) {
     if (HttpFields.has(fields, name)) continue
     all = HttpFields.append(all, name, value)
     hopByHop.set(name.toLowerCase(), name)
@@ -116,54 +113,58 @@ const nameInConnection = (fields: HttpFields.HttpFields, names: ReadonlyArray<st
   return HttpFields.fromInput([...line, ...HttpFields.remove(fields, connection)])
 }
 
-const targetFor = (origin: Origin.Origin, { method, target, targetForm }: HttpRequest<unknown>) =>
+/** The target of a request to an origin. */
+export const targetFor = (
+  origin: Origin.Origin,
+  { method, target, targetForm }: HttpRequest<unknown>
+): ReturnType<typeof resolveTarget> =>
   resolveTarget(method, target, origin, forwarded(origin) ? "absolute" : targetForm ?? "origin")
 
-/** What of a request that was not looked at can be told in an error. */
-export const askedOf = ({ origin }: ConnectionHandle, request: HttpRequest<unknown>): Asked | undefined => {
+/** What an error can say of a request that was not prepared. */
+export const askedOf = (origin: Origin.Origin, request: HttpRequest<unknown>): Asked | undefined => {
   const { method } = request
-  return checkMethod(method) === undefined
-    ? { method, target: Either.getOrUndefined(targetFor(origin, request)) }
-    : undefined
+  if (checkMethod(method) !== undefined) return undefined
+  const target = targetFor(origin, request)
+  return "_tag" in target ? { method } : { method, target }
 }
 
-/** Checks and encodes a request for a connection. */
-export const prepareFor = <E>(
-  { origin, settings }: ConnectionHandle,
-  request: HttpRequest<E>
-): Prepared<E> | Unprepared => {
+/** Checks and encodes a request for a connection to an origin. */
+export const prepareFor = (
+  settings: Pick<Settings, "host" | "leniency" | "limits" | "timeouts">,
+  origin: Origin.Origin,
+  request: HttpRequest<unknown>
+): Prepared | Unprepared => {
   // First, because the method decides what the target may be.
   const wrong = checkMethod(request.method)
   if (wrong !== undefined) return withContextAt<Unprepared>(wrong, origin, undefined)
   const target = targetFor(origin, request)
-  return Either.isLeft(target)
-    ? withContextAt<Unprepared>(target.left, origin, { method: request.method })
-    : prepare(settings, origin, request, target.right, withProxyFields(origin, request.fields), 0)
+  return "_tag" in target
+    ? withContextAt<Unprepared>(target, origin, { method: request.method })
+    : prepare(settings, origin, request, target, withProxyFields(origin, request.fields), 0)
 }
 
 /** Checks and encodes a request whose target is known. `fields` are those that are sent. */
-export const prepare = <E>(
-  settings: Pick<Settings, "leniency" | "limits" | "timeouts">,
+export const prepare = (
+  settings: Pick<Settings, "host" | "leniency" | "limits" | "timeouts">,
   origin: Origin.Origin,
-  request: HttpRequest<E>,
+  request: HttpRequest<unknown>,
   target: Target,
   fields: HttpFields.HttpFields,
   resends: number
-): Prepared<E> | Unprepared => {
-  const { invalid, method } = request
+): Prepared | Unprepared => {
+  const { body, invalid, method } = request
   const asked: Asked = { method, target }
   // A copy each time that the request is sent, because it is given its context.
   if (invalid !== undefined) return withContextAt<Unprepared>(copyOf<Unprepared>(invalid, {}), origin, asked)
-  const late = Effect.isEffect(request.trailers) ? request.trailers : undefined
-  const trailers = Effect.isEffect(request.trailers) ? HttpFields.empty : request.trailers
-  const body = late === undefined ? request.body : streamOf(request.body)
+  const late = HttpFields.isHttpFields(request.trailers) ? undefined : request.trailers
+  const trailers = HttpFields.isHttpFields(request.trailers) ? request.trailers : HttpFields.empty
   const head = encodeHead({
     method,
     target,
     fields,
     trailers,
     trailersLater: late !== undefined,
-    content: contentOf(body),
+    content: late !== undefined && body._tag !== "Streaming" ? { kind: "unknown" } : contentOf(body),
     contentType: body.contentType,
     skipHost: false,
     acceptEncoding: undefined,
@@ -172,17 +173,29 @@ export const prepare = <E>(
   if ("_tag" in head) return withContextAt<Unprepared>(head, origin, asked)
   const limits = !request.limits ? settings.limits : toLimits(request.limits, settings.limits)
   if (limits instanceof InvalidOption) return withContextAt(limits, origin, asked)
-  const timeouts = !request.timeouts ? settings.timeouts : toMillis(request.timeouts, settings.timeouts)
+  const timeouts = !request.timeouts
+    ? settings.timeouts
+    : toMillis(request.timeouts, settings.timeouts, settings.host)
   if (timeouts instanceof InvalidOption) return withContextAt(timeouts, origin, asked)
-  const outgoing = outgoingFor(head, fields, trailers, late !== undefined, body, request.encodeChunked ?? false, false)
-  if ("_tag" in outgoing) return withContextAt<Unprepared>(outgoing, origin, asked)
-  const replayable = isReplayable(request)
+  const isStream = body._tag === "Streaming" || late !== undefined
+  const bytes = body._tag === "Bytes" && !isStream ? body.bytes : undefined
+  const encoder = encoderFor(
+    head,
+    fields,
+    trailers,
+    late !== undefined,
+    isStream ? undefined : bytes ?? noBytes,
+    request.encodeChunked ?? false
+  )
+  if ("_tag" in encoder) return withContextAt<Unprepared>(encoder, origin, asked)
   const leniency = request.leniency ?? settings.leniency
   return new Prepared(
     head,
-    body,
-    outgoing,
-    new Terms(method, head.close, limits, leniency, timeouts, target, replayable, resends),
-    late
+    bytes,
+    sourceOf(settings.host, body, late),
+    encoder,
+    new Terms(method, head.close, limits, leniency, timeouts, target, isReplayable(request), resends)
   )
 }
+
+const noBytes: Uint8Array = new Uint8Array(0)

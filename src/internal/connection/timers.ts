@@ -1,119 +1,98 @@
 /**
- * Timeouts without a fiber each: deadlines are numbers in a list, and one timer sleeps until the
- * earliest.
+ * Timeouts without a fiber each: timers are numbers in a list, and one timer of the host sleeps
+ * until the earliest.
  *
- * `Effect.timeout` costs 56 runtime operations and two fibers, setting a deadline here costs a few
- * writes and at most an earlier wake-up. All time is Effect's `Clock`, captured when the queue is
- * made, so `TestClock` drives it. In real time a deadline that is due expires only after the
- * sockets have been polled once more, because what arrived in time wins; and only deadlines that a
- * caller waits for keep the process alive. The timer ends when nothing is set, so an idle
+ * `Effect.timeout` costs 56 runtime operations and two fibers. Starting a timer here costs a few
+ * writes and at most an earlier wake-up. In real time a timer that is due fires only after the
+ * sockets have been polled once more, because what arrived in time wins. Only timers that a caller
+ * waits for keep the process alive. The host's timer ends when nothing is set, so an idle
  * connection has none.
  */
-import type * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
-import * as FiberId from "effect/FiberId"
-import * as Runtime from "effect/Runtime"
-import type * as Scope from "effect/Scope"
-import type { AsyncContext, EventLoop } from "../../Transport.ts"
-import { isLive } from "../effect/polled.ts"
+import type { AsyncContext } from "../../Transport.ts"
+import type { Host, HostTimer } from "../model/ports.ts"
 
 /**
- * Called when a deadline has run out. An interface and no callback, because that would be a closure
- * for each deadline.
+ * One timeout that can be started again and again. An interface, so that an object that is made for
+ * each request can be its own timer.
  */
-export interface TimerOwner {
-  onTimeout(timer: Timer): void
-}
-
-/** One timeout that can be set again and again. */
-export class Timer {
-  /** When it runs out, in the queue's milliseconds; `Infinity` while it is not set. */
-  at = Infinity
-  readonly owner: TimerOwner
+export interface Timed {
+  /** When it fires, in the queue's milliseconds; `Infinity` while it is not set. */
+  at: number
   /**
    * True if a caller waits for what it limits, so that the process must not end before. Changed by
    * `setAwaited`.
    */
   awaited: boolean
   /** Its neighbours while it is set. */
-  previous: Timer | undefined = undefined
-  next: Timer | undefined = undefined
+  previousTimed: Timed | undefined
+  nextTimed: Timed | undefined
+  onTimeout(): void
+}
+
+/**
+ * Called when a timer fires. An interface rather than a callback, to avoid allocating a closure per
+ * timer.
+ */
+export interface TimerOwner {
+  onTimeout(timer: Timer): void
+}
+
+/** A timer that is a separate object. */
+export class Timer implements Timed {
+  at = Infinity
+  readonly owner: TimerOwner
+  awaited: boolean
+  previousTimed: Timed | undefined = undefined
+  nextTimed: Timed | undefined = undefined
 
   constructor(owner: TimerOwner, awaited = true) {
     this.owner = owner
     this.awaited = awaited
   }
-}
 
-// As they are on import, together: a timer that was set by one of them must not be cleared by a
-// replacement of the other.
-const { clearTimeout, performance, setTimeout } = globalThis
-
-/**
- * The longest time that Node's timers can wait, in milliseconds; they take a longer one for none.
- */
-const longestTimer = 2 ** 31 - 1
-
-/** What wakes the queue at the earliest deadline. */
-interface Sleeper {
-  /** Says whether a caller waits for the wake-up. */
-  hold(awaited: boolean): void
-  cancel(): void
+  onTimeout(): void {
+    this.owner.onTimeout(this)
+  }
 }
 
 export class TimerQueue {
-  readonly #clock: Clock.Clock
-  readonly #live: boolean
-  readonly #runtime: Runtime.Runtime<never>
-  readonly #loop: EventLoop
-  /**
-   * That in which the queue was made: a timer keeps the context in which it is set, and may live
-   * for longer than its request.
-   */
+  readonly #host: Host
+  /** The context in which the queue was made: what fires belongs to no single request. */
   readonly #context: AsyncContext
   /**
    * Those that are set, in no order. A list and no `Set`: what a `Set` has dropped its old tables
    * still hold, and each points to the next one, so that one old table keeps all exchanges after it
    * from being collected young.
    */
-  #first: Timer | undefined
+  #first: Timed | undefined
   #size = 0
-  /** How many callers hold the queue, and how many of these and of the deadlines are waited for. */
+  /** How many callers hold the queue, and how many of these and of the timers are waited for. */
   #holds = 0
   #awaited = 0
-  #sleeper: Sleeper | undefined
+  #sleeper: HostTimer | undefined
   #wakeAt = Infinity
   #over = false
 
-  constructor(clock: Clock.Clock, runtime: Runtime.Runtime<never>, loop: EventLoop) {
-    this.#clock = clock
-    this.#live = isLive(clock)
-    this.#runtime = runtime
-    this.#loop = loop
-    this.#context = loop.captureContext()
+  constructor(host: Host) {
+    this.#host = host
+    this.#context = host.loop.captureContext()
   }
 
-  /**
-   * Milliseconds with fractions, only good for differences. From monotonic time, so that setting
-   * the system's time fires nothing: that of the clock or, because the live one tells it by a
-   * BigInt that costs several times as much, from where it has it.
-   */
+  /** Milliseconds with fractions, only good for differences; see `Host.now`. */
   now(): number {
-    return this.#live ? performance.now() : Number(this.#clock.unsafeCurrentTimeNanos()) / 1e6
+    return this.#host.now()
   }
 
-  /** How many deadlines are set. */
+  /** How many timers are set. */
   get size(): number {
     return this.#size
   }
 
   /**
-   * Sets a deadline in place of what it was before, counted from `now`. `Infinity` clears it. After
-   * `shutdown` nothing is set.
+   * Starts a timer, counted from `now`, instead of what it was set to before. `Infinity` cancels
+   * it. After `shutdown` nothing is set.
    */
-  start(timer: Timer, millis: number, now = this.now()): void {
+  start(timer: Timed, millis: number, now = this.now()): void {
     if (millis === Infinity || this.#over) return this.cancel(timer)
     const at = now + millis
     if (timer.at === Infinity) this.#add(timer)
@@ -121,21 +100,21 @@ export class TimerQueue {
     if (at < this.#wakeAt) this.#sleepUntil(at)
   }
 
-  cancel(timer: Timer): void {
+  cancel(timer: Timed): void {
     if (timer.at === Infinity) return
     timer.at = Infinity
-    const { next, previous } = timer
-    if (previous === undefined) this.#first = next
-    else previous.next = next
-    if (next !== undefined) next.previous = previous
-    timer.previous = undefined
-    timer.next = undefined
+    const { nextTimed, previousTimed } = timer
+    if (previousTimed === undefined) this.#first = nextTimed
+    else previousTimed.nextTimed = nextTimed
+    if (nextTimed !== undefined) nextTimed.previousTimed = previousTimed
+    timer.previousTimed = undefined
+    timer.nextTimed = undefined
     this.#size--
     if (timer.awaited) this.#unkeep()
   }
 
-  /** Says whether a caller waits for what a deadline limits. */
-  setAwaited(timer: Timer, awaited: boolean): void {
+  /** Says whether a caller waits for what a timer limits. */
+  setAwaited(timer: Timed, awaited: boolean): void {
     if (timer.awaited === awaited) return
     timer.awaited = awaited
     if (timer.at === Infinity) return
@@ -145,13 +124,13 @@ export class TimerQueue {
 
   /**
    * Keeps the process alive until `release`, for a caller that waits for something that no socket
-   * and no deadline may stand for.
+   * and no timer may stand for.
    */
   hold(): void {
     if (this.#over) return
     this.#holds++
     this.#keep()
-    if (this.#live && this.#sleeper === undefined) this.#sleepUntil(Infinity)
+    if (this.#host.isLive && this.#sleeper === undefined) this.#sleepUntil(Infinity)
   }
 
   release(): void {
@@ -169,100 +148,66 @@ export class TimerQueue {
     if (--this.#awaited === 0) this.#sleeper?.hold(false)
   }
 
-  /**
-   * Ends the sleeper where it would wake for nothing: a connection that is closed keeps no timer.
-   */
+  /** Ends the sleeper if it would wake for nothing, because a closed connection keeps no timer. */
   rest(): void {
-    if (this.#size === 0 && this.#holds === 0) this.#interruptSleeper()
+    if (this.#size === 0 && this.#holds === 0) this.#cancelSleeper()
   }
 
   /**
-   * Ends the sleeper; what is set never runs out. A response that is read later must not start
-   * another one.
+   * Ends the sleeper; what is set never fires. A response that is read later must not start another
+   * one.
    */
   shutdown(): void {
     this.#over = true
     while (this.#first !== undefined) this.cancel(this.#first)
-    this.#interruptSleeper()
+    this.#cancelSleeper()
   }
 
-  #add(timer: Timer): void {
+  #add(timer: Timed): void {
     const first = this.#first
-    timer.next = first
-    if (first !== undefined) first.previous = timer
+    timer.nextTimed = first
+    if (first !== undefined) first.previousTimed = timer
     this.#first = timer
     this.#size++
     if (timer.awaited) this.#keep()
   }
 
-  #interruptSleeper(): void {
+  #cancelSleeper(): void {
     this.#sleeper?.cancel()
     this.#sleeper = undefined
     this.#wakeAt = Infinity
   }
 
   #sleepUntil(at: number): void {
-    this.#interruptSleeper()
+    this.#cancelSleeper()
     this.#wakeAt = at
-    const millis = Math.max(0, at - this.now())
-    this.#sleeper = this.#live ? this.#startTimer(millis) : this.#forkSleep(millis)
-  }
-
-  #startTimer(millis: number): Sleeper {
-    const timer = this.#context.run(() => setTimeout(() => this.#wake(), Math.min(Math.ceil(millis), longestTimer)))
-    if (this.#awaited === 0) timer.unref()
-    return {
-      hold: (awaited) => void (awaited ? timer.ref() : timer.unref()),
-      cancel: () => clearTimeout(timer)
-    }
-  }
-
-  #forkSleep(millis: number): Sleeper {
-    // Rounded up as Node's timers are: a `Duration` is cut to nanoseconds, and what wakes too soon
-    // sleeps for the rest, which is nothing, without end. The runtime may have been captured in an
-    // uninterruptible region; the sleep must end all the same, or it outlives the queue.
-    const sleep = Effect.interruptible(this.#clock.sleep(Duration.millis(Math.ceil(millis))))
-    // What is due at once must not expire within the call that sets it, before there is a sleeper
-    // that could be ended.
-    const options = { immediate: millis >= 1 }
-    const waking = Effect.andThen(sleep, () => this.#wake())
-    const fiber: Fiber.RuntimeFiber<void> = Runtime.runFork(this.#runtime)(waking, options)
-    return { hold: () => {}, cancel: () => fiber.unsafeInterruptAsFork(FiberId.none) }
+    this.#sleeper = this.#host.startTimer(Math.max(0, at - this.now()), this.#awaited > 0, () => this.#wake())
   }
 
   #wake(): void {
     this.#sleeper = undefined
     this.#wakeAt = Infinity
     const now = this.now()
-    const due: Array<Timer> = []
+    const { isLive, loop } = this.#host
+    const due: Array<Timed> = []
     let earliest = Infinity
-    for (let timer = this.#first; timer !== undefined; timer = timer.next) {
+    for (let timer = this.#first; timer !== undefined; timer = timer.nextTimed) {
       if (timer.at <= now) due.push(timer)
       else if (timer.at < earliest) earliest = timer.at
     }
-    if (earliest !== Infinity || (this.#live && this.#holds > 0)) this.#sleepUntil(earliest)
+    if (earliest !== Infinity || (isLive && this.#holds > 0)) this.#sleepUntil(earliest)
     // The earliest first, of two the one that was set first: the list has the last one first.
     due.reverse().sort((a, b) => a.at - b.at)
     for (const timer of due) {
-      if (this.#live) this.#loop.afterPoll(() => this.#context.run(() => this.#expire(timer, now)))
-      else this.#expire(timer, now)
+      if (isLive) loop.afterPoll(() => this.#context.run(() => this.#fire(timer, now)))
+      else this.#fire(timer, now)
     }
   }
 
-  /** Ends a deadline that was due at `now`, unless it was cleared or set again since. */
-  #expire(timer: Timer, now: number): void {
+  /** Fires a timer that was due at `now`, unless it was cancelled or started again since. */
+  #fire(timer: Timed, now: number): void {
     if (timer.at > now) return
     this.cancel(timer)
-    timer.owner.onTimeout(timer)
+    timer.onTimeout()
   }
 }
-
-/** A queue that ends with the scope. */
-export const makeTimerQueue = (loop: EventLoop): Effect.Effect<TimerQueue, never, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.flatMap(
-      Effect.clock,
-      (clock) => Effect.map(Effect.runtime<never>(), (runtime) => new TimerQueue(clock, runtime, loop))
-    ),
-    (timers) => Effect.sync(() => timers.shutdown())
-  )

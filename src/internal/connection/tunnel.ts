@@ -1,41 +1,48 @@
 /**
  * Opens a tunnel through a proxy: CONNECT over HTTP/1.1 (RFC 9110 section 9.3.6).
  *
- * Any 2xx opens it. Another answer is an error that keeps the proxy's fields and the beginning of
- * its body. What is sent to the proxy is checked before it is connected (`setTunnel`), and again by
- * the encoder here.
+ * Any 2xx opens it. Any other response is an error that keeps the proxy's fields and the beginning
+ * of its body. What is sent to the proxy is checked before it is connected (`setTunnel`), and again
+ * by the encoder here.
  */
-import * as Effect from "effect/Effect"
 import type { TunnelFailure } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
-import * as Origin from "../../Origin.ts"
 import type * as Transport from "../../Transport.ts"
 import { join } from "../bytes.ts"
-import { prefixLength, prefixMillis } from "../effect/proxyRefusal.ts"
-import { waitFor } from "../effect/wait.ts"
-import { tapHead, tapResponse } from "../effect/wireTap.ts"
 import type { Tagged } from "../error/base.ts"
 import { ProxyAuthRequired, ProxyConnectError } from "../error/connect.ts"
 import { FramingConflict, ReadError, UnexpectedMessage } from "../error/head.ts"
 import { HttpTimeout } from "../error/timeout.ts"
 import type { TlsError } from "../error/tls.ts"
 import { earlyBytes } from "../error/tlsFailures.ts"
+import { hostPort } from "../model/origin.ts"
+import type { Caller } from "../model/ports.ts"
 import { encodeHead } from "../protocol/encode.ts"
 import { saysClose } from "../protocol/framing.ts"
 import type { ResponseHead } from "../protocol/head.ts"
 import type { HeadEvent } from "../protocol/machine.ts"
 import { Machine } from "../protocol/machine.ts"
 import { serverNameOf } from "./errorContext.ts"
-import type { ConnectionHandle, Tunnel } from "./handle.ts"
-import type { Millis } from "./timeouts.ts"
+import type { Settings, Tunnel } from "./settings.ts"
+import type { TimerOwner } from "./timers.ts"
 import { Timer } from "./timers.ts"
+import { tapHead, tapResponse } from "./wireTap.ts"
+
+/** How much of a refusal's body is kept, in bytes. */
+export const prefixLength = 4096
+
+/**
+ * How long that much of it is awaited, in milliseconds. It helps the reader of the error, but the
+ * answer is known without it.
+ */
+export const prefixMillis = 1000
 
 /** The text of the CONNECT request. */
 export const encodeConnect = (tunnel: Tunnel): ReturnType<typeof encodeHead> => {
-  const hostPort = Origin.hostPort(tunnel.origin)
+  const target = hostPort(tunnel.origin)
   return encodeHead({
     method: "CONNECT",
-    target: { target: hostPort, authority: hostPort },
+    target: { target, authority: target },
     fields: tunnel.fields,
     trailers: HttpFields.empty,
     trailersLater: false,
@@ -47,33 +54,77 @@ export const encodeConnect = (tunnel: Tunnel): ReturnType<typeof encodeHead> => 
   })
 }
 
-/** Reads the proxy's answer: a head, and of a refusal the beginning of its body. */
-class Answer implements Transport.Receiver {
+/** Receives the outcome of a tunnel. */
+export interface TunnelOwner {
+  /** Called once. The duplex leads to the far end if there is no error. */
+  onTunnel(error: TunnelFailure | HttpTimeout | undefined): void
+  /** Called once instead, if the library or the transport threw. */
+  onDefect(thrown: unknown): void
+}
+
+/**
+ * All failures of a tunnel happen in the phase `proxy`, except for that of the TLS inside it.
+ */
+const inProxyPhase = <E extends Tagged<string>>(error: E): E => {
+  if (error._tag === "TlsError") return error
+  ;(error as { context: E["context"] }).context = { ...error.context, phase: "proxy" }
+  return error
+}
+
+/**
+ * Sends CONNECT and reads the proxy's response: a head, and of a refusal the beginning of its body.
+ */
+export class TunnelRequest implements Transport.Receiver, TimerOwner {
   head: ResponseHead | undefined
+  readonly #settings: Settings
+  readonly #tunnel: Tunnel
+  readonly #millis: number
+  readonly #caller: Caller
+  readonly #owner: TunnelOwner
+  readonly #machine = new Machine()
+  readonly #timer = new Timer(this)
+  /** Limits the wait for the body of a refusal. */
+  readonly #prefixTimer = new Timer(this)
   readonly #prefix: Array<Uint8Array> = []
   #prefixed = 0
-  readonly #machine = new Machine()
-  readonly #connection: ConnectionHandle
-  readonly #done: (result: Effect.Effect<void, TunnelFailure>) => void
-  readonly #refused: () => void
   #finished = false
-  /** Whether nothing says that the proxy will ever end the body of its refusal. */
+  /** True if nothing says that the proxy will ever end the body of its refusal. */
   #endless = false
 
-  /**
-   * `refused` is called when the proxy has said no, and the beginning of its body is still to come.
-   */
-  constructor(
-    handle: ConnectionHandle,
-    done: (result: Effect.Effect<void, TunnelFailure>) => void,
-    refused: () => void
-  ) {
-    const { leniency, limits } = handle.settings
-    this.#connection = handle
-    this.#done = done
-    this.#refused = refused
-    this.#machine.startRequest({ method: "CONNECT", close: false, limits, leniency })
-    this.#machine.endRequest()
+  /** `millis` limits the wait for the proxy's response. */
+  constructor(settings: Settings, tunnel: Tunnel, millis: number, caller: Caller, owner: TunnelOwner) {
+    this.#settings = settings
+    this.#tunnel = tunnel
+    this.#millis = millis
+    this.#caller = caller
+    this.#owner = owner
+  }
+
+  /** Opens the tunnel inside the duplex. */
+  start(duplex: Transport.Duplex): void {
+    this.#guard(() => {
+      const { leniency, limits, timers, wireTap } = this.#settings
+      const head = encodeConnect(this.#tunnel)
+      // Checked when the tunnel was set, so nothing is left to fail.
+      if ("_tag" in head) throw head
+      if (wireTap) tapHead(this.#caller, head.text)
+      this.#machine.startRequest({ method: "CONNECT", close: false, limits, leniency })
+      this.#machine.endRequest()
+      timers.start(this.#timer, this.#millis)
+      duplex.attach(this)
+      if (!this.#finished) duplex.write(head.text)
+    })
+  }
+
+  /** Forgets the tunnel. The owner is not called. */
+  abort(): void {
+    this.#finished = true
+    this.#cancelTimers()
+  }
+
+  onTimeout(): void {
+    // A refusal whose body does not end is still a refusal.
+    this.#finish(this.refusal ?? new HttpTimeout({ kind: "proxy", millis: this.#millis }))
   }
 
   onData(bytes: Uint8Array): boolean {
@@ -92,25 +143,37 @@ class Answer implements Transport.Receiver {
   }
 
   onError(fault: Transport.DuplexFault): void {
-    this.#guard(() => this.#finish(Effect.fail(this.refusal ?? new ReadError(fault))))
+    this.#guard(() => this.#finish(this.refusal ?? new ReadError(fault)))
   }
 
   /**
-   * What is thrown is a defect of whoever waits for the tunnel: the transport, which calls, has
-   * nobody to hand it on to.
+   * What is thrown is a defect of the tunnel, because the transport, which calls, cannot handle it.
    */
   #guard(call: () => void): void {
     try {
       call()
     } catch (thrown) {
-      this.#finish(Effect.die(thrown))
+      if (!this.#end()) return
+      this.#owner.onDefect(thrown)
     }
   }
 
-  #finish(result: Effect.Effect<void, TunnelFailure>): void {
-    if (this.#finished) return
+  #finish(error: TunnelFailure | HttpTimeout | undefined): void {
+    if (this.#end()) this.#owner.onTunnel(error && inProxyPhase(error))
+  }
+
+  /** True for the first end. */
+  #end(): boolean {
+    if (this.#finished) return false
     this.#finished = true
-    this.#done(result)
+    this.#cancelTimers()
+    if (this.head !== undefined && this.#settings.wireTap) tapResponse(this.#caller, this.head)
+    return true
+  }
+
+  #cancelTimers(): void {
+    this.#settings.timers.cancel(this.#timer)
+    this.#settings.timers.cancel(this.#prefixTimer)
   }
 
   #drain(): void {
@@ -123,7 +186,7 @@ class Answer implements Transport.Receiver {
         case "Informational":
           break
         case "Head":
-          this.#answered(event)
+          this.#responded(event)
           break
         case "Data":
           this.#keep(event.bytes)
@@ -133,16 +196,16 @@ class Answer implements Transport.Receiver {
           break
         case "Failure":
           // A refusal whose body is broken is still a refusal.
-          this.#finish(Effect.fail(this.refusal ?? event.error as TunnelFailure))
+          this.#finish(this.refusal ?? event.error as TunnelFailure)
       }
     }
   }
 
-  #answered({ framing, head }: HeadEvent): void {
+  #responded({ framing, head }: HeadEvent): void {
     this.head = head
     if (this.refusal === undefined) return
     this.#endless = framing.kind === "close" && head.version === 11 && !saysClose(head)
-    if (!this.#endless) this.#refused()
+    if (!this.#endless) this.#settings.timers.start(this.#prefixTimer, prefixMillis)
   }
 
   #keep(view: Uint8Array): void {
@@ -153,28 +216,29 @@ class Answer implements Transport.Receiver {
   }
 
   #ended(): void {
-    const error = this.refusal ?? this.#mistrust
-    this.#finish(error === undefined ? Effect.void : Effect.fail(error))
+    this.#finish(this.refusal ?? this.#mistrust)
   }
 
-  /** Why what comes next need not be from the far end. */
+  /** Why what arrives next may not be from the far end. */
   get #mistrust(): TunnelFailure | undefined {
     const { announced, excess } = this.#machine
     if (excess > 0) return this.#early(excess)
-    // That body may have been what looked like the 200, and the proxy's true answer would count as
-    // the far end's.
+    // That body may have been what looked like the 200, and the proxy's true response would count
+    // as that of the far end.
     return announced ? new FramingConflict({ reason: "an informational response announces a body" }) : undefined
   }
 
-  /** What comes with the answer is the far end's, which in TLS does not speak first. */
+  /** What arrives with the response is from the far end, which does not speak first in TLS. */
   #early(received: number): TlsError | UnexpectedMessage {
-    const { origin, settings } = this.#connection
-    return settings.tls === undefined
+    return this.#settings.tls === undefined
       ? new UnexpectedMessage({ received })
-      : earlyBytes(serverNameOf(settings, origin))
+      : earlyBytes(serverNameOf(this.#settings, this.#tunnel.origin))
   }
 
-  /** The proxy's no, with as much of its body as has come; `undefined` where it has not said no. */
+  /**
+   * The proxy's refusal, with as much of its body as has arrived; `undefined` if it has not
+   * refused.
+   */
   get refusal(): ProxyAuthRequired | ProxyConnectError | undefined {
     if (this.head === undefined || this.head.status < 300) return undefined
     const { fields, reason, status } = this.head
@@ -184,57 +248,3 @@ class Answer implements Transport.Receiver {
       : new ProxyConnectError({ status, reason, fields, bodyPrefix })
   }
 }
-
-/** All failures of a tunnel happen in the phase `proxy`, but for that of what is inside. */
-const inProxyPhase = <E extends Tagged<string>>(error: E): E => {
-  if (error._tag === "TlsError") return error
-  ;(error as { context: E["context"] }).context = { ...error.context, phase: "proxy" }
-  return error
-}
-
-/** Opens the tunnel inside the duplex, which then leads to the far end. */
-export const openTunnel = (
-  handle: ConnectionHandle,
-  tunnel: Tunnel,
-  duplex: Transport.Duplex,
-  timeouts: Millis
-): Effect.Effect<void, TunnelFailure | HttpTimeout> =>
-  Effect.suspend(() => {
-    const { timers, loop } = handle.settings
-    let answer: Answer | undefined
-    let expired = (): void => {}
-    const timer = new Timer({ onTimeout: () => expired() })
-    const patience = new Timer({ onTimeout: () => expired() })
-    const head = encodeConnect(tunnel)
-    // Checked when the tunnel was set, so that what is left to fail is nothing.
-    if ("_tag" in head) return Effect.die(head)
-    const { text } = head
-    const ask = Effect.zipRight(
-      tapHead(handle, text),
-      waitFor<void, TunnelFailure | HttpTimeout>(loop, (waiter) => {
-        const receiver = new Answer(
-          handle,
-          (result) => waiter.resume(result),
-          () => timers.start(patience, prefixMillis)
-        )
-        answer = receiver
-        // A refusal whose body does not end is still a refusal.
-        expired = () =>
-          waiter.resume(Effect.fail(receiver.refusal ?? new HttpTimeout({ kind: "proxy", millis: timeouts.proxy })))
-        timers.start(timer, timeouts.proxy)
-        duplex.attach(receiver)
-        duplex.write(text)
-      })
-    )
-    const disarm = Effect.sync(() => {
-      timers.cancel(timer)
-      timers.cancel(patience)
-    })
-    const limited = Effect.ensuring(ask, disarm)
-    const heard = Effect.suspend(() => {
-      const head = answer?.head
-      handle.proxyFields = head?.fields
-      return head === undefined ? Effect.void : tapResponse(handle, head)
-    })
-    return Effect.mapError(Effect.ensuring(limited, heard), inProxyPhase)
-  })

@@ -1,59 +1,134 @@
 /**
- * The fiber that asks for something, and how what is done for it is kept from being cut in two.
+ * The fiber that asks for something, as the core sees it.
  *
- * `uninterruptibleMask` with a last look at the end costs 11 runtime operations, this costs 3: the
- * fiber itself says whether it has been interrupted.
+ * Also how what is done for the fiber is kept from being torn by an interruption:
+ * `uninterruptibleMask` with a last look at the end costs 11 runtime operations, this costs 3,
+ * because the fiber itself says whether it has been interrupted.
  */
 import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
+import * as Runtime from "effect/Runtime"
 import * as RuntimeFlags from "effect/RuntimeFlags"
-
-/** Makes an effect as interruptible as the caller was. */
-export type Restore = <A, E, R = never>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-
-export interface Caller {
-  readonly restore: Restore
-  /**
-   * Why the caller is not there any more; empty while it is, and where nothing can interrupt it.
-   */
-  interrupted(): Cause.Cause<never>
-}
-
-const fixed: Caller = { restore: (effect) => effect, interrupted: () => Cause.empty }
-
-class InterruptibleCaller implements Caller {
-  readonly #fiber: Fiber.RuntimeFiber<unknown, unknown>
-
-  constructor(fiber: Fiber.RuntimeFiber<unknown, unknown>) {
-    this.#fiber = fiber
-  }
-
-  get restore(): Restore {
-    return Effect.interruptible
-  }
-
-  interrupted(): Cause.Cause<never> {
-    return this.#fiber.getFiberRef(FiberRef.interruptedCause)
-  }
-}
+import type { AsyncContext, EventLoop } from "../../Transport.ts"
+import type { CallObserver } from "../connection/call.ts"
+import type { Resume } from "./wait.ts"
 
 /**
- * Does something for a fiber, which runs with these flags, without interruption but where it is
- * restored.
+ * Runs the observable parts of a request inside its span: body streams, transports, log output and
+ * failures. Wrapping the whole request, or one that is queued, would copy the fiber's references
+ * twice.
  */
-export const uninterruptedFor = <A, E, R = never>(
-  fiber: Fiber.RuntimeFiber<unknown, unknown>,
-  flags: RuntimeFlags.RuntimeFlags,
-  body: (caller: Caller) => Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> => {
-  const caller = RuntimeFlags.interruptible(flags) ? new InterruptibleCaller(fiber) : fixed
-  return Effect.uninterruptible(Effect.suspend(() => body(caller)))
+export type InSpan = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
+
+export const identity: InSpan = (effect) => effect
+
+/** The names of fields that the log must not show the values of. */
+export type RedactedNames = Effect.Effect<ReadonlyArray<string | RegExp>>
+
+/** A fiber that runs with these flags, and can be interrupted if they say so. */
+export class Interruptible {
+  protected readonly fiber: Fiber.RuntimeFiber<unknown, unknown>
+  protected readonly flags: RuntimeFlags.RuntimeFlags
+
+  constructor(fiber: Fiber.RuntimeFiber<unknown, unknown>, flags: RuntimeFlags.RuntimeFlags) {
+    this.fiber = fiber
+    this.flags = flags
+  }
+
+  get #isInterruptible(): boolean {
+    return RuntimeFlags.interruptible(this.flags)
+  }
+
+  /** Makes an effect as interruptible as the fiber was. */
+  restore<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    return this.#isInterruptible ? Effect.interruptible(effect) : effect
+  }
+
+  /** Why the fiber was interrupted; empty if it was not, and if nothing can interrupt it. */
+  interrupted(): Cause.Cause<never> {
+    return this.#isInterruptible ? this.fiber.getFiberRef(FiberRef.interruptedCause) : Cause.empty
+  }
 }
 
-/** The same for the fiber that runs this. */
+/** The fiber that runs a request. */
+export class FiberCaller extends Interruptible implements CallObserver {
+  readonly inSpan: InSpan
+  readonly #redactedNames: RedactedNames
+  #context: AsyncContext | undefined = undefined
+  #resume: Resume<void, never> | undefined = undefined
+
+  constructor(
+    fiber: Fiber.RuntimeFiber<unknown, unknown>,
+    flags: RuntimeFlags.RuntimeFlags,
+    redactedNames: RedactedNames,
+    inSpan: InSpan
+  ) {
+    super(fiber, flags)
+    this.#redactedNames = redactedNames
+    this.inSpan = inSpan
+  }
+
+  /** Begins to wait. Must be called by the fiber itself. */
+  wait(loop: EventLoop, resume: Resume<void, never>): void {
+    this.#context = loop.captureContext()
+    this.#resume = resume
+  }
+
+  /** The context in which the fiber began to wait, which it does before it asks for anything. */
+  get context(): AsyncContext {
+    return this.#context as AsyncContext
+  }
+
+  onDone(): void {
+    const resume = this.#resume
+    this.#resume = undefined
+    if (resume !== undefined) this.context.run(() => resume(Effect.void))
+  }
+
+  /** Runs an effect in the runtime, the span and the async context of the fiber. */
+  fork<A, E>(effect: Effect.Effect<A, E>, options?: Runtime.RunForkOptions): Fiber.RuntimeFiber<A, E> {
+    const runtime = Runtime.make({
+      context: this.fiber.currentContext as Context.Context<never>,
+      runtimeFlags: this.flags,
+      fiberRefs: this.fiber.getFiberRefs()
+    })
+    return this.context.run(() => Runtime.runFork(runtime)(this.inSpan(effect), options))
+  }
+
+  /** Throws what a logger throws, as if it had been called here. */
+  log(lines: (redactedNames: ReadonlyArray<string | RegExp>) => ReadonlyArray<string>): void {
+    const logging = Effect.flatMap(this.#redactedNames, (names) => Effect.logInfo(...lines(names)))
+    const exit = this.fork(Effect.exit(logging)).unsafePoll()
+    if (exit !== null && Exit.isSuccess(exit) && Exit.isFailure(exit.value)) throw Cause.squash(exit.value.cause)
+  }
+}
+
+/** Does something for the fiber that runs this. Nothing in it is interrupted unless restored. */
 export const uninterrupted = <A, E, R = never>(
-  body: (caller: Caller) => Effect.Effect<A, E, R>
+  body: (caller: Interruptible) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
-  Effect.withFiberRuntime<A, E, R>((fiber, { runtimeFlags }) => uninterruptedFor(fiber, runtimeFlags, body))
+  Effect.withFiberRuntime<A, E, R>((fiber, { runtimeFlags }) =>
+    Effect.uninterruptible(body(new Interruptible(fiber, runtimeFlags)))
+  )
+
+/** The same for a request, whose log must not show the values of some fields. */
+export const uninterruptedCall = <A, E>(
+  redactedNames: RedactedNames,
+  body: (caller: FiberCaller) => Effect.Effect<A, E>
+): Effect.Effect<A, E> =>
+  Effect.withFiberRuntime<A, E>((fiber, { runtimeFlags }) =>
+    Effect.uninterruptible(body(new FiberCaller(fiber, runtimeFlags, redactedNames, identity)))
+  )
+
+/**
+ * The same for a step, whose `body` checks what no other fiber may change until it has reserved its
+ * connection: it runs in one operation inside of the uninterruptible region.
+ */
+export const uninterruptedStep = <A, E>(
+  redactedNames: RedactedNames,
+  body: (caller: FiberCaller) => Effect.Effect<A, E>
+): Effect.Effect<A, E> => uninterruptedCall(redactedNames, (caller) => Effect.suspend(() => body(caller)))

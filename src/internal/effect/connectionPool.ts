@@ -2,7 +2,9 @@
 import * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
+import type * as RuntimeFlags from "effect/RuntimeFlags"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { ConnectionEvent } from "../../ConnectionEvent.ts"
@@ -11,25 +13,26 @@ import type { HttpResponse } from "../../HttpResponse.ts"
 import type * as Origin from "../../Origin.ts"
 import type * as Tls from "../../Tls.ts"
 import { Transport } from "../../Transport.ts"
-import { readDuration } from "../connection/timeouts.ts"
 import { Timer } from "../connection/timers.ts"
-import { makeTimerQueue } from "../connection/timers.ts"
 import { InvalidOption } from "../error/request.ts"
 import type { ParsedUrl } from "../model/origin.ts"
-import { nodeEventLoop } from "../node/eventLoop.ts"
 import { notRecord } from "../options.ts"
 import type { ExecuteFailure } from "../pool/call.ts"
-import { execute, startCall } from "../pool/call.ts"
+import { makeCall, PoolCall } from "../pool/call.ts"
 import { Pool } from "../pool/pool.ts"
-import type { InSpan } from "../pool/pooledConnection.ts"
-import type { PoolOptions, PoolSettings } from "../pool/settings.ts"
-import { toSettings } from "../pool/settings.ts"
-import type { Caller } from "./caller.ts"
-import type { HttpConnectionImpl as ConnectionFace } from "./httpConnection.ts"
+import type { PoolSettings } from "../pool/settings.ts"
+import type { InSpan, RedactedNames } from "./caller.ts"
+import { FiberCaller, Interruptible, uninterruptedCall } from "./caller.ts"
+import { readDuration } from "./duration.ts"
+import { runCall } from "./execute.ts"
+import { hosted } from "./hosted.ts"
+import type { HttpConnectionImpl } from "./httpConnection.ts"
 import type { LeaseFailure } from "./lease.ts"
 import { lease } from "./lease.ts"
+import type { PoolOptions } from "./poolSettings.ts"
+import { toSettings } from "./poolSettings.ts"
 import type { Trace } from "./trace.ts"
-import { returnTo, waitFor } from "./wait.ts"
+import { awaitEnd, returnTo, waitFor, waitForOrCancel } from "./wait.ts"
 
 /** Events that are kept for a reader of the stream that is slow. */
 const eventBuffer = 4096
@@ -67,16 +70,13 @@ const numbers = (seed: number): () => number => {
 /** Makes a pool of checked settings; the scope's end shuts it down. */
 export const unsafeMake = (
   settings: PoolSettings,
-  redactedNames: Effect.Effect<ReadonlyArray<string | RegExp>>,
+  redactedNames: RedactedNames,
   trace?: Trace
 ): Effect.Effect<ConnectionPoolImpl, never, Scope.Scope | Transport> =>
   Effect.gen(function*() {
-    const runtime = yield* Effect.runtime<never>()
-    const transport = yield* Transport
-    const loop = transport.loop ?? nodeEventLoop
-    const timers = yield* makeTimerQueue(loop)
+    const { dialer, host, timers } = yield* hosted(yield* Transport)
     const random = numbers(yield* Random.next)
-    const pool = new Pool(settings, transport, loop, timers, runtime, random, redactedNames)
+    const pool = new Pool(settings, host, dialer, timers, random)
     yield* Effect.addFinalizer(() =>
       // Who was refused has yet to tell it.
       Effect.zipRight(
@@ -84,13 +84,13 @@ export const unsafeMake = (
         Effect.zipRight(quiet(pool), Effect.sync(() => pool.events.end()))
       )
     )
-    return new ConnectionPoolImpl(pool, trace)
+    return new ConnectionPoolImpl(pool, redactedNames, trace)
   })
 
 /** Makes a pool; the scope's end shuts it down. */
 export const make = (
   options: PoolOptions,
-  redactedNames: Effect.Effect<ReadonlyArray<string | RegExp>>,
+  redactedNames: RedactedNames,
   trace: Trace
 ): Effect.Effect<ConnectionPoolImpl, InvalidOption, Scope.Scope | Transport> =>
   Effect.flatMap(
@@ -110,10 +110,7 @@ const holding = (pool: Pool, waiting: Effect.Effect<void>): Effect.Effect<void> 
 const quiet = (pool: Pool): Effect.Effect<void> =>
   holding(
     pool,
-    waitFor<void>(pool.loop, (waiter) => {
-      const forget = pool.whenQuiet(() => waiter.resume(Effect.void))
-      return Effect.sync(forget)
-    })
+    waitForOrCancel<void>(pool.loop, (waiter) => pool.whenQuiet(() => waiter.resume(Effect.void)))
   )
 
 /** Waits until the pool is empty and stays so, or the time is over. */
@@ -157,7 +154,7 @@ const shutdown = (pool: Pool, graceMillis: number): Effect.Effect<void> =>
       pool.ended = true
       pool.state.destroy()
       pool.runCommands()
-      return pool.endings
+      return Effect.forEach(pool.endings, (pending) => awaitEnd(pool.loop, pending), { discard: true })
     })
     return Effect.zipRight(graceMillis === 0 ? Effect.void : drained(pool, graceMillis), destroy)
   })
@@ -165,31 +162,38 @@ const shutdown = (pool: Pool, graceMillis: number): Effect.Effect<void> =>
 /** The methods, documented in `ConnectionPool`. */
 export class ConnectionPoolImpl {
   readonly #pool: Pool
+  readonly #redactedNames: RedactedNames
   readonly #trace: Trace | undefined
 
-  constructor(pool: Pool, trace: Trace | undefined) {
+  constructor(pool: Pool, redactedNames: RedactedNames, trace: Trace | undefined) {
     this.#pool = pool
+    this.#redactedNames = redactedNames
     this.#trace = trace
   }
 
   execute<E>(request: HttpRequest<E>): Effect.Effect<HttpResponse, ExecuteFailure<E>> {
     return this.#trace === undefined
-      ? execute(this.#pool, request)
-      : this.#trace(request, undefined, (request) => execute(this.#pool, request))
+      ? this.#execute(request)
+      : this.#trace(request, undefined, (request) => this.#execute(request))
+  }
+
+  #execute<E>(request: HttpRequest<E>): Effect.Effect<HttpResponse, ExecuteFailure<E>> {
+    return uninterruptedCall(this.#redactedNames, (caller) => startCall(this.#pool, request, caller, undefined))
   }
 
   static startCall<E>(
-    face: ConnectionPoolImpl,
+    pool: ConnectionPoolImpl,
     request: HttpRequest<E>,
-    caller: Caller,
-    surround: InSpan,
+    fiber: Fiber.RuntimeFiber<unknown, unknown>,
+    flags: RuntimeFlags.RuntimeFlags,
+    inSpan: InSpan,
     parsed: ParsedUrl<Tls.Options> | undefined
   ): Effect.Effect<HttpResponse, ExecuteFailure<E>> {
-    return startCall(face.#pool, request, caller, surround, parsed)
+    return startCall(pool.#pool, request, new FiberCaller(fiber, flags, pool.#redactedNames, inSpan), parsed)
   }
 
-  lease(origin: Origin.Origin): Effect.Effect<ConnectionFace, LeaseFailure, Scope.Scope> {
-    return lease(this.#pool, origin, this.#trace)
+  lease(origin: Origin.Origin): Effect.Effect<HttpConnectionImpl, LeaseFailure, Scope.Scope> {
+    return lease(this.#pool, origin, this.#redactedNames, this.#trace)
   }
 
   get connectionOptions(): Pick<PoolOptions, "localAddress" | "proxy" | "tls"> {
@@ -271,30 +275,51 @@ export class ConnectionPoolImpl {
 }
 
 /**
- * `execute` for a face above this one, which has something to put around requests, and may have
- * read their URL. To be called where nothing interrupts.
+ * Runs a request for a fiber. Must run in an uninterruptible region. What it returns must be run,
+ * because the request may have taken its position in the queue.
+ */
+const startCall = <E>(
+  pool: Pool,
+  request: HttpRequest<E>,
+  caller: FiberCaller,
+  parsed: ParsedUrl<Tls.Options> | undefined
+): Effect.Effect<HttpResponse, ExecuteFailure<E>> => {
+  const call = makeCall(pool, request, parsed)
+  const response = call instanceof PoolCall
+    ? runCall(call, caller, pool.loop)
+    : caller.inSpan(Effect.fail(call))
+  return response as Effect.Effect<HttpResponse, ExecuteFailure<E>>
+}
+
+/**
+ * `execute` for a face above this one, which has a span to run parts of the request in, and may
+ * have parsed its URL. Must run in an uninterruptible region.
  */
 export type Execute<F> = (
   request: HttpRequest<unknown>,
-  caller: Caller,
-  surround: InSpan,
+  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  flags: RuntimeFlags.RuntimeFlags,
+  inSpan: InSpan,
   parsed: ParsedUrl<Tls.Options> | undefined
 ) => Effect.Effect<HttpResponse, F>
 
 /**
- * That of a pool. One whose `execute` is not the one of this file, because somebody has wrapped it,
- * has it surrounded as a whole.
+ * The `execute` of a pool. If it is not that of this file, because the pool has been wrapped, the
+ * span is put around the whole of it.
  */
 export const executeOf = <F>(pool: {
   execute(request: HttpRequest<unknown>): Effect.Effect<HttpResponse, F>
 }): Execute<F | ExecuteFailure<unknown>> =>
   pool instanceof ConnectionPoolImpl && pool.execute === ConnectionPoolImpl.prototype.execute
-    ? (request, caller, surround, parsed) => ConnectionPoolImpl.startCall(pool, request, caller, surround, parsed)
-    : (request, caller, surround) =>
-      Effect.flatMap(surround(caller.restore(pool.execute(request))), (response) => {
+    ? (request, fiber, flags, inSpan, parsed) =>
+      ConnectionPoolImpl.startCall(pool, request, fiber, flags, inSpan, parsed)
+    : (request, fiber, flags, inSpan) => {
+      const caller = new Interruptible(fiber, flags)
+      return Effect.flatMap(inSpan(caller.restore(pool.execute(request))), (response) => {
         const interrupted = caller.interrupted()
-        // Nobody would have it.
+        // The caller would not receive it.
         return Cause.isEmpty(interrupted)
           ? Effect.succeed(response)
           : Effect.zipRight(response.close, Effect.failCause(interrupted))
       })
+    }

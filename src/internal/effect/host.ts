@@ -14,6 +14,7 @@ import * as FiberId from "effect/FiberId"
 import * as Runtime from "effect/Runtime"
 import type { AsyncContext, EventLoop } from "../../Transport.ts"
 import type { DialHost, Host, HostTimer } from "../model/ports.ts"
+import { readDuration } from "./duration.ts"
 import { isLive } from "./polled.ts"
 
 // As they are on import, together: a timer that was set by one of them must not be cleared by a
@@ -126,6 +127,10 @@ export class EffectHost extends EffectTimers implements Host {
   constructor(clock: Clock.Clock, runtime: Runtime.Runtime<never>, loop: EventLoop, bodySource: Host["bodySource"]) {
     super(clock, runtime, loop)
     this.bodySource = bodySource
+  }
+
+  millisOf(duration: unknown): number | undefined {
+    return readDuration(duration)
   }
 
   logError(text: string, defect: unknown): void {

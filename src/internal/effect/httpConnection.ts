@@ -6,7 +6,7 @@ import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import type { ConnectionEvent } from "../../ConnectionEvent.ts"
 import * as HttpBody from "../../HttpBody.ts"
-import type { InvalidRequest } from "../../HttpError.ts"
+import type { HttpError, InvalidRequest } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
 import type * as HttpLeniency from "../../HttpLeniency.ts"
 import { strict } from "../../HttpLeniency.ts"
@@ -19,26 +19,29 @@ import type * as Tls from "../../Tls.ts"
 import { Transport } from "../../Transport.ts"
 import { withContextAt } from "../connection/about.ts"
 import { EventHub } from "../connection/events.ts"
-import type { Started, Tunnel } from "../connection/handle.ts"
+import type { Started } from "../connection/handle.ts"
 import { ConnectionHandle } from "../connection/handle.ts"
 import type { OpenFailure } from "../connection/open.ts"
-import { openLink, reserving } from "../connection/open.ts"
-import { checked, noTimeouts, toLimits, toMillis } from "../connection/timeouts.ts"
-import { makeTimerQueue } from "../connection/timers.ts"
+import type { Tunnel } from "../connection/settings.ts"
+import { toLimits, toMillis } from "../connection/settings.ts"
+import { noTimeouts } from "../connection/timeouts.ts"
 import { encodeConnect } from "../connection/tunnel.ts"
 import type { Tagged } from "../error/base.ts"
 import { ForbiddenHeader, InvalidOption, InvalidUrl } from "../error/request.ts"
 import type { ConnectionState } from "../error/state.ts"
 import * as state from "../error/state.ts"
 import { parseLocalAddress } from "../model/origin.ts"
-import { nodeEventLoop } from "../node/eventLoop.ts"
-import { notRecord } from "../options.ts"
-import type { ExecuteFailure } from "./pipeline.ts"
-import { execute } from "./pipeline.ts"
+import { checked, notRecord } from "../options.ts"
+import { acquired } from "./acquired.ts"
+import type { RedactedNames } from "./caller.ts"
+import { uninterruptedStep } from "./caller.ts"
+import type { ExecuteFailure } from "./execute.ts"
+import { execute } from "./execute.ts"
+import { hosted } from "./hosted.ts"
 import type { PutRequestOptions } from "./steps.ts"
 import { endHeaders, putHeader, putRequest } from "./steps.ts"
 import type { ResponseFailure, StepFailure } from "./stepsBody.ts"
-import { forgetFailed, getResponse, send } from "./stepsBody.ts"
+import { forgetFailed, getResponse, send, writerEnded } from "./stepsBody.ts"
 import type { Trace } from "./trace.ts"
 
 /** The options of `HttpConnection.make`, where they are documented. */
@@ -139,7 +142,7 @@ const recorded = <A, E>(options: object, call: () => Effect.Effect<A, E>): Effec
 /** Makes a connection; the scope's end closes it. */
 export const make = (
   options: FaceOptions,
-  redactedNames: Effect.Effect<ReadonlyArray<string | RegExp>>,
+  redactedNames: RedactedNames,
   trace?: Trace
 ): Effect.Effect<HttpConnectionImpl, InvalidRequest, Scope.Scope | Transport> =>
   Effect.gen(function*() {
@@ -169,25 +172,20 @@ export const make = (
     }
     const tunnel = options.tunnel === undefined ? undefined : yield* makeTunnel(scheme, options.tunnel)
     const local = yield* localOf(options)
-    const runtime = yield* Effect.runtime<never>()
     const transport = yield* Transport
-    const loop = transport.loop ?? nodeEventLoop
+    const kit = yield* hosted(transport)
     const handle = new ConnectionHandle({
-      transport,
-      loop,
-      timers: yield* makeTimerQueue(loop),
-      runtime,
+      ...kit,
       origin,
       tls,
       ...local,
-      timeouts: yield* checked(toMillis(HttpTimeouts.make(options.timeouts ?? {}), noTimeouts)),
+      timeouts: yield* checked(toMillis(HttpTimeouts.make(options.timeouts ?? {}), noTimeouts, kit.host)),
       limits: yield* checked(toLimits(options.limits ?? {}, HttpLimits.defaults)),
       leniency: options.leniency ?? strict,
       blockSize,
       autoOpen: options.autoOpen ?? true,
       wireTap: options.wireTap ?? false,
-      redactedNames,
-      events: new EventHub(runtime, options.onEvent),
+      events: new EventHub(kit.host, options.onEvent),
       proxy: undefined,
       policy: undefined
     }, tunnel)
@@ -196,10 +194,10 @@ export const make = (
         handle.closed = true
         handle.disconnect("its scope has ended")
         // What the body of a request holds, such as a file, ends with the scope too.
-        return handle.exchange?.writerDone ?? Effect.void
+        return handle.exchange === undefined ? Effect.void : writerEnded(handle.exchange)
       })
     )
-    return new HttpConnectionImpl(handle, options.tracing === true ? trace : undefined)
+    return new HttpConnectionImpl(handle, redactedNames, options.tracing === true ? trace : undefined)
   })
 
 /** What `request` takes beside method and target. */
@@ -213,10 +211,12 @@ export interface RequestOptions<E> extends HttpBody.Content {
 /** The methods, documented in `HttpConnection`. */
 export class HttpConnectionImpl {
   readonly #handle: ConnectionHandle
+  readonly #redactedNames: RedactedNames
   readonly #trace: Trace | undefined
 
-  constructor(handle: ConnectionHandle, trace?: Trace) {
+  constructor(handle: ConnectionHandle, redactedNames: RedactedNames, trace?: Trace) {
     this.#handle = handle
+    this.#redactedNames = redactedNames
     this.#trace = trace
   }
 
@@ -234,7 +234,7 @@ export class HttpConnectionImpl {
 
   get connect(): Effect.Effect<void, OpenFailure | state.CannotSendRequest | state.ConnectionClosed> {
     type Failure = OpenFailure | state.CannotSendRequest | state.ConnectionClosed
-    const connect = Effect.uninterruptibleMask((restore): Effect.Effect<void, Failure> => {
+    const connect = uninterruptedStep(this.#redactedNames, (caller): Effect.Effect<void, HttpError> => {
       const handle = this.#handle
       if (handle.closed) return Effect.fail(new state.ConnectionClosed({ reason: "its scope has ended" }))
       if (handle.connection?.open === true) return Effect.void
@@ -244,11 +244,11 @@ export class HttpConnectionImpl {
         )
       }
       // A request that has been started may wait for its connection; one that is being sent has its
-      // own.
+      // connection already.
       return handle.quiet || handle.state === "RequestStarted"
-        ? reserving(handle, restore(Effect.asVoid(openLink(handle, handle.settings.timeouts))))
+        ? acquired(handle, undefined, caller, () => {})
         : Effect.fail(new state.CannotSendRequest({ state: handle.state }))
-    })
+    }) as Effect.Effect<void, Failure>
     return located(this.#handle, connect)
   }
 
@@ -259,8 +259,8 @@ export class HttpConnectionImpl {
   execute<E>(request: HttpRequest.HttpRequest<E>): Effect.Effect<HttpResponse, ExecuteFailure<E>> {
     const { origin } = this.#handle
     return this.#trace === undefined
-      ? execute(this.#handle, request)
-      : this.#trace(request, origin, (request) => execute(this.#handle, request))
+      ? execute(this.#handle, request, this.#redactedNames)
+      : this.#trace(request, origin, (request) => execute(this.#handle, request, this.#redactedNames))
   }
 
   putRequest(
@@ -287,12 +287,15 @@ export class HttpConnectionImpl {
     const handle = this.#handle
     return located(
       handle,
-      recorded(options, () => endHeaders(handle, options.body, options.encodeChunked ?? false, false))
+      recorded(
+        options,
+        () => endHeaders(handle, options.body, options.encodeChunked ?? false, false, this.#redactedNames)
+      )
     )
   }
 
   send<E = never>(data: HttpBody.Input<E>): Effect.Effect<void, StepFailure<E | unknown>> {
-    return located(this.#handle, send(this.#handle, data))
+    return located(this.#handle, send(this.#handle, data, this.#redactedNames))
   }
 
   request<E = never>(
@@ -301,6 +304,7 @@ export class HttpConnectionImpl {
     options: RequestOptions<E> = {}
   ): Effect.Effect<void, StepFailure<E | unknown> | state.CannotSendRequest> {
     const handle = this.#handle
+    const redactedNames = this.#redactedNames
     const request = Effect.suspend(() => {
       const { startError } = handle
       if (startError !== undefined) return Effect.fail(startError)
@@ -313,7 +317,7 @@ export class HttpConnectionImpl {
         started = handle.started
         for (const [name, value] of fields) yield* putHeader(handle, name, [value])
         const body = HttpBody.fromContent(options)
-        yield* endHeaders(handle, body, options.encodeChunked ?? false, true)
+        yield* endHeaders(handle, body, options.encodeChunked ?? false, true, redactedNames)
       })
       // A request of one call that fails leaves nothing begun.
       return Effect.tapErrorCause(put, (cause) => forgetFailed(handle, started, cause))
@@ -322,7 +326,7 @@ export class HttpConnectionImpl {
   }
 
   get getResponse(): Effect.Effect<HttpResponse, ResponseFailure> {
-    return located(this.#handle, getResponse(this.#handle))
+    return located(this.#handle, getResponse(this.#handle, this.#redactedNames))
   }
 
   setTunnel(

@@ -10,18 +10,10 @@ import type { HttpResponse } from "../../HttpResponse.ts"
 import { forwarded } from "../connection/about.ts"
 import type { Exchange } from "../connection/exchange.ts"
 import { Timer } from "../connection/timers.ts"
+import { prefixLength, prefixMillis } from "../connection/tunnel.ts"
 import { ProxyAuthRequired } from "../error/connect.ts"
 import type { ResponseHead } from "../protocol/head.ts"
-import type { Caller } from "./caller.ts"
-
-/** How much of a refusal's body is kept. */
-export const prefixLength = 4096
-
-/**
- * How long that much of it is awaited, in milliseconds: it helps the reader of the error, but the
- * answer is known without it.
- */
-export const prefixMillis = 1000
+import type { FiberCaller } from "./caller.ts"
 
 const nothing: Uint8Array = new Uint8Array(0)
 
@@ -59,10 +51,10 @@ export const refuse = (
   exchange: Exchange,
   { fields }: ResponseHead,
   response: HttpResponse,
-  { restore }: Caller
+  caller: FiberCaller
 ): Effect.Effect<never, ProxyAuthRequired> =>
   Effect.flatMap(
-    restore(prefixInTime(exchange, response)),
+    caller.restore(prefixInTime(exchange, response)),
     (bodyPrefix) =>
       Effect.zipRight(
         response.close,

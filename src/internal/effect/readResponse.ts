@@ -15,6 +15,7 @@ import * as Origin from "../../Origin.ts"
 import { Transport } from "../../Transport.ts"
 import { InvalidOption } from "../error/request.ts"
 import { nodeEventLoop } from "../node/eventLoop.ts"
+import type { RedactedNames } from "./caller.ts"
 import { make } from "./httpConnection.ts"
 import { open } from "./streamDuplex.ts"
 
@@ -41,7 +42,7 @@ const streamOf = (source: unknown): Stream.Stream<Uint8Array, unknown> | Invalid
 export const readResponse = (
   source: Uint8Array | Stream.Stream<Uint8Array, unknown>,
   options: ReadResponseOptions,
-  redactedNames: Effect.Effect<ReadonlyArray<string | RegExp>>
+  redactedNames: RedactedNames
 ): Effect.Effect<HttpResponse, ReadResponseFailure, Scope.Scope> =>
   Effect.gen(function*() {
     const { leniency, limits, method = "GET", timeouts, url = "http://localhost/" } = options

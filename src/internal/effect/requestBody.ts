@@ -1,10 +1,8 @@
 /**
- * Sends the body of a request: bytes piece by piece, a stream as it comes, each framed by
- * `Outgoing`.
+ * The body of a request as a stream: runs it in a fiber of its own, in the name of the caller, so
+ * that the response is delivered while the body is still being sent.
  *
- * Waits for the transport to take what was written before it writes more. Sending stops without a
- * failure where the server has answered and there is no use in going on. Waits for nothing that the
- * exchange does not tell.
+ * The fiber ends with the exchange. It waits whenever the sink asks for it, and for nothing else.
  */
 import * as Cause from "effect/Cause"
 import * as Channel from "effect/Channel"
@@ -14,122 +12,31 @@ import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
+import type { HttpBody } from "../../HttpBody.ts"
 import type { HttpError } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
-import type { Exchange } from "../connection/exchange.ts"
-import type { LateTrailers } from "../connection/prepare.ts"
-import { withContext } from "../error/base.ts"
-import { unlocated } from "../error/context.ts"
-import { InvalidTrailer, UnsupportedBody } from "../error/request.ts"
+import { InvalidTrailer } from "../error/request.ts"
 import { RequestBodyError } from "../error/send.ts"
-import { ConnectionClosed } from "../error/state.ts"
-import { described, isBytes } from "../given.ts"
-import type { BodyEncoder } from "../protocol/bodyEncoder.ts"
+import type { BodyRun, BodySink, BodySource } from "../model/ports.ts"
 import { checkTrailers } from "../protocol/trailers.ts"
-import { awaitFiber, waitFor } from "./wait.ts"
+import type { FiberCaller } from "./caller.ts"
+import { Gate } from "./wait.ts"
 
-/** Waits until the transport has taken what was written. */
-export const drained = (exchange: Exchange): Effect.Effect<void> =>
-  waitFor<void>(exchange.settings.loop, (waiter) => {
-    exchange.whenDrained(() => waiter.resume(Effect.void))
-    return Effect.sync(() => exchange.stopWaitingToSend())
-  })
+/** Trailers that an Effect gives when the body has been written. */
+type LateTrailers = Effect.Effect<HttpFields.Input, unknown>
 
-/** Waits until the body may be sent, or must not be. */
-export const continued = (exchange: Exchange): Effect.Effect<void> =>
-  waitFor<void>(exchange.settings.loop, (waiter) => {
-    exchange.await100Continue(() => waiter.resume(Effect.void))
-    return Effect.sync(() => exchange.stopWaitingToSend())
-  })
+/** What a call of the sink returned: whether it takes more, or why it never will. */
+type Taken = boolean | HttpError
 
-/**
- * Writes one piece. True where the transport wants to be waited for, false where it does not, an
- * error where the framing does not allow the piece.
- */
-const writePiece = (exchange: Exchange, encoder: BodyEncoder, piece: Uint8Array): boolean | HttpError => {
-  const framed = encoder.encode(piece)
-  if ("_tag" in framed) return framed
-  return framed.length > 0 && !exchange.write(framed)
-}
+/** Runs what the sink asks for after it was called, until it takes more. */
+export const untilTaken = (taken: Taken, gate: Gate, next: () => Taken): Effect.Effect<void, HttpError> =>
+  taken === true
+    ? Effect.void
+    : taken === false
+    ? Effect.flatMap(gate.passed, () => untilTaken(next(), gate, next))
+    : Effect.fail(taken)
 
-/** Ends the body. An error where it is not complete. */
-export const writeEnd = (exchange: Exchange, encoder: BodyEncoder): boolean | HttpError => {
-  const framed = encoder.end()
-  if (typeof framed !== "string") return framed
-  return framed.length > 0 && !exchange.write(framed)
-}
-
-/**
- * Sends what is left of bytes in blocks, by callbacks alone: no fiber runs while the transport
- * takes its time. The exchange tells what comes of it.
- */
-export const sendBytes = (exchange: Exchange, encoder: BodyEncoder, bytes: Uint8Array): void => {
-  const { blockSize } = exchange.settings
-  const pump = (): void => {
-    // The transport calls it back, which has nobody to hand on to what is thrown.
-    try {
-      send()
-    } catch (thrown) {
-      exchange.crash(thrown)
-    }
-  }
-  const send = (): void => {
-    while (!exchange.done && !exchange.stopped) {
-      const { offered } = exchange
-      const last = offered >= bytes.length
-      const wait = last
-        ? writeEnd(exchange, encoder)
-        : writePiece(exchange, encoder, bytes.subarray(offered, offered + blockSize))
-      if (typeof wait === "object") return exchange.fail(wait)
-      exchange.offered += blockSize
-      if (last) return wait ? exchange.whenDrained(() => exchange.requestSent()) : exchange.requestSent()
-      if (wait) return exchange.whenDrained(pump)
-    }
-  }
-  if (exchange.full) exchange.whenDrained(pump)
-  else pump()
-}
-
-/**
- * Writes pieces in blocks, and waits wherever the transport wants to be waited for: so
- * `timeouts.write` limits a block, not a piece, however large the caller's pieces are. Ends early
- * where sending was stopped.
- */
-export const writePieces = (
-  exchange: Exchange,
-  encoder: BodyEncoder,
-  pieces: ReadonlyArray<Uint8Array>
-): Effect.Effect<void, HttpError> => {
-  const { blockSize } = exchange.settings
-  let index = 0
-  let offset = 0
-  const run = (): Effect.Effect<void, HttpError> => {
-    for (let piece = pieces[index]; piece !== undefined; piece = pieces[index]) {
-      if (exchange.stopped) return Effect.void
-      if (!isBytes(piece)) {
-        return Effect.fail(
-          new UnsupportedBody({ reason: `its stream gave ${described(piece)}, which is no Uint8Array` })
-        )
-      }
-      const written = writePiece(exchange, encoder, blockOf(piece, offset, blockSize))
-      if (typeof written === "object") return Effect.fail(written)
-      offset += blockSize
-      if (offset >= piece.length) {
-        index++
-        offset = 0
-      }
-      if (written) return Effect.flatMap(drained(exchange), run)
-    }
-    if (encoder.done) exchange.expectAnswer()
-    return Effect.void
-  }
-  return run()
-}
-
-const blockOf = (piece: Uint8Array, offset: number, blockSize: number): Uint8Array =>
-  piece.length <= blockSize ? piece : piece.subarray(offset, offset + blockSize)
-
-/** Trailers as they can be sent, from whatever the caller's Effect gave. */
+/** Trailers that can be sent, made of what the caller's Effect gave. */
 const trailersFrom = (given: HttpFields.Input): HttpFields.HttpFields | InvalidTrailer => {
   const fields = Either.try({
     try: () => HttpFields.fromInput(given),
@@ -140,100 +47,120 @@ const trailersFrom = (given: HttpFields.Input): HttpFields.HttpFields | InvalidT
 }
 
 /** Waits for trailers that become known when the body has been written. */
-const lateTrailers = <E>(encoder: BodyEncoder, trailers: LateTrailers<E>): Effect.Effect<void, HttpError<E>> =>
+const lateTrailers = (sink: BodySink, trailers: LateTrailers): Effect.Effect<void, HttpError<unknown>> =>
   Effect.matchEffect(trailers, {
-    onFailure: (error) => Effect.fail<HttpError<E>>(new RequestBodyError({ error })),
+    onFailure: (error) => Effect.fail<HttpError<unknown>>(new RequestBodyError({ error })),
     onSuccess: (given) => {
       const fields = trailersFrom(given)
       if (fields instanceof InvalidTrailer) return Effect.fail(fields)
-      encoder.trailers = fields
+      sink.setTrailers(fields)
       return Effect.void
     }
   })
 
-/**
- * Sends a stream, and ends the body where it is all of it. Fails with what is wrong with the
- * stream.
- */
-const runStream = <E>(
-  exchange: Exchange,
-  encoder: BodyEncoder,
-  stream: Stream.Stream<Uint8Array, E>,
-  whole: boolean,
-  trailers: LateTrailers<E> | undefined
-): Effect.Effect<void, HttpError<E>> => {
-  const loop: Channel.Channel<never, Chunk.Chunk<Uint8Array>, HttpError, E, void, unknown> = Channel.readWithCause({
+/** Writes all pieces of a stream. */
+const writeStream = (
+  sink: BodySink,
+  gate: Gate,
+  stream: Stream.Stream<Uint8Array, unknown>
+): Effect.Effect<void, HttpError<unknown>> => {
+  const flush = (): Taken => sink.flush(gate.open)
+  type Writing = Channel.Channel<never, Chunk.Chunk<Uint8Array>, HttpError<unknown>, unknown, void, unknown>
+  const loop: Writing = Channel.readWithCause({
     onInput: (pieces: Chunk.Chunk<Uint8Array>) => {
-      const writing = writePieces(exchange, encoder, Chunk.toReadonlyArray(pieces))
-      // Where nothing is to be waited for, which is so for most pieces, an effect would cost more
-      // than the writing.
-      return writing === Effect.void ? loop : Channel.flatMap(Channel.fromEffect(writing), () => loop)
+      const taken = sink.write(Chunk.toReadonlyArray(pieces), gate.open)
+      // For most pieces nothing is waited for. An effect would then cost more than the writing.
+      return taken === true
+        ? loop
+        : Channel.flatMap(Channel.fromEffect(untilTaken(taken, gate, flush)), () => loop)
     },
-    onFailure: (cause: Cause.Cause<E>) =>
+    onFailure: (cause: Cause.Cause<unknown>) =>
       Channel.failCause(Cause.map(cause, (error) => new RequestBodyError({ error }))),
     onDone: () => Channel.void
   })
-  const end = Effect.suspend(() => {
-    if (!whole) return Effect.void
-    const written = writeEnd(exchange, encoder)
-    if (typeof written === "object") return Effect.fail(written)
-    return written ? drained(exchange) : Effect.void
-  })
-  const sent = Channel.runDrain(Channel.pipeTo(Stream.toChannel(stream), loop))
-  const rest = trailers === undefined ? end : Effect.zipRight(lateTrailers(encoder, trailers), end)
-  return Effect.zipRight(sent, rest) as Effect.Effect<void, HttpError<E>>
+  return Channel.runDrain(Channel.pipeTo(Stream.toChannel(stream), loop)) as Effect.Effect<void, HttpError<unknown>>
+}
+
+/** Ends the body, and waits until the transport has taken all of it. */
+const end = (sink: BodySink, gate: Gate): Effect.Effect<void, HttpError> =>
+  Effect.suspend(() => untilTaken(sink.end(gate.open), gate, () => true))
+
+/** Reports to the sink how the stream ended. */
+const report = (sink: BodySink, exit: Exit.Exit<void, HttpError<unknown>>): void => {
+  if (Exit.isSuccess(exit)) return sink.onFinished()
+  const failure = Cause.failureOrCause(exit.cause)
+  if (failure._tag === "Left") return sink.onFailed(failure.left as HttpError)
+  if (Cause.isInterruptedOnly(failure.right)) return sink.onInterrupted()
+  sink.onDied(failure.right, Cause.squash(failure.right))
+}
+
+class FiberRun implements BodyRun {
+  readonly fiber: Fiber.RuntimeFiber<Exit.Exit<void, HttpError<unknown>>>
+  readonly #caller: FiberCaller
+
+  constructor(fiber: FiberRun["fiber"], caller: FiberCaller) {
+    this.fiber = fiber
+    this.#caller = caller
+  }
+
+  /** The finalizers of the stream are code of the caller. */
+  stop(): void {
+    this.#caller.context.run(() => this.fiber.unsafeInterruptAsFork(this.fiber.id()))
+  }
+
+  whenEnded(callback: () => void): () => void {
+    const observer = (): void => callback()
+    this.fiber.addObserver(observer)
+    return () => this.fiber.removeObserver(observer)
+  }
 }
 
 /**
- * Sends a stream in a fiber of its own, so that the response is delivered while the body still goes
- * out. The fiber ends with the exchange, and its value is how the sending ended. `hold` runs before
- * the first piece; `whole` says whether the stream is all of the body, which ends with `trailers`
- * where these become known late.
+ * A body that a stream gives. `whole` is false for a part of a body that the caller sends by steps.
  */
-export const forkStream = <E>(
-  exchange: Exchange,
-  encoder: BodyEncoder,
-  stream: Stream.Stream<Uint8Array, E>,
-  hold: Effect.Effect<void>,
-  whole: boolean,
-  trailers?: LateTrailers<E>
-): Effect.Effect<Fiber.RuntimeFiber<Exit.Exit<void, HttpError<E>>>> =>
-  Effect.map(
-    Effect.forkDaemon(
-      // Not `onExit`: a fiber that fails is reported to the log as unhandled.
-      Effect.map(
-        Effect.exit(Effect.interruptible(Effect.zipRight(
-          hold,
-          Effect.suspend(() => exchange.stopped ? Effect.void : runStream(exchange, encoder, stream, whole, trailers))
-        ))),
-        (exit) => {
-          settle(exchange, encoder, exit)
-          return exit
-        }
-      )
-    ),
-    (fiber) => {
-      // The finalizers of the stream are the caller's.
-      const context = exchange.settings.loop.captureContext()
-      exchange.stopWriter = () => context.run(() => fiber.unsafeInterruptAsFork(fiber.id()))
-      exchange.writerDone = Effect.asVoid(awaitFiber(exchange.settings.loop, fiber))
-      return fiber
-    }
-  )
+export class StreamSource implements BodySource {
+  readonly #stream: Stream.Stream<Uint8Array, unknown>
+  readonly #trailers: LateTrailers | undefined
+  readonly #whole: boolean
 
-/** Tells the exchange how the sending ended. */
-const settle = (exchange: Exchange, encoder: BodyEncoder, exit: Exit.Exit<void, HttpError>): void => {
-  exchange.stopWriter = undefined
-  if (Exit.isSuccess(exit)) return encoder.done ? exchange.requestSent() : undefined
-  const failure = Cause.failureOrCause(exit.cause)
-  if (failure._tag === "Right" && !Cause.isInterruptedOnly(failure.right)) {
-    return exchange.die(failure.right, Cause.squash(failure.right))
+  constructor(stream: Stream.Stream<Uint8Array, unknown>, trailers: LateTrailers | undefined, whole: boolean) {
+    this.#stream = stream
+    this.#trailers = trailers
+    this.#whole = whole
   }
-  // The exchange itself ends the fiber when there is no use in going on, and the answer wins over
-  // what the stream says then.
-  if (exchange.stopped) return
-  if (failure._tag === "Left") return exchange.fail(failure.left)
-  // By itself: nobody else interrupts the fiber, so it is the caller's to mend.
-  const error = new ConnectionClosed({ reason: "the stream of the request's body was interrupted" })
-  exchange.fail(withContext(error, unlocated("write", "User")), "Interrupted")
+
+  start(sink: BodySink, caller: FiberCaller): FiberRun {
+    // Not `onExit`: a fiber that fails is reported to the log as unhandled.
+    const running = Effect.map(Effect.exit(Effect.interruptible(this.#run(sink))), (exit) => {
+      report(sink, exit)
+      return exit
+    })
+    // The exchange knows of the fiber before it runs, so that it can stop it.
+    return new FiberRun(caller.fork(running, { immediate: false }), caller)
+  }
+
+  #run(sink: BodySink): Effect.Effect<void, HttpError<unknown>> {
+    const gate = new Gate()
+    const trailers = this.#trailers
+    const written = Effect.suspend(() => {
+      if (sink.isStopped) return Effect.void
+      const stream = writeStream(sink, gate, this.#stream)
+      if (!this.#whole) return stream
+      const rest = trailers === undefined
+        ? end(sink, gate)
+        : Effect.zipRight(lateTrailers(sink, trailers), end(sink, gate))
+      return Effect.zipRight(stream, rest)
+    })
+    return Effect.suspend(() => sink.await100Continue(gate.open) ? written : Effect.zipRight(gate.passed, written))
+  }
+}
+
+/** The source of a body, see `Host.bodySource`. */
+export const bodySource = (body: HttpBody<unknown>, lateTrailers: unknown): StreamSource => {
+  const stream = body._tag === "Streaming"
+    ? body.stream
+    : body._tag === "Bytes"
+    ? Stream.succeed(body.bytes)
+    : Stream.empty
+  return new StreamSource(stream, lateTrailers as LateTrailers | undefined, true)
 }

@@ -20,7 +20,7 @@ import type { Exchange } from "../connection/exchange.ts"
 import { withPartial } from "../error/partial.ts"
 import { BodyAlreadyConsumed, ConnectionClosed } from "../error/state.ts"
 import { tooLargeForMemory } from "../tooLarge.ts"
-import { waitFor } from "./wait.ts"
+import { waitFor, waitForOrCancel } from "./wait.ts"
 
 /** How a body is being, or was, read. */
 type Reading = "unread" | "read" | "stream" | "collect" | "close"
@@ -263,16 +263,16 @@ export class BodyReader {
   /** Waits until nothing more will come, whoever reads. */
   get #settled(): Effect.Effect<void> {
     const { body, connection, settings: { loop } } = this.#exchange
-    return waitFor<void>(loop, (waiter) => {
+    return waitForOrCancel<void>(loop, (waiter) => {
       const done = (): void => waiter.resume(Effect.void)
       body.onSettled(done)
-      if (body.settled) return
+      if (body.settled) return () => {}
       // The rest may be on its way to be dropped, which by itself holds no process.
       connection.ref()
-      return Effect.sync(() => {
+      return () => {
         body.offSettled(done)
         if (body.discarding && !body.settled && !body.endAwaited) connection.unref()
-      })
+      }
     })
   }
 
@@ -358,7 +358,9 @@ export class BodyReader {
 
   #takeChunk(): Chunk.Chunk<Uint8Array> | Effect.Effect<never, BodyFailure> {
     try {
-      return this.#exchange.body.takeChunk()
+      const pieces = this.#exchange.body.takeChunk()
+      const [first] = pieces
+      return first !== undefined && pieces.length === 1 ? Chunk.of(first) : Chunk.unsafeFromArray(pieces)
     } catch (thrown) {
       return this.#caught(thrown, [])
     }

@@ -5,27 +5,30 @@
  * The fields are gathered and the head is encoded by the same encoder as a whole request, when
  * `endHeaders` sends it. What is sent afterwards is held to the framing that the fields announce.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as HttpBody from "../../HttpBody.ts"
-import type { CannotSendHeader, InvalidRequest } from "../../HttpError.ts"
+import type { BodyLengthMismatch, CannotSendHeader, HttpError, InvalidRequest } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
 import type * as Origin from "../../Origin.ts"
 import { forwarded } from "../connection/about.ts"
-import { outgoingFor } from "../connection/callerChunks.ts"
+import { beginExchange } from "../connection/call.ts"
+import { encoderFor } from "../connection/callerChunks.ts"
 import { Terms } from "../connection/errorContext.ts"
 import type { ConnectionHandle, Started } from "../connection/handle.ts"
-import { withLink } from "../connection/open.ts"
-import { Prepared, withProxyFields } from "../connection/prepare.ts"
+import { Prepared, sourceOf, withProxyFields } from "../connection/prepare.ts"
+import { sendRequest } from "../connection/sendRequest.ts"
 import * as state from "../error/state.ts"
 import { textOf } from "../model/fields.ts"
 import { checkField, checkMethod, encodeHead } from "../protocol/encode.ts"
 import { resolveTarget } from "../protocol/target.ts"
 import { trimSpace } from "../syntax/token.ts"
-import { sendBody, sendHead } from "./pipeline.ts"
+import { acquired } from "./acquired.ts"
+import type { RedactedNames } from "./caller.ts"
+import { uninterruptedStep } from "./caller.ts"
 import type { StepFailure } from "./stepsBody.ts"
-import { alone, failing, forgetFailed, sent } from "./stepsBody.ts"
-import { tapHead } from "./wireTap.ts"
+import { alone, failing, forgetFailed, sent, writerEnded } from "./stepsBody.ts"
 
 /** Options of `putRequest`, as in `http.client`. */
 export interface PutRequestOptions {
@@ -48,19 +51,20 @@ export const putRequest = (
     const { origin } = handle
     const named = handle.tunnel === undefined && typeof target === "string" && /^[a-z]+:\/\//i.test(target)
     const form = named || forwarded(origin) ? "absolute" : "origin"
-    return Either.map(resolveTarget(method, target, origin, form), (target) => {
-      handle.started = {
-        method,
-        target,
-        names: [],
-        values: [],
-        skipHost: options.skipHost ?? false,
-        skipAcceptEncoding: options.skipAcceptEncoding ?? false,
-        exchange: undefined,
-        outgoing: undefined,
-        busy: false
-      }
-    })
+    const resolved = resolveTarget(method, target, origin, form)
+    if ("_tag" in resolved) return Either.left(resolved)
+    handle.started = {
+      method,
+      target: resolved,
+      names: [],
+      values: [],
+      skipHost: options.skipHost ?? false,
+      skipAcceptEncoding: options.skipAcceptEncoding ?? false,
+      exchange: undefined,
+      encoder: undefined,
+      busy: false
+    }
+    return Either.void
   })
 
 /** The request that fields can still be put on. */
@@ -127,56 +131,70 @@ const encodeStarted = (
     expectContinue: false
   })
 
-/** Sends the head, and the body where there is one. */
+/** What `endHeaders` sends, or why it cannot be sent. */
+const prepareStarted = (
+  handle: ConnectionHandle,
+  started: Started,
+  body: HttpBody.HttpBody<unknown>,
+  encodeChunked: boolean,
+  whole: boolean
+): Either.Either<Prepared, InvalidRequest | BodyLengthMismatch> => {
+  const head = encodeStarted(handle.origin, started, body, whole)
+  if ("_tag" in head) return Either.left(head)
+  const { host, leniency, limits, timeouts } = handle.settings
+  const { method, names, target, values } = started
+  const bytes = body._tag === "Bytes" ? body.bytes : undefined
+  const inMemory = body._tag === "Streaming" || (body._tag === "Empty" && !whole)
+    ? undefined
+    : bytes ?? new Uint8Array(0)
+  const fields = HttpFields.unsafeMake(names, values)
+  const encoder = encoderFor(head, fields, HttpFields.empty, false, inMemory, encodeChunked)
+  if ("_tag" in encoder) return Either.left(encoder)
+  const replayable = body._tag !== "Streaming" || body.replayable
+  const terms = new Terms(method, head.close, limits, leniency, timeouts, target, replayable, 0)
+  return Either.right(new Prepared(head, bytes, sourceOf(host, body, undefined), encoder, terms))
+}
+
+/** Sends the head, and the body if there is one. */
 export const endHeaders = <E>(
   handle: ConnectionHandle,
   input: HttpBody.Input<E> | undefined,
   encodeChunked: boolean,
-  whole: boolean
+  whole: boolean,
+  redactedNames: RedactedNames
 ): Failing<void, StepFailure<E | unknown>> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.suspend(() => {
-      const ready = Either.gen(function*() {
-        const started = yield* openRequest(handle)
-        const body = yield* HttpBody.fromInput(input)
-        const encoded = encodeStarted(handle.origin, started, body, whole)
-        const head = "_tag" in encoded ? yield* Either.left(encoded) : encoded
-        const fields = HttpFields.unsafeMake(started.names, started.values)
-        const more = body._tag === "Empty" && !whole
-        const outgoing = outgoingFor(head, fields, HttpFields.empty, false, body, encodeChunked, more)
-        return "_tag" in outgoing ? yield* Either.left(outgoing) : { started, body, head, outgoing, more }
-      })
-      if (Either.isLeft(ready)) return Effect.fail(ready.left)
-      const { body, head, more, outgoing: encoder, started } = ready.right
-      const startedAt = handle.settings.timers.now()
-      const { leniency, limits, timeouts } = handle.settings
-      return Effect.tapErrorCause(
-        withLink(handle, started, timeouts, restore, (connection, fresh) => {
-          const { method, target } = started
-          const replayable = body._tag !== "Streaming" || body.replayable
-          const terms = new Terms(method, head.close, limits, leniency, timeouts, target, replayable, 0)
-          const prepared = new Prepared(head, body, encoder, terms, undefined)
-          const now = handle.settings.timers.now()
-          const exchange = sendHead(handle, connection, prepared, startedAt, now, fresh)
-          started.exchange = exchange
-          started.outgoing = encoder
-          return alone(
-            started,
-            failing(
-              handle,
-              started,
-              exchange,
-              Effect.zipRight(
-                tapHead(handle, head.text),
-                more ? Effect.void : Effect.zipRight(
-                  sendBody(exchange, prepared),
-                  restore(sent(exchange))
-                )
-              )
-            )
-          )
-        }),
-        (cause) => forgetFailed(handle, started, cause)
-      )
+  uninterruptedStep(redactedNames, (caller): Failing<void, HttpError<E | unknown>> => {
+    const ready = Either.gen(function*() {
+      const started = yield* openRequest(handle)
+      const body = yield* HttpBody.fromInput(input)
+      const prepared = yield* prepareStarted(handle, started, body, encodeChunked, whole)
+      return { started, prepared, more: body._tag === "Empty" && !whole }
     })
-  ) as Failing<void, StepFailure<E | unknown>>
+    if (Either.isLeft(ready)) return Effect.fail(ready.left)
+    const { more, prepared, started } = ready.right
+    const startedAt = handle.settings.timers.now()
+    return Effect.tapErrorCause(
+      Effect.flatMap(
+        acquired(handle, started, caller, (connection, openedHere) => {
+          const exchange = beginExchange(handle, connection, prepared, startedAt, openedHere)
+          started.exchange = exchange
+          started.encoder = prepared.encoder
+          sendRequest(exchange, prepared, caller, handle.settings.timers.now(), more)
+          return exchange
+        }),
+        (exchange) =>
+          alone(
+            started,
+            failing(handle, started, exchange, more ? Effect.void : caller.restore(sent(exchange)))
+          )
+      ),
+      (cause) => {
+        const { exchange } = started
+        exchange?.giveUp()
+        const forgotten = forgetFailed(handle, started, cause)
+        return exchange !== undefined && Cause.isInterrupted(cause)
+          ? Effect.zipRight(writerEnded(exchange), forgotten)
+          : forgotten
+      }
+    )
+  }) as Failing<void, StepFailure<E | unknown>>

@@ -13,6 +13,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
+import type * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
 import type { HttpTimeout, TlsError } from "../../HttpError.ts"
 import type { Duplex, Service } from "../../Transport.ts"
@@ -132,7 +133,7 @@ export const serviceOf = (dialer: Dialer): Service => {
 /** A caller that is a fiber of Effect 3. */
 export interface FiberCaller extends Caller {
   /** Runs an effect in the runtime, the span and the async context of the caller. */
-  fork<A, E>(effect: Effect.Effect<A, E>): Fiber.RuntimeFiber<A, E>
+  fork<A, E>(effect: Effect.Effect<A, E>, options?: Runtime.RunForkOptions): Fiber.RuntimeFiber<A, E>
 }
 
 const isFiberCaller = (caller: DialCaller): caller is FiberCaller => "fork" in caller
@@ -184,7 +185,7 @@ const attempt = <E>(
   }
   const work = Effect.interruptible(Effect.suspend(opening))
   // Its exit is its value, because a fiber that fails is reported to the log as unhandled.
-  const fiber = caller.fork(Effect.exit(Scope.extend(work, scope)))
+  const fiber = caller.fork(Effect.exit(Scope.extend(work, scope)), { immediate: false })
   fiber.addObserver((exit) => ended(Exit.flatten(exit)))
   return () => {
     aborted = true

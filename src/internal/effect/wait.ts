@@ -8,16 +8,55 @@
  * scheduler runs a fiber in the context in which it was resumed (since 3.22 also if another one was
  * resumed before).
  *
- * `Fiber.await` resumes in the context of the fiber that ends, and runs a fiber that is suspended
- * to ask it for its end, in the context of the one that asks. `awaitFiber` does neither.
+ * `Fiber.await` resumes in the context of the fiber that ends, and runs a suspended fiber to ask it
+ * for its end, in the context of the fiber that asks. `awaitFiber` does neither.
  */
 import * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
 import type { AsyncContext, EventLoop } from "../../Transport.ts"
 
-/** Resumes a fiber with what it is to do then. Once: further calls do nothing. */
+/** Resumes a fiber with what it does next. Once: further calls do nothing. */
 export type Resume<A, E> = (effect: Effect.Effect<A, E>) => void
+
+type Register<A, E> = (resume: Resume<A, E>) => void
+
+/**
+ * The operation in which a fiber waits, without what `Effect.async` adds to it.
+ *
+ * `Effect.async` makes two closures for each wait that keep each other alive until the next full
+ * collection. TurboFan removes them, but Maglev, which Node has since 22, does not: with them every
+ * request was promoted to V8's old generation, and one cost a quarter more of the processor's time
+ * on Node 24. The name of the operation and of its fields are private to Effect 3, so they are
+ * compared with those that `Effect.async` makes, which is used if they differ.
+ */
+class AsyncOperation<A, E> {
+  readonly _op = "Async"
+  readonly effect_instruction_i0: Register<A, E>
+  readonly effect_instruction_i1 = FiberId.none
+
+  constructor(register: Register<A, E>) {
+    this.effect_instruction_i0 = register
+  }
+}
+Object.setPrototypeOf(AsyncOperation.prototype, Effectable.EffectPrototype)
+
+/** True if the operations of this version of Effect are the known ones. */
+const isKnown = ((): boolean => {
+  const made: { readonly commit?: () => Partial<AsyncOperation<void, never>> } = Effect.async<void>(() => {}) as never
+  const operation = made.commit?.()
+  return operation?._op === "Async" && typeof operation.effect_instruction_i0 === "function"
+    && operation.effect_instruction_i1 === FiberId.none
+})()
+
+/**
+ * Waits until `register` or what follows it resumes the fiber. There is no cleanup of its own: an
+ * interruption must be handled around it.
+ */
+export const suspended = <A, E = never>(register: Register<A, E>): Effect.Effect<A, E> =>
+  isKnown ? new AsyncOperation(register) as never : Effect.async<A, E>((resume) => register(resume))
 
 /** A fiber that waits. Must be made by the fiber itself. */
 export class Waiter<A, E = never> {
@@ -35,24 +74,64 @@ export class Waiter<A, E = never> {
   }
 }
 
-/**
- * `Effect.async`, for a fiber that waits for an event: `register` may return how to stop waiting.
- */
+/** Waits for an event. */
 export const waitFor = <A, E = never>(
   loop: EventLoop,
-  register: (waiter: Waiter<A, E>) => Effect.Effect<void> | void
-): Effect.Effect<A, E> => Effect.async<A, E>((resume) => register(new Waiter(loop, resume)))
+  register: (waiter: Waiter<A, E>) => void
+): Effect.Effect<A, E> => suspended<A, E>((resume) => register(new Waiter(loop, resume)))
+
+/** Waits for an event, with a cleanup for an interruption. */
+export const waitForOrCancel = <A, E = never>(
+  loop: EventLoop,
+  register: (waiter: Waiter<A, E>) => () => void
+): Effect.Effect<A, E> =>
+  Effect.suspend(() => {
+    let cancel = (): void => {}
+    return Effect.onInterrupt(
+      waitFor<A, E>(loop, (waiter) => {
+        cancel = register(waiter)
+      }),
+      () => Effect.sync(() => cancel())
+    )
+  })
+
+/** Waits for a callback that may be called before the fiber waits. */
+export class Gate {
+  #isOpen = false
+  #resume: (() => void) | undefined
+
+  readonly open = (): void => {
+    this.#isOpen = true
+    this.#resume?.()
+  }
+
+  /** Waits until the gate was opened, and shuts it. */
+  readonly passed: Effect.Effect<void> = suspended((resume) => {
+    this.#resume = () => {
+      this.#resume = undefined
+      this.#isOpen = false
+      resume(Effect.void)
+    }
+    if (this.#isOpen) this.#resume()
+  })
+}
 
 /** Waits for the end of a fiber. */
 export const awaitFiber = <A, E>(
   loop: EventLoop,
   fiber: Fiber.RuntimeFiber<A, E>
 ): Effect.Effect<Exit.Exit<A, E>> =>
-  waitFor<Exit.Exit<A, E>>(loop, (waiter) => {
+  waitForOrCancel<Exit.Exit<A, E>>(loop, (waiter) => {
     const observer = (exit: Exit.Exit<A, E>): void => waiter.resume(Effect.succeed(exit))
     fiber.addObserver(observer)
-    return Effect.sync(() => fiber.removeObserver(observer))
+    return () => fiber.removeObserver(observer)
   })
+
+/** Waits for the end of something that reports it. */
+export const awaitEnd = (
+  loop: EventLoop,
+  pending: { whenEnded(callback: () => void): () => void }
+): Effect.Effect<void> => waitForOrCancel<void>(loop, (waiter) => pending.whenEnded(() => waiter.resume(Effect.void)))
 
 /** Interrupts a fiber and waits for its end. */
 export const interruptFiber = <A, E>(
@@ -70,9 +149,9 @@ export const interruptFiber = <A, E>(
  * that run, and a run may have been put off to the first one already.
  */
 export const returnTo = (context: AsyncContext): Effect.Effect<void> =>
-  Effect.async<void>((resume) => context.run(() => queueMicrotask(() => queueMicrotask(() => resume(Effect.void)))))
+  suspended<void>((resume) => context.run(() => queueMicrotask(() => queueMicrotask(() => resume(Effect.void)))))
 
-/** Brings a fiber back to its context when an effect has ended, whatever came of it. */
+/** Brings a fiber back to its context when an effect has ended, whatever the outcome. */
 export const keepContext = <A, E, R>(loop: EventLoop, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.suspend(() => {
     const back = returnTo(loop.captureContext())

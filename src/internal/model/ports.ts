@@ -6,7 +6,7 @@
  * them for Effect 3. Bytes go through `Duplex` of `Transport.ts`, which is such a port already.
  */
 import type { HttpBody } from "../../HttpBody.ts"
-import type { ConnectError, DnsError, HttpTimeout, TlsError } from "../../HttpError.ts"
+import type { ConnectError, DnsError, HttpError, HttpTimeout, TlsError } from "../../HttpError.ts"
 import type * as HttpFields from "../../HttpFields.ts"
 import type * as Tls from "../../Tls.ts"
 import type { AsyncContext, Duplex, Endpoint, EventLoop, OpenTimeouts } from "../../Transport.ts"
@@ -40,6 +40,11 @@ export interface Host {
   logError(text: string, defect: unknown): void
   /** Writes a warning to the log. Never throws. */
   logWarning(text: string): void
+  /**
+   * Milliseconds of a duration in any form that the host knows; `undefined` if it is negative or
+   * none.
+   */
+  millisOf(duration: unknown): number | undefined
   /** The source of a body that arrives in pieces, or whose trailers do. */
   bodySource(body: HttpBody<unknown>, lateTrailers: unknown): BodySource
 }
@@ -50,10 +55,8 @@ export interface Host {
 export interface Caller {
   /** The async context of the caller. */
   readonly context: AsyncContext
-  /** Writes a line to the caller's log, and further parts of the same entry. */
-  log(text: string, parts: ReadonlyArray<string>): void
-  /** The names of fields whose values the caller's log must not show. */
-  redactedNames(): ReadonlyArray<string | RegExp>
+  /** Writes an entry to the caller's log, whose lines must not show the values of these fields. */
+  log(lines: (redactedNames: ReadonlyArray<string | RegExp>) => ReadonlyArray<string>): void
 }
 
 /** What a dialer needs of the host. */
@@ -107,31 +110,36 @@ export interface Dialer {
   ): Abort
 }
 
-/** Takes the body of a request piece by piece. */
+/** Takes the body of a request piece by piece, from a source that runs until it reports its end. */
 export interface BodySink {
-  /** True if no further piece will be sent, because the server has answered or the caller left. */
+  /** True if no further piece will be sent, because the server has responded or the caller left. */
   readonly isStopped: boolean
-  /**
-   * Writes pieces. Returns `false` if they were not all written: the sink calls `resume` once, and
-   * the source then calls `flush` until it returns true. Fails with what is wrong with a piece.
-   */
-  write(pieces: ReadonlyArray<Uint8Array>, resume: () => void): boolean | BodySinkError
-  /** Goes on with the pieces of the last `write`. */
-  flush(resume: () => void): boolean | BodySinkError
-  /** Waits until the body may be sent, or will never be. Returns true if that is so already. */
+  /** Returns true if the body may be sent now, or never. Otherwise `resume` is called then. */
   await100Continue(resume: () => void): boolean
-  /** Ends the body, with these trailers if they became known late. */
-  end(trailers: HttpFields.HttpFields | undefined, resume: () => void): boolean | BodySinkError
-}
-
-/** Why a sink does not take something. */
-export interface BodySinkError {
-  readonly _tag: string
+  /**
+   * Writes pieces. Returns true if the sink takes more at once. On false it calls `resume` once,
+   * and the source must call `flush` before it writes more. Returns what is wrong with a piece.
+   */
+  write(pieces: ReadonlyArray<unknown>, resume: () => void): boolean | HttpError
+  /** Writes what is left of the pieces of the last `write`. */
+  flush(resume: () => void): boolean | HttpError
+  /** The trailers of the body, which became known late. */
+  setTrailers(trailers: HttpFields.HttpFields): void
+  /** Ends the body. */
+  end(resume: () => void): boolean | HttpError
+  /** The source has ended, and the body with it if it was the whole. */
+  onFinished(): void
+  onFailed(error: HttpError): void
+  /** The source died. `cause` is what errors show of the defect. */
+  onDied(defect: unknown, cause: unknown): void
+  /** The source was interrupted. */
+  onInterrupted(): void
 }
 
 /** A body that arrives in pieces. */
 export interface BodySource {
-  readonly start: (sink: BodySink, caller: Caller) => BodyRun
+  /** Starts the source, in the name of the caller. `sink.end` is called only if it is the whole. */
+  start(sink: BodySink, caller: Caller): BodyRun
 }
 
 /** A body on its way. */

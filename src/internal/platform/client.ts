@@ -27,13 +27,12 @@ import { fromPlatform } from "../../HttpError.ts"
 import * as HttpRequest from "../../HttpRequest.ts"
 import type { HttpResponse } from "../../HttpResponse.ts"
 import type * as Tls from "../../Tls.ts"
-import type { Caller } from "../effect/caller.ts"
-import { uninterruptedFor } from "../effect/caller.ts"
+import type { InSpan } from "../effect/caller.ts"
+import { identity, Interruptible } from "../effect/caller.ts"
 import type { Execute } from "../effect/connectionPool.ts"
 import { executeOf } from "../effect/connectionPool.ts"
 import { UnsupportedBody } from "../error/request.ts"
 import { fromUrl } from "../model/origin.ts"
-import type { InSpan } from "../pool/pooledConnection.ts"
 import type { RequestFailure } from "./errors.ts"
 import { requestError } from "./errors.ts"
 import type { RequestOptions } from "./references.ts"
@@ -102,17 +101,13 @@ class Client {
   #run(request: HttpClientRequest, fiber: Running, flags: RuntimeFlags.RuntimeFlags): Sent {
     const traced = fiber.getFiberRef(FiberRef.currentTracerEnabled)
       && !fiber.getFiberRef(HttpClient.currentTracerDisabledWhen)(request)
-    return uninterruptedFor(
-      fiber,
-      flags,
-      (caller) => traced ? this.#traced(request, fiber, caller) : this.#untraced(request, fiber, caller)
-    )
+    return Effect.uninterruptible(traced ? this.#traced(request, fiber, flags) : this.#untraced(request, fiber, flags))
   }
 
-  #untraced(request: HttpClientRequest, fiber: Running, caller: Caller): Sent {
+  #untraced(request: HttpClientRequest, fiber: Running, flags: RuntimeFlags.RuntimeFlags): Sent {
     const ready = this.#prepare(request, targetOf(request), undefined, fiber.currentContext)
     if ("_tag" in ready) return Effect.fail(requestError(request, ready))
-    return Effect.matchEffect(this.#execute(ready, caller, identity, undefined), {
+    return Effect.matchEffect(this.#execute(ready, fiber, flags, identity, undefined), {
       onFailure: (error) => Effect.fail(requestError(request, error)),
       onSuccess: (response) => Effect.succeed(new PlatformResponse(request, response, undefined))
     })
@@ -156,26 +151,27 @@ class Client {
    * Sends a request within a span, which ends when the head has arrived, as in the platform's
    * clients.
    */
-  #traced(request: HttpClientRequest, fiber: Running, caller: Caller): Sent {
+  #traced(request: HttpClientRequest, fiber: Running, flags: RuntimeFlags.RuntimeFlags): Sent {
     const target = targetOf(request)
     const read = fromUrl<Tls.Options>(target, undefined)
     const parsed = "_tag" in read ? undefined : read
     const url = spanUrlOf(request, target, parsed)
     // A URL that cannot be requested has no span.
     if ("_tag" in read && (url === undefined || url.hasCredentials)) return Effect.fail(requestError(request, read))
+    const caller = new Interruptible(fiber, flags)
     const { name, options } = spanOf(fiber, this.#inherited, request)
     const redacted = fiber.getFiberRef(Headers.currentRedactedNames)
 
     // Written out, because `useSpan` and `withParentSpan` cost 35 operations together.
     return Effect.flatMap(Effect.makeSpan(name, options), (span) => {
-      const surround: InSpan = (effect) => Effect.provideService(effect, Tracer.ParentSpan, span)
+      const inSpan: InSpan = (effect) => Effect.provideService(effect, Tracer.ParentSpan, span)
       let trace: Headers.Headers | undefined
       // A suspension, so that an exception in here, such as of the caller's tracer, ends the span.
       const send = Effect.suspend((): Effect.Effect<HttpResponse, RequestError> => {
         setRequestAttributes(span, request, url, redacted)
         trace = fiber.getFiberRef(HttpClient.currentTracerPropagation) ? HttpTraceContext.toHeaders(span) : undefined
         const ready = this.#prepare(request, target, trace, fiber.currentContext)
-        if ("_tag" in ready) return surround(Effect.fail(requestError(request, ready)))
+        if ("_tag" in ready) return inSpan(Effect.fail(requestError(request, ready)))
         // The caller may have been interrupted while the span was created. In that case nothing is
         // sent.
         const interrupted = caller.interrupted()
@@ -183,8 +179,8 @@ class Client {
         // If `#prepare` has parsed the URL itself, the request has an origin, which takes
         // precedence.
         return Effect.catchAll(
-          this.#execute(ready, caller, surround, parsed),
-          (error) => surround(Effect.fail(requestError(request, error)))
+          this.#execute(ready, fiber, flags, inSpan, parsed),
+          (error) => inSpan(Effect.fail(requestError(request, error)))
         )
       })
       return Effect.matchCauseEffect(send, {
@@ -229,8 +225,6 @@ class Client {
     )
   }
 }
-
-const identity: InSpan = (effect) => effect
 
 const end = (span: Tracer.Span, fiber: Running, exit: Exit.Exit<unknown, unknown>): void => {
   if (span.status._tag === "Ended") return

@@ -10,7 +10,7 @@ import * as HttpFields from "../../HttpFields.ts"
 import type { Transport } from "../../Transport.ts"
 import type { ConnectionPoolImpl } from "../effect/connectionPool.ts"
 import { unsafeMake } from "../effect/connectionPool.ts"
-import { toSettings } from "../pool/settings.ts"
+import { toSettings } from "../effect/poolSettings.ts"
 
 // An invalid default throws when this module is loaded, and never in a layer.
 const defaults = Either.getOrThrow(toSettings({}))

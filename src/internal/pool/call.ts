@@ -1,58 +1,41 @@
 /**
- * A request through the pool: where it goes, a connection, the exchange, and once more where that is safe.
+ * A request through the pool: a connection, the exchange, and a retry if that is safe.
  *
- * What is wrong with the request is found before it waits for anything. If a connection is idle, it is taken in the first operation, and
- * all that is left is one wait in one mask: the request is sent by the callback that follows the poll of the connection.
+ * What is wrong with the request is found before it waits for anything. It is sent by the callback
+ * that brings the connection, and its caller is notified once, with a response or a failure.
  */
-import * as Cause from "effect/Cause"
-import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Runtime from "effect/Runtime"
-import type {
-  HeadFailure,
-  HttpError,
-  InvalidMethod,
-  InvalidRequest,
-  RequestBodyError,
-  SendFailure
-} from "../../HttpError.ts"
+import type { HttpError, InvalidMethod, RequestBodyError } from "../../HttpError.ts"
+import type { HeadFailure, InvalidRequest, SendFailure } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
 import type { HttpRequest } from "../../HttpRequest.ts"
-import type { HttpResponse } from "../../HttpResponse.ts"
-import * as Origin from "../../Origin.ts"
 import type * as Tls from "../../Tls.ts"
 import { ofAsked, withContextAt } from "../connection/about.ts"
+import type { Pending } from "../connection/acquisition.ts"
+import type { Call, CallObserver, Outcome } from "../connection/call.ts"
+import { headOf, outcomeOf, tapHeadOf } from "../connection/call.ts"
 import type { Connection } from "../connection/connection.ts"
-import type { Exchange } from "../connection/exchange.ts"
+import type { HeadObserver } from "../connection/exchange.ts"
+import { Exchange } from "../connection/exchange.ts"
 import type { Prepared, Unprepared } from "../connection/prepare.ts"
 import { prepare } from "../connection/prepare.ts"
+import { sendRequest } from "../connection/sendRequest.ts"
+import type { Millis } from "../connection/timeouts.ts"
 import { Timer } from "../connection/timers.ts"
-import type { Caller, Restore } from "../effect/caller.ts"
-import { uninterrupted } from "../effect/caller.ts"
-import {
-  abandon,
-  failed,
-  needsNoFiber,
-  received,
-  sendHead,
-  untilHead,
-  untilHeadOncePolled
-} from "../effect/pipeline.ts"
-import { waitFor } from "../effect/wait.ts"
 import { UnsupportedBody } from "../error/request.ts"
 import { ConnectionClosed } from "../error/state.ts"
 import { HttpTimeout } from "../error/timeout.ts"
 import type { ParsedUrl } from "../model/origin.ts"
-import { fromUrl } from "../model/origin.ts"
+import { format, fromUrl, isOrigin } from "../model/origin.ts"
 import { checkMethod } from "../protocol/encode.ts"
+import type { ResponseHead } from "../protocol/head.ts"
 import { notRequest } from "../untyped.ts"
+import { State } from "./callState.ts"
 import type { CheckoutFailure } from "./checkout.ts"
-import { acquired, checkout, takeIdle } from "./checkout.ts"
+import { Checkout } from "./checkout.ts"
 import type { Pool } from "./pool.ts"
-import type { InSpan, Place, PooledConnection } from "./pooledConnection.ts"
-import { identity } from "./pooledConnection.ts"
+import type { PooledConnection } from "./pooledConnection.ts"
 import { mayRetry } from "./retry.ts"
-import type { Route } from "./route.ts"
+import type { Route, Unroutable } from "./route.ts"
 import { resolveRoute } from "./route.ts"
 
 /** What `execute` can fail with. */
@@ -63,55 +46,13 @@ export type ExecuteFailure<E> =
   | HeadFailure
   | ([E] extends [never] ? never : RequestBodyError<E>)
 
-/** A request on its way, for the first or the second time. */
-class Attempt<E> {
-  readonly request: HttpRequest<E>
-  readonly route: Route
-  readonly startedAt: number
-  readonly place: Place
-  readonly caller: Caller
-  readonly surround: InSpan
-  /** How the first time ended. */
-  readonly first: HttpError<E> | undefined
-  /** Once it has a connection. */
-  member: PooledConnection | undefined = undefined
-  exchange: Exchange | undefined = undefined
-
-  constructor(
-    request: HttpRequest<E>,
-    route: Route,
-    startedAt: number,
-    place: Place,
-    caller: Caller,
-    surround: InSpan,
-    first: HttpError<E> | undefined
-  ) {
-    this.request = request
-    this.route = route
-    this.startedAt = startedAt
-    this.place = place
-    this.caller = caller
-    this.surround = surround
-    this.first = first
-  }
-}
-
-type Sending<E> = Effect.Effect<HttpResponse, HttpError<E>>
-
-/** Names the origin of a request that is wrong, where that can be known. */
-const atItsOrigin = (error: InvalidMethod, { origin, target }: HttpRequest<unknown>): InvalidMethod => {
-  if (Origin.isOrigin(origin)) return withContextAt(error, origin, undefined)
-  const located = typeof target === "string" ? fromUrl<Tls.Options>(target, undefined) : undefined
-  return located === undefined || "_tag" in located ? error : withContextAt(error, located.origin, undefined)
-}
-
 /** Encodes a request for its origin. */
-const prepareFor = <E>(
+const prepareFor = (
   pool: Pool,
-  request: HttpRequest<E>,
+  request: HttpRequest<unknown>,
   { fields, key, origin, target }: Route,
   resends: number
-): Prepared<E> | Unprepared => {
+): Prepared | Unprepared => {
   const unknown = request.body._tag === "Streaming" && request.body.length === undefined
   const trailed = !HttpFields.isHttpFields(request.trailers) || HttpFields.size(request.trailers) > 0
   if ((unknown || trailed) && pool.legacyServers.has(key)) {
@@ -122,187 +63,35 @@ const prepareFor = <E>(
     })
     return withContextAt(error, origin, { method: request.method, target })
   }
-  return prepare(pool.settings, origin, request, target, fields, resends)
+  return prepare({ ...pool.settings, host: pool.host }, origin, request, target, fields, resends)
 }
 
-/** Sends a request on a connection of the pool, and gives what comes of it. `now` is the time. */
-const send = <E>(pool: Pool, attempt: Attempt<E>, prepared: Prepared<E>, now: number): Sending<E> => {
-  const { first, place, route: { key } } = attempt
-  const idle = first === undefined && needsNoFiber(pool.settings, prepared)
-    ? takeIdle(pool, key, place, now)
-    : undefined
-  return settled(
-    pool,
-    attempt,
-    prepared,
-    idle === undefined ? sendOn(pool, attempt, prepared) : sendOnIdle(pool, attempt, prepared, idle)
-  )
+/** Names the origin of a request whose method is wrong, if it can be known. */
+const atItsOrigin = (error: InvalidMethod, { origin, target }: HttpRequest<unknown>): InvalidMethod => {
+  if (isOrigin(origin)) return withContextAt(error, origin, undefined)
+  const parsed = typeof target === "string" ? fromUrl<Tls.Options>(target, undefined) : undefined
+  return parsed === undefined || "_tag" in parsed ? error : withContextAt(error, parsed.origin, undefined)
 }
 
-const settled = <E>(
+/** A request, or what is wrong with it. `parsed` is its URL, if it was parsed already. */
+export const makeCall = (
   pool: Pool,
-  attempt: Attempt<E>,
-  prepared: Prepared<E>,
-  sent: Effect.Effect<void, CheckoutFailure>
-): Sending<E> =>
-  Effect.matchCauseEffect(sent, {
-    onFailure: (cause) => stopped(pool, attempt, cause),
-    onSuccess: () =>
-      attempt.exchange === undefined
-        // The idle connection had closed. Nothing was written on it.
-        ? settled(pool, attempt, prepared, sendOn(pool, attempt, prepared))
-        : answered(pool, attempt)
-  })
-
-/** Begins an exchange on an idle connection when that has been polled, and waits for its head. No exchange if it has closed. */
-const sendOnIdle = <E>(
-  pool: Pool,
-  attempt: Attempt<E>,
-  prepared: Prepared<E>,
-  idle: PooledConnection
-): Effect.Effect<void> => {
-  const { handle } = idle
-  // An idle connection has a link.
-  const connection = handle.connection as Connection
-  attempt.member = idle
-  const waiting = untilHeadOncePolled(pool.loop, connection, prepared, () => {
-    if (connection.usable) acquired(pool, attempt.place, idle)
-    // A listener of that event may have closed it.
-    if (connection.usable) return start(pool, attempt, prepared, idle, connection)
-    attempt.member = undefined
-    // It has had its turn, and keeps its place.
-    attempt.place.accepted = true
-    return undefined
-  })
-  return attempt.caller.restore(waiting)
+  request: HttpRequest<unknown>,
+  parsed: ParsedUrl<Tls.Options> | undefined
+): PoolCall | InvalidRequest | Unprepared | Unroutable => {
+  const startedAt = pool.timers.now()
+  const none = notRequest(request)
+  if (none !== undefined) return none
+  // First, because the method decides what the target may be.
+  const wrong = checkMethod(request.method)
+  if (wrong !== undefined) return atItsOrigin(wrong, request)
+  const route = resolveRoute(pool.settings, request, parsed)
+  if ("_tag" in route) return route
+  const prepared = prepareFor(pool, request, route, 0)
+  return "_tag" in prepared ? prepared : new PoolCall(pool, request, route, prepared, startedAt)
 }
 
-/** Begins an exchange on a link that is usable. */
-const start = <E>(
-  pool: Pool,
-  attempt: Attempt<E>,
-  prepared: Prepared<E>,
-  pooled: PooledConnection,
-  connection: Connection
-): Exchange => {
-  const { handle, openedHere } = pooled
-  const exchange = sendHead(handle, connection, prepared, attempt.startedAt, pool.timers.now(), openedHere)
-  attempt.member = pooled
-  attempt.exchange = exchange
-  return exchange
-}
-
-/** Begins an exchange, and waits for its head. */
-const begin = <E>(
-  pool: Pool,
-  attempt: Attempt<E>,
-  prepared: Prepared<E>,
-  pooled: PooledConnection,
-  connection: Connection
-): Effect.Effect<void> => {
-  const exchange = start(pool, attempt, prepared, pooled, connection)
-  const waiting = untilHead(pooled.handle, exchange, prepared, attempt.caller)
-  return pool.settings.wireTap || prepared.body._tag === "Streaming" ? attempt.surround(waiting) : waiting
-}
-
-/** Begins an exchange on a connection that is idle, or that it has to wait for. */
-const sendOn = <E>(
-  pool: Pool,
-  attempt: Attempt<E>,
-  prepared: Prepared<E>
-): Effect.Effect<void, CheckoutFailure> => {
-  const { caller, first, place, route: { key, origin }, startedAt, surround } = attempt
-  const demand = {
-    key,
-    origin,
-    timeouts: prepared.terms.timeouts,
-    startedAt,
-    fresh: first !== undefined,
-    place,
-    surround
-  }
-  return Effect.flatMap(checkout(pool, demand, caller.restore), (pooled) => {
-    const { connection } = pooled.handle
-    // It was usable when it was given, but the runtime may have let others run since. Nothing has been sent yet.
-    return connection?.usable ? begin(pool, attempt, prepared, pooled, connection) : sendOn(pool, attempt, prepared)
-  })
-}
-
-/** The head is there, or there will be none. */
-const answered = <E>(pool: Pool, attempt: Attempt<E>): Sending<E> => {
-  // Set when the head was sent.
-  const exchange = attempt.exchange as Exchange
-  const { ending, head } = exchange
-  if (head === undefined) {
-    return ending !== undefined && "error" in ending
-      ? lost(pool, attempt, ending.error as HttpError<E>)
-      : left(pool, failed(ending) as Sending<E>)
-  }
-  const pooled = attempt.member as PooledConnection
-  const { handle } = pooled
-  if (!exchange.body.settled) pool.unread.arrived(pooled, exchange)
-  // An attempt that has waited long is old to V8: what it still held would not be collected young.
-  attempt.exchange = undefined
-  attempt.member = undefined
-  pool.legacyServers.note(attempt.route.key, head.version)
-  pool.requestFinished()
-  return received(handle, exchange, head, attempt.caller, attempt.surround)
-}
-
-/** It got no connection, or the caller has gone, or something died. */
-const stopped = <E>(pool: Pool, attempt: Attempt<E>, cause: Cause.Cause<CheckoutFailure>): Sending<E> => {
-  const failure = Cause.failureOrCause(cause)
-  if (failure._tag === "Left") return lost(pool, attempt, failure.left)
-  if (attempt.exchange !== undefined) return left(pool, abandon(attempt.exchange, failure.right))
-  // It was still to be polled.
-  if (attempt.member !== undefined) pool.giveBack(attempt.member)
-  if (Cause.isInterrupted(failure.right)) {
-    const error = new ConnectionClosed({ reason: "the request was interrupted" })
-    const { request, route: { origin, target } } = attempt
-    emitRequestEnd(pool, attempt, withContextAt(error, origin, { method: request.method, target }, { phase: "pool" }))
-  }
-  return left(pool, Effect.failCause(failure.right))
-}
-
-/** It failed: once more, where that is safe and has not been tried. */
-const lost = <E>(pool: Pool, attempt: Attempt<E>, error: HttpError<E>): Sending<E> => {
-  const { first, request, route: { origin, target }, surround } = attempt
-  if (first === undefined && mayRetry(request, error)) return repeat(pool, attempt, error)
-  // What failed before there was an exchange may not know for which request it was.
-  const own = ofAsked(error, origin, { method: request.method, target })
-  const told = first === undefined ? own : ofBoth(first, own) as HttpError<E>
-  emitRequestEnd(pool, attempt, told)
-  // An error takes down the span that it failed in.
-  return left(pool, surround(Effect.fail(told)))
-}
-
-/** A request that is not under way any more when this has ended. */
-const left = <A, E>(pool: Pool, ending: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-  Effect.ensuring(ending, Effect.sync(() => pool.requestFinished()))
-
-/** Sends a request once more, on a new connection. What fails then is not sent again (RFC 9110 section 9.2.2). */
-const repeat = <E>(pool: Pool, before: Attempt<E>, first: HttpError<E>): Sending<E> => {
-  const { caller, place, request, route, startedAt, surround } = before
-  const attempt = new Attempt(request, route, startedAt, place, caller, surround, first)
-  // What is known of the server may have changed since.
-  const prepared = prepareFor(pool, request, route, 1)
-  if ("_tag" in prepared) return lost(pool, attempt, prepared)
-  return Effect.matchCauseEffect(bodyReleased(pool, before, prepared.terms.timeouts.total, caller.restore), {
-    onFailure: (cause) => stopped(pool, attempt, cause),
-    onSuccess: () => {
-      pool.counts.retried++
-      pool.emit({
-        _tag: "Retry",
-        origin: Origin.format(route.origin),
-        connection: first.context.connection?.id,
-        error: first
-      })
-      return send(pool, attempt, prepared, pool.timers.now())
-    }
-  })
-}
-
-/** What is said of an error of the second attempt holds for both: the server may have seen the first. */
+/** The error of a retry holds for both attempts: the server may have processed the first. */
 const ofBoth = (first: HttpError, second: HttpError): HttpError => {
   const { processed } = second.context
   ;(second as { context: HttpError["context"] }).context = {
@@ -313,84 +102,231 @@ const ofBoth = (first: HttpError, second: HttpError): HttpError => {
   return second
 }
 
-/**
- * Waits for the finalizers of the stream that was being sent: what it holds, such as a file, may not be there twice. A timeout
- * does not wait for them, as it does not in an exchange; an interruption does.
- */
-const bodyReleased = <E>(
-  { timers, loop }: Pool,
-  { exchange, route: { origin }, startedAt }: Attempt<E>,
-  millis: number,
-  restore: Restore
-): Effect.Effect<void, HttpTimeout> =>
-  exchange === undefined ? Effect.void : Effect.flatMap(Effect.runtime<never>(), (runtime) => {
-    const { writerDone } = exchange
-    let fail = (_error: HttpTimeout): void => {}
-    const total = new Timer({
+export class PoolCall extends Checkout implements Call, HeadObserver {
+  outcome: Outcome | undefined = undefined
+  readonly #request: HttpRequest<unknown>
+  readonly #route: Route
+  #prepared: Prepared
+  /** The error of the first attempt, if this is the second. */
+  #first: HttpError | undefined = undefined
+  #exchange: Exchange | undefined = undefined
+
+  constructor(pool: Pool, request: HttpRequest<unknown>, route: Route, prepared: Prepared, startedAt: number) {
+    super(pool, route.key, route.origin, startedAt)
+    this.#request = request
+    this.#route = route
+    this.#prepared = prepared
+  }
+
+  get timeouts(): Millis {
+    return this.#prepared.terms.timeouts
+  }
+
+  start(observer: CallObserver): void {
+    this.observer = observer
+    this.pool.inFlight++
+    this.guard(() => this.checkout(this.startedAt))
+  }
+
+  /** An answer that the caller will not receive closes its connection, even if it is complete. */
+  cancel(): Pending | undefined {
+    const { pool, state } = this
+    const exchange = this.#exchange
+    // Only the observer's own failure can be that late.
+    if (state === State.Failed || state === State.Cancelled || state === State.New) return undefined
+    this.move(State.Cancelled)
+    let pending: Pending | undefined
+    if (exchange === undefined) pending = this.cancelCheckout()
+    else {
+      exchange.giveUp()
+      pending = exchange.run
+    }
+    const ended = (): void => {
+      if (exchange === undefined) {
+        this.waitEnded("Interrupted")
+        this.#emitUnsent(this.#about(new ConnectionClosed({ reason: "the request was interrupted" }), "pool"))
+      }
+      pool.requestFinished()
+    }
+    if (pending === undefined) ended()
+    else pending.whenEnded(ended)
+    return pending
+  }
+
+  deliver(exchange: Exchange): ResponseHead {
+    const { pool, pooled } = this
+    const head = headOf(exchange)
+    if (!exchange.body.settled && pooled !== undefined) pool.unread.arrived(pooled, exchange)
+    pool.legacyServers.note(this.key, head.version)
+    pool.requestFinished()
+    exchange.startUnreadTimer()
+    this.#forget()
+    return head
+  }
+
+  /**
+   * A request that was queued for long has been promoted to V8's old generation. Clearing its
+   * references lets a young collection free the exchange.
+   */
+  #forget(): void {
+    this.#exchange = undefined
+    this.outcome = undefined
+    this.pooled = undefined
+    this.observer = undefined
+  }
+
+  // --- the exchange
+
+  protected use(pooled: PooledConnection, connection: Connection): void {
+    const { caller, startedAt } = this
+    const prepared = this.#prepared
+    this.move(State.Sending)
+    const { settings } = pooled
+    const now = settings.timers.now()
+    const exchange = new Exchange(
+      connection,
+      settings,
+      this.origin,
+      prepared.terms,
+      startedAt,
+      now,
+      pooled.openedHere
+    )
+    pooled.exchange = exchange
+    this.#exchange = exchange
+    sendRequest(exchange, prepared, caller, now)
+    exchange.whenHead(this)
+  }
+
+  onHead(): void {
+    const exchange = this.#exchange
+    if (exchange === undefined || this.state === State.Cancelled) return
+    this.guard(() => {
+      const outcome = outcomeOf(exchange)
+      if (!("_tag" in outcome)) {
+        tapHeadOf(exchange, this.caller)
+        this.move(State.Answered)
+        return this.#done(outcome)
+      }
+      if (outcome._tag === "Failed") this.failed(outcome.error)
+      else this.die(outcome.defect)
+    })
+  }
+
+  // --- failing
+
+  /** Retries, if that is safe and has not been tried. */
+  protected failed(error: HttpError): void {
+    const first = this.#first
+    if (first === undefined && mayRetry(this.#request, error)) return this.#retry(error)
+    const own = this.#about(error)
+    const told = first === undefined ? own : ofBoth(first, own)
+    this.#emitUnsent(told)
+    this.#finish({ _tag: "Failed", error: told })
+  }
+
+  die(defect: unknown): void {
+    this.waitEnded("Failed")
+    this.pool.cancel(this)
+    if (this.#exchange !== undefined) this.#exchange.connection.close("Failure")
+    this.#finish({ _tag: "Died", defect })
+  }
+
+  #finish(outcome: Outcome): void {
+    if (this.outcome !== undefined || this.state === State.Cancelled) return
+    // Not by `move`: a defect may have come of an illegal one.
+    this.state = State.Failed
+    this.pool.requestFinished()
+    this.#exchange = undefined
+    this.#done(outcome)
+  }
+
+  #done(outcome: Outcome): void {
+    this.outcome = outcome
+    this.caller.onDone()
+  }
+
+  /** What failed before there was an exchange may not know for which request it was. */
+  #about(error: HttpError, phase?: "pool"): HttpError {
+    const { origin, target } = this.#route
+    const asked = { method: this.#request.method, target }
+    return phase === undefined ? ofAsked(error, origin, asked) : withContextAt(error, origin, asked, { phase })
+  }
+
+  /**
+   * Sends the request once more, on a new connection. What fails then is not retried (RFC 9110
+   * section 9.2.2).
+   */
+  #retry(first: HttpError): void {
+    const exchange = this.#exchange
+    this.#first = first
+    this.#exchange = undefined
+    this.pooled = undefined
+    this.requireNew = true
+    this.accepted = true
+    // What is known of the server may have changed since.
+    const prepared = prepareFor(this.pool, this.#request, this.#route, 1)
+    if ("_tag" in prepared) return this.failed(prepared)
+    this.#prepared = prepared
+    this.move(State.Ending)
+    if (exchange?.run === undefined) this.#sendAgain(first)
+    else this.#whenReleased(exchange.run, () => this.#sendAgain(first))
+  }
+
+  #sendAgain(first: HttpError): void {
+    const { pool } = this
+    this.#released = undefined
+    pool.counts.retried++
+    pool.emit({ _tag: "Retry", origin: format(this.origin), connection: first.context.connection?.id, error: first })
+    this.checkout(pool.timers.now())
+  }
+
+  /** Set while the source of the first attempt is awaited. */
+  #released: { readonly run: Pending; cancel(): void } | undefined = undefined
+
+  /**
+   * Waits for the finalizers of the stream that was being sent: what it holds, such as a file, may
+   * not exist twice. A timeout does not wait for them, as in an exchange; an interruption does.
+   */
+  #whenReleased(run: Pending, next: () => void): void {
+    const { pool, startedAt, timeouts } = this
+    const millis = timeouts.total
+    let cancelRun = (): void => {}
+    const timer = new Timer({
       onTimeout: () => {
-        const error = new HttpTimeout({ kind: "total", millis })
-        fail(withContextAt(error, origin, undefined, { phase: "write" }))
+        cancelRun()
+        this.#released = undefined
+        const error = withContextAt(new HttpTimeout({ kind: "total", millis }), this.origin, undefined, {
+          phase: "write"
+        })
+        this.guard(() => this.failed(error))
       }
     })
-    const waiting = waitFor<void, HttpTimeout>(loop, (waiter) => {
-      fail = (error) => waiter.resume(Effect.fail(error))
-      if (millis !== Infinity) timers.start(total, Math.max(0, millis - (timers.now() - startedAt)))
-      Runtime.runFork(runtime)(writerDone).addObserver(() => waiter.resume(Effect.void))
+    const cancel = (): void => {
+      cancelRun()
+      pool.timers.cancel(timer)
+    }
+    this.#released = { run, cancel }
+    if (millis !== Infinity) {
+      const now = pool.timers.now()
+      pool.timers.start(timer, Math.max(0, millis - (now - startedAt)), now)
+    }
+    cancelRun = run.whenEnded(() => {
+      pool.timers.cancel(timer)
+      this.caller.context.run(() => this.guard(next))
     })
-    return Effect.onExit(restore(waiting), (exit) => {
-      timers.cancel(total)
-      return Exit.isInterrupted(exit) ? writerDone : Effect.void
-    })
-  })
+  }
 
-/** Tells of a request that ended without a connection; one with a connection tells it itself. */
-const emitRequestEnd = (
-  pool: Pool,
-  { request, route: { origin }, startedAt }: Pick<Attempt<unknown>, "request" | "route" | "startedAt">,
-  error: HttpError
-): void => {
-  if (!pool.events.active || error.context.connection !== undefined) return
-  pool.events.emit({
-    _tag: "RequestEnd",
-    connection: undefined,
-    origin: Origin.format(origin),
-    method: request.method,
-    status: undefined,
-    error,
-    millis: pool.timers.now() - startedAt
-  })
+  protected override cancelCheckout(): Pending | undefined {
+    const released = this.#released
+    if (released === undefined) return super.cancelCheckout()
+    released.cancel()
+    return released.run
+  }
+
+  /** Emits the end of a request that had no connection; an exchange emits it itself. */
+  #emitUnsent(error: HttpError): void {
+    if (!this.pool.events.active || error.context.connection !== undefined) return
+    this.pool.emitRequestEnd(undefined, this.origin, this.#request.method, undefined, error, this.startedAt)
+  }
 }
-
-/**
- * `execute` for a caller that has seen to it that nothing interrupts this, and may have read the URL of the request. Begins at once, so what it
- * gives must be run.
- */
-export const startCall = <E>(
-  pool: Pool,
-  request: HttpRequest<E>,
-  caller: Caller,
-  surround = identity,
-  parsed?: ParsedUrl<Tls.Options>
-): Effect.Effect<HttpResponse, ExecuteFailure<E>> => {
-  const startedAt = pool.timers.now()
-  const none = notRequest(request)
-  if (none !== undefined) return surround(Effect.fail(none))
-  // First, because the method decides what the target may be.
-  const wrong = checkMethod(request.method)
-  if (wrong !== undefined) return surround(Effect.fail(atItsOrigin(wrong, request)))
-  const found = resolveRoute(pool.settings, request, parsed)
-  if ("_tag" in found) return surround(Effect.fail(found))
-  const prepared = prepareFor(pool, request, found, 0)
-  if ("_tag" in prepared) return surround(Effect.fail(prepared))
-  const attempt = new Attempt(request, found, startedAt, pool.place(), caller, surround, undefined)
-  const sending = send(pool, attempt, prepared, startedAt)
-  // Only now, because nothing would count it off if what came before had thrown.
-  pool.inFlight++
-  return sending as Effect.Effect<HttpResponse, ExecuteFailure<E>>
-}
-
-/** Sends a request and gives its response as soon as its head is there. */
-export const execute = <E>(
-  pool: Pool,
-  request: HttpRequest<E>
-): Effect.Effect<HttpResponse, ExecuteFailure<E>> => uninterrupted((caller) => startCall(pool, request, caller))

@@ -1,342 +1,292 @@
 /**
- * Waits for a connection of the pool: in the queue, and for the opening of one.
+ * Gets a connection of the pool for a request: an idle one, or the first that becomes available.
  *
- * Interruption, a timeout and a failure leave no place in the queue, no opening, and no connection
- * that nobody has.
+ * A request is one object in every state, and a synchronous state machine: each callback moves it,
+ * and none of them throws (`guard`). Interruption, a timeout and a failure leave no position in the
+ * queue, no opening, and no connection without a request. A connection that was used or idle before
+ * is polled before it is used (`Connection.reserve`); one that turns out to be closed costs the
+ * request only time, because nothing has been written on it.
  */
-import * as Cause from "effect/Cause"
-import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
-import * as Option from "effect/Option"
-import * as Runtime from "effect/Runtime"
-import type * as RuntimeFlags from "effect/RuntimeFlags"
 import type { WaitEnd } from "../../ConnectionEvent.ts"
 import type { HttpError, PoolFailure } from "../../HttpError.ts"
-import * as Origin from "../../Origin.ts"
-import type { AsyncContext } from "../../Transport.ts"
+import type * as Origin from "../../Origin.ts"
 import { withContextAt } from "../connection/about.ts"
-import type { Connection } from "../connection/connection.ts"
+import type { Pending } from "../connection/acquisition.ts"
+import type { CallObserver } from "../connection/call.ts"
+import type { Connection, Reserver } from "../connection/connection.ts"
 import type { OpenFailure } from "../connection/open.ts"
-import { goneAtOnce, withOpeningContext } from "../connection/open.ts"
-import { awaitPoll } from "../connection/reuse.ts"
+import { closedAtOnce, withOpeningContext } from "../connection/open.ts"
 import type { Millis } from "../connection/timeouts.ts"
-import type { TimerOwner } from "../connection/timers.ts"
-import { Timer } from "../connection/timers.ts"
-import type { Restore } from "../effect/caller.ts"
-import { type Resume, Waiter as FiberWaiter } from "../effect/wait.ts"
+import type { Timed } from "../connection/timers.ts"
 import { PoolQueueFull } from "../error/pool.ts"
 import { HttpTimeout } from "../error/timeout.ts"
+import { format } from "../model/origin.ts"
+import { mayMove, State } from "./callState.ts"
 import type { Pool } from "./pool.ts"
-import type { InSpan, OpeningLimit, Place, PooledConnection } from "./pooledConnection.ts"
+import type { OpeningLimit, PooledConnection } from "./pooledConnection.ts"
 import { openingLimits, Waiter } from "./pooledConnection.ts"
 import { isRecoverable } from "./recoverable.ts"
 
 /** What can go wrong before a request has a connection. */
 export type CheckoutFailure = PoolFailure | OpenFailure
 
-/** What is asked for. */
-export interface Demand {
-  readonly key: string
-  readonly origin: Origin.Origin
-  readonly timeouts: Millis
-  /** When the request began, in the deadlines' milliseconds. */
-  readonly startedAt: number
-  /** Whether it must be a connection that has served nobody. */
-  readonly fresh: boolean
-  readonly place: Place
-  readonly surround: InSpan
-}
+/** True if a time limit of opening a connection was reached. */
+const isOfOpening = (error: HttpError): error is HttpTimeout & { readonly kind: OpeningLimit } =>
+  error._tag === "HttpTimeout" && openingLimits.some((kind) => kind === error.kind)
 
-/** Whether nobody gets a connection any more who has not had a turn. */
-const refuses = (pool: Pool, place: Place): boolean => pool.ended || (pool.state.closing && !place.accepted)
+export abstract class Checkout extends Waiter implements Reserver, Timed {
+  state: State = State.New
+  /** The connection that it has, from the reservation on. */
+  protected pooled: PooledConnection | undefined = undefined
+  protected readonly pool: Pool
+  protected readonly key: string
+  protected readonly origin: Origin.Origin
+  protected readonly startedAt: number
+  protected observer: CallObserver | undefined = undefined
+  /** When the time runs out that it may wait for the pool, and that it may take in all. */
+  #turnAt = Infinity
+  #totalAt = Infinity
+  /** For how long it has waited for the pool, in milliseconds, and since when it does. */
+  #waited = 0
+  #waitsSince: number | undefined = undefined
+  #isHeld = false
+  /** When it first received a new connection that was closed before it could be used. */
+  #lostSince: number | undefined = undefined
+  /** What must end before it fails. */
+  #pending: Pending | undefined = undefined
+  /** Since when it waits, as events report it. */
+  #waitBegan: number | undefined = undefined
+  at = Infinity
+  awaited = true
+  previousTimed: Timed | undefined = undefined
+  nextTimed: Timed | undefined = undefined
 
-/**
- * The newest idle connection, if there is one. It may be used when it has been polled, and must be
- * given back where it is not.
- */
-export const takeIdle = (pool: Pool, key: string, place: Place, now: number): PooledConnection | undefined =>
-  refuses(pool, place) ? undefined : pool.acquireIdle(key, now)
-
-/**
- * The connection of a demand: the newest idle one, or the first that there is. To be called, and
- * used, uninterruptible.
- */
-export const checkout = (
-  pool: Pool,
-  demand: Demand,
-  restore: Restore
-): Effect.Effect<PooledConnection, CheckoutFailure> => {
-  const { fresh, key, origin, place } = demand
-  if (refuses(pool, place)) return Effect.fail(pool.closedError(Origin.format(origin)))
-  const idle = fresh ? undefined : takeIdle(pool, key, place, pool.timers.now())
-  return idle === undefined
-    ? told(pool, demand, wait(pool, demand, restore))
-    : ifAlive(pool, demand, restore, idle, () => checkout(pool, demand, restore))
-}
-
-/**
- * An idle connection, if a poll shows that it is still open; `otherwise` if not, where nothing has
- * been written.
- */
-const ifAlive = (
-  pool: Pool,
-  { place }: Demand,
-  restore: Restore,
-  idle: PooledConnection,
-  otherwise: () => Effect.Effect<PooledConnection, CheckoutFailure>
-): Effect.Effect<PooledConnection, CheckoutFailure> => {
-  // An idle connection has a link.
-  const connection = idle.handle.connection as Connection
-  return Effect.matchCauseEffect(restore(awaitPoll(pool.loop, connection)), {
-    onFailure: (cause) => {
-      pool.giveBack(idle)
-      return Effect.failCause(cause)
-    },
-    onSuccess: () => {
-      if (connection.usable) return Effect.succeed(acquired(pool, place, idle))
-      // It has had its turn, and keeps its place.
-      place.accepted = true
-      return otherwise()
-    }
-  })
-}
-
-/** A connection is used from now on. */
-export const acquired = (pool: Pool, place: Place, pooled: PooledConnection): PooledConnection => {
-  place.accepted = true
-  pool.markAcquired(pooled)
-  return pooled
-}
-
-/**
- * A request that waits for its turn. One object, and nothing made that is needed only by the few
- * for whom a connection is opened: thousands may wait at once, and all that they hold is copied by
- * the collector as long as they do.
- */
-class Waiting extends Waiter implements TimerOwner {
-  readonly #pool: Pool
-  readonly #demand: Demand
-  readonly #fiber: Fiber.RuntimeFiber<unknown, unknown>
-  readonly #flags: RuntimeFlags.RuntimeFlags
-  readonly #turn = new Timer(this)
-  #total: Timer | undefined
-  #waitsSince: number | undefined
-  #stopped = false
-  readonly #waiter: FiberWaiter<PooledConnection, CheckoutFailure>
-  /** The connection that it was given, until that has been polled. */
-  #reserved: Connection | undefined
-
-  constructor(
-    pool: Pool,
-    demand: Demand,
-    fiber: Fiber.RuntimeFiber<unknown, unknown>,
-    flags: RuntimeFlags.RuntimeFlags,
-    resume: Resume<PooledConnection, CheckoutFailure>
-  ) {
+  /** Draws the position of a request that begins at `startedAt`. */
+  constructor(pool: Pool, key: string, origin: Origin.Origin, startedAt: number) {
     super()
-    this.order = demand.place.order
-    this.accepted = demand.place.accepted
-    this.requireNew = demand.fresh
-    this.#pool = pool
-    this.#demand = demand
-    this.#fiber = fiber
-    this.#flags = flags
-    this.#waiter = new FiberWaiter(pool.loop, resume)
+    this.pool = pool
+    this.key = key
+    this.origin = origin
+    this.startedAt = startedAt
+    this.order = pool.state.drawOrder()
   }
 
-  get context(): AsyncContext {
-    return this.#waiter.context
+  abstract override get timeouts(): Millis
+
+  /** Uses the connection, in this call. */
+  protected abstract use(pooled: PooledConnection, connection: Connection): void
+  /** Ends without a connection. */
+  protected abstract failed(error: HttpError): void
+  abstract override die(defect: unknown): void
+
+  override get caller(): CallObserver {
+    // Set when it starts.
+    return this.observer as CallObserver
   }
 
-  get runtime(): Runtime.Runtime<never> {
-    return Runtime.make({
-      context: this.#fiber.currentContext,
-      runtimeFlags: this.#flags,
-      fiberRefs: this.#fiber.getFiberRefs()
-    })
-  }
-
-  get surround(): InSpan {
-    return this.#demand.surround
-  }
-
-  get timeouts(): Millis {
-    return this.#demand.timeouts
-  }
-
-  start(): void {
-    const { timers, settings } = this.#pool
-    const { key, origin, place, startedAt, timeouts } = this.#demand
-    const now = timers.now()
-    // The connection that it waits for may be one that holds no process, such as one whose response
-    // is being dropped.
-    timers.hold()
-    this.#limit(true, now)
-    if (timeouts.total !== Infinity) {
-      this.#total = new Timer(this)
-      timers.start(this.#total, Math.max(0, timeouts.total - (now - startedAt)), now)
+  /**
+   * Gets a connection, and uses it. Must be called in the state `New` or after a connection is
+   * lost.
+   */
+  protected checkout(now: number): void {
+    const { pool } = this
+    if (pool.ended || (pool.state.closing && !this.accepted)) {
+      return this.#fail(pool.closedError(format(this.origin)))
     }
-    const queued = this.#pool.enqueue(key, origin, this)
-    place.order = this.order
-    if (!queued) this.#fail(new PoolQueueFull({ limit: settings.places.waiters }), "pool")
+    const idle = this.requireNew ? undefined : pool.acquireIdle(this.key, now)
+    if (idle === undefined) this.#enqueue(now)
+    else this.#rest(idle)
   }
 
-  /** It waits no longer. */
-  stop(): void {
-    if (this.#stopped) return
-    this.#stopped = true
-    this.limit(false)
-    this.#pool.timers.release()
-    if (this.#total !== undefined) this.#pool.timers.cancel(this.#total)
+  /** Ends the wait for a connection. Returns what must end before the caller goes on. */
+  protected cancelCheckout(): Pending | undefined {
+    const { granted, pooled } = this
+    this.#stopWaiting()
+    this.pooled = undefined
+    pooled?.connection?.free()
+    // One that was idle was acquired by this request itself, and is not known as granted.
+    if (pooled !== undefined && granted === undefined) this.pool.giveBack(pooled)
+    return this.pool.cancel(this) ?? this.#pending
   }
 
-  /** It has got nothing: gives its place up, and ends when what was begun for it has ended. */
-  get cancelled(): Effect.Effect<void> {
-    this.#reserved?.free()
-    return this.#pool.cancel(this)
+  protected move(to: State): void {
+    if (!mayMove(this.state, to)) throw new Error(`a call moved from ${this.state} to ${to}`)
+    this.state = to
   }
 
-  give(pooled: PooledConnection): void {
-    this.stop()
-    const { connection } = pooled.handle
-    if (pooled.openedHere || !connection?.usable) return this.#waiter.resume(Effect.succeed(pooled))
-    this.#reserved = connection
-    connection.reserve(this.#pool.loop, () => {
-      this.#reserved = undefined
-      this.#waiter.resume(Effect.succeed(pooled))
-    })
+  /**
+   * Runs code of a callback in the context of the caller. What it throws is a defect of the call.
+   */
+  protected guard(run: () => void): void {
+    try {
+      run()
+    } catch (thrown) {
+      this.die(thrown)
+    }
   }
 
-  fail(error: HttpError): void {
-    this.#waiter.resume(Effect.fail(error as CheckoutFailure))
+  // --- waiting
+
+  #enqueue(now: number): void {
+    const { pool, timeouts } = this
+    this.move(State.Queued)
+    if (this.#waitBegan === undefined && pool.events.active) {
+      this.#waitBegan = now
+      pool.emit({ _tag: "Wait", origin: format(this.origin) })
+    }
+    // The connection that it waits for may be one that keeps no process alive, such as one whose
+    // response is being discarded.
+    if (!this.#isHeld) pool.timers.hold()
+    this.#isHeld = true
+    this.#totalAt = this.startedAt + timeouts.total
+    this.#limit(true, now)
+    if (!pool.enqueue(this.key, this.origin, this)) {
+      this.#failHere(new PoolQueueFull({ limit: pool.settings.places.waiters }), "pool")
+    }
   }
 
-  die(exit: Exit.Exit<never, OpenFailure>): void {
-    this.#waiter.resume(exit)
+  #stopWaiting(): void {
+    if (!this.#isHeld) return
+    this.#isHeld = false
+    this.#totalAt = Infinity
+    this.#limit(false, this.pool.timers.now())
+    this.pool.timers.release()
   }
 
   limit(on: boolean): void {
-    this.#limit(on, this.#pool.timers.now())
-  }
-
-  onTimeout(timer: Timer): void {
-    const { startedAt, timeouts } = this.#demand
-    if (timer === this.#turn) {
-      // What kept it waiting says more than that it waited.
-      const failure = this.#pool.openings.failureSince(this.group?.outage, startedAt)
-      if (failure !== undefined) return this.fail(failure)
-      return this.#fail(new HttpTimeout({ kind: "pool", millis: timeouts.pool }), "pool")
-    }
-    const phase = this.attempt === undefined ? "pool" : "connect"
-    this.#fail(new HttpTimeout({ kind: "total", millis: timeouts.total }), phase)
+    this.#limit(on, this.pool.timers.now())
   }
 
   #limit(on: boolean, now: number): void {
-    const { place, timeouts } = this.#demand
-    if (this.#waitsSince !== undefined) place.waited += now - this.#waitsSince
+    if (this.#waitsSince !== undefined) this.#waited += now - this.#waitsSince
     this.#waitsSince = on ? now : undefined
-    this.#pool.timers.start(this.#turn, on ? Math.max(0, timeouts.pool - place.waited) : Infinity, now)
+    this.#turnAt = on ? now + Math.max(0, this.timeouts.pool - this.#waited) : Infinity
+    if (this.state === State.Queued && !on && this.attempt !== undefined) this.move(State.Opening)
+    else if (this.state === State.Opening && on) this.move(State.Queued)
+    this.pool.timers.start(this, Math.max(0, Math.min(this.#turnAt, this.#totalAt) - now), now)
   }
 
-  #fail(error: HttpTimeout | PoolQueueFull, phase: "pool" | "connect"): void {
-    this.fail(withContextAt(error, this.#demand.origin, undefined, { phase }))
+  onTimeout(): void {
+    const { timeouts } = this
+    if (this.#totalAt <= this.#turnAt) {
+      const phase = this.attempt === undefined ? "pool" : "connect"
+      return this.#failHere(new HttpTimeout({ kind: "total", millis: timeouts.total }), phase)
+    }
+    // What kept it waiting says more than that it waited.
+    const failure = this.pool.openings.failureSince(this.group?.outage, this.startedAt)
+    if (failure !== undefined) return this.fail(failure)
+    this.#failHere(new HttpTimeout({ kind: "pool", millis: timeouts.pool }), "pool")
   }
-}
 
-/** Waits for a turn. */
-const wait = (
-  pool: Pool,
-  demand: Demand,
-  restore: Restore
-): Effect.Effect<PooledConnection, CheckoutFailure> =>
-  Effect.withFiberRuntime<PooledConnection, CheckoutFailure>((fiber, { runtimeFlags }) => {
-    let waiting: Waiting | undefined
-    const turn = Effect.async<PooledConnection, CheckoutFailure>((resume) => {
-      waiting = new Waiting(pool, demand, fiber, runtimeFlags, resume)
-      waiting.start()
-    })
-    return Effect.matchCauseEffect(restore(turn), {
-      onFailure: (cause) => {
-        waiting?.stop()
-        const failure = Cause.failureOption(cause)
-        // The opening had been begun for another request, whose limit was lower.
-        const tooSoon = Option.isSome(failure) && isOfOpening(failure.value)
-          && failure.value.millis < demand.timeouts[failure.value.kind]
-        return Effect.zipRight(
-          waiting?.cancelled ?? Effect.void,
-          tooSoon ? Effect.suspend(() => again(pool, demand, restore)) : Effect.failCause(cause)
-        )
-      },
-      onSuccess: (pooled): Effect.Effect<PooledConnection, CheckoutFailure> => {
-        return taken(pool, demand, restore, pooled)
-      }
-    })
-  })
+  // --- receiving
 
-/** Another one may have come free meanwhile. */
-const again = (pool: Pool, demand: Demand, restore: Restore): Effect.Effect<PooledConnection, CheckoutFailure> => {
-  const { fresh, key, place } = demand
-  const idle = fresh ? undefined : pool.acquireIdle(key, pool.timers.now())
-  place.accepted = true
-  return idle === undefined
-    ? wait(pool, demand, restore)
-    : ifAlive(pool, demand, restore, idle, () => again(pool, demand, restore))
-}
+  give(pooled: PooledConnection): void {
+    this.#stopWaiting()
+    const { connection } = pooled
+    if (!pooled.openedHere && connection?.usable) return this.#rest(pooled)
+    this.pooled = pooled
+    this.move(State.Resting)
+    this.caller.context.run(() => this.guard(() => this.#polled(pooled)))
+  }
 
-/** It was given a connection, which may have been closed since. */
-const taken = (
-  pool: Pool,
-  demand: Demand,
-  restore: Restore,
-  pooled: PooledConnection
-): Effect.Effect<PooledConnection, CheckoutFailure> => {
-  const { handle } = pooled
-  if (handle.connection?.usable) return Effect.succeed(acquired(pool, demand.place, pooled))
-  // The pool may have become empty before the limits of the waiting were cleared.
-  pool.runCommands()
-  if (pool.ended) return Effect.fail(pool.closedError(Origin.format(demand.origin)))
-  // The server closed it. One that had served nobody might do so for ever.
-  if (!pooled.openedHere || handle.connection === undefined) return again(pool, demand, restore)
-  const error = withOpeningContext(handle, goneAtOnce(handle.connection))
-  return isPatient(pool, demand.place, pooled, error) ? again(pool, demand, restore) : Effect.fail(error)
-}
+  /** Waits until the connection has been polled. */
+  #rest(pooled: PooledConnection): void {
+    this.pooled = pooled
+    this.move(State.Resting)
+    // An idle connection has one.
+    const connection = pooled.connection as Connection
+    connection.reserve(this.pool.loop, this)
+  }
 
-/**
- * Whether a request goes on to wait after it was given a new connection that was gone before it
- * could be used.
- */
-const isPatient = (pool: Pool, place: Place, pooled: PooledConnection, error: HttpError): boolean => {
-  if (!isRecoverable(error)) return false
-  const now = pool.timers.now()
-  place.lostSince ??= now
-  return now - place.lostSince < pool.settings.places.retryMillis && pool.openings.lost(pooled, error)
-}
+  onPolled(): void {
+    const { pooled } = this
+    if (pooled !== undefined) this.caller.context.run(() => this.guard(() => this.#polled(pooled)))
+  }
 
-/** Whether a time limit of opening a connection was reached. */
-const isOfOpening = (error: CheckoutFailure): error is HttpTimeout & { readonly kind: OpeningLimit } =>
-  error._tag === "HttpTimeout" && openingLimits.some((kind) => kind === error.kind)
+  #polled(pooled: PooledConnection): void {
+    const { pool } = this
+    const { connection } = pooled
+    if (connection?.usable) {
+      this.accepted = true
+      this.granted = undefined
+      pool.markAcquired(pooled)
+      this.#emitWaitEnd("Connection")
+      // A listener of these events may have closed it.
+      if (connection.usable) return this.use(pooled, connection)
+    }
+    this.pooled = undefined
+    this.granted = undefined
+    this.#lost(pooled)
+  }
 
-/** Tells of the waiting, where anybody listens. */
-const told = (
-  pool: Pool,
-  { origin }: Demand,
-  waiting: Effect.Effect<PooledConnection, CheckoutFailure>
-): Effect.Effect<PooledConnection, CheckoutFailure> => {
-  if (!pool.events.active) return waiting
-  const begunAt = pool.timers.now()
-  const name = Origin.format(origin)
-  pool.emit({ _tag: "Wait", origin: name })
-  return Effect.onExit(waiting, (exit) =>
-    Effect.sync(() => {
-      const millis = pool.timers.now() - begunAt
-      pool.emit({ _tag: "WaitEnd", origin: name, millis, outcome: outcomeOf(exit) })
-    }))
-}
+  /** The connection was closed before it could be used. */
+  #lost(pooled: PooledConnection): void {
+    const { pool } = this
+    const { connection } = pooled
+    // The pool may have become empty before the limits of the waiting were cleared.
+    pool.runCommands()
+    if (pool.ended) return this.#fail(pool.closedError(format(this.origin)))
+    const error = pooled.openedHere && connection !== undefined
+      ? withOpeningContext(pooled, closedAtOnce(connection))
+      : undefined
+    // A server that closes a connection which has served no request might do so indefinitely.
+    if (error !== undefined && !this.#isPatient(pooled, error)) return this.#fail(error)
+    this.#again()
+  }
 
-const outcomeOf = (exit: Exit.Exit<PooledConnection, CheckoutFailure>): WaitEnd["outcome"] => {
-  if (Exit.isSuccess(exit)) return "Connection"
-  if (Exit.isInterrupted(exit)) return "Interrupted"
-  const error = Option.getOrUndefined(Cause.failureOption(exit.cause))
-  return error?._tag === "HttpTimeout" && (error.kind === "pool" || error.kind === "total") ? "Timeout" : "Failed"
+  /** It keeps its position, because it has had its turn. */
+  #again(): void {
+    this.accepted = true
+    this.checkout(this.pool.timers.now())
+  }
+
+  /** True if the request waits on after a new connection was closed before it could be used. */
+  #isPatient(pooled: PooledConnection, error: HttpError): boolean {
+    if (!isRecoverable(error)) return false
+    const now = this.pool.timers.now()
+    this.#lostSince ??= now
+    return now - this.#lostSince < this.pool.settings.places.retryMillis && this.pool.openings.lost(pooled, error)
+  }
+
+  // --- failing
+
+  fail(error: HttpError): void {
+    this.#stopWaiting()
+    const pending = this.pool.cancel(this)
+    // The opening had been begun for another request, whose limit was lower.
+    const isTooSoon = isOfOpening(error) && error.millis < this.timeouts[error.kind]
+    const next = (): void => {
+      this.#pending = undefined
+      if (this.state !== State.Cancelled) this.guard(() => isTooSoon ? this.#again() : this.#fail(error))
+    }
+    if (pending === undefined) return next()
+    // What was begun for it ends first.
+    this.move(State.Ending)
+    this.#pending = pending
+    pending.whenEnded(next)
+  }
+
+  #failHere(error: HttpTimeout | PoolQueueFull, phase: "pool" | "connect"): void {
+    this.fail(withContextAt(error, this.origin, undefined, { phase }))
+  }
+
+  #fail(error: HttpError): void {
+    this.#stopWaiting()
+    const isLimit = error._tag === "HttpTimeout" && (error.kind === "pool" || error.kind === "total")
+    this.#emitWaitEnd(isLimit ? "Timeout" : "Failed")
+    this.failed(error)
+  }
+
+  /** Must be called when the wait ends without a failure that this class knows of. */
+  protected waitEnded(outcome: "Interrupted" | "Failed"): void {
+    this.#stopWaiting()
+    this.#emitWaitEnd(outcome)
+  }
+
+  #emitWaitEnd(outcome: WaitEnd["outcome"]): void {
+    if (this.#waitBegan === undefined) return
+    const millis = this.pool.timers.now() - this.#waitBegan
+    this.#waitBegan = undefined
+    this.pool.emit({ _tag: "WaitEnd", origin: format(this.origin), millis, outcome })
+  }
 }

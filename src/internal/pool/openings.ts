@@ -1,29 +1,23 @@
 /**
- * Opens the connections of a pool: each in a fiber of the request that it is for, in its async
- * context, and says what came of it. Where that is that nothing was sent and it may be over in a
- * moment, `poolState.ts` says when it is tried again, and whose failure it is.
+ * Opens the connections of a pool, each in the name of the request that it is for, and reports the
+ * outcome to the policy. If nothing was sent and the failure may pass soon, the policy says when to
+ * try again, and which requests fail.
  */
-import * as Cause from "effect/Cause"
-import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
-import * as Runtime from "effect/Runtime"
 import type { HttpError } from "../../HttpError.ts"
-import type { Connection } from "../connection/connection.ts"
-import type { ConnectionHandle } from "../connection/handle.ts"
 import type { OpenFailure } from "../connection/open.ts"
-import { goneAtOnce, openLink, withOpeningContext } from "../connection/open.ts"
+import { closedAtOnce, Opening, withOpeningContext } from "../connection/open.ts"
 import type { TimerQueue } from "../connection/timers.ts"
 import { Timer } from "../connection/timers.ts"
+import { ConnectionClosed } from "../error/state.ts"
 import type { Outage } from "./outages.ts"
 import type { PoolState } from "./policy.ts"
-import type { Keeper, PooledConnection, Waiter } from "./pooledConnection.ts"
+import type { PooledConnection, Waiter } from "./pooledConnection.ts"
 import { isRecoverable, sharedCopyOf } from "./recoverable.ts"
 import type { Destination } from "./route.ts"
 import type { PoolSettings } from "./settings.ts"
 
-/** What is needed of the pool. */
-interface Pool extends Keeper {
+/** The part of the pool that is used here. */
+interface Pool {
   readonly settings: PoolSettings
   readonly timers: TimerQueue
   readonly state: PoolState<Destination, PooledConnection, Waiter>
@@ -34,8 +28,8 @@ interface Pool extends Keeper {
 
 export class Openings {
   readonly #pool: Pool
-  readonly #fibers = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
-  /** What the last opening of an outage failed with. */
+  readonly #running = new Set<Opening>()
+  /** The last failure of each outage. */
   readonly #failures = new WeakMap<Outage, HttpError>()
   readonly #pause = new Timer({ onTimeout: () => this.#tryAgain() }, false)
 
@@ -43,71 +37,60 @@ export class Openings {
     this.#pool = pool
   }
 
-  /** Those that have not ended, the ones that were given up included. */
-  get fibers(): Iterable<Fiber.RuntimeFiber<unknown, unknown>> {
-    return this.#fibers
+  /** The openings that have not ended, including aborted ones. */
+  get running(): Iterable<Opening> {
+    return this.#running
   }
 
   open(pooled: PooledConnection, waiter: Waiter): void {
-    const { context, runtime, surround, timeouts } = waiter
+    const { caller, timeouts } = waiter
     waiter.limit(false)
-    // The time of the request as a whole is not that of the opening, which may serve another one in
+    // The total time of the request does not limit the opening, which may serve another request in
     // the end.
-    const opening = openLink(pooled.handle, { ...timeouts, total: Infinity })
-    // It may be another request that has made room for this one: what is opened belongs to the
-    // waiter's async context.
-    const fiber = context.run(() => Runtime.runFork(runtime)(Effect.exit(Effect.interruptible(surround(opening)))))
-    pooled.opening = fiber
-    this.#fibers.add(fiber)
-    fiber.addObserver((exit) => {
-      this.#fibers.delete(fiber)
-      this.#opened(pooled, Exit.flatten(exit))
-    })
+    const opening = new Opening(pooled, { ...timeouts, total: Infinity }, caller, pooled, pooled)
+    pooled.opening = opening
+    this.#running.add(opening)
+    // Another request may have made room for this one, but the opening belongs to the waiter.
+    caller.context.run(() => opening.start())
   }
 
-  #opened(pooled: PooledConnection, exit: Exit.Exit<Connection, OpenFailure>): void {
-    const { counts, timers, state } = this.#pool
-    const { handle } = pooled
-    const { connection } = handle
+  /** An opening has ended. */
+  ended(pooled: PooledConnection, opening: Opening): void {
+    this.#running.delete(opening)
+    const { counts, state, timers } = this.#pool
+    const { connection } = pooled
     if (connection !== undefined) counts.opened++
-    pooled.opening = undefined
     if (pooled.status !== "connecting") return connection?.close("Closed")
-    if (Exit.isSuccess(exit) && connection?.usable) {
+    if (connection?.usable) {
       state.connected(pooled, timers.now(), this.#lifetime())
       this.#pool.runCommands()
       return this.#pool.expireAt(pooled)
     }
     connection?.close("Closed")
-    this.#failed(pooled, causeOf(handle, exit))
+    if (opening.defect === undefined) this.#failed(pooled, errorOf(pooled, opening))
+    else for (const waiter of state.failed(pooled, timers.now(), false).lost) waiter.die(opening.defect.thrown)
     this.#pool.runCommands()
   }
 
-  #failed(pooled: PooledConnection, cause: Cause.Cause<OpenFailure>): void {
-    const { timers, state } = this.#pool
-    const failure = Cause.failureOrCause(cause)
-    const recoverable = failure._tag === "Left" && isRecoverable(failure.left)
-    const { lost, outage } = state.failed(pooled, timers.now(), recoverable)
-    if (failure._tag === "Right") {
-      for (const waiter of lost) waiter.die(Exit.failCause(failure.right))
-      return
-    }
-    const error = failure.left
-    // A copy, because the first who waits has the error itself, and what is true of that request
-    // alone is written into it.
+  #failed(pooled: PooledConnection, error: OpenFailure): void {
+    const { state, timers } = this.#pool
+    const { lost, outage } = state.failed(pooled, timers.now(), isRecoverable(error))
+    // A copy, because the first waiter gets the error itself, to which the facts of its request are
+    // added.
     if (outage !== undefined) this.#failures.set(outage, sharedCopyOf(error))
     this.look()
     for (const [index, waiter] of lost.entries()) waiter.fail(index === 0 ? error : sharedCopyOf(error))
   }
 
-  /** A request came when an outage had been told to others just now. */
+  /** Fails a request that was queued just after the failure of an outage. */
   fail(waiter: Waiter): void {
     const failure = this.#failureOf(waiter.group?.outage)
     if (failure !== undefined) waiter.fail(failure)
   }
 
   /**
-   * What an outage failed with last, for a request that it has kept waiting since then: by a
-   * failure, or by the pause after one.
+   * The last failure of an outage, for a request that it has kept waiting since then: by a failure,
+   * or by the pause after one.
    */
   failureSince(outage: Outage | undefined, since: number): HttpError | undefined {
     return outage !== undefined && Math.max(outage.failedAt, outage.until) >= since
@@ -121,12 +104,12 @@ export class Openings {
   }
 
   /**
-   * A connection that had served nobody was gone before a request could use it: what comes next is
-   * a matter of an outage, which did not end if this was its end. Gives whether requests wait for
-   * that.
+   * A connection that had served no request was closed before one could use it. What follows is
+   * handled as an outage, which did not end if this was its end. Returns true if requests wait for
+   * its end.
    */
   lost({ ended, group }: PooledConnection, failure: HttpError): boolean {
-    const { timers, settings: { places: { retryMillis } }, state } = this.#pool
+    const { settings: { places: { retryMillis } }, state, timers } = this.#pool
     const now = timers.now()
     const outage = state.lost(group.key, now, ended)
     if (outage !== undefined) this.#failures.set(outage, sharedCopyOf(failure))
@@ -134,9 +117,9 @@ export class Openings {
     return outage !== undefined && now - outage.since < retryMillis
   }
 
-  /** To be called when a request may have come to wait for the end of a pause. */
+  /** Must be called when a request may have begun to wait for the end of a pause. */
   look(): void {
-    const { timers, state } = this.#pool
+    const { state, timers } = this.#pool
     const next = state.pausesUntil
     if (next === Infinity) return timers.cancel(this.#pause)
     if (next >= this.#pause.at) return
@@ -157,6 +140,12 @@ export class Openings {
   }
 }
 
-/** Why there is no connection. */
-const causeOf = (handle: ConnectionHandle, exit: Exit.Exit<Connection, OpenFailure>): Cause.Cause<OpenFailure> =>
-  Exit.isSuccess(exit) ? Cause.fail(withOpeningContext(handle, goneAtOnce(exit.value))) : exit.cause
+/** Why an opening has brought no usable connection. */
+const errorOf = (pooled: PooledConnection, { connection, error }: Opening): OpenFailure =>
+  error ?? withOpeningContext(
+    pooled,
+    connection === undefined
+      // The transport did it by itself: an opening that the pool aborts has no slot any more.
+      ? new ConnectionClosed({ reason: "the opening of the connection was interrupted" })
+      : closedAtOnce(connection)
+  ) as OpenFailure

@@ -1,69 +1,40 @@
 /**
- * One connection of a pool, from the beginning of its opening to its end: whoever watches it tells
- * the pool what becomes of it.
+ * One connection of a pool, from the start of its opening to its end. It is its own slot, and the
+ * owner of the connection that it opens.
  */
-import type * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
-import type * as Runtime from "effect/Runtime"
+import type { CloseReason } from "../../ConnectionEvent.ts"
 import type { HttpError } from "../../HttpError.ts"
-import type { AsyncContext } from "../../Transport.ts"
-import type { Connection } from "../connection/connection.ts"
-import type { Watcher } from "../connection/handle.ts"
-import { ConnectionHandle } from "../connection/handle.ts"
-import type { OpenFailure } from "../connection/open.ts"
+import type { DuplexFault } from "../../Transport.ts"
+import { connectionClosed } from "../connection/closed.ts"
+import type { Connection, ConnectionOwner } from "../connection/connection.ts"
+import { idleFault, serverNameOf } from "../connection/errorContext.ts"
+import type { EventHub } from "../connection/events.ts"
+import type { Exchange } from "../connection/exchange.ts"
+import type { ConnectionHandle } from "../connection/handle.ts"
+import type { Opening, OpeningOwner } from "../connection/open.ts"
+import type { Settings, Tunnel, Way } from "../connection/settings.ts"
+import { originOf } from "../connection/settings.ts"
 import type { Millis } from "../connection/timeouts.ts"
+import type { Caller } from "../model/ports.ts"
 import type { Destination } from "./route.ts"
 import type { Group } from "./slots.ts"
 import * as slots from "./slots.ts"
 
-/**
- * Puts what surrounds a request, such as its span, around what it does that anybody could notice it
- * in: what runs the caller's code or a transport's, what writes to the log, and failures. Nothing
- * else needs it, and to put it around a whole request, or one that waits, costs two copies of the
- * fiber's references.
- */
-export type InSpan = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
-
-export const identity: InSpan = (effect) => effect
-
 /** A queued request. */
 export abstract class Waiter extends slots.Waiter<Destination, PooledConnection, Waiter> {
-  /** The runtime of the opening, so that it is the request's own work. */
-  abstract readonly runtime: Runtime.Runtime<never>
-  /** The async context of the request, for the opening. */
-  abstract readonly context: AsyncContext
-  /** The span of the request, for the opening. */
-  abstract readonly surround: InSpan
+  /** The program that waits, in whose name a connection is opened. */
+  abstract readonly caller: Caller
   /** The time limits of the opening. */
   abstract readonly timeouts: Millis
+  /** It has received a connection, which may be closed already. */
   abstract give(pooled: PooledConnection): void
   abstract fail(error: HttpError): void
-  abstract die(exit: Exit.Exit<never, OpenFailure>): void
+  abstract die(defect: unknown): void
   /**
    * Starts or stops the time for which the request may wait for the pool. It stops while a
    * connection is being opened for the request, because an opening has time limits itself.
    */
   abstract limit(on: boolean): void
-}
-
-/** What a request keeps each time that it is queued. */
-export class Place {
-  /** Its order in the queue, drawn when the request begins. */
-  order: number
-  /** For how long it has waited for its turn, in milliseconds. */
-  waited = 0
-  /** When it was first given a new connection that was gone before it could be used. */
-  lostSince: number | undefined
-  /**
-   * Whether it has had its turn: it may finish while the pool is being shut down, and no queue is
-   * too full for it.
-   */
-  accepted = false
-
-  constructor(order: number) {
-    this.order = order
-  }
 }
 
 export type Command = slots.Command<PooledConnection, Waiter>
@@ -73,48 +44,72 @@ export const openingLimits = ["dns", "connect", "tls", "proxy"] as const
 
 export type OpeningLimit = (typeof openingLimits)[number]
 
-/** What a member tells. */
+/** The pool, as its connections see it. */
 export interface Keeper {
   onIdle(pooled: PooledConnection): void
   onClosed(pooled: PooledConnection): void
+  onOpened(pooled: PooledConnection, opening: Opening): void
 }
 
-export class PooledConnection extends slots.Slot<Destination, PooledConnection, Waiter> implements Watcher {
-  readonly handle: ConnectionHandle
+export class PooledConnection extends slots.Slot<Destination, PooledConnection, Waiter>
+  implements Way, ConnectionOwner, OpeningOwner
+{
+  /** Set once it has been opened. */
+  connection: Connection | undefined = undefined
+  /** The exchange in progress. */
+  exchange: Exchange | undefined = undefined
+  /** Set while it is being opened. */
+  opening: Opening | undefined = undefined
+  /** The handle of the lease that holds it. */
+  lease: ConnectionHandle | undefined = undefined
   /** The limits of its opening: those of the request that it was begun for. */
   readonly timeouts: Millis
-  /** Opens it. */
-  opening: Fiber.RuntimeFiber<Exit.Exit<Connection, OpenFailure>> | undefined
-  /** The connection that it is lent as, whose holder has it until the lease ends. */
-  lease: ConnectionHandle | undefined
   readonly #keeper: Keeper
 
   constructor(group: Group<Destination, PooledConnection, Waiter>, waiter: Waiter, keeper: Keeper) {
     super(group, waiter)
-    this.handle = new ConnectionHandle(group.origin.settings, group.origin.tunnel)
     this.timeouts = waiter.timeouts
     this.#keeper = keeper
-    this.handle.watcher = this
   }
 
-  idle(): void {
+  get settings(): Settings {
+    return this.group.origin.settings
+  }
+
+  get tunnel(): Tunnel | undefined {
+    return this.group.origin.tunnel
+  }
+
+  get events(): EventHub {
+    return this.settings.events
+  }
+
+  /** True if it was opened for the request that has it, so that it need not be polled before. */
+  get openedHere(): boolean {
+    return this.served === 1 && this.connection?.wasParked === false
+  }
+
+  /** True if its opening may last longer than a request with these limits allows. */
+  outlasts(limits: Millis): boolean {
+    return openingLimits.some((kind) => this.timeouts[kind] > limits[kind])
+  }
+
+  onOpened(opening: Opening): void {
+    this.opening = undefined
+    this.connection = opening.connection
+    this.#keeper.onOpened(this, opening)
+  }
+
+  onIdle(): void {
     if (this.lease === undefined) this.#keeper.onIdle(this)
   }
 
-  closed(): void {
+  onFault(connection: Connection, fault: DuplexFault): HttpError {
+    return idleFault(connection, serverNameOf(this.settings, originOf(this)), fault)
+  }
+
+  onClosed(connection: Connection, reason: CloseReason, error: HttpError | undefined): void {
+    connectionClosed(this, connection, reason, error)
     this.#keeper.onClosed(this)
-  }
-
-  /**
-   * True if its link was opened for the request that has it now, so that it need not be polled
-   * before it is used.
-   */
-  get openedHere(): boolean {
-    return this.served === 1 && this.handle.connection?.wasParked === false
-  }
-
-  /** Whether its opening may last longer than it may for a request with these limits. */
-  outlasts(limits: Millis): boolean {
-    return openingLimits.some((kind) => this.timeouts[kind] > limits[kind])
   }
 }

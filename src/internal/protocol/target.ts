@@ -4,10 +4,10 @@
  * A path can never change where a request goes: `//host` stays a path, and a URL of another origin
  * is refused.
  */
-import * as Either from "effect/Either"
-import * as Origin from "../../Origin.ts"
+import type * as Origin from "../../Origin.ts"
 import type { UnsupportedScheme } from "../error/request.ts"
 import { InvalidUrl } from "../error/request.ts"
+import * as origins from "../model/origin.ts"
 import { describeCharacter, invalidTargetAt } from "../syntax/token.ts"
 
 /** A target as it is sent, and the value of Host. */
@@ -32,9 +32,10 @@ export const urlOf = ({ scheme }: Origin.Origin, { authority, target }: Target):
 /** The form of a target; `absolute` is for a forward proxy (RFC 9112 section 3.2.2). */
 export type TargetForm = "origin" | "absolute"
 
-type TargetResult = Either.Either<Target, InvalidUrl | UnsupportedScheme>
+/** The target, or why there is none. */
+type TargetResult = Target | InvalidUrl | UnsupportedScheme
 
-const invalid = (reason: string): TargetResult => Either.left(new InvalidUrl({ part: "target", reason }))
+const invalid = (reason: string): InvalidUrl => new InvalidUrl({ part: "target", reason })
 
 const absoluteUrl = /^[a-z][a-z0-9+.-]*:\/\//i
 
@@ -62,53 +63,55 @@ export const resolveTarget = (
     )
   }
   const bare = withoutFragment(target)
-  const authority = Origin.authority(origin)
+  const authority = origins.authority(origin)
   if (bare === "*") {
     if (method !== "OPTIONS") return invalid(`"*" is the target of OPTIONS alone`)
     // A proxy turns an empty path into "*" (RFC 9112 section 3.2.4).
-    return Either.right(new Target(form === "absolute" ? `${origin.scheme}://${authority}` : bare, authority))
+    return new Target(form === "absolute" ? `${origin.scheme}://${authority}` : bare, authority)
   }
   if (bare !== "" && !bare.startsWith("/") && !bare.startsWith("?")) {
     return invalid("a path begins with a slash, and a URL with http:// or https://")
   }
   const path = bare.startsWith("/") ? bare : `/${bare}`
-  return Either.right({
-    target: form === "absolute" ? `${origin.scheme}://${authority}${path}` : path,
-    authority
-  })
+  return new Target(form === "absolute" ? `${origin.scheme}://${authority}${path}` : path, authority)
 }
 
 /** Requires brackets around an IPv6 address, because its end would look like a port. */
 const endsInPort = /^(?:\[[^\]]*\]|[^:]*):[0-9]+$/
 
-const connectTarget = (target: string): TargetResult =>
-  endsInPort.test(target)
-    ? Either.map(Origin.make({ scheme: "http", host: target }), (origin) => {
-      const hostPort = Origin.hostPort(origin)
-      return { target: hostPort, authority: hostPort }
-    })
-    : invalid("CONNECT takes host:port, with the port written out and brackets around an IPv6 address")
+const connectTarget = (target: string): TargetResult => {
+  if (!endsInPort.test(target)) {
+    return invalid("CONNECT takes host:port, with the port written out and brackets around an IPv6 address")
+  }
+  const origin = origins.make({ scheme: "http", host: target }, undefined)
+  // Without options there is none that could be invalid.
+  if ("_tag" in origin) return origin as InvalidUrl
+  const hostPort = origins.hostPort(origin)
+  return new Target(hostPort, hostPort)
+}
 
-const urlTarget = (method: string, url: string, origin: Origin.Origin, form: TargetForm): TargetResult =>
-  Either.flatMap(Origin.fromUrl(url), (parsed) => {
-    const authority = Origin.authority(parsed.origin)
-    if (form === "absolute") {
-      // OPTIONS for the whole server has an empty path if it is sent through a proxy (RFC 9112
-      // section 3.2.4).
-      const path = method === "OPTIONS" && /^[^/?#]*:\/\/[^/?#]*$/.test(withoutFragment(url)) ? "" : parsed.target
-      return Either.right({ target: `${parsed.origin.scheme}://${authority}${path}`, authority })
-    }
-    // Host contains no zone id, so the URL may omit it. If it has one, the connection must have the
-    // same.
-    const { host } = parsed.origin
-    const elsewhere = host.includes("%") && host !== origin.host
-    if (
-      elsewhere || parsed.origin.scheme !== origin.scheme
-      || Origin.hostPort(parsed.origin) !== Origin.hostPort(origin)
-    ) {
-      return invalid(
-        `it names ${Origin.format(parsed.origin)}, but the connection goes to ${Origin.format(origin)}`
-      )
-    }
-    return Either.right({ target: parsed.target, authority })
-  })
+const urlTarget = (method: string, url: string, origin: Origin.Origin, form: TargetForm): TargetResult => {
+  const parsed = origins.fromUrl(url, undefined)
+  // Without options there is none that could be invalid.
+  if ("_tag" in parsed) return parsed as InvalidUrl | UnsupportedScheme
+  const authority = origins.authority(parsed.origin)
+  if (form === "absolute") {
+    // OPTIONS for the server as a whole has an empty path when it goes through a proxy (RFC 9112
+    // section 3.2.4).
+    const path = method === "OPTIONS" && /^[^/?#]*:\/\/[^/?#]*$/.test(withoutFragment(url)) ? "" : parsed.target
+    return new Target(`${parsed.origin.scheme}://${authority}${path}`, authority)
+  }
+  // Host carries no zone id, so the URL need not have one. If it has one, it must be that of the
+  // connection.
+  const { host } = parsed.origin
+  const elsewhere = host.includes("%") && host !== origin.host
+  if (
+    elsewhere || parsed.origin.scheme !== origin.scheme
+    || origins.hostPort(parsed.origin) !== origins.hostPort(origin)
+  ) {
+    return invalid(
+      `it names ${origins.format(parsed.origin)}, but the connection goes to ${origins.format(origin)}`
+    )
+  }
+  return new Target(parsed.target, authority)
+}

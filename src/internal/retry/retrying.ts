@@ -13,7 +13,7 @@ import * as Decision from "effect/ScheduleDecision"
 import * as Intervals from "effect/ScheduleIntervals"
 import type { HttpError } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
-import type { Caller } from "../effect/caller.ts"
+import type { Interruptible } from "../effect/caller.ts"
 import { uninterrupted } from "../effect/caller.ts"
 import type { Repeatable } from "../repeat.ts"
 import { mayRepeat, mayRepeatStatus } from "../repeat.ts"
@@ -66,12 +66,12 @@ const asksToWait = (status: number | undefined): boolean => status === 429 || st
 class Retrying<A, E, R> {
   readonly #policy: Policy
   readonly #call: Call<A, E, R>
-  readonly #caller: Caller
+  readonly #caller: Interruptible
   readonly #bucket: Bucket | undefined
   #state: unknown
   #sends = 0
 
-  constructor(policy: Policy, call: Call<A, E, R>, caller: Caller, bucket: Bucket | undefined) {
+  constructor(policy: Policy, call: Call<A, E, R>, caller: Interruptible, bucket: Bucket | undefined) {
     this.#policy = policy
     this.#call = call
     this.#caller = caller

@@ -1,0 +1,173 @@
+/**
+ * A request from the moment that it is accepted until its response begins: one synchronous state
+ * machine behind one wait of the caller.
+ *
+ * Getting a connection, writing to it and starting its timers happen in the callbacks that bring
+ * them. The caller is notified once, with a response or a failure. A callback must not throw into a
+ * socket: what throws ends the call as a defect. `HandleCall` sends on a handle, `pool/call.ts`
+ * through a pool.
+ */
+import type { HttpError } from "../../HttpError.ts"
+import type { HttpRequest } from "../../HttpRequest.ts"
+import type { Caller } from "../model/ports.ts"
+import type { ResponseHead } from "../protocol/head.ts"
+import { notRequest } from "../untyped.ts"
+import { withContextAt } from "./about.ts"
+import type { AcquisitionOwner, Pending } from "./acquisition.ts"
+import { Acquisition } from "./acquisition.ts"
+import type { Connection } from "./connection.ts"
+import type { HeadObserver } from "./exchange.ts"
+import { Exchange } from "./exchange.ts"
+import type { ConnectionHandle } from "./handle.ts"
+import type { Prepared } from "./prepare.ts"
+import { askedOf, prepareFor } from "./prepare.ts"
+import { sendRequest } from "./sendRequest.ts"
+import { tapResponse } from "./wireTap.ts"
+
+/** The caller of a request. */
+export interface CallObserver extends Caller {
+  /** Called once, when the outcome of its call is set. Must not throw. */
+  onDone(): void
+}
+
+/** How a call ended: an exchange that has a head, an error, or a defect. */
+export type Outcome =
+  | Exchange
+  | { readonly _tag: "Failed"; readonly error: HttpError }
+  | { readonly _tag: "Died"; readonly defect: unknown }
+
+export interface Call {
+  readonly outcome: Outcome | undefined
+  /** Starts the call, which may end within it. */
+  start(observer: CallObserver): void
+  /**
+   * The caller left. Synchronous, in every state, even after the outcome. Returns what must end
+   * before the caller goes on.
+   */
+  cancel(): Pending | undefined
+  /** The caller receives the response of this exchange, which is the outcome. Returns its head. */
+  deliver(exchange: Exchange): ResponseHead
+}
+
+/** The outcome of an exchange whose head has arrived or never will. */
+export const outcomeOf = (exchange: Exchange): Outcome => {
+  const { ending, head } = exchange
+  if (head !== undefined) return exchange
+  if (ending === undefined) {
+    return { _tag: "Died", defect: new Error("an exchange ended with neither a head nor a failure") }
+  }
+  return "error" in ending ? { _tag: "Failed", error: ending.error } : { _tag: "Died", defect: ending.defect }
+}
+
+/** The head of an exchange that is the outcome of its call. */
+export const headOf = ({ head }: Exchange): ResponseHead => {
+  if (head === undefined) throw new Error("a call responded without a head")
+  return head
+}
+
+/** A whole request on the connection of a handle. */
+export class HandleCall implements Call, AcquisitionOwner, HeadObserver {
+  outcome: Outcome | undefined = undefined
+  readonly #handle: ConnectionHandle
+  readonly #request: HttpRequest<unknown>
+  #prepared: Prepared | undefined
+  #startedAt = 0
+  #observer: CallObserver | undefined
+  #acquisition: Acquisition | undefined
+  #exchange: Exchange | undefined
+
+  constructor(handle: ConnectionHandle, request: HttpRequest<unknown>) {
+    this.#handle = handle
+    this.#request = request
+  }
+
+  start(observer: CallObserver): void {
+    this.#observer = observer
+    const handle = this.#handle
+    const request = this.#request
+    const { origin, settings, startError } = handle
+    const none = notRequest(request)
+    if (none !== undefined) return this.onFailure(withContextAt(none, origin, undefined))
+    if (startError !== undefined) return this.onFailure(withContextAt(startError, origin, askedOf(origin, request)))
+    this.#startedAt = settings.timers.now()
+    const prepared = prepareFor(settings, origin, request)
+    if ("_tag" in prepared) return this.onFailure(prepared)
+    this.#prepared = prepared
+    const { terms } = prepared
+    this.#acquisition = new Acquisition(handle, terms.timeouts, observer, terms, this)
+    this.#acquisition.start()
+  }
+
+  cancel(): Pending | undefined {
+    this.#observer = undefined
+    if (this.#exchange === undefined) return this.#acquisition?.cancel()
+    this.#exchange.giveUp()
+    return this.#exchange.run
+  }
+
+  deliver(exchange: Exchange): ResponseHead {
+    exchange.startUnreadTimer()
+    return headOf(exchange)
+  }
+
+  onConnection(connection: Connection, openedHere: boolean): void {
+    const handle = this.#handle
+    const observer = this.#observer
+    const prepared = this.#prepared
+    if (observer === undefined || prepared === undefined) return
+    observer.context.run(() => {
+      const exchange = beginExchange(handle, connection, prepared, this.#startedAt, openedHere)
+      this.#exchange = exchange
+      sendRequest(exchange, prepared, observer, handle.settings.timers.now())
+      exchange.whenHead(this)
+    })
+  }
+
+  onFailure(error: HttpError): void {
+    this.#done({ _tag: "Failed", error })
+  }
+
+  onDefect(defect: unknown): void {
+    this.#done({ _tag: "Died", defect })
+  }
+
+  onHead(): void {
+    // Set before the head was awaited.
+    const exchange = this.#exchange as Exchange
+    if (this.#observer !== undefined) tapHeadOf(exchange, this.#observer)
+    this.#done(outcomeOf(exchange))
+  }
+
+  #done(outcome: Outcome): void {
+    if (this.outcome !== undefined) return
+    this.outcome = outcome
+    this.#observer?.onDone()
+  }
+}
+
+/** Begins an exchange of a handle. */
+export const beginExchange = (
+  handle: ConnectionHandle,
+  connection: Connection,
+  { terms }: Prepared,
+  startedAt: number,
+  openedHere: boolean
+): Exchange => {
+  const { settings } = handle
+  const exchange = new Exchange(
+    connection,
+    settings,
+    handle.origin,
+    terms,
+    startedAt,
+    settings.timers.now(),
+    openedHere
+  )
+  handle.exchange = exchange
+  return exchange
+}
+
+/** Shows the head of a response in the log of its caller, if the connection is set to. */
+export const tapHeadOf = (exchange: Exchange, caller: Caller): void => {
+  if (exchange.settings.wireTap && exchange.head !== undefined) tapResponse(caller, exchange.head)
+}

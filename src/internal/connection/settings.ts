@@ -1,0 +1,96 @@
+/**
+ * What a connection is set to, and timeouts and limits in the form that the core uses: checked,
+ * plain numbers, those of the request over those of the connection.
+ */
+import type * as HttpFields from "../../HttpFields.ts"
+import type * as HttpLeniency from "../../HttpLeniency.ts"
+import type * as HttpLimits from "../../HttpLimits.ts"
+import type * as HttpTimeouts from "../../HttpTimeouts.ts"
+import type * as Origin from "../../Origin.ts"
+import { InvalidOption } from "../error/request.ts"
+import type { Dialer, Host } from "../model/ports.ts"
+import type { ExchangeSettings } from "./errorContext.ts"
+import type { EventHub } from "./events.ts"
+import type { Millis } from "./timeouts.ts"
+
+/** A tunnel through the proxy that the connection is opened to. */
+export interface Tunnel {
+  /** The far end of the tunnel. */
+  readonly origin: Origin.Origin
+  /** Sent to the proxy with CONNECT. */
+  readonly fields: HttpFields.HttpFields
+}
+
+/** What a connection is set to. */
+export interface Settings extends ExchangeSettings {
+  readonly host: Host
+  readonly dialer: Dialer
+  readonly localAddress: string | undefined
+  readonly localPort: number | undefined
+  readonly timeouts: Millis
+  readonly limits: HttpLimits.HttpLimits
+  readonly leniency: HttpLeniency.HttpLeniency
+  /** True if a connection is opened when a request needs one. */
+  readonly autoOpen: boolean
+  readonly events: EventHub
+  /** The proxy to connect to instead of the origin. */
+  readonly proxy: { readonly host: string; readonly port: number } | undefined
+}
+
+/** How a connection reaches its origin. */
+export interface Way {
+  readonly settings: Settings
+  readonly tunnel: Tunnel | undefined
+}
+
+/** The origin that requests are for: the far end of the tunnel, if there is one. */
+export const originOf = ({ settings, tunnel }: Way): Origin.Origin => tunnel?.origin ?? settings.origin
+
+/** What the connection is opened to, if that is not the origin itself. */
+export const proxyOf = ({ settings, tunnel }: Way): { readonly host: string; readonly port: number } | undefined =>
+  settings.proxy ?? (tunnel === undefined ? undefined : settings.origin)
+
+type Numbers<K extends string> = { readonly [P in K]: number }
+
+/** The options over those of `base`. `read` returns `undefined` for an invalid value. */
+const over = <K extends string>(
+  group: "limits" | "timeouts",
+  options: { readonly [P in K]?: unknown },
+  base: Numbers<K>,
+  read: (value: unknown) => number | undefined,
+  rule: string
+): Numbers<K> | InvalidOption => {
+  const all: { -readonly [P in K]: number } = { ...base }
+  for (const key of Object.keys(base) as Array<K>) {
+    const option = options[key]
+    if (option === undefined) continue
+    const value = read(option)
+    if (value === undefined) return new InvalidOption({ option: `${group}.${key}`, reason: rule })
+    all[key] = value
+  }
+  return all
+}
+
+/** The timeouts in milliseconds, over those of `base`. */
+export const toMillis = (
+  timeouts: HttpTimeouts.Options,
+  base: Millis,
+  host: Pick<Host, "millisOf">
+): Millis | InvalidOption =>
+  over(
+    "timeouts",
+    timeouts,
+    base,
+    (value) => host.millisOf(value),
+    `it must be a duration of at least 0, such as 500 or "5 seconds"`
+  )
+
+const readLimit = (value: unknown): number | undefined =>
+  typeof value === "number" && value >= 0 && (Number.isInteger(value) || value === Infinity) ? value : undefined
+
+/** The limits, over those of `base`. */
+export const toLimits = (
+  limits: HttpLimits.Options,
+  base: HttpLimits.HttpLimits
+): HttpLimits.HttpLimits | InvalidOption =>
+  over("limits", limits, base, readLimit, "it must be a whole number of at least 0, or Infinity")

@@ -1,0 +1,166 @@
+/** Checks the options of a pool and adds the defaults. */
+import * as Duration from "effect/Duration"
+import * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
+import type { ConnectionEvent } from "../../ConnectionEvent.ts"
+import type * as HttpLeniency from "../../HttpLeniency.ts"
+import { strict } from "../../HttpLeniency.ts"
+import * as HttpLimits from "../../HttpLimits.ts"
+import * as HttpTimeouts from "../../HttpTimeouts.ts"
+import * as Origin from "../../Origin.ts"
+import * as Proxy from "../../Proxy.ts"
+import type * as Tls from "../../Tls.ts"
+import { toLimits, toMillis } from "../connection/settings.ts"
+import { noTimeouts } from "../connection/timeouts.ts"
+import { InvalidOption } from "../error/request.ts"
+import { checked, notRecord } from "../options.ts"
+import type { PoolSettings } from "../pool/settings.ts"
+import { readDuration } from "./duration.ts"
+
+/** The options of `ConnectionPool.make`, where they are documented. */
+export interface PoolOptions {
+  readonly connectionsPerOrigin?: number | undefined
+  readonly connections?: number | undefined
+  readonly idlePerOrigin?: number | undefined
+  readonly idle?: number | undefined
+  readonly waiters?: number | undefined
+  readonly requestsPerConnection?: number | undefined
+  readonly connectRetryTime?: Duration.DurationInput | undefined
+  readonly connectBackoff?: Duration.DurationInput | undefined
+  readonly lifetime?: Duration.DurationInput | undefined
+  readonly lifetimeJitter?: number | undefined
+  readonly idleTime?: Duration.DurationInput | undefined
+  readonly keepAliveMargin?: Duration.DurationInput | undefined
+  readonly drainBytes?: number | undefined
+  readonly drainTime?: Duration.DurationInput | undefined
+  readonly unreadTime?: Duration.DurationInput | undefined
+  readonly unreadGrace?: Duration.DurationInput | undefined
+  readonly shutdownGrace?: Duration.DurationInput | undefined
+  readonly tls?: Tls.Options | undefined
+  readonly proxy?: Proxy.Proxy | Proxy.Settings | undefined
+  readonly localAddress?: string | undefined
+  readonly blockSize?: number | undefined
+  readonly timeouts?: HttpTimeouts.Options | undefined
+  readonly limits?: HttpLimits.Options | undefined
+  readonly leniency?: HttpLeniency.HttpLeniency | undefined
+  readonly wireTap?: boolean | undefined
+  readonly tracing?: boolean | undefined
+  readonly onEvent?: ((event: ConnectionEvent) => void) | undefined
+}
+
+const invalid = (option: string, reason: string): Either.Either<never, InvalidOption> =>
+  Either.left(new InvalidOption({ option, reason }))
+
+/** A number of things, of which there must be at least `least`. */
+const count = (
+  option: keyof PoolOptions & string,
+  value: unknown,
+  least: number,
+  orElse: number
+): Either.Either<number, InvalidOption> =>
+  value === undefined
+    ? Either.right(orElse)
+    : typeof value === "number" && value >= least && (Number.isInteger(value) || value === Infinity)
+    ? Either.right(value)
+    : invalid(option, `it must be a whole number of at least ${least}, or Infinity`)
+
+const millis = (option: string, value: unknown, orElse: number): Either.Either<number, InvalidOption> => {
+  if (value === undefined) return Either.right(orElse)
+  const read = readDuration(value)
+  return read === undefined
+    ? invalid(option, `it must be a duration of at least 0, such as 500 or "5 seconds"`)
+    : Either.right(read)
+}
+
+const isSettings = (proxy: unknown): proxy is Proxy.Settings => Predicate.hasProperty(proxy, "bypass")
+
+const proxyRule = "it must be made with `Proxy.make` or `Proxy.fromUrl`, or settings of such proxies"
+
+/**
+ * What the options of a connection would make wrong for every origin is found here, with any
+ * origin.
+ */
+const checkOrigin = ({ localAddress, proxy, tls }: PoolOptions): Either.Either<void, InvalidOption> => {
+  const proxies = isSettings(proxy) ? [proxy.http, proxy.https] : [proxy]
+  if (!proxies.every((one) => one === undefined || Proxy.isProxy(one))) return invalid("proxy", proxyRule)
+  if (isSettings(proxy) && typeof proxy.bypass !== "function") {
+    return invalid("proxy.bypass", "it must be a function")
+  }
+  const origin = Origin.make({ scheme: "https", host: "localhost", tls, localAddress })
+  return Either.mapBoth(origin, {
+    onLeft: (error) =>
+      error instanceof InvalidOption ? error : new InvalidOption({ option: "tls", reason: error.reason }),
+    onRight: () => undefined
+  })
+}
+
+/** What no type has checked. */
+const checkKinds = (options: PoolOptions): Either.Either<void, InvalidOption> => {
+  for (const option of ["timeouts", "limits", "leniency", "tls"] as const) {
+    if (options[option] !== undefined && !Predicate.isRecord(options[option])) {
+      return invalid(option, "it must be a record of options")
+    }
+  }
+  if (options.tracing !== undefined && typeof options.tracing !== "boolean") {
+    return invalid("tracing", "it must be true or false")
+  }
+  if (options.wireTap !== undefined && typeof options.wireTap !== "boolean") {
+    return invalid("wireTap", "it must be true or false")
+  }
+  return options.onEvent === undefined || typeof options.onEvent === "function"
+    ? Either.void
+    : invalid("onEvent", "it must be a function")
+}
+
+/** Checks the options and puts the defaults in. */
+export const toSettings = (options: PoolOptions): Either.Either<PoolSettings, InvalidOption> =>
+  Either.gen(function*() {
+    const wrong = notRecord("options", options)
+    if (wrong !== undefined) return yield* Either.left(wrong)
+    const { blockSize = 65_536, lifetimeJitter = 0.1 } = options
+    if (!Number.isSafeInteger(blockSize) || blockSize < 1) {
+      return yield* invalid("blockSize", "it must be a whole number of at least 1")
+    }
+    if (!(typeof lifetimeJitter === "number" && lifetimeJitter >= 0 && lifetimeJitter <= 1)) {
+      return yield* invalid("lifetimeJitter", "it must be a number from 0 to 1")
+    }
+    yield* checkKinds(options)
+    yield* checkOrigin(options)
+    const retryMillis = yield* millis("connectRetryTime", options.connectRetryTime, 2000)
+    const backoffMillis = yield* millis("connectBackoff", options.connectBackoff, 250)
+    // After one failure nothing would ever be opened again.
+    if (backoffMillis === Infinity) return yield* invalid("connectBackoff", "it must be finite, 0 is for no pauses")
+    return {
+      places: {
+        connectionsPerOrigin: yield* count("connectionsPerOrigin", options.connectionsPerOrigin, 1, 64),
+        connections: yield* count("connections", options.connections, 1, 1024),
+        idlePerOrigin: yield* count("idlePerOrigin", options.idlePerOrigin, 0, 64),
+        idle: yield* count("idle", options.idle, 0, 256),
+        waiters: yield* count("waiters", options.waiters, 0, 65_536),
+        requestsPerConnection: yield* count("requestsPerConnection", options.requestsPerConnection, 1, Infinity),
+        idleMillis: yield* millis("idleTime", options.idleTime, 30_000),
+        retryMillis,
+        // To try again without a pause would do nothing else until the time is over.
+        backoffMillis: Math.max(backoffMillis, retryMillis > 0 ? 1 : 0)
+      },
+      lifetimeMillis: yield* millis("lifetime", options.lifetime, 900_000),
+      lifetimeJitter,
+      keepAliveMargin: yield* millis("keepAliveMargin", options.keepAliveMargin, 1000),
+      drainBytes: yield* count("drainBytes", options.drainBytes, 0, 65_536),
+      drainMillis: yield* millis("drainTime", options.drainTime, 1000),
+      unreadMillis: yield* millis("unreadTime", options.unreadTime, 10_000),
+      unreadGrace: yield* millis("unreadGrace", options.unreadGrace, 100),
+      graceMillis: yield* millis("shutdownGrace", options.shutdownGrace, 1000),
+      tls: options.tls,
+      proxy: options.proxy,
+      localAddress: options.localAddress,
+      blockSize,
+      timeouts: yield* checked(
+        toMillis(HttpTimeouts.make(options.timeouts ?? {}), noTimeouts, { millisOf: readDuration })
+      ),
+      limits: yield* checked(toLimits(options.limits ?? {}, HttpLimits.defaults)),
+      leniency: options.leniency ?? strict,
+      wireTap: options.wireTap ?? false,
+      onEvent: options.onEvent
+    }
+  })
