@@ -95,14 +95,22 @@ const run = async (wanted: Arguments, addresses: Addresses, runtimes: Runtimes):
 /** What is ours, or is over undici, which is another one on another Node. */
 const differsByNode = ({ name, side }: Contender): boolean => side === "ours" || /undici|fetch/.test(name)
 
-/** Runs everything once on a Node, and on the others what differs. A few scenarios at a time, because nothing is judged. */
-const smoke = async (wanted: Arguments, addresses: Addresses, runtimes: Runtimes): Promise<boolean> => {
+const familyOf = ({ name }: Scenario): string => name.replace(/-.*/, "")
+
+/** All of it on the first Node; on the others the first scenario of each family, with the contenders that differ there. */
+const smokeJobs = (wanted: Arguments, runtimes: Runtimes) => {
   const [first] = runtimes.keys()
-  const queue = jobs(wanted, runtimes).map(({ major, node, scenario }) => ({
-    major,
-    node,
-    scenario: major === first ? scenario : { ...scenario, contenders: scenario.contenders.filter(differsByNode) }
-  }))
+  const heads = new Map(wanted.scenarios.toReversed().map((scenario) => [familyOf(scenario), scenario.name]))
+  return jobs(wanted, runtimes).flatMap(({ major, node, scenario }) => {
+    if (major === first) return [{ major, node, scenario }]
+    if (heads.get(familyOf(scenario)) !== scenario.name) return []
+    return [{ major, node, scenario: { ...scenario, contenders: scenario.contenders.filter(differsByNode) } }]
+  })
+}
+
+/** Runs everything once. A few scenarios at a time, because nothing is judged. */
+const smoke = async (wanted: Arguments, addresses: Addresses, runtimes: Runtimes): Promise<boolean> => {
+  const queue = smokeJobs(wanted, runtimes)
   const all = queue.length
   let good = true
   let done = 0
@@ -115,7 +123,7 @@ const smoke = async (wanted: Arguments, addresses: Addresses, runtimes: Runtimes
       const failures = await tryOut(scenario, {
         node: node.path,
         setting: { addresses, smoke: true },
-        millis: wanted.millis ?? 100,
+        millis: wanted.millis ?? 50,
         onRun: (contender) => progress.show(`[${done}/${all}] ${name}: ${contender.name}`)
       })
       done++
