@@ -19,9 +19,8 @@ const { performance, setImmediate } = globalThis
  * newer one.
  *
  * Many callbacks may follow one poll, and each writes a request. The first request wakes the server,
- * which may close all other connections before the last one is written. While nginx or haproxy
- * reloaded under full load, this bound made lost POSTs 4 to 90 times fewer, and fewer than with
- * undici (see `docs/performance.md`).
+ * which may close all other connections before the last one is written. See decision 3 in
+ * `docs/architecture.md` for the POSTs that this bound saves.
  */
 const oldest = 0.5
 const mostPolls = 4
@@ -54,7 +53,7 @@ const afterPoll = (callbacks: ReadonlyArray<() => void>, next: number, begunAt: 
   }
 }
 
-/** An object of one class and not two closures, because one is made for each wait of a fiber. */
+/** A class and not two closures: see decision 2 in `docs/architecture.md`. */
 class NodeContext extends AsyncResource implements AsyncContext {
   constructor() {
     super("effect-http-client")

@@ -3,7 +3,7 @@
  */
 import type * as HttpFields from "../../HttpFields.ts"
 
-/** A parsed head. A class and not a literal: `Terms` of the connection explains why. */
+/** A parsed head. A class and not a literal: see decision 1 in `docs/architecture.md`. */
 export class ResponseHead {
   /** 10 or 11, as in `http.client`; a higher minor version counts as 1.1 (RFC 9110 section 2.5). */
   readonly version: 10 | 11
