@@ -1,7 +1,7 @@
 /**
  * What an error is about: where the request goes, and what it asks for there.
  *
- * Nothing here runs while all is well: the texts are made when an error is.
+ * Nothing here runs unless there is an error, because only errors need the texts.
  */
 import * as Origin from "../../Origin.ts"
 import type { Tagged } from "../error/base.ts"
@@ -9,7 +9,7 @@ import { ofRequest, withContext } from "../error/base.ts"
 import type { ErrorContext } from "../error/context.ts"
 import type { Target } from "../protocol/target.ts"
 
-/** The request that an error is about. What is here of it has been checked. */
+/** The request that an error is about. The parts that are present have been checked. */
 export interface Asked {
   readonly method: string
   readonly target?: Target | undefined
@@ -19,38 +19,41 @@ type Place = Pick<ErrorContext, "origin" | "peer" | "proxy">
 type Request = Pick<ErrorContext, "method" | "path">
 
 /**
- * A proxy forwards requests that are not encrypted, so it sees them: they name their origin, and
- * carry the fields for it.
+ * True if a proxy forwards the requests to this origin, because they are not encrypted. The proxy
+ * sees them, so they name their origin and carry the fields for the proxy.
  */
 export const forwarded = ({ proxy, scheme }: Origin.Origin): boolean => proxy !== undefined && scheme === "http"
 
-/** `host:port` of a proxy. */
+/** Returns `host:port` of a proxy. */
 export const proxyName = (proxy: { readonly host: string; readonly port: number } | undefined): string | undefined =>
   proxy === undefined ? undefined : Origin.hostPort(proxy)
 
-/** Where requests to an origin go. */
+/** Returns where requests to an origin go. */
 export const placeOf = (origin: Origin.Origin): Place => ({
   origin: Origin.format(origin),
   proxy: proxyName(origin.proxy),
   peer: forwarded(origin) ? "Proxy" : "Server"
 })
 
-/** The path of a target as a path or as a URL, without the query, which may hold a secret. */
+/**
+ * Returns the path of a target that is a path or a URL, without the query, which may contain a
+ * secret.
+ */
 const pathOf = ({ target }: Target): string | undefined => {
-  // There is a first piece, if need be an empty one.
+  // There is always a first piece, although it may be empty.
   const bare = target.split("?", 1)[0] as string
   return bare.startsWith("/") || bare === "*" ? bare : /^[a-z]+:\/\/[^/]*(\/.*)$/.exec(bare)?.[1]
 }
 
-/** Method and path, as they stand in a context. */
+/** Returns the method and the path for a context. */
 export const requestOf = (asked: Asked | undefined): Request => ({
   method: asked?.method,
   path: asked?.target === undefined ? undefined : pathOf(asked.target)
 })
 
 /**
- * Gives an error that no exchange has seen its origin and, where it is known, its request; `also`
- * is what else is known.
+ * Adds the origin and, if it is known, the request to an error that no exchange has seen. `also` is
+ * what else is known.
  */
 export const withContextAt = <E extends Tagged<string>>(
   error: E,
@@ -60,7 +63,8 @@ export const withContextAt = <E extends Tagged<string>>(
 ): E => withContext(error, { ...error.context, ...placeOf(origin), ...requestOf(asked), ...also })
 
 /**
- * The error as that of a request, which it may know nothing of, or which it may share with others.
+ * Returns the error as the error of one request. The error may name no request yet, or be shared by
+ * several requests.
  */
 export const ofAsked = <E extends Tagged<string>>(error: E, origin: Origin.Origin, asked: Asked): E =>
   ofRequest(error, { ...error.context, ...placeOf(origin), ...requestOf(asked) })
