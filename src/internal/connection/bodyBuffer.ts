@@ -1,60 +1,62 @@
 /**
- * The bytes of a response's body between the receiver that brings them and the one reader that
- * takes them.
+ * Buffers the bytes of a response's body between the receiver and the one reader.
  *
- * Copies what it keeps, because the receiver's view ends with its call. Above the high-water mark
- * it asks the receiver to pause, unless the whole body is being collected. Bytes that came before a
- * failure are given out before it. Takes never more than `growth` times as much memory as bytes
- * have come, whatever length the server has announced. What gives or takes bytes throws `NoRoom` if
- * there is no memory for it, and has then changed nothing.
+ * It copies the bytes that it keeps, because the receiver's view is valid only during the call.
+ * Above the high-water mark it asks the receiver to pause, unless the whole body is being
+ * collected. Bytes that arrived before a failure are delivered before it. It never takes more than
+ * `growth` times as much memory as bytes have arrived, whatever length the server has announced. A
+ * method that stores or delivers bytes throws `NoRoom` if there is no memory for it, and has then
+ * changed nothing.
  */
 import type { BodyFailure } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
 import { cleared, copy, inPlace, join, NoRoom, uncleared } from "../bytes.ts"
 
-// As it is now: a test that puts another in its place, and back, must not leave a stream that waits
-// for ever.
+// Captured on import: a test that replaces it, and restores it, must not leave a stream that waits
+// indefinitely.
 const { setImmediate } = globalThis
 
-/** Bytes kept for a reader that is slow. What one read of the socket brings may come on top. */
+/**
+ * The bytes that are kept for a slow reader. The bytes of one more read of the socket may be added.
+ */
 const highWaterMark = 65_536
 
 /**
- * A piece so large seldom comes alone: TLS gives its records one by one, and the system a full
- * buffer where there is more.
+ * The size from which a piece rarely arrives alone. TLS delivers its records one by one, and the
+ * system delivers a full buffer if there is more.
  */
 const largePiece = 16_384
 
 /**
- * What a stream waits for, where large pieces come: to give each of them alone costs as much as to
- * copy it.
+ * The bytes that a stream waits for if large pieces arrive, because delivering each of them alone
+ * costs as much as copying it.
  */
 const together = 262_144
 
 /**
- * Room for a block that follows small ones, so that a body in tiny pieces does not become as many
- * objects, or for a small body.
+ * The most room that a block reserves: for a small body, or after small blocks. Without it, a body
+ * in tiny pieces would become as many objects.
  */
 const largestBlock = 65_536
 
 /**
- * How much larger than what has come the array may be that a whole body is collected in. One byte
- * in so many is then copied twice, and the memory for a length that is a lie is not used: the
- * system gives a page when it is written to.
+ * How many times larger than the bytes received the array of a whole body may be. One byte in so
+ * many is then copied twice. If the announced length is false, the memory for it is not used,
+ * because the system allocates a page only when it is written to.
  */
 const growth = 8
 
 /**
- * A longer body is not collected in one array before all of it is there, because there may be no
- * room for such an array.
+ * The longest body that is collected in one array before it has arrived completely. For a longer
+ * array there may be no memory.
  */
 const largestWhole = 1_073_741_824
 
 const empty: Uint8Array = new Uint8Array(0)
 
 /**
- * Bytes in one array, from `start` to `end`; behind `end` there may be room for more. A list, and
- * not in an array: see `Terms`.
+ * Bytes in one array, from `start` to `end`; behind `end` there may be room for more. The blocks
+ * are a linked list and not an array: `Terms` explains why.
  */
 class Block {
   readonly bytes: Uint8Array
@@ -69,39 +71,40 @@ class Block {
 }
 
 export class BodyBuffer {
-  /** Bytes that are there. */
+  /** The bytes that are available. */
   size = 0
-  /** Bytes that came in all. */
+  /** The bytes that have arrived in all. */
   received = 0
   ended = false
   failure: BodyFailure | undefined
   trailers: HttpFields.HttpFields = HttpFields.empty
-  /** Whether everything is kept, because all of it is wanted at once. */
+  /** True if everything is kept, because the reader wants the whole body at once. */
   collecting = false
-  /** How long the server says the body is, where it does. */
+  /** The length that the server has announced; 0 if none. */
   announced = 0
-  /** Whether a stream gives it out, which ends with whoever runs it. */
+  /** True if a stream delivers the body. The stream ends with the fiber that runs it. */
   streaming = false
-  /** Whether a reading has begun. */
+  /** True once a read has started. */
   begun = false
   /**
-   * True once a reader has seen the end or the failure of the body, or will read no more: what has
-   * merely arrived says nothing of that.
+   * True once a reader has seen the end or the failure of the body, or will read no more. That the
+   * end has merely arrived does not count.
    */
   finished = false
-  /** Whether nothing is kept, because nobody will read. */
+  /** True if nothing is kept, because no reader will read it. */
   discarding = false
 
   #first: Block | undefined
   #last: Block | undefined
   #waiter: (() => void) | undefined
-  /** Whether who waits will be woken at the end of this turn of the event loop. */
+  /** True if the waiter will be woken at the end of this event-loop iteration. */
   #postponed = false
-  /** Those who wait for the end, where there are any. */
+  /** The callbacks that wait for the end, if there are any. */
   #settlers: Set<() => void> | undefined
 
   /**
-   * Takes a copy of `input` from `start` to `end`. Returns whether more is wanted. Throws `NoRoom`.
+   * Stores a copy of `input` from `start` to `end`. Returns true if more is wanted. Throws
+   * `NoRoom`.
    */
   push(input: Uint8Array, start = 0, end = input.length): boolean {
     const length = end - start
@@ -120,7 +123,8 @@ export class BodyBuffer {
       this.#postpone()
       return true
     }
-    // Who waited takes it before more can come, and would only have to resume what was paused.
+    // The waiting reader consumes these bytes before more can arrive, so pausing the socket here
+    // would only force it to resume at once.
     return this.#wake() || this.wantsMore
   }
 
@@ -128,12 +132,12 @@ export class BodyBuffer {
     return this.collecting || this.size < highWaterMark
   }
 
-  /** Whether there is something to give: bytes, the end, or a failure. */
+  /** True if there is something to deliver: bytes, the end, or a failure. */
   get ready(): boolean {
     return this.collecting ? this.settled : this.size > 0 || this.settled
   }
 
-  /** Whether nothing more will come. */
+  /** True if nothing more will arrive. */
   get settled(): boolean {
     return this.ended || this.failure !== undefined
   }
@@ -152,18 +156,18 @@ export class BodyBuffer {
     this.#settle()
   }
 
-  /** Calls back once, when `ready`. One at a time. */
+  /** Calls back once, when `ready` is true. Only one reader may wait at a time. */
   wait(callback: () => void): void {
     this.#waiter = callback
     this.#wake()
   }
 
-  /** Whether somebody waits. */
+  /** True if a reader waits. */
   get awaited(): boolean {
     return this.#waiter !== undefined
   }
 
-  /** Calls back once nothing more will come; any number may wait. */
+  /** Calls back once nothing more will arrive; any number of callers may wait. */
   onSettled(callback: () => void): void {
     if (this.settled) return callback()
     this.#settlers ??= new Set()
@@ -186,7 +190,10 @@ export class BodyBuffer {
     for (const callback of settlers) callback()
   }
 
-  /** Wakes who waits when all that is there now has been read, or earlier where enough has come. */
+  /**
+   * Wakes the waiter when all that is available now has been read, or earlier if enough has
+   * arrived.
+   */
   #postpone(): void {
     if (this.#postponed) return
     this.#postponed = true
@@ -198,7 +205,7 @@ export class BodyBuffer {
     buffer.#wake()
   }
 
-  /** Returns whether somebody waited. */
+  /** Returns true if a reader waited. */
   #wake(): boolean {
     if (this.#waiter === undefined || !this.ready) return false
     const waiter = this.#waiter
@@ -209,7 +216,7 @@ export class BodyBuffer {
 
   /** Takes all pieces that are available. */
   takeChunk(): Array<Uint8Array> {
-    const pieces = this.#pieces(given)
+    const pieces = this.#pieces(retainable)
     this.clear()
     return pieces
   }
@@ -220,7 +227,7 @@ export class BodyBuffer {
     return pieces
   }
 
-  /** All bytes that are there, in one piece. */
+  /** Takes all available bytes in one piece. */
   takeAll(): Uint8Array {
     const first = this.#first
     if (first === undefined || first !== this.#last) {
@@ -228,29 +235,31 @@ export class BodyBuffer {
       this.clear()
       return whole
     }
-    // Behind what has come of a body that was cut short there is memory that was not cleared.
-    const whole = this.collecting ? exact(first) : given(first)
+    // Behind the bytes of a body that was cut short there is memory that was not cleared.
+    const whole = this.collecting ? exact(first) : retainable(first)
     this.clear()
     return whole
   }
 
-  /** All bytes that are there, in the pieces in which they lie. Allocates nothing for them. */
+  /**
+   * Takes all available bytes, in the pieces in which they are stored. Allocates nothing for them.
+   */
   takePieces(): Array<Uint8Array> {
     const pieces = this.#pieces(content)
-    // Whoever gets a view of the last one may look behind its end.
+    // A reader that receives a view of the last block can look behind its end.
     this.#last?.bytes.fill(0, this.#last.end)
     this.clear()
     return pieces
   }
 
-  /** The first `n` bytes that are there, fewer where there are fewer. */
+  /** Takes the first `n` available bytes, or fewer if fewer are available. */
   take(n: number): Uint8Array {
     const bytes = this.peek(n)
     this.#drop(bytes.length)
     return bytes
   }
 
-  /** The first `n` bytes that are there, which stay. */
+  /** Returns the first `n` available bytes, which stay in the buffer. */
   peek(n: number): Uint8Array {
     const first = this.#first
     if (first === undefined || n <= 0) return empty
@@ -265,7 +274,7 @@ export class BodyBuffer {
     return join(pieces)
   }
 
-  /** How many bytes come up to and with the first LF; 0 where there is none. */
+  /** Returns the number of bytes up to and including the first LF; 0 if there is none. */
   lineLength(): number {
     let before = 0
     for (let block = this.#first; block !== undefined; block = block.next) {
@@ -292,7 +301,7 @@ export class BodyBuffer {
     }
     if (this.collecting && this.#gather(input, start, end)) return
     const room = last === undefined ? this.#firstRoom(length) : Math.min(largestBlock, last.bytes.length * 2)
-    // Who is given a part of it may look at all of it.
+    // A reader that receives a part of the array can look at all of it.
     const bytes = room > length ? cleared(room) : uncleared(length)
     fill(bytes, 0, input, start, end)
     const block = new Block(bytes, length)
@@ -302,9 +311,9 @@ export class BodyBuffer {
   }
 
   /**
-   * For the block that a body begins with: all of it, where it is small and enough of it has come.
-   * Later ones are exact where nothing is before them, or a body that is read as it trickles in
-   * would take room for its rest with each piece.
+   * Returns the room for the first block of a body: that of the whole body if it is small and
+   * enough of it has arrived. A later block that follows no other is exact. Otherwise a body that
+   * is read as it trickles in would reserve room for its rest with each piece.
    */
   #firstRoom(length: number): number {
     const { announced } = this
@@ -314,8 +323,8 @@ export class BodyBuffer {
   }
 
   /**
-   * Puts all in one array that has room for more of what was announced. False where there is no use
-   * in that.
+   * Copies everything into one array that has room for the rest of the announced length. Returns
+   * false if that is not worthwhile.
    */
   #gather(input: Uint8Array, start: number, end: number): boolean {
     // `size` and `received` count the bytes that are being kept here.
@@ -349,7 +358,9 @@ export class BodyBuffer {
   }
 }
 
-/** `undefined` where there is no room for so much at once: in many pieces there may be. */
+/**
+ * Returns `undefined` if there is no memory for so many bytes at once. In many pieces there may be.
+ */
 const unclearedIfRoom = (length: number): Uint8Array | undefined => {
   try {
     return uncleared(length)
@@ -359,7 +370,7 @@ const unclearedIfRoom = (length: number): Uint8Array | undefined => {
   }
 }
 
-/** Copies `input` from `start` to `end`. Byte by byte where making a view would cost more. */
+/** Copies `input` from `start` to `end`, byte by byte if creating a view would cost more. */
 const fill = (bytes: Uint8Array, at: number, input: Uint8Array, start: number, end: number): void => {
   if (end - start > inPlace) {
     return bytes.set(start === 0 && end === input.length ? input : input.subarray(start, end), at)
@@ -372,8 +383,11 @@ const LF = 0x0a
 const content = (block: Block): Uint8Array =>
   block.start === 0 && block.end === block.bytes.length ? block.bytes : block.bytes.subarray(block.start, block.end)
 
-/** The same to be kept by somebody: what he keeps does not hold on to more than twice as much. */
-const given = (block: Block): Uint8Array =>
+/**
+ * Returns the content for a reader that may keep it: the array that it retains is at most twice as
+ * long.
+ */
+const retainable = (block: Block): Uint8Array =>
   (block.end - block.start) * 2 < block.bytes.length ? exact(block) : content(block)
 
 const exact = (block: Block): Uint8Array =>
