@@ -1,8 +1,10 @@
 /**
- * The time between two pieces of a body: how long one may be awaited, how long nobody may read, and
- * for how long the rest of a body that was let go is read. One deadline, because only one of these
- * runs at a time; another for the rest of a request whose response is whole. It ends no exchange
- * itself.
+ * The timers of a response's body.
+ *
+ * They limit how long a reader may wait for a piece, how long the body may be left unread, and how
+ * long the rest of a discarded body is read. One timer serves all three, because only one of them
+ * runs at a time. A second timer limits the rest of a request whose response is complete. An
+ * expired timer only calls a method of the exchange, which ends itself.
  */
 import type { CloseReason } from "../../ConnectionEvent.ts"
 import { contentType } from "../model/fields.ts"
@@ -11,7 +13,7 @@ import type { ExchangeView } from "./errorContext.ts"
 import type { TimerOwner } from "./timers.ts"
 import { Timer } from "./timers.ts"
 
-/** What is done here with an exchange. */
+/** The part of an exchange that is used here. */
 interface Exchange extends ExchangeView {
   readonly body: BodyBuffer
   abandon(reason: string, closed: CloseReason): void
@@ -21,9 +23,9 @@ interface Exchange extends ExchangeView {
 }
 
 /**
- * Whether the rest is longer than may be dropped, or may well be: chunks that somebody has begun to
- * read and left go on, as far as anybody knows, and events of a server (`text/event-stream`) always
- * do. Of chunks at which nobody has looked, most are a page that is on its way.
+ * True if the rest is, or may well be, longer than what may be drained. Chunks that a reader began
+ * to read and then left may go on indefinitely, and the events of a server (`text/event-stream`)
+ * always do. Chunks that no reader has looked at are mostly a page that is on its way.
  */
 const mayBeLong = ({ body, framing, head }: Exchange, drainBytes: number): boolean =>
   framing?.kind === "length"
@@ -32,47 +34,45 @@ const mayBeLong = ({ body, framing, head }: Exchange, drainBytes: number): boole
 
 export class BodyTimers implements TimerOwner {
   readonly #exchange: Exchange
-  readonly #deadline = new Timer(this)
+  readonly #timer = new Timer(this)
   #kind: "bodyIdle" | "unread" | "drain" = "bodyIdle"
-  /**
-   * Whether the rest is being read, to be dropped; and the bytes of the body after which that is
-   * given up.
-   */
+  /** True if the rest is being read in order to be dropped. */
   #draining = false
+  /** The bytes of the body after which draining stops. */
   #drainUntil = Infinity
-  /** Made where it is needed, which is seldom. */
+  /** The timer for the rest of the request. It is created when it is needed, which is rare. */
   #rest: Timer | undefined
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange
   }
 
-  /** Somebody waits for a piece, or waits on after bytes came. */
+  /** A reader waits for a piece, or continues to wait after bytes have arrived. */
   wait(): void {
-    this.#arm("bodyIdle", this.#exchange.terms.timeouts.bodyIdle)
+    this.#start("bodyIdle", this.#exchange.terms.timeouts.bodyIdle)
   }
 
   /**
-   * Nobody waits for the body now. A pool gives up a response that is left so for long, unless it
-   * is being streamed.
+   * No reader is waiting for the body. A pool closes a response that is left unread for long,
+   * unless it is being streamed.
    */
   startUnread(): void {
     const { body, settings: { policy } } = this.#exchange
     if (policy === undefined || body.settled || body.awaited || body.streaming) return
-    this.#arm("unread", policy.unreadMillis)
+    this.#start("unread", policy.unreadMillis)
   }
 
   /**
-   * Nobody will read the rest, of which a pool reads a little itself, so that the link can be used
-   * again.
+   * Discards the rest, which no reader will read. A pool reads a little of it itself, so that the
+   * connection can be used again.
    */
   discard(reason: string): void {
     const { body, connection, sent, settings: { policy } } = this.#exchange
     if (this.#draining) return
     if (body.ended) return this.#exchange.stopSending()
-    // What ends with the connection, or is followed by its end, would not save it.
+    // If the connection ends with this body or after it, draining would not save it.
     if (!connection.machine.persistent) return this.#exchange.abandon(reason, connection.endReason)
-    // What somebody waits for is not to be dropped unheard.
+    // A body that a reader waits for must not be dropped silently.
     if (!sent || body.awaited) return this.#exchange.abandon(reason, "Interrupted")
     if (policy === undefined || mayBeLong(this.#exchange, policy.drainBytes)) {
       return this.#exchange.abandon(reason, "Undrained")
@@ -80,20 +80,20 @@ export class BodyTimers implements TimerOwner {
     this.#draining = true
     if (!body.endAwaited) connection.unref()
     this.#drainUntil = body.received + policy.drainBytes
-    this.#arm("drain", policy.drainMillis)
+    this.#start("drain", policy.drainMillis)
     connection.resume()
   }
 
-  /** A piece has come. */
+  /** A piece has arrived. */
   received(): void {
     if (this.#exchange.body.received <= this.#drainUntil) return
     this.#exchange.abandon("the rest of the response was too long to be dropped (`drainBytes`)", "Undrained")
   }
 
   /**
-   * The response is whole, the request is not. A pool waits for each further piece as long as it
-   * waits for a reader: a stream that has no end would hold the place for ever. A piece that the
-   * transport does not take is a matter of `timeouts.write`.
+   * The response is complete, but the request is not. A pool waits for each further piece as long
+   * as it waits for a reader, because a stream without an end would hold the slot indefinitely.
+   * `timeouts.write` applies to a piece that the transport does not accept.
    */
   awaitRest(): void {
     const exchange = this.#exchange
@@ -104,7 +104,7 @@ export class BodyTimers implements TimerOwner {
   }
 
   stop(): void {
-    this.#exchange.settings.timers.cancel(this.#deadline)
+    this.#exchange.settings.timers.cancel(this.#timer)
   }
 
   /** The exchange is over. */
@@ -113,11 +113,11 @@ export class BodyTimers implements TimerOwner {
     if (this.#rest !== undefined) this.#exchange.settings.timers.cancel(this.#rest)
   }
 
-  #arm(kind: "bodyIdle" | "unread" | "drain", millis: number): void {
+  #start(kind: "bodyIdle" | "unread" | "drain", millis: number): void {
     const { timers } = this.#exchange.settings
     this.#kind = kind
-    timers.setAwaited(this.#deadline, kind === "bodyIdle")
-    timers.start(this.#deadline, millis)
+    timers.setAwaited(this.#timer, kind === "bodyIdle")
+    timers.start(this.#timer, millis)
   }
 
   onTimeout(timer: Timer): void {
