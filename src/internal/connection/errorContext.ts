@@ -1,6 +1,6 @@
 /**
- * What is said of an exchange when it fails, and when it is asked: the context of its errors, its
- * timings, and which error it is when the transport breaks. Reads an exchange and changes nothing.
+ * What an exchange reports about itself: the context of its errors, its timings, and the error for
+ * a transport that breaks. Reads an exchange and changes nothing.
  */
 import type { BodyFailure, ConnectionInfo, HttpError, Timings } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
@@ -28,30 +28,33 @@ import type { Connection } from "./connection.ts"
 import type { Millis } from "./timeouts.ts"
 import type { TimerQueue } from "./timers.ts"
 
-/** What a pool takes care of in an exchange. A connection of its own does without. */
+/** Limits and hooks that a pool applies to an exchange. `undefined` for a standalone connection. */
 export interface ExchangePolicy {
-  /**
-   * How much of a response that is let go is read, in bytes (nothing is where it is negative) and
-   * milliseconds.
-   */
+  /** The bytes of a discarded response that are read; none if negative. */
   readonly drainBytes: number
+  /** How long the rest of a discarded response is read, in milliseconds. */
   readonly drainMillis: number
   /** How long a response may be left unread, in milliseconds. */
   readonly unreadMillis: number
-  /** The response has been left unread for that long; the exchange ends it then. */
+  /**
+   * Called when the response has been left unread for that long. Afterwards the exchange ends it.
+   */
   readonly onUnread: (exchange: ExchangeView) => void
-  /** The exchange has ended, with the failure if there is one. The link is told afterwards. */
+  /**
+   * Called when the exchange has ended, with the failure if there is one. The connection is
+   * notified afterwards.
+   */
   readonly onEnd: (exchange: ExchangeView, error: HttpError | undefined) => void
 }
 
 /**
- * What of a request holds until its exchange is over, and longer where its response is kept:
- * neither its fields nor its body.
+ * The part of a request that lives until its exchange is over, and longer if its response is kept.
+ * It has neither the fields nor the body.
  *
- * A class and no literal, as whatever is made for each request: V8 counts how many objects of a
- * literal live through a collection, and makes all further ones among the old objects if most of
- * those did that it saw while a program was warming up. Each such object then keeps what it points
- * to alive until the next collection of everything.
+ * A class and not a literal, as everything that is created for each request. V8 counts how many
+ * objects of a literal survive a collection. If most of those survived that it saw while a program
+ * warmed up, it allocates all further ones in its old generation. Each such object then retains
+ * what it refers to until the next full collection.
  */
 export class Terms implements RequestFacts {
   readonly method: string
@@ -61,7 +64,7 @@ export class Terms implements RequestFacts {
   readonly timeouts: Millis
   readonly target: Target
   readonly replayable: boolean
-  /** How often the request was sent before. */
+  /** The number of times that the request was sent before. */
   readonly resends: number
 
   constructor(
@@ -85,31 +88,32 @@ export class Terms implements RequestFacts {
   }
 }
 
-/** What of the settings of its connection an exchange needs. */
+/** The settings of its connection that an exchange needs. */
 export interface ExchangeSettings {
   readonly timers: TimerQueue
   readonly loop: EventLoop
-  /** Bytes that are given to the transport at once; a longer piece is cut. */
+  /** The most bytes that are passed to the transport at once; a longer piece is cut. */
   readonly blockSize: number
   readonly policy: ExchangePolicy | undefined
   /** True if heads are shown in the caller's log. */
   readonly wireTap: boolean
   readonly tls: Tls.Options | undefined
   /**
-   * Whom the connection is opened to: the proxy, where the far end of its tunnel is another one.
+   * The origin that the connection is opened to: the proxy if the far end of its tunnel is another
+   * origin.
    */
   readonly origin: Origin.Origin
 }
 
-/** What is read of an exchange here. */
+/** The part of an exchange that is read here. */
 export interface ExchangeView {
   readonly connection: Connection
   readonly settings: ExchangeSettings
   readonly origin: Origin.Origin
   readonly terms: Terms
-  /** When the request was asked for, in the deadlines' fractional milliseconds. */
+  /** The time at which the caller asked for the request, in the timers' fractional milliseconds. */
   readonly startedAt: number
-  /** Whether the link was opened for this exchange, so that its timings belong to it. */
+  /** True if the connection was opened for this exchange, so that its timings belong to it. */
   readonly openedHere: boolean
   readonly connectionInfo: ConnectionInfo
   readonly head: ResponseHead | undefined
@@ -122,7 +126,7 @@ export interface ExchangeView {
   withContext<E extends Tagged<string>>(error: E): E
 }
 
-/** A connection as it was when an exchange began on it. */
+/** Describes a connection at the time when an exchange began on it. */
 export const connectionOf = (
   { duplex: { info }, id }: Connection,
   served: number,
@@ -138,7 +142,7 @@ export const connectionOf = (
   remotePort: info.remotePort
 })
 
-/** When what happened, in the deadlines' fractional milliseconds. */
+/** The times of what happened, in the timers' fractional milliseconds. */
 export interface Stamps {
   readonly begun: number
   readonly sent: number | undefined
@@ -149,11 +153,14 @@ export interface Stamps {
 const since = (from: number | undefined, to: number | undefined): number | undefined =>
   from === undefined || to === undefined ? undefined : to - from
 
-/** A server that answers early has been waited for since the beginning. */
+/**
+ * Returns the time since which the server's head was waited for. For a server that answers early,
+ * that is the beginning.
+ */
 const waitingSince = ({ begun, head, sent }: Stamps): number =>
   sent === undefined || (head !== undefined && head < sent) ? begun : sent
 
-/** The time that each phase took, so far. */
+/** Returns the time that each phase has taken so far. */
 export const timingsOf = (exchange: ExchangeView, stamps: Stamps): Timings => {
   const { openedHere, startedAt } = exchange
   const opening = openedHere ? exchange.connection.duplex.info.timings : undefined
@@ -182,7 +189,7 @@ const timeoutPhase: { readonly [K in TimeoutKind]: Phase | undefined } = {
   total: undefined
 }
 
-/** What the exchange was about when its time as a whole ran out. */
+/** Returns the phase in which the exchange was when its total timeout expired. */
 const phaseNow = (exchange: ExchangeView): Phase =>
   exchange.head !== undefined ? "body" : exchange.sent ? "head" : "write"
 
@@ -199,18 +206,19 @@ const requestStateOf = (exchange: ExchangeView): RequestState => {
 }
 
 /**
- * A server that refuses the client has not looked at what it sent, and a proxy that does has not
- * passed it on.
+ * The errors after which a request is known not to be processed. A server that refuses the client
+ * has not looked at what it sent, and a proxy that refuses it has not forwarded it.
  */
 const unprocessed: ReadonlySet<string> = new Set(["ProxyAuthRequired", "TlsError"])
+
 /**
- * The proxy of a connection whose caller has set a tunnel is what it is opened to; any other is
- * named by the origin.
+ * Returns the place of an exchange's errors. If the caller has set a tunnel, the proxy is the
+ * origin that the connection is opened to. Any other proxy is named by the origin of the exchange.
  */
 const placeIn = ({ origin, settings }: ExchangeView): ReturnType<typeof placeOf> =>
   settings.origin === origin ? placeOf(origin) : { ...placeOf(origin), proxy: proxyName(settings.origin) }
 
-/** The context of an error of this exchange. */
+/** Returns the context of an error of this exchange. */
 export const contextOf = (exchange: ExchangeView, error: Tagged<string>): ErrorContext => {
   const { head } = exchange
   const started = head !== undefined
@@ -220,7 +228,7 @@ export const contextOf = (exchange: ExchangeView, error: Tagged<string>): ErrorC
     status: head?.status,
     contentType: head === undefined ? undefined : HttpFields.getUnsafe(head.fields, "content-type"),
     phase: phaseOf(exchange, error),
-    // The class is the caller's fault in a request and the server's in a response.
+    // An invalid trailer is the caller's fault in a request and the server's in a response.
     fault: error._tag === "InvalidTrailer" && started ? "Remote" : error.context.fault,
     connection: exchange.connectionInfo,
     bytesWritten: exchange.written,
@@ -233,7 +241,7 @@ export const contextOf = (exchange: ExchangeView, error: Tagged<string>): ErrorC
   }
 }
 
-/** Which failure it is when the transport breaks now. */
+/** Returns the error for a transport that breaks now. */
 export const faultError = (exchange: ExchangeView, { cause, code }: DuplexFault): HttpError => {
   if (exchange.head !== undefined) {
     return new ConnectionReset({
@@ -253,7 +261,7 @@ export const faultError = (exchange: ExchangeView, { cause, code }: DuplexFault)
   return exchange.sent ? new ReadError({ code, cause, tls }) : new WriteError({ code, cause, tls })
 }
 
-/** Which failure it is when a link breaks that nobody uses. */
+/** Returns the error for an idle connection that breaks. */
 export const idleFault = (
   connection: Connection,
   serverName: string,
@@ -262,13 +270,13 @@ export const idleFault = (
   refusal(serverName, { cause, code })
     ?? new ReadError({ code, cause, tls: connection.machine.served === 0 ? connection.tls : undefined })
 
-/** The name that the certificate is checked against. */
+/** Returns the name that the certificate is checked against. */
 export const serverNameOf = ({ tls }: Pick<ExchangeSettings, "tls">, origin: Origin.Origin): string =>
   tls?.serverName ?? Origin.serverName(origin)
 
 /**
- * Which failure it is that the machine found. It knows neither of TLS nor of a link that was kept
- * without having served anybody.
+ * Returns the error for what the machine found. The machine knows neither TLS nor that a connection
+ * was parked without having served a request.
  */
 export const machineError = ({ connection, read }: ExchangeView, error: MachineError): MachineError =>
   error._tag !== "RemoteDisconnected"
@@ -277,10 +285,10 @@ export const machineError = ({ connection, read }: ExchangeView, error: MachineE
     ? new StaleConnection({})
     : new RemoteDisconnected({ tls: connection.tls })
 
-/** How a failure of the exchange looks to whoever reads the body. */
+/** Returns the form in which the reader of the body receives a failure of the exchange. */
 export const asBodyFailure = (exchange: ExchangeView, error: HttpError): BodyFailure => {
   switch (error._tag) {
-    // Before the head these are what they are; once it has come, the body is what they cut short.
+    // Before the head these are reported unchanged. After the head, they cut the body short.
     case "RequestBodyError":
     case "BodyLengthMismatch":
     case "ConflictingFraming":
