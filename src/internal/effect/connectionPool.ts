@@ -1,4 +1,4 @@
-/** Makes a pool in a scope, and gives it the methods that users see. */
+/** Makes a pool in a scope, with the methods that users see. */
 import * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -34,12 +34,12 @@ import { toSettings } from "./poolSettings.ts"
 import type { Trace } from "./trace.ts"
 import { awaitEnd, returnTo, waitFor, waitForOrCancel } from "./wait.ts"
 
-/** Events that are kept for a reader of the stream that is slow. */
+/** The most events that are kept for a slow reader of the stream. */
 const eventBuffer = 4096
 
 const durationRule = `it must be a duration of at least 0, such as 500 or "5 seconds"`
 
-/** How many connections and waiting requests there are. */
+/** The numbers of connections and queued requests. */
 interface Counts {
   readonly idle: number
   readonly busy: number
@@ -53,9 +53,9 @@ export interface Stats extends Counts, Readonly<Pool["counts"]> {
 }
 
 /**
- * Numbers from 0 to 1 that look random, always the same ones for a seed (mulberry32). The pool
- * needs them where no effect runs; seeded by Effect's `Random`, so that a test which replaces that
- * knows them.
+ * Returns a generator of pseudo-random numbers from 0 to 1, always the same ones for a seed
+ * (mulberry32). The pool needs them in code that runs no effect. The seed is from Effect's
+ * `Random`, so that a test that replaces `Random` knows the numbers.
  */
 const numbers = (seed: number): () => number => {
   let state = Math.floor(seed * 2 ** 32)
@@ -67,7 +67,7 @@ const numbers = (seed: number): () => number => {
   }
 }
 
-/** Makes a pool of checked settings; the scope's end shuts it down. */
+/** Makes a pool from checked settings. The end of the scope shuts it down. */
 export const unsafeMake = (
   settings: PoolSettings,
   redactedNames: RedactedNames,
@@ -78,7 +78,7 @@ export const unsafeMake = (
     const random = numbers(yield* Random.next)
     const pool = new Pool(settings, host, dialer, timers, random)
     yield* Effect.addFinalizer(() =>
-      // Who was refused has yet to tell it.
+      // Requests that the shutdown has refused are still to report it.
       Effect.zipRight(
         shutdown(pool, settings.graceMillis),
         Effect.zipRight(quiet(pool), Effect.sync(() => pool.events.end()))
@@ -87,7 +87,7 @@ export const unsafeMake = (
     return new ConnectionPoolImpl(pool, redactedNames, trace)
   })
 
-/** Makes a pool; the scope's end shuts it down. */
+/** Makes a pool. The end of the scope shuts it down. */
 export const make = (
   options: PoolOptions,
   redactedNames: RedactedNames,
@@ -106,7 +106,7 @@ const holding = (pool: Pool, waiting: Effect.Effect<void>): Effect.Effect<void> 
     () => Effect.sync(() => pool.timers.release())
   )
 
-/** Waits until no request is under way. */
+/** Waits until no request is in flight. */
 const quiet = (pool: Pool): Effect.Effect<void> =>
   holding(
     pool,
@@ -224,7 +224,8 @@ export class ConnectionPoolImpl {
   get events(): Stream.Stream<ConnectionEvent> {
     const { events, loop } = this.#pool
     return Stream.suspend(() => {
-      // What happens in the pool happens in the contexts of requests, which are not the reader's.
+      // The pool emits events in the async contexts of requests, so the reader returns to its
+      // context.
       const back = returnTo(loop.captureContext())
       const emitted = Stream.asyncPush<ConnectionEvent>(
         (emit) =>
@@ -292,8 +293,8 @@ const startCall = <E>(
 }
 
 /**
- * `execute` for a face above this one, which has a span to run parts of the request in, and may
- * have parsed its URL. Must run in an uninterruptible region.
+ * `execute` for a layer above this one, which has a span to run parts of the request in, and may
+ * have parsed the URL. Must run in an uninterruptible region.
  */
 export type Execute<F> = (
   request: HttpRequest<unknown>,
@@ -304,8 +305,8 @@ export type Execute<F> = (
 ) => Effect.Effect<HttpResponse, F>
 
 /**
- * The `execute` of a pool. If it is not that of this file, because the pool has been wrapped, the
- * span is put around the whole of it.
+ * Returns the `execute` of a pool. If the pool has been wrapped, so that its `execute` is not the
+ * one of this file, the span is put around all of it.
  */
 export const executeOf = <F>(pool: {
   execute(request: HttpRequest<unknown>): Effect.Effect<HttpResponse, F>
@@ -317,7 +318,7 @@ export const executeOf = <F>(pool: {
       const caller = new Interruptible(fiber, flags)
       return Effect.flatMap(inSpan(caller.restore(pool.execute(request))), (response) => {
         const interrupted = caller.interrupted()
-        // The caller would not receive it.
+        // An interrupted caller would not receive the response.
         return Cause.isEmpty(interrupted)
           ? Effect.succeed(response)
           : Effect.zipRight(response.close, Effect.failCause(interrupted))
