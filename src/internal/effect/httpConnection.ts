@@ -1,4 +1,4 @@
-/** Makes a connection in a scope, and gives it the methods that users see. */
+/** Makes a connection in a scope, with the methods that users see. */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
@@ -69,7 +69,7 @@ export interface FaceOptions {
 
 const defaultBlockSize = 65_536
 
-/** `Origin.make` for callers whose types nobody has checked. */
+/** `Origin.make` for callers whose types no compiler has checked. */
 const makeOrigin = (parts: Parameters<typeof Origin.make>[0]): Either.Either<Origin.Origin, InvalidUrl> => {
   const { host, socketPath } = parts
   if (typeof host !== "string") return Either.left(new InvalidUrl({ part: "host", reason: "it is not a string" }))
@@ -79,8 +79,8 @@ const makeOrigin = (parts: Parameters<typeof Origin.make>[0]): Either.Either<Ori
 }
 
 /**
- * The fields that the caller gave. To read them may run the caller's code, whose error is named
- * without its message.
+ * Returns the fields that the caller passed. Reading them may run the caller's code. Its error is
+ * named without the message.
  */
 const fieldsOf = (headers: HttpFields.Input | undefined): Either.Either<HttpFields.HttpFields, InvalidOption> => {
   if (headers === undefined) return Either.right(HttpFields.empty)
@@ -118,7 +118,7 @@ const makeTunnel = (
     )
   })
 
-/** Where to connect from, checked. */
+/** Returns the checked address and port to connect from. */
 const localOf = (
   { localAddress, localPort }: FaceOptions
 ): Either.Either<Pick<ConnectionHandle["settings"], "localAddress" | "localPort">, InvalidOption> => {
@@ -129,17 +129,17 @@ const localOf = (
   return address instanceof InvalidOption ? Either.left(address) : Either.right({ localAddress: address, localPort })
 }
 
-/** What fails before it has an origin gets that of the connection. */
+/** Adds the connection's origin to errors that have no origin yet. */
 const located = <A, E extends Tagged<string>>(
   handle: ConnectionHandle,
   effect: Effect.Effect<A, E>
 ): Effect.Effect<A, E> => Effect.mapError(effect, (error) => withContextAt(error, handle.origin, handle.started))
 
-/** A call whose options are a record, as its type says. */
+/** Runs a call if its options are a record, as its type demands. */
 const recorded = <A, E>(options: object, call: () => Effect.Effect<A, E>): Effect.Effect<A, E | InvalidOption> =>
   Effect.suspend((): Effect.Effect<A, E | InvalidOption> => notRecord("options", options) ?? call())
 
-/** Makes a connection; the scope's end closes it. */
+/** Makes a connection. The end of the scope closes it. */
 export const make = (
   options: FaceOptions,
   redactedNames: RedactedNames,
@@ -193,14 +193,14 @@ export const make = (
       Effect.suspend(() => {
         handle.closed = true
         handle.disconnect("its scope has ended")
-        // What the body of a request holds, such as a file, ends with the scope too.
+        // What the body of a request holds, such as a file, is released with the scope too.
         return handle.exchange === undefined ? Effect.void : writerEnded(handle.exchange)
       })
     )
     return new HttpConnectionImpl(handle, redactedNames, options.tracing === true ? trace : undefined)
   })
 
-/** What `request` takes beside method and target. */
+/** The options of `request`, besides the method and the target. */
 export interface RequestOptions<E> extends HttpBody.Content {
   readonly body?: HttpBody.Input<E> | undefined
   readonly query?: HttpBody.FormInput | undefined
@@ -243,7 +243,7 @@ export class HttpConnectionImpl {
           new state.ConnectionClosed({ reason: "the leased connection has closed, lease another one" })
         )
       }
-      // A request that has been started may wait for its connection; one that is being sent has its
+      // A request that has been started may wait for its connection. One that is being sent has a
       // connection already.
       return handle.quiet || handle.state === "RequestStarted"
         ? acquired(handle, undefined, caller, () => {})
@@ -319,7 +319,7 @@ export class HttpConnectionImpl {
         const body = HttpBody.fromContent(options)
         yield* endHeaders(handle, body, options.encodeChunked ?? false, true, redactedNames)
       })
-      // A request of one call that fails leaves nothing begun.
+      // A `request` that fails leaves no started request behind.
       return Effect.tapErrorCause(put, (cause) => forgetFailed(handle, started, cause))
     })
     return located(handle, recorded(options, () => request))
@@ -350,7 +350,7 @@ export class HttpConnectionImpl {
         )
       }
       if (handle.started !== undefined) {
-        // Its Host is that of the origin it was started for.
+        // Its Host field names the origin that it was started for.
         return Effect.fail(new InvalidOption({ option: "tunnel", reason: "a request has been started already" }))
       }
       return Either.map(makeTunnel(handle.settings.origin.scheme, { host, port, headers }), (tunnel) => {
