@@ -51,7 +51,7 @@ export interface PoolOptions {
 const invalid = (option: string, reason: string): Either.Either<never, InvalidOption> =>
   Either.left(new InvalidOption({ option, reason }))
 
-/** A number of things, of which there must be at least `least`. */
+/** Reads a count, which must be at least `least`. */
 const count = (
   option: keyof PoolOptions & string,
   value: unknown,
@@ -77,8 +77,8 @@ const isSettings = (proxy: unknown): proxy is Proxy.Settings => Predicate.hasPro
 const proxyRule = "it must be made with `Proxy.make` or `Proxy.fromUrl`, or settings of such proxies"
 
 /**
- * What the options of a connection would make wrong for every origin is found here, with any
- * origin.
+ * Finds connection options that would make every origin invalid, by making an arbitrary origin with
+ * them.
  */
 const checkOrigin = ({ localAddress, proxy, tls }: PoolOptions): Either.Either<void, InvalidOption> => {
   const proxies = isSettings(proxy) ? [proxy.http, proxy.https] : [proxy]
@@ -94,7 +94,7 @@ const checkOrigin = ({ localAddress, proxy, tls }: PoolOptions): Either.Either<v
   })
 }
 
-/** What no type has checked. */
+/** Checks the kinds of values, for callers whose types no compiler has checked. */
 const checkKinds = (options: PoolOptions): Either.Either<void, InvalidOption> => {
   for (const option of ["timeouts", "limits", "leniency", "tls"] as const) {
     if (options[option] !== undefined && !Predicate.isRecord(options[option])) {
@@ -128,7 +128,7 @@ export const toSettings = (options: PoolOptions): Either.Either<PoolSettings, In
     yield* checkOrigin(options)
     const retryMillis = yield* millis("connectRetryTime", options.connectRetryTime, 2000)
     const backoffMillis = yield* millis("connectBackoff", options.connectBackoff, 250)
-    // After one failure nothing would ever be opened again.
+    // With an infinite pause, nothing would be opened again after one failure.
     if (backoffMillis === Infinity) return yield* invalid("connectBackoff", "it must be finite, 0 is for no pauses")
     return {
       places: {
@@ -140,7 +140,8 @@ export const toSettings = (options: PoolOptions): Either.Either<PoolSettings, In
         requestsPerConnection: yield* count("requestsPerConnection", options.requestsPerConnection, 1, Infinity),
         idleMillis: yield* millis("idleTime", options.idleTime, 30_000),
         retryMillis,
-        // To try again without a pause would do nothing else until the time is over.
+        // Retries without a pause would leave no time for anything else until the retry time is
+        // over.
         backoffMillis: Math.max(backoffMillis, retryMillis > 0 ? 1 : 0)
       },
       lifetimeMillis: yield* millis("lifetime", options.lifetime, 900_000),
