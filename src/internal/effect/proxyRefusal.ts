@@ -1,7 +1,8 @@
 /**
- * A proxy that forwards a request and wants credentials for it (407). It means the same as its
- * refusal to open a tunnel, so it is the same failure; what else a proxy answers by itself cannot
- * be told from the server's answers, and is a response.
+ * The answer of a proxy that requires credentials to forward a request (407).
+ *
+ * It means the same as the proxy's refusal to open a tunnel, so it is the same failure. Whatever
+ * else a proxy answers cannot be distinguished from the server's answers, and is a response.
  */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
@@ -17,13 +18,13 @@ import type { FiberCaller } from "./caller.ts"
 
 const nothing: Uint8Array = new Uint8Array(0)
 
-/** Whether it is the proxy's no to a request that it was to forward. */
+/** True if the head is a proxy's refusal to forward the request. */
 export const isProxyRefusal = ({ origin }: Exchange, { status }: ResponseHead): boolean =>
   status === 407 && forwarded(origin)
 
 /**
- * The beginning of the body. Where it ends with the connection that may be never, so there it is
- * what has come.
+ * Returns the beginning of the body. A body that ends with the connection may never end, so in that
+ * case the beginning is what has arrived.
  */
 const prefixOf = (exchange: Exchange, response: HttpResponse): Effect.Effect<Uint8Array> =>
   response.framing === "close"
@@ -34,19 +35,19 @@ const prefixOf = (exchange: Exchange, response: HttpResponse): Effect.Effect<Uin
         Predicate.hasProperty(failure, "partial") && failure.partial instanceof Uint8Array ? failure.partial : nothing
       ))
 
-/** The same, but no more than has come when the time for it is over. */
+/** Returns the same, but no more than has arrived when the time for it is over. */
 const prefixInTime = (exchange: Exchange, response: HttpResponse): Effect.Effect<Uint8Array> =>
   Effect.suspend(() => {
     const { timers } = exchange.settings
-    // What has come is in the failure of the reading.
-    const patience = new Timer({
+    // The failure of the read contains the bytes that have arrived.
+    const timer = new Timer({
       onTimeout: () => exchange.abandon("the proxy did not send its refusal to the end", "Failure")
     })
-    timers.start(patience, prefixMillis)
-    return Effect.ensuring(prefixOf(exchange, response), Effect.sync(() => timers.cancel(patience)))
+    timers.start(timer, prefixMillis)
+    return Effect.ensuring(prefixOf(exchange, response), Effect.sync(() => timers.cancel(timer)))
   })
 
-/** Makes a failure of the response, and leaves the rest of it. */
+/** Fails with the proxy's refusal, and discards the rest of the response. */
 export const refuse = (
   exchange: Exchange,
   { fields }: ResponseHead,
