@@ -1,6 +1,6 @@
 /**
- * Reads a response from bytes alone: an exchange over a channel whose incoming side is those bytes,
- * so that they are read by the same rules, limits and relaxations as what a server sends.
+ * Reads a response from bytes alone. It runs an exchange over a channel whose incoming side is
+ * those bytes. So the rules, limits and relaxations are the same as for the bytes of a server.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -28,7 +28,7 @@ export interface ReadResponseOptions {
   readonly leniency?: HttpLeniency.HttpLeniency | undefined
 }
 
-/** What reading a response from bytes can fail with: the options, and the head. */
+/** The errors of reading a response from bytes: those of the options and of the head. */
 export type ReadResponseFailure = InvalidRequest | HeadFailure
 
 const streamOf = (source: unknown): Stream.Stream<Uint8Array, unknown> | InvalidOption =>
@@ -38,7 +38,7 @@ const streamOf = (source: unknown): Stream.Stream<Uint8Array, unknown> | Invalid
     ? source as Stream.Stream<Uint8Array, unknown>
     : new InvalidOption({ option: "source", reason: "it must be a Uint8Array or a Stream of them" })
 
-/** The head of a response, and its body as it is read. */
+/** Reads the head of a response. The body is parsed as it is read. */
 export const readResponse = (
   source: Uint8Array | Stream.Stream<Uint8Array, unknown>,
   options: ReadResponseOptions,
@@ -51,7 +51,7 @@ export const readResponse = (
     const { origin, target } = yield* Origin.fromUrl(url)
     const transport = Transport.of({
       open: () => open(stream, nodeEventLoop),
-      // TLS would be below these bytes, and a tunnel is none of theirs.
+      // TLS would be below these bytes, and no tunnel is opened for them.
       secure: Effect.succeed
     })
     const connection = yield* Effect.provideService(
