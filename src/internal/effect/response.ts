@@ -1,4 +1,4 @@
-/** A response over an exchange: its head as data, and the ways of reading its body. */
+/** A response of an exchange: its head as data, and the methods that read its body. */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { identity } from "effect/Function"
@@ -22,18 +22,18 @@ import type { TextFailure } from "../text.ts"
 import { decodeJson, decodeText, LineDecoder } from "../text.ts"
 import { BodyReader } from "./responseBody.ts"
 
-/** The response of an exchange whose head is there. */
+/** Returns the response of an exchange whose head has arrived. */
 export const makeResponse = (exchange: Exchange, head: ResponseHead): HttpResponse => new Response(exchange, head)
 
 /**
- * What `bytes` gives, where that is there already and nobody has read of it: for a face that wants
- * to be spared the runtime's operations. `undefined` otherwise, and for a response that is not made
- * here.
+ * Returns what `bytes` yields if the body has arrived completely and no read has started.
+ * Otherwise, and for a response that is not made here, it returns `undefined`. It saves the
+ * platform layer the runtime's operations.
  */
 export const takeWhole = (response: HttpResponse): Uint8Array | undefined => Response.whole(response)
 
 /**
- * A call whose argument is what its type says. No type has a failure for another one, since no
+ * Runs a call if its argument is valid. The failure for an invalid one is in no type, because no
  * typed code can see it.
  */
 const untypedOr = <A, E, R>(
@@ -42,8 +42,8 @@ const untypedOr = <A, E, R>(
 ): Effect.Effect<A, E, R> => wrong === undefined ? call() : Effect.fail(wrong as never)
 
 /**
- * The server's end of the connection, for whoever needs no more of it: what `connection` gives is
- * made for each response.
+ * Returns the server's end of the connection. For callers that need nothing else it is cheaper than
+ * `connection`, which is made for each response.
  */
 export const peerOf = (response: HttpResponse): Pick<ConnectionInfo, "remoteAddress" | "remotePort"> =>
   Response.peer(response)
@@ -63,12 +63,12 @@ class Response implements HttpResponse {
     return this.#reader ??= new BodyReader(this.#exchange)
   }
 
-  /** For `locateIn`. Behind a `Proxy` there is no exchange to be seen. */
+  /** Used by `locateIn`. The exchange is not visible through a `Proxy`. */
   [LocateId]<E extends Tagged<string>>(error: E): E | undefined {
     return #exchange in this ? this.#exchange.withContext(error) : undefined
   }
 
-  // Not by `instanceof`, which is true of a proxy of one, too.
+  // Not by `instanceof`, which is also true for a `Proxy` of a response.
   static peer(response: HttpResponse): Pick<ConnectionInfo, "remoteAddress" | "remotePort"> {
     return #exchange in response ? response.#exchange.connection.duplex.info : response.connection
   }
@@ -168,8 +168,8 @@ class Response implements HttpResponse {
       const decoder = new LineDecoder(contentCharset(this.#head.fields))
       return Stream.splitLines(
         Stream.concat(
-          Stream.mapEffect(this.stream, (bytes) => this.#located(decoder.next(bytes))),
-          Stream.suspend(() => Stream.fromEffect(this.#located(decoder.end())))
+          Stream.mapEffect(this.stream, (bytes) => this.#withContext(decoder.next(bytes))),
+          Stream.suspend(() => Stream.fromEffect(this.#withContext(decoder.end())))
         )
       )
     })
@@ -216,17 +216,17 @@ class Response implements HttpResponse {
     }
   }
 
-  /** The whole body, made into something. */
+  /** Returns the whole body, converted by `f`. */
   #made<A>(f: (bytes: Uint8Array) => Either.Either<A, TextFailure>): Effect.Effect<A, BodyFailure | BodyDecodeError> {
     return Effect.suspend(() => {
       const { whole } = this.#body
       return whole === undefined
-        ? Effect.flatMap(this.#body.bytes, (bytes) => this.#located(f(bytes)))
-        : this.#located(f(whole))
+        ? Effect.flatMap(this.#body.bytes, (bytes) => this.#withContext(f(bytes)))
+        : this.#withContext(f(whole))
     })
   }
 
-  #located<A>(made: Either.Either<A, TextFailure>): Either.Either<A, TextFailure> {
+  #withContext<A>(made: Either.Either<A, TextFailure>): Either.Either<A, TextFailure> {
     return Either.isRight(made) ? made : Either.left(this.#exchange.withContext(made.left))
   }
 }
