@@ -1,12 +1,14 @@
 /**
  * The ways of reading a body, as Effects over the exchange's buffer.
  *
- * Each body is read in one way (`Reading` says which); whatever reads fails with the body's failure
- * after the bytes that came before it, and with those bytes in the failure where they were being
- * collected. What a callback of the socket runs here throws nothing into it: no memory for the
- * bytes is a failure of the body, and anything else a defect of the reading (`#caught`). An
- * interrupted reading closes the connection, and what is read after it fails: no reading succeeds
- * with a hole before it.
+ * Each body is read in one way; `Reading` says which. A read fails with the body's failure after
+ * the bytes that arrived before it. If those bytes were being collected, the failure contains them.
+ *
+ * Code that a socket's callback runs here throws nothing into that callback. Without memory for the
+ * bytes the body fails; anything else is a defect of the read (`#caught`).
+ *
+ * An interrupted read closes the connection, and later reads fail, so that no read succeeds with a
+ * gap before it.
  */
 import * as Channel from "effect/Channel"
 import * as Chunk from "effect/Chunk"
@@ -22,7 +24,7 @@ import { BodyAlreadyConsumed, ConnectionClosed } from "../error/state.ts"
 import { tooLargeForMemory } from "../tooLarge.ts"
 import { waitFor, waitForOrCancel } from "./wait.ts"
 
-/** How a body is being, or was, read. */
+/** The way in which a body is being read, or was read. */
 type Reading = "unread" | "read" | "stream" | "collect" | "close"
 
 const empty: Uint8Array = new Uint8Array(0)
@@ -31,8 +33,8 @@ const closing = "the response was closed before its body was read"
 const interruption = "the reading of the body was interrupted"
 
 /**
- * A number of bytes: as in Python a negative one has no limit. Whatever is less than one byte is
- * none, `NaN` too.
+ * Returns a number of bytes. As in Python, a negative number means no limit. Less than one byte is
+ * none, and so is `NaN`.
  */
 const count = (n: number): number => n < 0 ? Infinity : Math.floor(n) || 0
 
@@ -40,14 +42,17 @@ export class BodyReader {
   readonly #exchange: Exchange
   #reading: Reading = "unread"
   #whole: Effect.Effect<Uint8Array, BodyFailure> | undefined
-  /** Why a body that has ended cannot be read to its end: bytes of it were dropped. */
+  /**
+   * The failure of a body that has ended but cannot be read to its end, because bytes of it were
+   * dropped.
+   */
   #lost: BodyFailure | undefined
   /**
-   * Whether it was closed before it had ended, so that whoever still reads misses bytes, though the
-   * rest may come.
+   * True if the body was closed before it had ended. A fiber that still reads misses bytes,
+   * although the rest may arrive.
    */
   #cut = false
-  /** True if a reading has failed or was interrupted, so that the caller knows of the failure. */
+  /** True if a read has failed or was interrupted, so that the caller knows of the failure. */
   #reported = false
 
   constructor(exchange: Exchange) {
@@ -55,9 +60,9 @@ export class BodyReader {
   }
 
   /**
-   * True if there is nothing left to read. A failure that no reading has reported is still to be
-   * read: otherwise a caller that reads until this is true would take a body that was cut short
-   * between two readings for a whole one.
+   * True if there is nothing left to read. A failure that no read has reported is still left.
+   * Otherwise a caller that reads until this is true could take a body that was cut short between
+   * two reads for a complete one.
    */
   get closed(): boolean {
     const { body } = this.#exchange
@@ -65,15 +70,15 @@ export class BodyReader {
   }
 
   /**
-   * Lets go of the body. Where that is because its reader was interrupted, the connection is closed
-   * at once.
+   * Discards the body. If its reader was interrupted, the connection is closed at once.
    */
   close(interrupted = false): void {
     const { body } = this.#exchange
     if (this.#reading !== "collect") this.#reading = "close"
     body.discarding = true
     body.finished = true
-    // A stream that another fiber reads must not take what is missing now for the end.
+    // A stream that another fiber reads must not mistake the bytes that are missing now for the
+    // end.
     if (body.size > 0 && body.settled) this.#lost ??= this.#consumed()
     body.clear()
     if (body.settled) return
@@ -83,8 +88,7 @@ export class BodyReader {
   }
 
   /**
-   * The whole body, where all of it is there and nobody has read of it; `undefined` where that is
-   * not so plain.
+   * The complete body if it has already arrived and no read has started; otherwise `undefined`.
    */
   get whole(): Uint8Array | undefined {
     const { body } = this.#exchange
@@ -104,7 +108,7 @@ export class BodyReader {
   get bytes(): Effect.Effect<Uint8Array, BodyFailure> {
     return Effect.suspend(() => {
       if (this.#whole !== undefined) return this.#whole
-      // Whoever else asks for the whole gets the same.
+      // Concurrent calls share one result.
       if (this.#reading === "collect") return Effect.zipRight(this.#settled, Effect.suspend(() => this.#collect()))
       if (!this.#free) return this.#alreadyConsumed
       if (!this.#exchange.body.settled) return this.#wait("collect", [], () => this.#collect(), this.bytes)
@@ -113,18 +117,18 @@ export class BodyReader {
     })
   }
 
-  /** All of a body of which nothing more will come. */
+  /** Takes the whole body after it has ended or failed. */
   #collect(): Effect.Effect<Uint8Array, BodyFailure> {
     this.#whole ??= this.#safely([], () => this.#finish([this.#exchange.body.takeAll()]))
     return this.#whole
   }
 
-  /** Exactly `n` bytes, fewer only at the end. */
+  /** Reads exactly `n` bytes, or fewer only at the end. */
   read(n: number): Effect.Effect<Uint8Array, BodyFailure> {
     return this.#gather(count(n), (left) => this.#exchange.body.size >= left ? left : 0)
   }
 
-  /** What is there, at most `n` bytes. */
+  /** Reads what is available, at most `n` bytes. */
   read1(n: number): Effect.Effect<Uint8Array, BodyFailure> {
     return this.#available((body) => body.take(count(n)))
   }
@@ -149,7 +153,7 @@ export class BodyReader {
     })
   }
 
-  /** The server is read as fast as this is pulled. */
+  /** A stream of the body. The server is read as fast as the stream is pulled. */
   get stream(): Stream.Stream<Uint8Array, BodyFailure> {
     return Stream.fromChannel(Channel.suspend(() => {
       if (!this.#free) return Channel.fromEffect(this.#alreadyConsumed)
@@ -167,8 +171,8 @@ export class BodyReader {
       const { body } = this.#exchange
       body.finished = true
       if (body.ended) return Effect.succeed(body.trailers)
-      // A stream ends the body whoever pulls it, and whenever. Pieces may stop before the end, so
-      // nobody waits for them.
+      // A stream ends the body, whichever fiber pulls it and whenever. Reads of pieces may stop
+      // before the end, so the rest is collected here.
       const read = this.#reading === "stream" || this.#reading === "close" ? this.#settled : Effect.asVoid(this.bytes)
       return Effect.flatMap(
         read,
@@ -178,8 +182,8 @@ export class BodyReader {
   }
 
   /**
-   * Whether a reading may begin: none but of pieces has, and nobody waits for one, whose bytes
-   * would be another's.
+   * True if a read may start. Only reads of pieces may have started before, and none of them may be
+   * waiting, because its bytes would go to the new one.
    */
   get #free(): boolean {
     return (this.#reading === "unread" || this.#reading === "read") && !this.#exchange.body.awaited
@@ -190,7 +194,7 @@ export class BodyReader {
     this.#exchange.body.begun = true
   }
 
-  /** What a reading fails with that has taken all that is there. */
+  /** The failure of a read that has taken all available bytes. */
   get #failure(): BodyFailure | undefined {
     return this.#exchange.body.failure ?? this.#lost
       ?? (this.#cut ? this.#exchange.withContext(new ConnectionClosed({ reason: closing })) : undefined)
@@ -214,12 +218,12 @@ export class BodyReader {
   }
 
   /**
-   * Takes what comes, as it comes, until `step` gives a result; `orElse` where another fiber began
-   * to read before this did.
+   * Takes bytes as they arrive, until `step` returns a result. Runs `orElse` if another fiber
+   * started to read before this one.
    *
-   * One cleanup is around the beginning, every wait and every taking: an interruption between two
-   * of them would leave bytes taken that nobody gets, or a reading begun that nobody ends. `taken`
-   * is what `step` has taken so far.
+   * One cleanup covers the start, every wait and every step. An interruption between two of them
+   * would otherwise lose the bytes taken, or leave a read started that no fiber ends. `taken` holds
+   * the bytes that `step` has taken so far.
    */
   #wait<A>(
     reading: "read" | "collect",
@@ -247,8 +251,8 @@ export class BodyReader {
   }
 
   /**
-   * What the reading took is nobody's, so there is nothing left to read; but the whole, once it is
-   * there, is remembered.
+   * No caller receives the bytes that the read took, so there is nothing left to read. A whole body
+   * that has already been collected is remembered, however.
    */
   #interrupted(): void {
     if (this.#whole !== undefined) return
@@ -260,14 +264,14 @@ export class BodyReader {
     else this.#exchange.abandon(interruption)
   }
 
-  /** Waits until nothing more will come, whoever reads. */
+  /** Waits until nothing more will arrive, whichever fiber reads. */
   get #settled(): Effect.Effect<void> {
     const { body, connection, settings: { loop } } = this.#exchange
     return waitForOrCancel<void>(loop, (waiter) => {
       const done = (): void => waiter.resume(Effect.void)
       body.onSettled(done)
       if (body.settled) return () => {}
-      // The rest may be on its way to be dropped, which by itself holds no process.
+      // The rest may be read only to be dropped, which by itself does not keep the process alive.
       connection.ref()
       return () => {
         body.offSettled(done)
@@ -288,8 +292,8 @@ export class BodyReader {
   }
 
   /**
-   * At most `n` bytes, as many as `enough` says; where what is there is not enough it says 0, and
-   * gets what comes then.
+   * Reads at most `n` bytes, as many as `enough` returns. It returns 0 if the available bytes are
+   * not enough, and is called again when more have arrived.
    */
   #gather(n: number, enough: (left: number) => number): Effect.Effect<Uint8Array, BodyFailure> {
     return this.#pieces(() => {
@@ -305,7 +309,7 @@ export class BodyReader {
       let left = n
       const step = (): Effect.Effect<Uint8Array, BodyFailure> | undefined => {
         const last = enough(left)
-        // What has been searched is taken, so that a long line is searched once.
+        // Bytes that have been searched are taken, so that a long line is searched only once.
         const piece = last > 0 ? body.take(last) : body.takeAll()
         if (piece.length > 0) taken.push(piece)
         left -= piece.length
@@ -316,7 +320,7 @@ export class BodyReader {
     })
   }
 
-  /** What `step` gives, or a failure with what it had `taken` where it throws. */
+  /** Returns what `step` returns. If `step` throws, returns a failure with what it had `taken`. */
   #safely<A extends Effect.Effect<unknown, BodyFailure> | undefined>(
     taken: ReadonlyArray<Uint8Array>,
     step: () => A
@@ -328,7 +332,10 @@ export class BodyReader {
     }
   }
 
-  /** What reading threw. The connection is closed in any case: bytes of the body may be missing. */
+  /**
+   * Handles what a read threw. The connection is closed in any case, because bytes of the body may
+   * be missing.
+   */
   #caught(thrown: unknown, taken: ReadonlyArray<Uint8Array>): Effect.Effect<never, BodyFailure> {
     const exchange = this.#exchange
     const before = this.#failure
@@ -336,12 +343,15 @@ export class BodyReader {
     exchange.crash(thrown)
     if (!(thrown instanceof NoRoom)) return Effect.die(thrown)
     const error = exchange.withContext(tooLargeForMemory(thrown, pieces, before))
-    // What is read later has none of them.
+    // The failure of later reads contains none of these bytes.
     if (before === undefined) this.#lost ??= exchange.withContext(tooLargeForMemory(thrown, []))
     return this.#failing(error)
   }
 
-  /** Nothing more is there: the end, or the failure with what was gathered. */
+  /**
+   * Ends a read when nothing more is available: at the end, or with the failure and the bytes
+   * collected.
+   */
   #finish(pieces: ReadonlyArray<Uint8Array>): Effect.Effect<Uint8Array, BodyFailure> {
     this.#exchange.body.finished = true
     const failure = this.#failure
@@ -366,7 +376,7 @@ export class BodyReader {
     }
   }
 
-  /** Gives what is there, again and again, until the end. */
+  /** Writes what is available, again and again, until the end. */
   #loop(): Body {
     const { body } = this.#exchange
     const give = (): Body => {
@@ -380,11 +390,11 @@ export class BodyReader {
       const failure = this.#failure
       return failure === undefined ? Channel.void : Channel.fromEffect(this.#failing(failure))
     }
-    // The end of the stream, interruption included, closes the response. So no waiting needs a
-    // cleanup of its own, which would cost 9 runtime operations more a chunk.
+    // The end of the stream closes the response, also if it is interrupted. So no wait needs a
+    // separate cleanup, which would cost 9 more runtime operations for each chunk.
     const waited: Body = Channel.flatMap(
       Channel.fromEffect(waitFor<void>(this.#exchange.settings.loop, (waiter) => {
-        // What is being dropped is not waited for.
+        // Bytes that are being dropped are not waited for.
         if (this.#cut) waiter.resume(Effect.void)
         else this.#exchange.whenBody(() => waiter.resume(Effect.void))
       })),
@@ -394,5 +404,5 @@ export class BodyReader {
   }
 }
 
-/** A stream of the body, as what a stream is made of. */
+/** The channel that a stream of the body is made of. */
 type Body = Channel.Channel<Chunk.Chunk<Uint8Array>, unknown, BodyFailure, unknown, void>
