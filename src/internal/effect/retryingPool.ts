@@ -1,5 +1,5 @@
 /**
- * A pool whose requests are sent again as a policy says. Everything else is that of the pool below.
+ * A pool that retries requests as a policy says. Everything else is passed on to the pool below.
  */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -23,16 +23,16 @@ import type { ConnectionPoolImpl } from "./connectionPool.ts"
 import type { LeaseFailure } from "./lease.ts"
 
 /**
- * What a pool does, whatever has made it, so that a pool that is wrapped can be wrapped again. `L`
- * is what it leases.
+ * The interface of a pool, however it was made, so that a wrapped pool can be wrapped again. `L` is
+ * the type of its leased connections.
  */
 export interface PoolLike<L> extends Omit<ConnectionPoolImpl, "lease" | "toJSON"> {
   lease(origin: Origin.Origin): Effect.Effect<L, LeaseFailure, Scope.Scope>
 }
 
 /**
- * Gives up a response, and waits until its connection is free, or closed: the retry would open
- * another one in the meantime.
+ * Discards a response, and waits until its connection is free or closed. Without the wait, the
+ * retry would open another connection.
  */
 const release = (response: HttpResponse): Effect.Effect<void> =>
   Effect.zipRight(response.close, Effect.ignore(response.trailers))
@@ -52,7 +52,7 @@ const outcomeOf =
     }
   }
 
-/** The request with a key of its own, if the policy wants one and the request needs it. */
+/** Adds an idempotency key to the request, if the policy wants one and the request needs it. */
 const withKey = <E>({ key }: Policy, request: HttpRequest<E>): Effect.Effect<HttpRequest<E>> =>
   key === undefined || isIdempotent(request)
     ? Effect.succeed(request)
@@ -70,7 +70,7 @@ class RetryingPool<L> implements PoolLike<L> {
   execute<E>(request: HttpRequest<E>): Effect.Effect<HttpResponse, ExecuteFailure<E>> {
     const policy = this.#policy
     if (policy instanceof InvalidOption) return Effect.fail(policy)
-    // The pool says what is wrong with it.
+    // The pool reports what is wrong with the request.
     if (!isHttpRequest(request)) return this.#pool.execute(request)
     return Effect.flatMap(
       withKey(policy, request),
@@ -114,5 +114,5 @@ class RetryingPool<L> implements PoolLike<L> {
   }
 }
 
-/** The pool with retries. Options that make no sense fail its requests. */
+/** Adds retries to a pool. If the options are invalid, its requests fail. */
 export const retry = <L>(pool: PoolLike<L>, options: Options): PoolLike<L> => new RetryingPool(pool, policyOf(options))
