@@ -1,9 +1,9 @@
 /**
- * The step-by-step face of a connection: `putRequest`, `putHeader`, `endHeaders`, `send`,
+ * The step-by-step methods of a connection: `putRequest`, `putHeader`, `endHeaders`, `send`,
  * `getResponse`.
  *
- * The fields are gathered and the head is encoded by the same encoder as a whole request, when
- * `endHeaders` sends it. What is sent afterwards is held to the framing that the fields announce.
+ * The fields are collected until `endHeaders` sends the head. The encoder is the same as for a
+ * whole request. What is sent afterwards must match the framing that the fields announce.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -30,7 +30,7 @@ import { uninterruptedStep } from "./caller.ts"
 import type { StepFailure } from "./stepsBody.ts"
 import { alone, failing, forgetFailed, sent, writerEnded } from "./stepsBody.ts"
 
-/** Options of `putRequest`, as in `http.client`. */
+/** The options of `putRequest`, as in `http.client`. */
 export interface PutRequestOptions {
   readonly skipHost?: boolean | undefined
   readonly skipAcceptEncoding?: boolean | undefined
@@ -67,7 +67,7 @@ export const putRequest = (
     return Either.void
   })
 
-/** The request that fields can still be put on. */
+/** Returns the started request, if fields can still be added to it. */
 const openRequest = (handle: ConnectionHandle): Either.Either<Started, CannotSendHeader> => {
   const { started, state: now } = handle
   return started === undefined || now !== "RequestStarted"
@@ -76,10 +76,10 @@ const openRequest = (handle: ConnectionHandle): Either.Either<Started, CannotSen
 }
 
 /**
- * The value that several stand for. Python folds them over as many lines, which RFC 9112 section
- * 5.2 forbids to send and has read as one line with spaces in the place of the folds: so it is one
- * field value and no list. The first that cannot be sent is given back alone for the check to
- * refuse, because `join` would run its own code for its text.
+ * Returns the one value that several values stand for. Python folds them over as many lines. RFC
+ * 9112 section 5.2 forbids sending such folds, and replaces each by spaces when it is read. So the
+ * result is one field value and not a list. The first value that cannot be sent is returned alone,
+ * so that the check refuses it. `join` would run the value's code to get its text.
  */
 const unfolded = (values: ReadonlyArray<HttpFields.Value>): string => {
   const texts = values.map(textOf)
@@ -88,7 +88,7 @@ const unfolded = (values: ReadonlyArray<HttpFields.Value>): string => {
   return texts.map((text) => trimSpace(text)).filter((text) => text !== "").join(" ")
 }
 
-/** Puts a field on the request. */
+/** Adds a field to the started request. */
 export const putHeader = (
   handle: ConnectionHandle,
   name: string,
@@ -105,7 +105,7 @@ export const putHeader = (
     })
   )
 
-/** Encodes the head of what was started. `whole`: nothing will be sent but `body`. */
+/** Encodes the head of the started request. `whole` is true if nothing but `body` will be sent. */
 const encodeStarted = (
   origin: Origin.Origin,
   started: Started,
@@ -131,7 +131,7 @@ const encodeStarted = (
     expectContinue: false
   })
 
-/** What `endHeaders` sends, or why it cannot be sent. */
+/** Returns what `endHeaders` sends, or the error if it cannot be sent. */
 const prepareStarted = (
   handle: ConnectionHandle,
   started: Started,
