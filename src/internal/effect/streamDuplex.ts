@@ -1,9 +1,9 @@
 /**
- * A channel whose incoming bytes are a stream, and whose outgoing ones go nowhere: for responses
- * that no connection brings.
+ * A channel whose incoming bytes are a stream, and whose outgoing bytes are discarded. It is for
+ * responses that arrive on no connection.
  *
- * Bytes are delivered once something was written, because what comes before a request answers none.
- * The stream is pulled as fast as its bytes are taken, and ends with the channel.
+ * Bytes are delivered once something has been written, because bytes before a request cannot be its
+ * response. The stream is pulled as fast as its bytes are consumed, and ends with the channel.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -26,7 +26,7 @@ const info: DuplexInfo = {
   timings: { dns: undefined, connect: undefined, tls: undefined }
 }
 
-/** The code of what a stream failed with, where it has one as the system's errors do. */
+/** Returns the code of a stream's failure, if it has one as the system's errors do. */
 const codeOf = (cause: unknown): string =>
   Predicate.hasProperty(cause, "code") && typeof cause.code === "string" ? cause.code : "ERR_STREAM"
 
@@ -48,7 +48,7 @@ class StreamDuplex implements Duplex {
   }
 
   write(): boolean {
-    // Not within this call: a receiver is told of nothing within a call of its own.
+    // Not within this call, because a receiver must not be called while it calls the channel.
     if (!this.#started) queueMicrotask(() => this.#run())
     this.#started = true
     return true
@@ -100,7 +100,7 @@ class StreamDuplex implements Duplex {
   }
 }
 
-/** A channel that gives what a stream gives. The scope's end destroys it. */
+/** Opens a channel that delivers the bytes of a stream. The end of the scope destroys it. */
 export const open = (
   source: Stream.Stream<Uint8Array, unknown>,
   loop: EventLoop
