@@ -1,4 +1,4 @@
-/** A time limit on an opening. */
+/** A time limit on opening a connection. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -10,19 +10,19 @@ import { HttpTimeout } from "../error/timeout.ts"
 import { isLive } from "./polled.ts"
 import { awaitFiber, interruptFiber } from "./wait.ts"
 
-// As they are on import, together: a timer that was set by one of them must not be cleared by a
+// Captured together on import, because a timer that was set by one of them must not be cleared by a
 // replacement of the other.
 const { clearTimeout, setTimeout } = globalThis
 
 /**
- * The longest time that Node's timers can wait, in milliseconds. A limit of more than 24 days is
- * none, as it is for Effect's clock.
+ * The longest time that Node's timers can wait, in milliseconds. A limit of more than 24 days
+ * counts as no limit, as it does for Effect's clock.
  */
 const longestTimer = 2 ** 31 - 1
 
 /**
- * Calls back when the time is over and the sockets have been polled. Gives how to end that. A timer
- * and no fiber, where the time is real.
+ * Calls `expire` when the time is over and the sockets have been polled. Returns an effect that
+ * cancels this. If the clock tells real time, it is a timer and not a fiber.
  */
 const startTimer = (
   clock: Clock.Clock,
@@ -47,11 +47,11 @@ const startTimer = (
     )
 
 /**
- * Ends the work with `HttpTimeout` when it takes longer; `Infinity` is no limit. What has arrived
- * in time wins over the limit, although the loop was too busy to read it.
+ * Ends the work with `HttpTimeout` if it takes longer; `Infinity` is no limit. What has arrived in
+ * time wins over the limit, even if the event loop was too busy to read it.
  *
- * In place of `Effect.timeoutFail`, which waits for ever when it is interrupted after its fibers
- * were made and before they have started.
+ * Used instead of `Effect.timeoutFail`, which waits indefinitely if it is interrupted after its
+ * fibers were created and before they have started.
  */
 export const within = <A, E, R>(
   work: Effect.Effect<A, E, R>,
@@ -61,12 +61,13 @@ export const within = <A, E, R>(
 ): Effect.Effect<A, E | HttpTimeout, R> =>
   millis === Infinity ? work : Effect.uninterruptibleMask((restore) => {
     let late = false
-    // Its exit is its value, because a fiber that fails is reported to the log as unhandled.
+    // The fiber succeeds with the exit of the work, because a fiber that fails is logged as
+    // unhandled.
     return Effect.flatMap(Effect.forkDaemon(Effect.exit(Effect.interruptible(work))), (worker) => {
       const context = loop.captureContext()
       const expire = (): void => {
         late = true
-        // What the work does then may be code of the caller's.
+        // The interrupted work may run the caller's code.
         context.run(() => worker.unsafeInterruptAsFork(FiberId.none))
       }
       return Effect.flatMap(
