@@ -1,12 +1,16 @@
 /**
- * What a server says of how long it keeps its connection: the Keep-Alive field, which no RFC in
- * force defines and many servers send (RFC 2068 section 19.7.1.1): `timeout=5, max=100`.
+ * The Keep-Alive field, such as `timeout=5, max=100`: how long a server keeps its connection open.
+ *
+ * Many servers send it, although no RFC in force defines it (RFC 2068 section 19.7.1.1 did).
  */
 import * as HttpFields from "../../HttpFields.ts"
 import { listElements } from "../syntax/token.ts"
 import type { Hint } from "./slots.ts"
 
-/** The least number of a parameter, `Infinity` for none. What is no number says nothing. */
+/**
+ * Returns the least number of a parameter, or `Infinity` if there is none. A value that is not a
+ * number is ignored.
+ */
 const parameter = (text: string, name: string): number => {
   let least = Infinity
   for (const part of listElements(text)) {
@@ -19,15 +23,15 @@ const parameter = (text: string, name: string): number => {
 }
 
 /**
- * The hint of a response's fields. A request that is sent when the server is about to close is
- * lost, so the connection is given up `margin` milliseconds before, but not earlier than after half
- * of the time.
+ * Returns the hint in a response's fields. A request that is sent when the server is about to close
+ * is lost, so the pool closes the connection `margin` milliseconds earlier. It keeps the connection
+ * for at least half of the time, however.
  */
 export const keepAlive = (fields: HttpFields.HttpFields, margin: number): Hint | undefined => {
   const text = HttpFields.getUnsafe(fields, "keep-alive")
   if (text === undefined) return undefined
   const millis = parameter(text, "timeout") * 1000
-  // Both may be infinite.
+  // `millis` and `margin` may both be infinite.
   const idleMillis = millis === Infinity ? Infinity : Math.max(millis - margin, millis / 2)
   return { idleMillis, left: parameter(text, "max") }
 }
