@@ -1,28 +1,34 @@
-/** Which failures of an opening may be over in a moment, and what is made of one that many have. */
+/**
+ * Decides which failures of an opening may soon pass, and copies an error that several requests
+ * share.
+ */
 import type { HttpError } from "../../HttpError.ts"
 import type { ConnectReason } from "../error/connect.ts"
 
 /**
- * What passes when a server is up again (`NoEntry`: the socket file that it makes), or when others
- * free descriptors. That there is no route, or that nobody answers, does not pass so soon.
+ * The reasons that pass when a server is up again, or when other code frees descriptors. `NoEntry`
+ * is for the socket file that a server creates. A missing route, or a server that does not answer,
+ * does not pass so soon.
  */
 const passing = new Set<ConnectReason>(["Refused", "Reset", "TooManyFiles", "NoEntry"])
 
-/** EAGAIN is how a unix socket says that too many wait to be accepted. */
+/**
+ * The codes that pass. EAGAIN is how a unix socket reports that too many connections wait to be
+ * accepted.
+ */
 const passingCodes = new Set(["EAGAIN", "EMFILE", "ENFILE"])
 
 const codeOf = (cause: unknown): unknown =>
   typeof cause === "object" && cause !== null && "code" in cause ? cause.code : undefined
 
 /**
- * Whether it is worth trying again, because nothing was sent and the failure may be over in a
- * moment.
+ * True if another attempt is worthwhile, because nothing was sent and the failure may soon pass.
  */
 export const isRecoverable = (error: HttpError): boolean => {
   switch (error._tag) {
     case "ConnectError":
-      // Only what the system says: a transport that refuses for reasons of its own, such as a
-      // script that is over, means it.
+      // Only failures of the system pass. A transport that refuses for another reason, such as a
+      // script that is over, would refuse again.
       return (error.cause === undefined || codeOf(error.cause) !== undefined || error.cause instanceof AggregateError)
         && (passing.has(error.reason) || passingCodes.has(error.code))
     case "TlsError":
@@ -41,14 +47,14 @@ export const isRecoverable = (error: HttpError): boolean => {
 }
 
 /**
- * The same error for one more request. Each has its own, because what is known of the request is
- * written into it; made without its constructor, which would take a stack of no use to anybody, for
- * each of a thousand.
+ * Copies an error for one more request. Each request has a separate copy, because its details are
+ * written into the error. The constructor is not called, because it would capture a useless stack
+ * for each of a thousand requests.
  */
 export const sharedCopyOf = <E extends HttpError>(error: E): E => {
   const copy: E = Object.create(Object.getPrototypeOf(error) as object)
   for (const key of Reflect.ownKeys(error)) {
-    // To look at the stack is to have it written out.
+    // Reading the stack would format it.
     if (key !== "stack") Object.defineProperty(copy, key, Object.getOwnPropertyDescriptor(error, key) ?? {})
   }
   return Object.defineProperty(copy, "stack", { configurable: true, get: () => error.stack })
