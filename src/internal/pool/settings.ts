@@ -1,4 +1,4 @@
-/** The settings of a pool: its options, checked, as plain numbers. */
+/** The settings of a pool: its checked options, with durations as plain numbers. */
 import type { ConnectionEvent } from "../../ConnectionEvent.ts"
 import type * as HttpLeniency from "../../HttpLeniency.ts"
 import type * as HttpLimits from "../../HttpLimits.ts"
@@ -8,7 +8,7 @@ import type { Millis } from "../connection/timeouts.ts"
 import type { Limits } from "./slots.ts"
 
 export interface PoolSettings {
-  /** For the decisions. */
+  /** The limits for the decisions of the pool. */
   readonly places: Limits
   readonly lifetimeMillis: number
   readonly lifetimeJitter: number
