@@ -3,12 +3,9 @@
  *
  * Each body is read in one way; `Reading` says which. A read fails with the body's failure after
  * the bytes that arrived before it. If those bytes were being collected, the failure contains them.
- *
  * Code that a socket's callback runs here throws nothing into that callback. Without memory for the
- * bytes the body fails; anything else is a defect of the read (`#caught`).
- *
- * An interrupted read closes the connection, and later reads fail, so that no read succeeds with a
- * gap before it.
+ * bytes the body fails; anything else is a defect of the read (`#caught`). An interrupted read
+ * closes the connection, and later reads fail, so that no read succeeds with a gap before it.
  */
 import * as Channel from "effect/Channel"
 import * as Chunk from "effect/Chunk"
@@ -42,10 +39,7 @@ export class BodyReader {
   readonly #exchange: Exchange
   #reading: Reading = "unread"
   #whole: Effect.Effect<Uint8Array, BodyFailure> | undefined
-  /**
-   * The failure of a body that has ended but cannot be read to its end, because bytes of it were
-   * dropped.
-   */
+  /** The failure to read a body that has ended to its end, because bytes of it were dropped. */
   #lost: BodyFailure | undefined
   /**
    * True if the body was closed before it had ended. A fiber that still reads misses bytes,
@@ -77,8 +71,7 @@ export class BodyReader {
     if (this.#reading !== "collect") this.#reading = "close"
     body.discarding = true
     body.finished = true
-    // A stream that another fiber reads must not mistake the bytes that are missing now for the
-    // end.
+    // A stream that another fiber reads must not mistake the missing bytes for the end.
     if (body.size > 0 && body.settled) this.#lost ??= this.#consumed()
     body.clear()
     if (body.settled) return
@@ -332,10 +325,7 @@ export class BodyReader {
     }
   }
 
-  /**
-   * Handles what a read threw. The connection is closed in any case, because bytes of the body may
-   * be missing.
-   */
+  /** Handles what a read threw. Always closes the connection, because bytes may be missing. */
   #caught(thrown: unknown, taken: ReadonlyArray<Uint8Array>): Effect.Effect<never, BodyFailure> {
     const exchange = this.#exchange
     const before = this.#failure
@@ -349,8 +339,7 @@ export class BodyReader {
   }
 
   /**
-   * Ends a read when nothing more is available: at the end, or with the failure and the bytes
-   * collected.
+   * Ends a read when nothing more is available: with the bytes, or with a failure that has them.
    */
   #finish(pieces: ReadonlyArray<Uint8Array>): Effect.Effect<Uint8Array, BodyFailure> {
     this.#exchange.body.finished = true
