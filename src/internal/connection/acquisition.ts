@@ -3,9 +3,9 @@
  * poll, otherwise a new one. Nothing has been written on the one that was not usable, so that is
  * safe for every request.
  *
- * One synchronous state machine. Must be made in the same step as the check that the handle is
- * idle: no other call can begin a request from then on until the owner has been called, or
- * `cancel`.
+ * It is one synchronous state machine. It must be made in the same step as the check that the
+ * handle is idle. From then on no other call can begin a request until the owner has been called,
+ * or `cancel`.
  */
 import type { HttpError } from "../../HttpError.ts"
 import { ConnectionClosed, NotConnected } from "../error/state.ts"

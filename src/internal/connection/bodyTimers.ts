@@ -1,10 +1,10 @@
 /**
  * The timers of a response's body.
  *
- * They limit how long a reader may wait for a piece, how long the body may be left unread, and how
- * long the rest of a discarded body is read. One timer serves all three, because only one of them
- * runs at a time. A second timer limits the rest of a request whose response is complete. An
- * expired timer only calls a method of the exchange, which ends itself.
+ * They limit how long a reader may wait for a piece, and how long the body may be left unread. They
+ * also limit how long the rest of a discarded body is read. One timer serves all three, because
+ * only one of them runs at a time. A second timer limits the rest of a request whose response is
+ * complete. An expired timer only calls a method of the exchange, which ends itself.
  */
 import type { CloseReason } from "../../ConnectionEvent.ts"
 import { contentType } from "../model/fields.ts"
@@ -92,7 +92,7 @@ export class BodyTimers implements TimerOwner {
 
   /**
    * The response is complete, but the request is not. A pool waits for each further piece as long
-   * as it waits for a reader, because a stream without an end would hold the slot indefinitely.
+   * as it waits for a reader. Otherwise a stream without an end would hold the slot indefinitely.
    * `timeouts.write` applies to a piece that the transport does not accept.
    */
   awaitRest(): void {

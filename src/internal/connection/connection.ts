@@ -1,11 +1,11 @@
 /**
  * One open connection: a duplex, the machine that reads it, and the exchange in progress.
  *
- * The receiver stays attached while the connection is idle, so any byte, FIN or fault of an idle
- * connection closes it as soon as it is read. While no exchange is in progress the connection lets
- * the process end. All methods are synchronous and none fails; a closed connection stays closed.
- * What the duplex calls throws neither into it nor into the event loop: what is thrown here ends
- * the exchange and closes the connection.
+ * The receiver stays attached while the connection is idle. Any byte, FIN or fault of an idle
+ * connection therefore closes it as soon as it is read. While no exchange is in progress the
+ * connection lets the process end. All methods are synchronous and none fails; a closed connection
+ * stays closed. The methods that the duplex calls throw neither into it nor into the event loop.
+ * Whatever is thrown here ends the exchange and closes the connection.
  */
 import type { CloseReason } from "../../ConnectionEvent.ts"
 import type { HttpError } from "../../HttpError.ts"
@@ -75,7 +75,7 @@ export class Connection implements Transport.Receiver {
   closedByCaller = false
   /**
    * True once the pool has parked this connection. The server may then close it at the moment the
-   * next request is written, so such a failure counts as a stale connection even if this is its
+   * next request is written. Such a failure therefore counts as a stale connection, even on its
    * first request.
    */
   wasParked = false
@@ -133,10 +133,10 @@ export class Connection implements Transport.Receiver {
    * polled it. The reserver is called then, or at once if the connection closes.
    *
    * A connection that was used before, or was idle while the event loop was busy, may hold
-   * something that arrived in the meantime: a response that no request asked for, a FIN, a reset, a
-   * TLS alert. If the next request were written before that is read, a stray response would count
-   * as its response, and a close as its failure. After the poll the connection is either closed or
-   * has nothing unread, except for packets that are still on their way.
+   * something that arrived in the meantime. That can be a response that no request asked for, a
+   * FIN, a reset, or a TLS alert. If the next request were written before that is read, a stray
+   * response would count as its response, and a close as its failure. After the poll the connection
+   * is either closed or has nothing unread, except for packets that are still on their way.
    */
   reserve(loop: Transport.EventLoop, reserver: Reserver): void {
     this.#reserver = reserver

@@ -255,8 +255,8 @@ export class Exchange extends RequestWriter implements ExchangeHandler, TimerOwn
   }
 
   /**
-   * Ends an exchange whose response the caller will not get, even if it is complete, so that it
-   * does not keep the next request from starting.
+   * Ends an exchange whose response the caller will not receive, even if the response is complete.
+   * Otherwise it would keep the next request from starting.
    */
   giveUp(): void {
     this.body.finished = true

@@ -1,6 +1,7 @@
 /**
- * The handle of a connection that its user keeps over several connections: what it is set to, its
- * open connection, which calls are legal, and what follows when the connection closes.
+ * The handle of a connection, which its user keeps over several connections. It has the settings
+ * and the open connection, and decides which calls are legal and what happens when the connection
+ * closes.
  *
  * `acquisition.ts` gets its connection, `call.ts` sends requests on it. A pooled connection needs
  * no handle.

@@ -107,7 +107,7 @@ export const withProxyFields = (origin: Origin.Origin, fields: HttpFields.HttpFi
  */
 const nameInConnection = (fields: HttpFields.HttpFields, names: ReadonlyArray<string>): HttpFields.HttpFields => {
   const given = HttpFields.getAll(fields, connection).filter((line) => line.trim() !== "")
-  // The encoder would add a line of its own for it.
+  // The encoder would add a separate line for it.
   const te = HttpFields.has(fields, "TE") && !given.some((line) => listHas(line, "te")) ? ["TE"] : []
   const line = HttpFields.fromInput([[connection, [...given, ...te, ...names].join(", ")]])
   return HttpFields.fromInput([...line, ...HttpFields.remove(fields, connection)])

@@ -2,8 +2,8 @@
  * The request's half of an exchange: what was written, what the writer waits for, and how it is
  * stopped. `exchange.ts` adds the response's half, `sendRequest.ts` decides what is written.
  *
- * The exchange is its own timer for the phase that it is in (`write`, `continue`, `head`), because
- * only one of these runs at a time and an object more would be made for each request.
+ * The exchange itself is the timer for the phase that it is in (`write`, `continue`, `head`). Only
+ * one of these runs at a time, and a separate timer would be one more object for each request.
  */
 import type { HttpError } from "../../HttpError.ts"
 import type { TimeoutKind } from "../error/timeout.ts"

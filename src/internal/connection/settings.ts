@@ -1,6 +1,6 @@
 /**
- * What a connection is set to, and timeouts and limits in the form that the core uses: checked,
- * plain numbers, those of the request over those of the connection.
+ * The settings of a connection, and timeouts and limits in the form that the core uses. These are
+ * checked plain numbers, and the values of a request take precedence over those of its connection.
  */
 import type * as HttpFields from "../../HttpFields.ts"
 import type * as HttpLeniency from "../../HttpLeniency.ts"

@@ -60,9 +60,9 @@ export class TimerQueue {
   /** The context in which the queue was made: what fires belongs to no single request. */
   readonly #context: AsyncContext
   /**
-   * Those that are set, in no order. A list and no `Set`: what a `Set` has dropped its old tables
-   * still hold, and each points to the next one, so that one old table keeps all exchanges after it
-   * from being collected young.
+   * The timers that are set, in no order. They are a list and not a `Set`, because the old tables
+   * of a `Set` still hold what it has dropped. Each old table points to the next one, so one of
+   * them keeps all exchanges after it from being collected young.
    */
   #first: Timed | undefined
   #size = 0
