@@ -1,9 +1,9 @@
 /**
  * The fiber that asks for something, as the core sees it.
  *
- * Also how what is done for the fiber is kept from being torn by an interruption:
- * `uninterruptibleMask` with a last look at the end costs 11 runtime operations, this costs 3,
- * because the fiber itself says whether it has been interrupted.
+ * It also keeps an interruption from splitting what is done for the fiber. `uninterruptibleMask`
+ * with a last check at the end costs 11 runtime operations. This costs 3, because the fiber itself
+ * says whether it has been interrupted.
  */
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
@@ -125,8 +125,8 @@ export const uninterruptedCall = <A, E>(
   )
 
 /**
- * The same for a step, whose `body` checks what no other fiber may change until it has reserved its
- * connection: it runs in one operation inside of the uninterruptible region.
+ * The same for a step. Its `body` checks what no other fiber may change until the step has reserved
+ * its connection. So it runs in one operation inside the uninterruptible region.
  */
 export const uninterruptedStep = <A, E>(
   redactedNames: RedactedNames,

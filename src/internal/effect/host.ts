@@ -1,6 +1,6 @@
 /**
- * The host of the core in Effect 3: time and timers of a `Clock`, the event loop of a transport,
- * and the log of a runtime.
+ * The host of the core in Effect 3. It has the time and timers of a `Clock`, the event loop of a
+ * transport, and the log of a runtime.
  *
  * In real time a timer is one of Node's, which costs no fiber. Under any other clock, such as
  * `TestClock`, it is a fiber that sleeps on that clock.
@@ -110,8 +110,8 @@ export class EffectTimers implements DialHost {
   }
 
   #forkSleep(millis: number, callback: () => void): Fiber.RuntimeFiber<void> {
-    // Rounded up, as Node's timers are: a `Duration` is cut to nanoseconds, and a timer that is set
-    // again for what was cut off would never end. The runtime may have been captured in an
+    // Rounded up, as Node's timers are. A `Duration` is cut to nanoseconds, and a timer that is set
+    // again for the rest would never end. The runtime may have been captured in an
     // uninterruptible region, but the sleep must be interruptible.
     const sleep = Effect.interruptible(this.#clock.sleep(Duration.millis(Math.ceil(millis))))
     const waking = Effect.andThen(sleep, () => this.context.run(callback))

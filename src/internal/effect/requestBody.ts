@@ -1,5 +1,5 @@
 /**
- * The body of a request as a stream: runs it in a fiber of its own, in the name of the caller, so
+ * The body of a request as a stream. It runs in a separate fiber, in the name of the caller, so
  * that the response is delivered while the body is still being sent.
  *
  * The fiber ends with the exchange. It waits whenever the sink asks for it, and for nothing else.

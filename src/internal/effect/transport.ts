@@ -57,8 +57,9 @@ const exitOf = <E>(result: Dialed<E>): Exit.Exit<Opened, E> => {
 }
 
 /**
- * The end of what was opened. A function of its own, so that it retains nothing of the attempt. In
- * place of `Effect.addFinalizer`, which retains the whole fiber: 1.5 KB.
+ * Returns the finalizer of what was opened. It is a separate function, so that it retains nothing
+ * of the attempt. It is used instead of `Effect.addFinalizer`, which retains the whole fiber: 1.5
+ * KB.
  */
 const ending = ({ duplex, release }: Opened) => (): Effect.Effect<void> =>
   Effect.sync(() => {
@@ -149,7 +150,7 @@ const failed = <E>(cause: Cause.Cause<E>): Dialed<E> => {
     : { _tag: "Died", defect: cause }
 }
 
-/** A function of its own, so that it retains nothing of the attempt. */
+/** A separate function, so that it retains nothing of the attempt. */
 const closing = (scope: Scope.CloseableScope, host: EffectTimers) => (): void => {
   host.fork(Scope.close(scope, Exit.void))
 }

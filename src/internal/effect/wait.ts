@@ -1,15 +1,15 @@
 /**
  * How a fiber waits for what happens elsewhere: in the async context in which it began to wait.
  *
- * A callback of a socket runs in the async context of the code that opened the socket, a timer in
- * that of the code that set it, and a connection that another request releases in the context of
- * that request. A fiber that such a callback resumed would go on with another caller's
- * `AsyncLocalStorage`. So each wait captures the context of its fiber and resumes in it: Effect's
- * scheduler runs a fiber in the context in which it was resumed (since 3.22 also if another one was
- * resumed before).
+ * A callback of a socket runs in the async context of the code that opened the socket. A timer runs
+ * in the context of the code that set it. A connection that another request releases is delivered
+ * in the context of that request. A fiber that such a callback resumed would go on with another
+ * caller's `AsyncLocalStorage`. So each wait captures the context of its fiber and resumes in it.
+ * Effect's scheduler runs a fiber in the context in which it was resumed (since 3.22 also if
+ * another one was resumed before).
  *
- * `Fiber.await` resumes in the context of the fiber that ends, and runs a suspended fiber to ask it
- * for its end, in the context of the fiber that asks. `awaitFiber` does neither.
+ * `Fiber.await` resumes in the context of the fiber that ends. To ask a suspended fiber for its
+ * end, it runs that fiber in the context of the fiber that asks. `awaitFiber` does neither.
  */
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
@@ -27,10 +27,10 @@ type Register<A, E> = (resume: Resume<A, E>) => void
  * The operation in which a fiber waits, without what `Effect.async` adds to it.
  *
  * `Effect.async` makes two closures for each wait that keep each other alive until the next full
- * collection. TurboFan removes them, but Maglev, which Node has since 22, does not: with them every
- * request was promoted to V8's old generation, and one cost a quarter more of the processor's time
- * on Node 24. The name of the operation and of its fields are private to Effect 3, so they are
- * compared with those that `Effect.async` makes, which is used if they differ.
+ * collection. TurboFan removes them, but Maglev, which Node has since 22, does not. With them every
+ * request was promoted to V8's old generation, and cost a quarter more of the processor's time on
+ * Node 24. The names of the operation and of its fields are private to Effect 3, so they are
+ * compared with those that `Effect.async` makes. If they differ, `Effect.async` is used.
  */
 class AsyncOperation<A, E> {
   readonly _op = "Async"
@@ -52,7 +52,7 @@ const isKnown = ((): boolean => {
 })()
 
 /**
- * Waits until `register` or what follows it resumes the fiber. There is no cleanup of its own: an
+ * Waits until `register` or what follows it resumes the fiber. It has no cleanup, so an
  * interruption must be handled around it.
  */
 export const suspended = <A, E = never>(register: Register<A, E>): Effect.Effect<A, E> =>
@@ -145,8 +145,8 @@ export const interruptFiber = <A, E>(
 
 /**
  * Brings a fiber to a context, for an effect that knows nothing of contexts, such as
- * `Deferred.await` or a queue. Two microtasks: what resumes a fiber that runs is handled within
- * that run, and a run may have been put off to the first one already.
+ * `Deferred.await` or a queue. It takes two microtasks. What resumes a running fiber is handled
+ * within that run, and a run may have been postponed to the first microtask already.
  */
 export const returnTo = (context: AsyncContext): Effect.Effect<void> =>
   suspended<void>((resume) => context.run(() => queueMicrotask(() => queueMicrotask(() => resume(Effect.void)))))
