@@ -234,7 +234,7 @@ export class PoolCall extends Checkout implements Call, HeadObserver {
 
   #finish(outcome: Outcome): void {
     if (this.outcome !== undefined || this.state === State.Cancelled) return
-    // Not by `move`: a defect may have come of an illegal one.
+    // Not by `move`: a defect may be the result of an illegal one.
     this.state = State.Failed
     this.pool.requestFinished()
     this.#exchange = undefined

@@ -4,7 +4,7 @@
  * A request is one object in every state, and a synchronous state machine: each callback moves it,
  * and none of them throws (`guard`). Interruption, a timeout and a failure leave no position in the
  * queue, no opening, and no connection without a request. A connection that was used or idle before
- * is polled before it is used (`Connection.reserve`); one that turns out to be closed costs the
+ * is polled before it is used (`Connection.reserve`). If it turns out to be closed, it costs the
  * request only time, because nothing has been written on it.
  */
 import type { WaitEnd } from "../../ConnectionEvent.ts"

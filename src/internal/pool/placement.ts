@@ -107,7 +107,7 @@ export abstract class Placement<O, S extends Slot<O, S, W>, W extends Waiter<O, 
 
   /**
    * Opens connections after room was made. If the total limit had been reached, the room goes to
-   * the first waiter of all groups; otherwise it goes to the first one of this group.
+   * the first waiter of all groups. Otherwise it goes to the first waiter of this group.
    */
   protected dispatch(group: Group<O, S, W>, wasFull = this.full): void {
     while (this.openFor(wasFull ? this.turns.first : group.next));

@@ -14,16 +14,16 @@
  *   that could use its room. If that waiter is in another group, the connection is closed and one
  *   is opened there.
  * - If no connection can be opened at present, all waiters of the group share one opening at a
- *   time, with pauses between the attempts (`outages.ts`).
+ *   time. There are pauses between the attempts (`outages.ts`).
  * - No waiter waits for room that an unread response takes. The oldest such response loses its
  *   connection.
  *
  * A queued request is one object, a subclass of `Waiter`, and a connection and its slot are one
  * object, a subclass of `Slot` that the pool creates in `makeSlot`. The rules for a waiter:
  * - It may be queued again, with the same object, once it is not `waiting` any more.
- * - Its `order` is unique, because every order comes from `drawOrder`. A request that draws one
- *   when it begins keeps that position if it is queued after it was `accepted`, for example because
- *   its idle connection turned out to be closed.
+ * - Its `order` is unique, because every order comes from `drawOrder`. A request may draw one when
+ *   it begins, and be queued after it was `accepted`. It then keeps that position. This happens,
+ *   for example, if its idle connection turns out to be closed.
  * - If it is not `accepted`, `enqueue` draws its order, and may refuse it if too many wait.
  */
 import type { CloseReason } from "../../ConnectionEvent.ts"
@@ -115,7 +115,7 @@ export class PoolState<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> ex
   /**
    * A connection could not be opened. `recoverable` is true if the reason may pass soon. Returns
    * the waiters that fail with it. These are all waiters of the group if the outage has lasted for
-   * long and no other connection is open or being opened; otherwise it is the owner at most.
+   * long and no other connection is open or being opened. Otherwise it is the owner at most.
    */
   failed(slot: S, now: number, recoverable: boolean): Failed<W> {
     const { group, owner } = slot

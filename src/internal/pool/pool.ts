@@ -1,7 +1,7 @@
 /**
- * Does what the policy decides, and reports to it what happens: opens connections in the name of
- * the requests that they are for, closes them, hands them to waiters. Synchronous; the requests are
- * in `checkout.ts` and `call.ts`, the Effects over them in `effect/`.
+ * Does what the policy decides, and reports to it what happens. It opens connections in the name of
+ * the requests that they are for, closes them, and hands them to waiters. Synchronous; the requests
+ * are in `checkout.ts` and `call.ts`, the Effects over them in `effect/`.
  */
 import type { CloseReason } from "../../ConnectionEvent.ts"
 import type { HttpError } from "../../HttpError.ts"

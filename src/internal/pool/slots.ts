@@ -1,12 +1,12 @@
 /**
- * The objects that the decisions of a pool are about: groups (one for each origin), slots (pooled
- * connections, from the start of their opening), waiters (queued requests), and commands (what the
- * pool must do). Data only; `policy.ts` changes it.
+ * The objects that the decisions of a pool are about. Groups are one for each origin. Slots are
+ * pooled connections, from the start of their opening. Waiters are queued requests, and commands
+ * are what the pool must do. Data only; `policy.ts` changes it.
  *
- * The pool's connection class extends `Slot` and its request class extends `Waiter`, so that a
- * connection and its slot are one object, and a queued request is one object. The type parameters
- * `S` and `W` are these classes: `class PooledConnection extends Slot<O, PooledConnection, W>`. `O`
- * is what the pool keeps of an origin. No decision reads what the subclasses add.
+ * The pool's connection class extends `Slot` and its request class extends `Waiter`. A connection
+ * and its slot are therefore one object, and so is a queued request. The type parameters `S` and
+ * `W` are these classes: `class PooledConnection extends Slot<O, PooledConnection, W>`. `O` is what
+ * the pool keeps of an origin. No decision reads what the subclasses add.
  */
 import type { CloseReason } from "../../ConnectionEvent.ts"
 import type { Entry } from "./list.ts"

@@ -1,12 +1,13 @@
 /**
  * Unread responses: when one loses its connection, what is emitted, and what the log says.
  *
- * A response that is unread for long loses it by itself (`unreadTime`). One that no caller has
- * begun to read loses it to a queued request for which no connection is opened because there is no
- * room; `policy.ts` decides which. Not before `unreadGrace`, because its caller may have something
- * else to do first. The page of an error that is too large to be discarded loses it at once,
- * because combinators such as `filterStatusOk` leave such pages unread. "At once" means after the
- * event loop has been polled, so that the caller has run.
+ * A response that is unread for long loses it by itself (`unreadTime`). If there is no room to open
+ * a connection for a queued request, an unread response loses its connection to that request. No
+ * caller has begun to read such a response; `policy.ts` decides which one it is. Not before
+ * `unreadGrace`, because its caller may have something else to do first. The page of an error that
+ * is too large to be discarded loses it at once, because combinators such as `filterStatusOk` leave
+ * such pages unread. "At once" means after the event loop has been polled, so that the caller has
+ * run.
  */
 import type { ConnectionEvent, Reclaim } from "../../ConnectionEvent.ts"
 import type { ExchangeView } from "../connection/errorContext.ts"
@@ -96,8 +97,8 @@ export class Unread {
     if (exchange === undefined) return
     this.givenUp(exchange, timers.now() - unreadSince, "Room")
     exchange.abandon(
-      `nobody had begun to read the response when another request waited and there was no room for one more connection `
-        + `(\`unreadGrace\` is ${unreadGrace} ms). Read a response as soon as you have it, \`close\` it where you do not want it, or raise `
+      `no caller had begun to read the response when another request waited and there was no room for one more connection `
+        + `(\`unreadGrace\` is ${unreadGrace} ms). Read a response as soon as you have it, \`close\` it if you do not want it, or raise `
         + "`connectionsPerOrigin`",
       "Unread"
     )
