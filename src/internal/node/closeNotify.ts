@@ -57,6 +57,6 @@ export const watchEnd = (socket: net.Socket): void => {
 
 /**
  * True if the connection ended by close_notify, false if it ended without. `undefined` before the
- * end, without TLS, and if that cannot be told.
+ * end, without TLS, and if it cannot be determined.
  */
 export const endProven = (socket: net.Socket): boolean | undefined => ends.get(socket)

@@ -7,8 +7,8 @@
  * one is connected, the others are destroyed.
  *
  * Node's `autoSelectFamily` is not used. It destroys a socket after 250 ms instead of starting the
- * next one beside it, so a peer that is further away is reached through its last address only. Its
- * timer is not the host's.
+ * next one beside it. A peer that is further away is therefore reached through its last address
+ * only. Its timer is not the host's.
  */
 import * as net from "node:net"
 import * as tls from "node:tls"

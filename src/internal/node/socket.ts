@@ -12,9 +12,9 @@ import { codeOf, systemError } from "../error/systemCodes.ts"
 import { endProven, watchEnd } from "./closeNotify.ts"
 import { Inbound } from "./inbound.ts"
 
-// One for all sockets, so that an idle connection costs no memory: libuv asks for the buffer right
+// One for all sockets, so that an idle connection costs no memory. libuv asks for the buffer right
 // before `read(2)`, and the view is not used after the next read. It has twice the size that libuv
-// suggests, so that a response of 64 KiB and its head fit: in two reads it was copied twice. With a
+// suggests, so that a response of 64 KiB and its head fit. In two reads it was copied twice. With a
 // larger buffer, large downloads were slower.
 const buffer = Buffer.allocUnsafeSlow(131_072)
 
