@@ -152,7 +152,7 @@ export class Acquisition implements Reserver, OpeningOwner {
 
   #use(connection: Connection, openedHere: boolean): void {
     this.#end()
-    // Without a request it was asked for alone, whatever has become of it.
+    // Without a request the caller asked for the connection alone, whatever has become of it.
     if (connection.usable || this.#asked === undefined) this.#owner.onConnection(connection, openedHere)
     else this.#owner.onFailure(this.#about(withOpeningContext(this.#handle, closedAtOnce(connection))))
   }

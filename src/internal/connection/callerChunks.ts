@@ -1,6 +1,6 @@
 /**
- * Decides who chunks a body if the caller has set `Transfer-Encoding`. The same for whole requests
- * and for those of steps.
+ * Decides who chunks a body if the caller has set `Transfer-Encoding`. The same rule holds for
+ * whole requests and for requests sent in steps.
  *
  * As in `http.client` it is the caller, who has announced it, unless `encodeChunked` leaves it to
  * the library. What the caller has chunked is checked on its way out, so that no other message can

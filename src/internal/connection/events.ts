@@ -1,7 +1,7 @@
 /**
- * Where events go: to listeners of the caller, which must not be able to break a connection.
- * Nothing is made of an event, not even its record, unless there is a listener: callers of `emit`
- * check `active` first.
+ * Where events go: to listeners of the caller, which must not be able to break a connection. An
+ * event costs nothing unless there is a listener. Not even its record is made, because callers of
+ * `emit` check `active` first.
  */
 import type { ConnectionEvent } from "../../ConnectionEvent.ts"
 import type { Host } from "../model/ports.ts"

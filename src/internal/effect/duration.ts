@@ -2,7 +2,7 @@
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 
-/** Effect takes a negative duration and NaN for zero, which would be over at once. */
+/** Effect reads a negative duration and NaN as zero, which would be over at once. */
 const isNegative = (input: unknown): boolean => {
   switch (typeof input) {
     case "number":
@@ -16,7 +16,7 @@ const isNegative = (input: unknown): boolean => {
   }
 }
 
-/** Milliseconds; `undefined` for what is no duration of at least 0. */
+/** Returns milliseconds, or `undefined` if the input is not a duration of at least 0. */
 export const readDuration = (input: unknown): number | undefined =>
   isNegative(input)
     ? undefined

@@ -17,7 +17,7 @@ import type { DialHost, Host, HostTimer } from "../model/ports.ts"
 import { readDuration } from "./duration.ts"
 import { isLive } from "./polled.ts"
 
-// As they are on import, together: a timer that was set by one of them must not be cleared by a
+// Captured together on import, because a timer that was set by one of them must not be cleared by a
 // replacement of the other.
 const { clearTimeout, performance, setTimeout } = globalThis
 

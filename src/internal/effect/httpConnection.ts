@@ -45,7 +45,7 @@ import { forgetFailed, getResponse, send, writerEnded } from "./stepsBody.ts"
 import type { Trace } from "./trace.ts"
 
 /** The options of `HttpConnection.make`, where they are documented. */
-export interface FaceOptions {
+export interface HttpConnectionOptions {
   readonly host?: string | undefined
   readonly port?: number | undefined
   readonly tls?: boolean | Tls.Options | undefined
@@ -101,7 +101,7 @@ const fieldsOf = (headers: HttpFields.Input | undefined): Either.Either<HttpFiel
 
 const makeTunnel = (
   scheme: "http" | "https",
-  { headers, host, port }: NonNullable<FaceOptions["tunnel"]>
+  { headers, host, port }: NonNullable<HttpConnectionOptions["tunnel"]>
 ): Either.Either<Tunnel, InvalidRequest> =>
   Either.gen(function*() {
     const origin = yield* Either.mapLeft(
@@ -120,7 +120,7 @@ const makeTunnel = (
 
 /** Returns the checked address and port to connect from. */
 const localOf = (
-  { localAddress, localPort }: FaceOptions
+  { localAddress, localPort }: HttpConnectionOptions
 ): Either.Either<Pick<ConnectionHandle["settings"], "localAddress" | "localPort">, InvalidOption> => {
   if (localPort !== undefined && !(Number.isInteger(localPort) && localPort >= 0 && localPort <= 65_535)) {
     return Either.left(new InvalidOption({ option: "localPort", reason: "it must be a whole number from 0 to 65535" }))
@@ -141,7 +141,7 @@ const recorded = <A, E>(options: object, call: () => Effect.Effect<A, E>): Effec
 
 /** Makes a connection. The end of the scope closes it. */
 export const make = (
-  options: FaceOptions,
+  options: HttpConnectionOptions,
   redactedNames: RedactedNames,
   trace?: Trace
 ): Effect.Effect<HttpConnectionImpl, InvalidRequest, Scope.Scope | Transport> =>

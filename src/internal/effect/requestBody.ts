@@ -22,7 +22,7 @@ import { checkTrailers } from "../protocol/trailers.ts"
 import type { FiberCaller } from "./caller.ts"
 import { Gate } from "./wait.ts"
 
-/** Trailers that an Effect gives when the body has been written. */
+/** An Effect that returns trailers when the body has been written. */
 type LateTrailers = Effect.Effect<HttpFields.Input, unknown>
 
 /** What a call of the sink returned: whether it takes more, or why it never will. */
@@ -36,7 +36,7 @@ export const untilTaken = (taken: Taken, gate: Gate, next: () => Taken): Effect.
     ? Effect.flatMap(gate.passed, () => untilTaken(next(), gate, next))
     : Effect.fail(taken)
 
-/** Trailers that can be sent, made of what the caller's Effect gave. */
+/** Returns trailers that can be sent, made from the result of the caller's Effect. */
 const trailersFrom = (given: HttpFields.Input): HttpFields.HttpFields | InvalidTrailer => {
   const fields = Either.try({
     try: () => HttpFields.fromInput(given),
@@ -116,7 +116,8 @@ class FiberRun implements BodyRun {
 }
 
 /**
- * A body that a stream gives. `whole` is false for a part of a body that the caller sends by steps.
+ * The source of a body that is a stream. `whole` is false for a part of a body that the caller
+ * sends by steps.
  */
 export class StreamSource implements BodySource {
   readonly #stream: Stream.Stream<Uint8Array, unknown>

@@ -1,5 +1,5 @@
 /**
- * The second half of the step-by-step face: `send` and `getResponse`, and how a step that fails
+ * The second half of the step-by-step methods: `send` and `getResponse`, and how a step that fails
  * ends its request.
  */
 import * as Cause from "effect/Cause"

@@ -68,7 +68,7 @@ const messageOf = (error: unknown): string => {
 }
 
 /** Returns the name and message of the caller's error. */
-const told = (error: unknown): string => {
+const summaryOf = (error: unknown): string => {
   const message = messageOf(error)
   return message === "" ? nameOf(error) : `${nameOf(error)}: ${excerpt(message)}`
 }
@@ -93,7 +93,7 @@ export class RequestBodyError<out E = unknown> extends tagged("RequestBodyError"
     super({ error: args.error, cause: args.error })
   }
   override get description(): string {
-    return `The stream of the request's body failed with ${told(this.error)}; see \`error\`.`
+    return `The stream of the request's body failed with ${summaryOf(this.error)}; see \`error\`.`
   }
   /**
    * Shows only the name and message of the caller's error, because it may hold anything.
@@ -102,6 +102,6 @@ export class RequestBodyError<out E = unknown> extends tagged("RequestBodyError"
    */
   override toJSON(): unknown {
     const { cause: _, ...json } = super.toJSON() as Record<string, unknown>
-    return { ...json, error: told(this.error) }
+    return { ...json, error: summaryOf(this.error) }
   }
 }

@@ -24,8 +24,8 @@ export class Inbound {
    * is not delivered.
    */
   #lost = false
-  #endTold = false
-  #faultTold = false
+  #endDelivered = false
+  #faultDelivered = false
   /** True while `onData` runs, and true if `resume` was called in it. */
   #delivering = false
   #resumed = false
@@ -63,28 +63,28 @@ export class Inbound {
       this.#lost = true
       this.#fault ??= { code: "ENOMEM", cause }
       // `#deliver` does this after the call of the receiver that is running.
-      if (!this.#delivering) this.#tellLast()
+      if (!this.#delivering) this.#deliverLast()
     }
   }
 
   /** The peer has finished sending. */
   end(): void {
     this.#ended = true
-    this.#tellLast()
+    this.#deliverLast()
   }
 
   /** The channel broke. The first report counts. */
   fault(fault: DuplexFault): void {
     if (this.#fault !== undefined) return
     this.#fault = fault
-    this.#tellLast()
+    this.#deliverLast()
   }
 
   /** Sets the receiver and delivers what was held back. Returns true if reading may go on. */
   attach(receiver: Receiver): boolean {
     this.#receiver = receiver
-    this.#endTold = false
-    this.#faultTold = false
+    this.#endDelivered = false
+    this.#faultDelivered = false
     return this.resume()
   }
 
@@ -102,7 +102,7 @@ export class Inbound {
       if (bytes === undefined) break
       this.#deliver(bytes)
     }
-    this.#tellLast()
+    this.#deliverLast()
     return !this.#paused && !this.over
   }
 
@@ -124,7 +124,7 @@ export class Inbound {
     }
     // A `resume` within the call counts more than what the call returned.
     if (!goOn && !this.#resumed) this.#paused = true
-    if (this.#lost) this.#tellLast()
+    if (this.#lost) this.#deliverLast()
     return !this.#paused && !this.#closed
   }
 
@@ -132,15 +132,15 @@ export class Inbound {
    * Delivers the end and the fault. They wait for bytes that are held back, but not for a receiver
    * that has paused.
    */
-  #tellLast(): void {
+  #deliverLast(): void {
     if (this.holding) return
-    if (this.#ended && !this.#endTold && this.#receiver !== undefined) {
-      this.#endTold = true
+    if (this.#ended && !this.#endDelivered && this.#receiver !== undefined) {
+      this.#endDelivered = true
       this.#receiver.onEnd()
     }
     // Reads the receiver again, because `onEnd` may have closed the channel.
-    if (this.#fault !== undefined && !this.#faultTold && this.#receiver !== undefined) {
-      this.#faultTold = true
+    if (this.#fault !== undefined && !this.#faultDelivered && this.#receiver !== undefined) {
+      this.#faultDelivered = true
       this.#receiver.onError(this.#fault)
     }
   }

@@ -220,9 +220,9 @@ export class PoolCall extends Checkout implements Call, HeadObserver {
     const first = this.#first
     if (first === undefined && mayRetry(this.#request, error)) return this.#retry(error)
     const own = this.#about(error)
-    const told = first === undefined ? own : ofBoth(first, own)
-    this.#emitUnsent(told)
-    this.#finish({ _tag: "Failed", error: told })
+    const final = first === undefined ? own : ofBoth(first, own)
+    this.#emitUnsent(final)
+    this.#finish({ _tag: "Failed", error: final })
   }
 
   die(defect: unknown): void {

@@ -43,10 +43,10 @@ export abstract class Checkout extends Waiter implements Reserver, Timed {
   protected readonly origin: Origin.Origin
   protected readonly startedAt: number
   protected observer: CallObserver | undefined = undefined
-  /** When the time runs out that it may wait for the pool, and that it may take in all. */
+  /** When its wait for the pool reaches its limit, and when the request reaches its total limit. */
   #turnAt = Infinity
   #totalAt = Infinity
-  /** For how long it has waited for the pool, in milliseconds, and since when it does. */
+  /** How long it has waited for the pool, in milliseconds, and since when it waits now. */
   #waited = 0
   #waitsSince: number | undefined = undefined
   #isHeld = false
@@ -104,7 +104,7 @@ export abstract class Checkout extends Waiter implements Reserver, Timed {
     this.#stopWaiting()
     this.pooled = undefined
     pooled?.connection?.free()
-    // One that was idle was acquired by this request itself, and is not known as granted.
+    // The request acquired an idle connection itself, so that one is not known as granted.
     if (pooled !== undefined && granted === undefined) this.pool.giveBack(pooled)
     return this.pool.cancel(this) ?? this.#pending
   }
@@ -234,7 +234,7 @@ export abstract class Checkout extends Waiter implements Reserver, Timed {
     this.#again()
   }
 
-  /** It keeps its position, because it has had its turn. */
+  /** Starts over. The request keeps its position, because it was accepted before. */
   #again(): void {
     this.accepted = true
     this.checkout(this.pool.timers.now())

@@ -1,4 +1,4 @@
-/** A connection of the pool that one holder has until it gives it back. */
+/** A connection of the pool that one holder has until it releases it. */
 import type { HttpError } from "../../HttpError.ts"
 import type * as Origin from "../../Origin.ts"
 import type { Pending } from "../connection/acquisition.ts"

@@ -2,12 +2,13 @@
  * Unread responses: when one loses its connection, what is emitted, and what the log says.
  *
  * A response that is unread for long loses it by itself (`unreadTime`). If there is no room to open
- * a connection for a queued request, an unread response loses its connection to that request. No
- * caller has begun to read such a response; `policy.ts` decides which one it is. Not before
- * `unreadGrace`, because its caller may have something else to do first. The page of an error that
- * is too large to be discarded loses it at once, because combinators such as `filterStatusOk` leave
- * such pages unread. "At once" means after the event loop has been polled, so that the caller has
- * run.
+ * a connection for a queued request, a response loses its connection to that request. No caller has
+ * begun to read such a response; `policy.ts` decides which one it is. That happens only after
+ * `unreadGrace`, because the caller may have something else to do first.
+ *
+ * The page of an error that is too large to be discarded loses it at once, because combinators such
+ * as `filterStatusOk` leave such pages unread. "At once" means after the event loop has been
+ * polled, so that the caller has run.
  */
 import type { ConnectionEvent, Reclaim } from "../../ConnectionEvent.ts"
 import type { ExchangeView } from "../connection/errorContext.ts"

@@ -1,4 +1,4 @@
-/** The queue of timeouts: when they fire, and that one fiber at most serves them all. */
+/** The queue of timers: when they fire, and that at most one fiber serves them all. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -12,7 +12,7 @@ import * as NodeTransport from "../../src/NodeTransport.ts"
 import { Transport } from "../../src/Transport.ts"
 
 interface Kit {
-  readonly deadlines: TimerQueue
+  readonly timers: TimerQueue
   /** What fired, in order. */
   readonly fired: Array<string>
   readonly named: (name: string, also?: () => void) => Timer
@@ -28,14 +28,14 @@ const timerQueue = Effect.provide(
 )
 
 const kit: Effect.Effect<Kit, never, Scope.Scope> = Effect.gen(function*() {
-  // A clock that was moved before starts no fiber of its own to warn that it was not.
+  // A clock that was moved before does not start a separate fiber to warn that it was not.
   yield* TestClock.adjust(0)
   const supervisor = yield* Supervisor.track
   const scope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
   const timers = yield* Effect.supervised(Scope.extend(timerQueue, scope), supervisor)
   const fired: Array<string> = []
   return {
-    deadlines: timers,
+    timers,
     fired,
     named: (name, also = () => {}) =>
       new Timer({
@@ -55,10 +55,10 @@ const kit: Effect.Effect<Kit, never, Scope.Scope> = Effect.gen(function*() {
   }
 })
 
-describe("a deadline", () => {
-  it.scoped("fires when its time has come, not a millisecond before, and once", () =>
+describe("a timer", () => {
+  it.scoped("fires when its time is over, not a millisecond before, and once", () =>
     Effect.gen(function*() {
-      const { deadlines: timers, fired, named } = yield* kit
+      const { timers, fired, named } = yield* kit
       const a = named("a")
       timers.start(a, 1000)
       assert.strictEqual(timers.size, 1)
@@ -74,7 +74,7 @@ describe("a deadline", () => {
 
   it.scoped("that is set again to an earlier time fires at the earlier time alone", () =>
     Effect.gen(function*() {
-      const { deadlines: timers, fired, named } = yield* kit
+      const { timers, fired, named } = yield* kit
       const a = named("a")
       timers.start(a, 1000)
       timers.start(a, 100)
@@ -86,7 +86,7 @@ describe("a deadline", () => {
 
   it.scoped("that is set again to a later time does not fire at the earlier one", () =>
     Effect.gen(function*() {
-      const { deadlines: timers, fired, named } = yield* kit
+      const { timers, fired, named } = yield* kit
       const a = named("a")
       timers.start(a, 100)
       yield* TestClock.adjust("50 millis")
@@ -98,9 +98,9 @@ describe("a deadline", () => {
       assert.deepStrictEqual(fired, ["a"])
     }))
 
-  it.scoped("that is cleared, or set to Infinity, never fires", () =>
+  it.scoped("that is cancelled, or set to Infinity, never fires", () =>
     Effect.gen(function*() {
-      const { deadlines: timers, fired, named } = yield* kit
+      const { timers, fired, named } = yield* kit
       const a = named("a")
       const b = named("b")
       timers.start(a, 100)
@@ -117,7 +117,7 @@ describe("a deadline", () => {
 
   it.scoped("can be set again from its own callback", () =>
     Effect.gen(function*() {
-      const { deadlines: timers, fired, named } = yield* kit
+      const { timers, fired, named } = yield* kit
       const a: Timer = named("a", () => {
         if (fired.length < 3) timers.start(a, 10)
       })
@@ -132,17 +132,17 @@ describe("a deadline", () => {
 
   it.scoped("of no time at all fires without the clock moving", () =>
     Effect.gen(function*() {
-      const { deadlines: timers, fired, named } = yield* kit
+      const { timers, fired, named } = yield* kit
       timers.start(named("a"), 0)
       yield* TestClock.adjust(0)
       assert.deepStrictEqual(fired, ["a"])
     }))
 })
 
-describe("several deadlines", () => {
+describe("several timers", () => {
   it.scoped("fire each at its own time, whatever the order in which they were set", () =>
     Effect.gen(function*() {
-      const { deadlines: timers, fired, named } = yield* kit
+      const { timers, fired, named } = yield* kit
       timers.start(named("300"), 300)
       timers.start(named("100"), 100)
       timers.start(named("200"), 200)
@@ -156,15 +156,15 @@ describe("several deadlines", () => {
 
   it.scoped("that are due at once fire in the order in which they were set", () =>
     Effect.gen(function*() {
-      const { deadlines: timers, fired, named } = yield* kit
+      const { timers, fired, named } = yield* kit
       for (const name of ["a", "b", "c"]) timers.start(named(name), 100)
       yield* TestClock.adjust("100 millis")
       assert.deepStrictEqual(fired, ["a", "b", "c"])
     }))
 
-  it.scoped("that are due at once do not fire where an earlier one has cleared them or set them anew", () =>
+  it.scoped("that are due at once do not fire if an earlier one has cancelled them or started them again", () =>
     Effect.gen(function*() {
-      const { deadlines: timers, fired, named } = yield* kit
+      const { timers, fired, named } = yield* kit
       const cleared = named("cleared")
       const later = named("later")
       timers.start(
@@ -184,9 +184,9 @@ describe("several deadlines", () => {
 })
 
 describe("the sleeper", () => {
-  it.scoped("is one fiber, however many deadlines there are and however often they are set", () =>
+  it.scoped("is one fiber, however many timers there are and however often they are set", () =>
     Effect.gen(function*() {
-      const { deadlines: timers, named, sleepers } = yield* kit
+      const { timers, named, sleepers } = yield* kit
       assert.strictEqual(yield* sleepers, 0)
       const all = Array.from({ length: 20 }, (_, i) => named(String(i)))
       // Each earlier than the one before, so that each wakes the sleeper earlier.
@@ -198,9 +198,9 @@ describe("the sleeper", () => {
       assert.strictEqual(yield* sleepers, 1)
     }))
 
-  it.scoped("ends when it wakes and nothing is set, and begins again with the next deadline", () =>
+  it.scoped("ends when it wakes and nothing is set, and begins again with the next timer", () =>
     Effect.gen(function*() {
-      const { deadlines: timers, fired, named, sleepers } = yield* kit
+      const { timers, fired, named, sleepers } = yield* kit
       const a = named("a")
       timers.start(a, 1000)
       timers.cancel(a)
@@ -215,7 +215,7 @@ describe("the sleeper", () => {
 
   it.scoped("ends with the scope, even of an uninterruptible region, and nothing fires or is set afterwards", () =>
     Effect.gen(function*() {
-      const { deadlines: timers, fired, named, scope, sleepers } = yield* Effect.uninterruptible(kit)
+      const { timers, fired, named, scope, sleepers } = yield* Effect.uninterruptible(kit)
       const a = named("a")
       timers.start(a, 1000)
       yield* Scope.close(scope, Exit.void)
@@ -229,7 +229,7 @@ describe("the sleeper", () => {
 
   it.scoped("goes by the clock's monotonic time", () =>
     Effect.gen(function*() {
-      const { deadlines: timers } = yield* kit
+      const { timers } = yield* kit
       const before = timers.now()
       yield* TestClock.adjust("1500 micros")
       assert.closeTo(timers.now() - before, 1.5, 1e-6)
