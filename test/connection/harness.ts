@@ -1,5 +1,5 @@
 /**
- * A connection over a scripted transport, and what a test asks of it afterwards: nothing open, no fiber, no deadline.
+ * A connection over a scripted transport, and what a test asks of it afterwards: nothing open, no fiber, no timer.
  *
  * Nothing here waits for time to pass: scripts and timeouts run on `TestClock`.
  */
@@ -126,7 +126,7 @@ export const contained = <A, E>(test: Effect.Effect<A, E, Scope.Scope>): Effect.
 
 /**
  * Asserts within a `contained` test that an exchange has left nothing, though the scope of its connection is open: no channel,
- * no fiber, and with that no deadline, because the fiber that sleeps until the next one would be there.
+ * no fiber, and with that no timer, because the fiber that sleeps until the next one would be there.
  */
 export const nothingLeft = (transport: T.Handle): Effect.Effect<void> =>
   Effect.suspend(() =>
@@ -139,7 +139,7 @@ export const nothingLeft = (transport: T.Handle): Effect.Effect<void> =>
     )
   )
 
-/** As `nothingLeft`, for a connection that stays open; its sleeper may sleep until the earliest deadline that there was. */
+/** As `nothingLeft`, for a connection that stays open; its sleeper may sleep until the earliest timer that there was. */
 export const nothingButIdle = (transport: T.Handle): Effect.Effect<void> =>
   Effect.gen(function*() {
     yield* settled

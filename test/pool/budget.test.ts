@@ -87,7 +87,7 @@ describe("execute and text of a warm pool", () => {
           warm(T.expect(wire), T.reply(ok("hello"), { split }), T.expect(wire), T.reply(ok("hello"), { split })),
           supervisor
         )
-        // The first body that is waited for sets the earliest deadline of all.
+        // The first body that is waited for sets the earliest timer of all.
         yield* Effect.supervised(textOf(pool, request(url)), supervisor)
         const before = supervisor.starts
         assert.isAbove(before, 0, "the sleeper of the first request was not seen")

@@ -93,7 +93,7 @@ export const holds = (
     assert.strictEqual(stats.opened - stats.closed, stats.idle + stats.busy)
   })
 
-/** Asserts within a `contained` test that the pool, which is still open, holds nothing: no place, channel, fiber or deadline. */
+/** Asserts within a `contained` test that the pool, which is still open, holds nothing: no place, channel, fiber or timer. */
 export const holdsNothing = ({ pool, transport }: PoolKit): Effect.Effect<void> =>
   Effect.zipRight(nothingLeft(transport), holds(pool, {}))
 

@@ -18,8 +18,8 @@
  * - No waiter waits for room that an unread response takes. The oldest such response loses its
  *   connection.
  *
- * A queued request is one object, a subclass of `Waiter`, and a connection and its slot are one
- * object, a subclass of `Slot` that the pool creates in `makeSlot`. The rules for a waiter:
+ * A queued request is one object, a subclass of `Waiter`. A connection and its slot are one object,
+ * a subclass of `Slot` that the pool creates in `makeSlot`. The rules for a waiter:
  * - It may be queued again, with the same object, once it is not `waiting` any more.
  * - Its `order` is unique, because every order comes from `drawOrder`. A request may draw one when
  *   it begins, and be queued after it was `accepted`. It then keeps that position. This happens,
