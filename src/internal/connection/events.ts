@@ -13,16 +13,18 @@ export class EventHub {
   readonly #listeners = new Set<Listener>()
   readonly #endings = new Set<() => void>()
   readonly #host: Host
+  /** True if there is a listener. A field and no getter, because each request reads it often. */
+  active = false
   #over = false
 
   constructor(host: Host, listener: Listener | undefined) {
     this.#host = host
     if (listener !== undefined) this.#listeners.add(listener)
+    this.#update()
   }
 
-  /** True if there is a listener. */
-  get active(): boolean {
-    return this.#listeners.size > 0
+  #update(): void {
+    this.active = this.#listeners.size > 0
   }
 
   /**
@@ -38,9 +40,11 @@ export class EventHub {
     const end = (): void => ended()
     this.#listeners.add(own)
     this.#endings.add(end)
+    this.#update()
     return () => {
       this.#listeners.delete(own)
       this.#endings.delete(end)
+      this.#update()
     }
   }
 
@@ -50,6 +54,7 @@ export class EventHub {
     for (const ended of this.#endings) ended()
     this.#endings.clear()
     this.#listeners.clear()
+    this.#update()
   }
 
   /**

@@ -26,11 +26,11 @@ type Register<A, E> = (resume: Resume<A, E>) => void
 /**
  * The operation in which a fiber waits, without what `Effect.async` adds to it.
  *
- * `Effect.async` makes two closures for each wait that keep each other alive until the next full
- * collection. TurboFan removes them, but Maglev, which Node has since 22, does not. With them every
- * request was promoted to V8's old generation, and cost a quarter more of the processor's time on
- * Node 24. The names of the operation and of its fields are private to Effect 3, so they are
- * compared with those that `Effect.async` makes. If they differ, `Effect.async` is used.
+ * `Effect.async` makes three closures and one operation more for each wait. With them, and with the
+ * queue of that time, every request was promoted to V8's old generation on Node 24. It cost a
+ * quarter more of the processor's time there. Removing either ended that; no heap snapshot shows
+ * why. The names of the operation and of its fields are private to Effect 3, so they are compared
+ * with those that `Effect.async` makes. If they differ, `Effect.async` is used.
  */
 class AsyncOperation<A, E> {
   readonly _op = "Async"

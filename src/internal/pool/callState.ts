@@ -30,7 +30,7 @@ const { Answered, Cancelled, Ending, Failed, New, Opening, Queued, Resting, Send
  * The states that may follow each. `Failed` may follow `Answered` only for a caller that left. A
  * request that is retried goes from `Sending` through `Ending` back to the queue.
  */
-const moves: { readonly [K in State]: number } = {
+export const moves: { readonly [K in State]: number } = {
   [New]: Queued | Resting | Failed | Cancelled,
   [Queued]: Opening | Resting | Ending | Queued | Failed | Cancelled,
   [Opening]: Queued | Resting | Ending | Failed | Cancelled,
@@ -41,6 +41,3 @@ const moves: { readonly [K in State]: number } = {
   [Failed]: 0,
   [Cancelled]: 0
 }
-
-/** True if a request in one state may move to another. */
-export const mayMove = (from: State, to: State): boolean => (moves[from] & to) !== 0

@@ -21,7 +21,7 @@ import type { Timed } from "../connection/timers.ts"
 import { PoolQueueFull } from "../error/pool.ts"
 import { HttpTimeout } from "../error/timeout.ts"
 import { format } from "../model/origin.ts"
-import { mayMove, State } from "./callState.ts"
+import { moves, State } from "./callState.ts"
 import type { Pool } from "./pool.ts"
 import type { OpeningLimit, PooledConnection } from "./pooledConnection.ts"
 import { openingLimits, Waiter } from "./pooledConnection.ts"
@@ -110,7 +110,7 @@ export abstract class Checkout extends Waiter implements Reserver, Timed {
   }
 
   protected move(to: State): void {
-    if (!mayMove(this.state, to)) throw new Error(`a call moved from ${this.state} to ${to}`)
+    if ((moves[this.state] & to) === 0) throw new Error(`a call moved from ${this.state} to ${to}`)
     this.state = to
   }
 
