@@ -43,7 +43,10 @@ class AsyncOperation<A, E> {
 }
 Object.setPrototypeOf(AsyncOperation.prototype, Effectable.EffectPrototype)
 
-/** True if the operations of this version of Effect are the known ones. */
+/**
+ * True if the operations of this version of Effect are the known ones. A known fault: it is false
+ * for Effect 3.22, whose `commit` returns another operation than this expects.
+ */
 const isKnown = ((): boolean => {
   const made: { readonly commit?: () => Partial<AsyncOperation<void, never>> } = Effect.async<void>(() => {}) as never
   const operation = made.commit?.()
