@@ -153,7 +153,7 @@ describe("withScope", () => {
       assert.strictEqual(transport.openCount, 0)
     }))
 
-  it.scoped("fails as any request does", () =>
+  it.scoped("fails like any other request", () =>
     Effect.gen(function*() {
       const { client } = yield* clientOver(anyHead, T.eof)
       yield* failsWith(HttpClient.withScope(client).get(url), "RequestError", "Transport", "RemoteDisconnected")

@@ -1,4 +1,4 @@
-/** What it costs to keep connections open that nobody uses. */
+/** What it costs to keep unused connections open. */
 import { agent, contender, pool, sockets, undici } from "../clients/idle.ts"
 import type { Scenario } from "../scenario.ts"
 

@@ -38,7 +38,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     name: "small-500",
     title: "Small JSON, 500 at once",
     about:
-      `${about} 500 at once on 50 connections: nine of ten wait for a connection. The bare sockets have nobody wait.`,
+      `${about} 500 at once on 50 connections: nine of ten wait for a connection. With the bare sockets no request waits.`,
     unit: perSecond,
     // A connection on its own takes one request at a time, and has no queue.
     contenders: contenders(

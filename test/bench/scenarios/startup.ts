@@ -18,7 +18,7 @@ const importing: Scenario = {
   about:
     "The time of `import(\"effect-http-client\")`, all of it, in a new process in which the modules of `effect` and `@effect/platform` "
     + "that it uses have been imported before: programs of Effect have them anyway. Beside it the same with those modules, and the others, "
-    + "each from nothing. Node's own modules count for whoever imports them first.",
+    + "each from nothing. Node's own modules count for the client that imports them first.",
   unit: milliseconds,
   rounds: 11,
   contenders: [

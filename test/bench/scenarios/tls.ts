@@ -1,4 +1,4 @@
-/** The small JSON over TLS. All clients take the certificate of the authority, so nobody is left out and nobody goes unchecked. */
+/** The small JSON over TLS. All clients take the certificate of the authority, so none is left out and none goes unchecked. */
 import { contenders, everybody } from "../clients/contenders.ts"
 import type { Scenario } from "../scenario.ts"
 import { smallJson } from "../servers/addresses.ts"
