@@ -40,7 +40,7 @@ describe("execute and text", () => {
   ]
   for (const [name, request, head, split] of cases) {
     // The body's own wait, where there is one, is another mask.
-    const [operations, hops] = split === undefined ? [13, 1] : [27, 2]
+    const [operations, hops] = split === undefined ? [12, 1] : [25, 2]
     it.scoped(`cost at most ${operations} operations, one fiber and ${hops} hops: ${name}`, () =>
       Effect.gen(function*() {
         const { connection } = yield* warm(T.expect(head), T.reply(ok("hello"), { split }))

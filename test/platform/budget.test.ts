@@ -13,12 +13,12 @@ const answered = [anyHead, T.reply(ok("{\"a\":1}"))]
 type Read = (client: HttpClient.HttpClient) => Effect.Effect<unknown, unknown>
 
 const reads: ReadonlyArray<readonly [name: string, budget: number, read: Read]> = [
-  ["get and text", 15, (client) => Effect.flatMap(client.get(url), (response) => response.text)],
-  ["get and json", 15, (client) => Effect.flatMap(client.get(url), (response) => response.json)],
-  ["get and arrayBuffer", 15, (client) => Effect.flatMap(client.get(url), (response) => response.arrayBuffer)],
+  ["get and text", 14, (client) => Effect.flatMap(client.get(url), (response) => response.text)],
+  ["get and json", 14, (client) => Effect.flatMap(client.get(url), (response) => response.json)],
+  ["get and arrayBuffer", 14, (client) => Effect.flatMap(client.get(url), (response) => response.arrayBuffer)],
   [
     "a query and options",
-    15,
+    14,
     (client) =>
       Effect.flatMap(client.get(url, { urlParams: { a: "b" }, headers: { c: "d" } }), (response) => response.text)
   ]

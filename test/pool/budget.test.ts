@@ -58,7 +58,7 @@ const cases: ReadonlyArray<
 describe("execute and text of a warm pool", () => {
   for (const [name, request, wire, split] of cases) {
     // The body's own wait, where there is one, is another mask.
-    const [operations, hops] = split === undefined ? [13, 1] : [27, 2]
+    const [operations, hops] = split === undefined ? [12, 1] : [25, 2]
     it.scoped(`cost at most ${operations} operations, one fiber and ${hops} hops: ${name}`, () =>
       Effect.gen(function*() {
         const { pool } = yield* warm(T.expect(wire), T.reply(ok("hello"), { split }))
@@ -99,12 +99,12 @@ describe("execute and text of a warm pool", () => {
 describe("an idle connection", () => {
   const origin = Either.getOrThrow(Origin.fromUrl(url)).origin
 
-  it.scoped("is leased and given back for at most 3 operations, those of the scope not counted, and a hop for its poll", () =>
+  it.scoped("is leased and given back for at most 2 operations, those of the scope not counted, and a hop for its poll", () =>
     Effect.gen(function*() {
       const { pool } = yield* warm()
       const scoped = yield* costOf(Effect.scoped(Effect.addFinalizer(() => Effect.void)))
       const lease = yield* costOf(Effect.scoped(pool.lease(origin)))
-      assert.isAtMost(lease.ops - scoped.ops, 3)
+      assert.isAtMost(lease.ops - scoped.ops, 2)
       assert.strictEqual(lease.hops, scoped.hops + 1)
       yield* holds(pool, { idle: 1 })
     }))

@@ -44,11 +44,13 @@ class AsyncOperation<A, E> {
 Object.setPrototypeOf(AsyncOperation.prototype, Effectable.EffectPrototype)
 
 /**
- * True if the operations of this version of Effect are the known ones. A known fault: it is false
- * for Effect 3.22, whose `commit` returns another operation than this expects.
+ * True if the operations of this version of Effect are the known ones. The function that it asks
+ * with has a parameter, because for one that has none Effect adds an operation for its signal.
  */
 const isKnown = ((): boolean => {
-  const made: { readonly commit?: () => Partial<AsyncOperation<void, never>> } = Effect.async<void>(() => {}) as never
+  const made: { readonly commit?: () => Partial<AsyncOperation<void, never>> } = Effect.async<void>(
+    (_resume) => {}
+  ) as never
   const operation = made.commit?.()
   return operation?._op === "Async" && typeof operation.effect_instruction_i0 === "function"
     && operation.effect_instruction_i1 === FiberId.none
