@@ -243,6 +243,25 @@ describe("through a proxy", () => {
       assert.include(transport.written(2), "GET / ")
     })))
 
+  it.effect("the settings are asked for each request, also for an origin that was asked before", () =>
+    contained(Effect.gen(function*() {
+      const direct = [true, false, true]
+      const asked: Array<string> = []
+      const { pool, transport } = yield* poolOver([any, any], {
+        proxy: {
+          http: proxyOf("p.test"),
+          https: undefined,
+          bypass: ({ host }) => {
+            asked.push(host)
+            return direct[asked.length - 1] === true
+          }
+        }
+      })
+      for (const _ of direct) yield* textOf(pool, get())
+      assert.deepStrictEqual(asked, ["a.test", "a.test", "a.test"])
+      assert.deepStrictEqual(transport.opened.map(({ host }) => host), ["a.test", "p.test"])
+    })))
+
   it.effect("a refusal of the proxy is typed, tells for which origin, and shows no credentials", () =>
     contained(Effect.gen(function*() {
       for (const [status, tag] of [[407, "ProxyAuthRequired"], [502, "ProxyConnectError"]] as const) {

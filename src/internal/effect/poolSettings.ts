@@ -155,6 +155,7 @@ export const toSettings = (options: PoolOptions): Either.Either<PoolSettings, In
       tls: options.tls,
       proxy: options.proxy,
       localAddress: options.localAddress,
+      origins: new WeakMap(),
       blockSize,
       timeouts: yield* checked(
         toMillis(HttpTimeouts.make(options.timeouts ?? {}), noTimeouts, { millisOf: readDuration })

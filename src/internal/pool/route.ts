@@ -62,18 +62,26 @@ const optionsFor = (
   }
 }
 
-/** The origin of a URL, with the options of the pool. */
+/**
+ * The origin of a URL, with the options of the pool. It is kept for the next URL of that origin:
+ * origins of URLs are cached (`model/origin.ts`), and to check the options and to build the key
+ * cost 3 µs for each request. A `bypass` is asked each time, because it is code of the caller.
+ */
 const originOf = (
   settings: PoolSettings,
   parsed: ParsedUrl<Tls.Options> | Unroutable
 ): ParsedUrl<Tls.Options> | Unroutable => {
-  const { localAddress, proxy, tls } = settings
+  const { localAddress, origins, proxy, tls } = settings
   if ("_tag" in parsed || (proxy === undefined && tls === undefined && localAddress === undefined)) return parsed
   const { origin, target } = parsed
+  const known = origins.get(origin)
+  if (known !== undefined) return { origin: known, target }
   const options = optionsFor(settings, origin)
   if (options instanceof InvalidOption) return withContextAt(options, origin, undefined)
   const there = Origin.withOptions(origin, options)
-  return there._tag === "Left" ? withContextAt(there.left, origin, undefined) : { origin: there.right, target }
+  if (there._tag === "Left") return withContextAt(there.left, origin, undefined)
+  if (proxy === undefined || !("bypass" in proxy)) origins.set(origin, there.right)
+  return { origin: there.right, target }
 }
 
 /** For callers that the type checker has not seen. */

@@ -2,6 +2,7 @@
 import type { ConnectionEvent } from "../../ConnectionEvent.ts"
 import type * as HttpLeniency from "../../HttpLeniency.ts"
 import type * as HttpLimits from "../../HttpLimits.ts"
+import type { Origin } from "../../Origin.ts"
 import type * as Proxy from "../../Proxy.ts"
 import type * as Tls from "../../Tls.ts"
 import type { Millis } from "../connection/timeouts.ts"
@@ -21,6 +22,8 @@ export interface PoolSettings {
   readonly tls: Tls.Options | undefined
   readonly proxy: Proxy.Proxy | Proxy.Settings | undefined
   readonly localAddress: string | undefined
+  /** The origins of URLs, and the same with `tls`, `proxy` and `localAddress` of the pool. */
+  readonly origins: WeakMap<Origin, Origin>
   readonly blockSize: number
   readonly timeouts: Millis
   readonly limits: HttpLimits.HttpLimits
