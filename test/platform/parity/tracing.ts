@@ -207,7 +207,11 @@ export const cases = [
     Effect.map(
       traced(request, { program: Effect.locally(Headers.currentRedactedNames, ["x-own", /^x-ans/]) }),
       ({ spans }) =>
-        Object.fromEntries(Object.entries(spans[0]?.attributes ?? {}).filter(([key]) => key.includes(".header.")))
+        Object.fromEntries(
+          // A request that failed shows why.
+          Object.entries({ ...spans[0]?.attributes, ...spans[0]?.besides })
+            .filter(([key]) => key.includes(".header.") || key === "error.type")
+        )
     )
   ),
   differs(
