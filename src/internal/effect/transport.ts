@@ -27,13 +27,6 @@ import { EffectTimers } from "./host.ts"
  */
 const dialers = new WeakMap<Service, Dialer>()
 
-/**
- * True if the scope of an opening holds nothing but its duplex. Destroying the duplex then does
- * everything that closing the scope would do. The connection therefore drops the scope, which saves
- * 430 bytes while it is idle.
- */
-export const holdsOnlyDuplexes = (service: Service): boolean => dialers.has(service)
-
 /** The cause for a defect, which is a record of Effect's or what was thrown. */
 export const causeOf = (defect: unknown): Cause.Cause<never> =>
   Cause.isCause(defect) ? defect as Cause.Cause<never> : Cause.die(defect)

@@ -22,7 +22,7 @@ export interface PoolSettings {
   readonly tls: Tls.Options | undefined
   readonly proxy: Proxy.Proxy | Proxy.Settings | undefined
   readonly localAddress: string | undefined
-  /** The origins of URLs, and the same with `tls`, `proxy` and `localAddress` of the pool. */
+  /** The origins of URLs, each with the same origin that has the options of the pool. */
   readonly origins: WeakMap<Origin, Origin>
   readonly blockSize: number
   readonly timeouts: Millis
