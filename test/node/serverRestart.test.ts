@@ -18,6 +18,10 @@ const server = require("node:http").createServer((request, response) => {
   request.resume().on("end", () => response.end("there"))
 })
 server.listen(Number(process.argv[1]), "127.0.0.1", () => console.log("port " + server.address().port + "."))
+process.on("SIGUSR2", () => {
+  require("node:net").Server.prototype.close.call(server)
+  console.log("accepts no more.")
+})
 `
 
 /** A server, on a port of its choice where none is given. */
@@ -27,10 +31,19 @@ const serve = (port: number): Effect.Effect<readonly [Child, number], never, Sco
     return [running, Number(yield* Effect.orDie(running.line(/port (\d+)\./)))] as const
   })
 
-const kill = ({ process: running }: Child): Effect.Effect<void> =>
-  Effect.async<void>((resume) => {
-    running.once("exit", () => resume(Effect.void))
-    running.kill("SIGKILL")
+/**
+ * Kills a server, whose open connections are reset. Before that it accepts no more: the system closes the sockets of a process one by one, and
+ * would accept a connection between the reset of another one and its own end. A request that is sent once more over such a connection is lost,
+ * because a failed repetition is not repeated (RFC 9110 section 9.2.2).
+ */
+const kill = ({ line, process: running }: Child): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    running.kill("SIGUSR2")
+    yield* Effect.orDie(line(/(accepts no more)/))
+    yield* Effect.async<void>((resume) => {
+      running.once("exit", () => resume(Effect.void))
+      running.kill("SIGKILL")
+    })
   })
 
 describe("a server that is killed, and is up again", () => {
