@@ -37,6 +37,43 @@ export interface Endpoint {
   readonly localPort?: number | undefined
   /** TLS from the first byte, if set. */
   readonly tls?: Tls.Options | undefined
+  /** How the name becomes an address, if not by the system's resolver and in its order. */
+  readonly addressing?: Addressing | undefined
+}
+
+/**
+ * The addresses of a name.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Addresses {
+  /** IPv4 and IPv6 addresses without brackets, in the order of the resolver; at least one. */
+  readonly addresses: ReadonlyArray<string>
+  /** How long they may still be used for new connections, in milliseconds; `undefined` if unknown. */
+  readonly ttlMillis: number | undefined
+}
+
+/**
+ * How a name becomes the address that is dialled. A connection or a pool makes it for each opening.
+ * All calls are synchronous, and a transport that dials by itself calls them.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Addressing {
+  /**
+   * Resolves a name, which is never an address. Calls `done` once, perhaps within the call. Returns
+   * how to stop waiting, after which `done` is not called. Default: the system's resolver.
+   */
+  readonly resolve?: ((name: string, done: (answer: Addresses | DnsError) => void) => () => void) | undefined
+  /**
+   * Returns the addresses in the order in which they are to be tried. Called once with the answer of
+   * a lookup. Default: the families by turns (RFC 8305 section 4).
+   */
+  readonly order?: ((answer: Addresses) => ReadonlyArray<string>) | undefined
+  /** Called when an address could not be connected to. */
+  readonly failed?: ((address: string) => void) | undefined
 }
 
 /**
