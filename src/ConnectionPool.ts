@@ -57,18 +57,14 @@ import type {
   TunnelFailure
 } from "./HttpError.ts"
 import * as HttpFields from "./HttpFields.ts"
-import type { HttpLeniency } from "./HttpLeniency.ts"
-import type * as HttpLimits from "./HttpLimits.ts"
 import type { HttpRequest } from "./HttpRequest.ts"
 import type { HttpResponse } from "./HttpResponse.ts"
 import type * as HttpRetry from "./HttpRetry.ts"
-import type * as HttpTimeouts from "./HttpTimeouts.ts"
 import * as internal from "./internal/effect/connectionPool.ts"
+import type { PoolOptions } from "./internal/effect/poolOptions.ts"
 import * as retries from "./internal/effect/retryingPool.ts"
 import { trace } from "./internal/platform/trace.ts"
 import type * as Origin from "./Origin.ts"
-import type * as Proxy from "./Proxy.ts"
-import type * as Tls from "./Tls.ts"
 import type { Transport } from "./Transport.ts"
 
 /**
@@ -78,124 +74,7 @@ import type { Transport } from "./Transport.ts"
  * @since 0.2.0
  * @category models
  */
-export interface Options {
-  /** The most connections to one origin, including those being opened; at least 1. Default: 64. */
-  readonly connectionsPerOrigin?: number | undefined
-  /** The most connections in total; at least 1. Default: 1024. */
-  readonly connections?: number | undefined
-  /** The most idle connections to one origin; beyond it the oldest is closed. Default: 64. */
-  readonly idlePerOrigin?: number | undefined
-  /** The most idle connections in total; beyond it the oldest is closed. Default: 256. */
-  readonly idle?: number | undefined
-  /** The most queued requests in total; the next one fails with `PoolQueueFull`. Default: 65536. */
-  readonly waiters?: number | undefined
-  /**
-   * The number of requests after which a connection is closed; at least 1. A lease counts as one.
-   * Default: no limit.
-   */
-  readonly requestsPerConnection?: number | undefined
-  /**
-   * How long requests stay queued if no connection can be opened, counted from the first failure.
-   * This applies if nothing was sent and the failure may be temporary: refused, reset, a TLS
-   * handshake cut off, no file descriptors, no socket file, a resolver that does not answer.
-   * Opening is retried after pauses (`connectBackoff`), within `timeouts.pool` and
-   * `timeouts.total`. A server that restarts therefore costs no request, whatever its method. Under
-   * `TestClock` the test must advance the clock. 0 turns it off. Default: 2 seconds.
-   */
-  readonly connectRetryTime?: Duration.DurationInput | undefined
-  /**
-   * The longest pause after such a failure, during which nothing is opened to the origin. It must
-   * be finite. The first pause is a sixteenth of it, and pauses vary at random by half. While
-   * requests wait for `connectRetryTime`, no pause is longer than a quarter of that.
-   *
-   * After a pause one connection is tried for all queued requests. Once `connectRetryTime` is over,
-   * they share its failure, and so does each request that arrives in the next pause. If this and
-   * `connectRetryTime` are 0, each request tries separately. Default: 250 milliseconds.
-   */
-  readonly connectBackoff?: Duration.DurationInput | undefined
-  /**
-   * The age at which a connection is closed as soon as it is idle, so that DNS changes take effect.
-   * Default: 15 minutes.
-   */
-  readonly lifetime?: Duration.DurationInput | undefined
-  /**
-   * The share of `lifetime`, from 0 to 1, by which it varies at random, so that connections do not
-   * all end at once. Default: 0.1.
-   */
-  readonly lifetimeJitter?: number | undefined
-  /**
-   * How long an idle connection is kept. The server's `Keep-Alive: timeout` is honoured if it is
-   * shorter. Default: 30 seconds.
-   */
-  readonly idleTime?: Duration.DurationInput | undefined
-  /**
-   * How long before the server's `Keep-Alive: timeout` expires a connection is closed; at most half
-   * of that time. A request may otherwise be in flight when the server closes. Default: 1 second.
-   */
-  readonly keepAliveMargin?: Duration.DurationInput | undefined
-  /**
-   * How many bytes of a discarded response are drained so that its connection can be kept. Default:
-   * 65536.
-   */
-  readonly drainBytes?: number | undefined
-  /** How long a discarded response is drained. Default: 1 second. */
-  readonly drainTime?: Duration.DurationInput | undefined
-  /**
-   * How long a response may be unread before its connection is closed, with a warning in the log.
-   * The time runs while no reader is waiting: not during a `stream`, and again after each piece. It
-   * is less than `timeouts.pool`, so that a queued request can still get the slot. It also limits
-   * the wait for the next piece of a streamed request whose response is already complete. Default:
-   * 10 seconds.
-   */
-  readonly unreadTime?: Duration.DurationInput | undefined
-  /**
-   * How long a response may be left before its caller begins to read it, if another request is
-   * queued and the pool cannot open one more connection. Then the oldest such response loses its
-   * connection, and reading it fails with `ConnectionClosed`. An error response (status 400 and
-   * above) whose `Content-Length` leaves more than `drainBytes` has no grace. `Infinity` leaves it
-   * to `unreadTime`. Default: 100 milliseconds.
-   */
-  readonly unreadGrace?: Duration.DurationInput | undefined
-  /**
-   * How long closing the scope waits for requests in flight, including unread responses. Under
-   * `TestClock` set it to 0, or read or close every response, because no test then advances the
-   * clock. Default: 1 second.
-   */
-  readonly shutdownGrace?: Duration.DurationInput | undefined
-  /**
-   * The TLS options of requests whose target is an `https` URL. Default: none, see `Tls.Options`.
-   */
-  readonly tls?: Tls.Options | undefined
-  /**
-   * The proxy of requests whose target is a URL, or the settings that choose it (`Proxy.fromEnv`).
-   * Default: none.
-   */
-  readonly proxy?: Proxy.Proxy | Proxy.Settings | undefined
-  /**
-   * The local address to connect from, for requests whose target is a URL. Default: chosen by the
-   * system.
-   */
-  readonly localAddress?: string | undefined
-  /** The number of bytes of a body in memory in one write to the transport. Default: 65536. */
-  readonly blockSize?: number | undefined
-  /** Default: `HttpTimeouts.defaults`; those of a request win. */
-  readonly timeouts?: HttpTimeouts.Options | undefined
-  /** Default: `HttpLimits.defaults`; those of a request win. */
-  readonly limits?: HttpLimits.Options | undefined
-  /** Default: `HttpLeniency.strict`; that of a request wins. */
-  readonly leniency?: HttpLeniency | undefined
-  /** True if every head is logged at level Info with secrets redacted. Default: `false`. */
-  readonly wireTap?: boolean | undefined
-  /**
-   * True if `execute` creates a client span with the name and attributes of the platform's
-   * `HttpClient`, and sends `traceparent` and `b3`. See `HttpClient.withTracerDisabledWhen`,
-   * `withTracerPropagation` and `withSpanNameGenerator`. A `PooledHttpClient` over the pool creates
-   * only its own span. Default: `false`.
-   */
-  readonly tracing?: boolean | undefined
-  /** Called synchronously with every event. What it throws is logged. Default: none. */
-  readonly onEvent?: ((event: ConnectionEvent) => void) | undefined
-}
+export interface Options extends PoolOptions {}
 
 /**
  * The failures of `execute`. `E` is the error of the request's own body stream.

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Either from "effect/Either"
 import * as HttpRequest from "../../src/HttpRequest.ts"
-import type { PoolOptions } from "../../src/internal/effect/poolSettings.ts"
+import type { PoolOptions } from "../../src/internal/effect/poolOptions.ts"
 import { toSettings } from "../../src/internal/effect/poolSettings.ts"
 import type { Route } from "../../src/internal/pool/route.ts"
 import { resolveRoute } from "../../src/internal/pool/route.ts"

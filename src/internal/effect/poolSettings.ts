@@ -1,52 +1,18 @@
 /** Checks the options of a pool and adds the defaults. */
-import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
-import type { ConnectionEvent } from "../../ConnectionEvent.ts"
-import type * as HttpLeniency from "../../HttpLeniency.ts"
 import { strict } from "../../HttpLeniency.ts"
 import * as HttpLimits from "../../HttpLimits.ts"
 import * as HttpTimeouts from "../../HttpTimeouts.ts"
 import * as Origin from "../../Origin.ts"
 import * as Proxy from "../../Proxy.ts"
-import type * as Tls from "../../Tls.ts"
 import { toLimits, toMillis } from "../connection/settings.ts"
 import { noTimeouts } from "../connection/timeouts.ts"
 import { InvalidOption } from "../error/request.ts"
 import { checked, notRecord } from "../options.ts"
 import type { PoolSettings } from "../pool/settings.ts"
 import { readDuration } from "./duration.ts"
-
-/** The options of `ConnectionPool.make`, where they are documented. */
-export interface PoolOptions {
-  readonly connectionsPerOrigin?: number | undefined
-  readonly connections?: number | undefined
-  readonly idlePerOrigin?: number | undefined
-  readonly idle?: number | undefined
-  readonly waiters?: number | undefined
-  readonly requestsPerConnection?: number | undefined
-  readonly connectRetryTime?: Duration.DurationInput | undefined
-  readonly connectBackoff?: Duration.DurationInput | undefined
-  readonly lifetime?: Duration.DurationInput | undefined
-  readonly lifetimeJitter?: number | undefined
-  readonly idleTime?: Duration.DurationInput | undefined
-  readonly keepAliveMargin?: Duration.DurationInput | undefined
-  readonly drainBytes?: number | undefined
-  readonly drainTime?: Duration.DurationInput | undefined
-  readonly unreadTime?: Duration.DurationInput | undefined
-  readonly unreadGrace?: Duration.DurationInput | undefined
-  readonly shutdownGrace?: Duration.DurationInput | undefined
-  readonly tls?: Tls.Options | undefined
-  readonly proxy?: Proxy.Proxy | Proxy.Settings | undefined
-  readonly localAddress?: string | undefined
-  readonly blockSize?: number | undefined
-  readonly timeouts?: HttpTimeouts.Options | undefined
-  readonly limits?: HttpLimits.Options | undefined
-  readonly leniency?: HttpLeniency.HttpLeniency | undefined
-  readonly wireTap?: boolean | undefined
-  readonly tracing?: boolean | undefined
-  readonly onEvent?: ((event: ConnectionEvent) => void) | undefined
-}
+import type { PoolOptions } from "./poolOptions.ts"
 
 const invalid = (option: string, reason: string): Either.Either<never, InvalidOption> =>
   Either.left(new InvalidOption({ option, reason }))
