@@ -50,7 +50,9 @@ export interface Endpoint {
 export interface Addresses {
   /** IPv4 and IPv6 addresses without brackets, in the order of the resolver; at least one. */
   readonly addresses: ReadonlyArray<string>
-  /** How long they may still be used for new connections, in milliseconds; `undefined` if unknown. */
+  /**
+   * How long they may still be used for new connections, in milliseconds; `undefined` if unknown.
+   */
   readonly ttlMillis: number | undefined
 }
 
@@ -68,8 +70,8 @@ export interface Addressing {
    */
   readonly resolve?: ((name: string, done: (answer: Addresses | DnsError) => void) => () => void) | undefined
   /**
-   * Returns the addresses in the order in which they are to be tried. Called once with the answer of
-   * a lookup. Default: the families by turns (RFC 8305 section 4).
+   * Returns the addresses in the order in which they are to be tried. Called once with the answer
+   * of a lookup. Default: the families by turns (RFC 8305 section 4).
    */
   readonly order?: ((answer: Addresses) => ReadonlyArray<string>) | undefined
   /** Called when an address could not be connected to. */
