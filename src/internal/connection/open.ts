@@ -1,11 +1,10 @@
 /**
- * Opens a connection, step by step: the dialer's connect, the tunnel if there is one, TLS inside
- * it.
+ * Opens a connection: runs the steps of `openingSteps.ts` one after another.
  *
  * Whatever ends the opening early (failure, abort, timeout) leaves nothing open. Errors get their
  * context here.
  */
-import type { ConnectFailure, HttpError, TunnelFailure } from "../../HttpError.ts"
+import type { HttpError } from "../../HttpError.ts"
 import type * as HttpFields from "../../HttpFields.ts"
 import type * as Transport from "../../Transport.ts"
 import type { Tagged } from "../error/base.ts"
@@ -21,15 +20,13 @@ import type { Abort, Caller, Dialed } from "../model/ports.ts"
 import { proxyName, withContextAt } from "./about.ts"
 import type { ConnectionOwner, Reserver } from "./connection.ts"
 import { Connection } from "./connection.ts"
-import { serverNameOf } from "./errorContext.ts"
+import type { Course, OpenFailure, Step, StepDone } from "./openingSteps.ts"
+import { endpointOf, stepsOf } from "./openingSteps.ts"
 import type { Way } from "./settings.ts"
 import { originOf, proxyOf } from "./settings.ts"
 import type { Millis } from "./timeouts.ts"
-import type { TunnelOwner } from "./tunnel.ts"
-import { TunnelRequest } from "./tunnel.ts"
 
-/** What can go wrong when a connection is opened. */
-export type OpenFailure = ConnectFailure | TunnelFailure
+export type { OpenFailure } from "./openingSteps.ts"
 
 /** Receives the outcome of an opening. */
 export interface OpeningOwner {
@@ -56,17 +53,19 @@ export const withOpeningContext = <E extends Tagged<string>>(way: Way, error: E)
   })
 }
 
-export class Opening implements TunnelOwner, Reserver {
+export class Opening implements Course, Reserver {
   /** The outcome: a connection, an error, a defect, or none of them if it was aborted. */
   connection: Connection | undefined
   error: OpenFailure | ConnectionClosed | undefined
   defect: { readonly thrown: unknown } | undefined
   /** The fields of the proxy's response to CONNECT. */
   proxyFields: HttpFields.HttpFields | undefined
+  /** Milliseconds that the tunnel took. */
+  proxyMillis: number | undefined
   ended = false
-  readonly #way: Way
-  readonly #timeouts: Millis
-  readonly #caller: Caller
+  readonly way: Way
+  readonly timeouts: Millis
+  readonly caller: Caller
   readonly #connectionOwner: ConnectionOwner
   readonly #owner: OpeningOwner
   /** Ends the step in progress. */
@@ -74,34 +73,24 @@ export class Opening implements TunnelOwner, Reserver {
   #aborted: { readonly error: ConnectionClosed | HttpTimeout | undefined } | undefined
   #duplex: Transport.Duplex | undefined
   #release: (() => void) | undefined
-  #tunnelBegan = 0
-  #proxyMillis: number | undefined
   #waiters: Array<() => void> | undefined
 
   constructor(way: Way, timeouts: Millis, caller: Caller, connectionOwner: ConnectionOwner, owner: OpeningOwner) {
-    this.#way = way
-    this.#timeouts = timeouts
-    this.#caller = caller
+    this.way = way
+    this.timeouts = timeouts
+    this.caller = caller
     this.#connectionOwner = connectionOwner
     this.#owner = owner
   }
 
   start(): void {
-    const { settings, tunnel } = this.#way
-    const { dialer, events, host, localAddress, localPort, origin, tls } = settings
-    const { host: name, port } = settings.proxy ?? origin
+    const { events, origin } = this.way.settings
+    const { host, port } = endpointOf(this.way)
     if (events.active) {
-      events.emit({ _tag: "Connect", origin: format(originOf(this.#way)), host: origin.socketPath ?? name, port })
+      events.emit({ _tag: "Connect", origin: format(originOf(this.way)), host: origin.socketPath ?? host, port })
     }
-    const endpoint: Transport.Endpoint = {
-      host: name,
-      port,
-      socketPath: origin.socketPath,
-      localAddress,
-      localPort,
-      tls: tunnel === undefined ? tls : undefined
-    }
-    this.#run((done) => dialer.dial(endpoint, this.#timeouts, host, this.#caller, done), () => this.#dialed())
+    const { dial, rest } = stepsOf(this)
+    this.#run(dial, rest)
   }
 
   /**
@@ -112,7 +101,7 @@ export class Opening implements TunnelOwner, Reserver {
     if (this.ended || this.#aborted !== undefined) return
     this.#aborted = { error }
     // A transport may run the code of the caller.
-    if (this.#abort !== undefined) this.#caller.context.run(this.#abort)
+    if (this.#abort !== undefined) this.caller.context.run(this.#abort)
   }
 
   /** Calls back once when the opening has ended. Returns how to cancel. */
@@ -128,33 +117,35 @@ export class Opening implements TunnelOwner, Reserver {
     }
   }
 
-  /** Runs a step of the dialer, which may end within the call that starts it. */
-  #run(step: (done: (result: Dialed) => void) => Abort, next: () => void): void {
+  /** Runs a step, which may end within the call that starts it, and then the others. */
+  #run(step: (done: StepDone) => Abort, others: ReadonlyArray<Step>): void {
     let isOver = false
     const abort = step((result) => {
       isOver = true
       this.#abort = undefined
-      this.#stepEnded(result, next)
+      this.#stepEnded(result, others)
     })
     if (isOver) return
     this.#abort = abort
     if (this.#aborted !== undefined) abort()
   }
 
-  #stepEnded(result: Dialed, next: () => void): void {
+  #stepEnded(result: Dialed<OpenFailure>, others: ReadonlyArray<Step>): void {
     switch (result._tag) {
       case "Opened": {
-        this.#duplex = result.duplex
+        const { duplex, release } = result
+        this.#duplex = duplex
         const before = this.#release
-        const { release } = result
         this.#release = before === undefined || release === undefined ? before ?? release : () => {
           release()
           before()
         }
-        return this.#aborted === undefined ? next() : this.#fail(undefined)
+        if (this.#aborted !== undefined) return this.#fail(undefined)
+        const [next, ...rest] = others
+        return next === undefined ? this.#established(duplex) : this.#run((done) => next(duplex, done), rest)
       }
       case "Failed":
-        // What was dialled before a `secure` that fails is destroyed.
+        // What was dialled before a step that fails is destroyed.
         return this.#fail(result.error)
       case "Died":
         return this.#die(result.defect)
@@ -163,55 +154,14 @@ export class Opening implements TunnelOwner, Reserver {
     }
   }
 
-  #dialed(): void {
-    const { settings, tunnel } = this.#way
-    if (tunnel === undefined || this.#duplex === undefined) return this.#established()
-    this.#tunnelBegan = settings.timers.now()
-    const request = new TunnelRequest(settings, tunnel, this.#timeouts.proxy, this.#caller, {
-      onTunnel: (error) => {
-        this.proxyFields = request.head?.fields
-        this.onTunnel(error)
-      },
-      onDefect: (thrown) => this.onDefect(thrown)
-    })
-    this.#abort = () => {
-      request.abort()
-      this.proxyFields = request.head?.fields
-      this.#fail(undefined)
-    }
-    request.start(this.#duplex)
-  }
-
-  onTunnel(error: TunnelFailure | HttpTimeout | undefined): void {
-    this.#abort = undefined
-    const { settings, tunnel } = this.#way
-    const duplex = this.#duplex
-    if (error !== undefined || duplex === undefined || tunnel === undefined) return this.#fail(error)
-    this.#proxyMillis = settings.timers.now() - this.#tunnelBegan
-    const { dialer, host, tls } = settings
-    if (tls === undefined) return this.#established()
-    const name = serverNameOf(settings, tunnel.origin)
-    this.#run(
-      (done) => dialer.secure(duplex, name, tls, this.#timeouts.tls, host, this.#caller, done),
-      () => this.#established()
-    )
-  }
-
-  onDefect(thrown: unknown): void {
-    this.#abort = undefined
-    this.#die(thrown)
-  }
-
   /** The duplex leads to the origin. */
-  #established(): void {
-    const { settings: { events, loop, timers, tls }, tunnel } = this.#way
-    // Each step before has set it.
-    const duplex = this.#duplex as Transport.Duplex
-    const connection = new Connection(duplex, timers.now(), this.#connectionOwner, this.#release, this.#proxyMillis)
+  #established(duplex: Transport.Duplex): void {
+    const { settings: { events, loop, timers, tls }, tunnel } = this.way
+    const connection = new Connection(duplex, timers.now(), this.#connectionOwner, this.#release, this.proxyMillis)
     this.connection = connection
     // Before it is attached, because what has arrived already may close it at once.
     if (events.active) {
-      events.emit({ _tag: "Connected", connection: connection.id, origin: format(originOf(this.#way)) })
+      events.emit({ _tag: "Connected", connection: connection.id, origin: format(originOf(this.way)) })
     }
     connection.attach()
     // What the proxy sends behind its response to CONNECT must not count as a response of the
@@ -231,7 +181,7 @@ export class Opening implements TunnelOwner, Reserver {
     this.#duplex?.destroy()
     this.#release?.()
     const { error: own } = this.#aborted ?? { error }
-    this.error = own && withOpeningContext(this.#way, own)
+    this.error = own && withOpeningContext(this.way, own)
     this.#emitFailed(this.error)
     this.#end()
   }
@@ -245,8 +195,8 @@ export class Opening implements TunnelOwner, Reserver {
   }
 
   #emitFailed(error: HttpError | undefined): void {
-    const { events } = this.#way.settings
-    if (events.active) events.emit({ _tag: "ConnectFailed", origin: format(originOf(this.#way)), error })
+    const { events } = this.way.settings
+    if (events.active) events.emit({ _tag: "ConnectFailed", origin: format(originOf(this.way)), error })
   }
 
   #end(): void {
