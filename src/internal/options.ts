@@ -1,6 +1,7 @@
 /**
- * Checks arguments that no type has checked: options that are not a record, bytes that are not
- * bytes, counts that are not numbers.
+ * Checks arguments that no type has checked: requests that are none, options that are not a record,
+ * bytes that are not bytes, counts that are not numbers. Only kinds are checked here. The code that
+ * encodes and reads methods, targets, fields and options checks their values.
  *
  * A list, a number or a function has none of the option names. Without this check it would silently
  * pass as an empty record.
@@ -8,7 +9,8 @@
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import { InvalidOption } from "./error/request.ts"
-import { isBytes } from "./given.ts"
+import { isBytes, isEffect } from "./given.ts"
+import { isFields } from "./model/fields.ts"
 
 /** Returns the error if the value is not a record of options. `undefined` is accepted. */
 export const notRecord = (option: string, value: unknown): InvalidOption | undefined =>
@@ -27,3 +29,34 @@ export const notCount = (option: string, count: unknown): InvalidOption | undefi
 /** A value that may be invalid, as an `Either`. */
 export const checked = <A>(value: A | InvalidOption): Either.Either<A, InvalidOption> =>
   value instanceof InvalidOption ? Either.left(value) : Either.right(value)
+
+const bodies: ReadonlySet<unknown> = new Set(["Empty", "Bytes", "Streaming"])
+
+const isBody = (body: unknown): boolean =>
+  Predicate.isRecord(body) && bodies.has(body["_tag"]) && (body["_tag"] !== "Bytes" || isBytes(body["bytes"]))
+
+/** Returns the error if the value is not a request. */
+export const notRequest = (
+  request: { readonly body: unknown; readonly fields: unknown; readonly trailers: unknown }
+): InvalidOption | undefined => {
+  if (!Predicate.isRecord(request)) {
+    return new InvalidOption({
+      option: "request",
+      reason: "make it with `HttpRequest.make`, or `get`, `post` and their like"
+    })
+  }
+  const { body, fields, trailers } = request
+  return !isFields(fields)
+    ? new InvalidOption({
+      option: "request.fields",
+      reason: "make them with `HttpFields.make` or `HttpFields.fromInput`"
+    })
+    : !isFields(trailers) && !(Predicate.isObject(trailers) && isEffect(trailers))
+    ? new InvalidOption({
+      option: "request.trailers",
+      reason: "make them with `HttpFields.make` or `HttpFields.fromInput`"
+    })
+    : isBody(body)
+    ? undefined
+    : new InvalidOption({ option: "request.body", reason: "make it with a function of `HttpBody`" })
+}

@@ -63,8 +63,10 @@ export class Acquisition implements Reserver, OpeningOwner {
     this.#release = handle.reserve()
   }
 
+  /** Without a request it opens a connection, whatever the options say. */
   start(): void {
-    if (this.#before?.usable) this.#before.reserve(this.#handle.settings.loop, this)
+    if (this.#asked === undefined) this.#open()
+    else if (this.#before?.usable) this.#before.reserve(this.#handle.settings.loop, this)
     else this.#openAnother()
   }
 
@@ -133,11 +135,11 @@ export class Acquisition implements Reserver, OpeningOwner {
       const state = started === undefined ? "Idle" : "RequestStarted"
       return this.#fail(withOpeningContext(handle, new NotConnected({ state, cause })))
     }
-    this.open()
+    this.#open()
   }
 
   /** Opens a connection, whatever the handle says. */
-  open(): void {
+  #open(): void {
     const handle = this.#handle
     const opening = new Opening(handle, this.#timeouts, this.#caller, handle, this)
     this.#opening = opening

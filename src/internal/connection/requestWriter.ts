@@ -61,11 +61,6 @@ export abstract class RequestWriter implements Timed {
     return this.ending !== undefined || ((this.sent || this.stopped) && this.body.settled)
   }
 
-  /** True if the request will not be written further. */
-  get isStopped(): boolean {
-    return this.stopped
-  }
-
   /** True if the writer waits for the transport, which `timeouts.write` limits, or for a 100. */
   get isBlocked(): boolean {
     return this.#writeWaiter !== undefined

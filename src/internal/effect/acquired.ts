@@ -7,7 +7,6 @@ import type { Connection } from "../connection/connection.ts"
 import type { ConnectionHandle } from "../connection/handle.ts"
 import type { FiberCaller } from "./caller.ts"
 import { causeOf } from "./transport.ts"
-import { awaitEnd, suspended } from "./wait.ts"
 
 /**
  * Runs `use` on the connection for the next request, in the callback that brings it. `asked` is the
@@ -32,17 +31,5 @@ export const acquired = <A>(
     onFailure: (error) => done(Effect.fail(error)),
     onDefect: (thrown) => done(Effect.failCause(causeOf(thrown)))
   })
-  const waiting = suspended<void>((resume) => {
-    caller.wait(loop, resume)
-    if (asked === undefined) acquisition.open()
-    else acquisition.start()
-  })
-  return Effect.matchCauseEffect(caller.restore(waiting), {
-    onFailure: (cause) => {
-      const pending = acquisition.cancel()
-      const failing = Effect.failCause(cause)
-      return pending === undefined ? failing : Effect.zipRight(awaitEnd(loop, pending), failing)
-    },
-    onSuccess: () => result
-  })
+  return caller.await(acquisition, loop, () => result)
 }

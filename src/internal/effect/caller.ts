@@ -14,8 +14,10 @@ import * as FiberRef from "effect/FiberRef"
 import * as Runtime from "effect/Runtime"
 import * as RuntimeFlags from "effect/RuntimeFlags"
 import type { AsyncContext, EventLoop } from "../../Transport.ts"
+import type { Pending } from "../connection/acquisition.ts"
 import type { CallObserver } from "../connection/call.ts"
 import type { Resume } from "./wait.ts"
+import { awaitEnd, suspended } from "./wait.ts"
 
 /**
  * Runs the observable parts of a request inside its span: body streams, transports, log output and
@@ -54,6 +56,21 @@ export class Interruptible {
   }
 }
 
+/** What a fiber waits for: a machine of the core, which has its outcome when it calls `onDone`. */
+export interface Waited {
+  start(caller: FiberCaller): void
+  /** Ends it in any state. Returns what must end before the caller goes on. */
+  cancel(): Pending | undefined
+}
+
+/** Fails with the cause of an interruption, when what the caller had begun has ended. */
+export const cancelled = (waited: Waited, cause: Cause.Cause<never>, loop: EventLoop): Effect.Effect<never> => {
+  const pending = waited.cancel()
+  return pending === undefined
+    ? Effect.failCause(cause)
+    : Effect.zipRight(awaitEnd(loop, pending), Effect.failCause(cause))
+}
+
 /** The fiber that runs a request. */
 export class FiberCaller extends Interruptible implements CallObserver {
   readonly inSpan: InSpan
@@ -70,6 +87,21 @@ export class FiberCaller extends Interruptible implements CallObserver {
     super(fiber, flags)
     this.#redactedNames = redactedNames
     this.inSpan = inSpan
+  }
+
+  /**
+   * Starts something, and waits once for its outcome, with which `onDone` goes on. Interrupting it
+   * is one call of `cancel`. Must run in an uninterruptible region.
+   */
+  await<A, E>(waited: Waited, loop: EventLoop, onDone: () => Effect.Effect<A, E>): Effect.Effect<A, E> {
+    const waiting = suspended<void>((resume) => {
+      this.wait(loop, resume)
+      waited.start(this)
+    })
+    return Effect.matchCauseEffect(this.restore(waiting), {
+      onFailure: (cause) => cancelled(waited, cause, loop),
+      onSuccess: onDone
+    })
   }
 
   /** Begins to wait. Must be called by the fiber itself. */

@@ -20,17 +20,15 @@ import type {
 import type { HttpRequest } from "../../HttpRequest.ts"
 import type { HttpResponse } from "../../HttpResponse.ts"
 import type { EventLoop } from "../../Transport.ts"
-import type { Pending } from "../connection/acquisition.ts"
 import type { Call, Outcome } from "../connection/call.ts"
 import { HandleCall } from "../connection/call.ts"
 import type { ConnectionHandle } from "../connection/handle.ts"
 import type { OpenFailure } from "../connection/open.ts"
 import type { FiberCaller, RedactedNames } from "./caller.ts"
-import { uninterruptedCall } from "./caller.ts"
+import { cancelled, uninterruptedCall } from "./caller.ts"
 import { isProxyRefusal, refuse } from "./proxyRefusal.ts"
 import { makeResponse } from "./response.ts"
 import { causeOf } from "./transport.ts"
-import { awaitEnd, suspended } from "./wait.ts"
 
 /** What `execute` can fail with. */
 export type ExecuteFailure<E> =
@@ -48,24 +46,7 @@ export const runCall = (
   call: Call,
   caller: FiberCaller,
   loop: EventLoop
-): Effect.Effect<HttpResponse, HttpError> => {
-  const waiting = suspended<void>((resume) => {
-    caller.wait(loop, resume)
-    call.start(caller)
-  })
-  return Effect.matchCauseEffect(caller.restore(waiting), {
-    onFailure: (cause) => cancelled(call.cancel(), cause, loop),
-    onSuccess: () => respond(call, caller, loop)
-  })
-}
-
-/** Fails with the cause of an interruption, when what the caller had begun has ended. */
-const cancelled = (
-  pending: Pending | undefined,
-  cause: Cause.Cause<never>,
-  loop: EventLoop
-): Effect.Effect<never> =>
-  pending === undefined ? Effect.failCause(cause) : Effect.zipRight(awaitEnd(loop, pending), Effect.failCause(cause))
+): Effect.Effect<HttpResponse, HttpError> => caller.await(call, loop, () => respond(call, caller, loop))
 
 /**
  * Hands the response over, unless the fiber was interrupted in the meantime, because it would not
@@ -76,7 +57,7 @@ const respond = (call: Call, caller: FiberCaller, loop: EventLoop): Effect.Effec
   const outcome = call.outcome as Outcome
   if ("_tag" in outcome) return failed(outcome, caller)
   const cause = caller.interrupted()
-  if (!Cause.isEmpty(cause)) return cancelled(call.cancel(), cause, loop)
+  if (!Cause.isEmpty(cause)) return cancelled(call, cause, loop)
   const head = call.deliver(outcome)
   const response = makeResponse(outcome, head)
   return isProxyRefusal(outcome, head) ? refuse(outcome, head, response, caller) : Effect.succeed(response)

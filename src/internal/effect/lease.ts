@@ -4,7 +4,6 @@ import * as Scope from "effect/Scope"
 import type { HttpError } from "../../HttpError.ts"
 import type * as Origin from "../../Origin.ts"
 import { isOrigin } from "../../Origin.ts"
-import type { Pending } from "../connection/acquisition.ts"
 import type { ConnectionHandle } from "../connection/handle.ts"
 import type { InvalidOption } from "../error/request.ts"
 import type { CheckoutFailure } from "../pool/checkout.ts"
@@ -17,7 +16,7 @@ import { uninterruptedCall } from "./caller.ts"
 import { HttpConnectionImpl } from "./httpConnection.ts"
 import type { Trace } from "./trace.ts"
 import { causeOf } from "./transport.ts"
-import { awaitEnd, suspended } from "./wait.ts"
+import { awaitEnd } from "./wait.ts"
 
 /** What `lease` can fail with. */
 export type LeaseFailure = CheckoutFailure | InvalidOption
@@ -37,7 +36,7 @@ export const lease = (
         const lease = new Lease(pool, origin)
         return Effect.flatMap(acquired(pool, lease, caller), (handle) =>
           Effect.as(
-            Scope.addFinalizer(scope, Effect.suspend(() => untilEnded(pool, lease.end()))),
+            Scope.addFinalizer(scope, Effect.suspend(() => ended(pool, lease))),
             new HttpConnectionImpl(handle, redactedNames, trace)
           ))
       })
@@ -46,27 +45,21 @@ export const lease = (
 }
 
 /** The handle of a lease that has its connection. */
-const acquired = (pool: Pool, lease: Lease, caller: FiberCaller): Effect.Effect<ConnectionHandle, HttpError> => {
-  const waiting = suspended<void>((resume) => {
-    caller.wait(pool.loop, resume)
-    lease.start(caller)
-  })
-  return Effect.matchCauseEffect(caller.restore(waiting), {
-    onFailure: (cause) => Effect.zipRight(untilEnded(pool, lease.cancel()), Effect.failCause(cause)),
-    onSuccess: () => {
-      // Set before the fiber was resumed.
-      const outcome = lease.outcome as LeaseOutcome
-      switch (outcome._tag) {
-        case "Leased":
-          return Effect.succeed(outcome.handle)
-        case "Failed":
-          return Effect.fail(outcome.error)
-        case "Died":
-          return Effect.failCause(causeOf(outcome.defect))
-      }
+const acquired = (pool: Pool, lease: Lease, caller: FiberCaller): Effect.Effect<ConnectionHandle, HttpError> =>
+  caller.await(lease, pool.loop, (): Effect.Effect<ConnectionHandle, HttpError> => {
+    // Set before the fiber was resumed.
+    const outcome = lease.outcome as LeaseOutcome
+    switch (outcome._tag) {
+      case "Leased":
+        return Effect.succeed(outcome.handle)
+      case "Failed":
+        return Effect.fail(outcome.error)
+      case "Died":
+        return Effect.failCause(causeOf(outcome.defect))
     }
   })
-}
 
-const untilEnded = (pool: Pool, pending: Pending | undefined): Effect.Effect<void> =>
-  pending === undefined ? Effect.void : awaitEnd(pool.loop, pending)
+const ended = (pool: Pool, lease: Lease): Effect.Effect<void> => {
+  const pending = lease.end()
+  return pending === undefined ? Effect.void : awaitEnd(pool.loop, pending)
+}

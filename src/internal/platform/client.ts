@@ -35,6 +35,7 @@ import { UnsupportedBody } from "../error/request.ts"
 import { fromUrl } from "../model/origin.ts"
 import type { RequestFailure } from "./errors.ts"
 import { requestError } from "./errors.ts"
+import { isReady } from "./parts.ts"
 import type { RequestOptions } from "./references.ts"
 import { CurrentOptions, merge } from "./references.ts"
 import { ReleaseId } from "./release.ts"
@@ -70,9 +71,6 @@ export const make = (pool: Pool, inherited: Context.Context<never> = Context.emp
     Effect.succeed
   )
 }
-
-const isReady = <A>(effect: Effect.Effect<A>): effect is Exit.Success<A, never> =>
-  Exit.isExit(effect) && effect._tag === "Success"
 
 class Client {
   readonly #execute: Execute<RequestFailure>

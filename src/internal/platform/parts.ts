@@ -4,6 +4,7 @@
 import * as HttpClient from "@effect/platform/HttpClient"
 import type { RequestError } from "@effect/platform/HttpClientError"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import type { InvalidOption } from "../error/request.ts"
 import { requestError } from "./errors.ts"
@@ -32,6 +33,10 @@ export const partsOf = <E, R>(client: HttpClient.HttpClient.With<E, R>): Parts<E
       preprocess: Effect.succeed,
       postprocess: (request) => Effect.flatMap(request, (request) => client.execute(request))
     }
+
+/** True if an effect, such as the preparation of a request, is a value already. */
+export const isReady = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Exit.Success<A, never> =>
+  Exit.isExit(effect) && Exit.isSuccess(effect)
 
 /** Creates a client that fails every request before it is sent, because the options are invalid. */
 export const refusing = <E, R>(

@@ -6,19 +6,10 @@ import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type { HttpMethod } from "@effect/platform/HttpMethod"
 import * as UrlParams from "@effect/platform/UrlParams"
 import * as Either from "effect/Either"
-import { globalValue } from "effect/GlobalValue"
 import * as Option from "effect/Option"
 import type { Next } from "./redirectRules.ts"
+import { scopedRequests } from "./scoped.ts"
 import { copyOf } from "./zonedUrl.ts"
-
-/**
- * The registry of the platform's `withScope`: requests whose response ends with a scope, by
- * identity.
- */
-const scopedRequests = globalValue(
-  "@effect/platform/HttpClient/scopedRequests",
-  () => new WeakMap<HttpClientRequest.HttpClientRequest, AbortController>()
-)
 
 /**
  * Creates a request to exactly this URL. The query is passed as parameters only if the platform

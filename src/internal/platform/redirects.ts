@@ -15,7 +15,6 @@ import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Exit from "effect/Exit"
 import * as FiberRef from "effect/FiberRef"
 import { dual } from "effect/Function"
 import * as Option from "effect/Option"
@@ -27,7 +26,7 @@ import { withContext } from "../error/base.ts"
 import type { RedirectHop } from "../error/redirect.ts"
 import { InvalidOption } from "../error/request.ts"
 import { responseError } from "./errors.ts"
-import { partsOf, refusing } from "./parts.ts"
+import { isReady, partsOf, refusing } from "./parts.ts"
 import { nextRequest } from "./redirectRequest.ts"
 import * as rules from "./redirectRules.ts"
 import { release } from "./release.ts"
@@ -170,12 +169,6 @@ const afterRedirect = ({ replayable }: rules.Chain) => <E>(error: E): E => {
   }
   return error
 }
-
-/**
- * True if the request is available without the runtime, as for most clients, which prepare nothing.
- */
-const isReady = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Exit.Success<A, never> =>
-  Exit.isExit(effect) && Exit.isSuccess(effect)
 
 const following = <E, R>(
   client: HttpClient.HttpClient.With<E, R>,

@@ -21,7 +21,8 @@ import { ReleaseId } from "./release.ts"
 import type { PlatformResponse } from "./response.ts"
 import { SourceId } from "./response.ts"
 
-const scopedRequests = globalValue(
+/** The registry of the platform's `withScope`: requests that end with a scope, by identity. */
+export const scopedRequests = globalValue(
   "@effect/platform/HttpClient/scopedRequests",
   () => new WeakMap<HttpClientRequest, AbortController>()
 )

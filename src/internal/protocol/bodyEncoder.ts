@@ -10,7 +10,7 @@ import * as HttpLimits from "../../HttpLimits.ts"
 import { ConflictingFraming } from "../error/request.ts"
 import { BodyLengthMismatch } from "../error/send.ts"
 import { ChunkedDecoder, encodeChunk, encodeLastChunk } from "./chunked.ts"
-import type { RequestFraming } from "./encode.ts"
+import type { EncodedHead, RequestFraming } from "./encode.ts"
 
 /** What can be wrong with a body while it is sent. */
 export type EncodeBodyError = BodyLengthMismatch | ConflictingFraming
@@ -90,4 +90,44 @@ export class BodyEncoder {
         reason: `the content is not the chunked coding that its fields announce, ${ownCodingHint}`
       })
   }
+}
+
+/**
+ * Who chunks a body if the caller has set `Transfer-Encoding`: as in `http.client` the caller, who
+ * has announced it, unless `encodeChunked` leaves it to the library. What the caller has chunked is
+ * checked on its way out, so that no other message can be hidden in it. A body in memory is checked
+ * before anything is sent.
+ *
+ * Returns the encoder for a request whose head has been encoded, or why it cannot be sent. `whole`
+ * is all of the body, if it is in memory.
+ */
+export const encoderFor = (
+  head: EncodedHead,
+  fields: HttpFields.HttpFields,
+  trailers: HttpFields.HttpFields,
+  areTrailersLate: boolean,
+  whole: Uint8Array | undefined,
+  encodeChunked: boolean
+): BodyEncoder | EncodeBodyError => {
+  const callerChunks = head.framing.kind === "chunked" && !encodeChunked && HttpFields.has(fields, "transfer-encoding")
+  if (callerChunks) {
+    if (areTrailersLate || HttpFields.size(trailers) > 0) {
+      return new ConflictingFraming({
+        reason: "trailers are sent behind the last chunk, which is yours beside a Transfer-Encoding of yours;"
+          + " leave that out, or set `encodeChunked`"
+      })
+    }
+    const error = whole === undefined ? undefined : inMemory(head, whole)
+    if (error !== undefined) return error
+  }
+  return new BodyEncoder(head.framing, trailers, callerChunks)
+}
+
+/** What is wrong with a body in memory that the caller has chunked. */
+const inMemory = (head: EncodedHead, bytes: Uint8Array): EncodeBodyError | undefined => {
+  const trial = new BodyEncoder(head.framing, HttpFields.empty, true)
+  const framed = trial.encode(bytes)
+  if ("_tag" in framed) return framed
+  const end = trial.end()
+  return typeof end === "string" ? undefined : end
 }

@@ -17,10 +17,9 @@ import { fieldError, fieldRules, flagFrom, sectionError } from "../syntax/fieldS
 import { faulty, LineScanner, needMore } from "../syntax/lineScanner.ts"
 import type { LineFault, LineRules } from "../syntax/lineScanner.ts"
 import { trimSpace } from "../syntax/token.ts"
-import { ResponseHead } from "./responseHead.ts"
-import { isWholeStatusLine, WholeHead } from "./wholeHead.ts"
+import { isWholeStatusLine, ResponseHead, WholeHead } from "./wholeHead.ts"
 
-export type { ResponseHead } from "./responseHead.ts"
+export type { ResponseHead } from "./wholeHead.ts"
 
 /** What can be wrong with a head. */
 export type HeadError = BadStatusLine | InvalidStatusCode | SectionError | UnknownProtocol

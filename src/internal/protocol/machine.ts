@@ -12,7 +12,8 @@ import type { IncompleteHeaders } from "../error/head.ts"
 import { RemoteDisconnected, StaleConnection, TooManyInformational, UnexpectedMessage } from "../error/head.ts"
 import { faulty, needMore } from "../syntax/lineScanner.ts"
 import type { BodyDecoder, BodyError } from "./body.ts"
-import { makeDecoder } from "./decoder.ts"
+import { CloseDecoder, LengthDecoder } from "./body.ts"
+import { ChunkedDecoder } from "./chunked.ts"
 import type { Framing, FramingError } from "./framing.ts"
 import { announcesBody, decideFraming, isRelaxed, persists, saysClose } from "./framing.ts"
 import type { HeadError, HeadParser, ResponseHead } from "./head.ts"
@@ -38,6 +39,26 @@ export type Event =
   | DataEvent
   | { readonly _tag: "End"; readonly trailers: HttpFields.HttpFields }
   | { readonly _tag: "Failure"; readonly error: MachineError }
+
+/**
+ * Creates a decoder for one body. A response without a body and a tunnel have a body of length 0.
+ */
+const makeDecoder = (
+  framing: Framing,
+  limits: HttpLimits.HttpLimits,
+  leniency: HttpLeniency.HttpLeniency
+): BodyDecoder => {
+  switch (framing.kind) {
+    case "length":
+      return new LengthDecoder(framing.length, limits)
+    case "chunked":
+      return new ChunkedDecoder(limits, leniency)
+    case "close":
+      return new CloseDecoder(limits)
+    default:
+      return new LengthDecoder(0, limits)
+  }
+}
 
 /** The final head. */
 export class HeadEvent {
