@@ -65,16 +65,23 @@ export interface Addresses {
  */
 export interface Addressing {
   /**
-   * Resolves a name, which is never an address. Calls `done` once, perhaps within the call. Returns
-   * how to stop waiting, after which `done` is not called. Default: the system's resolver.
+   * Resolves a name, which is never an address. Calls `done` once, or `died` with a defect, perhaps
+   * within the call. Returns how to stop waiting, after which neither is called. `OpenTimeouts.dns`
+   * limits it. Default: the system's resolver.
    */
-  readonly resolve?: ((name: string, done: (answer: Addresses | DnsError) => void) => () => void) | undefined
+  readonly resolve?:
+    | ((name: string, done: (answer: Addresses | DnsError) => void, died: (defect: unknown) => void) => () => void)
+    | undefined
   /**
-   * Returns the addresses in the order in which they are to be tried. Called once with the answer
-   * of a lookup. Default: the families by turns (RFC 8305 section 4).
+   * Returns the addresses in the order in which they are to be tried, at least one. Called once
+   * with the answer of a lookup, without what is no address. Default: the families by turns (RFC
+   * 8305 section 4).
    */
   readonly order?: ((answer: Addresses) => ReadonlyArray<string>) | undefined
-  /** Called when an address could not be connected to. */
+  /**
+   * Called when an address could not be connected to: an attempt failed, or had no answer when
+   * `OpenTimeouts.connect` ended. Not called for attempts that ended because another one succeeded.
+   */
   readonly failed?: ((address: string) => void) | undefined
 }
 

@@ -42,6 +42,8 @@ export * as PooledHttpClient from "./PooledHttpClient.ts"
 
 export * as Proxy from "./Proxy.ts"
 
+export * as Resolver from "./Resolver.ts"
+
 export * as TestTransport from "./TestTransport.ts"
 
 export * as Tls from "./Tls.ts"

@@ -8,7 +8,7 @@ import type * as HttpLimits from "../../HttpLimits.ts"
 import type * as HttpTimeouts from "../../HttpTimeouts.ts"
 import type * as Origin from "../../Origin.ts"
 import { InvalidOption } from "../error/request.ts"
-import type { Dialer, Host } from "../model/ports.ts"
+import type { AddressPorts, Dialer, Host } from "../model/ports.ts"
 import type { ExchangeSettings } from "./errorContext.ts"
 import type { EventHub } from "./events.ts"
 import type { Millis } from "./timeouts.ts"
@@ -25,6 +25,8 @@ export interface Tunnel {
 export interface Settings extends ExchangeSettings {
   readonly host: Host
   readonly dialer: Dialer
+  /** How names become addresses; `undefined` if the dialer decides that. */
+  readonly addresses: AddressPorts | undefined
   readonly localAddress: string | undefined
   readonly localPort: number | undefined
   readonly timeouts: Millis

@@ -74,9 +74,9 @@ export const unsafeMake = (
   trace?: Trace
 ): Effect.Effect<ConnectionPoolImpl, never, Scope.Scope | Transport> =>
   Effect.gen(function*() {
-    const { dialer, host, timers } = yield* hosted(yield* Transport)
+    const { addresses, dialer, host, timers } = yield* hosted(yield* Transport)
     const random = numbers(yield* Random.next)
-    const pool = new Pool(settings, host, dialer, timers, random)
+    const pool = new Pool(settings, host, dialer, addresses, timers, random)
     yield* Effect.addFinalizer(() =>
       // Requests that the shutdown has refused are still to report it.
       Effect.zipRight(

@@ -1,29 +1,35 @@
-/** What connections and pools need to run under Effect: host, dialer, event loop and timers. */
+/**
+ * What connections and pools need to run under Effect: host, dialer, addresses, event loop, timers.
+ */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { EventLoop, Service } from "../../Transport.ts"
 import { TimerQueue } from "../connection/timers.ts"
-import type { Dialer } from "../model/ports.ts"
+import type { AddressPorts, Dialer } from "../model/ports.ts"
 import { nodeEventLoop } from "../node/eventLoop.ts"
 import { EffectHost } from "./host.ts"
 import { bodySource } from "./requestBody.ts"
+import { addressPorts, Resolver } from "./resolver.ts"
 import { dialerOf } from "./transport.ts"
 
 export interface Hosted {
   readonly host: EffectHost
   readonly dialer: Dialer
+  readonly addresses: AddressPorts | undefined
   readonly loop: EventLoop
   /** Ends with the scope. */
   readonly timers: TimerQueue
 }
 
-/** Captures clock, runtime and async context of the fiber that runs it. */
+/** Captures clock, runtime, resolver and async context of the fiber that runs it. */
 export const hosted = (transport: Service): Effect.Effect<Hosted, never, Scope.Scope> =>
   Effect.flatMap(Effect.zip(Effect.clock, Effect.runtime<never>()), ([clock, runtime]) => {
     const loop = transport.loop ?? nodeEventLoop
     const host = new EffectHost(clock, runtime, loop, bodySource)
+    const addresses = addressPorts(Context.get(runtime.context, Resolver))
     return Effect.acquireRelease(
-      Effect.sync(() => ({ host, dialer: dialerOf(transport), loop, timers: new TimerQueue(host) })),
+      Effect.sync(() => ({ host, dialer: dialerOf(transport), addresses, loop, timers: new TimerQueue(host) })),
       ({ timers }) => Effect.sync(() => timers.shutdown())
     )
   })

@@ -130,7 +130,7 @@ export interface FiberCaller extends Caller {
   fork<A, E>(effect: Effect.Effect<A, E>, options?: Runtime.RunForkOptions): Fiber.RuntimeFiber<A, E>
 }
 
-const isFiberCaller = (caller: DialCaller): caller is FiberCaller => "fork" in caller
+export const isFiberCaller = (caller: DialCaller): caller is FiberCaller => "fork" in caller
 
 /**
  * How an opening of a service ended, if not with a channel. The whole cause counts as a defect if

@@ -9,7 +9,7 @@ import type { HttpBody } from "../../HttpBody.ts"
 import type { ConnectError, DnsError, HttpError, HttpTimeout, TlsError } from "../../HttpError.ts"
 import type * as HttpFields from "../../HttpFields.ts"
 import type * as Tls from "../../Tls.ts"
-import type { AsyncContext, Duplex, Endpoint, EventLoop, OpenTimeouts } from "../../Transport.ts"
+import type { Addresses, AsyncContext, Duplex, Endpoint, EventLoop, OpenTimeouts } from "../../Transport.ts"
 
 /** A timer of the host that runs. */
 export interface HostTimer {
@@ -108,6 +108,22 @@ export interface Dialer {
     caller: DialCaller,
     done: (result: Dialed<TlsError | HttpTimeout>) => void
   ): Abort
+}
+
+/**
+ * Resolves a name in the name of the caller. Calls `done` once, or `died` with a defect, perhaps
+ * within the call. Returns how to stop the lookup, after which neither is called.
+ */
+export type NameLookup = (
+  name: string,
+  caller: DialCaller,
+  done: (answer: Addresses | DnsError) => void,
+  died: (defect: unknown) => void
+) => Abort
+
+/** How openings find the addresses of their endpoints, where the program decides that itself. */
+export interface AddressPorts {
+  readonly lookUp: NameLookup
 }
 
 /** Takes the body of a request piece by piece, from a source that runs until it reports its end. */

@@ -7,7 +7,15 @@
 import * as net from "node:net"
 import * as tls from "node:tls"
 import type * as Tls from "../../Tls.ts"
-import type { AsyncContext, Duplex, DuplexInfo, Endpoint, OpenTimeouts } from "../../Transport.ts"
+import type {
+  Addresses,
+  Addressing,
+  AsyncContext,
+  Duplex,
+  DuplexInfo,
+  Endpoint,
+  OpenTimeouts
+} from "../../Transport.ts"
 import type { ConnectError } from "../error/connect.ts"
 import { DnsError } from "../error/connect.ts"
 import type { TimeoutKind } from "../error/timeout.ts"
@@ -18,7 +26,7 @@ import type { Abort, DialCaller, Dialed, Dialer, DialHost } from "../model/ports
 import type { Target } from "./happyEyeballs.ts"
 import { check, connectFirst, Opening, targets } from "./happyEyeballs.ts"
 import { Inbound } from "./inbound.ts"
-import { type Lookup, resolve, systemLookup } from "./resolver.ts"
+import { type Lookup, ordered, resolveBy, systemLookup } from "./resolver.ts"
 import { listen, listenToData, SocketDuplex } from "./socket.ts"
 import { addressesOf, SocketInfo } from "./socketInfo.ts"
 import * as security from "./tls.ts"
@@ -46,6 +54,8 @@ class Attempt<E> {
   /** How to cancel each timer that runs. */
   readonly #timers = new Set<() => void>()
   #stopLimit = (): void => {}
+  /** Stops the lookup that is in progress. */
+  #stopLookup: (() => void) | undefined
   /** `undefined` once the attempt has ended. */
   #done: ((result: Result<E>) => void) | undefined
 
@@ -85,9 +95,32 @@ class Attempt<E> {
    * Starts the limit of a phase, and ends that of the phase before. What arrives in time wins over
    * the limit, even if the loop was too busy to read it.
    */
-  limit(kind: TimeoutKind, millis: number): void {
+  limit(kind: TimeoutKind, millis: number, expired?: () => void): void {
     this.#stopLimit()
-    this.#stopLimit = this.startTimer(millis, () => this.fail(new HttpTimeout({ kind, millis })))
+    this.#stopLimit = this.startTimer(millis, () => {
+      expired?.()
+      this.fail(new HttpTimeout({ kind, millis }))
+    })
+  }
+
+  /** Starts a lookup in the context of the caller. It is stopped if the attempt ends before it. */
+  lookUp(
+    resolve: NonNullable<Addressing["resolve"]>,
+    name: string,
+    resolved: (answer: Addresses | DnsError) => void
+  ): void {
+    let isOver = false
+    const end = (run: () => void): void => {
+      isOver = true
+      this.#stopLookup = undefined
+      this.step(run)
+    }
+    const stop = this.context.run(() =>
+      resolve(name, (answer) => end(() => resolved(answer)), (defect) => end(() => this.#end({ _tag: "Died", defect })))
+    )
+    if (isOver) return
+    if (this.#done === undefined) stop()
+    else this.#stopLookup = stop
   }
 
   /** Waits for TLS on a socket that is connected. */
@@ -125,15 +158,18 @@ class Attempt<E> {
     if (done === undefined) return
     this.#done = undefined
     for (const stop of this.#timers) stop()
-    done(result._tag === "Opened" ? result : this.#destroyed(result))
+    const stopLookup = this.#stopLookup
+    this.#stopLookup = undefined
+    done(result._tag === "Opened" ? result : this.#destroyed(result, stopLookup))
   }
 
   /** Destroys everything that was started. */
-  #destroyed(result: Result<E>): Result<E> {
+  #destroyed(result: Result<E>, stopLookup: (() => void) | undefined): Result<E> {
     for (const opening of this.started) opening.abandon()
     try {
-      // This channel may be another transport's, whose code may throw.
+      // Both may be the code of others, which may throw. The channel may be another transport's.
       this.#below?.destroy()
+      stopLookup?.()
     } catch (defect) {
       return { _tag: "Died", defect }
     }
@@ -147,7 +183,8 @@ const dial = (
   endpoint: Endpoint,
   timeouts: OpenTimeouts
 ): void => {
-  const { context, host } = attempt
+  const { host } = attempt
+  const { addressing } = endpoint
   const invalid = check(endpoint)
   if (invalid !== undefined) return attempt.fail(invalid)
   // Before the first socket, so that options which OpenSSL refuses cost the peer no connection.
@@ -156,7 +193,9 @@ const dial = (
 
   const connect = (candidates: ReadonlyArray<Target>, dns: number | undefined): void => {
     const begunAt = host.now()
-    attempt.limit("connect", timeouts.connect)
+    attempt.limit("connect", timeouts.connect, () => {
+      for (const opening of attempt.started) if (!opening.failed) addressing?.failed?.(opening.target.address)
+    })
     connectFirst(attempt, endpoint, candidates, wanted, staggerMillis, (opening) => {
       const connectedAt = opening.connectedAt ?? host.now()
       const millis = connectedAt - begunAt
@@ -175,9 +214,11 @@ const dial = (
   if (net.isIP(endpoint.host) !== 0) return connect(targets(endpoint, [endpoint.host]), undefined)
   const begunAt = host.now()
   attempt.limit("dns", timeouts.dns)
-  const resolved = (answer: ReadonlyArray<string> | DnsError): void =>
-    answer instanceof DnsError ? attempt.fail(answer) : connect(targets(endpoint, answer), host.now() - begunAt)
-  context.run(() => resolve(lookup, endpoint.host, (answer) => attempt.step(() => resolved(answer))))
+  attempt.lookUp(addressing?.resolve ?? resolveBy(lookup), endpoint.host, (answer) => {
+    const addresses = ordered(endpoint.host, answer, addressing?.order)
+    if (addresses instanceof DnsError) return attempt.fail(addresses)
+    connect(targets(endpoint, addresses), host.now() - begunAt)
+  })
 }
 
 const secure = (

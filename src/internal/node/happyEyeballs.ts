@@ -215,12 +215,17 @@ export const connectFirst = (
     stopStagger()
     const target = candidates[started.length]
     if (target === undefined) return
+    let opening: Opening
     try {
-      started.push(context.run(() => connect(attempt, target, endpoint, security)))
+      opening = context.run(() => connect(attempt, target, endpoint, security))
     } catch (cause) {
       return fail([{ ...target, cause }])
     }
-    started.at(-1)?.watch(look)
+    started.push(opening)
+    opening.watch(() => {
+      if (opening.failed && target.port !== undefined) endpoint.addressing?.failed?.(target.address)
+      look()
+    })
     // The timer polls the sockets first, because this one may have connected while the loop was
     // busy.
     if (started.length < candidates.length) stopStagger = attempt.startTimer(staggerMillis, startNext)

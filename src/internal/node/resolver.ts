@@ -1,12 +1,13 @@
 /**
  * Turns a host name into the addresses to try, in the order in which to try them.
  *
- * Does not cache: the system's resolver does. A lookup occupies a thread of libuv's and cannot be
- * cancelled, so the caller must ignore an answer that comes too late.
+ * Does not cache: the system's resolver does. A lookup of the system's occupies a thread of libuv's
+ * and cannot be cancelled, so an answer that comes too late is ignored.
  */
 import * as dns from "node:dns"
 import * as net from "node:net"
-import type { DnsError } from "../error/connect.ts"
+import type { Addresses, Addressing } from "../../Transport.ts"
+import { DnsError } from "../error/connect.ts"
 import { systemError } from "../error/systemCodes.ts"
 import { dnsError } from "./errors.ts"
 
@@ -40,38 +41,50 @@ export const interleave = (addresses: ReadonlyArray<string>): ReadonlyArray<stri
     .flat()
 }
 
-/** The addresses of an answer, at least one, or why there are none. */
-const read = (
+const noAddress = (host: string): DnsError =>
+  dnsError(host, systemError("ENODATA", "The resolver knows no address for the name"))
+
+/**
+ * Returns the addresses of an answer in the order in which to try them, at least one, or why there
+ * are none.
+ */
+export const ordered = (
   host: string,
-  error: Error | null,
-  found: ReadonlyArray<{ readonly address: string }>
+  answer: Addresses | DnsError,
+  order: Addressing["order"]
 ): ReadonlyArray<string> | DnsError => {
-  if (error !== null) return dnsError(host, error)
-  const addresses = found.map(({ address }) => address).filter((address) => net.isIP(address) !== 0)
-  return addresses.length === 0
-    ? dnsError(host, systemError("ENODATA", "The resolver knows no address for the name"))
-    : interleave(addresses)
+  if (answer instanceof DnsError) return answer
+  const addresses = answer.addresses.filter((address) => net.isIP(address) !== 0)
+  if (addresses.length === 0) return noAddress(host)
+  const result = order === undefined
+    ? interleave(addresses)
+    : order({ addresses, ttlMillis: answer.ttlMillis })
+  return result.length === 0 ? noAddress(host) : result
 }
 
 /**
- * Resolves a name and calls back once, perhaps within this call. A lookup that throws has failed.
+ * Makes `Addressing.resolve` of a lookup that cannot be cancelled. A lookup that throws has failed.
  */
-export const resolve = (
-  lookup: Lookup,
-  host: string,
-  callback: (answer: ReadonlyArray<string> | DnsError) => void
-): void => {
-  let answered = false
-  const answer = (result: ReadonlyArray<string> | DnsError): void => {
-    if (answered) return
-    answered = true
-    callback(result)
+export const resolveBy = (lookup: Lookup): NonNullable<Addressing["resolve"]> => (host, done) => {
+  let over = false
+  const answer = (result: Addresses | DnsError): void => {
+    if (over) return
+    over = true
+    done(result)
   }
   try {
-    lookup(host, (error, found) => answer(read(host, error, found)))
+    lookup(host, (error, found) =>
+      answer(
+        error === null
+          ? { addresses: found.map(({ address }) => address), ttlMillis: undefined }
+          : dnsError(host, error)
+      ))
   } catch (error) {
     // What the callback throws is not a failure of the lookup.
-    if (answered) throw error
+    if (over) throw error
     answer(dnsError(host, error))
+  }
+  return () => {
+    over = true
   }
 }

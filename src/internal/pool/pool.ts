@@ -18,7 +18,7 @@ import { Timer } from "../connection/timers.ts"
 import { withContext } from "../error/base.ts"
 import { PoolClosed } from "../error/pool.ts"
 import { format } from "../model/origin.ts"
-import type { BodyRun, Dialer, Host } from "../model/ports.ts"
+import type { AddressPorts, BodyRun, Dialer, Host } from "../model/ports.ts"
 import type { ResponseHead } from "../protocol/head.ts"
 import { keepAlive } from "./keepAlive.ts"
 import { LegacyServers } from "./legacyServers.ts"
@@ -66,7 +66,14 @@ export class Pool implements Keeper {
   /** True once the pool is shut down and no request may finish any longer. */
   ended = false
 
-  constructor(settings: PoolSettings, host: Host, dialer: Dialer, timers: TimerQueue, random: () => number) {
+  constructor(
+    settings: PoolSettings,
+    host: Host,
+    dialer: Dialer,
+    addresses: AddressPorts | undefined,
+    timers: TimerQueue,
+    random: () => number
+  ) {
     this.settings = settings
     const { leniency, limits, timeouts } = settings
     this.requestSettings = { host, leniency, limits, timeouts }
@@ -87,6 +94,7 @@ export class Pool implements Keeper {
     this.#shared = {
       host,
       dialer,
+      addresses,
       loop: host.loop,
       timers,
       timeouts: settings.timeouts,

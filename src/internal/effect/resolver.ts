@@ -1,0 +1,123 @@
+/**
+ * The service `Resolver`, and the port through which openings reach it.
+ *
+ * A lookup runs in a fiber of the caller that opens the connection. The system's resolver needs
+ * none: the dialer asks it directly, as long as the program provides no other.
+ */
+import * as Cause from "effect/Cause"
+import * as Chunk from "effect/Chunk"
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
+import * as Option from "effect/Option"
+import type { Addresses } from "../../Transport.ts"
+import { copyOf } from "../error/base.ts"
+import { DnsError } from "../error/connect.ts"
+import { unlocated } from "../error/context.ts"
+import type { AddressPorts, NameLookup } from "../model/ports.ts"
+import { resolveBy, systemLookup } from "../node/resolver.ts"
+import { readDuration } from "./duration.ts"
+import { isFiberCaller } from "./transport.ts"
+
+/** Documented in `Resolver`. */
+export interface Answer {
+  /**
+   * IPv4 and IPv6 addresses without brackets, in the order in which the resolver prefers them. What
+   * is no address is ignored; without any address the opening fails with `DnsError` (`NoData`).
+   */
+  readonly addresses: ReadonlyArray<string>
+  /** How much longer they may be used for new connections. `undefined` if that is unknown. */
+  readonly ttl?: Duration.DurationInput | undefined
+  /** How long ago the name was looked up. `undefined` if that was just now, or is unknown. */
+  readonly age?: Duration.DurationInput | undefined
+  /**
+   * True if the answer is older than it should be, and is only used because the lookup that should
+   * have replaced it failed.
+   */
+  readonly stale?: boolean | undefined
+}
+
+/** Documented in `Resolver`. */
+export interface Service {
+  /**
+   * Looks up a host name, which is never an IP address. It has the form of `Origin`: in lower case,
+   * in ASCII, with its trailing dot if it has one.
+   */
+  readonly lookup: (name: string) => Effect.Effect<Answer, DnsError>
+}
+
+/** The system's resolver, by callbacks. */
+const lookUpBySystem = resolveBy(systemLookup)
+
+export const system: Service = Object.freeze<Service>({
+  lookup: (name) =>
+    Effect.async<Answer, DnsError>((resume) => {
+      const stop = lookUpBySystem(
+        name,
+        (answer) =>
+          resume(answer instanceof DnsError ? Effect.fail(answer) : Effect.succeed({ addresses: answer.addresses })),
+        (defect) => resume(Effect.die(defect))
+      )
+      return Effect.sync(stop)
+    })
+})
+
+/**
+ * The resolver of the connections and pools that an effect makes. By default the system's.
+ *
+ * @since 0.2.0
+ * @category references
+ */
+export class Resolver extends Context.Reference<Resolver>()("effect-http-client/Resolver", {
+  defaultValue: (): Service => system
+}) {}
+
+const toAddresses = ({ addresses, ttl }: Answer): Addresses => ({
+  addresses,
+  ttlMillis: ttl === undefined ? undefined : readDuration(ttl)
+})
+
+/**
+ * A copy without context. Several openings may get the same error, each of which adds its own
+ * context in place.
+ */
+export const fresh = (error: DnsError): DnsError => copyOf(error, {}, unlocated("dns", "Network"))
+
+/** How a lookup ended, for callbacks. All but a single failure is a defect. */
+const report = (
+  exit: Exit.Exit<Answer, DnsError>,
+  done: (answer: Addresses | DnsError) => void,
+  died: (defect: unknown) => void
+): void => {
+  if (Exit.isSuccess(exit)) return done(toAddresses(exit.value))
+  const failure = Cause.failureOption(exit.cause)
+  return Option.isSome(failure) && failure.value instanceof DnsError && Chunk.isEmpty(Cause.defects(exit.cause))
+    ? done(fresh(failure.value))
+    : died(exit.cause)
+}
+
+const lookUpBy = ({ lookup }: Service): NameLookup => (name, caller, done, died) => {
+  if (!isFiberCaller(caller)) {
+    died(new TypeError("A resolver made of effects needs a caller of Effect's."))
+    return () => {}
+  }
+  let stopped = false
+  const work = Effect.interruptible(Effect.suspend(() => lookup(name)))
+  // Its exit is its value, because a fiber that fails is reported to the log as unhandled. It does
+  // not start within this call, because it may use the pool that this call belongs to.
+  const fiber = caller.fork(Effect.exit(work), { immediate: false })
+  fiber.addObserver((exit) => {
+    if (!stopped) report(Exit.flatten(exit), done, died)
+  })
+  return () => {
+    stopped = true
+    // The lookup may run code of the caller then.
+    caller.context.run(() => fiber.unsafeInterruptAsFork(FiberId.none))
+  }
+}
+
+/** The port for a resolver; `undefined` for the system's, so that it costs nothing. */
+export const addressPorts = (resolver: Service): AddressPorts | undefined =>
+  resolver === system ? undefined : { lookUp: lookUpBy(resolver) }
