@@ -4,6 +4,8 @@
  * @since 0.1.0
  */
 
+export * as AddressPolicy from "./AddressPolicy.ts"
+
 export * as ConnectionEvent from "./ConnectionEvent.ts"
 
 export * as ConnectionMetrics from "./ConnectionMetrics.ts"

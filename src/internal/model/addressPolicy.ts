@@ -1,0 +1,172 @@
+/**
+ * Decides whether an address may be dialled: `deny` wins over `allow`, and `allow` over the ranges
+ * that are not public. Pure: the same policy always decides the same of an address.
+ */
+import { InvalidOption } from "../error/request.ts"
+import type { Network } from "./address.ts"
+import { contains, embedded, parseAddress, parseNetwork } from "./address.ts"
+import type { Refusal } from "./specialAddresses.ts"
+import { notPublic } from "./specialAddresses.ts"
+
+export const TypeId: unique symbol = Symbol.for("effect-http-client/AddressPolicy") as never
+
+export type TypeId = typeof TypeId
+
+/** The public view of a policy. */
+export interface Policy {
+  readonly [TypeId]: TypeId
+  readonly publicOnly: boolean
+  readonly allow: ReadonlyArray<string>
+  readonly deny: ReadonlyArray<string>
+}
+
+/** A policy whose ranges have been parsed. */
+class Checked implements Policy {
+  readonly [TypeId]: TypeId = TypeId
+  readonly publicOnly: boolean
+  readonly #allow: ReadonlyArray<Network>
+  readonly #deny: ReadonlyArray<Network>
+
+  constructor(publicOnly: boolean, allow: ReadonlyArray<Network>, deny: ReadonlyArray<Network>) {
+    this.publicOnly = publicOnly
+    this.#allow = allow
+    this.#deny = deny
+    Object.freeze(this)
+  }
+
+  get allow(): ReadonlyArray<string> {
+    return this.#allow.map(({ text }) => text)
+  }
+
+  get deny(): ReadonlyArray<string> {
+    return this.#deny.map(({ text }) => text)
+  }
+
+  /** True if it allows every address, so that nothing needs to be checked. */
+  get allowsAll(): boolean {
+    return !this.publicOnly && this.#deny.length === 0
+  }
+
+  /** This policy with further ranges. */
+  with(allow: ReadonlyArray<Network>, deny: ReadonlyArray<Network>): Checked {
+    return new Checked(this.publicOnly, [...this.#allow, ...allow], [...this.#deny, ...deny])
+  }
+
+  /** Documented at `refusalOf`. */
+  refusalOf(text: string): Refusal | undefined {
+    if (this.allowsAll) return undefined
+    const address = parseAddress(text)
+    if (address === undefined) return { rule: "NotAnAddress", range: undefined }
+    const { bytes, zone } = address
+    for (const one of [bytes, ...embedded(bytes)]) {
+      const refusal = denied(this.#deny, one)
+      if (refusal !== undefined) return refusal
+    }
+    return this.publicOnly ? refusedUnlessAllowed(this.#allow, bytes, zone) : undefined
+  }
+}
+
+export const isPolicy = (u: unknown): u is Policy => u instanceof Checked
+
+export const allowAll: Policy = new Checked(false, [], [])
+
+export const publicOnly: Policy = new Checked(true, [], [])
+
+const denied = (deny: ReadonlyArray<Network>, bytes: Uint8Array): Refusal | undefined => {
+  const network = deny.find((network) => contains(network, bytes))
+  return network && { rule: "Deny", range: network.text }
+}
+
+/**
+ * True if `allow` lifts the refusal. A range around a metadata service does not: to open the range
+ * of a company must not open the credentials of its machines.
+ */
+const lifts = (allow: ReadonlyArray<Network>, bytes: Uint8Array, { rule }: Refusal): boolean =>
+  allow.some((network) => contains(network, bytes) && (rule !== "Metadata" || network.prefix === bytes.length * 8))
+
+/** Returns why `publicOnly` with these exceptions refuses an address. */
+const refusedUnlessAllowed = (
+  allow: ReadonlyArray<Network>,
+  bytes: Uint8Array,
+  zone: string | undefined
+): Refusal | undefined => {
+  // A public address has no zone. What a system makes of one that has is its affair.
+  const refusal = notPublic(bytes) ?? (zone === undefined ? undefined : { rule: "Zone", range: undefined })
+  if (refusal === undefined) return undefined
+  if (!lifts(allow, bytes, refusal)) return refusal
+  // The range was allowed, and not what its addresses lead to.
+  for (const inner of embedded(bytes)) {
+    const refused = refusedUnlessAllowed(allow, inner, undefined)
+    if (refused !== undefined) return refused
+  }
+  return undefined
+}
+
+/** The policy as this module made it. */
+const own = (policy: Policy): Checked => {
+  if (policy instanceof Checked) return policy
+  // Unreachable by the types. A policy that is not understood must not allow everything.
+  throw new TypeError(
+    "This is no policy of this copy of effect-http-client: use AddressPolicy.make, publicOnly or allowAll"
+  )
+}
+
+/** Returns true if the policy allows every address. */
+export const allowsAll = (policy: Policy): boolean => own(policy).allowsAll
+
+/**
+ * Returns why an address must not be dialled, or `undefined` if it may. `deny` wins over `allow`,
+ * which wins over the built-in rules. An IPv6 address that contains an IPv4 address is denied if
+ * that is.
+ */
+export const refusalOf = (policy: Policy, text: string): Refusal | undefined => own(policy).refusalOf(text)
+
+/** Parses the ranges of an option. `texts` may be anything: its type may not have been checked. */
+const parseRanges = (option: "allow" | "deny", texts: unknown): ReadonlyArray<Network> | InvalidOption => {
+  if (texts === undefined) return []
+  if (!Array.isArray(texts)) {
+    return new InvalidOption({ option, reason: "it must be a list of ranges such as \"10.0.0.0/8\"" })
+  }
+  const parsed: Array<Network> = []
+  for (const [index, text] of texts.entries()) {
+    const network = typeof text === "string" ? parseNetwork(text) : "is not a string"
+    if (typeof network === "string") {
+      return new InvalidOption({ option: `${option}[${index}]`, reason: `it ${network}` })
+    }
+    parsed.push(network)
+  }
+  return parsed
+}
+
+/** The options of a policy, which may be anything: their types may not have been checked. */
+export interface Parts {
+  readonly base?: unknown
+  readonly allow?: unknown
+  readonly deny?: unknown
+}
+
+/** Makes a policy, by default over `publicOnly`. */
+export const make = (parts: Parts): Policy | InvalidOption => {
+  const { base = publicOnly } = parts
+  if (!(base instanceof Checked)) {
+    return new InvalidOption({ option: "base", reason: "it must be a policy, such as `AddressPolicy.publicOnly`" })
+  }
+  const allow = parseRanges("allow", parts.allow)
+  if (allow instanceof InvalidOption) return allow
+  const deny = parseRanges("deny", parts.deny)
+  if (deny instanceof InvalidOption) return deny
+  if (allow.length > 0 && !base.publicOnly) {
+    const reason = "the base allows every address already, and `allow` would forbid no other; leave out one of the two"
+    return new InvalidOption({ option: "allow", reason })
+  }
+  return base.with(allow, deny)
+}
+
+/**
+ * The address that a host is, if it is one by its text alone: an address, or a name that always is
+ * the loopback address (RFC 6761 section 6.3).
+ */
+export const literalOf = (host: string): string | undefined => {
+  if (parseAddress(host) !== undefined) return host
+  return /(?:^|\.)localhost\.?$/i.test(host) ? "127.0.0.1" : undefined
+}
