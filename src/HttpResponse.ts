@@ -29,6 +29,7 @@ import type * as Stream from "effect/Stream"
 import type { BodyDecodeError, BodyFailure, ConnectionInfo, StatusError, Timings } from "./HttpError.ts"
 import type * as HttpFields from "./HttpFields.ts"
 import * as internal from "./internal/body/statusCheck.ts"
+import type { ProxyStatus } from "./ProxyStatus.ts"
 
 /**
  * The type id of responses.
@@ -93,6 +94,12 @@ export interface HttpResponse {
   readonly resends: number
   /** The informational responses that arrived before it, in order. */
   readonly informational: ReadonlyArray<Informational>
+  /**
+   * What the proxies and gateways on the way report (RFC 9209), the one nearest to the origin
+   * server first. Empty without a Proxy-Status field, and if the field breaks its grammar. Parsed
+   * each time.
+   */
+  readonly proxyStatus: ReadonlyArray<ProxyStatus>
 
   /**
    * The body as a stream with back-pressure: the server is read as fast as the stream is pulled.

@@ -44,6 +44,8 @@ export * as PooledHttpClient from "./PooledHttpClient.ts"
 
 export * as Proxy from "./Proxy.ts"
 
+export * as ProxyStatus from "./ProxyStatus.ts"
+
 export * as Resolver from "./Resolver.ts"
 
 export * as TestTransport from "./TestTransport.ts"

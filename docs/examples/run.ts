@@ -42,6 +42,7 @@ import * as tunnel from "./tunnel.ts"
 import * as uploadDigest from "./upload-digest.ts"
 import * as uploadFile from "./upload-file.ts"
 import * as uploadStream from "./upload-stream.ts"
+import * as whoFailed from "./who-failed.ts"
 
 let failed = 0
 
@@ -72,6 +73,10 @@ const all = Effect.gen(function*() {
   const proxyPort = yield* startProxy
   const cutting = yield* raw((socket) => {
     socket.once("data", () => socket.end("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"))
+  })
+  const gateway = yield* raw((socket) => {
+    const report = "Proxy-Status: gate.example; error=connection_refused; next-hop=\"10.0.0.1\""
+    socket.once("data", () => socket.end(`HTTP/1.1 502 Bad Gateway\r\n${report}\r\nContent-Length: 0\r\n\r\n`))
   })
   const here = yield* directory
   const report = join(here, "report.txt")
@@ -106,6 +111,7 @@ const all = Effect.gen(function*() {
     ),
     { status: 200, url: `https://${host}:${securePort}/hello`, via: true }
   )
+  yield* example("who-failed", whoFailed.program(host, gateway), "gate.example: connection_refused of 10.0.0.1")
   yield* example("upload-stream", uploadStream.program(host, port), { transferEncoding: "chunked", bytes: 88_894 })
   yield* example("upload-digest", uploadDigest.program(host, port), {
     bytes: 88_894,

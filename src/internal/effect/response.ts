@@ -16,6 +16,8 @@ import type { BodyDecodeError } from "../error/body.ts"
 import { InvalidOption } from "../error/request.ts"
 import { LocateId } from "../locateIn.ts"
 import { contentCharset } from "../model/fields.ts"
+import type { ProxyStatus } from "../model/proxyStatus.ts"
+import { fromFields } from "../model/proxyStatus.ts"
 import { notBytes, notCount } from "../options.ts"
 import type { ResponseHead } from "../protocol/head.ts"
 import { urlOf } from "../protocol/target.ts"
@@ -117,6 +119,10 @@ class Response implements HttpResponse {
 
   get informational(): ReadonlyArray<Informational> {
     return this.#exchange.informational
+  }
+
+  get proxyStatus(): ReadonlyArray<ProxyStatus> {
+    return fromFields(this.#head.fields)
   }
 
   get stream(): Stream.Stream<Uint8Array, BodyFailure> {

@@ -4,7 +4,10 @@
  * @since 0.1.0
  */
 import type * as HttpFields from "../../HttpFields.ts"
+import type { ProxyStatus } from "../model/proxyStatus.ts"
+import { fromFields } from "../model/proxyStatus.ts"
 import { excerpt, tagged, theProxy } from "./base.ts"
+import { reported } from "./proxyStatus.ts"
 
 /**
  * The kind of failure that a resolver reported.
@@ -115,10 +118,20 @@ export class ProxyConnectError extends tagged("ProxyConnectError", "Remote", "pr
   readonly fields: HttpFields.HttpFields
   readonly bodyPrefix: Uint8Array
 }> {
+  /**
+   * What the proxies on the way report (RFC 9209), the one nearest to the origin server first. The
+   * first that reports an error is in the message. Empty without a Proxy-Status field.
+   *
+   * @since 0.2.0
+   */
+  get proxyStatus(): ReadonlyArray<ProxyStatus> {
+    return fromFields(this.fields)
+  }
   override get description(): string {
     return `${theProxy(this.context)} refused to open the tunnel: ${this.status}${
       this.reason === "" ? "" : ` ${excerpt(this.reason)}`
     }.`
+      + reported(this.proxyStatus)
       + (this.bodyPrefix.length === 0 ? "" : " What it said about that begins in `bodyPrefix`.")
   }
 }

@@ -5,7 +5,10 @@
  * @since 0.2.0
  */
 import * as HttpFields from "../../HttpFields.ts"
+import type { ProxyStatus } from "../model/proxyStatus.ts"
+import { fromFields } from "../model/proxyStatus.ts"
 import { excerpt, otherEnd, tagged } from "./base.ts"
+import { reported } from "./proxyStatus.ts"
 
 /**
  * A status that `HttpResponse.filterStatusOk` or `filterStatus` refused. The error keeps the start
@@ -40,12 +43,22 @@ export class StatusError extends tagged("StatusError", "Remote", "body")<{
   get retryAfter(): string | undefined {
     return HttpFields.getUnsafe(this.fields, "retry-after")
   }
+  /**
+   * What the proxies and gateways on the way report (RFC 9209), the one nearest to the origin
+   * server first. The first that reports an error is in the message. Empty without a Proxy-Status
+   * field.
+   *
+   * @since 0.2.0
+   */
+  get proxyStatus(): ReadonlyArray<ProxyStatus> {
+    return fromFields(this.fields)
+  }
   override get description(): string {
     const reason = this.reason === "" ? "" : ` ${excerpt(this.reason)}`
     const after = this.retryAfter === undefined ? "" : ` It asks to retry after ${excerpt(this.retryAfter)}.`
     const said = this.bodyPrefix.length === 0 ? "" : " What it said about that begins in `bodyPrefix`."
-    return `${
-      otherEnd(this.context)
-    } answered with the status ${this.status}${reason}, which is not accepted here.${after}${said}`
+    return `${otherEnd(this.context)} answered with the status ${this.status}${reason}, which is not accepted here.${
+      reported(this.proxyStatus)
+    }${after}${said}`
   }
 }

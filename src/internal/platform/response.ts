@@ -27,6 +27,7 @@ import { BodyDecodeError, BodyTooLarge } from "../error/body.ts"
 import { BodyAlreadyConsumed } from "../error/state.ts"
 import { locateIn } from "../locateIn.ts"
 import { contentCharset } from "../model/fields.ts"
+import type { ProxyStatus } from "../model/proxyStatus.ts"
 import type { TextFailure } from "../text.ts"
 import { decodeText } from "../text.ts"
 import { bufferOf, formOf, jsonOf, limitNames, maxBodySize } from "./content.ts"
@@ -62,6 +63,12 @@ export interface PooledResponse extends HttpClientResponse.HttpClientResponse {
   readonly timings: Timings
   /** The informational (1xx) responses that arrived before it, in order. */
   readonly informational: ReadonlyArray<Informational>
+  /**
+   * What the proxies and gateways on the way report (RFC 9209), the one nearest to the origin
+   * server first. Empty without a Proxy-Status field, and if the field breaks its grammar. Parsed
+   * each time.
+   */
+  readonly proxyStatus: ReadonlyArray<ProxyStatus>
 }
 
 export class PlatformResponse extends Inspectable.Class implements PooledResponse, Releasable {
@@ -127,6 +134,10 @@ export class PlatformResponse extends Inspectable.Class implements PooledRespons
 
   get informational(): ReadonlyArray<Informational> {
     return this[SourceId].informational
+  }
+
+  get proxyStatus(): ReadonlyArray<ProxyStatus> {
+    return this[SourceId].proxyStatus
   }
 
   get headers(): Headers.Headers {
