@@ -89,12 +89,13 @@ const layers = {
   connection: { folders: [...low, "protocol"], modules: vocabulary, noEffect: true },
   pool: { folders: [...low, "protocol", "connection"], modules: vocabulary, noEffect: true },
   retry: { folders: [...low, "effect"], modules: vocabulary },
+  auth: { folders: [...low, "protocol", "node", "connection", "effect", "pool"], modules: vocabulary },
   effect: {
     folders: [...vocabularyFolders, "protocol", "node", "connection", "retry", "pool"],
     modules: vocabulary
   },
   platform: {
-    folders: [...vocabularyFolders, "protocol", "content", "node", "connection", "effect", "retry", "pool"],
+    folders: [...vocabularyFolders, "protocol", "content", "node", "connection", "effect", "retry", "pool", "auth"],
     modules: vocabulary
   },
   cookies: { folders: [...low, "platform"], modules: vocabulary }

@@ -18,7 +18,8 @@ import { certificates } from "../../test/fixtures/certificates.ts"
 import { host, raw, unusedPort } from "../demo/servers/listen.ts"
 import { startOrigin, startSecureOrigin } from "../demo/servers/origin.ts"
 import { credentials, startProxy } from "../demo/servers/proxy.ts"
-import { startLogin, startRedirecting, startUnsteady } from "../demo/servers/turning.ts"
+import { startLogin, startRedirecting, startTokens, startUnsteady } from "../demo/servers/turning.ts"
+import * as bearerToken from "./bearer-token.ts"
 import * as cookies from "./cookies.ts"
 import * as downloadToFile from "./download-to-file.ts"
 import * as errorsByTag from "./errors-by-tag.ts"
@@ -167,6 +168,7 @@ const all = Effect.gen(function*() {
     cookies: 1,
     elsewhere: false
   })
+  yield* example("bearer-token", bearerToken.program(host, yield* startTokens), { statuses: [200], acquired: 2 })
   const unsteady = `http://${host}:${yield* startUnsteady}`
   const body = HttpBody.stream(Stream.make(new Uint8Array(100)))
   yield* example(

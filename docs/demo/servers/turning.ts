@@ -37,6 +37,18 @@ export const startLogin = Effect.suspend(() =>
   }))
 )
 
+/** Gives out tokens under `/token`, accepts the last one everywhere else, and none that it gave out before `/revoke`. */
+export const startTokens = Effect.suspend(() => {
+  let given = 0
+  let accepted = 0
+  return listen(http.createServer(({ headers: { authorization }, url }, response) => {
+    if (url === "/token") response.end(`token-${accepted = ++given}`)
+    else if (url === "/revoke") response.end(String(accepted = -1))
+    else if (authorization === `Bearer token-${accepted}`) response.end("items\n")
+    else response.writeHead(401, { "WWW-Authenticate": "Bearer", "Content-Length": 0 }).end()
+  }))
+})
+
 /** Closes the connection on the first request of each method and path, without an answer; the next one has an answer. */
 export const startUnsteady = Effect.suspend(() => {
   const seen = new Map<string, number>()
