@@ -16,10 +16,11 @@ import type * as Inspectable from "effect/Inspectable"
 import * as Predicate from "effect/Predicate"
 import { InvalidOption, InvalidUrl, UnsupportedScheme } from "./internal/error/request.ts"
 import * as internal from "./internal/model/origin.ts"
+import { keyed } from "./internal/model/tlsOptions.ts"
 import { notRecord } from "./internal/options.ts"
 import { withoutZone } from "./internal/syntax/host.ts"
 import type * as Proxy from "./Proxy.ts"
-import * as Tls from "./Tls.ts"
+import type * as Tls from "./Tls.ts"
 
 /**
  * The type id of origins.
@@ -113,7 +114,7 @@ const given = (options: Options): internal.Options<Tls.Options> | InvalidOption 
   if (options.tls === undefined) {
     return proxy === undefined && localAddress === undefined ? undefined : { tls: undefined, proxy, localAddress }
   }
-  const tls = Tls.keyed(options.tls)
+  const tls = keyed(options.tls)
   return tls instanceof InvalidOption ? tls : { tls, proxy, localAddress }
 }
 

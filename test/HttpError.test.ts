@@ -658,6 +658,8 @@ describe("messages", () => {
       UntrustedIssuer: "The certificate's issuer is not trusted: pass its CA as `tls.ca`.",
       SelfSigned: "The certificate is self-signed: pass it as `tls.ca` if you trust it.",
       Revoked: "The certificate was revoked: the server's owner must replace it.",
+      PinMismatch: "No public key of the server, or of an authority that signed it, is one of `tls.pins`:"
+        + " compare them with what the server's owner publishes.",
       RevocationUnknown: "Whether the certificate was revoked cannot be told: see `tls.crl`.",
       WrongPurpose: "The certificate is not meant for servers: the server's owner must get one that is.",
       InvalidCertificate: "The server's certificate, or one above it, is not valid: its owner must replace it.",
@@ -688,6 +690,17 @@ describe("messages", () => {
     [
       new HttpError.TlsError({ reason: "HostnameMismatch", code: "C", serverName: "h", names: "DNS:b.test", cause }),
       "set `tls.serverName`. It is for \"DNS:b.test\"."
+    ],
+    [
+      new HttpError.TlsError({
+        reason: "PinMismatch",
+        code: "C",
+        serverName: "h",
+        names: undefined,
+        pins: ["sha256/A=", "sha256/B="],
+        cause
+      }),
+      "publishes. Its pins are sha256/A= and sha256/B=."
     ],
     [
       new HttpError.ConnectError({

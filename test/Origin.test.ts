@@ -478,6 +478,10 @@ describe("Origin", () => {
     const version = FastCheck.constantFrom<"TLSv1.2" | "TLSv1.3">("TLSv1.2", "TLSv1.3")
     const protocol = FastCheck.constantFrom<"http/1.1" | "http/1.0">("http/1.1", "http/1.0")
 
+    const pin = FastCheck.constantFrom("A", "B").map((letter) => `sha256/${letter.repeat(42)}A=`)
+    // Two that do the same are not the same.
+    const logs: ReadonlyArray<(line: string) => void> = [() => {}, () => {}]
+
     // A new option without a line here does not compile.
     const tlsFields: { readonly [K in keyof Tls.Options]-?: FastCheck.Arbitrary<Tls.Options[K]> } = {
       serverName: some(nasty),
@@ -490,7 +494,13 @@ describe("Origin", () => {
       maxVersion: some(version),
       ciphers: some(nasty),
       alpn: some(FastCheck.array(protocol, { maxLength: 2 })),
-      verify: some(FastCheck.boolean())
+      verify: some(FastCheck.boolean()),
+      caSystem: some(FastCheck.boolean()),
+      pfx: some(FastCheck.constantFrom("AAAA", "AAAB", "AAAA\n")),
+      ecdhCurve: some(nasty),
+      sigalgs: some(nasty),
+      pins: some(FastCheck.array(pin, { minLength: 1, maxLength: 2 })),
+      keylog: some(FastCheck.constantFrom(...logs))
     }
     const tlsOptions: FastCheck.Arbitrary<Tls.Options> = FastCheck.record(tlsFields, { requiredKeys: [] })
 
@@ -542,7 +552,8 @@ describe("Origin", () => {
       minVersion: "TLSv1.2",
       maxVersion: "TLSv1.3",
       alpn: ["http/1.1"],
-      verify: true
+      verify: true,
+      caSystem: false
     }
 
     /** What the connection would be, in plain words: the oracle of the properties. */
@@ -754,6 +765,21 @@ describe("Origin", () => {
       [{ tls: { serverName: 1 } }, "tls.serverName"],
       [{ tls: { verify: 0 } }, "tls.verify"],
       [{ tls: { verify: "false" } }, "tls.verify"],
+      [{ tls: { caSystem: 1 } }, "tls.caSystem"],
+      [{ tls: { pfx: Buffer.from("hunter") } }, "tls.pfx"],
+      [{ tls: { pfx: "hunter-" } }, "tls.pfx"],
+      [{ tls: { pfx: "" } }, "tls.pfx"],
+      [{ tls: { ecdhCurve: ["X25519"] } }, "tls.ecdhCurve"],
+      [{ tls: { sigalgs: null } }, "tls.sigalgs"],
+      [{ tls: { pins: `sha256/${"A".repeat(43)}=` } }, "tls.pins"],
+      [{ tls: { pins: [] } }, "tls.pins"],
+      [{ tls: { pins: [`sha256/${"A".repeat(43)}=`, 1] } }, "tls.pins"],
+      [{ tls: { pins: [`sha1/${"A".repeat(27)}=`] } }, "tls.pins"],
+      [{ tls: { pins: [`sha256/${"A".repeat(43)}`] } }, "tls.pins"],
+      [{ tls: { pins: [`sha256/${"A".repeat(40)}=`] } }, "tls.pins"],
+      // The last two bits of the last character would be lost, so such a pin would match nothing.
+      [{ tls: { pins: [`sha256/${"A".repeat(42)}B=`] } }, "tls.pins"],
+      [{ tls: { keylog: "/tmp/keys" } }, "tls.keylog"],
       [{ tls: { alpn: "http/1.1" } }, "tls.alpn"],
       [{ tls: { minVersion: 1.2 } }, "tls.minVersion"],
       [{ proxy: "http://hunter@proxy" }, "proxy"],

@@ -105,15 +105,21 @@ const leniency = Object.fromEntries(Object.keys(HttpLeniency.strict).map((name) 
 const tls: Undefined<Tls.Options> = {
   serverName: undefined,
   ca: undefined,
+  caSystem: undefined,
   cert: undefined,
   key: undefined,
   passphrase: undefined,
+  pfx: undefined,
   crl: undefined,
   minVersion: undefined,
   maxVersion: undefined,
   ciphers: undefined,
+  ecdhCurve: undefined,
+  sigalgs: undefined,
   alpn: undefined,
-  verify: undefined
+  verify: undefined,
+  pins: undefined,
+  keylog: undefined
 }
 
 const pool: Undefined<ConnectionPool.Options> = {

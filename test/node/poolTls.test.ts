@@ -11,12 +11,14 @@ import * as HttpBody from "../../src/HttpBody.ts"
 import type { TlsReason } from "../../src/HttpError.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
 import type * as Tls from "../../src/Tls.ts"
-import { type Certificates, certificates } from "../fixtures/certificates.ts"
+import { type Certificates, certificates, pinOf } from "../fixtures/certificates.ts"
+import { pkcs12 } from "../fixtures/pkcs12.ts"
 import { socketCount, tlsServer, turn } from "../fixtures/sockets.ts"
 import { secureWebServer } from "../fixtures/web.ts"
 import { contained, descriptors, holds, originOf, stage, textOf, until, watched } from "./poolKit.ts"
 
 const made = Effect.promise(certificates)
+const ignore = () => {}
 
 /** What a server sees of a connection: who the client is, which name it asked for, and whether it went on from an earlier session. */
 const seen: http.RequestListener = (request, response) => {
@@ -69,7 +71,12 @@ describe("a pool over TLS", () => {
     ["maxVersion", () => ({ maxVersion: "TLSv1.2" })],
     ["ciphers", () => ({ ciphers: "ECDHE-ECDSA-AES128-GCM-SHA256:TLS_AES_128_GCM_SHA256" })],
     ["alpn", () => ({ alpn: [] })],
-    ["verify", () => ({ verify: false })]
+    ["verify", () => ({ verify: false })],
+    ["pfx", ({ client }) => ({ pfx: pkcs12(client) })],
+    ["ecdhCurve", () => ({ ecdhCurve: "P-256" })],
+    ["sigalgs", () => ({ sigalgs: "ECDSA+SHA256" })],
+    ["pins", ({ server }) => ({ pins: [pinOf(server.cert)] })],
+    ["keylog", () => ({ keylog: ignore })]
   ]
   for (const [option, of] of differing) {
     it.live(`does not share a connection with another that differs in ${option}, but with one that says the same`, () =>

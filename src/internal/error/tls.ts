@@ -36,6 +36,13 @@ export class TlsError extends tagged("TlsError", "Remote", "tls")<{
   readonly serverName: string
   /** The names in the certificate, if they did not match. */
   readonly names: string | undefined
+  /**
+   * The pins of the server's certificate and of the authorities that signed it, the server's first,
+   * if none of them was wanted.
+   *
+   * @since 0.2.0
+   */
+  readonly pins?: ReadonlyArray<string> | undefined
   readonly cause: unknown
 }> {
   override get description(): string {
@@ -43,5 +50,6 @@ export class TlsError extends tagged("TlsError", "Remote", "tls")<{
     const words = meaning?.reason === this.reason ? meaning.words : advice[this.reason]
     return `TLS with ${JSON.stringify(this.serverName)} failed (${this.code}). ${words}`
       + (this.names === undefined ? "" : ` It is for ${excerpt(this.names)}.`)
+      + (this.pins === undefined || this.pins.length === 0 ? "" : ` Its pins are ${this.pins.join(" and ")}.`)
   }
 }

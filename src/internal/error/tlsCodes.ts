@@ -19,6 +19,7 @@ export type TlsReason =
   | "HostnameMismatch"
   | "UntrustedIssuer"
   | "SelfSigned"
+  | "PinMismatch"
   | "Revoked"
   | "RevocationUnknown"
   | "WrongPurpose"
@@ -44,6 +45,8 @@ export const advice: { readonly [K in TlsReason]: string } = {
   HostnameMismatch: "The certificate is for other names: check the host, or set `tls.serverName`.",
   UntrustedIssuer: "The certificate's issuer is not trusted: pass its CA as `tls.ca`.",
   SelfSigned: "The certificate is self-signed: pass it as `tls.ca` if you trust it.",
+  PinMismatch: "No public key of the server, or of an authority that signed it, is one of `tls.pins`:"
+    + " compare them with what the server's owner publishes.",
   Revoked: "The certificate was revoked: the server's owner must replace it.",
   RevocationUnknown: "Whether the certificate was revoked cannot be told: see `tls.crl`.",
   WrongPurpose: "The certificate is not meant for servers: the server's owner must get one that is.",
@@ -94,6 +97,7 @@ const verdicts: Table = {
   CERT_NOT_YET_VALID: known("CertificateNotYetValid"),
   ERR_TLS_CERT_ALTNAME_INVALID: known("HostnameMismatch"),
   HOSTNAME_MISMATCH: known("HostnameMismatch"),
+  ERR_TLS_PIN_MISMATCH: known("PinMismatch"),
   DEPTH_ZERO_SELF_SIGNED_CERT: known("SelfSigned"),
   // Not `SelfSigned`: the root is self-signed, as all roots are, and it is not trusted.
   SELF_SIGNED_CERT_IN_CHAIN: meaning(

@@ -19,10 +19,24 @@ const closings: ReadonlySet<string> = new Set(["ECONNRESET", "ECONNABORTED", "EP
  */
 const callers: ReadonlySet<TlsReason> = new Set(["ClientCertificate", "InvalidOptions"])
 
-/** The names in the certificate that came with a mismatch. */
-const certificateNames = (cause: unknown): string | undefined => {
-  const certificate = (cause as { readonly cert?: { readonly subjectaltname?: string } } | undefined)?.cert
-  return certificate?.subjectaltname
+/** What Node says about a certificate that was refused, and what this library adds. */
+interface Refused {
+  readonly cert?: {
+    readonly subjectaltname?: string | undefined
+    readonly subject?: { readonly CN?: unknown } | undefined
+  } | undefined
+  readonly pins?: ReadonlyArray<string> | undefined
+}
+
+const refusedBy = (cause: unknown): Refused => typeof cause === "object" && cause !== null ? cause : {}
+
+/**
+ * The names in the certificate that came with a mismatch. Without alternative names the common name
+ * counts (`CN`).
+ */
+const certificateNames = ({ cert }: Refused): string | undefined => {
+  const name = cert?.subject?.CN
+  return cert?.subjectaltname ?? (typeof name === "string" ? `CN:${name}` : undefined)
 }
 
 const withFault = (error: TlsError): TlsError =>
@@ -38,8 +52,10 @@ const withFault = (error: TlsError): TlsError =>
 export const tlsError = (serverName: string, cause: unknown, chosen = true): TlsError => {
   const code = codeOf(cause)
   const reason = closings.has(code) ? "Closed" : explain(code, cause, chosen)?.reason ?? "Other"
-  const names = reason === "HostnameMismatch" ? certificateNames(cause) : undefined
-  return withFault(new TlsError({ reason, code, serverName, names, cause }))
+  const refused = refusedBy(cause)
+  const names = reason === "HostnameMismatch" ? certificateNames(refused) : undefined
+  const pins = reason === "PinMismatch" ? refused.pins : undefined
+  return withFault(new TlsError({ reason, code, serverName, names, pins, cause }))
 }
 
 /** A failure of TLS for which Node has no error. */

@@ -3,7 +3,7 @@
  * `Either`.
  *
  * The key of an origin contains secrets of its proxy. Only `keyOf` returns it, and no inspection
- * shows it. TLS options are opaque here: they arrive with their part of the key (`Tls.keyed`).
+ * shows it. TLS options are opaque here: they arrive with their part of the key (`tlsOptions.ts`).
  */
 import * as Equal from "effect/Equal"
 import * as Hash from "effect/Hash"

@@ -242,7 +242,7 @@ const secure = (
   const inbound = new Inbound()
   let socket: tls.TLSSocket
   try {
-    socket = context.run(() => tls.connect({ ...wanted.options, socket: released.socket }))
+    socket = context.run(() => security.connect(wanted, { socket: released.socket }))
   } catch (error) {
     return attempt.fail(tlsError(wanted.serverName, error))
   }

@@ -20,7 +20,7 @@ import type { FailedAttempt } from "./errors.ts"
 import { connectError } from "./errors.ts"
 import { Inbound } from "./inbound.ts"
 import { listen, onread, readOnAfterWriteError } from "./socket.ts"
-import type { Security } from "./tls.ts"
+import { connect as secure, type Security } from "./tls.ts"
 
 /** An address to try. `port` is `undefined` for the path of a unix socket. */
 export interface Target {
@@ -183,7 +183,7 @@ const connect = (
   }
   const socket = security === undefined
     ? net.connect(options as net.NetConnectOpts)
-    : tls.connect({ ...options, ...security.options })
+    : secure(security, options)
   socket.setNoDelay(true)
   readOnAfterWriteError(socket)
   listen(socket, inbound)

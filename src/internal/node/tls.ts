@@ -13,21 +13,37 @@ import type * as Tls from "../../Tls.ts"
 import { InvalidUrl } from "../error/request.ts"
 import { systemError } from "../error/systemCodes.ts"
 import type { TlsError } from "../error/tls.ts"
-import { invalidTlsOptions, tlsFailure } from "../error/tlsFailures.ts"
+import { invalidTlsOptions, tlsError, tlsFailure } from "../error/tlsFailures.ts"
+import { isBase64, isPins } from "../model/tlsOptions.ts"
 import { parseHost } from "../syntax/host.ts"
+import { leafMismatch, mismatch } from "./pins.ts"
 
 /** Options of `tls.connect`, without those that say where to connect to. */
 export interface Security {
   readonly serverName: string
   readonly offered: ReadonlyArray<string>
   readonly options: tls.ConnectionOptions
+  /** What the caller gave. */
+  readonly given: Tls.Options
 }
 
 // Most of the cost of a context is to read its certificates and keys. Options are immutable and an
 // origin keeps its own, so the map is keyed by their identity. It keeps nothing alive.
 const contexts = new WeakMap<Tls.Options, tls.SecureContext>()
 
-const list = (pem: string | ReadonlyArray<string>): string | Array<string> => typeof pem === "string" ? pem : [...pem]
+/** Returns the authorities of the operating system. Not in the types of Node 20. */
+const systemAuthorities = (): ReadonlyArray<string> => {
+  const { getCACertificates } = tls as { readonly getCACertificates?: (type: "system") => ReadonlyArray<string> }
+  if (getCACertificates !== undefined) return getCACertificates("system")
+  const message = `The option "tls.caSystem" needs Node 22.15, 23.10 or 24, and this is Node ${process.versions.node}`
+  throw systemError("ERR_FEATURE_UNAVAILABLE_ON_PLATFORM", message)
+}
+
+/** Returns the authorities to trust; `undefined` for those of Node. */
+const authoritiesOf = ({ ca, caSystem }: Tls.Options): Array<string> | undefined => {
+  if (caSystem !== true) return ca === undefined ? undefined : [ca].flat()
+  return [...systemAuthorities(), ...(ca === undefined ? [] : [ca].flat())]
+}
 
 const contextOf = (options: Tls.Options): tls.SecureContext => {
   const known = contexts.get(options)
@@ -35,15 +51,20 @@ const contextOf = (options: Tls.Options): tls.SecureContext => {
   // Node skips an entry that is not a certificate. The handshake would then fail for an untrusted
   // peer, although the option is wrong.
   for (const pem of options.ca === undefined ? [] : [options.ca].flat()) new X509Certificate(pem)
+  const { cert, ciphers, crl, ecdhCurve, key, passphrase, pfx, sigalgs } = options
+  const ca = authoritiesOf(options)
   const made = tls.createSecureContext({
     minVersion: options.minVersion ?? "TLSv1.2",
     maxVersion: options.maxVersion ?? "TLSv1.3",
-    ...(options.ca === undefined ? undefined : { ca: list(options.ca) }),
-    ...(options.cert === undefined ? undefined : { cert: options.cert }),
-    ...(options.key === undefined ? undefined : { key: options.key }),
-    ...(options.passphrase === undefined ? undefined : { passphrase: options.passphrase }),
-    ...(options.crl === undefined ? undefined : { crl: list(options.crl) }),
-    ...(options.ciphers === undefined ? undefined : { ciphers: options.ciphers })
+    ...(ca === undefined ? undefined : { ca }),
+    ...(cert === undefined ? undefined : { cert }),
+    ...(key === undefined ? undefined : { key }),
+    ...(passphrase === undefined ? undefined : { passphrase }),
+    ...(pfx === undefined ? undefined : { pfx: Buffer.from(pfx, "base64") }),
+    ...(crl === undefined ? undefined : { crl: [crl].flat() }),
+    ...(ciphers === undefined ? undefined : { ciphers }),
+    ...(ecdhCurve === undefined ? undefined : { ecdhCurve }),
+    ...(sigalgs === undefined ? undefined : { sigalgs })
   })
   contexts.set(options, made)
   return made
@@ -69,21 +90,42 @@ const parseServerName = (given: unknown): { readonly host: string } | string => 
  */
 const isProtocolName = (name: unknown): boolean => typeof name === "string" && /^[!-~]{1,255}$/.test(name)
 
+/** Returns what is wrong with options that OpenSSL does not see. */
+const fault = ({ alpn, keylog, pfx, pins }: Tls.Options): Error | undefined =>
+  alpn !== undefined && !(Array.isArray(alpn) && alpn.every(isProtocolName))
+    ? systemError(
+      "ERR_INVALID_ALPN",
+      `The option "tls.alpn" is not valid: it must be a list of names of 1 to 255 printable ASCII characters`
+    )
+    : pins !== undefined && !isPins(pins)
+    ? systemError("ERR_INVALID_PINS", `The option "tls.pins" is not valid: it must be a list of sha256/ and base64`)
+    : pfx !== undefined && !isBase64(pfx)
+    ? systemError("ERR_INVALID_PFX", `The option "tls.pfx" is not valid: it must be base64`)
+    : keylog !== undefined && typeof keylog !== "function"
+    ? systemError("ERR_INVALID_KEYLOG", `The option "tls.keylog" is not valid: it must be a function`)
+    : undefined
+
 /**
- * Returns what is wrong with the names of a certificate. Node throws for some names that it cannot
- * read. It calls this from the socket, so what is thrown here would end the process.
+ * Returns what is wrong with the certificate: its names first, then its pins. Node throws for some
+ * names that it cannot read. It calls this from the socket, so what is thrown here would end the
+ * process.
  */
-const checked = (serverName: string, certificate: tls.PeerCertificate): Error | undefined => {
+const checked = (
+  serverName: string,
+  pins: ReadonlyArray<string> | undefined,
+  certificate: tls.PeerCertificate
+): Error | undefined => {
   try {
-    return tls.checkServerIdentity(serverName, certificate)
+    const wrong = tls.checkServerIdentity(serverName, certificate)
+    return wrong === undefined && pins !== undefined ? mismatch(pins, certificate) : wrong
   } catch (thrown) {
     return thrown as Error
   }
 }
 
 /** Makes the options for a host, or fails if OpenSSL would refuse them. */
-export const make = (host: string, options: Tls.Options): Security | TlsError => {
-  const parsed = parseServerName(options.serverName ?? host)
+export const make = (host: string, given: Tls.Options): Security | TlsError => {
+  const parsed = parseServerName(given.serverName ?? host)
   if (typeof parsed === "string") {
     return invalidTlsOptions(
       host,
@@ -91,26 +133,22 @@ export const make = (host: string, options: Tls.Options): Security | TlsError =>
     )
   }
   const serverName = parsed.host
-  const offered: ReadonlyArray<string> = options.alpn ?? ["http/1.1"]
-  if (!Array.isArray(offered) || !offered.every(isProtocolName)) {
-    return invalidTlsOptions(
-      serverName,
-      systemError(
-        "ERR_INVALID_ALPN",
-        `The option "tls.alpn" is not valid: it must be a list of names of 1 to 255 printable ASCII characters`
-      )
-    )
-  }
+  const wrong = fault(given)
+  if (wrong !== undefined) return invalidTlsOptions(serverName, wrong)
+  const offered: ReadonlyArray<string> = given.alpn ?? ["http/1.1"]
+  const { pins, verify } = given
   try {
     return {
       serverName,
       offered,
+      given,
       options: {
-        secureContext: contextOf(options),
+        secureContext: contextOf(given),
         servername: sni(serverName),
         // Always given, so that NODE_TLS_REJECT_UNAUTHORIZED in the environment has no effect.
-        rejectUnauthorized: options.verify !== false,
-        checkServerIdentity: (_dialled: string, certificate: tls.PeerCertificate) => checked(serverName, certificate),
+        rejectUnauthorized: verify !== false,
+        checkServerIdentity: (_dialled: string, certificate: tls.PeerCertificate) =>
+          checked(serverName, pins, certificate),
         ...(offered.length === 0 ? undefined : { ALPNProtocols: [...offered] })
       }
     }
@@ -119,20 +157,39 @@ export const make = (host: string, options: Tls.Options): Security | TlsError =>
   }
 }
 
+let keylogWarned = false
+
+/** Gives a line of secrets to the caller, whose error must not end the process. */
+const logKeys = (keylog: (line: string) => void, line: Buffer): void => {
+  try {
+    keylog(line.toString("latin1"))
+  } catch (error) {
+    if (keylogWarned) return
+    keylogWarned = true
+    process.emitWarning(`The option "tls.keylog" threw ${error instanceof Error ? error.name : typeof error}`)
+  }
+}
+
+/** Makes the socket, and starts the handshake as soon as what is below is connected. */
+export const connect = ({ given: { keylog }, options }: Security, place: tls.ConnectionOptions): tls.TLSSocket => {
+  const socket = tls.connect({ ...place, ...options })
+  if (keylog !== undefined) socket.on("keylog", (line: Buffer) => logKeys(keylog, line))
+  return socket
+}
+
 /**
  * Returns what was negotiated. Fails for a protocol that was not offered, because it would be read
  * as HTTP/1.1.
  */
 export const negotiated = (security: Security, socket: tls.TLSSocket): Tls.Info | TlsError => {
+  const { given: { pins, verify }, offered, serverName } = security
   const alpn = typeof socket.alpnProtocol === "string" ? socket.alpnProtocol : undefined
-  if (alpn !== undefined && !security.offered.includes(alpn)) {
-    return tlsFailure(
-      security.serverName,
-      "AlpnMismatch",
-      "ALPN_MISMATCH",
-      "The server chose a protocol that was not offered"
-    )
+  if (alpn !== undefined && !offered.includes(alpn)) {
+    return tlsFailure(serverName, "AlpnMismatch", "ALPN_MISMATCH", "The server chose a protocol that was not offered")
   }
+  // Node ignores what is wrong with the certificate if it is not to be verified.
+  const wrong = verify === false && pins !== undefined ? leafMismatch(pins, socket) : undefined
+  if (wrong !== undefined) return tlsError(serverName, wrong)
   return {
     version: socket.getProtocol() ?? "unknown",
     cipher: socket.getCipher()?.name ?? "unknown",
