@@ -13,8 +13,12 @@
  * @since 0.2.0
  */
 import type * as Effect from "effect/Effect"
+import type * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
-import type { DnsError } from "./HttpError.ts"
+import type { DnsError, InvalidOption } from "./HttpError.ts"
+import * as cache from "./internal/effect/cachedResolver.ts"
+import * as dnsResolver from "./internal/effect/dnsResolver.ts"
+import * as fixedResolver from "./internal/effect/fixedResolver.ts"
 import * as internal from "./internal/effect/resolver.ts"
 
 /**
@@ -78,6 +82,123 @@ export const Resolver: typeof internal.Resolver = internal.Resolver
 export const system: Service = internal.system
 
 /**
+ * Options of `cached`.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface CachedOptions extends cache.CachedOptions {}
+
+/**
+ * A resolver that remembers answers.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Cached extends cache.Cached {}
+
+/**
+ * A resolver that remembers the answers of another one, by default the system's, for at most
+ * `capacity` names.
+ *
+ * - One lookup at a time for each name: requests for it share the lookup in progress, and its
+ *   failure. Interrupting one of them does not affect the others; the last one interrupts the
+ *   lookup. A lookup has the fiber context of the first request.
+ * - An answer is used for `ttl`, or for its own time if that is shorter. A failure is remembered
+ *   for `negativeTtl`.
+ * - When a lookup fails, the last answer is used for up to `staleOnError` longer, and marked
+ *   `stale`. The lookup is repeated once `negativeTtl` is over.
+ * - Time is that of `Clock`.
+ *
+ * Fails with `InvalidOption`. What it remembers is lost with it, so make it once.
+ *
+ * @example
+ * ```ts
+ * import { Layer } from "effect"
+ * import { PooledHttpClient, Resolver } from "effect-http-client"
+ *
+ * export const layer = PooledHttpClient.layer.pipe(
+ *   Layer.provide(Resolver.layerCached({ ttl: "1 minute", staleOnError: "1 hour" }))
+ * )
+ * ```
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const cached = (options: CachedOptions = {}): Effect.Effect<Cached, InvalidOption> => cache.cached(options)
+
+/**
+ * A resolver with the answers of a record, such as `{ "db.internal": ["10.0.0.5", "10.0.0.6"] }`.
+ * It asks `fallback` for any other name. Without `fallback`, lookups of other names fail with
+ * `DnsError` (`NotFound`), so that a test reaches nothing but what it names.
+ *
+ * Names have no wildcards. Fails with `InvalidOption` for a name that no host can have, or that is
+ * there twice, and for what is no IP address.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Resolver } from "effect-http-client"
+ *
+ * export const layer = Layer.unwrapEffect(
+ *   Effect.map(Resolver.fixed({ "api.test": "127.0.0.1" }, Resolver.system), Resolver.layer)
+ * )
+ * ```
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const fixed: (names: Names, fallback?: Service) => Either.Either<Service, InvalidOption> = fixedResolver.fixed
+
+/**
+ * Addresses by host name, for `fixed`.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type Names = fixedResolver.Names
+
+/**
+ * Options of `fromDns`.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface DnsOptions extends dnsResolver.DnsOptions {}
+
+/**
+ * A resolver that asks DNS servers itself (`resolve4` and `resolve6` of `node:dns`). Its answers
+ * have the TTL of their records, and an interruption cancels the queries. It uses no thread.
+ *
+ * - Both families are asked at once. The first that has addresses waits 50 ms for the other (RFC
+ *   8305 section 3). If one fails, the other is the answer.
+ * - It does not know what only the system knows: the hosts file, search domains, mDNS. A name
+ *   without a dot is asked for unchanged.
+ * - Names in `localhost` are the loopback addresses. For names in `invalid` and `onion` it fails
+ *   with `NotFound`, without asking (RFC 6761, RFC 7686).
+ * - It remembers nothing: use it with `cached`.
+ *
+ * A lookup fails with `DnsError`, whose `code` is that of `node:dns`: `ENOTFOUND`, `ENODATA`,
+ * `ESERVFAIL`, `EREFUSED`, `ETIMEOUT`, `ECONNREFUSED` and others. Fails itself with
+ * `InvalidOption`.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Resolver } from "effect-http-client"
+ *
+ * export const layer = Layer.unwrapEffect(Effect.gen(function*() {
+ *   const resolver = yield* Resolver.fromDns({ servers: ["10.0.0.2", "10.0.0.3"] })
+ *   return Resolver.layerCached({ resolver, ttl: "5 minutes" })
+ * }))
+ * ```
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const fromDns: (options?: DnsOptions) => Either.Either<Service, InvalidOption> = dnsResolver.fromDns
+
+/**
  * A layer that provides a resolver. Provide it to what makes the pool or the client, such as
  * `PooledHttpClient.layer`.
  *
@@ -85,3 +206,12 @@ export const system: Service = internal.system
  * @category layers
  */
 export const layer = (resolver: Service): Layer.Layer<never> => Layer.succeed(internal.Resolver, resolver)
+
+/**
+ * A layer that provides a resolver made by `cached`. Every build of the layer makes another one.
+ *
+ * @since 0.2.0
+ * @category layers
+ */
+export const layerCached = (options: CachedOptions = {}): Layer.Layer<never, InvalidOption> =>
+  Layer.effect(internal.Resolver, cache.cached(options))

@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import type { Addresses } from "../../Transport.ts"
 import { copyOf } from "../error/base.ts"
 import { DnsError } from "../error/connect.ts"
@@ -74,10 +75,15 @@ export class Resolver extends Context.Reference<Resolver>()("effect-http-client/
   defaultValue: (): Service => system
 }) {}
 
-const toAddresses = ({ addresses, ttl }: Answer): Addresses => ({
-  addresses,
-  ttlMillis: ttl === undefined ? undefined : readDuration(ttl)
-})
+/** True for a value that can be asked. */
+export const isResolver = (value: unknown): value is Service =>
+  Predicate.hasProperty(value, "lookup") && typeof value.lookup === "function"
+
+/** Milliseconds of what an answer says about time; `undefined` if that is nothing of use. */
+export const ofDuration = (duration: unknown): number | undefined =>
+  duration === undefined ? undefined : readDuration(duration)
+
+const toAddresses = ({ addresses, ttl }: Answer): Addresses => ({ addresses, ttlMillis: ofDuration(ttl) })
 
 /**
  * A copy without context. Several openings may get the same error, each of which adds its own
@@ -109,7 +115,8 @@ const lookUpBy = ({ lookup }: Service): NameLookup => (name, caller, done, died)
   // not start within this call, because it may use the pool that this call belongs to.
   const fiber = caller.fork(Effect.exit(work), { immediate: false })
   fiber.addObserver((exit) => {
-    if (!stopped) report(Exit.flatten(exit), done, died)
+    // The fiber may have been resumed by that of another caller.
+    if (!stopped) caller.context.run(() => report(Exit.flatten(exit), done, died))
   })
   return () => {
     stopped = true

@@ -17,6 +17,12 @@ export type Lookup = (
   callback: (error: Error | null, addresses: ReadonlyArray<{ readonly address: string }>) => void
 ) => void
 
+/** True for an IPv4 or IPv6 address without brackets. */
+export const isAddress = (value: unknown): value is string => typeof value === "string" && net.isIP(value) !== 0
+
+/** The name without the dot of the root, if it ends in one. */
+export const withoutRoot = (name: string): string => name.endsWith(".") ? name.slice(0, -1) : name
+
 // The flag that `net.connect` uses: it leaves out addresses of a family that no interface of this
 // machine has. Windows lacks it.
 const hints = process.platform === "win32" ? 0 : dns.ADDRCONFIG
@@ -41,7 +47,7 @@ export const interleave = (addresses: ReadonlyArray<string>): ReadonlyArray<stri
     .flat()
 }
 
-const noAddress = (host: string): DnsError =>
+export const noAddress = (host: string): DnsError =>
   dnsError(host, systemError("ENODATA", "The resolver knows no address for the name"))
 
 /**
@@ -54,7 +60,7 @@ export const ordered = (
   order: Addressing["order"]
 ): ReadonlyArray<string> | DnsError => {
   if (answer instanceof DnsError) return answer
-  const addresses = answer.addresses.filter((address) => net.isIP(address) !== 0)
+  const addresses = answer.addresses.filter(isAddress)
   if (addresses.length === 0) return noAddress(host)
   const result = order === undefined
     ? interleave(addresses)
