@@ -16,11 +16,11 @@
  *
  * @since 0.2.0
  */
-import * as Context from "effect/Context"
 import * as Either from "effect/Either"
 import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as internal from "./internal/effect/addressPolicy.ts"
 import { InvalidOption } from "./internal/error/request.ts"
 import * as model from "./internal/model/addressPolicy.ts"
 import type * as special from "./internal/model/specialAddresses.ts"
@@ -199,9 +199,7 @@ export const check: {
  * @since 0.2.0
  * @category references
  */
-export class AddressPolicy extends Context.Reference<AddressPolicy>()("effect-http-client/AddressPolicy", {
-  defaultValue: (): Policy => model.allowAll
-}) {}
+export const AddressPolicy: typeof internal.AddressPolicy = internal.AddressPolicy
 
 /**
  * A layer that sets the policy of what is made over it. Provide it to the layer of a client or a
@@ -210,4 +208,4 @@ export class AddressPolicy extends Context.Reference<AddressPolicy>()("effect-ht
  * @since 0.2.0
  * @category layers
  */
-export const layer = (policy: Policy): Layer.Layer<never> => Layer.succeed(AddressPolicy, policy)
+export const layer = (policy: Policy): Layer.Layer<never> => Layer.succeed(internal.AddressPolicy, policy)

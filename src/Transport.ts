@@ -9,7 +9,7 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { ConnectError, DnsError, HttpTimeout, TlsError } from "./HttpError.ts"
+import type { AddressRefused, ConnectError, DnsError, HttpTimeout, TlsError } from "./HttpError.ts"
 import type * as Tls from "./Tls.ts"
 
 /**
@@ -83,6 +83,13 @@ export interface Addressing {
    * `OpenTimeouts.connect` ended. Not called for attempts that ended because another one succeeded.
    */
   readonly failed?: ((address: string) => void) | undefined
+  /**
+   * Returns why an address must not be connected to, or `undefined` if it may. Must be called with
+   * the very text that is connected to, right before each attempt, the host of the endpoint
+   * included if that is an address. An address that is refused is skipped; if all are, the opening
+   * fails with the first refusal. Not called for a unix socket.
+   */
+  readonly check?: ((address: string, port: number) => AddressRefused | undefined) | undefined
 }
 
 /**
@@ -243,7 +250,7 @@ export interface Service {
   readonly open: (
     endpoint: Endpoint,
     timeouts: OpenTimeouts
-  ) => Effect.Effect<Duplex, DnsError | ConnectError | TlsError | HttpTimeout, Scope.Scope>
+  ) => Effect.Effect<Duplex, DnsError | AddressRefused | ConnectError | TlsError | HttpTimeout, Scope.Scope>
   /**
    * Starts TLS inside an open channel, such as a proxy's tunnel. The given channel must not be used
    * afterwards and must have no pending bytes. `timeoutMillis` limits the handshake.

@@ -232,6 +232,20 @@ const cases: { readonly [Tag in HttpError.HttpError["_tag"]]: Case } = {
     phase: "tls",
     fault: "Remote"
   },
+  AddressRefused: {
+    make: () =>
+      new HttpError.AddressRefused({
+        host: "a.test",
+        address: "127.0.0.1",
+        port: 80,
+        rule: "Loopback",
+        range: "127.0.0.0/8"
+      }),
+    message: "The address 127.0.0.1 of \"a.test\" was refused by the address policy, because it is a loopback address "
+      + "(127.0.0.0/8). If it may be reached, add it to `allow` of `AddressPolicy.make`.",
+    phase: "connect",
+    fault: "User"
+  },
   ProxyConnectError: {
     make: () =>
       new HttpError.ProxyConnectError({
@@ -651,6 +665,31 @@ describe("messages", () => {
         `Could not connect to h:1 (C). ${advice}`
       )
     }
+    const refused = (fields: Partial<HttpError.AddressRefused>) =>
+      told(
+        new HttpError.AddressRefused({
+          host: "h.test",
+          address: "10.0.0.1",
+          port: 80,
+          rule: "Private",
+          range: "10.0.0.0/8",
+          ...fields
+        })
+      )
+    const of = "The address 10.0.0.1 of \"h.test\" was refused by the address policy, because"
+    expect(refused({ rule: "Deny" })).toBe(
+      `${of} \`deny\` of the policy has it (10.0.0.0/8). If it may be reached, take it out of \`deny\`.`
+    )
+    expect(refused({ rule: "NotAnAddress", range: undefined })).toBe(
+      `${of} it is no IP address. Check what the resolver returns.`
+    )
+    expect(
+      refused({ host: "169.254.169.254", address: "169.254.169.254", rule: "Metadata", range: "169.254.169.254/32" })
+    )
+      .toBe(
+        "The address 169.254.169.254 was refused by the address policy, because it is the metadata service of a cloud "
+          + "(169.254.169.254/32). If it may be reached, add this very address to `allow` of `AddressPolicy.make`."
+      )
     const tls: { readonly [K in HttpError.TlsReason]: string } = {
       CertificateExpired: "The certificate has expired: the server's owner must renew it.",
       CertificateNotYetValid: "The certificate is not valid yet: check the clocks.",

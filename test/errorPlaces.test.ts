@@ -12,6 +12,7 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import { inspect } from "node:util"
 import { gzipSync } from "node:zlib"
+import * as AddressPolicy from "../src/AddressPolicy.ts"
 import * as ConnectionPool from "../src/ConnectionPool.ts"
 import * as HttpBody from "../src/HttpBody.ts"
 import * as HttpConnection from "../src/HttpConnection.ts"
@@ -145,6 +146,7 @@ interface Case {
   readonly tag: HttpError.HttpError["_tag"]
   readonly script?: T.Script
   readonly options?: ConnectionPool.Options & Partial<HttpConnection.Options>
+  readonly policy?: AddressPolicy.Policy
   readonly run: (kit: Kit) => Effect.Effect<unknown, unknown, Scope.Scope>
   /** The end of the message. Default: `(GET http://a.test:80/path)`. */
   readonly end?: string
@@ -280,6 +282,20 @@ const cases: ReadonlyArray<Case> = [
       T.refuse(new HttpError.DnsError({ host: "a.test", reason: "NotFound", code: "ENOTFOUND", cause: undefined }))
     ],
     run: pooled()
+  },
+  {
+    tag: "AddressRefused",
+    policy: AddressPolicy.publicOnly,
+    run: pooled(HttpRequest.get("http://10.0.0.1/path?q", { headers })),
+    end: "(GET http://10.0.0.1:80/path)",
+    says: "it is a private address (10.0.0.0/8)"
+  },
+  {
+    tag: "AddressRefused",
+    policy: AddressPolicy.publicOnly,
+    options: { host: "::1" },
+    run: alone(HttpRequest.get("/path?q", { headers })),
+    end: "(GET http://[::1]:80/path)"
   },
   { tag: "ConnectError", script: [T.refuse()], run: pooled(), says: "Could not connect to a.test:80 (" },
   { tag: "ConnectError", script: [T.refuse()], run: alone(get()) },
@@ -515,12 +531,17 @@ describe("through an exchange", () => {
   })
 
   for (
-    const [i, { end = "(GET http://a.test:80/path)", options = {}, run, says, script = [], tag }] of cases.entries()
+    const [i, { end = "(GET http://a.test:80/path)", options = {}, policy, run, says, script = [], tag }] of cases
+      .entries()
   ) {
     it.effect(`${tag} names its request and shows no secret (${i})`, () =>
       contained(Effect.gen(function*() {
         const transport = yield* T.make(script)
-        const over = Effect.provideService(Transport, transport)
+        const over = <A, E>(made: Effect.Effect<A, E, Transport | Scope.Scope>) =>
+          made.pipe(
+            Effect.provideService(Transport, transport),
+            Effect.provideService(AddressPolicy.AddressPolicy, policy ?? AddressPolicy.allowAll)
+          )
         const { autoOpen, host = "a.test", port, tunnel, ...poolOptions } = options
         const pool = yield* over(ConnectionPool.make({ shutdownGrace: 0, connectRetryTime: 0, ...poolOptions }))
         const connection = yield* over(HttpConnection.make({ host, port, tunnel, autoOpen }))

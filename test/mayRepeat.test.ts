@@ -68,6 +68,7 @@ describe("by tag, nothing having been processed", () => {
   const never: ReadonlyArray<HttpError.HttpError> = [
     new HttpError.InvalidUrl({ part: "host", reason: "r" }),
     new HttpError.ProxyAuthRequired({ challenges: [], fields, bodyPrefix }),
+    new HttpError.AddressRefused({ host: "a", address: "10.0.0.1", port: 80, rule: "Private", range: "10.0.0.0/8" }),
     ...[403, 407, 502].map((status) => new HttpError.ProxyConnectError({ status, reason: "", fields, bodyPrefix })),
     new HttpError.RequestBodyError({ error: "e" }),
     new HttpError.BodyLengthMismatch({ declared: 1, actual: 2 }),

@@ -42,6 +42,7 @@ const advice: Advice = {
   ConnectionClosed: mendCalls,
   BodyAlreadyConsumed: mendCalls,
   DnsError: "Check the host name, and that this machine has a network and a resolver.",
+  AddressRefused: "Do not go there: if the program must, allow the address with `AddressPolicy.make`.",
   ConnectError: "Check host and port, that the server runs, and that no firewall is between.",
   TlsError: ({ reason }) =>
     reason === "NotTls"

@@ -61,6 +61,7 @@ const byTag: { readonly [Tag in HttpError["_tag"]]: "Never" | "Context" } = {
   PoolQueueFull: "Context",
   PoolClosed: "Never",
   DnsError: "Context",
+  AddressRefused: "Never",
   ConnectError: "Context",
   TlsError: "Context",
   ProxyConnectError: "Never",

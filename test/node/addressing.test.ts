@@ -1,6 +1,7 @@
 /** What an endpoint says about its addresses, and how the dialer honours it: callbacks over real sockets, without a clock. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { AddressRefused } from "../../src/HttpError.ts"
 import type { DialCaller, Dialed, DialHost } from "../../src/internal/model/ports.ts"
 import { makeDialer } from "../../src/internal/node/dialer.ts"
 import { dnsError } from "../../src/internal/node/errors.ts"
@@ -218,4 +219,109 @@ describe("`failed` of an endpoint", () => {
       abort()
       assert.deepStrictEqual(results.all, [{ _tag: "Aborted" }])
     })))
+})
+
+describe("`check` of an endpoint", () => {
+  const refusing = (...refused: ReadonlyArray<string>) => {
+    const asked: Array<string> = []
+    const check = (address: string, port: number) => {
+      asked.push(`${address} ${port}`)
+      return refused.includes(address)
+        ? new AddressRefused({ host: "name.test", address, port, rule: "Deny", range: undefined })
+        : undefined
+    }
+    return { asked, check }
+  }
+  const inOrder: Addressing["order"] = ({ addresses }) => addresses
+
+  it("is asked for an address that is the host, which is not dialled if it is refused", () => {
+    for (const host of ["127.0.0.1", "::1", "::1%lo"]) {
+      const { asked, check } = refusing(host)
+      const error = failure(dial({ check }, { host, port: 7 }).results.all[0])
+      assert.deepInclude(error, { _tag: "AddressRefused", address: host, port: 7 })
+      assert.deepStrictEqual(asked, [`${host} 7`])
+    }
+  })
+
+  it.live("skips the addresses that it refuses, first, last and in between", () =>
+    leavesNothing(Effect.scoped(Effect.gen(function*() {
+      const server = yield* tcpServer()
+      const { port } = server
+      const addresses = ["127.0.0.3", "127.0.0.2", "127.0.0.3", "127.0.0.1", "127.0.0.3"]
+      const { asked, check } = refusing("127.0.0.3")
+      const bad: Array<string> = []
+      const addressing = {
+        resolve: answer(...addresses),
+        order: inOrder,
+        check,
+        failed: (a: string) => void bad.push(a)
+      }
+      const result = yield* dial(addressing, { port }).results.next
+      assert.deepStrictEqual(asked, addresses.slice(0, 4).map((address) => `${address} ${port}`))
+      assert.deepStrictEqual(bad, ["127.0.0.2"])
+      assert.strictEqual(result._tag === "Opened" && result.duplex.info.remoteAddress, "127.0.0.1")
+      if (result._tag === "Opened") result.duplex.destroy()
+    }))))
+
+  it.live("is asked right before each attempt, and not for those that are never made", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const port = yield* unanswering
+      const { asked, check } = refusing("127.0.0.2")
+      const addressing = { resolve: answer("127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"), order: inOrder, check }
+      const { abort, fire, results } = dial(addressing, { port })
+      assert.deepStrictEqual(asked, [`127.0.0.1 ${port}`])
+      fire(250)
+      assert.deepStrictEqual(asked, [`127.0.0.1 ${port}`, `127.0.0.2 ${port}`, `127.0.0.3 ${port}`])
+      abort()
+      assert.deepStrictEqual(results.all, [{ _tag: "Aborted" }])
+    })))
+
+  it("fails with the first refusal if all are refused", () => {
+    const { check } = refusing("127.0.0.1", "127.0.0.2")
+    const { results, timers } = dial({ resolve: answer("127.0.0.2", "127.0.0.1"), check })
+    assert.deepInclude(failure(results.all[0]), { _tag: "AddressRefused", address: "127.0.0.2" })
+    assert.strictEqual(results.all.length, 1)
+    assert.strictEqual(timers.size, 0)
+  })
+
+  it.live("fails with what was tried if the others are refused", () =>
+    leavesNothing(Effect.gen(function*() {
+      const port = yield* unusedPort
+      for (const addresses of [["127.0.0.1", "127.0.0.2"], ["127.0.0.2", "127.0.0.1"]]) {
+        const { check } = refusing("127.0.0.2")
+        const { results } = dial({ resolve: answer(...addresses), order: inOrder, check }, { port })
+        const error = failure(yield* results.next)
+        assert.deepStrictEqual(error?._tag === "ConnectError" && error.attempts.map(({ address }) => address), [
+          "127.0.0.1"
+        ])
+      }
+    })))
+
+  it.live("that refuses the rest while an attempt is in progress leaves that to its end", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const port = yield* unanswering
+      const { asked, check } = refusing("127.0.0.2")
+      const { fire, results } = dial({ resolve: answer("127.0.0.1", "127.0.0.2"), order: inOrder, check }, { port }, {
+        ...noLimits,
+        connect: 8
+      })
+      fire(250)
+      assert.deepStrictEqual([asked.length, results.all.length], [2, 0])
+      fire(8)
+      assert.strictEqual(failure(results.all[0])?._tag, "HttpTimeout")
+    })))
+
+  it.live("is not asked for a unix socket", () =>
+    Effect.gen(function*() {
+      const { results } = dial({ check: () => assert.fail("asked") }, { socketPath: "/no/such" })
+      assert.strictEqual(failure(yield* results.next)?._tag, "ConnectError")
+    }))
+
+  it("that throws ends the opening with the defect, and nothing is dialled", () => {
+    const defect = new TypeError("a fault of the program")
+    const check = () => {
+      throw defect
+    }
+    assert.deepStrictEqual(dial({ check }, { host: "127.0.0.1" }).results.all, [{ _tag: "Died", defect }])
+  })
 })

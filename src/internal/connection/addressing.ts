@@ -1,7 +1,68 @@
-/** Makes the `Addressing` of an opening: how its name becomes the address that is dialled. */
+/**
+ * How the name of an opening becomes the address that is dialled, and which addresses may be.
+ *
+ * The policy judges what this process dials to reach a target. The address of a proxy is not
+ * checked, because the program chose it. The address of a target behind a proxy is known here only
+ * if the target is an address itself.
+ */
 import type { Addressing } from "../../Transport.ts"
-import type { AddressPorts, Caller } from "../model/ports.ts"
+import type { AddressRefused } from "../error/connect.ts"
+import { InvalidUrl } from "../error/request.ts"
+import { isAddress, isLoopbackName } from "../model/addressPolicy.ts"
+import { defaultPort } from "../model/origin.ts"
+import type { AddressCheck, AddressPorts, Caller } from "../model/ports.ts"
+import type { Target } from "../protocol/target.ts"
+import { parseHostPort } from "../syntax/host.ts"
+import type { Way } from "./settings.ts"
+import { originOf, proxyOf } from "./settings.ts"
 
 /** `undefined` if the transport decides everything by itself. */
-export const addressingOf = (ports: AddressPorts | undefined, caller: Caller): Addressing | undefined =>
-  ports && { resolve: (name, done, died) => ports.lookUp(name, caller, done, died) }
+export const addressingOf = (way: Way, caller: Caller): Addressing | undefined => {
+  const { addresses, origin: { host } } = way.settings
+  if (addresses === undefined) return undefined
+  const { lookUp } = addresses
+  const check = proxyOf(way) === undefined ? addresses.check : undefined
+  return lookUp === undefined && check === undefined ? undefined : {
+    resolve: lookUp && ((name, done, died) => lookUp(name, caller, done, died)),
+    check: check && ((address, port) => check(host, address, port))
+  }
+}
+
+/**
+ * Checks a host that a proxy is asked for. A name that always is the loopback address counts as
+ * that address, in both families.
+ */
+const refusedBehindProxy = (check: AddressCheck, host: string, port: number): AddressRefused | undefined =>
+  isAddress(host)
+    ? check(host, host, port)
+    : isLoopbackName(host)
+    ? check(host, "::1", port) && check(host, "127.0.0.1", port)
+    : undefined
+
+/**
+ * Returns why the policy refuses an opening before anything is dialled. A transport that does not
+ * ask the policy would dial an address, and a proxy would connect to it.
+ */
+export const refusedAtOnce = (way: Way): AddressRefused | undefined => {
+  const check: AddressCheck | undefined = way.settings.addresses?.check
+  const { host, port, socketPath } = originOf(way)
+  if (check === undefined || socketPath !== undefined) return undefined
+  if (proxyOf(way) !== undefined) return refusedBehindProxy(check, host, port)
+  return isAddress(host) ? check(host, host, port) : undefined
+}
+
+/**
+ * Returns why the policy refuses the target of a request, if that names another host than the one
+ * that is connected to: a URL for a proxy, or the far end of a tunnel.
+ */
+export const refusedTarget = (
+  addresses: AddressPorts | undefined,
+  { authority, target }: Target
+): AddressRefused | undefined => {
+  if (addresses?.check === undefined || target.startsWith("/") || target === "*") return undefined
+  const parsed = parseHostPort(authority, "url")
+  // The target has been checked, so its authority can be parsed. If it could not, it is refused.
+  if (parsed instanceof InvalidUrl) return addresses.check(authority, authority, 0)
+  const { host, port = defaultPort(target.startsWith("https:") ? "https" : "http") } = parsed
+  return refusedBehindProxy(addresses.check, host, port)
+}

@@ -10,7 +10,7 @@ import type * as HttpFields from "../../HttpFields.ts"
 import type * as Tls from "../../Tls.ts"
 import type { Duplex, Endpoint } from "../../Transport.ts"
 import type { Abort, Caller, Dialed } from "../model/ports.ts"
-import { addressingOf } from "./addressing.ts"
+import { addressingOf, refusedAtOnce } from "./addressing.ts"
 import { serverNameOf } from "./errorContext.ts"
 import type { Tunnel, Way } from "./settings.ts"
 import type { Millis } from "./timeouts.ts"
@@ -88,11 +88,16 @@ const secure = ({ caller, timeouts, way: { settings } }: Course, { origin }: Tun
 /** Returns the steps of an opening. */
 export const stepsOf = (course: Course): Steps => {
   const { caller, timeouts, way } = course
-  const { settings: { addresses, dialer, host, tls }, tunnel } = way
-  const addressing = addressingOf(addresses, caller)
+  const { settings: { dialer, host, tls }, tunnel } = way
+  const addressing = addressingOf(way, caller)
   const endpoint = addressing === undefined ? endpointOf(way) : { ...endpointOf(way), addressing }
   return {
-    dial: (done) => dialer.dial(endpoint, timeouts, host, caller, done),
+    dial: (done) => {
+      const error = refusedAtOnce(way)
+      if (error === undefined) return dialer.dial(endpoint, timeouts, host, caller, done)
+      done({ _tag: "Failed", error })
+      return () => {}
+    },
     rest: tunnel === undefined
       ? []
       : tls === undefined

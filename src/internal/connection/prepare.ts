@@ -8,6 +8,7 @@ import * as HttpFields from "../../HttpFields.ts"
 import type { HttpRequest } from "../../HttpRequest.ts"
 import type * as Origin from "../../Origin.ts"
 import { copyOf } from "../error/base.ts"
+import type { AddressRefused } from "../error/connect.ts"
 import { InvalidOption } from "../error/request.ts"
 import type { BodyLengthMismatch } from "../error/send.ts"
 import type { BodySource, Host } from "../model/ports.ts"
@@ -21,6 +22,7 @@ import { resolveTarget } from "../protocol/target.ts"
 import { listHas } from "../syntax/token.ts"
 import type { Asked } from "./about.ts"
 import { forwarded, withContextAt } from "./about.ts"
+import { refusedTarget } from "./addressing.ts"
 import { Terms } from "./errorContext.ts"
 import type { Settings } from "./settings.ts"
 import { toLimits, toMillis } from "./settings.ts"
@@ -51,7 +53,7 @@ export class Prepared {
 }
 
 /** Why a request cannot be sent. */
-export type Unprepared = InvalidRequest | BodyLengthMismatch
+export type Unprepared = InvalidRequest | BodyLengthMismatch | AddressRefused
 
 /** True if the trailers become known when the body has been written. */
 const areLate = ({ trailers }: Pick<HttpRequest<unknown>, "trailers">): boolean => !HttpFields.isHttpFields(trailers)
@@ -128,9 +130,12 @@ export const askedOf = (origin: Origin.Origin, request: HttpRequest<unknown>): A
   return "_tag" in target ? { method } : { method, target }
 }
 
+/** What a request is prepared with. */
+export type PrepareSettings = Pick<Settings, "addresses" | "host" | "leniency" | "limits" | "timeouts">
+
 /** Checks and encodes a request for a connection to an origin. */
 export const prepareFor = (
-  settings: Pick<Settings, "host" | "leniency" | "limits" | "timeouts">,
+  settings: PrepareSettings,
   origin: Origin.Origin,
   request: HttpRequest<unknown>
 ): Prepared | Unprepared => {
@@ -145,7 +150,7 @@ export const prepareFor = (
 
 /** Checks and encodes a request whose target is known. `fields` are those that are sent. */
 export const prepare = (
-  settings: Pick<Settings, "host" | "leniency" | "limits" | "timeouts">,
+  settings: PrepareSettings,
   origin: Origin.Origin,
   request: HttpRequest<unknown>,
   target: Target,
@@ -156,6 +161,8 @@ export const prepare = (
   const asked: Asked = { method, target }
   // A copy each time that the request is sent, because it is given its context.
   if (invalid !== undefined) return withContextAt<Unprepared>(copyOf<Unprepared>(invalid, {}), origin, asked)
+  const refused = refusedTarget(settings.addresses, target)
+  if (refused !== undefined) return withContextAt<Unprepared>(refused, origin, asked)
   const late = HttpFields.isHttpFields(request.trailers) ? undefined : request.trailers
   const trailers = HttpFields.isHttpFields(request.trailers) ? request.trailers : HttpFields.empty
   const head = encodeHead({

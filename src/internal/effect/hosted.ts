@@ -8,9 +8,10 @@ import type { EventLoop, Service } from "../../Transport.ts"
 import { TimerQueue } from "../connection/timers.ts"
 import type { AddressPorts, Dialer } from "../model/ports.ts"
 import { nodeEventLoop } from "../node/eventLoop.ts"
+import { addressCheck, AddressPolicy } from "./addressPolicy.ts"
 import { EffectHost } from "./host.ts"
 import { bodySource } from "./requestBody.ts"
-import { addressPorts, Resolver } from "./resolver.ts"
+import { nameLookup, Resolver } from "./resolver.ts"
 import { dialerOf } from "./transport.ts"
 
 export interface Hosted {
@@ -22,12 +23,19 @@ export interface Hosted {
   readonly timers: TimerQueue
 }
 
-/** Captures clock, runtime, resolver and async context of the fiber that runs it. */
+/** What openings ask about addresses; `undefined` if the context sets neither of the two. */
+const addressPorts = (context: Context.Context<never>): AddressPorts | undefined => {
+  const lookUp = nameLookup(Context.get(context, Resolver))
+  const check = addressCheck(Context.get(context, AddressPolicy))
+  return lookUp === undefined && check === undefined ? undefined : { lookUp, check }
+}
+
+/** Captures clock, runtime, resolver, policy and async context of the fiber that runs it. */
 export const hosted = (transport: Service): Effect.Effect<Hosted, never, Scope.Scope> =>
   Effect.flatMap(Effect.zip(Effect.clock, Effect.runtime<never>()), ([clock, runtime]) => {
     const loop = transport.loop ?? nodeEventLoop
     const host = new EffectHost(clock, runtime, loop, bodySource)
-    const addresses = addressPorts(Context.get(runtime.context, Resolver))
+    const addresses = addressPorts(runtime.context)
     return Effect.acquireRelease(
       Effect.sync(() => ({ host, dialer: dialerOf(transport), addresses, loop, timers: new TimerQueue(host) })),
       ({ timers }) => Effect.sync(() => timers.shutdown())

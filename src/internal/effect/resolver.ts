@@ -17,7 +17,7 @@ import type { Addresses } from "../../Transport.ts"
 import { copyOf } from "../error/base.ts"
 import { DnsError } from "../error/connect.ts"
 import { unlocated } from "../error/context.ts"
-import type { AddressPorts, NameLookup } from "../model/ports.ts"
+import type { NameLookup } from "../model/ports.ts"
 import { resolveBy, systemLookup } from "../node/resolver.ts"
 import { readDuration } from "./duration.ts"
 import { isFiberCaller } from "./transport.ts"
@@ -126,5 +126,5 @@ const lookUpBy = ({ lookup }: Service): NameLookup => (name, caller, done, died)
 }
 
 /** The port for a resolver; `undefined` for the system's, so that it costs nothing. */
-export const addressPorts = (resolver: Service): AddressPorts | undefined =>
-  resolver === system ? undefined : { lookUp: lookUpBy(resolver) }
+export const nameLookup = (resolver: Service): NameLookup | undefined =>
+  resolver === system ? undefined : lookUpBy(resolver)

@@ -9,13 +9,15 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as HttpBody from "../../HttpBody.ts"
-import type { BodyLengthMismatch, CannotSendHeader, HttpError, InvalidRequest } from "../../HttpError.ts"
+import type { CannotSendHeader, HttpError, InvalidRequest } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
 import type * as Origin from "../../Origin.ts"
 import { forwarded } from "../connection/about.ts"
+import { refusedTarget } from "../connection/addressing.ts"
 import { beginExchange } from "../connection/call.ts"
 import { Terms } from "../connection/errorContext.ts"
 import type { ConnectionHandle, Started } from "../connection/handle.ts"
+import type { Unprepared } from "../connection/prepare.ts"
 import { Prepared, sourceOf, withProxyFields } from "../connection/prepare.ts"
 import { sendRequest } from "../connection/sendRequest.ts"
 import * as state from "../error/state.ts"
@@ -138,7 +140,9 @@ const prepareStarted = (
   body: HttpBody.HttpBody<unknown>,
   encodeChunked: boolean,
   whole: boolean
-): Either.Either<Prepared, InvalidRequest | BodyLengthMismatch> => {
+): Either.Either<Prepared, Unprepared> => {
+  const refused = refusedTarget(handle.settings.addresses, started.target)
+  if (refused !== undefined) return Either.left(refused)
   const head = encodeStarted(handle.origin, started, body, whole)
   if ("_tag" in head) return Either.left(head)
   const { host, leniency, limits, timeouts } = handle.settings

@@ -6,6 +6,7 @@
 import type * as HttpFields from "../../HttpFields.ts"
 import type { ProxyStatus } from "../model/proxyStatus.ts"
 import { fromFields } from "../model/proxyStatus.ts"
+import type { Rule } from "../model/specialAddresses.ts"
 import { excerpt, tagged, theProxy } from "./base.ts"
 import { reported } from "./proxyStatus.ts"
 
@@ -101,6 +102,72 @@ export class ConnectError extends tagged("ConnectError", "Network", "connect")<{
     const tried = this.attempts.length > 1 ? ` All ${this.attempts.length} addresses were tried.` : ""
     const what = this.context.peer === "Proxy" ? "the proxy " : ""
     return `Could not connect to ${what}${this.target} (${this.code}). ${connectAdvice[this.reason]}${tried}`
+  }
+}
+
+/** What an address is that a rule refuses. */
+const refusedKinds: { readonly [K in Exclude<Rule, "Deny">]: string } = {
+  Benchmarking: "an address for benchmarks",
+  Broadcast: "the broadcast address",
+  DiscardOnly: "an address whose packets are discarded",
+  Documentation: "an address for documentation",
+  Ipv4Compatible: "an IPv6 address that stands for an IPv4 address",
+  Ipv4Mapped: "an IPv6 address that stands for an IPv4 address",
+  Ipv4Translated: "an IPv6 address that stands for an IPv4 address",
+  Isatap: "an IPv6 address that leads to an IPv4 address (ISATAP)",
+  LinkLocal: "a link-local address",
+  Loopback: "a loopback address",
+  Metadata: "the metadata service of a cloud",
+  Multicast: "a multicast address",
+  Nat64: "an IPv6 address that leads to an IPv4 address (NAT64)",
+  NotAnAddress: "no IP address",
+  Private: "a private address",
+  ProtocolAssignment: "an address of a protocol",
+  Reserved: "a reserved address",
+  Shared: "an address of a provider's own network",
+  SiteLocal: "a site-local address",
+  SixToFour: "an address that leads to an IPv4 address (6to4)",
+  Teredo: "an IPv6 address that leads to an IPv4 address (Teredo)",
+  ThisNetwork: "an address of this machine's network",
+  UniqueLocal: "a unique local address",
+  Unspecified: "the unspecified address",
+  Zone: "an address with a zone id, which no public address has"
+}
+
+/**
+ * The policy for addresses (`AddressPolicy`) refuses the address. Nothing was sent to it. If the
+ * name has several addresses, the policy refuses all of them, and this is the first.
+ *
+ * Do not show it to the users who chose the URL, because it says what the name leads to.
+ *
+ * @since 0.2.0
+ * @category errors of connecting
+ */
+export class AddressRefused extends tagged("AddressRefused", "User", "connect")<{
+  /** The host that was to be reached: a name, or the address itself. */
+  readonly host: string
+  readonly address: string
+  readonly port: number
+  /** The kind of range that the address is in; `Deny` for one of `deny`. */
+  readonly rule: Rule
+  /** The range in CIDR notation; `undefined` if the rule is not one of a range. */
+  readonly range: string | undefined
+}> {
+  override get description(): string {
+    const { address, host, range, rule } = this
+    const whose = host === address ? "" : ` of ${JSON.stringify(host)}`
+    const inRange = range === undefined ? "" : ` (${range})`
+    const [why, advice] = rule === "Deny"
+      ? [`\`deny\` of the policy has it${inRange}`, "If it may be reached, take it out of `deny`."]
+      : [
+        `it is ${refusedKinds[rule]}${inRange}`,
+        rule === "NotAnAddress"
+          ? "Check what the resolver returns."
+          : rule === "Metadata"
+          ? "If it may be reached, add this very address to `allow` of `AddressPolicy.make`."
+          : "If it may be reached, add it to `allow` of `AddressPolicy.make`."
+      ]
+    return `The address ${address}${whose} was refused by the address policy, because ${why}. ${advice}`
   }
 }
 

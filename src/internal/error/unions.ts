@@ -54,6 +54,7 @@ export type ImproperConnectionState =
  */
 export type ConnectFailure =
   | connect.DnsError
+  | connect.AddressRefused
   | connect.ConnectError
   | tls.TlsError
   | timeout.HttpTimeout

@@ -162,11 +162,8 @@ export const make = (parts: Parts): Policy | InvalidOption => {
   return base.with(allow, deny)
 }
 
-/**
- * The address that a host is, if it is one by its text alone: an address, or a name that always is
- * the loopback address (RFC 6761 section 6.3).
- */
-export const literalOf = (host: string): string | undefined => {
-  if (parseAddress(host) !== undefined) return host
-  return /(?:^|\.)localhost\.?$/i.test(host) ? "127.0.0.1" : undefined
-}
+/** True if a host is an address, so that no lookup is needed to check it. */
+export const isAddress = (host: string): boolean => parseAddress(host) !== undefined
+
+/** True for the names that always are the loopback address (RFC 6761 section 6.3). */
+export const isLoopbackName = (host: string): boolean => /(?:^|\.)localhost\.?$/i.test(host)

@@ -6,7 +6,7 @@
  * them for Effect 3. Bytes go through `Duplex` of `Transport.ts`, which is such a port already.
  */
 import type { HttpBody } from "../../HttpBody.ts"
-import type { ConnectError, DnsError, HttpError, HttpTimeout, TlsError } from "../../HttpError.ts"
+import type { AddressRefused, ConnectError, DnsError, HttpError, HttpTimeout, TlsError } from "../../HttpError.ts"
 import type * as HttpFields from "../../HttpFields.ts"
 import type * as Tls from "../../Tls.ts"
 import type { Addresses, AsyncContext, Duplex, Endpoint, EventLoop, OpenTimeouts } from "../../Transport.ts"
@@ -66,7 +66,7 @@ export type DialHost = Pick<Host, "loop" | "isLive" | "now" | "startTimer">
 export type DialCaller = Pick<Caller, "context">
 
 /** How an attempt to open a channel ended. */
-export type Dialed<E = DnsError | ConnectError | TlsError | HttpTimeout> =
+export type Dialed<E = DnsError | AddressRefused | ConnectError | TlsError | HttpTimeout> =
   | {
     readonly _tag: "Opened"
     readonly duplex: Duplex
@@ -121,9 +121,15 @@ export type NameLookup = (
   died: (defect: unknown) => void
 ) => Abort
 
+/** Returns why a policy refuses an address of a host, or `undefined` if it may be dialled. */
+export type AddressCheck = (host: string, address: string, port: number) => AddressRefused | undefined
+
 /** How openings find the addresses of their endpoints, where the program decides that itself. */
 export interface AddressPorts {
-  readonly lookUp: NameLookup
+  /** `undefined` if the dialer looks names up by itself. */
+  readonly lookUp: NameLookup | undefined
+  /** `undefined` if every address is allowed. */
+  readonly check: AddressCheck | undefined
 }
 
 /** Takes the body of a request piece by piece, from a source that runs until it reports its end. */

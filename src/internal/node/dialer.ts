@@ -16,7 +16,7 @@ import type {
   Endpoint,
   OpenTimeouts
 } from "../../Transport.ts"
-import type { ConnectError } from "../error/connect.ts"
+import type { AddressRefused, ConnectError } from "../error/connect.ts"
 import { DnsError } from "../error/connect.ts"
 import type { TimeoutKind } from "../error/timeout.ts"
 import { HttpTimeout } from "../error/timeout.ts"
@@ -178,7 +178,7 @@ class Attempt<E> {
 }
 
 const dial = (
-  attempt: Attempt<DnsError | ConnectError>,
+  attempt: Attempt<DnsError | AddressRefused | ConnectError>,
   { lookup, staggerMillis }: Settings,
   endpoint: Endpoint,
   timeouts: OpenTimeouts
@@ -263,7 +263,7 @@ const secure = (
 export const makeDialer = (settings: Settings): Dialer =>
   Object.freeze<Dialer>({
     dial: (endpoint, timeouts, host, caller, done): Abort => {
-      const attempt = new Attempt<DnsError | ConnectError>(host, caller, undefined, done)
+      const attempt = new Attempt<DnsError | AddressRefused | ConnectError>(host, caller, undefined, done)
       attempt.step(() => dial(attempt, settings, endpoint, timeouts))
       return attempt.abort
     },

@@ -13,7 +13,7 @@
 import * as net from "node:net"
 import * as tls from "node:tls"
 import type { AsyncContext, Endpoint } from "../../Transport.ts"
-import type { ConnectError } from "../error/connect.ts"
+import type { AddressRefused, ConnectError } from "../error/connect.ts"
 import { systemError } from "../error/systemCodes.ts"
 import type { DialHost } from "../model/ports.ts"
 import type { FailedAttempt } from "./errors.ts"
@@ -46,7 +46,7 @@ export interface ConnectPhase extends Steps {
    * how to cancel that.
    */
   startTimer(millis: number, run: () => void): () => void
-  fail(error: ConnectError): void
+  fail(error: AddressRefused | ConnectError): void
 }
 
 /**
@@ -195,7 +195,7 @@ const isConnected = (opening: Opening): boolean => opening.connectedAt !== undef
 /**
  * Tries the candidates in order. The next one is started when the one before fails, or
  * `staggerMillis` after that was started. Calls `connected` with the first that connects. The
- * attempt fails when all have failed.
+ * attempt fails when all have failed. A candidate that `Addressing.check` refuses is skipped.
  */
 export const connectFirst = (
   attempt: ConnectPhase,
@@ -208,13 +208,35 @@ export const connectFirst = (
   const { context, started } = attempt
   let stopStagger = (): void => {}
 
+  let next = 0
+  let refused: AddressRefused | undefined
+
+  /** The next candidate that may be connected to. */
+  const nextTarget = (): Target | undefined => {
+    while (next < candidates.length) {
+      const target = candidates[next++]
+      if (target?.port === undefined) return target
+      const refusal = endpoint.addressing?.check?.(target.address, target.port)
+      if (refusal === undefined) return target
+      refused ??= refusal
+    }
+    return undefined
+  }
+
   const fail = (failures: ReadonlyArray<FailedAttempt>): void =>
     attempt.fail(connectError(describe(endpoint), failures))
 
+  const failIfOver = (): void => {
+    if (started.length === 0 && refused !== undefined) return attempt.fail(refused)
+    if (started.every(({ failed }) => failed)) {
+      fail(started.map(({ failure, target }) => ({ ...target, cause: failure })))
+    }
+  }
+
   const startNext = (): void => {
     stopStagger()
-    const target = candidates[started.length]
-    if (target === undefined) return
+    const target = nextTarget()
+    if (target === undefined) return failIfOver()
     let opening: Opening
     try {
       opening = context.run(() => connect(attempt, target, endpoint, security))
@@ -228,7 +250,7 @@ export const connectFirst = (
     })
     // The timer polls the sockets first, because this one may have connected while the loop was
     // busy.
-    if (started.length < candidates.length) stopStagger = attempt.startTimer(staggerMillis, startNext)
+    if (next < candidates.length) stopStagger = attempt.startTimer(staggerMillis, startNext)
   }
 
   const look = (): void => {
@@ -239,11 +261,8 @@ export const connectFirst = (
       for (const opening of started) if (opening !== winner) opening.abandon()
       return connected(winner)
     }
-    if (started.length < candidates.length) {
-      if (started.at(-1)?.failed === true) startNext()
-    } else if (started.every(({ failed }) => failed)) {
-      fail(started.map(({ failure, target }) => ({ ...target, cause: failure })))
-    }
+    if (next === candidates.length) failIfOver()
+    else if (started.at(-1)?.failed === true) startNext()
   }
 
   startNext()

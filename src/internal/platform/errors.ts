@@ -59,6 +59,7 @@ export const requestReasons: { readonly [Tag in RequestFailure["_tag"]]: Request
   PoolQueueFull: "Transport",
   PoolClosed: "Encode",
   DnsError: "Transport",
+  AddressRefused: "Encode",
   ConnectError: "Transport",
   TlsError: "Transport",
   ProxyConnectError: "Transport",

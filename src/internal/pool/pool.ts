@@ -76,7 +76,7 @@ export class Pool implements Keeper {
   ) {
     this.settings = settings
     const { leniency, limits, timeouts } = settings
-    this.requestSettings = { host, leniency, limits, timeouts }
+    this.requestSettings = { addresses, host, leniency, limits, timeouts }
     this.host = host
     this.loop = host.loop
     this.timers = timers

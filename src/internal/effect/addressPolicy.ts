@@ -1,0 +1,26 @@
+/** The policy for addresses, as the context has it, and the port through which openings ask it. */
+import * as Context from "effect/Context"
+import { AddressRefused } from "../error/connect.ts"
+import type { Policy } from "../model/addressPolicy.ts"
+import { allowAll, allowsAll, refusalOf } from "../model/addressPolicy.ts"
+import type { AddressCheck } from "../model/ports.ts"
+
+/**
+ * The policy of the connections and pools that an effect makes. By default every address is
+ * allowed.
+ *
+ * @since 0.2.0
+ * @category references
+ */
+export class AddressPolicy extends Context.Reference<AddressPolicy>()("effect-http-client/AddressPolicy", {
+  defaultValue: (): Policy => allowAll
+}) {}
+
+/** The port for a policy; `undefined` if there is nothing to check, so that it costs nothing. */
+export const addressCheck = (policy: Policy): AddressCheck | undefined =>
+  allowsAll(policy)
+    ? undefined
+    : (host, address, port) => {
+      const refusal = refusalOf(policy, address)
+      return refusal && new AddressRefused({ host, address, port, ...refusal })
+    }
