@@ -21,6 +21,8 @@ import * as Proxy from "../../src/Proxy.ts"
 import type * as Transport from "../../src/Transport.ts"
 import { Events, gone, leavesNothing, serve, turn } from "../fixtures/sockets.ts"
 
+export { quietPort } from "../fixtures/children.ts"
+
 const loopback = { host: "127.0.0.1", port: 0 }
 
 // --- counting
@@ -121,19 +123,6 @@ export const originOf = (url: string, options: Origin.Options = {}): Origin.Orig
 export const proxyAt = (port: number): Proxy.Proxy => Either.getOrThrow(Proxy.make({ host: "127.0.0.1", port }))
 
 // --- servers
-
-/**
- * A port that nobody listens on, and that stays so while a server of it is away: below those that systems give out by themselves
- * (32768 and more on Linux, 49152 and more elsewhere).
- */
-export const quietPort: Effect.Effect<number> = Effect.suspend(() => {
-  const port = 10_240 + Math.floor(Math.random() * 20_000)
-  return Effect.async<number>((resume) => {
-    const server = net.createServer().listen({ host: "127.0.0.1", port })
-    server.on("error", () => resume(quietPort))
-    server.on("listening", () => server.close(() => resume(Effect.succeed(port))))
-  })
-})
 
 /** What a server does with a connection. */
 export type Treatment = (socket: net.Socket) => void

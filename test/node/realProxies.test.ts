@@ -4,9 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import type { Scope } from "effect/Scope"
-import { chmod, writeFile } from "node:fs/promises"
 import type * as http from "node:http"
-import { join } from "node:path"
 import * as ConnectionPool from "../../src/ConnectionPool.ts"
 import * as HttpBody from "../../src/HttpBody.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
@@ -14,8 +12,11 @@ import * as NodeTransport from "../../src/NodeTransport.ts"
 import * as Proxy from "../../src/Proxy.ts"
 import type { Transport } from "../../src/Transport.ts"
 import { certificates } from "../fixtures/certificates.ts"
-import { child, describeWith, freePorts, listening } from "../fixtures/children.ts"
-import { directory } from "../fixtures/sockets.ts"
+import { describeWith, quietPort } from "../fixtures/children.ts"
+import { openDirectory } from "../fixtures/servers/origin.ts"
+import type { ProxyProgram } from "../fixtures/servers/proxy.ts"
+import { squid } from "../fixtures/servers/squid.ts"
+import { tinyproxy } from "../fixtures/servers/tinyproxy.ts"
 import { bodyOf, secureWebServer, webServer } from "../fixtures/web.ts"
 import { stage, textOf } from "./poolKit.ts"
 
@@ -23,64 +24,11 @@ const made = Effect.promise(certificates)
 const credentials = { username: "me", password: Redacted.make("secret") }
 const headers = { "X-Tenant": "a" }
 
-/** A program that forwards and opens tunnels, and wants these credentials for it. Gives its port. */
-type Program = (path: string) => Effect.Effect<number, unknown, Scope>
-
-const squid: Program = (path) =>
+/** A proxy that wants these credentials. Gives its port. */
+const started = ({ start }: ProxyProgram, path: string) =>
   Effect.gen(function*() {
-    const folder = yield* directory
-    const [port = 0] = yield* freePorts(1)
-    const asks = join(folder, "asks")
-    const configuration = join(folder, "squid.conf")
-    yield* Effect.promise(async () => {
-      // Started by root it becomes another user, who must get at it.
-      await chmod(folder, 0o777)
-      await writeFile(
-        asks,
-        "#!/bin/sh\nwhile read -r who; do [ \"$who\" = \"me secret\" ] && echo OK || echo ERR; done\n"
-      )
-      await chmod(asks, 0o755)
-      await writeFile(
-        configuration,
-        `
-http_port 127.0.0.1:${port}
-visible_hostname squid.test
-pid_filename none
-access_log none
-cache_log ${join(folder, "cache.log")}
-coredump_dir ${folder}
-cache deny all
-pinger_enable off
-shutdown_lifetime 0 seconds
-auth_param basic program ${asks}
-auth_param basic children 1
-auth_param basic realm squid
-acl known proxy_auth REQUIRED
-http_access deny !known
-http_access allow all
-`
-      )
-    })
-    const running = yield* child(path, ["-N", "-f", configuration])
-    // Else what it has started would outlive it.
-    yield* Effect.addFinalizer(() =>
-      Effect.async<void>((resume) => {
-        running.process.once("close", () => resume(Effect.void))
-        if (!running.process.kill("SIGTERM")) resume(Effect.void)
-      })
-    )
-    yield* listening(running, port)
-    return port
-  })
-
-const tinyproxy: Program = (path) =>
-  Effect.gen(function*() {
-    const folder = yield* directory
-    const [port = 0] = yield* freePorts(1)
-    const configuration = join(folder, "tinyproxy.conf")
-    const text = `Port ${port}\nListen 127.0.0.1\nTimeout 60\nMaxClients 50\nLogLevel Critical\nBasicAuth me secret\n`
-    yield* Effect.promise(() => writeFile(configuration, text))
-    yield* listening(yield* child(path, ["-d", "-c", configuration]), port)
+    const port = yield* quietPort
+    yield* start(path, { folder: yield* openDirectory, port, credentials: true })
     return port
   })
 
@@ -94,7 +42,8 @@ const mirror: http.RequestListener = (request, response) =>
 const seen = (pool: ConnectionPool.ConnectionPool, request: HttpRequest.HttpRequest) =>
   Effect.map(textOf(pool, request), (text) => JSON.parse(text) as Readonly<Record<string, string | undefined>>)
 
-for (const [program, start] of [["squid", squid], ["tinyproxy", tinyproxy]] as const) {
+for (const proxy of [squid, tinyproxy]) {
+  const { program } = proxy
   describeWith(program, (path) => {
     describe(`through ${program}`, () => {
       const over = <E>(test: Effect.Effect<void, E, Scope | Transport>) =>
@@ -103,7 +52,7 @@ for (const [program, start] of [["squid", squid], ["tinyproxy", tinyproxy]] as c
       it.live("what is for the proxy does not reach the server, forwarded or in a tunnel", () =>
         over(Effect.gen(function*() {
           const { ca, server: identity } = yield* made
-          const port = yield* start(path)
+          const port = yield* started(proxy, path)
           const plain = yield* webServer(mirror)
           const secure = yield* secureWebServer(identity, mirror)
           const pool = yield* ConnectionPool.make({ tls: { ca }, proxy: proxyOf(port, { credentials, headers }) })
@@ -127,7 +76,7 @@ for (const [program, start] of [["squid", squid], ["tinyproxy", tinyproxy]] as c
       if (program === "squid") {
         it.live("its 407 means the same, forwarded or by CONNECT", () =>
           over(Effect.gen(function*() {
-            const port = yield* start(path)
+            const port = yield* started(proxy, path)
             const plain = yield* webServer(mirror)
             for (const given of [undefined, { username: "me", password: "wrong" }]) {
               const pool = yield* ConnectionPool.make({ proxy: proxyOf(port, { credentials: given }) })
@@ -145,7 +94,7 @@ for (const [program, start] of [["squid", squid], ["tinyproxy", tinyproxy]] as c
 
       it.live("a server behind a tunnel that speaks first does not speak TLS", () =>
         over(Effect.gen(function*() {
-          const port = yield* start(path)
+          const port = yield* started(proxy, path)
           const ssh = yield* stage((socket) => socket.write("SSH-2.0-OpenSSH_9.2\r\n"))
           const pool = yield* ConnectionPool.make({ proxy: proxyOf(port, { credentials }) })
           const error = yield* Effect.flip(pool.execute(HttpRequest.get(`https://127.0.0.1:${ssh.port}/`)))
