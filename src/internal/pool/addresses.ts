@@ -1,0 +1,170 @@
+/**
+ * The addresses of the origins of a pool: which one a new connection is opened on, and which ones
+ * rest after a failure. Pure; time is an argument.
+ *
+ * - A connection is opened on the address with the fewest connections that are open or being
+ *   opened. Of two, the one that the resolver prefers is first, the families by turns (RFC 8305
+ *   section 4). The others follow in that order, for happy eyeballs.
+ * - An address that was refused, or had no answer while another one had, rests. Each rest is twice
+ *   as long as the one before, up to a limit, and varies at random. Resting addresses are tried
+ *   last, the one whose rest ends first in front. A success ends the rest.
+ *
+ * Origins without a name have no entry here.
+ */
+import { interleave, sameAddress } from "../syntax/families.ts"
+
+/** The first rest, in milliseconds. */
+const firstRest = 1000
+
+/** The longest rest, in milliseconds. */
+const longestRest = 60_000
+
+/** What is known of one address. */
+class Place {
+  readonly address: string
+  /** How many connections are open or being opened on it. */
+  open = 0
+  /** The failures in a row, of which those during a rest do not count. */
+  failures = 0
+  restsUntil = -Infinity
+
+  constructor(address: string) {
+    this.address = address
+  }
+
+  /** True if it has no connection, and its last failure is too old to be relevant. */
+  isForgettable(now: number): boolean {
+    return this.open === 0 && (this.failures === 0 || now - this.restsUntil > longestRest)
+  }
+}
+
+/** The addresses of one origin. */
+export class OriginAddresses {
+  /** The last answer of the resolver. */
+  answer: ReadonlyArray<string> = []
+  readonly #random: () => number
+  readonly #places = new Map<string, Place>()
+
+  constructor(random: () => number) {
+    this.#random = random
+  }
+
+  /** The addresses that are known, with the number of connections. */
+  get counts(): ReadonlyMap<string, number> {
+    return new Map(Array.from(this.#places.values(), ({ address, open }) => [address, open]))
+  }
+
+  /** Returns the addresses of an answer in the order in which a connection is to try them. */
+  order(answer: ReadonlyArray<string>, now: number): ReadonlyArray<string> {
+    this.answer = answer
+    this.#forget(now)
+    const places = interleave(answer).map((address) => this.#places.get(address) ?? new Place(address))
+    // The sorts are stable.
+    const awake = places.filter(({ restsUntil }) => restsUntil <= now).sort((a, b) => a.open - b.open)
+    const resting = places.filter(({ restsUntil }) => restsUntil > now).sort((a, b) => a.restsUntil - b.restsUntil)
+    return [...awake, ...resting].map(({ address }) => address)
+  }
+
+  isResting(address: string, now: number): boolean {
+    const place = this.#places.get(address)
+    return place !== undefined && place.restsUntil > now
+  }
+
+  /** True if the last answer has the address. */
+  has(address: string): boolean {
+    return this.answer.some((other) => sameAddress(other, address))
+  }
+
+  /** A connection is being opened on an address, or is open there. */
+  add(address: string): void {
+    this.#place(address).open++
+  }
+
+  /** It is so no longer. */
+  remove(address: string, now: number): void {
+    const place = this.#places.get(address)
+    if (place === undefined) return
+    place.open--
+    if (place.isForgettable(now)) this.#places.delete(address)
+  }
+
+  /** A connection to an address failed, or had no answer in time. */
+  failed(address: string, now: number): void {
+    const place = this.#place(address)
+    // Connections that were begun together fail together, and count once.
+    if (place.restsUntil > now) return
+    const isOld = now - place.restsUntil > longestRest
+    const rest = Math.min(firstRest * 2 ** (isOld ? 0 : place.failures), longestRest)
+    place.failures = isOld ? 1 : place.failures + 1
+    // Between half of the rest and all of it, so that not all clients come back at once.
+    place.restsUntil = now + Math.ceil(rest * (1 - this.#random() / 2))
+  }
+
+  /** A connection to an address was opened. */
+  succeeded(address: string): void {
+    const place = this.#places.get(address)
+    if (place === undefined) return
+    place.failures = 0
+    place.restsUntil = -Infinity
+  }
+
+  /** True if nothing is known that is still relevant. */
+  isForgettable(now: number): boolean {
+    this.#forget(now)
+    return this.#places.size === 0
+  }
+
+  #place(address: string): Place {
+    const known = this.#places.get(address)
+    if (known !== undefined) return known
+    const place = new Place(address)
+    this.#places.set(address, place)
+    return place
+  }
+
+  #forget(now: number): void {
+    for (const [address, place] of this.#places) if (place.isForgettable(now)) this.#places.delete(address)
+  }
+}
+
+/** How many origins without a connection may be remembered because of their failures. */
+const mostIdle = 256
+
+/** The addresses of all origins of a pool. */
+export class PoolAddresses {
+  readonly #random: () => number
+  readonly #byKey = new Map<string, OriginAddresses>()
+
+  constructor(random: () => number) {
+    this.#random = random
+  }
+
+  get size(): number {
+    return this.#byKey.size
+  }
+
+  /** The addresses of an origin, if it has connections or failures. */
+  get(key: string): OriginAddresses | undefined {
+    return this.#byKey.get(key)
+  }
+
+  /** The addresses of an origin to which a connection is about to be opened. */
+  of(key: string, now: number): OriginAddresses {
+    const known = this.#byKey.get(key)
+    if (known !== undefined) return known
+    // Only those with failures are left when their last connection has closed.
+    if (this.#byKey.size >= mostIdle) this.#forget(now)
+    const addresses = new OriginAddresses(this.#random)
+    this.#byKey.set(key, addresses)
+    return addresses
+  }
+
+  /** The last connection to an origin has closed, or could not be opened. */
+  leave(key: string, now: number): void {
+    if (this.#byKey.get(key)?.isForgettable(now) === true) this.#byKey.delete(key)
+  }
+
+  #forget(now: number): void {
+    for (const [key, addresses] of this.#byKey) if (addresses.isForgettable(now)) this.#byKey.delete(key)
+  }
+}

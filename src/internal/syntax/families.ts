@@ -1,0 +1,30 @@
+/** IP addresses as text: their families, and whether two spellings are one address. */
+import { parseHost } from "./host.ts"
+
+const isIpv6 = (address: string): boolean => address.includes(":")
+
+/**
+ * Returns addresses without repetition, the families by turns, beginning with that of the first
+ * (RFC 8305 section 4). If one family has no route, every second attempt still gets through.
+ */
+export const interleave = (addresses: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const unique = [...new Set(addresses)]
+  const startsWithIpv6 = isIpv6(unique[0] ?? "")
+  const first = unique.filter((address) => isIpv6(address) === startsWithIpv6)
+  const second = unique.filter((address) => isIpv6(address) !== startsWithIpv6)
+  const longest = Math.max(first.length, second.length)
+  return Array.from(
+    { length: longest },
+    (_, index) => [...first.slice(index, index + 1), ...second.slice(index, index + 1)]
+  ).flat()
+}
+
+/** The one spelling of an address, without a zone id, which not every system repeats. */
+const canonical = (address: string): unknown => {
+  const percent = address.indexOf("%")
+  return parseHost(percent === -1 ? address : address.slice(0, percent))
+}
+
+/** True if both are the same address, in whatever spelling. */
+export const sameAddress = (a: string, b: string): boolean =>
+  a === b || (isIpv6(a) && isIpv6(b) && canonical(a) === canonical(b))
