@@ -18,12 +18,13 @@ import { originOf, proxyOf } from "./settings.ts"
 
 /** `undefined` if the transport decides everything by itself. */
 export const addressingOf = (way: Way, caller: Caller): Addressing | undefined => {
-  const { addresses, origin: { host } } = way.settings
-  if (addresses === undefined) return undefined
-  const { lookUp } = addresses
-  const check = proxyOf(way) === undefined ? addresses.check : undefined
-  return lookUp === undefined && check === undefined ? undefined : {
+  const { choice, settings: { addresses, origin: { host } } } = way
+  const lookUp = addresses?.lookUp
+  const check = proxyOf(way) === undefined ? addresses?.check : undefined
+  return lookUp === undefined && check === undefined && choice === undefined ? undefined : {
     resolve: lookUp && ((name, done, died) => lookUp(name, caller, done, died)),
+    order: choice && ((answer) => choice.orderAddresses(answer)),
+    failed: choice && ((address) => choice.onAddressFailed(address)),
     check: check && ((address, port) => check(host, address, port))
   }
 }

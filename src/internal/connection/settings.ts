@@ -7,6 +7,7 @@ import type * as HttpLeniency from "../../HttpLeniency.ts"
 import type * as HttpLimits from "../../HttpLimits.ts"
 import type * as HttpTimeouts from "../../HttpTimeouts.ts"
 import type * as Origin from "../../Origin.ts"
+import type { Addresses } from "../../Transport.ts"
 import { InvalidOption } from "../error/request.ts"
 import type { AddressPorts, Dialer, Host } from "../model/ports.ts"
 import type { ExchangeSettings } from "./errorContext.ts"
@@ -39,10 +40,20 @@ export interface Settings extends ExchangeSettings {
   readonly proxy: { readonly host: string; readonly port: number } | undefined
 }
 
+/** Chooses among the addresses of the name that is dialled. */
+export interface AddressChoice {
+  /** Returns the addresses of the name in the order in which they are to be tried. */
+  orderAddresses(answer: Addresses): ReadonlyArray<string>
+  /** An address could not be connected to. */
+  onAddressFailed(address: string): void
+}
+
 /** How a connection reaches its origin. */
 export interface Way {
   readonly settings: Settings
   readonly tunnel: Tunnel | undefined
+  /** `undefined` if the addresses are tried in the order of the transport. */
+  readonly choice?: AddressChoice | undefined
 }
 
 /** The origin that requests are for: the far end of the tunnel, if there is one. */

@@ -9,6 +9,7 @@ import * as net from "node:net"
 import type { Addresses, Addressing } from "../../Transport.ts"
 import { DnsError } from "../error/connect.ts"
 import { systemError } from "../error/systemCodes.ts"
+import { interleave } from "../model/families.ts"
 import { dnsError } from "./errors.ts"
 
 /** Looks up all addresses of a name. A parameter, so that tests need no resolver. */
@@ -29,23 +30,6 @@ const hints = process.platform === "win32" ? 0 : dns.ADDRCONFIG
 
 /** The resolver of the system, in its own order. */
 export const systemLookup: Lookup = (host, callback) => dns.lookup(host, { all: true, verbatim: true, hints }, callback)
-
-/**
- * Returns the addresses without repetition, the families by turns, beginning with the resolver's
- * first (RFC 8305 section 4). If one family has no route, every second attempt still gets through.
- */
-export const interleave = (addresses: ReadonlyArray<string>): ReadonlyArray<string> => {
-  const unique = [...new Set(addresses)]
-  const family = net.isIP(unique[0] ?? "")
-  const first = unique.filter((address) => net.isIP(address) === family)
-  const second = unique.filter((address) => net.isIP(address) !== family)
-  const longest = Math.max(first.length, second.length)
-  return Array.from(
-    { length: longest },
-    (_, index) => [...first.slice(index, index + 1), ...second.slice(index, index + 1)]
-  )
-    .flat()
-}
 
 export const noAddress = (host: string): DnsError =>
   dnsError(host, systemError("ENODATA", "The resolver knows no address for the name"))

@@ -7,11 +7,13 @@
  *   section 4). The others follow in that order, for happy eyeballs.
  * - An address that was refused, or had no answer while another one had, rests. Each rest is twice
  *   as long as the one before, up to a limit, and varies at random. Resting addresses are tried
- *   last, the one whose rest ends first in front. A success ends the rest.
+ *   last, the one whose rest ends first in front. A success ends the rest, but the next one is as
+ *   short as the first only after a minute without a failure: an address that accepts connections
+ *   and closes them at once has few of them, and would be chosen again and again.
  *
  * Origins without a name have no entry here.
  */
-import { interleave, sameAddress } from "../syntax/families.ts"
+import { interleave, sameAddress } from "../model/families.ts"
 
 /** The first rest, in milliseconds. */
 const firstRest = 1000
@@ -24,17 +26,23 @@ class Place {
   readonly address: string
   /** How many connections are open or being opened on it. */
   open = 0
-  /** The failures in a row, of which those during a rest do not count. */
+  /** The failures until the last one was long ago; those during a rest do not count. */
   failures = 0
+  /** When the last rest ended, or will end. */
   restsUntil = -Infinity
 
   constructor(address: string) {
     this.address = address
   }
 
-  /** True if it has no connection, and its last failure is too old to be relevant. */
+  /** True if its last failure is too old to be relevant. */
+  isSound(now: number): boolean {
+    return now - this.restsUntil > longestRest
+  }
+
+  /** True if it has no connection either. */
   isForgettable(now: number): boolean {
-    return this.open === 0 && (this.failures === 0 || now - this.restsUntil > longestRest)
+    return this.open === 0 && this.isSound(now)
   }
 }
 
@@ -54,11 +62,10 @@ export class OriginAddresses {
     return new Map(Array.from(this.#places.values(), ({ address, open }) => [address, open]))
   }
 
-  /** Returns the addresses of an answer in the order in which a connection is to try them. */
-  order(answer: ReadonlyArray<string>, now: number): ReadonlyArray<string> {
-    this.answer = answer
+  /** Returns addresses in the order in which a connection is to try them. */
+  order(addresses: ReadonlyArray<string>, now: number): ReadonlyArray<string> {
     this.#forget(now)
-    const places = interleave(answer).map((address) => this.#places.get(address) ?? new Place(address))
+    const places = interleave(addresses).map((address) => this.#places.get(address) ?? new Place(address))
     // The sorts are stable.
     const awake = places.filter(({ restsUntil }) => restsUntil <= now).sort((a, b) => a.open - b.open)
     const resting = places.filter(({ restsUntil }) => restsUntil > now).sort((a, b) => a.restsUntil - b.restsUntil)
@@ -71,7 +78,7 @@ export class OriginAddresses {
   }
 
   /** True if the last answer has the address. */
-  has(address: string): boolean {
+  hasAddress(address: string): boolean {
     return this.answer.some((other) => sameAddress(other, address))
   }
 
@@ -93,19 +100,17 @@ export class OriginAddresses {
     const place = this.#place(address)
     // Connections that were begun together fail together, and count once.
     if (place.restsUntil > now) return
-    const isOld = now - place.restsUntil > longestRest
-    const rest = Math.min(firstRest * 2 ** (isOld ? 0 : place.failures), longestRest)
-    place.failures = isOld ? 1 : place.failures + 1
+    const before = place.isSound(now) ? 0 : place.failures
+    const rest = Math.min(firstRest * 2 ** before, longestRest)
+    place.failures = before + 1
     // Between half of the rest and all of it, so that not all clients come back at once.
     place.restsUntil = now + Math.ceil(rest * (1 - this.#random() / 2))
   }
 
   /** A connection to an address was opened. */
-  succeeded(address: string): void {
+  succeeded(address: string, now: number): void {
     const place = this.#places.get(address)
-    if (place === undefined) return
-    place.failures = 0
-    place.restsUntil = -Infinity
+    if (place !== undefined) place.restsUntil = Math.min(place.restsUntil, now)
   }
 
   /** True if nothing is known that is still relevant. */

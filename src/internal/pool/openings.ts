@@ -15,6 +15,7 @@ import type { PooledConnection, Waiter } from "./pooledConnection.ts"
 import { isRecoverable, sharedCopyOf } from "./recoverable.ts"
 import type { Destination } from "./route.ts"
 import type { PoolSettings } from "./settings.ts"
+import type { Spread } from "./spread.ts"
 
 /** The part of the pool that is used here. */
 interface Pool {
@@ -22,6 +23,7 @@ interface Pool {
   readonly timers: TimerQueue
   readonly state: PoolState<Destination, PooledConnection, Waiter>
   readonly counts: { opened: number }
+  readonly spread: Spread
   runCommands(): void
   expireAt(pooled: PooledConnection): void
 }
@@ -57,6 +59,7 @@ export class Openings {
   /** An opening has ended. */
   ended(pooled: PooledConnection, opening: Opening): void {
     this.#running.delete(opening)
+    this.#pool.spread.ended(pooled, opening)
     const { counts, state, timers } = this.#pool
     const { connection } = pooled
     if (connection !== undefined) counts.opened++

@@ -29,6 +29,7 @@ import { PooledConnection } from "./pooledConnection.ts"
 import type { Destination } from "./route.ts"
 import { destination } from "./route.ts"
 import type { PoolSettings } from "./settings.ts"
+import { Spread } from "./spread.ts"
 import { Unread } from "./unread.ts"
 
 /**
@@ -52,6 +53,7 @@ export class Pool implements Keeper {
   readonly openings: Openings
   readonly legacyServers = new LegacyServers()
   readonly unread: Unread
+  readonly spread: Spread
   readonly #shared: Parameters<typeof destination>[1]
   readonly #sweep = new Timer({ onTimeout: () => this.#expire() }, false)
   readonly #quieted = new Set<() => void>()
@@ -84,6 +86,7 @@ export class Pool implements Keeper {
     this.state = new PoolState(settings.places, random, (group, waiter) => new PooledConnection(group, waiter, this))
     this.openings = new Openings(this)
     this.unread = new Unread(this)
+    this.spread = new Spread(timers, random)
     const policy: ExchangePolicy = {
       drainBytes: settings.drainBytes,
       drainMillis: settings.drainMillis,
@@ -162,6 +165,14 @@ export class Pool implements Keeper {
     this.openings.ended(pooled, opening)
   }
 
+  orderAddresses(pooled: PooledConnection, answer: Transport.Addresses): ReadonlyArray<string> {
+    return this.spread.order(pooled, answer)
+  }
+
+  onAddressFailed(pooled: PooledConnection, address: string): void {
+    this.spread.failed(pooled, address)
+  }
+
   onIdle(pooled: PooledConnection): void {
     const head = pooled.exchange?.head
     // What is unread of it, and what the caller gave, must not live as long as the connection.
@@ -182,8 +193,9 @@ export class Pool implements Keeper {
     this.expireAt(pooled)
   }
 
-  onClosed(pooled: PooledConnection): void {
+  onClosed(pooled: PooledConnection, reason: CloseReason): void {
     this.counts.closed++
+    this.spread.closed(pooled, reason)
     this.#keepRun((pooled.lease ?? pooled).exchange)
     pooled.exchange = undefined
     // A connection that closes before it is assigned has failed to open, which `Openings` handles.

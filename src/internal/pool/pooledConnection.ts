@@ -4,7 +4,7 @@
  */
 import type { CloseReason } from "../../ConnectionEvent.ts"
 import type { HttpError } from "../../HttpError.ts"
-import type { DuplexFault } from "../../Transport.ts"
+import type { Addresses, DuplexFault } from "../../Transport.ts"
 import { connectionClosed } from "../connection/closed.ts"
 import type { Connection, ConnectionOwner } from "../connection/connection.ts"
 import { idleFault, serverNameOf } from "../connection/errorContext.ts"
@@ -12,7 +12,7 @@ import type { EventHub } from "../connection/events.ts"
 import type { Exchange } from "../connection/exchange.ts"
 import type { ConnectionHandle } from "../connection/handle.ts"
 import type { Opening, OpeningOwner } from "../connection/open.ts"
-import type { Settings, Tunnel, Way } from "../connection/settings.ts"
+import type { AddressChoice, Settings, Tunnel, Way } from "../connection/settings.ts"
 import { originOf } from "../connection/settings.ts"
 import type { Millis } from "../connection/timeouts.ts"
 import type { Caller } from "../model/ports.ts"
@@ -47,12 +47,15 @@ export type OpeningLimit = (typeof openingLimits)[number]
 /** The pool, as its connections see it. */
 export interface Keeper {
   onIdle(pooled: PooledConnection): void
-  onClosed(pooled: PooledConnection): void
+  onClosed(pooled: PooledConnection, reason: CloseReason): void
   onOpened(pooled: PooledConnection, opening: Opening): void
+  /** Returns the addresses of a name in the order in which the opening is to try them. */
+  orderAddresses(pooled: PooledConnection, answer: Addresses): ReadonlyArray<string>
+  onAddressFailed(pooled: PooledConnection, address: string): void
 }
 
 export class PooledConnection extends slots.Slot<Destination, PooledConnection, Waiter>
-  implements Way, ConnectionOwner, OpeningOwner
+  implements Way, ConnectionOwner, OpeningOwner, AddressChoice
 {
   /** Set once it has been opened. */
   connection: Connection | undefined = undefined
@@ -60,6 +63,11 @@ export class PooledConnection extends slots.Slot<Destination, PooledConnection, 
   exchange: Exchange | undefined = undefined
   /** Set while it is being opened. */
   opening: Opening | undefined = undefined
+  /**
+   * The address that it is connected to. While it is being opened, those that are tried, in their
+   * order. `undefined` if it is not opened by a name, or the transport does not say.
+   */
+  address: string | ReadonlyArray<string> | undefined = undefined
   /** The handle of the lease that holds it. */
   lease: ConnectionHandle | undefined = undefined
   /** The limits of its opening: those of the request that it was begun for. */
@@ -78,6 +86,18 @@ export class PooledConnection extends slots.Slot<Destination, PooledConnection, 
 
   get tunnel(): Tunnel | undefined {
     return this.group.origin.tunnel
+  }
+
+  get choice(): AddressChoice | undefined {
+    return this.group.origin.hostName === undefined ? undefined : this
+  }
+
+  orderAddresses(answer: Addresses): ReadonlyArray<string> {
+    return this.#keeper.orderAddresses(this, answer)
+  }
+
+  onAddressFailed(address: string): void {
+    this.#keeper.onAddressFailed(this, address)
   }
 
   get events(): EventHub {
@@ -110,6 +130,6 @@ export class PooledConnection extends slots.Slot<Destination, PooledConnection, 
 
   onClosed(connection: Connection, reason: CloseReason, error: HttpError | undefined): void {
     connectionClosed(this, connection, reason, error)
-    this.#keeper.onClosed(this)
+    this.#keeper.onClosed(this, reason)
   }
 }

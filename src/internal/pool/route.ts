@@ -12,6 +12,7 @@ import { forwarded, withContextAt } from "../connection/about.ts"
 import { withProxyFields } from "../connection/prepare.ts"
 import type { Settings, Way } from "../connection/settings.ts"
 import { InvalidOption, InvalidUrl } from "../error/request.ts"
+import { isAddress } from "../model/addressPolicy.ts"
 import type { ParsedUrl } from "../model/origin.ts"
 import { fromUrl } from "../model/origin.ts"
 import { resolveTarget, Target } from "../protocol/target.ts"
@@ -42,6 +43,8 @@ export type Unroutable = InvalidUrl | InvalidOption | UnsupportedScheme
 export interface Destination extends Way {
   /** For events and errors. */
   readonly name: string
+  /** The host name that is dialled; `undefined` if it is an address, or a unix socket. */
+  readonly hostName: string | undefined
 }
 
 /** The options of the pool for an origin. `bypass` is code of the caller, which may throw. */
@@ -118,12 +121,15 @@ export const resolveRoute = (
   return new Route(origin, new Target(whole, authority), fields)
 }
 
+const nameOf = ({ host }: { readonly host: string }): string | undefined => isAddress(host) ? undefined : host
+
 /** How connections to an origin are opened. */
 export const destination = (
   origin: Origin.Origin,
   shared: Omit<Settings, "localAddress" | "localPort" | "origin" | "proxy" | "tls">
 ): Destination => ({
   name: Origin.format(origin),
+  hostName: origin.socketPath === undefined ? nameOf(origin.proxy ?? origin) : undefined,
   settings: {
     ...shared,
     origin,

@@ -1,5 +1,5 @@
 /** IP addresses as text: their families, and whether two spellings are one address. */
-import { parseHost } from "./host.ts"
+import { parseAddress } from "./address.ts"
 
 const isIpv6 = (address: string): boolean => address.includes(":")
 
@@ -19,12 +19,6 @@ export const interleave = (addresses: ReadonlyArray<string>): ReadonlyArray<stri
   ).flat()
 }
 
-/** The one spelling of an address, without a zone id, which not every system repeats. */
-const canonical = (address: string): unknown => {
-  const percent = address.indexOf("%")
-  return parseHost(percent === -1 ? address : address.slice(0, percent))
-}
-
 /** True if both are the same address, in whatever spelling. */
 export const sameAddress = (a: string, b: string): boolean =>
-  a === b || (isIpv6(a) && isIpv6(b) && canonical(a) === canonical(b))
+  a === b || (isIpv6(a) && isIpv6(b) && parseAddress(a)?.bytes.join() === parseAddress(b)?.bytes.join())
