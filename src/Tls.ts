@@ -90,6 +90,15 @@ export interface Options {
    * @since 0.2.0
    */
   readonly keylog?: ((line: string) => void) | undefined
+  /**
+   * How many sessions are kept for later connections with the same options, at least 1; or `false`
+   * to resume none. A resumed connection needs fewer messages and no certificate. A session of a
+   * verified connection is used for 24 hours at most, and not beyond the end of its certificates.
+   * With `verify: false` or `crl` none is kept. A session takes some 2 KB. Default: 100.
+   *
+   * @since 0.2.0
+   */
+  readonly sessions?: number | false | undefined
 }
 
 /**
@@ -104,6 +113,15 @@ export interface Info {
   readonly cipher: string
   /** The protocol that the server chose in ALPN, if any. */
   readonly alpn: string | undefined
-  /** True if the certificate was checked and is valid. */
+  /**
+   * True if the certificate was checked and is valid. If a session was resumed, that of the
+   * connection on which the session began.
+   */
   readonly verified: boolean
+  /**
+   * True if the session of an earlier connection was resumed.
+   *
+   * @since 0.2.0
+   */
+  readonly resumed: boolean
 }

@@ -500,7 +500,8 @@ describe("Origin", () => {
       ecdhCurve: some(nasty),
       sigalgs: some(nasty),
       pins: some(FastCheck.array(pin, { minLength: 1, maxLength: 2 })),
-      keylog: some(FastCheck.constantFrom(...logs))
+      keylog: some(FastCheck.constantFrom(...logs)),
+      sessions: some(FastCheck.constantFrom<number | false>(false, 1, 2, 100))
     }
     const tlsOptions: FastCheck.Arbitrary<Tls.Options> = FastCheck.record(tlsFields, { requiredKeys: [] })
 
@@ -553,7 +554,8 @@ describe("Origin", () => {
       maxVersion: "TLSv1.3",
       alpn: ["http/1.1"],
       verify: true,
-      caSystem: false
+      caSystem: false,
+      sessions: 100
     }
 
     /** What the connection would be, in plain words: the oracle of the properties. */
@@ -780,6 +782,11 @@ describe("Origin", () => {
       // The last two bits of the last character would be lost, so such a pin would match nothing.
       [{ tls: { pins: [`sha256/${"A".repeat(42)}B=`] } }, "tls.pins"],
       [{ tls: { keylog: "/tmp/keys" } }, "tls.keylog"],
+      [{ tls: { sessions: 0 } }, "tls.sessions"],
+      [{ tls: { sessions: 1.5 } }, "tls.sessions"],
+      [{ tls: { sessions: Infinity } }, "tls.sessions"],
+      [{ tls: { sessions: true } }, "tls.sessions"],
+      [{ tls: { sessions: "1" } }, "tls.sessions"],
       [{ tls: { alpn: "http/1.1" } }, "tls.alpn"],
       [{ tls: { minVersion: 1.2 } }, "tls.minVersion"],
       [{ proxy: "http://hunter@proxy" }, "proxy"],

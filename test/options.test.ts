@@ -119,7 +119,8 @@ const tls: Undefined<Tls.Options> = {
   alpn: undefined,
   verify: undefined,
   pins: undefined,
-  keylog: undefined
+  keylog: undefined,
+  sessions: undefined
 }
 
 const pool: Undefined<ConnectionPool.Options> = {

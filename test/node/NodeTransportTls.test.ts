@@ -79,7 +79,8 @@ describe("TLS", () => {
         version: "TLSv1.3",
         cipher: "TLS_AES_256_GCM_SHA384",
         alpn: "http/1.1",
-        verified: true
+        verified: true,
+        resumed: false
       })
       assert.strictEqual((peer as tls.TLSSocket).servername, "localhost")
       assert.strictEqual(duplex.info.remotePort, server.port)

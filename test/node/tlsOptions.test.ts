@@ -90,7 +90,7 @@ describe("tls.ecdhCurve and tls.sigalgs", () => {
   it.live("that OpenSSL refuses are InvalidOptions before anything is opened", () =>
     Effect.gen(function*() {
       const port = yield* unusedPort
-      for (const options of [{ ecdhCurve: "hunter" }, { ecdhCurve: "" }, { sigalgs: "hunter" }, { sigalgs: "" }]) {
+      for (const options of [{ ecdhCurve: "hunter" }, { sigalgs: "hunter" }]) {
         const error = yield* refused(port, options)
         assert.deepStrictEqual([error.reason, error.context.fault], ["InvalidOptions", "User"])
       }

@@ -496,7 +496,13 @@ describe("opening", () => {
         localPort: 50_001,
         remoteAddress: "::1",
         remotePort: 443,
-        tls: { version: "TLSv1.3", cipher: "TLS_AES_128_GCM_SHA256", alpn: "http/1.1", verified: false },
+        tls: {
+          version: "TLSv1.3",
+          cipher: "TLS_AES_128_GCM_SHA256",
+          alpn: "http/1.1",
+          verified: false,
+          resumed: false
+        },
         timings: { dns: undefined, connect: 0, tls: 0 }
       })
       yield* transport.verify

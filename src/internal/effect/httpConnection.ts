@@ -31,6 +31,7 @@ import { ForbiddenHeader, InvalidOption, InvalidUrl } from "../error/request.ts"
 import type { ConnectionState } from "../error/state.ts"
 import * as state from "../error/state.ts"
 import { parseLocalAddress } from "../model/origin.ts"
+import { keyed } from "../model/tlsOptions.ts"
 import { checked, notRecord } from "../options.ts"
 import { acquired } from "./acquired.ts"
 import type { RedactedNames } from "./caller.ts"
@@ -118,6 +119,16 @@ const makeTunnel = (
     )
   })
 
+/** Returns an immutable copy of the TLS options; `undefined` without TLS. */
+const tlsOf = (tls: HttpConnectionOptions["tls"]): Tls.Options | InvalidOption | undefined => {
+  if (tls === undefined || tls === false) return undefined
+  if (tls !== true && !Predicate.isRecord(tls)) {
+    return new InvalidOption({ option: "tls", reason: "it must be true, false or a record of options" })
+  }
+  const made = keyed(tls === true ? {} : tls)
+  return made instanceof InvalidOption ? made : made.options
+}
+
 /** Returns the checked address and port to connect from. */
 const localOf = (
   { localAddress, localPort }: HttpConnectionOptions
@@ -148,10 +159,7 @@ export const make = (
   Effect.gen(function*() {
     const wrong = notRecord("options", options ?? null)
     if (wrong !== undefined) return yield* wrong
-    const tls = options.tls === true ? {} : options.tls === false ? undefined : options.tls
-    if (tls !== undefined && !Predicate.isRecord(tls)) {
-      return yield* new InvalidOption({ option: "tls", reason: "it must be true, false or a record of options" })
-    }
+    const tls = yield* checked(tlsOf(options.tls))
     const scheme = tls === undefined ? "http" : "https"
     const { blockSize = defaultBlockSize, port, socketPath } = options
     if (!Number.isSafeInteger(blockSize) || blockSize < 1) {

@@ -20,7 +20,8 @@ const rules = {
   list: "it must be a list of strings",
   pem: "it must be a string or a list of strings",
   pins: "it must be a list of at least one pin: `sha256/` and the base64 of 32 bytes",
-  function: "it must be a function"
+  function: "it must be a function",
+  count: "it must be a whole number of at least 1, or false"
 }
 
 type Kind = keyof typeof rules
@@ -43,7 +44,8 @@ const kinds: { readonly [K in Field]-?: Kind } = {
   alpn: "list",
   verify: "flag",
   pins: "pins",
-  keylog: "function"
+  keylog: "function",
+  sessions: "count"
 }
 
 /**
@@ -55,7 +57,8 @@ const defaults: { readonly [K in Field]?: string } = {
   minVersion: "\"TLSv1.2\"",
   maxVersion: "\"TLSv1.3\"",
   alpn: "[\"http/1.1\"]",
-  verify: "true"
+  verify: "true",
+  sessions: "100"
 }
 
 const fields = Object.keys(kinds) as ReadonlyArray<Field>
@@ -81,6 +84,7 @@ class Snapshot implements Readonly<Record<Field, unknown>> {
   readonly verify: Options["verify"]
   readonly pins: Options["pins"]
   readonly keylog: Options["keylog"]
+  readonly sessions: Options["sessions"]
 
   constructor(given: Options) {
     const { alpn, ca, crl, pins } = given
@@ -101,6 +105,7 @@ class Snapshot implements Readonly<Record<Field, unknown>> {
     this.verify = given.verify
     this.pins = typeof pins === "object" ? frozen(pins) : pins
     this.keylog = given.keylog
+    this.sessions = given.sessions
     Object.freeze(this)
   }
 
@@ -136,7 +141,8 @@ const isOf: { readonly [K in Kind]: (value: unknown) => boolean } = {
   list: isList,
   pem: (value) => typeof value === "string" || isList(value),
   pins: isPins,
-  function: Predicate.isFunction
+  function: Predicate.isFunction,
+  count: (value) => value === false || (Number.isSafeInteger(value) && (value as number) > 0)
 }
 
 /**
@@ -226,3 +232,6 @@ export const keyed = (given: Options): Keyed | InvalidOption => {
   known.set(made.options, made)
   return made
 }
+
+/** The options of a connection that was given none. */
+export const defaultOptions: Options = (keyed({}) as Keyed).options

@@ -240,9 +240,13 @@ const secure = (
   if (released.early) return attempt.fail(earlyBytes(wanted.serverName))
 
   const inbound = new Inbound()
+  // Another proxy could tell by a session that the connections belong together.
+  const { remoteAddress, remotePort } = duplex.info
   let socket: tls.TLSSocket
   try {
-    socket = context.run(() => security.connect(wanted, { socket: released.socket }))
+    socket = context.run(() =>
+      security.connect(wanted, { socket: released.socket }, `in ${remoteAddress}:${remotePort}`)
+    )
   } catch (error) {
     return attempt.fail(tlsError(wanted.serverName, error))
   }

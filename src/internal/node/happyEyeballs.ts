@@ -183,7 +183,7 @@ const connect = (
   }
   const socket = security === undefined
     ? net.connect(options as net.NetConnectOpts)
-    : secure(security, options)
+    : secure(security, options, describe(endpoint))
   socket.setNoDelay(true)
   readOnAfterWriteError(socket)
   listen(socket, inbound)

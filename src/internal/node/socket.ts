@@ -11,6 +11,7 @@ import type { Duplex, DuplexInfo, Receiver } from "../../Transport.ts"
 import { codeOf, systemError } from "../error/systemCodes.ts"
 import { endProven, watchEnd } from "./closeNotify.ts"
 import { Inbound } from "./inbound.ts"
+import { close } from "./sessions.ts"
 
 // One for all sockets, so that an idle connection costs no memory. libuv asks for the buffer right
 // before `read(2)`, and the view is not used after the next read. It has twice the size that libuv
@@ -57,10 +58,12 @@ function onEnd(this: Listened): void {
 function onError(this: Listened, error: Error): void {
   // TLS reports a bad record after the handshake without destroying the socket.
   this.destroy()
+  close(this)
   this[inboundOf].fault({ code: codeOf(error), cause: error })
 }
 
 function onClose(this: Listened): void {
+  close(this)
   const inbound = this[inboundOf]
   if (inbound.over || (inbound.ended && this.writableFinished)) return
   inbound.fault({ code: "ECONNRESET", cause: systemError("ECONNRESET", "The socket closed without an error") })

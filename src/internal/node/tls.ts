@@ -17,6 +17,7 @@ import { invalidTlsOptions, tlsError, tlsFailure } from "../error/tlsFailures.ts
 import { isBase64, isPins } from "../model/tlsOptions.ts"
 import { parseHost } from "../syntax/host.ts"
 import { leafMismatch, mismatch } from "./pins.ts"
+import { accept, endOf, follow, sessionsOf, Visit } from "./sessions.ts"
 
 /** Options of `tls.connect`, without those that say where to connect to. */
 export interface Security {
@@ -25,6 +26,8 @@ export interface Security {
   readonly options: tls.ConnectionOptions
   /** What the caller gave. */
   readonly given: Tls.Options
+  /** The end of the chain that was verified, in milliseconds since the epoch. */
+  chainEnd: number
 }
 
 // Most of the cost of a context is to read its certificates and keys. Options are immutable and an
@@ -111,8 +114,7 @@ const fault = ({ alpn, keylog, pfx, pins }: Tls.Options): Error | undefined =>
  * process.
  */
 const checked = (
-  serverName: string,
-  pins: ReadonlyArray<string> | undefined,
+  { given: { pins }, serverName }: Pick<Security, "given" | "serverName">,
   certificate: tls.PeerCertificate
 ): Error | undefined => {
   try {
@@ -136,22 +138,25 @@ export const make = (host: string, given: Tls.Options): Security | TlsError => {
   const wrong = fault(given)
   if (wrong !== undefined) return invalidTlsOptions(serverName, wrong)
   const offered: ReadonlyArray<string> = given.alpn ?? ["http/1.1"]
-  const { pins, verify } = given
   try {
-    return {
+    const security: Security = {
       serverName,
       offered,
       given,
+      chainEnd: 0,
       options: {
         secureContext: contextOf(given),
         servername: sni(serverName),
         // Always given, so that NODE_TLS_REJECT_UNAUTHORIZED in the environment has no effect.
-        rejectUnauthorized: verify !== false,
-        checkServerIdentity: (_dialled: string, certificate: tls.PeerCertificate) =>
-          checked(serverName, pins, certificate),
+        rejectUnauthorized: given.verify !== false,
+        checkServerIdentity: (_dialled: string, certificate: tls.PeerCertificate) => {
+          security.chainEnd = endOf(certificate)
+          return checked(security, certificate)
+        },
         ...(offered.length === 0 ? undefined : { ALPNProtocols: [...offered] })
       }
     }
+    return security
   } catch (error) {
     return invalidTlsOptions(serverName, error)
   }
@@ -170,10 +175,24 @@ const logKeys = (keylog: (line: string) => void, line: Buffer): void => {
   }
 }
 
-/** Makes the socket, and starts the handshake as soon as what is below is connected. */
-export const connect = ({ given: { keylog }, options }: Security, place: tls.ConnectionOptions): tls.TLSSocket => {
-  const socket = tls.connect({ ...place, ...options })
+/**
+ * Makes the socket, and starts the handshake as soon as what is below is connected. `place` says
+ * where the server is, for the sessions that are resumed.
+ */
+export const connect = (
+  { given, options, serverName }: Security,
+  below: tls.ConnectionOptions,
+  place: string
+): tls.TLSSocket => {
+  const { keylog } = given
+  const sessions = sessionsOf(given)
+  const visit = sessions && new Visit(sessions, `${serverName} ${place}`)
+  // In a channel that is open already, the handshake starts within `tls.connect`.
+  const isConnected = below.socket !== undefined
+  const session = isConnected ? visit?.offer() : undefined
+  const socket = tls.connect({ ...below, ...options, ...(session === undefined ? undefined : { session }) })
   if (keylog !== undefined) socket.on("keylog", (line: Buffer) => logKeys(keylog, line))
+  if (visit !== undefined) follow(socket, visit, isConnected)
   return socket
 }
 
@@ -190,10 +209,12 @@ export const negotiated = (security: Security, socket: tls.TLSSocket): Tls.Info 
   // Node ignores what is wrong with the certificate if it is not to be verified.
   const wrong = verify === false && pins !== undefined ? leafMismatch(pins, socket) : undefined
   if (wrong !== undefined) return tlsError(serverName, wrong)
+  accept(socket, security.chainEnd)
   return {
     version: socket.getProtocol() ?? "unknown",
     cipher: socket.getCipher()?.name ?? "unknown",
     alpn,
-    verified: socket.authorized
+    verified: socket.authorized,
+    resumed: socket.isSessionReused()
   }
 }

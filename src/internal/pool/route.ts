@@ -15,6 +15,7 @@ import { InvalidOption, InvalidUrl } from "../error/request.ts"
 import { isAddress } from "../model/addressPolicy.ts"
 import type { ParsedUrl } from "../model/origin.ts"
 import { fromUrl } from "../model/origin.ts"
+import { defaultOptions } from "../model/tlsOptions.ts"
 import { resolveTarget, Target } from "../protocol/target.ts"
 import type { PoolSettings } from "./settings.ts"
 
@@ -133,7 +134,7 @@ export const destination = (
   settings: {
     ...shared,
     origin,
-    tls: origin.scheme === "https" ? origin.tls ?? {} : undefined,
+    tls: origin.scheme === "https" ? origin.tls ?? defaultOptions : undefined,
     localAddress: origin.localAddress,
     // Its connections would compete for one port.
     localPort: undefined,

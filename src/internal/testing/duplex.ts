@@ -12,7 +12,8 @@ export const tlsInfo = (tls: Tls.Options): Tls.Info => ({
   version: "TLSv1.3",
   cipher: "TLS_AES_128_GCM_SHA256",
   alpn: tls.alpn === undefined ? "http/1.1" : tls.alpn[0],
-  verified: tls.verify !== false
+  verified: tls.verify !== false,
+  resumed: false
 })
 
 export const makeInfo = (endpoint: Transport.Endpoint, index: number, connect: number): Transport.DuplexInfo => {
