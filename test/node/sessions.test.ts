@@ -78,7 +78,7 @@ describe("the sessions of connections with the same options", () => {
     assert.deepStrictEqual(all, ["20", "19", "18", "17", "16", "15", "14", "13", undefined])
   })
 
-  it("keeps as many as the limit says, dropping those of the server that was used last", () => {
+  it("keeps as many as the limit says, dropping those of the server that was unused for longest", () => {
     const sessions = new Sessions(3)
     for (const server of ["a", "b", "c"]) sessions.keep(server, kept(server))
     sessions.keep("a", kept("more"))
@@ -89,6 +89,14 @@ describe("the sessions of connections with the same options", () => {
     const one = new Sessions(1)
     for (let number = 1; number <= 5; number++) one.keep(String(number % 2), kept(String(number)))
     assert.deepStrictEqual([one.size, taken(one, "1"), one.size], [1, "5", 0])
+  })
+
+  it("keeps those of a server whose one session of TLS 1.2 is used", () => {
+    const sessions = new Sessions(2)
+    for (const server of ["a", "b"]) sessions.keep(server, kept(server, 10, false))
+    taken(sessions, "a")
+    sessions.keep("c", kept("c"))
+    assert.deepStrictEqual([taken(sessions, "a"), taken(sessions, "b")], ["a", undefined])
   })
 
   it("forgets those of a server", () => {

@@ -31,7 +31,7 @@ interface Kept {
   readonly until: number
 }
 
-/** The sessions of connections with the same options, by server. The server used last is last. */
+/** The sessions of connections with the same options, by server: the one used last is last. */
 export class Sessions {
   readonly #limit: number
   readonly #servers = new Map<string, Array<Kept>>()
@@ -45,7 +45,7 @@ export class Sessions {
     return this.#size
   }
 
-  /** Keeps a session. Drops the oldest one of the server for it, or one of the server used last. */
+  /** Keeps a session, and drops the server's oldest for it, or one of the server unused longest. */
   keep(server: string, kept: Kept): void {
     const list = this.#servers.get(server) ?? []
     this.#servers.delete(server)
@@ -65,7 +65,11 @@ export class Sessions {
   take(server: string, now: number): Kept | undefined {
     const list = this.#servers.get(server)
     for (let kept = list?.at(-1); list !== undefined && kept !== undefined; kept = list.at(-1)) {
-      if (kept.until > now && !kept.isSingleUse) return kept
+      if (kept.until > now && !kept.isSingleUse) {
+        this.#servers.delete(server)
+        this.#servers.set(server, list)
+        return kept
+      }
       list.pop()
       this.#size--
       if (list.length === 0) this.#servers.delete(server)
