@@ -6,6 +6,11 @@
  * with every attempt). Then TLS is negotiated (`TlsError`). Interruption at any moment destroys
  * what was started. The system's resolver cannot cancel a lookup, so its answer is ignored.
  *
+ * The addresses are tried by RFC 8305: the families by turns, one of the first family first, and
+ * the next one at once if the latest fails. TCP keep-alive is on (60 seconds). `@name` as a
+ * `socketPath` is an abstract unix socket (Linux, with Node.js 22 or newer). A path that is too
+ * long for the system fails with `ConnectError` (`PathTooLong`) before anything is opened.
+ *
  * A socket does more than `Transport.Duplex` promises:
  * - `drained` calls back at once if no bytes are pending.
  * - `endProven` says over TLS whether the peer sent `close_notify` or only closed. Node does not
@@ -20,10 +25,41 @@
  *
  * @since 0.1.0
  */
+import type * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
+import type { InvalidOption } from "./HttpError.ts"
+import * as nodeTransport from "./internal/effect/nodeTransport.ts"
 import { serviceOf } from "./internal/effect/transport.ts"
 import * as dialer from "./internal/node/dialer.ts"
 import { type Service, Transport } from "./Transport.ts"
+
+/**
+ * Options of the sockets of a transport.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Options extends nodeTransport.Options {}
+
+/**
+ * A transport with options. They are options of the transport and not of a connection, because no
+ * other transport than one over TCP has them. Fails with `InvalidOption`.
+ *
+ * @example
+ * ```ts
+ * import { Layer } from "effect"
+ * import { NodeTransport, PooledHttpClient } from "effect-http-client"
+ *
+ * // For a NAT that forgets quiet connections after 30 seconds.
+ * export const layer = PooledHttpClient.layerWithoutTransport().pipe(
+ *   Layer.provide(NodeTransport.layerWith({ tcpKeepAlive: "20 seconds" }))
+ * )
+ * ```
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const make: (options?: Options) => Either.Either<Service, InvalidOption> = nodeTransport.make
 
 /**
  * The transport as a value that decorators can wrap.
@@ -40,3 +76,12 @@ export const transport: Service = serviceOf(dialer.makeDialer(dialer.defaults))
  * @category layers
  */
 export const layer: Layer.Layer<Transport> = Layer.succeed(Transport, transport)
+
+/**
+ * A transport with options, as a layer.
+ *
+ * @since 0.2.0
+ * @category layers
+ */
+export const layerWith = (options: Options): Layer.Layer<Transport, InvalidOption> =>
+  Layer.effect(Transport, nodeTransport.make(options))

@@ -658,6 +658,9 @@ describe("messages", () => {
       TooManyFiles: "This process has too many files open: close connections, or raise its limit.",
       PermissionDenied: "This process may not connect there.",
       NoEntry: "There is no such socket file.",
+      PathTooLong:
+        "It has 3 bytes. A socket path has at most 108 bytes on Linux and 104 on macOS: use a shorter one, or a link to it.",
+      NotSupported: "Abstract unix sockets need Linux, and Node.js 22 or newer.",
       Other: "See `cause`."
     }
     for (const [reason, advice] of Object.entries(connects) as Array<[HttpError.ConnectReason, string]>) {
@@ -752,7 +755,7 @@ describe("messages", () => {
         ],
         cause
       }),
-      "All 2 addresses were tried."
+      "All 2 addresses were tried: ::1 (ECONNREFUSED), 127.0.0.1 (ECONNREFUSED)."
     ],
     [
       new HttpError.ProxyConnectError({

@@ -205,7 +205,7 @@ describe("Origin", () => {
     })
 
     it("refuses a socket path that is empty or has a NUL", () => {
-      for (const socketPath of ["", "/run/a\0b", "\0abstract"]) {
+      for (const socketPath of ["", "/run/a\0b", "\0abstract\0", "\0", "@"]) {
         expect(failedPart(make("h", { socketPath }))).toBe("socketPath")
       }
     })

@@ -9,6 +9,7 @@ import { fromFields } from "../model/proxyStatus.ts"
 import type { Rule } from "../model/specialAddresses.ts"
 import { excerpt, tagged, theProxy } from "./base.ts"
 import { reported } from "./proxyStatus.ts"
+import { listAttempts } from "./systemCodes.ts"
 
 /**
  * The kind of failure that a resolver reported.
@@ -57,6 +58,8 @@ export type ConnectReason =
   | "TooManyFiles"
   | "PermissionDenied"
   | "NoEntry"
+  | "PathTooLong"
+  | "NotSupported"
   | "Other"
 
 /**
@@ -68,7 +71,12 @@ export type ConnectReason =
 export interface ConnectAttempt {
   readonly address: string
   readonly port: number | undefined
+  /** The system's code; `ETIMEDOUT` if there was no answer when `timeouts.connect` expired. */
   readonly code: string
+  /**
+   * The system's error. Not enumerable, as the cause of an error, so `toJSON` shows only the code.
+   */
+  readonly cause?: unknown
 }
 
 const connectAdvice: { readonly [K in ConnectReason]: string } = {
@@ -80,6 +88,8 @@ const connectAdvice: { readonly [K in ConnectReason]: string } = {
   TooManyFiles: "This process has too many files open: close connections, or raise its limit.",
   PermissionDenied: "This process may not connect there.",
   NoEntry: "There is no such socket file.",
+  PathTooLong: "A socket path has at most 108 bytes on Linux and 104 on macOS: use a shorter one, or a link to it.",
+  NotSupported: "Abstract unix sockets need Linux, and Node.js 22 or newer.",
   Other: "See `cause`."
 }
 
@@ -99,9 +109,13 @@ export class ConnectError extends tagged("ConnectError", "Network", "connect")<{
   readonly cause: unknown
 }> {
   override get description(): string {
-    const tried = this.attempts.length > 1 ? ` All ${this.attempts.length} addresses were tried.` : ""
+    const { attempts, code, reason, target } = this
+    const tried = attempts.length > 1
+      ? ` All ${attempts.length} addresses were tried: ${listAttempts(attempts)}.`
+      : ""
     const what = this.context.peer === "Proxy" ? "the proxy " : ""
-    return `Could not connect to ${what}${this.target} (${this.code}). ${connectAdvice[this.reason]}${tried}`
+    const length = reason === "PathTooLong" ? `It has ${new TextEncoder().encode(target).length} bytes. ` : ""
+    return `Could not connect to ${what}${target} (${code}). ${length}${connectAdvice[reason]}${tried}`
   }
 }
 

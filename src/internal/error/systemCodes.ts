@@ -8,3 +8,9 @@ export const codeOf = (error: unknown): string => {
 
 /** Makes an error of the kind that Node makes, for what Node reports without one. */
 export const systemError = (code: string, message: string): Error => Object.assign(new Error(message), { code })
+
+/** The addresses that were tried and their codes, the first of them if there are many. */
+export const listAttempts = (attempts: ReadonlyArray<{ readonly address: string; readonly code: string }>): string => {
+  const shown = attempts.slice(0, 8).map(({ address, code }) => `${address} (${code})`).join(", ")
+  return attempts.length > 8 ? `${shown} and ${attempts.length - 8} more` : shown
+}

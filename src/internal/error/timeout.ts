@@ -4,6 +4,8 @@
  * @since 0.1.0
  */
 import { tagged } from "./base.ts"
+import type { ConnectAttempt } from "./connect.ts"
+import { listAttempts } from "./systemCodes.ts"
 
 /**
  * The timeout of `HttpTimeouts` that expired.
@@ -56,12 +58,16 @@ export class HttpTimeout extends tagged("HttpTimeout", "Network", "state")<{
   readonly millis: number
   /** The bytes of a body collected so far; see `IncompleteRead`. */
   readonly partial?: Uint8Array | undefined
+  /** The addresses that were being tried or had failed, if the kind is `connect`. */
+  readonly attempts?: ReadonlyArray<ConnectAttempt> | undefined
 }> {
   override get description(): string {
     const { peer, proxy } = this.context
     const whose = peer !== "Proxy"
       ? undefined
       : ofProxy[this.kind]?.(proxy === undefined ? "the proxy" : `the proxy ${proxy}`)
-    return `Timed out after ${this.millis} ms in ${whose ?? doing[this.kind]} (the limit is \`timeouts.${this.kind}\`).`
+    const { attempts = [], kind, millis } = this
+    const tried = attempts.length === 0 ? "" : ` Tried: ${listAttempts(attempts)}.`
+    return `Timed out after ${millis} ms in ${whose ?? doing[kind]} (the limit is \`timeouts.${kind}\`).${tried}`
   }
 }

@@ -12,6 +12,7 @@ import { InvalidOption, InvalidUrl, UnsupportedScheme } from "../error/request.t
 import { bracketed, checkPort, parseHost, parseHostPort, withoutZone } from "../syntax/host.ts"
 import type { Proxy } from "./proxy.ts"
 import { isProxy, keyOf as keyOfProxy } from "./proxy.ts"
+import { parseSocketPath } from "./socketPath.ts"
 
 export const TypeId: unique symbol = Symbol.for("effect-http-client/Origin") as never
 
@@ -222,15 +223,6 @@ export const parseLocalAddress = (text: string): string | InvalidOption => {
   return host.includes(":") || /^[0-9]+(?:\.[0-9]+){3}$/.test(host) ? host : wrong
 }
 
-const checkSocketPath = (socketPath: string): InvalidUrl | undefined =>
-  typeof socketPath !== "string"
-    ? invalid("socketPath", "it is not a string")
-    : socketPath === ""
-    ? invalid("socketPath", "it is empty")
-    : socketPath.includes("\0")
-    ? invalid("socketPath", "it has a NUL")
-    : undefined
-
 const checkOptions = <T>(
   scheme: Scheme,
   socketPath: string | undefined,
@@ -259,10 +251,10 @@ export const build = <T>(
   socketPath: string | undefined,
   given: Options<T> | undefined
 ): Origin<T> | InvalidUrl | InvalidOption => {
-  const wrong = socketPath === undefined ? undefined : checkSocketPath(socketPath)
-  if (wrong !== undefined) return wrong
-  const options = given === undefined ? undefined : checkOptions(scheme, socketPath, given)
-  return options instanceof InvalidOption ? options : new Checked(scheme, host, port, socketPath, options)
+  const path = socketPath === undefined ? undefined : parseSocketPath(socketPath)
+  if (path instanceof InvalidUrl) return path
+  const options = given === undefined ? undefined : checkOptions(scheme, path, given)
+  return options instanceof InvalidOption ? options : new Checked(scheme, host, port, path, options)
 }
 
 /** Returns the same origin with these options. */

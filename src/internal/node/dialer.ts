@@ -23,22 +23,28 @@ import { HttpTimeout } from "../error/timeout.ts"
 import { TlsError } from "../error/tls.ts"
 import { earlyBytes, tlsError, tlsFailure } from "../error/tlsFailures.ts"
 import type { Abort, DialCaller, Dialed, Dialer, DialHost } from "../model/ports.ts"
-import type { Target } from "./happyEyeballs.ts"
-import { check, connectFirst, Opening, targets } from "./happyEyeballs.ts"
+import { toAttempt } from "./errors.ts"
+import { connectFirst, Opening, tried } from "./happyEyeballs.ts"
 import { Inbound } from "./inbound.ts"
 import { type Lookup, ordered, resolveBy, systemLookup } from "./resolver.ts"
 import { listen, listenToData, SocketDuplex } from "./socket.ts"
 import { addressesOf, SocketInfo } from "./socketInfo.ts"
+import { check, pathTarget, type Target, targets } from "./targets.ts"
 import * as security from "./tls.ts"
 
 export interface Settings {
   readonly lookup: Lookup
   /** How long to wait for one address before the next one is tried beside it. */
   readonly staggerMillis: number
+  /** How long a connection is quiet before the system asks the peer; none if 0 or missing. */
+  readonly keepAliveMillis?: number | undefined
 }
 
-/** RFC 8305 section 5 recommends 250 ms. */
-export const defaults: Settings = { lookup: systemLookup, staggerMillis: 250 }
+/**
+ * RFC 8305 section 5 recommends 250 ms. Load balancers and NAT forget quiet connections after some
+ * minutes (AWS 350 s, Azure 4 min), and the system asks after 2 hours by default.
+ */
+export const defaults: Settings = { lookup: systemLookup, staggerMillis: 250, keepAliveMillis: 60_000 }
 
 /** What every attempt can fail with, and what else this one can. */
 type Result<E> = Dialed<E | TlsError | HttpTimeout>
@@ -95,12 +101,9 @@ class Attempt<E> {
    * Starts the limit of a phase, and ends that of the phase before. What arrives in time wins over
    * the limit, even if the loop was too busy to read it.
    */
-  limit(kind: TimeoutKind, millis: number, expired?: () => void): void {
+  limit(kind: TimeoutKind, millis: number, expired = (): HttpTimeout => new HttpTimeout({ kind, millis })): void {
     this.#stopLimit()
-    this.#stopLimit = this.startTimer(millis, () => {
-      expired?.()
-      this.fail(new HttpTimeout({ kind, millis }))
-    })
+    this.#stopLimit = this.startTimer(millis, () => this.fail(expired()))
   }
 
   /** Starts a lookup in the context of the caller. It is stopped if the attempt ends before it. */
@@ -179,7 +182,7 @@ class Attempt<E> {
 
 const dial = (
   attempt: Attempt<DnsError | AddressRefused | ConnectError>,
-  { lookup, staggerMillis }: Settings,
+  { keepAliveMillis = 0, lookup, staggerMillis }: Settings,
   endpoint: Endpoint,
   timeouts: OpenTimeouts
 ): void => {
@@ -195,9 +198,12 @@ const dial = (
     const begunAt = host.now()
     attempt.limit("connect", timeouts.connect, () => {
       for (const opening of attempt.started) if (!opening.failed) addressing?.failed?.(opening.target.address)
+      const attempts = tried(attempt.started).map(toAttempt)
+      return new HttpTimeout({ kind: "connect", millis: timeouts.connect, attempts })
     })
     connectFirst(attempt, endpoint, candidates, wanted, staggerMillis, (opening) => {
       const connectedAt = opening.connectedAt ?? host.now()
+      if (keepAliveMillis > 0) opening.socket.setKeepAlive(true, keepAliveMillis)
       const millis = connectedAt - begunAt
       if (wanted === undefined) return attempt.succeed(opening, undefined, { dns, connect: millis, tls: undefined })
       attempt.limit("tls", timeouts.tls)
@@ -209,7 +215,7 @@ const dial = (
     })
   }
 
-  if (endpoint.socketPath !== undefined) return connect([{ address: endpoint.socketPath, port: undefined }], undefined)
+  if (endpoint.socketPath !== undefined) return connect([pathTarget(endpoint)], undefined)
   // An address needs no lookup, and so no limit.
   if (net.isIP(endpoint.host) !== 0) return connect(targets(endpoint, [endpoint.host]), undefined)
   const begunAt = host.now()

@@ -4,7 +4,7 @@
  * Does no I/O. Every function is total: an unknown code becomes `Other` and is kept in `code`, and
  * the original error is kept in `cause`. For TLS see `error/tlsFailures.ts`.
  */
-import type { ConnectReason, DnsReason } from "../error/connect.ts"
+import type { ConnectAttempt, ConnectReason, DnsReason } from "../error/connect.ts"
 import { ConnectError, DnsError } from "../error/connect.ts"
 import { codeOf } from "../error/systemCodes.ts"
 
@@ -42,7 +42,9 @@ const connectReasons: { readonly [code: string]: ConnectReason } = {
   ENFILE: "TooManyFiles",
   EACCES: "PermissionDenied",
   EPERM: "PermissionDenied",
-  ENOENT: "NoEntry"
+  ENOENT: "NoEntry",
+  ENAMETOOLONG: "PathTooLong",
+  ENOTSUP: "NotSupported"
 }
 
 const connectReason = (cause: unknown): ConnectReason =>
@@ -58,6 +60,10 @@ export interface FailedAttempt {
   readonly cause: unknown
 }
 
+/** An attempt as errors show it. */
+export const toAttempt = ({ address, cause, port }: FailedAttempt): ConnectAttempt =>
+  Object.defineProperty({ address, port, code: codeOf(cause) }, "cause", { value: cause })
+
 /**
  * The failure of all attempts. If their reasons differ, the first attempt that got an answer gives
  * the reason: "IPv4 was refused" says more than "IPv6 has no route".
@@ -71,7 +77,7 @@ export const connectError = (target: string, attempts: ReadonlyArray<FailedAttem
     reason: connectReason(telling?.cause),
     code: codeOf(telling?.cause),
     target,
-    attempts: attempts.map(({ address, cause, port }) => ({ address, port, code: codeOf(cause) })),
+    attempts: attempts.map(toAttempt),
     cause: attempts.length > 1 ? new AggregateError(attempts.map(({ cause }) => cause)) : telling?.cause
   })
 }

@@ -20,13 +20,8 @@ import type { FailedAttempt } from "./errors.ts"
 import { connectError } from "./errors.ts"
 import { Inbound } from "./inbound.ts"
 import { listen, onread, readOnAfterWriteError } from "./socket.ts"
+import { addressOf, describe, type Target } from "./targets.ts"
 import { connect as secure, type Security } from "./tls.ts"
-
-/** An address to try. `port` is `undefined` for the path of a unix socket. */
-export interface Target {
-  readonly address: string
-  readonly port: number | undefined
-}
 
 /** The attempt that a socket belongs to. */
 export interface Steps {
@@ -127,44 +122,6 @@ export class Opening {
   readonly #closed = (): void => this.#fail(systemError("ECONNRESET", "The socket closed while it was being opened"))
 }
 
-/** `host:port` or the path, as errors show it. */
-const describe = (endpoint: Endpoint): string =>
-  endpoint.socketPath ?? (net.isIPv6(endpoint.host)
-    ? `[${endpoint.host}]:${endpoint.port}`
-    : `${endpoint.host}:${endpoint.port}`)
-
-/**
- * Returns the error for what makes `net.connect` throw. It throws after it has made a handle, which
- * would stay open.
- */
-const invalid = ({ localAddress, localPort = 0, port, socketPath }: Endpoint): Error | undefined => {
-  if (socketPath !== undefined) return socketPath === "" ? systemError("ENOENT", "The path is empty") : undefined
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) return systemError("ERR_SOCKET_BAD_PORT", "No such port")
-  if (!Number.isInteger(localPort) || localPort < 0 || localPort > 65_535) {
-    return systemError("ERR_SOCKET_BAD_PORT", "No such local port")
-  }
-  return localAddress !== undefined && net.isIP(localAddress) === 0
-    ? systemError("ERR_INVALID_IP_ADDRESS", "The local address is no IP address")
-    : undefined
-}
-
-/** Returns the error for an endpoint that cannot be tried at all. */
-export const check = (endpoint: Endpoint): ConnectError | undefined => {
-  const cause = invalid(endpoint)
-  return cause && connectError(describe(endpoint), [{ address: endpoint.host, port: endpoint.port, cause }])
-}
-
-/**
- * Returns what to try. With a local address, only the addresses of its family are tried. If there
- * is none of its family, all are tried, and fail with the system's error.
- */
-export const targets = (endpoint: Endpoint, addresses: ReadonlyArray<string>): ReadonlyArray<Target> => {
-  const all = addresses.map((address) => ({ address, port: endpoint.port }))
-  const local = endpoint.localAddress
-  const same = local === undefined ? all : all.filter(({ address }) => net.isIP(address) === net.isIP(local))
-  return same.length > 0 ? same : all
-}
-
 const connect = (
   attempt: ConnectPhase,
   target: Target,
@@ -173,7 +130,7 @@ const connect = (
 ): Opening => {
   const inbound = new Inbound()
   const options = {
-    ...(target.port === undefined ? { path: target.address } : { host: target.address, port: target.port }),
+    ...addressOf(target),
     ...(endpoint.localAddress === undefined || target.port === undefined
       ? undefined
       : { localAddress: endpoint.localAddress }),
@@ -192,10 +149,18 @@ const connect = (
 
 const isConnected = (opening: Opening): boolean => opening.connectedAt !== undefined
 
+/** Returns the attempts, each with what it failed with. One that has not failed had no answer. */
+export const tried = (started: ReadonlyArray<Opening>): ReadonlyArray<FailedAttempt> =>
+  started.map(({ failed, failure, target }) => ({
+    ...target,
+    cause: failed ? failure : systemError("ETIMEDOUT", "There was no answer in time")
+  }))
+
 /**
- * Tries the candidates in order. The next one is started when the one before fails, or
- * `staggerMillis` after that was started. Calls `connected` with the first that connects. The
- * attempt fails when all have failed. A candidate that `Addressing.check` refuses is skipped.
+ * Tries the candidates in order (RFC 8305 section 5). The next one is started when the latest one
+ * fails, or `staggerMillis` after that was started. When an earlier one fails, the latest still has
+ * its time. Calls `connected` with the first that connects. The attempt fails when all have failed.
+ * A candidate that `Addressing.check` refuses is skipped.
  */
 export const connectFirst = (
   attempt: ConnectPhase,
@@ -228,9 +193,7 @@ export const connectFirst = (
 
   const failIfOver = (): void => {
     if (started.length === 0 && refused !== undefined) return attempt.fail(refused)
-    if (started.every(({ failed }) => failed)) {
-      fail(started.map(({ failure, target }) => ({ ...target, cause: failure })))
-    }
+    if (started.every(({ failed }) => failed)) fail(tried(started))
   }
 
   const startNext = (): void => {
@@ -241,7 +204,7 @@ export const connectFirst = (
     try {
       opening = context.run(() => connect(attempt, target, endpoint, security))
     } catch (cause) {
-      return fail([{ ...target, cause }])
+      return fail([...tried(started.filter(({ failed }) => failed)), { ...target, cause }])
     }
     started.push(opening)
     opening.watch(() => {
