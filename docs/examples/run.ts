@@ -35,6 +35,7 @@ import * as postForm from "./post-form.ts"
 import * as put from "./put.ts"
 import * as readInPieces from "./read-in-pieces.ts"
 import * as redirects from "./redirects.ts"
+import * as resolver from "./resolver.ts"
 import * as retryByContext from "./retry-by-context.ts"
 import * as retry from "./retry.ts"
 import * as steps from "./steps.ts"
@@ -152,6 +153,7 @@ const all = Effect.gen(function*() {
     ]
   )
   yield* example("pool", pool.program(host, port), { answers: 100, opened: 10, idle: 10, busy: 0 })
+  yield* example("resolver", resolver.program(host, port), { shared: 1, text: "Hello, world!\n", stale: true })
   yield* example("pool-lease", poolLease.program(host, port), { same: true, served: 1, opened: 1, idle: 1, busy: 0 })
   yield* example("platform-client", platformClient.program(host, port), {
     received: { contentType: "application/json", bytes: 15 },
