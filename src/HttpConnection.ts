@@ -58,6 +58,7 @@ import * as internal from "./internal/effect/httpConnection.ts"
 import * as reading from "./internal/effect/readResponse.ts"
 import { trace } from "./internal/platform/trace.ts"
 import type * as Origin from "./Origin.ts"
+import type * as Proxy from "./Proxy.ts"
 import type * as Tls from "./Tls.ts"
 import type { Transport } from "./Transport.ts"
 
@@ -99,6 +100,12 @@ export interface Options {
    * server. Default: 0, chosen by the system.
    */
   readonly localPort?: number | undefined
+  /**
+   * The proxy to connect through, of any kind (`Proxy.make`). A request for http is forwarded by an
+   * HTTP proxy. Otherwise there is a tunnel. Not together with `tunnel` or `socketPath`. Default:
+   * none.
+   */
+  readonly proxy?: Proxy.Proxy | undefined
   /** A tunnel to open through the proxy at `host` and `port`: see `setTunnel`. Default: none. */
   readonly tunnel?: Tunnel | undefined
   /**

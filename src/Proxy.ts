@@ -1,10 +1,9 @@
 /**
- * Proxies for HTTP: their address, what is sent to them, which origins use them, and their settings
- * in the environment.
+ * Proxies: HTTP, HTTP over TLS, SOCKS4 and SOCKS5. Their address, what is sent to them, which
+ * origins use them, and their settings in the environment.
  *
- * A proxy is checked when it is made. Its credentials and headers are sent to the proxy only, never
- * to the origin behind it, and no output of a proxy shows them. The connection to a proxy is not
- * encrypted: proxies over TLS and SOCKS proxies are not supported.
+ * A proxy is checked when it is made. Its credentials, headers and TLS options are for the proxy
+ * only, never for the origin behind it, and no output of a proxy shows them.
  *
  * @since 0.2.0
  */
@@ -18,7 +17,9 @@ import type { InvalidUrl } from "./internal/error/request.ts"
 import { InvalidOption } from "./internal/error/request.ts"
 import { matcher } from "./internal/model/noProxy.ts"
 import * as internal from "./internal/model/proxy.ts"
+import * as parts from "./internal/model/proxyParts.ts"
 import { notRecord } from "./internal/options.ts"
+import type * as Tls from "./Tls.ts"
 
 /**
  * The type id of proxies.
@@ -37,6 +38,24 @@ export const TypeId: typeof internal.TypeId = internal.TypeId
 export type TypeId = typeof TypeId
 
 /**
+ * How to talk to a proxy.
+ *
+ * - `http`: HTTP/1.1. A request for an http origin is forwarded, and CONNECT opens a tunnel for
+ *   https (RFC 9110 section 9.3.6).
+ * - `https`: the same over TLS with the proxy.
+ * - `socks5h`: SOCKS5 (RFC 1928). The proxy resolves the names of the origins. Tunnels for http and
+ *   https, with or without credentials (RFC 1929).
+ * - `socks5`: the same, but this process resolves the names, and the proxy gets the first address.
+ * - `socks4a`: SOCKS4 with names, which the proxy resolves. No IPv6 addresses, no passwords.
+ * - `socks4`: the same, but this process resolves the names, and the proxy gets the first IPv4
+ *   address.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type Scheme = internal.Scheme
+
+/**
  * A proxy. Create it with `make` or `fromUrl`, which check the parts.
  *
  * Two proxies with the same parts are equal (`Equal.equals`). Its output (`toJSON`, `toString`,
@@ -47,14 +66,20 @@ export type TypeId = typeof TypeId
  */
 export interface Proxy extends Equal.Equal, Inspectable.Inspectable {
   readonly [TypeId]: TypeId
+  readonly scheme: Scheme
   /** A name (ASCII, in lower case), an IPv4 address, or an IPv6 address without brackets. */
   readonly host: string
   /** 1 to 65535. */
   readonly port: number
-  /** The credentials for `Proxy-Authorization: Basic` (RFC 7617), if any. */
+  /**
+   * The credentials, if any: for `Proxy-Authorization: Basic` (RFC 7617), for SOCKS5 (RFC 1929), or
+   * the user id of SOCKS4.
+   */
   readonly credentials: Credentials | undefined
   /** Fields that the proxy gets in addition to `Proxy-Authorization`. */
   readonly headers: HttpFields.HttpFields
+  /** The options of the TLS with the proxy, if they are not the defaults. */
+  readonly tls: Tls.Options | undefined
 }
 
 /**
@@ -76,12 +101,18 @@ export interface Credentials {
  * @category models
  */
 export interface Options {
+  /** Default: `http`. */
+  readonly scheme?: Scheme | undefined
   /** A name or an address, with or without a port, as `Origin.make` accepts it. */
   readonly host: string
-  /** Default: 80. */
+  /** Default: 80 for `http`, 443 for `https`, 1080 for SOCKS. */
   readonly port?: number | undefined
+  /**
+   * Neither may contain control characters. SOCKS5 demands 1 to 255 bytes (UTF-8) of each. SOCKS4
+   * has only a user name of at most 255 bytes; its password must be empty.
+   */
   readonly credentials?: {
-    /** Must not contain a colon or control characters. */
+    /** Must not contain a colon, except for SOCKS. */
     readonly username: string | Redacted.Redacted
     readonly password: string | Redacted.Redacted
   } | undefined
@@ -89,9 +120,15 @@ export interface Options {
    * Fields for the proxy only, on CONNECT and on requests that it forwards. A forwarded request
    * lists them in Connection, with Proxy-Authorization, so that the proxy does not pass them on
    * (RFC 9110 section 7.6.1). A field of the request with the same name replaces one of these, and
-   * is for the server.
+   * is for the server. Not for SOCKS, which has no fields.
    */
   readonly headers?: HttpFields.Input | undefined
+  /**
+   * Options of the TLS with the proxy, for the scheme `https` only. They have nothing to do with
+   * those of an origin. The certificate is checked against the host of the proxy unless they say
+   * otherwise.
+   */
+  readonly tls?: Tls.Options | undefined
 }
 
 /**
@@ -148,7 +185,8 @@ const toEither = <A, E extends Error>(result: A | E): Either.Either<A, E> =>
  * Creates a proxy from its parts.
  *
  * Fails with `InvalidUrl` if the host or port is invalid, and with `InvalidOption` if the
- * credentials or headers cannot be sent.
+ * scheme is unknown, the
+ * credentials or headers cannot be sent, or the TLS options are invalid.
  *
  * @example
  * ```ts
@@ -167,16 +205,16 @@ const toEither = <A, E extends Error>(result: A | E): Either.Either<A, E> =>
  * @category constructors
  */
 export const make = (options: Options): Either.Either<Proxy, InvalidUrl | InvalidOption> =>
-  toEither<Proxy, InvalidUrl | InvalidOption>(internal.make(options))
+  toEither<Proxy, InvalidUrl | InvalidOption>(parts.make(options))
 
 /**
- * Creates a proxy from its URL, such as `http://user:password@proxy.example:3128`. The scheme may
- * be omitted. In user name and password, `/`, `?`, `#` and `%` must be percent-encoded; in the user
- * name also `:`.
+ * Creates a proxy from its URL, such as `http://user:password@proxy.example:3128`. The scheme is
+ * one of `Scheme`, by default `http`; `socks` means SOCKS4, as in curl. In user name and password,
+ * `/`, `?`, `#` and `%` must be percent-encoded; in the user name also `:`.
  *
- * Fails with `InvalidUrl` if the text is not a URL or has a path. Fails with `InvalidOption` for
- * another kind of proxy (`https`, `socks5` and the like), or if its credentials or headers cannot
- * be sent. No error repeats the URL.
+ * Fails with `InvalidUrl` if the text is not a URL or has a path. Fails with `InvalidOption` if its
+ * scheme is another one, or if its credentials, headers or TLS options are not for such a proxy. No
+ * error repeats the URL.
  *
  * @example
  * ```ts
@@ -185,6 +223,9 @@ export const make = (options: Options): Either.Either<Proxy, InvalidUrl | Invali
  *
  * const proxy = Either.getOrThrow(Proxy.fromUrl("http://me:secret@[::1]:3128"))
  * console.log(proxy.host, proxy.port) // ::1 3128
+ *
+ * const socks = Either.getOrThrow(Proxy.fromUrl("socks5h://me:secret@proxy.example"))
+ * console.log(String(socks)) // socks5h://proxy.example:1080
  * ```
  *
  * @since 0.2.0
@@ -192,14 +233,14 @@ export const make = (options: Options): Either.Either<Proxy, InvalidUrl | Invali
  */
 export const fromUrl = (
   url: string | URL,
-  options?: { readonly headers?: HttpFields.Input | undefined }
+  options?: { readonly headers?: HttpFields.Input | undefined; readonly tls?: Tls.Options | undefined }
 ): Either.Either<Proxy, InvalidUrl | InvalidOption> =>
-  toEither<Proxy, InvalidUrl | InvalidOption>(notRecord("options", options) ?? internal.fromUrl(url, options?.headers))
+  toEither<Proxy, InvalidUrl | InvalidOption>(notRecord("options", options) ?? parts.fromUrl(url, options ?? {}))
 
 /**
  * Returns the fields that the proxy gets with CONNECT and with every request that it forwards: its
  * headers, and `Proxy-Authorization` if it has credentials (Basic, in UTF-8). They must be sent to
- * the proxy only.
+ * the proxy only. A SOCKS proxy has none.
  *
  * @since 0.2.0
  * @category getters
@@ -248,7 +289,7 @@ const firstSet = (env: Environment, names: ReadonlyArray<string>): string | unde
 const readVariable = (env: Environment, name: string | undefined): Proxy | undefined | InvalidOption => {
   const value = name === undefined ? undefined : env[name]
   if (name === undefined || value === undefined || value === "") return undefined
-  const proxy = internal.fromUrl(value, undefined)
+  const proxy = parts.fromUrl(value, {})
   return proxy instanceof Error
     ? new InvalidOption({ option: name, reason: `the environment variable names no usable proxy: ${proxy.reason}` })
     : proxy
@@ -263,16 +304,17 @@ const readVariable = (env: Environment, name: string | undefined): Proxy | undef
  * and hides the following ones. `HTTP_PROXY` is ignored if `REQUEST_METHOD` is set, because a CGI
  * program gets it from the field `Proxy` of a request (CVE-2016-5385).
  *
- * Fails with `InvalidOption` if an applicable variable has no usable proxy, such as `socks5://` or
- * `https://`. The error names the variable and never repeats its value.
+ * A proxy of any `Scheme` may be named. Fails with `InvalidOption` if an applicable variable has no
+ * usable proxy. The error names the variable and never repeats its value.
  *
  * @example
  * ```ts
  * import { Origin, Proxy } from "effect-http-client"
  * import { Either } from "effect"
  *
- * const settings = Either.getOrThrow(Proxy.fromEnv({ https_proxy: "http://proxy.example:3128", no_proxy: "example.com" }))
- * const { origin } = Either.getOrThrow(Origin.fromUrl("https://example.org/"))
+ * const settings = Either.getOrThrow(Proxy.fromEnv({ https_proxy: "http://proxy.example:3128",
+ * no_proxy: "example.com" })) const { origin } =
+ * Either.getOrThrow(Origin.fromUrl("https://example.org/"))
  * console.log(String(Proxy.forOrigin(settings, origin))) // http://proxy.example:3128
  * ```
  *

@@ -259,6 +259,13 @@ const cases: { readonly [Tag in HttpError.HttpError["_tag"]]: Case } = {
     phase: "proxy",
     fault: "Remote"
   },
+  SocksError: {
+    make: () => new HttpError.SocksError({ version: 5, reason: "HostUnreachable", code: 4, target: "a.test:443" }),
+    message:
+      "The proxy cannot reach the host (SOCKS5, code 4, for a.test:443). Check the name and the address, as the proxy sees them.",
+    phase: "proxy",
+    fault: "Remote"
+  },
   ProxyAuthRequired: {
     make: () =>
       new HttpError.ProxyAuthRequired({

@@ -507,6 +507,9 @@ describe("Origin", () => {
 
     const visible = nasty.map((text) => text.replace(/[\p{Cc}\p{Surrogate}]/gu, "-"))
     const proxyFields: { readonly [K in keyof Proxy.Options]-?: FastCheck.Arbitrary<Proxy.Options[K]> } = {
+      // Those of SOCKS have other credentials and no headers: see `Proxy.test.ts`.
+      scheme: FastCheck.constantFrom("http", "https"),
+      tls: some(tlsOptions),
       host: FastCheck.constantFrom("p", "q", "::1"),
       port: some(FastCheck.constantFrom(80, 81)),
       credentials: some(
@@ -543,10 +546,14 @@ describe("Origin", () => {
       }
     ).map((parts): Drawn => parts.socketPath === undefined ? parts : { ...parts, proxy: undefined })
 
+    /** Without TLS options for a proxy that has none: `make` refuses them. */
+    const suited = (proxy: Proxy.Options): Proxy.Options =>
+      proxy.scheme === "https" ? proxy : { ...proxy, tls: undefined }
+
     const made = (parts: Drawn) =>
       Either.getOrThrow(Origin.make({
         ...parts,
-        proxy: parts.proxy === undefined ? undefined : Either.getOrThrow(Proxy.make(parts.proxy))
+        proxy: parts.proxy === undefined ? undefined : Either.getOrThrow(Proxy.make(suited(parts.proxy)))
       }))
 
     const isDefault: { readonly [K in keyof Tls.Options]?: unknown } = {
@@ -558,6 +565,15 @@ describe("Origin", () => {
       sessions: 100
     }
 
+    const meaningOfTls = (tls: Tls.Options = {}) =>
+      Object.fromEntries(
+        Object.entries(tls)
+          .filter(([field, value]) =>
+            value !== undefined && !util.isDeepStrictEqual(value, isDefault[field as keyof Tls.Options])
+          )
+          .map(([field, value]) => [field, field === "ca" || field === "crl" ? [value].flat() : value])
+      )
+
     /** What the connection would be, in plain words: the oracle of the properties. */
     const meaning = ({ host, localAddress, port, proxy, scheme, socketPath, tls }: Drawn) => ({
       scheme,
@@ -565,16 +581,12 @@ describe("Origin", () => {
       port: port ?? (scheme === "http" ? 80 : 443),
       socketPath,
       localAddress,
-      tls: scheme === "http" ? {} : Object.fromEntries(
-        Object.entries(tls ?? {})
-          .filter(([field, value]) =>
-            value !== undefined && !util.isDeepStrictEqual(value, isDefault[field as keyof Tls.Options])
-          )
-          .map(([field, value]) => [field, field === "ca" || field === "crl" ? [value].flat() : value])
-      ),
+      tls: scheme === "http" ? {} : meaningOfTls(tls),
       proxy: proxy === undefined ? undefined : {
+        scheme: proxy.scheme ?? "http",
+        tls: proxy.scheme === "https" ? meaningOfTls(proxy.tls) : {},
         host: proxy.host,
-        port: proxy.port ?? 80,
+        port: proxy.port ?? (proxy.scheme === "https" ? 443 : 80),
         credentials: proxy.credentials === undefined ? undefined : { ...proxy.credentials },
         headers: proxy.headers ?? []
       }
@@ -617,7 +629,7 @@ describe("Origin", () => {
           const [x, y] = [a, b].map((value): Drawn => ({
             scheme: "http",
             host: "h",
-            proxy: { ...others, [field]: value }
+            proxy: { ...others, ...(field === "tls" ? { scheme: "https" } : undefined), [field]: value }
           }))
           if (x === undefined || y === undefined) return
           if (!util.isDeepStrictEqual(meaning(x), meaning(y))) different++

@@ -76,6 +76,14 @@ describe("Proxy", () => {
       [{ host: "h", credentials: { username: "a", password: "\ud800" } }, "proxy.credentials.password"],
       [{ host: "h", credentials: { username: "a", password: Redacted.make(1) } }, "proxy.credentials.password"],
       [{ host: "h", headers: null }, "proxy.headers"],
+      [{ host: "h", scheme: "socks" }, "proxy.scheme"],
+      [{ host: "h", scheme: "toString" }, "proxy.scheme"],
+      [{ host: "h", scheme: 5 }, "proxy.scheme"],
+      [{ host: "h", scheme: "http", tls: {} }, "proxy.tls"],
+      [{ host: "h", scheme: "socks5h", headers: { a: "b" } }, "proxy.headers"],
+      [{ host: "h", scheme: "socks5h", credentials: { username: "a", password: "" } }, "proxy.credentials.password"],
+      [{ host: "h", scheme: "socks4", credentials: { username: "a", password: "b" } }, "proxy.credentials.password"],
+      [{ host: "h", scheme: "socks4", credentials: { username: "a\0", password: "" } }, "proxy.credentials.username"],
       [{ host: "h", headers: { "a b": "c" } }, "proxy.headers"],
       [{ host: "h", headers: { a: "b\r\nc: d" } }, "proxy.headers"],
       [{ host: "h", headers: { a: {} } }, "proxy.headers"],
@@ -144,19 +152,76 @@ describe("Proxy", () => {
       ["http://m%FFe:hunter2@proxy", "userinfo"],
       ["http://hunter%3A2:x@proxy", "proxy.credentials.username"],
       ["http://me:hunter2%0A@proxy", "proxy.credentials.password"],
-      ["https://me:hunter2@proxy", "proxy"],
-      ["socks5://me:hunter2@proxy", "proxy"],
-      ["socks5h://proxy", "proxy"],
-      ["ftp://me:hunter2@proxy", "proxy"]
+      ["ftp://me:hunter2@proxy", "proxy"],
+      ["socks6://me:hunter2@proxy", "proxy"],
+      ["socks5://hunter2@proxy", "proxy.credentials.password"],
+      ["socks5h://:hunter2@proxy", "proxy.credentials.username"],
+      ["socks4://me:hunter2@proxy", "proxy.credentials.password"],
+      ["socks://me:hunter2@proxy", "proxy.credentials.password"],
+      ["socks4a://me:hunter2@proxy", "proxy.credentials.password"],
+      [`socks5://me:hunter2${"x".repeat(249)}@proxy`, "proxy.credentials.password"],
+      [`socks5://${"%C3%A9".repeat(128)}:hunter2@proxy`, "proxy.credentials.username"],
+      [`socks4://${"%C3%A9".repeat(128)}@proxy`, "proxy.credentials.username"]
     ])("refuses %j (%s)", (url, part) => {
       const result = Proxy.fromUrl(untyped(url))
       expect(wrong(result)).toBe(part)
       expect(shown(failure(result))).not.toContain("hunter")
     })
 
-    it("says that SOCKS and TLS are not supported", () => {
-      expect(failure(Proxy.fromUrl("socks5h://proxy")).message).toContain("SOCKS proxies are not supported")
-      expect(failure(Proxy.fromUrl("https://proxy")).message).toContain("proxies over TLS are not supported")
+    it("says which kinds there are", () => {
+      expect(failure(Proxy.fromUrl("ftp://proxy")).message).toContain(
+        "http://, https://, socks4://, socks4a://, socks5://, socks5h://, socks://"
+      )
+    })
+
+    it.each<readonly [string, Proxy.Scheme, string]>([
+      ["https://proxy", "https", "https://proxy:443"],
+      ["HTTPS://proxy:3129/", "https", "https://proxy:3129"],
+      ["socks5://proxy", "socks5", "socks5://proxy:1080"],
+      ["SOCKS5H://proxy", "socks5h", "socks5h://proxy:1080"],
+      ["socks5h://[::1]:9050", "socks5h", "socks5h://[::1]:9050"],
+      ["socks4://proxy", "socks4", "socks4://proxy:1080"],
+      ["socks4a://proxy", "socks4a", "socks4a://proxy:1080"],
+      // As in curl.
+      ["socks://proxy", "socks4", "socks4://proxy:1080"]
+    ])("reads %s as a proxy of another kind", (url, scheme, text) => {
+      const proxy = fromUrl(url)
+      expect([proxy.scheme, String(proxy), proxy.credentials]).toEqual([scheme, text, undefined])
+      expect(String(fromUrl(new URL(url)))).toBe(text)
+    })
+
+    it.each<readonly [string, string, string]>([
+      ["socks5://a:b@proxy", "a", "b"],
+      [`socks5h://${"x".repeat(255)}:${"y".repeat(255)}@proxy`, "x".repeat(255), "y".repeat(255)],
+      ["socks5://m%3Ae:s%2F@proxy", "m:e", "s/"],
+      ["socks4://me@proxy", "me", ""],
+      ["socks4a://me:@proxy", "me", ""]
+    ])("reads the credentials of %s, and makes no field of them", (url, username, password) => {
+      const proxy = fromUrl(url)
+      expect([proxy.credentials?.username, proxy.credentials?.password].map((one) => one && Redacted.value(one)))
+        .toEqual(
+          [username, password]
+        )
+      expect([...Proxy.fields(proxy)]).toEqual([])
+    })
+
+    it("takes TLS options beside the URL, for TLS with the proxy only", () => {
+      const proxy = Either.getOrThrow(Proxy.fromUrl("https://proxy", { tls: { ca: "hunter2" } }))
+      expect(proxy.tls?.ca).toBe("hunter2")
+      expect(shown(proxy)).not.toContain("hunter")
+      expect(JSON.parse(JSON.stringify(proxy))).toEqual({
+        _id: "Proxy",
+        scheme: "https",
+        host: "proxy",
+        port: 443,
+        tls: true
+      })
+      expect(Either.getOrThrow(Proxy.fromUrl("https://proxy", { tls: { verify: true } })).tls).toBeUndefined()
+      for (const url of ["http://proxy", "socks5://proxy", "socks4a://proxy"]) {
+        expect(wrong(Proxy.fromUrl(url, { tls: {} }))).toBe("proxy.tls")
+      }
+      expect(wrong(Proxy.fromUrl("https://proxy", { tls: untyped({ ca: 1 }) }))).toBe("proxy.tls.ca")
+      expect(wrong(Proxy.fromUrl("https://proxy", { tls: untyped("yes") }))).toBe("proxy.tls")
     })
   })
 
@@ -194,7 +259,13 @@ describe("Proxy", () => {
       () => get({ host: "h", headers: { a: "2" } }),
       () => get({ host: "h", headers: { b: "1" } }),
       () => get({ host: "h", headers: [["a", "1"], ["a", "2"]] }),
-      () => get({ host: "h", headers: [["a", "2"], ["a", "1"]] })
+      () => get({ host: "h", headers: [["a", "2"], ["a", "1"]] }),
+      ...(["https", "socks4", "socks4a", "socks5", "socks5h"] as const).map((scheme) => () =>
+        get({ scheme, host: "h", port: 80 })
+      ),
+      () => get({ scheme: "https", host: "h", port: 80, tls: { ca: "A" } }),
+      () => get({ scheme: "https", host: "h", port: 80, tls: { ca: "B" } }),
+      () => get({ scheme: "socks5h", host: "h", port: 80, credentials })
     ]
     for (const [i, a] of make.entries()) {
       for (const [j, b] of make.entries()) expect(Equal.equals(a(), b())).toBe(i === j)
@@ -212,6 +283,7 @@ describe("Proxy", () => {
     Hash.hash(proxy)
     expect(JSON.parse(JSON.stringify(proxy))).toEqual({
       _id: "Proxy",
+      scheme: "http",
       host: "proxy",
       port: 3128,
       credentials: "<redacted>",
@@ -436,9 +508,9 @@ describe("fromEnv", () => {
   it.each([
     ["http_proxy", "http://me:hunter2@"],
     ["HTTP_PROXY", "http://me:hunter2%@proxy"],
-    ["https_proxy", "https://me:hunter2@proxy"],
+    ["https_proxy", "ftp://me:hunter2@proxy"],
     ["HTTPS_PROXY", "hunter2 http://proxy"],
-    ["all_proxy", "socks5://me:hunter2@proxy"],
+    ["all_proxy", "socks5://:hunter2@proxy"],
     ["ALL_PROXY", "http://me:hunter2/@proxy"]
   ])("refuses %s=%s by its name", (name, value) => {
     const error = failure(Proxy.fromEnv({ [name]: value }))
@@ -447,10 +519,21 @@ describe("fromEnv", () => {
     expect(shown(error)).not.toContain("hunter2")
   })
 
-  it("says of SOCKS that it is not supported", () => {
-    expect(failure(Proxy.fromEnv({ ALL_PROXY: "socks5h://proxy" })).message).toContain(
-      "SOCKS proxies are not supported"
-    )
+  it("takes proxies of every kind, ALL_PROXY after the others and despite REQUEST_METHOD", () => {
+    const env = {
+      ALL_PROXY: "socks5h://s",
+      https_proxy: "https://t:3129",
+      HTTP_PROXY: a,
+      REQUEST_METHOD: "GET",
+      NO_PROXY: "i"
+    }
+    expect([found(env, "http://h/"), found(env, "https://h/"), found(env, "http://i/"), found(env, "https://i/")])
+      .toEqual([
+        "socks5h://s:1080",
+        "https://t:3129",
+        undefined,
+        undefined
+      ])
   })
 
   it("reads the environment of the process where none is given", () => {

@@ -352,6 +352,14 @@ const cases: ReadonlyArray<Case> = [
     says: "The proxy p.test:3128 wants credentials"
   },
   {
+    tag: "SocksError",
+    script: [T.connection(T.expect("\x05\x01\x00"), T.reply("HTTP/1.1 400 No\r\n\r\n"))],
+    options: { proxy: Option.getOrThrow(Option.getRight(Proxy.make({ scheme: "socks5h", host: "p.test" }))) },
+    run: pooled(overProxy),
+    end: proxyEnd,
+    says: "The proxy p.test:1080 does not answer in SOCKS"
+  },
+  {
     tag: "RemoteDisconnected",
     script: [T.connection(asked, T.eof)],
     options: proxied,

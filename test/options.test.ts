@@ -212,9 +212,17 @@ describe("an option that is `undefined` is as if it were not there", () => {
     expect(Origin.fromUrl("https://localhost/", { ...options, socketPath: undefined })).toEqual(
       Origin.fromUrl("https://localhost/")
     )
-    const proxy: Undefined<Proxy.Options> = { port: undefined, credentials: undefined, headers: undefined }
+    const proxy: Undefined<Proxy.Options> = {
+      scheme: undefined,
+      port: undefined,
+      credentials: undefined,
+      headers: undefined,
+      tls: undefined
+    }
     expect(Proxy.make({ host: "localhost", ...proxy })).toEqual(Proxy.make({ host: "localhost" }))
-    expect(Proxy.fromUrl("http://localhost/", { headers: undefined })).toEqual(Proxy.fromUrl("http://localhost/"))
+    expect(Proxy.fromUrl("http://localhost/", { headers: undefined, tls: undefined })).toEqual(
+      Proxy.fromUrl("http://localhost/")
+    )
   })
 
   it("in a pool", () => {
@@ -279,6 +287,7 @@ describe("an option that is `undefined` is as if it were not there", () => {
     socketPath: undefined,
     localAddress: undefined,
     localPort: undefined,
+    proxy: undefined,
     tunnel: undefined,
     blockSize: undefined,
     autoOpen: undefined,

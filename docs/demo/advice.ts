@@ -50,6 +50,7 @@ const advice: Advice = {
       : "Do not turn verification off: mend the certificate, or trust its issuer with `tls.ca`.",
   HttpTimeout: "Try again later, or raise the timeout that the message names.",
   ProxyConnectError: "Ask the proxy's owner whether it may go there.",
+  SocksError: "Check the scheme and the address of the proxy, and whether it may go there.",
   ProxyAuthRequired: "Give the tunnel a Proxy-Authorization field.",
   WriteError: again,
   BodyLengthMismatch: "Declare the length that the body has, or none.",

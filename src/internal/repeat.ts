@@ -66,6 +66,7 @@ const byTag: { readonly [Tag in HttpError["_tag"]]: "Never" | "Context" } = {
   TlsError: "Context",
   ProxyConnectError: "Never",
   ProxyAuthRequired: "Never",
+  SocksError: "Context",
   HttpTimeout: "Context",
   WriteError: "Context",
   BodyLengthMismatch: "Never",
@@ -117,6 +118,15 @@ export const passingStatuses: ReadonlyArray<number> = [408, 425, 429, 502, 503, 
  */
 const passingTls: ReadonlySet<string> = new Set(["Closed", "Other"])
 
+/** The failures of a SOCKS proxy to reach the server, which may be temporary. */
+const passingSocks: ReadonlySet<string> = new Set([
+  "GeneralFailure",
+  "NetworkUnreachable",
+  "HostUnreachable",
+  "Refused",
+  "TtlExpired"
+])
+
 /**
  * True if the request may be retried after this error. The failure must be temporary, and the body
  * replayable. The server must not have processed the request, or may safely process it twice.
@@ -126,6 +136,7 @@ export const mayRepeat = (error: HttpError, request: Repeatable): boolean => {
   return fault !== "User"
     && byTag[error._tag] === "Context"
     && (error._tag !== "TlsError" || passingTls.has(error.reason))
+    && (error._tag !== "SocksError" || passingSocks.has(error.reason))
     && (error._tag !== "StatusError" || passingStatuses.includes(error.status))
     && replayable
     && (processed === "No" || isIdempotent(request))

@@ -90,7 +90,7 @@ const dialled = (log: Array<string>, opening: Opening) =>
 
 describe("the dialer of a service", () => {
   it("is the dialer that the service was made of, but not for a service made out of that", () => {
-    const dialer: Dialer = { dial: () => () => {}, secure: () => () => {} }
+    const dialer: Dialer = { dial: () => () => {}, resolve: () => () => {}, secure: () => () => {} }
     const service = serviceOf(dialer)
     assert.strictEqual(dialerOf(service), dialer)
     assert.notStrictEqual(dialerOf({ ...service }), dialer)
@@ -220,6 +220,7 @@ const manual = (onAbort: (done: (result: Dialed<never>) => void) => void = (done
       attempts.push({ host, caller, done })
       return () => onAbort(done)
     },
+    resolve: () => () => {},
     secure: (_duplex, _serverName, _tls, _timeoutMillis, host, caller, done) => {
       attempts.push({ host, caller, done: (result) => done(result as Dialed<never>) })
       return () => onAbort(done)

@@ -8,6 +8,7 @@ import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import * as fs from "node:fs"
 import * as http from "node:http"
+import * as https from "node:https"
 import * as net from "node:net"
 import * as tls from "node:tls"
 import type { ConnectionEvent } from "../../src/ConnectionEvent.ts"
@@ -214,7 +215,8 @@ const endToEnd = (headers: http.IncomingHttpHeaders): http.IncomingHttpHeaders =
 /** Opens every tunnel that it is asked for and forwards every request in the absolute form, unless `refuse` answers it. */
 export const proxyServer = (
   refuse: (asked: Asked) => { readonly status: number; readonly headers: http.OutgoingHttpHeaders } | undefined = () =>
-    undefined
+    undefined,
+  identity?: https.ServerOptions
 ): { readonly server: http.Server; readonly asked: Array<Asked>; readonly tunnels: Array<net.Socket> } => {
   const asked: Array<Asked> = []
   const tunnels: Array<net.Socket> = []
@@ -223,7 +225,7 @@ export const proxyServer = (
     asked.push(one)
     return one
   }
-  const server = http.createServer((request, response) => {
+  const onRequest: http.RequestListener = (request, response) => {
     const refused = refuse(note(request))
     if (refused !== undefined) return void response.writeHead(refused.status, refused.headers).end("refused")
     const headers = { ...endToEnd(request.headers), via: "1.1 embedded" }
@@ -237,7 +239,8 @@ export const proxyServer = (
     onward.on("close", () => request.resume())
     response.on("close", () => onward.destroy())
     request.pipe(onward)
-  })
+  }
+  const server = identity === undefined ? http.createServer(onRequest) : https.createServer(identity, onRequest)
   server.on("connect", (request: http.IncomingMessage, socket: net.Socket) => {
     const refused = refuse(note(request))
     if (refused !== undefined) {

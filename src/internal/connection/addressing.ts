@@ -3,7 +3,7 @@
  *
  * The policy judges what this process dials to reach a target. The address of a proxy is not
  * checked, because the program chose it. The address of a target behind a proxy is known here only
- * if the target is an address itself.
+ * if the target is an address itself, or if its name is resolved here for the proxy.
  */
 import type { Addressing } from "../../Transport.ts"
 import type { AddressRefused } from "../error/connect.ts"
@@ -11,23 +11,48 @@ import { InvalidUrl } from "../error/request.ts"
 import { isAddress, isLoopbackName } from "../model/addressPolicy.ts"
 import { defaultPort } from "../model/origin.ts"
 import type { AddressCheck, AddressPorts, Caller } from "../model/ports.ts"
+import { resolvesHere } from "../model/proxy.ts"
 import type { Target } from "../protocol/target.ts"
 import { parseHostPort } from "../syntax/host.ts"
 import type { Way } from "./settings.ts"
 import { originOf, proxyOf } from "./settings.ts"
 
-/** `undefined` if the transport decides everything by itself. */
+/**
+ * For what is dialled. `undefined` if the transport decides everything by itself. The pool chooses
+ * among the addresses of the origin where this process resolves its name, else among the proxy's.
+ */
 export const addressingOf = (way: Way, caller: Caller): Addressing | undefined => {
-  const { choice, settings: { addresses, origin: { host } } } = way
-  const lookUp = addresses?.lookUp
-  const check = proxyOf(way) === undefined ? addresses?.check : undefined
-  return lookUp === undefined && check === undefined && choice === undefined ? undefined : {
+  const { choice, settings: { addresses, origin: { host }, proxy } } = way
+  return proxy !== undefined && resolvesHere(proxy)
+    ? addressingWith(addresses?.lookUp, undefined, undefined, host, caller)
+    : addressingWith(
+      addresses?.lookUp,
+      proxyOf(way) === undefined ? addresses?.check : undefined,
+      choice,
+      host,
+      caller
+    )
+}
+
+/** For the name of an origin that this process resolves for a proxy. */
+export const targetAddressingOf = (way: Way, caller: Caller): Addressing | undefined => {
+  const { choice, settings: { addresses } } = way
+  return addressingWith(addresses?.lookUp, addresses?.check, choice, originOf(way).host, caller)
+}
+
+const addressingWith = (
+  lookUp: AddressPorts["lookUp"],
+  check: AddressCheck | undefined,
+  choice: Way["choice"],
+  host: string,
+  caller: Caller
+): Addressing | undefined =>
+  lookUp === undefined && check === undefined && choice === undefined ? undefined : {
     resolve: lookUp && ((name, done, died) => lookUp(name, caller, done, died)),
     order: choice && ((answer) => choice.orderAddresses(answer)),
     failed: choice && ((address) => choice.onAddressFailed(address)),
     check: check && ((address, port) => check(host, address, port))
   }
-}
 
 /**
  * Checks a host that a proxy is asked for. A name that always is the loopback address counts as

@@ -23,7 +23,7 @@ import type { Framing } from "../protocol/framing.ts"
 import type { ResponseHead } from "../protocol/head.ts"
 import type { MachineError, RequestFacts } from "../protocol/machine.ts"
 import type { Target } from "../protocol/target.ts"
-import { placeOf, proxyName, requestOf } from "./about.ts"
+import { forwarded, placeOf, proxyName, requestOf } from "./about.ts"
 import type { Connection } from "./connection.ts"
 import type { Millis } from "./timeouts.ts"
 import type { TimerQueue } from "./timers.ts"
@@ -270,9 +270,13 @@ export const idleFault = (
   refusal(serverName, { cause, code })
     ?? new ReadError({ code, cause, tls: connection.machine.served === 0 ? connection.tls : undefined })
 
-/** Returns the name that the certificate is checked against. */
+/**
+ * Returns the name that the certificate is checked against: the proxy's if that forwards requests.
+ */
 export const serverNameOf = ({ tls }: Pick<ExchangeSettings, "tls">, origin: Origin.Origin): string =>
-  tls?.serverName ?? Origin.serverName(origin)
+  forwarded(origin) && origin.proxy !== undefined
+    ? origin.proxy.tls?.serverName ?? origin.proxy.host
+    : tls?.serverName ?? Origin.serverName(origin)
 
 /**
  * Returns the error for what the machine found. The machine knows neither TLS nor that a connection

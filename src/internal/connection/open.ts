@@ -8,7 +8,7 @@ import type { HttpError } from "../../HttpError.ts"
 import type * as HttpFields from "../../HttpFields.ts"
 import type * as Transport from "../../Transport.ts"
 import type { Tagged } from "../error/base.ts"
-import type { Phase } from "../error/context.ts"
+import type { Peer, Phase } from "../error/context.ts"
 import { noTimings } from "../error/context.ts"
 import { ReadError, RemoteDisconnected, UnexpectedMessage } from "../error/head.ts"
 import { ConnectionClosed } from "../error/state.ts"
@@ -20,13 +20,13 @@ import type { Abort, Caller, Dialed } from "../model/ports.ts"
 import { proxyName, withContextAt } from "./about.ts"
 import type { ConnectionOwner, Reserver } from "./connection.ts"
 import { Connection } from "./connection.ts"
-import type { Course, OpenFailure, Step, StepDone } from "./openingSteps.ts"
-import { endpointOf, stepsOf } from "./openingSteps.ts"
+import type { Course, OpenFailure, Step, StepDone } from "./course.ts"
+import { dialledBy, stepsOf } from "./openingSteps.ts"
 import type { Way } from "./settings.ts"
 import { originOf, proxyOf } from "./settings.ts"
 import type { Millis } from "./timeouts.ts"
 
-export type { OpenFailure } from "./openingSteps.ts"
+export type { OpenFailure } from "./course.ts"
 
 /** Receives the outcome of an opening. */
 export interface OpeningOwner {
@@ -41,15 +41,20 @@ const phaseOfTimeout = (kind: TimeoutKind): Phase =>
 /** What is connected to is the proxy until there is a tunnel. */
 const beforeTunnel = new Set<Phase>(["dns", "connect", "proxy"])
 
-/** Adds the context of an opening: nothing of a request was sent. */
-export const withOpeningContext = <E extends Tagged<string>>(way: Way, error: E): E => {
+/**
+ * Adds the context of an opening: nothing of a request was sent. `peer` is the party that the error
+ * is about, if its phase does not say that.
+ */
+export const withOpeningContext = <E extends Tagged<string>>(way: Way, error: E, peer?: Peer): E => {
   const proxy = proxyOf(way)
   const phase = error instanceof HttpTimeout ? phaseOfTimeout(error.kind) : error.context.phase
   return withContextAt(error, originOf(way), undefined, {
     phase,
     timings: noTimings,
     ...(proxy === undefined ? undefined : { proxy: proxyName(proxy) }),
-    ...(proxy !== undefined && beforeTunnel.has(phase) ? { peer: "Proxy" } : undefined)
+    ...(proxy !== undefined && (peer === undefined ? beforeTunnel.has(phase) : peer === "Proxy")
+      ? { peer: "Proxy" }
+      : undefined)
   })
 }
 
@@ -60,8 +65,8 @@ export class Opening implements Course, Reserver {
   defect: { readonly thrown: unknown } | undefined
   /** The fields of the proxy's response to CONNECT. */
   proxyFields: HttpFields.HttpFields | undefined
-  /** Milliseconds that the tunnel took. */
   proxyMillis: number | undefined
+  peer: Peer | undefined
   ended = false
   readonly way: Way
   readonly timeouts: Millis
@@ -85,7 +90,7 @@ export class Opening implements Course, Reserver {
 
   start(): void {
     const { events, origin } = this.way.settings
-    const { host, port } = endpointOf(this.way)
+    const { host, port } = dialledBy(this.way)
     if (events.active) {
       events.emit({ _tag: "Connect", origin: format(originOf(this.way)), host: origin.socketPath ?? host, port })
     }
@@ -181,7 +186,7 @@ export class Opening implements Course, Reserver {
     this.#duplex?.destroy()
     this.#release?.()
     const { error: own } = this.#aborted ?? { error }
-    this.error = own && withOpeningContext(this.way, own)
+    this.error = own && withOpeningContext(this.way, own, this.peer)
     this.#emitFailed(this.error)
     this.#end()
   }

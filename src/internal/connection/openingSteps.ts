@@ -1,82 +1,78 @@
 /**
- * The steps of an opening, in their order: dial, the tunnel through the proxy, TLS with the origin.
- * Another kind of proxy is another step here.
+ * The steps of an opening, in their order: dial (with TLS to a proxy that wants it), CONNECT or
+ * SOCKS, TLS with the origin. Another kind of proxy is another step here.
  *
  * A step takes the channel of the step before, limits its own time, and ends once: with a channel
  * or with what went wrong. The opening destroys the channel that it was given.
  */
-import type { ConnectFailure, TunnelFailure } from "../../HttpError.ts"
-import type * as HttpFields from "../../HttpFields.ts"
 import type * as Tls from "../../Tls.ts"
-import type { Duplex, Endpoint } from "../../Transport.ts"
-import type { Abort, Caller, Dialed } from "../model/ports.ts"
-import { addressingOf, refusedAtOnce } from "./addressing.ts"
+import type { Addressing, Endpoint } from "../../Transport.ts"
+import type { Proxy } from "../model/proxy.ts"
+import { isSocks } from "../model/proxy.ts"
+import { defaultOptions } from "../model/tlsOptions.ts"
+import { addressingOf, refusedAtOnce, targetAddressingOf } from "./addressing.ts"
+import type { Course, FirstStep, Step, Steps } from "./course.ts"
 import { serverNameOf } from "./errorContext.ts"
+import type { Negotiation, NegotiationOwner } from "./negotiation.ts"
 import type { Tunnel, Way } from "./settings.ts"
-import type { Millis } from "./timeouts.ts"
+import { SocksNegotiation } from "./socks.ts"
+import { SocksTarget } from "./socksTarget.ts"
 import { TunnelRequest } from "./tunnel.ts"
 
-/** What can go wrong when a connection is opened. */
-export type OpenFailure = ConnectFailure | TunnelFailure
-
-/** What the steps of one opening share. */
-export interface Course {
-  readonly way: Way
-  readonly timeouts: Millis
-  /** The program that the connection is opened for. */
-  readonly caller: Caller
-  /** The fields of the proxy's response to CONNECT. */
-  proxyFields: HttpFields.HttpFields | undefined
-  /** Milliseconds that the tunnel took. */
-  proxyMillis: number | undefined
-}
-
-/** Called once, perhaps within the call that starts the step. */
-export type StepDone = (result: Dialed<OpenFailure>) => void
-
-/** Returns how to end the step early. It then reports `Aborted`, or what it was about to report. */
-export type Step = (duplex: Duplex, done: StepDone) => Abort
-
-/** The step that brings the first channel, and those that follow. */
-export interface Steps {
-  readonly dial: (done: StepDone) => Abort
-  readonly rest: ReadonlyArray<Step>
-}
+/** The options of the TLS with which a channel begins. */
+const firstTls = ({ settings: { proxy, tls }, tunnel }: Way): Tls.Options | undefined =>
+  proxy?.scheme === "https" ? proxy.tls ?? defaultOptions : tunnel === undefined ? tls : undefined
 
 /** What is dialled: the proxy, if there is one. */
-export const endpointOf = ({ settings, tunnel }: Way): Endpoint => {
-  const { localAddress, localPort, origin, proxy, tls } = settings
-  const { host, port } = proxy ?? origin
-  return {
-    host,
-    port,
-    socketPath: origin.socketPath,
-    localAddress,
-    localPort,
-    tls: tunnel === undefined ? tls : undefined
-  }
+export const dialledBy = ({ settings: { origin, proxy } }: Way): Pick<Endpoint, "host" | "port"> => proxy ?? origin
+
+const endpointOf = (way: Way, addressing: Addressing | undefined): Endpoint => {
+  const { localAddress, localPort, origin } = way.settings
+  const { host, port } = dialledBy(way)
+  const endpoint = { host, port, socketPath: origin.socketPath, localAddress, localPort, tls: firstTls(way) }
+  return addressing === undefined ? endpoint : { ...endpoint, addressing }
 }
 
-/** Asks the proxy for a tunnel over HTTP. */
-const connect = (course: Course, tunnel: Tunnel): Step => (duplex, done) => {
-  const { caller, timeouts, way: { settings } } = course
-  const began = settings.timers.now()
-  const request = new TunnelRequest(settings, tunnel, timeouts.proxy, caller, {
-    onTunnel: (error) => {
-      course.proxyFields = request.head?.fields
+/** Dials, and starts TLS with what is dialled if that wants it. */
+const dial = (course: Course, addressing: Addressing | undefined): FirstStep => (done) => {
+  const { caller, timeouts, way } = course
+  const { dialer, host, proxy } = way.settings
+  const isSecure = proxy?.scheme === "https"
+  course.peer = isSecure ? "Proxy" : undefined
+  return dialer.dial(endpointOf(way, addressing), timeouts, host, caller, (result) => {
+    if (result._tag === "Opened" && isSecure) course.proxyMillis = result.duplex.info.timings.tls
+    done(result)
+  })
+}
+
+/** Negotiates with the proxy until the channel leads to the origin. */
+const negotiate = (course: Course, make: (owner: NegotiationOwner) => Negotiation): Step => (duplex, done) => {
+  const { timers } = course.way.settings
+  const began = timers.now()
+  const negotiation = make({
+    onNegotiated: (error) => {
+      course.peer = error === undefined ? undefined : negotiation.peer
       if (error !== undefined) return done({ _tag: "Failed", error })
-      course.proxyMillis = settings.timers.now() - began
+      course.proxyMillis = (course.proxyMillis ?? 0) + timers.now() - began
       done({ _tag: "Opened", duplex, release: undefined })
     },
     onDefect: (defect) => done({ _tag: "Died", defect })
   })
-  request.start(duplex)
+  negotiation.start(duplex)
   return () => {
-    request.abort()
-    course.proxyFields = request.head?.fields
+    negotiation.abort()
     done({ _tag: "Aborted" })
   }
 }
+
+/** Asks the proxy for a tunnel over HTTP. */
+const connect = (course: Course, tunnel: Tunnel): Step =>
+  negotiate(course, (owner) => {
+    const { caller, timeouts, way: { settings } } = course
+    return new TunnelRequest(settings, tunnel, timeouts.proxy, caller, owner, (fields) => {
+      course.proxyFields = fields
+    })
+  })
 
 /** Starts TLS with the origin at the far end of the tunnel. */
 const secure = ({ caller, timeouts, way: { settings } }: Course, { origin }: Tunnel, tls: Tls.Options): Step => {
@@ -85,23 +81,50 @@ const secure = ({ caller, timeouts, way: { settings } }: Course, { origin }: Tun
   return (duplex, done) => dialer.secure(duplex, name, tls, timeouts.tls, host, caller, done)
 }
 
+/** The steps through a SOCKS proxy up to the origin. */
+const socksSteps = (course: Course, tunnel: Tunnel, proxy: Proxy, dialling: FirstStep): Steps => {
+  const { caller, timeouts, way } = course
+  const target = new SocksTarget(course, tunnel.origin, proxy, targetAddressingOf(way, caller))
+  const negotiating = negotiate(
+    course,
+    (owner) =>
+      new SocksNegotiation(way.settings, tunnel, target.request, timeouts.proxy, caller, {
+        ...owner,
+        onNegotiated: (error) => {
+          if (error !== undefined) target.failed(error)
+          owner.onNegotiated(error)
+        }
+      })
+  )
+  return { dial: target.before(dialling), rest: [negotiating] }
+}
+
+/** Fails at once if the policy does not allow the target. */
+const ifAllowed = (way: Way, step: FirstStep): FirstStep => (done) => {
+  const error = refusedAtOnce(way)
+  if (error === undefined) return step(done)
+  done({ _tag: "Failed", error })
+  return () => {}
+}
+
+/** The steps up to the origin. */
+const stepsTo = (course: Course): Steps => {
+  const { caller, way } = course
+  const { settings: { proxy }, tunnel } = way
+  const dialling = dial(course, addressingOf(way, caller))
+  if (tunnel === undefined) return { dial: dialling, rest: [] }
+  return proxy !== undefined && isSocks(proxy)
+    ? socksSteps(course, tunnel, proxy, dialling)
+    : { dial: dialling, rest: [connect(course, tunnel)] }
+}
+
 /** Returns the steps of an opening. */
 export const stepsOf = (course: Course): Steps => {
-  const { caller, timeouts, way } = course
-  const { settings: { dialer, host, tls }, tunnel } = way
-  const addressing = addressingOf(way, caller)
-  const endpoint = addressing === undefined ? endpointOf(way) : { ...endpointOf(way), addressing }
+  const { way } = course
+  const { settings: { tls }, tunnel } = way
+  const { dial, rest } = stepsTo(course)
   return {
-    dial: (done) => {
-      const error = refusedAtOnce(way)
-      if (error === undefined) return dialer.dial(endpoint, timeouts, host, caller, done)
-      done({ _tag: "Failed", error })
-      return () => {}
-    },
-    rest: tunnel === undefined
-      ? []
-      : tls === undefined
-      ? [connect(course, tunnel)]
-      : [connect(course, tunnel), secure(course, tunnel, tls)]
+    dial: ifAllowed(way, dial),
+    rest: tunnel === undefined || tls === undefined ? rest : [...rest, secure(course, tunnel, tls)]
   }
 }

@@ -10,6 +10,7 @@ import type * as Origin from "../../Origin.ts"
 import type { Addresses } from "../../Transport.ts"
 import { InvalidOption } from "../error/request.ts"
 import type { AddressPorts, Dialer, Host } from "../model/ports.ts"
+import type { Proxy } from "../model/proxy.ts"
 import type { ExchangeSettings } from "./errorContext.ts"
 import type { EventHub } from "./events.ts"
 import type { Millis } from "./timeouts.ts"
@@ -37,7 +38,7 @@ export interface Settings extends ExchangeSettings {
   readonly autoOpen: boolean
   readonly events: EventHub
   /** The proxy to connect to instead of the origin. */
-  readonly proxy: { readonly host: string; readonly port: number } | undefined
+  readonly proxy: Proxy | undefined
 }
 
 /** Chooses among the addresses of the name that is dialled. */

@@ -15,9 +15,10 @@ import * as HttpRequest from "../../HttpRequest.ts"
 import type { HttpResponse } from "../../HttpResponse.ts"
 import * as HttpTimeouts from "../../HttpTimeouts.ts"
 import * as Origin from "../../Origin.ts"
+import * as Proxy from "../../Proxy.ts"
 import type * as Tls from "../../Tls.ts"
 import { Transport } from "../../Transport.ts"
-import { withContextAt } from "../connection/about.ts"
+import { forwarded, withContextAt } from "../connection/about.ts"
 import { EventHub } from "../connection/events.ts"
 import type { Started } from "../connection/handle.ts"
 import { ConnectionHandle } from "../connection/handle.ts"
@@ -53,6 +54,7 @@ export interface HttpConnectionOptions {
   readonly socketPath?: string | undefined
   readonly localAddress?: string | undefined
   readonly localPort?: number | undefined
+  readonly proxy?: Proxy.Proxy | undefined
   readonly tunnel?: {
     readonly host: string
     readonly port?: number | undefined
@@ -129,6 +131,10 @@ const tlsOf = (tls: HttpConnectionOptions["tls"]): Tls.Options | InvalidOption |
   return made instanceof InvalidOption ? made : made.options
 }
 
+/** The tunnel to an origin that the proxy does not forward requests to. */
+const tunnelThrough = (origin: Origin.Origin, proxy: Proxy.Proxy): Tunnel | undefined =>
+  forwarded(origin) ? undefined : { origin, fields: Proxy.fields(proxy) }
+
 /** Returns the checked address and port to connect from. */
 const localOf = (
   { localAddress, localPort }: HttpConnectionOptions
@@ -174,11 +180,21 @@ export const make = (
       return yield* new InvalidOption({ option: "onEvent", reason: "it must be a function" })
     }
     const host = options.host ?? (socketPath === undefined ? "" : "localhost")
-    const origin = yield* makeOrigin({ scheme, host, port, socketPath })
+    const plain = yield* makeOrigin({ scheme, host, port, socketPath })
     if (options.tunnel !== undefined && !Predicate.isRecord(options.tunnel)) {
       return yield* new InvalidOption({ option: "tunnel", reason: "it must be a record with a host" })
     }
-    const tunnel = options.tunnel === undefined ? undefined : yield* makeTunnel(scheme, options.tunnel)
+    const { proxy } = options
+    if (proxy !== undefined && options.tunnel !== undefined) {
+      return yield* new InvalidOption({
+        option: "tunnel",
+        reason: "there is a `proxy` as well; leave out one of the two"
+      })
+    }
+    const origin = proxy === undefined ? plain : yield* Origin.withOptions(plain, { proxy })
+    const tunnel = proxy !== undefined
+      ? tunnelThrough(origin, proxy)
+      : options.tunnel && (yield* makeTunnel(scheme, options.tunnel))
     const local = yield* localOf(options)
     const transport = yield* Transport
     const kit = yield* hosted(transport)
@@ -194,7 +210,7 @@ export const make = (
       autoOpen: options.autoOpen ?? true,
       wireTap: options.wireTap ?? false,
       events: new EventHub(kit.host, options.onEvent),
-      proxy: undefined,
+      proxy,
       policy: undefined
     }, tunnel)
     yield* Effect.addFinalizer(() =>
@@ -350,6 +366,11 @@ export class HttpConnectionImpl {
             option: "tunnel",
             reason: "the connection is leased; give the `Origin` of the lease a proxy"
           })
+        )
+      }
+      if (handle.settings.proxy !== undefined) {
+        return Effect.fail(
+          new InvalidOption({ option: "tunnel", reason: "the connection has a `proxy`; make one without for a tunnel" })
         )
       }
       if (handle.connection?.open === true || handle.abortOpening !== undefined) {

@@ -18,6 +18,7 @@ import * as Scope from "effect/Scope"
 import type { HttpTimeout, TlsError } from "../../HttpError.ts"
 import type { Duplex, Service } from "../../Transport.ts"
 import type { Abort, Caller, DialCaller, Dialed, Dialer, DialHost } from "../model/ports.ts"
+import { defaults, makeDialer } from "../node/dialer.ts"
 import { nodeEventLoop } from "../node/eventLoop.ts"
 import { EffectTimers } from "./host.ts"
 
@@ -198,6 +199,9 @@ class ServiceDialer implements Dialer {
 
   readonly dial: Dialer["dial"] = (endpoint, timeouts, host, caller, done) =>
     attempt(() => this.#service.open(endpoint, timeouts), undefined, host, caller, done)
+
+  // A service only opens channels.
+  readonly resolve: Dialer["resolve"] = makeDialer(defaults).resolve
 
   readonly secure: Dialer["secure"] = (duplex, serverName, tls, timeoutMillis, host, caller, done) =>
     attempt(() => this.#service.secure(duplex, serverName, tls, timeoutMillis), duplex, host, caller, done)

@@ -12,6 +12,14 @@ import { reported } from "./proxyStatus.ts"
 import { listAttempts } from "./systemCodes.ts"
 
 /**
+ * Failures of a SOCKS proxy: `SocksError`.
+ *
+ * @since 0.2.0
+ * @category errors of connecting
+ */
+export * from "./socks.ts"
+
+/**
  * The kind of failure that a resolver reported.
  *
  * @since 0.1.0
@@ -218,19 +226,32 @@ export class ProxyConnectError extends tagged("ProxyConnectError", "Remote", "pr
 }
 
 /**
- * The proxy requires credentials (407), for a tunnel or for a request to forward. The server has
- * not received the request.
+ * The proxy requires credentials, or refuses those that it was given: 407 for a tunnel or for a
+ * request to forward, or the authentication of SOCKS5. The server has not received the request.
  *
  * @since 0.1.0
  * @category errors of connecting
  */
 export class ProxyAuthRequired extends tagged("ProxyAuthRequired", "User", "proxy")<{
-  /** The Proxy-Authenticate values. */
+  /** The Proxy-Authenticate values. None, as there are no fields and no body, if `socks` is set. */
   readonly challenges: ReadonlyArray<string>
   readonly fields: HttpFields.HttpFields
   readonly bodyPrefix: Uint8Array
+  /**
+   * Set if it is a SOCKS5 proxy: `Required` if it was given no credentials, `Refused` if it does
+   * not accept those that it was given.
+   */
+  readonly socks?: "Required" | "Refused" | undefined
 }> {
   override get description(): string {
+    if (this.socks === "Refused") {
+      return `${theProxy(this.context)} refused the credentials (SOCKS5). Check the \`credentials\` of the proxy.`
+    }
+    if (this.socks === "Required") {
+      return `${
+        theProxy(this.context)
+      } wants credentials (SOCKS5). Give the proxy its \`credentials\` (\`Proxy.make\`).`
+    }
     return `${
       theProxy(this.context)
     } wants credentials (407). Give the proxy its \`credentials\` (\`Proxy.make\`), or the tunnel a `

@@ -42,6 +42,7 @@ const doing: { readonly [K in TimeoutKind]: string } = {
 const ofProxy: { readonly [K in TimeoutKind]?: (proxy: string) => string } = {
   dns: (proxy) => `resolving the host name of ${proxy}`,
   connect: (proxy) => `opening the TCP connection to ${proxy}`,
+  tls: (proxy) => `the TLS handshake with ${proxy}`,
   proxy: (proxy) => `waiting for ${proxy} to open the tunnel`,
   write: (proxy) => `waiting for ${proxy} to take more of the request`
 }

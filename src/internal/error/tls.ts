@@ -48,7 +48,8 @@ export class TlsError extends tagged("TlsError", "Remote", "tls")<{
   override get description(): string {
     const meaning = explain(this.code, this.cause)
     const words = meaning?.reason === this.reason ? meaning.words : advice[this.reason]
-    return `TLS with ${JSON.stringify(this.serverName)} failed (${this.code}). ${words}`
+    const what = this.context.peer === "Proxy" ? "the proxy " : ""
+    return `TLS with ${what}${JSON.stringify(this.serverName)} failed (${this.code}). ${words}`
       + (this.names === undefined ? "" : ` It is for ${excerpt(this.names)}.`)
       + (this.pins === undefined || this.pins.length === 0 ? "" : ` Its pins are ${this.pins.join(" and ")}.`)
   }

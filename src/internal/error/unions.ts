@@ -68,6 +68,7 @@ export type ConnectFailure =
 export type TunnelFailure =
   | connect.ProxyConnectError
   | connect.ProxyAuthRequired
+  | connect.SocksError
   | Exclude<HeadFailure, head.StaleConnection>
 
 /**

@@ -9,7 +9,7 @@ import type { HttpBody } from "../../HttpBody.ts"
 import type { AddressRefused, ConnectError, DnsError, HttpError, HttpTimeout, TlsError } from "../../HttpError.ts"
 import type * as HttpFields from "../../HttpFields.ts"
 import type * as Tls from "../../Tls.ts"
-import type { Addresses, AsyncContext, Duplex, Endpoint, EventLoop, OpenTimeouts } from "../../Transport.ts"
+import type { Addresses, Addressing, AsyncContext, Duplex, Endpoint, EventLoop, OpenTimeouts } from "../../Transport.ts"
 
 /** A timer of the host that runs. */
 export interface HostTimer {
@@ -79,6 +79,12 @@ export type Dialed<E = DnsError | AddressRefused | ConnectError | TlsError | Htt
   /** Aborted, with nothing left open. */
   | { readonly _tag: "Aborted" }
 
+/** How a lookup ended. */
+export type Resolved =
+  /** The addresses in the order in which they are to be tried, and how long the lookup took. */
+  | { readonly _tag: "Resolved"; readonly addresses: ReadonlyArray<string>; readonly millis: number }
+  | Exclude<Dialed, { readonly _tag: "Opened" }>
+
 /** Aborts an attempt that has not ended. It then ends as `Aborted`, or as it was about to end. */
 export type Abort = () => void
 
@@ -94,6 +100,15 @@ export interface Dialer {
     host: DialHost,
     caller: DialCaller,
     done: (result: Dialed) => void
+  ): Abort
+  /** Resolves a name as `dial` does, for an address that another party dials. */
+  resolve(
+    name: string,
+    addressing: Addressing | undefined,
+    timeoutMillis: number,
+    host: DialHost,
+    caller: DialCaller,
+    done: (result: Resolved) => void
   ): Abort
   /**
    * Starts TLS inside an open channel, which must have no bytes waiting and may not be used

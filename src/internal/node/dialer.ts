@@ -22,7 +22,7 @@ import type { TimeoutKind } from "../error/timeout.ts"
 import { HttpTimeout } from "../error/timeout.ts"
 import { TlsError } from "../error/tls.ts"
 import { earlyBytes, tlsError, tlsFailure } from "../error/tlsFailures.ts"
-import type { Abort, DialCaller, Dialed, Dialer, DialHost } from "../model/ports.ts"
+import type { Abort, DialCaller, Dialed, Dialer, DialHost, Resolved } from "../model/ports.ts"
 import { toAttempt } from "./errors.ts"
 import { connectFirst, Opening, tried } from "./happyEyeballs.ts"
 import { Inbound } from "./inbound.ts"
@@ -46,11 +46,14 @@ export interface Settings {
  */
 export const defaults: Settings = { lookup: systemLookup, staggerMillis: 250, keepAliveMillis: 60_000 }
 
-/** What every attempt can fail with, and what else this one can. */
-type Result<E> = Dialed<E | TlsError | HttpTimeout>
+type Found = Extract<Resolved, { readonly _tag: "Resolved" }>
+type Opened = Extract<Dialed, { readonly _tag: "Opened" }>
 
-/** One call of the dialer, which can also fail with `E`. */
-class Attempt<E> {
+/** What every attempt can end with: what it is for, or a failure of this kind of attempt. */
+type Result<E, A> = A | Exclude<Dialed<E | TlsError | HttpTimeout>, Opened>
+
+/** One call of the dialer, which can also fail with `E`. It brings a channel, or addresses. */
+class Attempt<E, A extends { readonly _tag: string } = Opened> {
   readonly host: DialHost
   /** The async context of the caller: sockets and lookups are started in it. */
   readonly context: AsyncContext
@@ -63,9 +66,9 @@ class Attempt<E> {
   /** Stops the lookup that is in progress. */
   #stopLookup: (() => void) | undefined
   /** `undefined` once the attempt has ended. */
-  #done: ((result: Result<E>) => void) | undefined
+  #done: ((result: Result<E, A>) => void) | undefined
 
-  constructor(host: DialHost, caller: DialCaller, below: Duplex | undefined, done: (result: Result<E>) => void) {
+  constructor(host: DialHost, caller: DialCaller, below: Duplex | undefined, done: (result: Result<E, A>) => void) {
     this.host = host
     this.context = caller.context
     this.#below = below
@@ -79,7 +82,7 @@ class Attempt<E> {
     } catch (defect) {
       // If the attempt has ended, the caller's callback has thrown. That is no defect of opening.
       if (this.#done === undefined) throw defect
-      this.#end({ _tag: "Died", defect })
+      this.end({ _tag: "Died", defect })
     }
   }
 
@@ -119,7 +122,7 @@ class Attempt<E> {
       this.step(run)
     }
     const stop = this.context.run(() =>
-      resolve(name, (answer) => end(() => resolved(answer)), (defect) => end(() => this.#end({ _tag: "Died", defect })))
+      resolve(name, (answer) => end(() => resolved(answer)), (defect) => end(() => this.end({ _tag: "Died", defect })))
     )
     if (isOver) return
     if (this.#done === undefined) stop()
@@ -144,30 +147,38 @@ class Attempt<E> {
   }
 
   /** Ends with an open channel. From here on only its receiver learns of what happens to it. */
-  succeed(opening: Opening, tlsInfo: Tls.Info | undefined, timings: DuplexInfo["timings"], below?: DuplexInfo): void {
+  succeed(
+    this: Attempt<E>,
+    opening: Opening,
+    tlsInfo: Tls.Info | undefined,
+    timings: DuplexInfo["timings"],
+    below?: DuplexInfo
+  ): void {
     const info = new SocketInfo(below ?? addressesOf(opening.socket), tlsInfo, timings)
     opening.removeListeners()
-    this.#end({ _tag: "Opened", duplex: new SocketDuplex(opening.socket, opening.inbound, info), release: undefined })
+    this.end({ _tag: "Opened", duplex: new SocketDuplex(opening.socket, opening.inbound, info), release: undefined })
   }
 
   fail(error: E | TlsError | HttpTimeout): void {
-    this.#end({ _tag: "Failed", error })
+    this.end({ _tag: "Failed", error })
   }
 
-  readonly abort = (): void => this.#end({ _tag: "Aborted" })
+  readonly abort = (): void => this.end({ _tag: "Aborted" })
 
-  #end(result: Result<E>): void {
+  /** Ends with what it is for, or without it. */
+  end(result: Result<E, A>): void {
     const done = this.#done
     if (done === undefined) return
     this.#done = undefined
     for (const stop of this.#timers) stop()
     const stopLookup = this.#stopLookup
     this.#stopLookup = undefined
-    done(result._tag === "Opened" ? result : this.#destroyed(result, stopLookup))
+    const isSuccess = result._tag === "Opened" || result._tag === "Resolved"
+    done(isSuccess ? result : this.#destroy(stopLookup) ?? result)
   }
 
-  /** Destroys everything that was started. */
-  #destroyed(result: Result<E>, stopLookup: (() => void) | undefined): Result<E> {
+  /** Destroys everything that was started. Returns a defect of that. */
+  #destroy(stopLookup: (() => void) | undefined): Result<E, never> | undefined {
     for (const opening of this.started) opening.abandon()
     try {
       // Both may be the code of others, which may throw. The channel may be another transport's.
@@ -176,8 +187,27 @@ class Attempt<E> {
     } catch (defect) {
       return { _tag: "Died", defect }
     }
-    return result
+    return undefined
   }
+}
+
+/** Resolves a name. Fails if it has no address. */
+const lookUp = <A extends { readonly _tag: string }>(
+  attempt: Attempt<DnsError | AddressRefused | ConnectError, A>,
+  lookup: Lookup,
+  name: string,
+  addressing: Addressing | undefined,
+  timeoutMillis: number,
+  resolved: (addresses: ReadonlyArray<string>, millis: number) => void
+): void => {
+  const { host } = attempt
+  const begunAt = host.now()
+  attempt.limit("dns", timeoutMillis)
+  attempt.lookUp(addressing?.resolve ?? resolveBy(lookup), name, (answer) => {
+    const addresses = ordered(name, answer, addressing?.order)
+    if (addresses instanceof DnsError) return attempt.fail(addresses)
+    resolved(addresses, host.now() - begunAt)
+  })
 }
 
 const dial = (
@@ -218,13 +248,14 @@ const dial = (
   if (endpoint.socketPath !== undefined) return connect([pathTarget(endpoint)], undefined)
   // An address needs no lookup, and so no limit.
   if (net.isIP(endpoint.host) !== 0) return connect(targets(endpoint, [endpoint.host]), undefined)
-  const begunAt = host.now()
-  attempt.limit("dns", timeouts.dns)
-  attempt.lookUp(addressing?.resolve ?? resolveBy(lookup), endpoint.host, (answer) => {
-    const addresses = ordered(endpoint.host, answer, addressing?.order)
-    if (addresses instanceof DnsError) return attempt.fail(addresses)
-    connect(targets(endpoint, addresses), host.now() - begunAt)
-  })
+  lookUp(
+    attempt,
+    lookup,
+    endpoint.host,
+    addressing,
+    timeouts.dns,
+    (addresses, millis) => connect(targets(endpoint, addresses), millis)
+  )
 }
 
 const secure = (
@@ -277,9 +308,19 @@ export const makeDialer = (settings: Settings): Dialer =>
       attempt.step(() => dial(attempt, settings, endpoint, timeouts))
       return attempt.abort
     },
+    resolve: (name, addressing, timeoutMillis, host, caller, done): Abort => {
+      const attempt = new Attempt<DnsError | AddressRefused | ConnectError, Found>(host, caller, undefined, done)
+      attempt.step(() =>
+        lookUp(attempt, settings.lookup, name, addressing, timeoutMillis, (addresses, millis) =>
+          attempt.end({ _tag: "Resolved", addresses, millis }))
+      )
+      return attempt.abort
+    },
     secure: (duplex, serverName, options, timeoutMillis, host, caller, done): Abort => {
       const attempt = new Attempt<never>(host, caller, duplex, done)
-      attempt.step(() => secure(attempt, duplex, serverName, options, timeoutMillis))
+      attempt.step(() =>
+        secure(attempt, duplex, serverName, options, timeoutMillis)
+      )
       return attempt.abort
     }
   })

@@ -64,6 +64,7 @@ export const requestReasons: { readonly [Tag in RequestFailure["_tag"]]: Request
   TlsError: "Transport",
   ProxyConnectError: "Transport",
   ProxyAuthRequired: "Encode",
+  SocksError: "Transport",
   HttpTimeout: "Transport",
   WriteError: "Transport",
   BodyLengthMismatch: "Encode",

@@ -35,6 +35,9 @@ export const isRecoverable = (error: HttpError): boolean => {
       return error.reason === "Closed"
     case "DnsError":
       return error.reason === "Temporary" || passingCodes.has(error.code)
+    // As a server that refuses: it may be up again soon.
+    case "SocksError":
+      return error.reason === "Refused"
     // The proxy, or the server before anything was sent, closed the connection that it had
     // accepted.
     case "RemoteDisconnected":
