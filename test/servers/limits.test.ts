@@ -1,0 +1,126 @@
+/**
+ * The limits of servers on the connections that they keep, hit on purpose: so many requests, and so much time without one.
+ *
+ * Which requests meet a server that closes at that very moment depends on time, but no assertion does: whenever it closes, no GET is
+ * lost, and no POST but one that it may have processed.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import type * as Scope from "effect/Scope"
+import * as ConnectionPool from "../../src/ConnectionPool.ts"
+import * as NodeTransport from "../../src/NodeTransport.ts"
+import * as Proxy from "../../src/Proxy.ts"
+import type { Transport } from "../../src/Transport.ts"
+import { describeWith, quietPort } from "../fixtures/children.ts"
+import { openDirectory, place } from "../fixtures/servers/origin.ts"
+import { origins } from "../fixtures/servers/origins.ts"
+import { handler } from "../fixtures/servers/site.js"
+import { squid } from "../fixtures/servers/squid.ts"
+import { webServer } from "../fixtures/web.ts"
+import { until } from "../node/poolKit.ts"
+import { answered, assertUnsafe, page, post } from "./load.ts"
+
+const millis = 1000
+
+const over = <E>(test: Effect.Effect<void, E, Scope.Scope | Transport>) =>
+  Effect.provide(Effect.scoped(test), NodeTransport.layer)
+
+/**
+ * Uses so many connections once, and again around the moment at which the server closes them. Then waits until it has closed one.
+ */
+const race = (pool: ConnectionPool.ConnectionPool, url: string, late: number) =>
+  Effect.gen(function*() {
+    const count = 40
+    // From 20 ms before its time to 20 ms behind the latest moment.
+    const step = (late + 40) / count
+    for (const [method, request] of [["GET", page(url)], ["POST", post(url)]] as const) {
+      yield* Effect.forEach(
+        Array.from({ length: count }, (_, index) => millis - 20 + Math.round(index * step)),
+        (pause) =>
+          Effect.gen(function*() {
+            yield* answered(pool, page(url))
+            yield* Effect.sleep(pause)
+            const outcome = yield* Effect.either(answered(pool, request))
+            if (Either.isRight(outcome)) return
+            if (method === "GET") return assert.fail(outcome.left.message)
+            assertUnsafe(outcome.left, method)
+          }),
+        { concurrency: "unbounded", discard: true }
+      )
+    }
+    // One that has never been used has another limit, or none.
+    yield* until(pool, ({ closed }) => closed > 0)
+  })
+
+/** It trusts no hint, so that the server is the one that closes. */
+const options: ConnectionPool.Options = {
+  connectionsPerOrigin: 40,
+  connections: 40,
+  idlePerOrigin: 40,
+  idle: 40,
+  keepAliveMargin: 0,
+  idleTime: "1 hour"
+}
+
+/** They wait for most of their time. */
+const together = { concurrent: true }
+
+describe("the limits of", together, () => {
+  for (const origin of origins) {
+    describeWith(origin.program, (path) => {
+      describe(origin.name, together, () => {
+        if (origin.traits.has("idleLimit")) {
+          it.live(
+            "closes what was idle for a second: no GET is lost, and no POST but one that it may have processed",
+            () =>
+              over(Effect.gen(function*() {
+                const { run, url } = yield* place(origin, path, { millis, requests: 1_000_000 })
+                yield* run
+                const pool = yield* ConnectionPool.make(options)
+                yield* race(pool, url, origin.lateMillis ?? 0)
+              })),
+            60_000
+          )
+        }
+
+        if (origin.traits.has("requestLimit")) {
+          it.live("closes a connection after five requests: no request is lost, and none is sent twice", () =>
+            over(Effect.gen(function*() {
+              const { run, url } = yield* place(origin, path, { millis: 60_000, requests: 5 })
+              yield* run
+              const pool = yield* ConnectionPool.make({ connectionsPerOrigin: 8 })
+              for (let times = 0; times < 25; times++) yield* answered(pool, times % 2 === 0 ? page(url) : post(url))
+              const { opened } = yield* pool.stats
+              // lighttpd counts from 0.
+              assert.include([5, 6], opened)
+              yield* Effect.forEach(
+                Array.from({ length: 200 }, (_, index) => index),
+                (index) => answered(pool, index % 2 === 0 ? page(url) : post(url)),
+                { concurrency: 20, discard: true }
+              )
+              assert.deepInclude(yield* pool.stats, { requests: 225, retried: 0 })
+            })))
+        }
+      })
+    })
+  }
+
+  describeWith(squid.program, (path) => {
+    describe(squid.name, together, () => {
+      it.live(
+        "closes what was idle for a second: no GET is lost, and no POST but one that it may have processed",
+        () =>
+          over(Effect.gen(function*() {
+            const port = yield* quietPort
+            yield* squid.start(path, { folder: yield* openDirectory, port, credentials: false, idleSeconds: 1 })
+            const { port: behind } = yield* webServer(handler)
+            const proxy = Either.getOrThrow(Proxy.make({ host: "127.0.0.1", port }))
+            const pool = yield* ConnectionPool.make({ ...options, proxy })
+            yield* race(pool, `http://127.0.0.1:${behind}`, 1000)
+          })),
+        60_000
+      )
+    })
+  })
+})
