@@ -57,6 +57,15 @@ export interface Addresses {
 }
 
 /**
+ * Stops a lookup. May return how to wait until nothing of it is left: an opening that is aborted
+ * waits for that, and one that fails does not. `whenEnded` calls back once, perhaps at once.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type StopLookup = () => { readonly whenEnded: (callback: () => void) => void } | undefined
+
+/**
  * How a name becomes the address that is dialled. A connection or a pool makes it for each opening.
  * All calls are synchronous, and a transport that dials by itself calls them.
  *
@@ -66,11 +75,11 @@ export interface Addresses {
 export interface Addressing {
   /**
    * Resolves a name, which is never an address. Calls `done` once, or `died` with a defect, perhaps
-   * within the call. Returns how to stop waiting, after which neither is called. `OpenTimeouts.dns`
-   * limits it. Default: the system's resolver.
+   * within the call. Returns how to stop the lookup, after which neither is called.
+   * `OpenTimeouts.dns` limits it. Default: the system's resolver.
    */
   readonly resolve?:
-    | ((name: string, done: (answer: Addresses | DnsError) => void, died: (defect: unknown) => void) => () => void)
+    | ((name: string, done: (answer: Addresses | DnsError) => void, died: (defect: unknown) => void) => StopLookup)
     | undefined
   /**
    * Returns the addresses in the order in which they are to be tried, at least one. Called once

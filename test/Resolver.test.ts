@@ -18,7 +18,7 @@ import * as NodeTransport from "../src/NodeTransport.ts"
 import * as PooledHttpClient from "../src/PooledHttpClient.ts"
 import * as Proxy from "../src/Proxy.ts"
 import * as Resolver from "../src/Resolver.ts"
-import { directory, leavesNothing } from "./fixtures/sockets.ts"
+import { directory, leavesNothing, turn } from "./fixtures/sockets.ts"
 import { webServer } from "./fixtures/web.ts"
 import { storage } from "./node/callers.ts"
 
@@ -149,6 +149,30 @@ for (const [face, get] of Object.entries(faces)) {
         yield* Deferred.await(asked)
         yield* Fiber.interrupt(fiber)
         yield* Deferred.await(interrupted)
+      })
+    )
+
+    scopedLive(
+      "waits for the finalizers of a lookup that it interrupts",
+      Effect.gen(function*() {
+        const asked = yield* Deferred.make<void>()
+        const gate = yield* Deferred.make<void>()
+        const resolver: Resolver.Service = {
+          lookup: () =>
+            Effect.zipRight(
+              Deferred.succeed(asked, undefined),
+              Effect.onInterrupt(Effect.never, () => Deferred.await(gate))
+            )
+        }
+        const fiber = yield* Effect.fork(
+          Effect.provide(Effect.scoped(get(new URL("http://api.test:81/"))), Resolver.layer(resolver))
+        )
+        yield* Deferred.await(asked)
+        const interrupting = yield* Effect.fork(Fiber.interrupt(fiber))
+        for (let turns = 0; turns < 20; turns++) yield* turn
+        assert.isNull(interrupting.unsafePoll())
+        yield* Deferred.succeed(gate, undefined)
+        yield* Fiber.join(interrupting)
       })
     )
 

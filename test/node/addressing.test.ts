@@ -50,7 +50,7 @@ const dial = (addressing: Addressing, endpoint: Partial<Endpoint> = {}, timeouts
 
 const answer = (...addresses: ReadonlyArray<string>): NonNullable<Addressing["resolve"]> => (_name, done) => {
   done({ addresses, ttlMillis: 5000 })
-  return () => {}
+  return () => undefined
 }
 
 const failure = (result: Dialed | undefined) => result?._tag === "Failed" ? result.error : undefined
@@ -82,7 +82,7 @@ describe("`resolve` of an endpoint", () => {
 
   it("fails the opening with its own error", () => {
     const error = dnsError("name.test", Object.assign(new Error(), { code: "ENOTFOUND" }))
-    const { results } = dial({ resolve: (_name, done) => (done(error), () => {}) })
+    const { results } = dial({ resolve: (_name, done) => (done(error), () => undefined) })
     assert.strictEqual(failure(results.all[0]), error)
   })
 
@@ -119,6 +119,19 @@ describe("`resolve` of an endpoint", () => {
     }
   })
 
+  it("that is stopped by an abort has ended before the opening, and by a limit may end after it", () => {
+    for (const end of ["limit", "abort"] as const) {
+      let ended = (): void => {}
+      const whenEnded = (callback: () => void) => void (ended = callback)
+      const { abort, fire, results } = dial({ resolve: () => () => ({ whenEnded }) }, {}, { ...noLimits, dns: 7 })
+      if (end === "limit") fire(7)
+      else abort()
+      assert.strictEqual(results.all.length, end === "limit" ? 1 : 0)
+      ended()
+      assert.deepStrictEqual(results.all.map(({ _tag }) => _tag), [end === "limit" ? "Failed" : "Aborted"])
+    }
+  })
+
   it("is not stopped after it has answered", () => {
     const resolve: Addressing["resolve"] = (name, done) => {
       answer("127.0.0.1")(name, done, () => {})
@@ -136,7 +149,9 @@ describe("`resolve` of an endpoint", () => {
     }
     for (
       const addressing of [
-        { resolve: (_name: string, _done: unknown, died: (defect: unknown) => void) => (died(defect), () => {}) },
+        {
+          resolve: (_name: string, _done: unknown, died: (defect: unknown) => void) => (died(defect), () => undefined)
+        },
         { resolve: throws },
         { resolve: answer("127.0.0.1"), order: throws }
       ]

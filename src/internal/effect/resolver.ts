@@ -107,7 +107,7 @@ const report = (
 const lookUpBy = ({ lookup }: Service): NameLookup => (name, caller, done, died) => {
   if (!isFiberCaller(caller)) {
     died(new TypeError("A resolver made of effects needs a caller of Effect's."))
-    return () => {}
+    return () => undefined
   }
   let stopped = false
   const work = Effect.interruptible(Effect.suspend(() => lookup(name)))
@@ -122,6 +122,7 @@ const lookUpBy = ({ lookup }: Service): NameLookup => (name, caller, done, died)
     stopped = true
     // The lookup may run code of the caller then.
     caller.context.run(() => fiber.unsafeInterruptAsFork(FiberId.none))
+    return { whenEnded: (callback) => fiber.addObserver(() => caller.context.run(callback)) }
   }
 }
 

@@ -9,7 +9,16 @@ import type { HttpBody } from "../../HttpBody.ts"
 import type { AddressRefused, ConnectError, DnsError, HttpError, HttpTimeout, TlsError } from "../../HttpError.ts"
 import type * as HttpFields from "../../HttpFields.ts"
 import type * as Tls from "../../Tls.ts"
-import type { Addresses, Addressing, AsyncContext, Duplex, Endpoint, EventLoop, OpenTimeouts } from "../../Transport.ts"
+import type {
+  Addresses,
+  Addressing,
+  AsyncContext,
+  Duplex,
+  Endpoint,
+  EventLoop,
+  OpenTimeouts,
+  StopLookup
+} from "../../Transport.ts"
 
 /** A timer of the host that runs. */
 export interface HostTimer {
@@ -134,7 +143,7 @@ export type NameLookup = (
   caller: DialCaller,
   done: (answer: Addresses | DnsError) => void,
   died: (defect: unknown) => void
-) => Abort
+) => StopLookup
 
 /** Returns why a policy refuses an address of a host, or `undefined` if it may be dialled. */
 export type AddressCheck = (host: string, address: string, port: number) => AddressRefused | undefined

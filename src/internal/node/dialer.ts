@@ -14,7 +14,8 @@ import type {
   Duplex,
   DuplexInfo,
   Endpoint,
-  OpenTimeouts
+  OpenTimeouts,
+  StopLookup
 } from "../../Transport.ts"
 import type { AddressRefused, ConnectError } from "../error/connect.ts"
 import { DnsError } from "../error/connect.ts"
@@ -64,7 +65,7 @@ class Attempt<E, A extends { readonly _tag: string } = Opened> {
   readonly #timers = new Set<() => void>()
   #stopLimit = (): void => {}
   /** Stops the lookup that is in progress. */
-  #stopLookup: (() => void) | undefined
+  #stopLookup: StopLookup | undefined
   /** `undefined` once the attempt has ended. */
   #done: ((result: Result<E, A>) => void) | undefined
 
@@ -173,21 +174,24 @@ class Attempt<E, A extends { readonly _tag: string } = Opened> {
     for (const stop of this.#timers) stop()
     const stopLookup = this.#stopLookup
     this.#stopLookup = undefined
-    const isSuccess = result._tag === "Opened" || result._tag === "Resolved"
-    done(isSuccess ? result : this.#destroy(stopLookup) ?? result)
+    if (result._tag === "Opened" || result._tag === "Resolved") return done(result)
+    let ending: ReturnType<StopLookup>
+    try {
+      ending = this.#destroy(stopLookup)
+    } catch (defect) {
+      return done({ _tag: "Died", defect })
+    }
+    // An interruption waits for finalizers, a failure does not.
+    if (result._tag === "Aborted" && ending !== undefined) ending.whenEnded(() => done(result))
+    else done(result)
   }
 
-  /** Destroys everything that was started. Returns a defect of that. */
-  #destroy(stopLookup: (() => void) | undefined): Result<E, never> | undefined {
+  /** Destroys everything that was started. */
+  #destroy(stopLookup: StopLookup | undefined): ReturnType<StopLookup> {
     for (const opening of this.started) opening.abandon()
-    try {
-      // Both may be the code of others, which may throw. The channel may be another transport's.
-      this.#below?.destroy()
-      stopLookup?.()
-    } catch (defect) {
-      return { _tag: "Died", defect }
-    }
-    return undefined
+    // Both may be the code of others, which may throw. The channel may be another transport's.
+    this.#below?.destroy()
+    return stopLookup?.()
   }
 }
 

@@ -76,5 +76,6 @@ export const resolveBy = (lookup: Lookup): NonNullable<Addressing["resolve"]> =>
   }
   return () => {
     over = true
+    return undefined
   }
 }
