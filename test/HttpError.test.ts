@@ -690,6 +690,9 @@ describe("messages", () => {
     expect(refused({ rule: "Deny" })).toBe(
       `${of} \`deny\` of the policy has it (10.0.0.0/8). If it may be reached, take it out of \`deny\`.`
     )
+    expect(refused({ rule: "Ipv4Mapped", range: undefined })).toBe(
+      `${of} it is an IPv6 address that stands for an IPv4 address. Use the IPv4 address itself.`
+    )
     expect(refused({ rule: "NotAnAddress", range: undefined })).toBe(
       `${of} it is no IP address. Check what the resolver returns.`
     )

@@ -63,6 +63,15 @@ describe("npm run demo", () => {
       /received +3\.5 MB, sha256 [0-9a-f]{16}…\n +Transfer-Encoding chunked · Content-Length none/
     ],
     ["a download with a bar in lines, as this is no terminal", /\] +5\d % {2}\S+ MB · \d+ MB\/s · \S+ kB held\n/u],
+    [
+      "a URL that leads into the own network, and is refused",
+      /as a number +http:\/\/2130706433:\d+\/\n ✓ AddressRefused +The address 127\.0\.0\.1 was refused/
+    ],
+    ["that nothing was connected to for it", /connections +0 to the server inside\n/],
+    [
+      "a redirect to the credentials of a machine, which is refused",
+      /✓ AddressRefused +The address 169\.254\.169\.254 was/
+    ],
     ["a tunnel, and TLS inside of one", /TLS inside +https:\/\/127\.0\.0\.1:\d+\/hello through 127\.0\.0\.1:\d+/]
   ])("shows %s", (_, line) => {
     expect(run.output).toMatch(line)

@@ -18,7 +18,18 @@ import * as TestClock from "effect/TestClock"
 import * as lib from "../src/index.ts"
 import type { Transport } from "../src/Transport.ts"
 
-const { ConnectionPool, FileBody, HttpBody, HttpConnection, HttpError, HttpFields, HttpRequest, Origin, Proxy } = lib
+const {
+  AddressPolicy,
+  ConnectionPool,
+  FileBody,
+  HttpBody,
+  HttpConnection,
+  HttpError,
+  HttpFields,
+  HttpRequest,
+  Origin,
+  Proxy
+} = lib
 const T = lib.TestTransport
 
 /** What no type would let pass, and what some would. */
@@ -283,6 +294,9 @@ const calls: ReadonlyArray<readonly [what: string, call: Call]> = [
   ["Origin.fromUrl(junk)", Origin.fromUrl],
   ["Origin.fromUrl's options", (junk) => Origin.fromUrl("http://a.test/", junk)],
   ["Origin.withOptions", (junk) => Origin.withOptions(origin, junk)],
+  ["AddressPolicy.make(junk)", AddressPolicy.make],
+  ["AddressPolicy.make's lists", (junk) => AddressPolicy.make({ allow: junk, deny: [junk] })],
+  ["AddressPolicy.check's address", (junk) => Effect.succeed(AddressPolicy.check(AddressPolicy.publicOnly, junk))],
   ["Proxy.make(junk)", Proxy.make],
   ["Proxy.fromUrl(junk)", Proxy.fromUrl],
   ["Proxy.fromUrl's options", (junk) => Proxy.fromUrl("http://a.test/", junk)],

@@ -8,6 +8,7 @@ import type { Part, Servers } from "./parts/part.ts"
 import { platform } from "./parts/platform.ts"
 import { abandoned, fickle, pooled } from "./parts/pool.ts"
 import { get, keepAlive, steps } from "./parts/requests.ts"
+import { ssrf } from "./parts/ssrf.ts"
 import { tunnel } from "./parts/tunnel.ts"
 import type { Report } from "./report.ts"
 import { host } from "./servers/listen.ts"
@@ -21,6 +22,7 @@ const parts: ReadonlyArray<Part> = [
   upload,
   download,
   tunnel,
+  ssrf,
   failures,
   earlyAnswer,
   pooled,

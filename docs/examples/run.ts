@@ -44,6 +44,7 @@ import * as tunnel from "./tunnel.ts"
 import * as uploadDigest from "./upload-digest.ts"
 import * as uploadFile from "./upload-file.ts"
 import * as uploadStream from "./upload-stream.ts"
+import * as webhooks from "./webhooks.ts"
 import * as whoFailed from "./who-failed.ts"
 
 let failed = 0
@@ -171,6 +172,17 @@ const all = Effect.gen(function*() {
     elsewhere: false
   })
   yield* example("bearer-token", bearerToken.program(host, yield* startTokens), { statuses: [200], acquired: 2 })
+  yield* example(
+    "webhooks",
+    webhooks.program([host], [
+      `http://${host}:${port}/upload`,
+      `http://[::ffff:${host}]:${port}/upload`,
+      `http://127.0.0.2:${port}/upload`,
+      "http://169.254.169.254/latest/meta-data/",
+      "http://0xa9fea9fe/latest/meta-data/"
+    ]),
+    ["delivered: 200", ...Array.from({ length: 4 }, () => "refused: this URL cannot be used")]
+  )
   const unsteady = `http://${host}:${yield* startUnsteady}`
   const body = HttpBody.stream(Stream.make(new Uint8Array(100)))
   yield* example(

@@ -20,7 +20,7 @@ import { makeDialer } from "../../src/internal/node/dialer.ts"
 import * as Origin from "../../src/Origin.ts"
 import * as PooledHttpClient from "../../src/PooledHttpClient.ts"
 import * as TestTransport from "../../src/TestTransport.ts"
-import { Transport } from "../../src/Transport.ts"
+import { type Service, Transport } from "../../src/Transport.ts"
 import { spellings } from "../fixtures/detours.ts"
 import { directory, serve } from "../fixtures/sockets.ts"
 import { webServer } from "../fixtures/web.ts"
@@ -404,6 +404,27 @@ describe("a transport that does not ask the policy", () => {
       const [endpoint] = script.opened
       assert.strictEqual(endpoint?.addressing?.check?.("127.0.0.1", 80)?._tag, "AddressRefused")
       assert.isUndefined(endpoint?.addressing?.check?.("1.1.1.1", 80))
+    })))
+
+  it.effect("is given an order without the addresses that are refused, unless all are", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const orders: Array<ReadonlyArray<string> | undefined> = []
+      const script = yield* TestTransport.make([answering])
+      const ordering: Service = {
+        ...script,
+        open: (endpoint, timeouts) => {
+          for (const addresses of [["10.0.0.1", "2.2.2.2", "::1", "1.1.1.1"], ["10.0.0.1", "10.0.0.2"]]) {
+            orders.push(endpoint.addressing?.order?.({ addresses, ttlMillis: undefined }))
+          }
+          return script.open(endpoint, timeouts)
+        }
+      }
+      const pool = yield* ConnectionPool.make().pipe(
+        Effect.provideService(Transport, ordering),
+        Effect.provideService(AddressPolicy.AddressPolicy, AddressPolicy.publicOnly)
+      )
+      yield* pool.execute(HttpRequest.get("http://name.test/"))
+      assert.deepStrictEqual(orders, [["2.2.2.2", "1.1.1.1"], ["10.0.0.1", "10.0.0.2"]])
     })))
 
   it.effect("gets no check where every address is allowed", () =>

@@ -5,7 +5,8 @@
  * checked, because the program chose it. The address of a target behind a proxy is known here only
  * if the target is an address itself, or if its name is resolved here for the proxy.
  */
-import type { Addressing } from "../../Transport.ts"
+import type * as Origin from "../../Origin.ts"
+import type { Addresses, Addressing } from "../../Transport.ts"
 import type { AddressRefused } from "../error/connect.ts"
 import { InvalidUrl } from "../error/request.ts"
 import { isAddress, isLoopbackName } from "../model/addressPolicy.ts"
@@ -22,14 +23,14 @@ import { originOf, proxyOf } from "./settings.ts"
  * among the addresses of the origin where this process resolves its name, else among the proxy's.
  */
 export const addressingOf = (way: Way, caller: Caller): Addressing | undefined => {
-  const { choice, settings: { addresses, origin: { host }, proxy } } = way
+  const { choice, settings: { addresses, origin, proxy } } = way
   return proxy !== undefined && resolvesHere(proxy)
-    ? addressingWith(addresses?.lookUp, undefined, undefined, host, caller)
+    ? addressingWith(addresses?.lookUp, undefined, undefined, origin, caller)
     : addressingWith(
       addresses?.lookUp,
       proxyOf(way) === undefined ? addresses?.check : undefined,
       choice,
-      host,
+      origin,
       caller
     )
 }
@@ -37,22 +38,36 @@ export const addressingOf = (way: Way, caller: Caller): Addressing | undefined =
 /** For the name of an origin that this process resolves for a proxy. */
 export const targetAddressingOf = (way: Way, caller: Caller): Addressing | undefined => {
   const { choice, settings: { addresses } } = way
-  return addressingWith(addresses?.lookUp, addresses?.check, choice, originOf(way).host, caller)
+  return addressingWith(addresses?.lookUp, addresses?.check, choice, originOf(way), caller)
+}
+
+/**
+ * Returns the answer without what the policy refuses, so that a pool counts and rests only
+ * addresses that can be dialled. If all are refused, the check before the first attempt says so.
+ */
+const allowedOf = (answer: Addresses, isRefused: (address: string) => boolean): Addresses => {
+  const addresses = answer.addresses.filter((address) => !isRefused(address))
+  return addresses.length === 0 ? answer : { ...answer, addresses }
 }
 
 const addressingWith = (
   lookUp: AddressPorts["lookUp"],
   check: AddressCheck | undefined,
   choice: Way["choice"],
-  host: string,
+  { host, port }: Pick<Origin.Origin, "host" | "port">,
   caller: Caller
-): Addressing | undefined =>
-  lookUp === undefined && check === undefined && choice === undefined ? undefined : {
+): Addressing | undefined => {
+  if (lookUp === undefined && check === undefined && choice === undefined) return undefined
+  const order = choice && ((answer: Addresses) => choice.orderAddresses(answer))
+  return {
     resolve: lookUp && ((name, done, died) => lookUp(name, caller, done, died)),
-    order: choice && ((answer) => choice.orderAddresses(answer)),
+    order: order && check
+      ? (answer) => order(allowedOf(answer, (address) => check(host, address, port) !== undefined))
+      : order,
     failed: choice && ((address) => choice.onAddressFailed(address)),
     check: check && ((address, port) => check(host, address, port))
   }
+}
 
 /**
  * Checks a host that a proxy is asked for. A name that always is the loopback address counts as

@@ -185,6 +185,8 @@ export class AddressRefused extends tagged("AddressRefused", "User", "connect")<
         `it is ${refusedKinds[rule]}${inRange}`,
         rule === "NotAnAddress"
           ? "Check what the resolver returns."
+          : rule === "Ipv4Mapped"
+          ? "Use the IPv4 address itself."
           : rule === "Metadata"
           ? "If it may be reached, add this very address to `allow` of `AddressPolicy.make`."
           : "If it may be reached, add it to `allow` of `AddressPolicy.make`."

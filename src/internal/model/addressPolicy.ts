@@ -55,7 +55,8 @@ class Checked implements Policy {
   /** Documented at `refusalOf`. */
   refusalOf(text: string): Refusal | undefined {
     if (this.allowsAll) return undefined
-    const address = parseAddress(text)
+    // For callers whose types no compiler has checked.
+    const address = typeof text === "string" ? parseAddress(text) : undefined
     if (address === undefined) return { rule: "NotAnAddress", range: undefined }
     const { bytes, zone } = address
     for (const one of [bytes, ...embedded(bytes)]) {
