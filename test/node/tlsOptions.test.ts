@@ -224,26 +224,21 @@ describe("tls.keylog", () => {
 describe("tls.caSystem", () => {
   const isSupported = "getCACertificates" in tls
 
-  it.live(
-    isSupported
-      ? "trusts the system's authorities, and those of `ca` together with them"
-      : "says which Node has it, before anything is opened",
-    () =>
-      Effect.scoped(Effect.gen(function*() {
-        const { ca, server: identity } = yield* made
-        const server = yield* tlsServer(identity)
-        if (isSupported) {
-          assert.strictEqual((yield* refused(server.port, { caSystem: true })).reason, "UntrustedIssuer")
-          const duplex = yield* open(server.port, { caSystem: true, ca })
-          assert.isTrue(duplex.info.tls?.verified)
-          return
-        }
-        const error = yield* refused(server.port, { caSystem: true, ca })
-        assert.deepStrictEqual([error.reason, error.context.fault], ["InvalidOptions", "User"])
-        assert.include(String(error.cause), "needs Node 22.15, 23.10 or 24, and this is Node ")
-        assert.strictEqual(server.connections.all.length, 0)
-      }))
-  )
+  it.live("trusts the system's authorities together with those of `ca`, or says which Node can", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { ca, server: identity } = yield* made
+      const server = yield* tlsServer(identity)
+      if (isSupported) {
+        assert.strictEqual((yield* refused(server.port, { caSystem: true })).reason, "UntrustedIssuer")
+        const duplex = yield* open(server.port, { caSystem: true, ca })
+        assert.isTrue(duplex.info.tls?.verified)
+        return
+      }
+      const error = yield* refused(server.port, { caSystem: true, ca })
+      assert.deepStrictEqual([error.reason, error.context.fault], ["InvalidOptions", "User"])
+      assert.include(String(error.cause), "needs Node 22.15, 23.10 or 24, and this is Node ")
+      assert.strictEqual(server.connections.all.length, 0)
+    })))
 
   it.scopedLive("that is false is as if it were not there", () =>
     Effect.gen(function*() {

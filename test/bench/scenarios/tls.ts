@@ -1,5 +1,6 @@
-/** The small JSON over TLS. All clients take the certificate of the authority, so none is left out and none goes unchecked. */
+/** The small JSON over TLS, on open connections and on new ones. All clients take the certificate of the authority, so none is left out and none goes unchecked. */
 import { contenders, everybody } from "../clients/contenders.ts"
+import { contender, nodeHttps, ours } from "../clients/opens.ts"
 import type { Scenario } from "../scenario.ts"
 import { smallJson } from "../servers/addresses.ts"
 import { perSecond } from "./small.ts"
@@ -20,5 +21,20 @@ export const scenarios: ReadonlyArray<Scenario> = [
       loops: 50,
       connections: 50
     }))
+  },
+  {
+    name: "tls-connect",
+    title: "New connections over TLS",
+    about:
+      "A new connection over TLS 1.3 for each GET of the small JSON, one after the other, certificate checked. With sessions most of them "
+      + "are resumed. The server, Node's, gives two tickets with a full handshake and none with a resumed one. Ours uses a ticket once, so "
+      + "every third handshake is a full one; node:https uses it again.",
+    unit: { label: "connections/s", better: "more", per: "connection" },
+    contenders: [
+      contender("HttpConnection", "ours", ours(undefined)),
+      contender("HttpConnection, sessions: false", "ours", ours(false)),
+      contender("node:https", "peer", nodeHttps(100)),
+      contender("node:https, maxCachedSessions: 0", "peer", nodeHttps(0))
+    ]
   }
 ]
