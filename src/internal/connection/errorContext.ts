@@ -167,7 +167,8 @@ export const timingsOf = (exchange: ExchangeView, stamps: Stamps): Timings => {
   return {
     dns: opening?.dns,
     connect: opening?.connect,
-    tls: opening?.tls,
+    // That with a proxy belongs to `proxy`.
+    tls: forwarded(exchange.origin) ? undefined : opening?.tls,
     proxy: openedHere ? exchange.connection.proxyMillis : undefined,
     send: since(stamps.begun, stamps.sent),
     wait: since(waitingSince(stamps), stamps.head),
