@@ -214,6 +214,8 @@ export interface Reclaim {
  * - `IdleLimit`: more connections are idle than the pool allows.
  * - `Room`: its slot was needed for another origin, or for a retry to the same origin, which
  *   requires a new connection.
+ * - `AddressGone`: the resolver no longer returns its address for the name, and the pool has the
+ *   option `followDns: "drain"`.
  * - `Closed`: the caller closed it, its lease or scope ended, or it was opened when no request
  *   needed it any longer.
  * - `Shutdown`: the pool was shut down.
@@ -234,6 +236,7 @@ export type CloseReason =
   | "Requests"
   | "IdleLimit"
   | "Room"
+  | "AddressGone"
   | "Closed"
   | "Shutdown"
 

@@ -33,6 +33,8 @@ export type Action =
   /** Responses that nobody reads are looked for, where requests wait in vain. */
   | { readonly _tag: "reclaim" }
   | { readonly _tag: "peerCloses"; readonly pick: number }
+  /** A connection, or what is being opened, is not to be used again. */
+  | { readonly _tag: "retire"; readonly pick: number }
   /** A request is interrupted while it waits. */
   | { readonly _tag: "cancel"; readonly pick: number }
   /** A request is interrupted when it was given a connection, but has not taken it yet. */
@@ -61,12 +63,14 @@ export class Driver extends Model {
   readonly #told: Array<{ readonly req: Req; readonly again: boolean }> = []
   #carrying = false
 
-  constructor(limits: Limits, origins: number) {
-    super(limits)
+  /** The first origins have reserves of so many idle connections. */
+  constructor(limits: Limits, origins: number, reserves: ReadonlyArray<number> = []) {
+    super(limits, new Map(reserves.map((minIdle, i) => [`origin ${i}`, minIdle])))
     this.#origins = origins
   }
 
   run(actions: Iterable<Action>): void {
+    this.carryOut()
     for (const action of actions) this.act(action)
   }
 
@@ -126,6 +130,9 @@ export class Driver extends Model {
       case "peerCloses":
         pick(this.idle(), (conn) => this.#gone(conn))
         break
+      case "retire":
+        pick(this.conns, (conn) => this.#retire(conn))
+        break
       case "cancel":
         pick(this.waiting, (req) => this.#cancel(req))
         break
@@ -162,6 +169,8 @@ export class Driver extends Model {
   /** Everything that is under way goes well, one after the other: whoever waits is served, in so many rounds. */
   drain(): void {
     this.#opens = "later"
+    // A reserve would be filled again and again.
+    if (this.reserves.size > 0) this.act({ _tag: "shutdown" })
     const under = this.#openings.length + this.#given.length + this.#using.length
     let rounds = 4 * (this.waiting.length + this.conns.length + under)
     while (this.waiting.length + this.#openings.length + this.#given.length + this.#using.length > 0) {
@@ -206,12 +215,12 @@ export class Driver extends Model {
   /** The newest that is not too old; those that are newer, and too old, are closed. */
   #take(req: Req): boolean {
     if (req.fresh) return false
-    const idle = [...this.idle(req.origin)].reverse()
-    const live = idle.findIndex((conn) => conn.keptUntil > this.now)
+    const idle = this.inOrderOfUse(req.origin)
+    const live = idle.findIndex((conn) => conn.keptUntil > this.now || this.isKept(conn))
     const conn = idle[live]
     if (conn !== undefined) this.lend(conn, req)
     const slot = this.step("take", () => this.state.acquire(req.origin, this.now))
-    this.must(slot === conn?.slot, "not the newest is taken")
+    this.must(slot === conn?.slot, "another is taken than the next")
     for (const old of live === -1 ? idle : idle.slice(0, live)) this.must(old.phase === "closed", "one too old is kept")
     this.carryOut()
     if (conn === undefined) return false
@@ -276,7 +285,10 @@ export class Driver extends Model {
     const { now, state } = this
     if (conn.phase === "closed") return this.#nothing("checkin", () => state.release(conn.slot, now, hint))
     conn.left = Math.min(conn.left, hint?.left ?? Infinity)
-    conn.keptUntil = Math.min(now + this.limits.idleMillis, now + (hint?.idleMillis ?? Infinity), conn.expiresAt)
+    conn.neededUntil = Math.min(now + (hint?.idleMillis ?? Infinity), conn.expiresAt)
+    conn.keptUntil = Math.min(now + this.limits.idleMillis, conn.neededUntil)
+    const reserve = this.reserves.get(conn.origin)
+    if (reserve !== undefined) reserve.failures = 0
     this.offer("checkin", conn, false, () => state.release(conn.slot, now, hint))
   }
 
@@ -343,6 +355,9 @@ export class Driver extends Model {
     this.endOutage(conn.origin)
     conn.expiresAt = this.now + lifetime
     conn.keptUntil = Math.min(this.now + this.limits.idleMillis, conn.expiresAt)
+    conn.neededUntil = conn.expiresAt
+    const reserve = this.reserves.get(conn.origin)
+    if (reserve !== undefined) reserve.until = Math.min(reserve.until, this.now)
     this.offer("connected", conn, true, () => this.state.connected(conn.slot, this.now, lifetime))
     this.carryOut()
   }
@@ -353,6 +368,7 @@ export class Driver extends Model {
     if (owner !== undefined) this.disown(owner)
     const last = this.open(origin) === 1
     this.end(conn)
+    this.reserveFailed(this.reserves.get(origin))
     const outage = recoverable ? this.beginOutage(origin, conn.failuresBefore) : undefined
     if (outage === undefined) this.endOutage(origin)
     const all = outage !== undefined && last ? this.waiting.filter((req) => req.origin === origin) : []
@@ -370,10 +386,12 @@ export class Driver extends Model {
   #tryAgain(): void {
     for (const origin of this.outages.keys()) this.endPause(origin)
     this.step("tryAgain", () => this.state.tryAgain(this.now))
+    this.carryOut()
     const waits = [...this.outages].filter(([origin, { pausing }]) =>
       pausing && this.waiting.some((req) => req.origin === origin && req.opening === undefined)
     )
-    const next = Math.min(...waits.map(([, { until }]) => until))
+    const filled = [...this.reserves.keys()].map((origin) => this.lacksFrom(origin) ?? Infinity)
+    const next = Math.min(...waits.map(([, { until }]) => until), ...filled)
     this.must(this.state.pausesUntil === next, "it is not tried again when the next pause ends")
   }
 
@@ -397,6 +415,12 @@ export class Driver extends Model {
     this.#nothing("checkin", () => this.state.release(conn.slot, this.now, undefined))
   }
 
+  #retire(conn: Conn): void {
+    conn.retired = "AddressGone"
+    this.step("retire", () => this.state.retire(conn.slot, "AddressGone"))
+    this.must(conn.phase !== "idle", "it is not closed")
+  }
+
   #nothing(event: string, run: () => unknown): void {
     const before = this.state.commands.length
     const result = this.step(event, run)
@@ -405,6 +429,9 @@ export class Driver extends Model {
 
   #expire(): void {
     const next = this.step("expire", () => this.state.expire(this.now))
+    for (const conn of this.idle()) {
+      this.must(!this.isOver(conn, this.idle(conn.origin).length - 1), "one too old is kept")
+    }
     const times = this.idle().map((conn) => conn.keptUntil)
     this.must(times.every((time) => time > this.now), "one too old is kept")
     this.must(next === Math.min(...times), "it is not looked again when the next is too old")
@@ -431,17 +458,32 @@ export class Driver extends Model {
     const { state } = this
     if (this.#carrying) return
     this.#carrying = true
+    this.#fill()
     while (state.commands.length > 0) {
       const { commands } = state
       state.commands = []
       for (const command of commands) this.#carry(command)
+      this.#fill()
     }
     this.#carrying = false
   }
 
+  #fill(): void {
+    for (const [origin, reserve] of this.reserves) {
+      if (reserve.wasted) this.reserveFailed(reserve)
+      reserve.wasted = false
+      this.recallOutage(origin)
+    }
+    this.step("fill", () => this.state.fill(this.now))
+    for (const origin of this.reserves.keys()) {
+      this.must((this.lacksFrom(origin) ?? Infinity) > this.now, "a reserve lacks a connection")
+    }
+  }
+
   #carry(command: Command): void {
     switch (command._tag) {
-      case "Open": {
+      case "Open":
+      case "Warm": {
         const conn = this.conn(command.slot)
         conn.slot.connection = conn
         this.#openings.push(conn)

@@ -32,6 +32,10 @@ export interface Conn {
   idleSince: number
   /** When the response on it may be taken that nobody has begun to read, and the order in which such responses came. */
   unreadFrom: number | undefined
+  /** Until when it may be kept idle where too few are idle otherwise. */
+  neededUntil: number
+  /** Why it is closed as soon as it is free. */
+  retired: CloseReason | undefined
   /** How many openings had failed in the outage in which it was begun. */
   failuresBefore: number
   unreadSince: number
@@ -69,6 +73,14 @@ interface Outage {
   pausing: boolean
 }
 
+/** So many connections of an origin are to be idle at all times; pauses after failures. */
+interface Reserve {
+  readonly minIdle: number
+  failures: number
+  until: number
+  wasted: boolean
+}
+
 /** What has to become of a connection that nobody uses. */
 type Fate =
   | { readonly _tag: "Give"; readonly req: Req }
@@ -90,6 +102,7 @@ export class Model {
   /** Of the origins that have connections or requests, and what is remembered of all. */
   readonly outages = new Map<string, Outage>()
   readonly #remembered = new Map<string, Outage>()
+  readonly reserves = new Map<string, Reserve>()
   readonly #bySlot = new Map<Slot, Conn>()
   /** Slots that were made, and whose command to open them is still to come. */
   readonly #made = new Set<Slot>()
@@ -102,9 +115,13 @@ export class Model {
   #fate: Fate | undefined
   #unwanted: Conn | undefined
 
-  constructor(limits: slots.Limits) {
+  constructor(limits: slots.Limits, reserves: ReadonlyMap<string, number> = new Map()) {
     this.limits = limits
     this.state = new PoolState(limits, () => 0, (group, req) => this.#make(group, req))
+    for (const [origin, minIdle] of reserves) {
+      this.reserves.set(origin, { minIdle, failures: 0, until: -Infinity, wasted: false })
+      this.state.reserve(origin, origin, minIdle)
+    }
   }
 
   must(right: boolean, wrong: string): void {
@@ -135,6 +152,67 @@ export class Model {
   idle(origin?: string): ReadonlyArray<Conn> {
     return this.#of(this.conns, origin).filter(({ phase }) => phase === "idle" || phase === "free")
       .sort((a, b) => a.idleSince - b.idleSince)
+  }
+
+  /** The idle connections of an origin, the one that is to be used next in front. */
+  inOrderOfUse(origin: string): ReadonlyArray<Conn> {
+    const idle = this.idle(origin)
+    switch (this.limits.selection) {
+      case "newest":
+        return idle.toReversed()
+      case "oldest":
+        return idle
+      case "leastUsed":
+        return idle.toSorted((a, b) => a.served - b.served)
+    }
+  }
+
+  /** Whether one that nobody uses is too old while so many others are idle. Where it is needed it may be older. */
+  isOver(conn: Conn, others: number): boolean {
+    if (conn.keptUntil > this.now) return false
+    if (!this.#isNeeded(conn, others)) return true
+    conn.keptUntil = conn.neededUntil
+    return false
+  }
+
+  #isNeeded(conn: Conn, others: number): boolean {
+    return this.isKept(conn) && others < (this.reserves.get(conn.origin)?.minIdle ?? 0)
+  }
+
+  /** Whether a reserve may have it for longer than the idle time: it is good then, if somebody wants it. */
+  isKept({ neededUntil, origin }: Conn): boolean {
+    return !this.closing && this.reserves.has(origin) && neededUntil > this.now
+  }
+
+  /** The oldest idle one that no reserve needs, else the oldest. */
+  #spare(): Conn | undefined {
+    const all = this.idle()
+    if (this.closing) return all[0]
+    return all.find(({ origin }) => this.idle(origin).length > (this.reserves.get(origin)?.minIdle ?? 0)) ?? all[0]
+  }
+
+  // --- reserves
+
+  /** A connection of an origin could not be opened, or was of no use. */
+  reserveFailed(reserve: Reserve | undefined): void {
+    if (reserve === undefined || reserve.until > this.now) return
+    const before = this.now - reserve.until > 20_000 ? 0 : reserve.failures
+    reserve.failures = before + 1
+    reserve.until = this.now + Math.ceil(Math.min(10_000, Math.max(10, this.limits.backoffMillis / 16) * 2 ** before))
+  }
+
+  /** When a connection may be opened for a reserve, if one is to be. */
+  lacksFrom(origin: string): number | undefined {
+    const reserve = this.reserves.get(origin)
+    if (reserve === undefined || this.closing) return undefined
+    const kept = this.idle(origin).length + this.#orphans(origin).length
+    const room = this.open() < this.limits.connections && this.open(origin) < this.limits.connectionsPerOrigin
+    const outage = this.outages.get(origin)
+    const isOpening = this.#of(this.conns, origin).some(({ phase }) => phase === "opening")
+    const others = this.queued().some((req) => req.origin === origin)
+    if (kept >= reserve.minIdle || !room || others) return undefined
+    if (isOpening && (outage !== undefined || reserve.failures > 0)) return undefined
+    return Math.max(reserve.until, outage?.pausing ? outage.until : -Infinity)
   }
 
   /** Those whose response nobody has begun to read, the one that may be taken first in front. */
@@ -180,8 +258,11 @@ export class Model {
 
   #fateOf(conn: Conn, isNew: boolean): Fate {
     if (!isNew) {
+      if (conn.retired !== undefined) return { _tag: "Close", reason: conn.retired }
       if (conn.expiresAt <= this.now) return { _tag: "Close", reason: "Lifetime" }
-      if (conn.keptUntil < this.now) return { _tag: "Close", reason: "IdleTime" }
+      if (conn.keptUntil < this.now && this.isOver(conn, this.idle(conn.origin).length - 1)) {
+        return { _tag: "Close", reason: "IdleTime" }
+      }
       if (conn.left <= 0) return { _tag: "Close", reason: "Requests" }
     }
     const full = this.open() === this.limits.connections
@@ -194,7 +275,8 @@ export class Model {
       return { _tag: "Give", req }
     }
     if (rival !== undefined) return { _tag: "Close", reason: "Room", rival }
-    return this.closing ? { _tag: "Close", reason: "Shutdown" } : { _tag: "Keep" }
+    const reason = this.closing ? "Shutdown" : conn.retired
+    return reason === undefined ? { _tag: "Keep" } : { _tag: "Close", reason }
   }
 
   // --- outages
@@ -298,16 +380,23 @@ export class Model {
     this.must(!req.fresh || conn.served === 0, "a used connection is given to who wants a new one")
     this.must(conn.left > 0, "given too often")
     this.must(conn.served === 0 || conn.expiresAt > this.now, "given after its lifetime")
-    this.must(conn.keptUntil >= this.now, "given after its idle time")
+    this.must(conn.keptUntil >= this.now || this.isKept(conn), "given after its idle time")
     conn.phase = "held"
     conn.served++
     conn.left--
     req.held = conn
   }
 
+  /** A connection that is closed has served nobody: its reserve does not open the next one at once. */
+  waste(conn: Conn): void {
+    const reserve = this.reserves.get(conn.origin)
+    if (reserve !== undefined && conn.served === 0) reserve.wasted = true
+  }
+
   /** A connection or an opening is no more. */
   end(conn: Conn): void {
     this.must(conn.phase !== "closed", "closed twice")
+    if (conn.phase === "idle") this.waste(conn)
     conn.phase = "closed"
     conn.unreadFrom = undefined
     this.conns.splice(this.conns.indexOf(conn), 1)
@@ -324,6 +413,8 @@ export class Model {
     // An assignment would let the compiler think that it stays free.
     Object.assign<Conn, Partial<Conn>>(conn, { phase: "free", idleSince: ++this.#idleOrder, unreadFrom: undefined })
     const fate = this.#fateOf(conn, isNew)
+    // The others may be those of reserves.
+    const isSpare = this.idle().length > this.limits.idle && this.#spare() === conn
     this.#offered = conn
     this.#fate = fate
     this.step(event, run)
@@ -333,7 +424,9 @@ export class Model {
     if (fate._tag === "Close") this.must(conn.phase === "closed", `it is not closed (${fate.reason})`)
     if (fate._tag === "Close" && fate.rival) this.must(fate.rival.opening !== undefined, "its place goes to another")
     const { idle, idlePerOrigin } = this.limits
-    if (fate._tag === "Keep") this.must(conn.phase === "idle" || idle * idlePerOrigin === 0, "it is not kept")
+    if (fate._tag === "Keep") {
+      this.must(conn.phase === "idle" || isSpare || idle * idlePerOrigin === 0, "it is not kept")
+    }
   }
 
   /** Lets an event happen. */
@@ -360,7 +453,15 @@ export class Model {
     }
     switch (command._tag) {
       case "Open":
-        return this.#opens(command.slot, command.waiter)
+        this.#opens(command.slot, command.waiter.origin)
+        return this.#owns(command.waiter, this.conn(command.slot))
+      case "Warm": {
+        const origin = command.slot.group.key
+        this.must(this.#event === "fill", "a reserve is filled in between")
+        this.must((this.lacksFrom(origin) ?? Infinity) <= this.now, "opened for a reserve without need")
+        this.endPause(origin)
+        return this.#opens(command.slot, origin)
+      }
       case "Give": {
         const { slot, waiter } = command
         this.#same(waiter.granted, slot, "granted")
@@ -399,6 +500,7 @@ export class Model {
       case "Close": {
         const conn = this.conn(command.slot)
         this.must(this.#mayClose(conn, command.reason), `closed without need (${command.reason})`)
+        if (command.reason === "IdleLimit") this.waste(conn)
         return this.end(conn)
       }
       case "Reclaim": {
@@ -429,25 +531,28 @@ export class Model {
     conn.owner = req
   }
 
-  #make(group: slots.Group<string, Slot, Req>, req: Req): Slot {
-    this.#same(req.group, group, "the group of a request")
+  #make(group: slots.Group<string, Slot, Req>, req: Req | undefined): Slot {
+    if (req !== undefined) this.#same(req.group, group, "the group of a request")
     const slot = new Slot(group, req)
     this.#made.add(slot)
     return slot
   }
 
-  #opens(slot: Slot, req: Req): void {
+  #opens(slot: Slot, origin: string): void {
     this.must(!this.destroyed, "opened after the end")
     this.must(this.#made.delete(slot), "opened, although it was not made for this")
     this.must(!this.#bySlot.has(slot), "opened twice")
-    this.must(this.#orphans(req.origin).length === 0, "opened, although an opening is nobody's")
+    const isWanted = this.queued().some((req) => req.origin === origin)
+    this.must(!isWanted || this.#orphans(origin).length === 0, "opened, although an opening is nobody's")
     const { requestsPerConnection: left } = this.limits
     const times = { expiresAt: Infinity, keptUntil: Infinity, idleSince: 0, unreadFrom: undefined, unreadSince: 0 }
-    const failuresBefore = this.outages.get(req.origin)?.failures ?? 0
+    const failuresBefore = this.outages.get(origin)?.failures ?? 0
     const conn: Conn = {
       slot,
       failuresBefore,
-      origin: req.origin,
+      neededUntil: Infinity,
+      retired: undefined,
+      origin,
       phase: "opening",
       owner: undefined,
       served: 0,
@@ -456,13 +561,13 @@ export class Model {
     }
     this.#bySlot.set(slot, conn)
     this.conns.push(conn)
-    this.#owns(req, conn)
-    this.#checkOpen(req.origin)
+    this.#checkOpen(origin)
   }
 
   #mayClose(conn: Conn, reason: CloseReason): boolean {
     if (conn === this.#offered && this.#fate?._tag === "Close" && this.#fate.reason === reason) return true
     if (reason === "Shutdown") return this.closing && (conn.phase === "idle" || this.destroyed)
+    if (this.#event === "retire") return conn.phase === "idle" && conn.retired === reason
     if (conn.phase !== "idle" && conn !== this.#offered) return false
     const { connections, connectionsPerOrigin, idle, idlePerOrigin } = this.limits
     const [all, own] = [this.idle(), this.idle(conn.origin)]
@@ -470,10 +575,11 @@ export class Model {
       case "Lifetime":
       case "IdleTime":
         return conn.keptUntil <= this.now && (conn.expiresAt <= this.now) === (reason === "Lifetime")
+          && !this.#isNeeded(conn, own.length - 1)
       case "IdleLimit":
-        return own.length > idlePerOrigin ? own[0] === conn : all.length > idle && all[0] === conn
+        return own.length > idlePerOrigin ? own[0] === conn : all.length > idle && this.#spare() === conn
       case "Room":
-        return (all[0] === conn && this.open() === connections)
+        return (this.#spare() === conn && this.open() === connections)
           || (own[0] === conn && this.open(conn.origin) === connectionsPerOrigin)
       default:
         return reason === "Closed" && this.#event === "closeIdle"
@@ -560,13 +666,17 @@ export class Model {
       this.#same(group.waiting.size, waiting.length, "the size of the waiting for the origin")
       this.#same(group.newWaiting, waiting.filter((req) => req.fresh).length, "waiting for a new one of the origin")
     }
-    for (const { left, origin, owner, keptUntil, phase, served, slot } of this.conns) {
+    for (const conn of this.conns) {
+      const { left, origin, owner, phase, served, slot } = conn
       this.#same(slot.status, statusOf[phase], "the status")
       this.#same(slot.group, groups.get(origin), "the group of a connection")
       this.#same(slot.owner, owner, "the owner")
       this.#same(slot.served, served, "served")
       this.#same(slot.left, left, "left")
-      if (phase === "idle") this.#same(slot.idleUntil, keptUntil, "kept until")
+      if (phase !== "idle") continue
+      // One that is needed is kept for longer, as soon as somebody looks.
+      if (slot.idleUntil > conn.keptUntil) this.isOver(conn, this.idle(origin).length - 1)
+      this.#same(slot.idleUntil, conn.keptUntil, "kept until")
     }
     for (const { attempt, granted, group, opening, origin, waiting } of this.waiting) {
       this.#same(group, groups.get(origin), "the group of a request")

@@ -4,6 +4,7 @@
  */
 import * as FastCheck from "effect/FastCheck"
 import { it } from "vitest"
+import type { Limits } from "../../src/internal/pool/slots.ts"
 import type { Action } from "./poolDriver.ts"
 import { Driver } from "./poolDriver.ts"
 
@@ -22,8 +23,22 @@ const limits = FastCheck.record({
   requestsPerConnection: oneOf(1, 2, 3, Infinity, Infinity, Infinity),
   idleMillis: oneOf(0, 10, 25, Infinity, Infinity),
   retryMillis: oneOf(0, 20, 50, 50),
-  backoffMillis: oneOf(0, 16, 160, 160)
+  backoffMillis: oneOf(0, 16, 160, 160),
+  selection: oneOf<["newest", "newest", "oldest", "leastUsed"]>("newest", "newest", "oldest", "leastUsed")
 })
+
+/** As many as the limits allow, which the options of a pool are checked for. */
+const reservesWithin = (
+  { connections, connectionsPerOrigin, idle, idlePerOrigin }: Limits,
+  wanted: ReadonlyArray<number>
+): ReadonlyArray<number> => {
+  let left = Math.min(connections, idle)
+  return wanted.map((count) => {
+    const minIdle = Math.min(count, left, connectionsPerOrigin, idlePerOrigin)
+    left -= minIdle
+    return minIdle
+  })
+}
 
 const hint = FastCheck.oneof(
   { weight: 4, arbitrary: FastCheck.constant(undefined) },
@@ -59,6 +74,7 @@ const actions = (maxLength: number): FastCheck.Arbitrary<ReadonlyArray<Action>> 
       often(2, "lose", { pick }),
       often(2, "die", { pick }),
       often(2, "peerCloses", { pick }),
+      often(2, "retire", { pick }),
       often(3, "cancel", { pick }),
       often(3, "cancelGiven", { pick }),
       often(3, "giveBack", { pick }),
@@ -78,6 +94,7 @@ const actions = (maxLength: number): FastCheck.Arbitrary<ReadonlyArray<Action>> 
 const scenario = FastCheck.record({
   limits,
   origins: oneOf(1, 2, 3, 4),
+  reserves: oneOf<Array<ReadonlyArray<number>>>([], [], [1], [2, 1], [3]),
   before: actions(80),
   end: oneOf<["drain", "shutdown", "destroy"]>("drain", "shutdown", "destroy"),
   after: actions(20)
@@ -88,8 +105,8 @@ it("decides by its rules, whatever happens in whatever order, and has nothing le
 }, async () => {
   let runs = 0
   await FastCheck.assert(
-    FastCheck.asyncProperty(scenario, async ({ after, before, end, limits, origins }) => {
-      const driver = new Driver(limits, origins)
+    FastCheck.asyncProperty(scenario, async ({ after, before, end, limits, origins, reserves }) => {
+      const driver = new Driver(limits, origins, reservesWithin(limits, reserves))
       driver.run(before)
       if (end !== "drain") {
         driver.act({ _tag: end })

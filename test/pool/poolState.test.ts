@@ -19,7 +19,8 @@ const generous: Limits = {
   requestsPerConnection: Infinity,
   idleMillis: 1000,
   retryMillis: 1000,
-  backoffMillis: 160
+  backoffMillis: 160,
+  selection: "newest"
 }
 
 interface Ask {
@@ -159,6 +160,9 @@ class Story {
         case "Open":
           this.#slots.push(command.slot)
           return `open ${this.#number(command.slot)} for ${command.waiter.name}`
+        case "Warm":
+          this.#slots.push(command.slot)
+          return `open ${this.#number(command.slot)}`
         case "Give": {
           const { slot, waiter } = command
           assert.strictEqual(waiter.granted, slot)

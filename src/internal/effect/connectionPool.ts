@@ -21,6 +21,7 @@ import type { ExecuteFailure } from "../pool/call.ts"
 import { makeCall, PoolCall } from "../pool/call.ts"
 import { Pool } from "../pool/pool.ts"
 import type { PoolSettings } from "../pool/settings.ts"
+import { Background } from "./background.ts"
 import type { InSpan, RedactedNames } from "./caller.ts"
 import { FiberCaller, Interruptible, uninterruptedCall } from "./caller.ts"
 import { readDuration } from "./duration.ts"
@@ -31,6 +32,7 @@ import type { LeaseFailure } from "./lease.ts"
 import { lease } from "./lease.ts"
 import type { PoolOptions } from "./poolOptions.ts"
 import { toSettings } from "./poolSettings.ts"
+import { systemLookUp } from "./resolver.ts"
 import type { Trace } from "./trace.ts"
 import { awaitEnd, returnTo, waitFor, waitForOrCancel } from "./wait.ts"
 
@@ -76,7 +78,9 @@ export const unsafeMake = (
   Effect.gen(function*() {
     const { addresses, dialer, host, timers } = yield* hosted(yield* Transport)
     const random = numbers(yield* Random.next)
-    const pool = new Pool(settings, host, dialer, addresses, timers, random)
+    const background = new Background(host, redactedNames)
+    const lookUp = addresses?.lookUp ?? systemLookUp
+    const pool = new Pool(settings, { addresses, background, dialer, host, lookUp, timers }, random)
     yield* Effect.addFinalizer(() =>
       // Requests that the shutdown has refused are still to report it.
       Effect.zipRight(
@@ -84,6 +88,7 @@ export const unsafeMake = (
         Effect.zipRight(quiet(pool), Effect.sync(() => pool.events.end()))
       )
     )
+    pool.warm()
     return new ConnectionPoolImpl(pool, redactedNames, trace)
   })
 

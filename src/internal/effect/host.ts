@@ -105,8 +105,8 @@ export class EffectTimers implements DialHost {
   }
 
   /** Runs an effect in the runtime of the host. */
-  fork<A, E>(effect: Effect.Effect<A, E>): Fiber.RuntimeFiber<A, E> {
-    return Runtime.runFork(this.#runtime)(effect)
+  fork<A, E>(effect: Effect.Effect<A, E>, options?: Runtime.RunForkOptions): Fiber.RuntimeFiber<A, E> {
+    return Runtime.runFork(this.#runtime)(effect, options)
   }
 
   #forkSleep(millis: number, callback: () => void): Fiber.RuntimeFiber<void> {

@@ -4,8 +4,23 @@ import type { ConnectionEvent } from "../../ConnectionEvent.ts"
 import type * as HttpLeniency from "../../HttpLeniency.ts"
 import type * as HttpLimits from "../../HttpLimits.ts"
 import type * as HttpTimeouts from "../../HttpTimeouts.ts"
+import type { Origin } from "../../Origin.ts"
 import type * as Proxy from "../../Proxy.ts"
 import type * as Tls from "../../Tls.ts"
+
+/** An origin that is to have idle connections at all times. */
+export interface WarmOrigin {
+  /**
+   * The origin: a URL without a path, whose connections have the options of the pool as those of a
+   * request to that URL have; or an `Origin`, which brings its own.
+   */
+  readonly origin: string | Origin
+  /**
+   * How many connections are to be idle, or being opened; at least 1. The sum of all may not exceed
+   * `idle` and `connections`, and none `idlePerOrigin` and `connectionsPerOrigin`. Default: 1.
+   */
+  readonly minIdle?: number | undefined
+}
 
 /** Documented as `ConnectionPool.Options`: one interface, so that none is forgotten. */
 export interface PoolOptions {
@@ -58,6 +73,32 @@ export interface PoolOptions {
    * shorter. Default: 30 seconds.
    */
   readonly idleTime?: Duration.DurationInput | undefined
+  /**
+   * Which idle connection a request receives. `"newest"`: the one that was used last, so that
+   * connections that are not needed reach `idleTime`. `"oldest"`: the one that has been idle for
+   * the longest, so that all are used by turns. `"leastUsed"`: the one that has served the fewest
+   * requests, of two the older. With the last two, the addresses of a name are used evenly even if
+   * fewer requests run at once than there are connections, and no connection reaches `idleTime`
+   * while there is traffic. Default: `"newest"`.
+   */
+  readonly selection?: "newest" | "oldest" | "leastUsed" | undefined
+  /**
+   * Origins whose connections are opened when the pool is made, and kept: a connection is opened
+   * for each that is closed, or in use while fewer than `minIdle` are left. `idleTime` does not
+   * close the last `minIdle`; the server's `Keep-Alive` and `lifetime` do. They are opened in the
+   * background, which neither delays `make` nor keeps the process alive. If that fails, it is tried
+   * again after pauses of up to 10 seconds. They take no room that a request needs. Default: none.
+   */
+  readonly warm?: ReadonlyArray<WarmOrigin> | undefined
+  /**
+   * What happens to connections to an address that the resolver no longer returns for the name.
+   * Such an address gets no new connection, because each opening asks the resolver.
+   * `"lifetime"`: the open ones end by `lifetime`. `"drain"`: they are closed as soon as no request
+   * uses them (`AddressGone`), and the name is looked up again as long as the origin has
+   * connections, when its TTL is over (at least a second), or every 30 seconds if it has none. A
+   * lookup that fails changes nothing. Default: `"lifetime"`.
+   */
+  readonly followDns?: "lifetime" | "drain" | undefined
   /**
    * How long before the server's `Keep-Alive: timeout` expires a connection is closed; at most half
    * of that time. A request may otherwise be in flight when the server closes. Default: 1 second.

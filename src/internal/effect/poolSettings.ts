@@ -13,6 +13,7 @@ import { checked, notRecord } from "../options.ts"
 import type { PoolSettings } from "../pool/settings.ts"
 import { readDuration } from "./duration.ts"
 import type { PoolOptions } from "./poolOptions.ts"
+import { toWarm } from "./warmSettings.ts"
 
 const invalid = (option: string, reason: string): Either.Either<never, InvalidOption> =>
   Either.left(new InvalidOption({ option, reason }))
@@ -78,6 +79,18 @@ const checkKinds = (options: PoolOptions): Either.Either<void, InvalidOption> =>
     : invalid("onEvent", "it must be a function")
 }
 
+const selections = ["newest", "oldest", "leastUsed"] as const
+
+/** Reads a word, of which the first is the default. */
+const oneOf = <const Words extends ReadonlyArray<string>>(
+  option: string,
+  value: unknown,
+  words: Words
+): Either.Either<Words[number], InvalidOption> => {
+  const word = value === undefined ? words[0] : words.find((word) => word === value)
+  return word === undefined ? invalid(option, `it must be one of ${words.join(", ")}`) : Either.right(word)
+}
+
 /** Checks the options and puts the defaults in. */
 export const toSettings = (options: PoolOptions): Either.Either<PoolSettings, InvalidOption> =>
   Either.gen(function*() {
@@ -96,7 +109,7 @@ export const toSettings = (options: PoolOptions): Either.Either<PoolSettings, In
     const backoffMillis = yield* millis("connectBackoff", options.connectBackoff, 250)
     // With an infinite pause, nothing would be opened again after one failure.
     if (backoffMillis === Infinity) return yield* invalid("connectBackoff", "it must be finite, 0 is for no pauses")
-    return {
+    const settings: PoolSettings = {
       places: {
         connectionsPerOrigin: yield* count("connectionsPerOrigin", options.connectionsPerOrigin, 1, 64),
         connections: yield* count("connections", options.connections, 1, 1024),
@@ -108,8 +121,11 @@ export const toSettings = (options: PoolOptions): Either.Either<PoolSettings, In
         retryMillis,
         // Retries without a pause would leave no time for anything else until the retry time is
         // over.
-        backoffMillis: Math.max(backoffMillis, retryMillis > 0 ? 1 : 0)
+        backoffMillis: Math.max(backoffMillis, retryMillis > 0 ? 1 : 0),
+        selection: yield* oneOf("selection", options.selection, selections)
       },
+      warm: [],
+      drainsGone: (yield* oneOf("followDns", options.followDns, ["lifetime", "drain"])) === "drain",
       lifetimeMillis: yield* millis("lifetime", options.lifetime, 900_000),
       lifetimeJitter,
       keepAliveMargin: yield* millis("keepAliveMargin", options.keepAliveMargin, 1000),
@@ -131,4 +147,5 @@ export const toSettings = (options: PoolOptions): Either.Either<PoolSettings, In
       wireTap: options.wireTap ?? false,
       onEvent: options.onEvent
     }
+    return options.warm === undefined ? settings : { ...settings, warm: yield* toWarm(options.warm, settings) }
   })

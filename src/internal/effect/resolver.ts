@@ -52,6 +52,10 @@ export interface Service {
 /** The system's resolver, by callbacks. */
 const lookUpBySystem = resolveBy(systemLookup)
 
+/** Asks the system in the name of a caller. It needs no fiber. */
+export const systemLookUp: NameLookup = (name, caller, done, died) =>
+  caller.context.run(() => lookUpBySystem(name, done, died))
+
 export const system: Service = Object.freeze<Service>({
   lookup: (name) =>
     Effect.async<Answer, DnsError>((resume) => {

@@ -64,6 +64,8 @@ export interface Host {
 export interface Caller {
   /** The async context of the caller. */
   readonly context: AsyncContext
+  /** True if no program waits for what is done, so that the process may end before. */
+  readonly isBackground?: boolean | undefined
   /** Writes an entry to the caller's log, whose lines must not show the values of these fields. */
   log(lines: (redactedNames: ReadonlyArray<string | RegExp>) => ReadonlyArray<string>): void
 }
@@ -72,7 +74,7 @@ export interface Caller {
 export type DialHost = Pick<Host, "loop" | "isLive" | "now" | "startTimer">
 
 /** What a dialer needs of the caller. */
-export type DialCaller = Pick<Caller, "context">
+export type DialCaller = Pick<Caller, "context" | "isBackground">
 
 /** How an attempt to open a channel ended. */
 export type Dialed<E = DnsError | AddressRefused | ConnectError | TlsError | HttpTimeout> =

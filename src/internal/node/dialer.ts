@@ -58,6 +58,7 @@ class Attempt<E, A extends { readonly _tag: string } = Opened> {
   readonly host: DialHost
   /** The async context of the caller: sockets and lookups are started in it. */
   readonly context: AsyncContext
+  readonly isBackground: boolean
   readonly started: Array<Opening> = []
   /** The channel inside of which TLS is started. */
   readonly #below: Duplex | undefined
@@ -72,6 +73,7 @@ class Attempt<E, A extends { readonly _tag: string } = Opened> {
   constructor(host: DialHost, caller: DialCaller, below: Duplex | undefined, done: (result: Result<E, A>) => void) {
     this.host = host
     this.context = caller.context
+    this.isBackground = caller.isBackground === true
     this.#below = below
     this.#done = done
   }
@@ -93,7 +95,11 @@ class Attempt<E, A extends { readonly _tag: string } = Opened> {
     const expire = (): void => {
       if (this.#timers.delete(stop)) this.step(run)
     }
-    const timer = host.startTimer(millis, true, () => host.isLive ? host.loop.afterPoll(expire) : expire())
+    const timer = host.startTimer(
+      millis,
+      !this.isBackground,
+      () => host.isLive ? host.loop.afterPoll(expire) : expire()
+    )
     const stop = (): void => {
       if (this.#timers.delete(stop)) timer.cancel()
     }

@@ -34,6 +34,8 @@ export interface Steps {
 export interface ConnectPhase extends Steps {
   /** The async context in which sockets are made. */
   readonly context: AsyncContext
+  /** True if the process may end before it has connected. */
+  readonly isBackground: boolean
   /** The sockets that were made. The attempt destroys them unless it succeeds. */
   readonly started: Array<Opening>
   /**
@@ -142,6 +144,7 @@ const connect = (
     ? net.connect(options as net.NetConnectOpts)
     : secure(security, options, describe(endpoint))
   socket.setNoDelay(true)
+  if (attempt.isBackground) socket.unref()
   readOnAfterWriteError(socket)
   listen(socket, inbound)
   return new Opening(socket, inbound, target, attempt)

@@ -5,6 +5,7 @@
 import type { CloseReason } from "../../ConnectionEvent.ts"
 import { Entry, List } from "./list.ts"
 import { Outages } from "./outages.ts"
+import type { Reserve, Retired } from "./reserves.ts"
 import type { Command, Group, Limits, Slot, Waiter } from "./slots.ts"
 import { Turns } from "./turns.ts"
 
@@ -23,13 +24,18 @@ export abstract class Inventory<O, S extends Slot<O, S, W>, W extends Waiter<O, 
   connecting = 0
   /** Openings without an owner. */
   protected readonly orphans = new Set<S>()
+  /** By key, the idle connections that an origin is to have at all times. */
+  readonly reserves = new Map<string, Reserve<O, S>>()
+  protected readonly retired: Retired<S> = new Map()
   /** What the pool must do, in order. The pool replaces the array when it takes the commands. */
   commands: Array<Command<S, W>> = []
 
   protected readonly outages: Outages
+  protected readonly random: () => number
 
   constructor(limits: Limits, random: () => number) {
     this.limits = limits
+    this.random = random
     this.outages = new Outages(limits, random)
   }
 
@@ -121,8 +127,14 @@ export abstract class Inventory<O, S extends Slot<O, S, W>, W extends Waiter<O, 
 
   /** Removes a slot, without opening a connection in the room that this makes. */
   protected remove(slot: S): void {
+    const { reserve } = slot.group
     if (slot.status === "connecting") this.endConnecting(slot)
-    if (slot.status === "idle") this.leaveIdle(slot)
+    if (slot.status === "idle") {
+      if (reserve !== undefined && slot.served === 0) reserve.wasted = true
+      this.leaveIdle(slot)
+    }
+    reserve?.keptUntil.delete(slot)
+    if (this.retired.size > 0) this.retired.delete(slot)
     this.forgetUnread(slot)
     slot.status = "gone"
     this.slots.delete(slot)
@@ -149,7 +161,7 @@ export abstract class Inventory<O, S extends Slot<O, S, W>, W extends Waiter<O, 
     this.commands.push({ _tag, slot, waiter, reason: undefined })
   }
 
-  protected commandSlot(_tag: "Reclaim" | "Abort", slot: S): void {
+  protected commandSlot(_tag: "Warm" | "Reclaim" | "Abort", slot: S): void {
     this.commands.push({ _tag, slot, waiter: undefined, reason: undefined })
   }
 

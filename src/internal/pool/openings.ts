@@ -9,6 +9,8 @@ import { closedAtOnce, Opening, withOpeningContext } from "../connection/open.ts
 import type { TimerQueue } from "../connection/timers.ts"
 import { Timer } from "../connection/timers.ts"
 import { ConnectionClosed } from "../error/state.ts"
+import type { Caller } from "../model/ports.ts"
+import type { Follow } from "./follow.ts"
 import type { Outage } from "./outages.ts"
 import type { PoolState } from "./policy.ts"
 import type { PooledConnection, Waiter } from "./pooledConnection.ts"
@@ -24,6 +26,8 @@ interface Pool {
   readonly state: PoolState<Destination, PooledConnection, Waiter>
   readonly counts: { opened: number }
   readonly spread: Spread
+  readonly follow: Follow | undefined
+  readonly background: Caller
   runCommands(): void
   expireAt(pooled: PooledConnection): void
 }
@@ -44,12 +48,13 @@ export class Openings {
     return this.#running
   }
 
-  open(pooled: PooledConnection, waiter: Waiter): void {
-    const { caller, timeouts } = waiter
-    waiter.limit(false)
+  /** Opens a connection for a request, or for a reserve: in the name of the pool. */
+  open(pooled: PooledConnection, waiter: Waiter | undefined): void {
+    const caller = waiter?.caller ?? this.#pool.background
+    waiter?.limit(false)
     // The total time of the request does not limit the opening, which may serve another request in
     // the end.
-    const opening = new Opening(pooled, { ...timeouts, total: Infinity }, caller, pooled, pooled)
+    const opening = new Opening(pooled, { ...pooled.timeouts, total: Infinity }, caller, pooled, pooled)
     pooled.opening = opening
     this.#running.add(opening)
     // Another request may have made room for this one, but the opening belongs to the waiter.
@@ -66,6 +71,7 @@ export class Openings {
     if (pooled.status !== "connecting") return connection?.close("Closed")
     if (connection?.usable) {
       state.connected(pooled, timers.now(), this.#lifetime())
+      this.#pool.follow?.opened(pooled)
       this.#pool.runCommands()
       return this.#pool.expireAt(pooled)
     }

@@ -4,17 +4,19 @@
  */
 import type { CloseReason } from "../../ConnectionEvent.ts"
 import { Inventory } from "./inventory.ts"
+import type { Reserve } from "./reserves.ts"
 import type { Limits, Slot, Waiter } from "./slots.ts"
 import { Group } from "./slots.ts"
 import { servable } from "./turns.ts"
 
 /**
- * Creates the slot for a connection that is to be opened. Runs in the middle of a decision, so it
- * must not call the pool; the connection is opened by the command `Open`.
+ * Creates the slot for a connection that is to be opened, for a waiter or for a reserve. Runs in
+ * the middle of a decision, so it must not call the pool; the connection is opened by the command
+ * `Open` or `Warm`.
  */
 export type MakeSlot<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> = (
   group: Group<O, S, W>,
-  waiter: W
+  waiter: W | undefined
 ) => S
 
 export abstract class Placement<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> extends Inventory<O, S, W> {
@@ -38,8 +40,10 @@ export abstract class Placement<O, S extends Slot<O, S, W>, W extends Waiter<O, 
   /** Offers a connection that was acquired before, unless it has reached a limit. */
   protected reoffer(slot: S, now: number): void {
     this.forgetUnread(slot)
+    const retired = this.retired.size > 0 ? this.retired.get(slot) : undefined
+    if (retired !== undefined) return this.close(slot, retired)
     if (slot.expiresAt <= now) return this.close(slot, "Lifetime")
-    if (slot.idleUntil < now) return this.close(slot, "IdleTime")
+    if (slot.idleUntil < now && this.isOver(slot, now)) return this.close(slot, "IdleTime")
     if (slot.left <= 0) return this.close(slot, "Requests")
     this.offer(slot)
   }
@@ -50,10 +54,38 @@ export abstract class Placement<O, S extends Slot<O, S, W>, W extends Waiter<O, 
     const waiter = servable<O, S, W>(slot)
     if (this.turns.older(slot, waiter, this.full)) return this.close(slot, "Room")
     if (waiter !== undefined) return this.#give(waiter, slot)
-    if (this.closing) return this.close(slot, "Shutdown")
+    const reason = this.closing ? "Shutdown" : this.retired.size > 0 ? this.retired.get(slot) : undefined
+    if (reason !== undefined) return this.close(slot, reason)
     this.enterIdle(slot)
     if (group.idle.size > this.limits.idlePerOrigin) this.#replace(group.idle.first?.value, "IdleLimit")
-    else if (this.idle.size > this.limits.idle) this.#replace(this.idle.first, "IdleLimit")
+    else if (this.idle.size > this.limits.idle) this.#replace(this.#spare, "IdleLimit")
+  }
+
+  /** The connection that has been idle for the longest, if possible one that no reserve needs. */
+  get #spare(): S | undefined {
+    const { first } = this.idle
+    if (this.reserves.size === 0) return first
+    const isSpare = ({ group: { idle, reserve } }: S): boolean => reserve === undefined || idle.size > reserve.minIdle
+    return this.idle.find(first, isSpare) ?? first
+  }
+
+  /**
+   * True if a connection that no request uses is to be closed because it is too old, or has been
+   * idle for too long. One that a reserve needs may be idle for longer.
+   */
+  protected isOver(slot: S, now: number): boolean {
+    if (slot.idleUntil > now) return false
+    const { idle, reserve } = slot.group
+    const others = slot.status === "idle" ? idle.size - 1 : idle.size
+    if (reserve === undefined || others >= reserve.minIdle || !this.isKept(slot, now)) return true
+    slot.idleUntil = reserve.keptUntil.get(slot) ?? now
+    return false
+  }
+
+  /** True if a reserve may keep a connection for longer than it may be idle. */
+  protected isKept(slot: S, now: number): boolean {
+    const keptUntil = slot.group.reserve?.keptUntil.get(slot)
+    return keptUntil !== undefined && keptUntil > now && !this.closing
   }
 
   #give(waiter: W, slot: S): void {
@@ -87,7 +119,7 @@ export abstract class Placement<O, S extends Slot<O, S, W>, W extends Waiter<O, 
   // --- making room
 
   protected newGroup(key: string, origin: O, now: number): Group<O, S, W> {
-    const group = new Group<O, S, W>(key, origin, this.limits.connectionsPerOrigin)
+    const group = new Group<O, S, W>(key, origin, this.limits.connectionsPerOrigin, this.reserves.get(key))
     group.outage = this.outages.of(key, now)
     this.endPause(group, now)
     return group
@@ -123,19 +155,53 @@ export abstract class Placement<O, S extends Slot<O, S, W>, W extends Waiter<O, 
     // Connections of the group are idle here only if the waiter needs a new one.
     if (group.open >= this.limits.connectionsPerOrigin) this.#replace(group.idle.first?.value, "Room")
     if (this.full) {
-      if (this.idle.size > 0) this.#replace(this.idle.first, "Room")
+      if (this.idle.size > 0) this.#replace(this.#spare, "Room")
       else if (!this.#giveUpOrphan()) return false
     }
     const slot = this.#makeSlot(group, waiter)
-    slot.left = this.limits.requestsPerConnection
     this.own(slot, waiter)
+    this.#enterConnecting(slot)
+    this.commandBoth("Open", slot, waiter)
+    return true
+  }
+
+  #enterConnecting(slot: S): void {
+    const { group } = slot
+    slot.left = this.limits.requestsPerConnection
     this.slots.add(slot)
     group.open++
     group.connecting++
     this.connecting++
     this.turns.rank(group)
-    this.commandBoth("Open", slot, waiter)
+  }
+
+  // --- reserves
+
+  /** Opens a connection for a reserve, if it lacks one, there is room, and it need not pause. */
+  protected openForReserve(reserve: Reserve<O, S>, now: number): boolean {
+    const known = this.groups.get(reserve.key)
+    const group = known ?? this.newGroup(reserve.key, reserve.origin, now)
+    if (!this.#lacks(reserve, group, now)) return false
+    this.groups.set(reserve.key, group)
+    this.endPause(group, now)
+    const slot = this.#makeSlot(group, undefined)
+    this.orphans.add(slot)
+    group.orphans++
+    this.#enterConnecting(slot)
+    this.commandSlot("Warm", slot)
     return true
+  }
+
+  #lacks(reserve: Reserve<O, S>, group: Group<O, S, W>, now: number): boolean {
+    const { connecting, idle, open, orphans, outage, queued } = group
+    reserve.retryAt = Infinity
+    if (this.full || open >= this.limits.connectionsPerOrigin || idle.size + orphans >= reserve.minIdle) return false
+    // A waiter has the next opening. While openings fail there is one at a time.
+    if (queued > 0 || (connecting > 0 && (outage !== undefined || reserve.failures > 0))) return false
+    const pausesUntil = Math.max(reserve.until, outage?.pausing ? outage.until : -Infinity)
+    if (pausesUntil <= now) return true
+    reserve.retryAt = pausesUntil
+    return false
   }
 
   /** Aborts an opening without an owner. False if there is none. */

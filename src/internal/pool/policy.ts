@@ -4,8 +4,8 @@
  *
  * Each method is one event. It changes the state at once, so that the next event sees the result,
  * and leaves in `commands` what the pool must do. The rules:
- * - Idle connections are reused newest first. A request that finds none is queued, and the queue is
- *   first in, first out.
+ * - Idle connections are reused newest first, unless `selection` says otherwise. A request that
+ *   finds none is queued, and the queue is first in, first out.
  * - If its group has room, a connection is opened for a waiter. A waiter receives whichever
  *   connection is free first. Openings therefore belong to the first waiters of their group, and
  *   pass on to the next ones.
@@ -17,6 +17,8 @@
  *   time. There are pauses between the attempts (`outages.ts`).
  * - No waiter waits for room that an unread response takes. The oldest such response loses its
  *   connection.
+ * - A reserve (`reserves.ts`) has its idle connections as long as there is room that no waiter
+ *   needs.
  *
  * A queued request is one object, a subclass of `Waiter`. A connection and its slot are one object,
  * a subclass of `Slot` that the pool creates in `makeSlot`. The rules for a waiter:
@@ -29,7 +31,8 @@
 import type { CloseReason } from "../../ConnectionEvent.ts"
 import type { Outage } from "./outages.ts"
 import { Placement } from "./placement.ts"
-import type { Hint, Slot, Waiter } from "./slots.ts"
+import { Reserve } from "./reserves.ts"
+import type { Group, Hint, Slot, Waiter } from "./slots.ts"
 
 /** The consequences of an opening that failed. */
 export interface Failed<W> {
@@ -47,13 +50,13 @@ export class PoolState<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> ex
     return ++this.#drawn
   }
 
-  /** Acquires the newest idle connection that is not too old. */
+  /** Acquires the idle connection that is to be used next. It is not too old. */
   acquire(key: string, now: number): S | undefined {
     const group = this.groups.get(key)
     if (group === undefined) return undefined
-    for (let entry = group.idle.last; entry !== undefined; entry = group.idle.last) {
-      const slot = entry.value
-      if (slot.idleUntil > now) {
+    for (let slot = this.#select(group); slot !== undefined; slot = this.#select(group)) {
+      // One that a reserve has kept is good, even if enough others are idle.
+      if (slot.idleUntil > now || this.isKept(slot, now)) {
         this.leaveIdle(slot)
         this.lend(slot)
         return slot
@@ -61,6 +64,15 @@ export class PoolState<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> ex
       this.close(slot, slot.expiresAt <= now ? "Lifetime" : "IdleTime")
     }
     return undefined
+  }
+
+  #select({ idle }: Group<O, S, W>): S | undefined {
+    const { selection } = this.limits
+    if (selection === "newest") return idle.last?.value
+    let selected = idle.first?.value
+    if (selection === "oldest" || selected === undefined) return selected
+    for (const { value } of idle) if (value.served < selected.served) selected = value
+    return selected
   }
 
   /**
@@ -104,6 +116,8 @@ export class PoolState<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> ex
     slot.status = "busy"
     slot.expiresAt = now + lifetimeMillis
     slot.idleUntil = Math.min(now + this.limits.idleMillis, slot.expiresAt)
+    group.reserve?.opened(now)
+    group.reserve?.keptUntil.set(slot, slot.expiresAt)
     // A waiter receives it however short its lifetime is.
     this.offer(slot)
     // If another waiter received it, the owner has adopted that waiter's attempt, if there was one.
@@ -120,6 +134,7 @@ export class PoolState<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> ex
   failed(slot: S, now: number, recoverable: boolean): Failed<W> {
     const { group, owner } = slot
     this.disown(slot)
+    if (group.reserve !== undefined) this.#reserveFailed(group.reserve, now)
     const outage = recoverable ? this.outages.failed(group.key, slot.failuresBefore, now) : undefined
     if (outage === undefined && group.outage !== undefined) this.outages.over(group.outage)
     group.outage = outage
@@ -150,12 +165,15 @@ export class PoolState<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> ex
     return outage
   }
 
-  /** When the first pause ends for which a request waits; `Infinity` if there is none. */
+  /**
+   * When the first pause ends for which a request or a reserve waits; `Infinity` if there is none.
+   */
   get pausesUntil(): number {
     let first = Infinity
     for (const { outage, queued } of this.groups.values()) {
       if (outage?.pausing && queued > 0 && outage.until < first) first = outage.until
     }
+    for (const { retryAt } of this.reserves.values()) first = Math.min(first, retryAt)
     return first
   }
 
@@ -169,7 +187,13 @@ export class PoolState<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> ex
   release(slot: S, now: number, hint: Hint | undefined): void {
     if (slot.status !== "busy") return
     if (hint !== undefined) slot.left = Math.min(slot.left, hint.left)
-    slot.idleUntil = Math.min(now + Math.min(this.limits.idleMillis, hint?.idleMillis ?? Infinity), slot.expiresAt)
+    const keptUntil = Math.min(now + (hint?.idleMillis ?? Infinity), slot.expiresAt)
+    slot.idleUntil = Math.min(now + this.limits.idleMillis, keptUntil)
+    const { reserve } = slot.group
+    if (reserve !== undefined) {
+      reserve.served()
+      reserve.keptUntil.set(slot, keptUntil)
+    }
     this.reoffer(slot, now)
   }
 
@@ -213,7 +237,7 @@ export class PoolState<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> ex
     // Closing one connection may close others to make room.
     for (const slot of Array.from(this.idle)) {
       if (slot.status !== "idle") continue
-      if (slot.idleUntil <= now) this.close(slot, slot.expiresAt <= now ? "Lifetime" : "IdleTime")
+      if (this.isOver(slot, now)) this.close(slot, slot.expiresAt <= now ? "Lifetime" : "IdleTime")
       else if (slot.idleUntil < next) next = slot.idleUntil
     }
     return next
@@ -245,6 +269,30 @@ export class PoolState<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> ex
     return Infinity
   }
 
+  /** Lets an origin have idle connections at all times. Must precede everything else. */
+  reserve(key: string, origin: O, minIdle: number): void {
+    this.reserves.set(key, new Reserve(key, origin, minIdle))
+  }
+
+  /** Opens the connections that reserves lack. Must be called after each event if there are any. */
+  fill(now: number): void {
+    for (const reserve of this.reserves.values()) {
+      if (reserve.wasted) this.#reserveFailed(reserve, now)
+      reserve.wasted = false
+      while (this.openForReserve(reserve, now));
+    }
+  }
+
+  #reserveFailed(reserve: Reserve<O, S>, now: number): void {
+    reserve.failed(now, this.limits.backoffMillis, this.random())
+  }
+
+  /** A connection is not to be used again. It is closed, as soon as no request uses it. */
+  retire(slot: S, reason: CloseReason): void {
+    if (slot.status === "idle") this.close(slot, reason)
+    else if (slot.status !== "gone") this.retired.set(slot, reason)
+  }
+
   /** Closes all idle connections. */
   closeIdle(reason: CloseReason): void {
     for (const slot of Array.from(this.idle)) if (slot.status === "idle") this.close(slot, reason)
@@ -253,6 +301,7 @@ export class PoolState<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> ex
   /** Shuts the pool down: no connection is kept. Queued requests are still served. */
   shutdown(): void {
     this.closing = true
+    this.reserves.clear()
     this.closeIdle("Shutdown")
     for (const slot of this.orphans) this.abort(slot)
   }
@@ -260,6 +309,7 @@ export class PoolState<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> ex
   /** Refuses all waiters, and closes all connections. */
   destroy(): void {
     this.closing = true
+    this.reserves.clear()
     this.#destroyed = true
     for (const group of this.groups.values()) {
       for (const waiter of Array.from(group.waiting)) {

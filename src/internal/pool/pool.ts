@@ -18,8 +18,9 @@ import { Timer } from "../connection/timers.ts"
 import { withContext } from "../error/base.ts"
 import { PoolClosed } from "../error/pool.ts"
 import { format } from "../model/origin.ts"
-import type { AddressPorts, BodyRun, Dialer, Host } from "../model/ports.ts"
+import type { AddressPorts, BodyRun, Caller, Dialer, Host, NameLookup } from "../model/ports.ts"
 import type { ResponseHead } from "../protocol/head.ts"
+import { Follow } from "./follow.ts"
 import { keepAlive } from "./keepAlive.ts"
 import { LegacyServers } from "./legacyServers.ts"
 import { Openings } from "./openings.ts"
@@ -37,6 +38,18 @@ import { Unread } from "./unread.ts"
  */
 const sweepInterval = 100
 
+/** What the pool needs of its host. */
+export interface PoolPorts {
+  readonly host: Host
+  readonly dialer: Dialer
+  readonly addresses: AddressPorts | undefined
+  readonly timers: TimerQueue
+  /** The pool itself, as the program that connections are opened for. */
+  readonly background: Caller
+  /** How names are looked up while nothing is opened: as openings do it. */
+  readonly lookUp: NameLookup
+}
+
 export class Pool implements Keeper {
   readonly settings: PoolSettings
   /**
@@ -47,6 +60,7 @@ export class Pool implements Keeper {
   readonly host: Host
   readonly loop: Transport.EventLoop
   readonly timers: TimerQueue
+  readonly background: Caller
   readonly events: EventHub
   readonly state: PoolState<Destination, PooledConnection, Waiter>
   readonly counts = { opened: 0, closed: 0, requests: 0, reused: 0, retried: 0, reclaimed: 0 }
@@ -54,6 +68,7 @@ export class Pool implements Keeper {
   readonly legacyServers = new LegacyServers()
   readonly unread: Unread
   readonly spread: Spread
+  readonly follow: Follow | undefined
   readonly #shared: Parameters<typeof destination>[1]
   readonly #sweep = new Timer({ onTimeout: () => this.#expire() }, false)
   readonly #quieted = new Set<() => void>()
@@ -70,10 +85,7 @@ export class Pool implements Keeper {
 
   constructor(
     settings: PoolSettings,
-    host: Host,
-    dialer: Dialer,
-    addresses: AddressPorts | undefined,
-    timers: TimerQueue,
+    { addresses, background, dialer, host, lookUp, timers }: PoolPorts,
     random: () => number
   ) {
     this.settings = settings
@@ -82,11 +94,13 @@ export class Pool implements Keeper {
     this.host = host
     this.loop = host.loop
     this.timers = timers
+    this.background = background
     this.events = new EventHub(host, settings.onEvent)
     this.state = new PoolState(settings.places, random, (group, waiter) => new PooledConnection(group, waiter, this))
     this.openings = new Openings(this)
     this.unread = new Unread(this)
     this.spread = new Spread(timers, random)
+    this.follow = settings.drainsGone ? new Follow(this, lookUp) : undefined
     const policy: ExchangePolicy = {
       drainBytes: settings.drainBytes,
       drainMillis: settings.drainMillis,
@@ -111,9 +125,20 @@ export class Pool implements Keeper {
     }
   }
 
+  /** Begins to open the connections that are to be there before any request. */
+  warm(): void {
+    const { warm } = this.settings
+    if (warm.length === 0) return
+    for (const { key, minIdle, origin } of warm) this.state.reserve(key, destination(origin, this.#shared), minIdle)
+    this.runCommands()
+  }
+
   // --- acquiring
 
-  /** The newest idle connection. It may be used only after a poll; see `Connection.reserve`. */
+  /**
+   * The idle connection that is to be used next. It may be used only after a poll; see
+   * `Connection.reserve`.
+   */
   acquireIdle(key: string, now: number): PooledConnection | undefined {
     let pooled = this.state.acquire(key, now)
     // The listener of an event may ask for a connection while one is being closed that the pool has
@@ -166,7 +191,9 @@ export class Pool implements Keeper {
   }
 
   orderAddresses(pooled: PooledConnection, answer: Transport.Addresses): ReadonlyArray<string> {
-    return this.spread.order(pooled, answer)
+    const order = this.spread.order(pooled, answer)
+    this.follow?.answered(pooled.group.key, answer)
+    return order
   }
 
   onAddressFailed(pooled: PooledConnection, address: string): void {
@@ -201,6 +228,7 @@ export class Pool implements Keeper {
     // A connection that closes before it is assigned has failed to open, which `Openings` handles.
     if (pooled.status === "connecting") return
     this.state.gone(pooled)
+    this.follow?.closed(pooled)
     this.runCommands()
   }
 
@@ -255,6 +283,8 @@ export class Pool implements Keeper {
   runCommands(): void {
     const { state } = this
     if (this.#running) return
+    const hasReserves = state.reserves.size > 0
+    if (hasReserves) state.fill(this.timers.now())
     if (state.commands.length > 0) {
       this.#running = true
       try {
@@ -262,15 +292,18 @@ export class Pool implements Keeper {
           const { commands } = state
           state.commands = []
           for (const command of commands) this.#run(command)
+          if (hasReserves) state.fill(this.timers.now())
         } while (state.commands.length > 0)
       } finally {
         this.#running = false
       }
     }
+    if (hasReserves) this.openings.look()
     this.unread.look()
     if (!this.isEmpty) return
     // A pool that holds nothing has no timer.
     this.openings.look()
+    this.follow?.end()
     this.timers.cancel(this.#sweep)
     this.timers.rest()
     this.#notifyQuiet()
@@ -289,6 +322,7 @@ export class Pool implements Keeper {
   #run(command: Command): void {
     switch (command._tag) {
       case "Open":
+      case "Warm":
         return this.openings.open(command.slot, command.waiter)
       case "Give": {
         const { slot, waiter } = command

@@ -70,13 +70,13 @@ export class PooledConnection extends slots.Slot<Destination, PooledConnection, 
   address: string | ReadonlyArray<string> | undefined = undefined
   /** The handle of the lease that holds it. */
   lease: ConnectionHandle | undefined = undefined
-  /** The limits of its opening: those of the request that it was begun for. */
+  /** The limits of its opening: those of the request that it was begun for, or of the pool. */
   readonly timeouts: Millis
   readonly #keeper: Keeper
 
-  constructor(group: Group<Destination, PooledConnection, Waiter>, waiter: Waiter, keeper: Keeper) {
+  constructor(group: Group<Destination, PooledConnection, Waiter>, waiter: Waiter | undefined, keeper: Keeper) {
     super(group, waiter)
-    this.timeouts = waiter.timeouts
+    this.timeouts = waiter?.timeouts ?? group.origin.settings.timeouts
     this.#keeper = keeper
   }
 

@@ -71,7 +71,7 @@ const optionsFor = (
  * origins of URLs are cached (`model/origin.ts`), and to check the options and to build the key
  * cost 3 µs for each request. A `bypass` is asked each time, because it is code of the caller.
  */
-const originOf = (
+export const originOfUrl = (
   settings: PoolSettings,
   parsed: ParsedUrl<Tls.Options> | Unroutable
 ): ParsedUrl<Tls.Options> | Unroutable => {
@@ -105,7 +105,7 @@ export const resolveRoute = (
   if (typeof request.target !== "string") return new InvalidUrl({ part: "target", reason: "it is not a string" })
   if (request.origin !== undefined && !Origin.isOrigin(request.origin)) return notAnOrigin()
   const located = request.origin === undefined
-    ? originOf(settings, parsed ?? fromUrl(request.target, undefined))
+    ? originOfUrl(settings, parsed ?? fromUrl(request.target, undefined))
     : undefined
   if (located !== undefined && "_tag" in located) return located
   const origin = located === undefined ? request.origin as Origin.Origin : located.origin

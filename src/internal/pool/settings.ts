@@ -8,9 +8,19 @@ import type * as Tls from "../../Tls.ts"
 import type { Millis } from "../connection/timeouts.ts"
 import type { Limits } from "./slots.ts"
 
+/** An origin that is to have idle connections at all times. */
+export interface WarmOrigin {
+  readonly key: string
+  readonly origin: Origin
+  readonly minIdle: number
+}
+
 export interface PoolSettings {
   /** The limits for the decisions of the pool. */
   readonly places: Limits
+  readonly warm: ReadonlyArray<WarmOrigin>
+  /** True if connections to an address that has left the answer of the resolver are closed. */
+  readonly drainsGone: boolean
   readonly lifetimeMillis: number
   readonly lifetimeJitter: number
   readonly keepAliveMargin: number

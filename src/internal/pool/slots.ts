@@ -12,6 +12,7 @@ import type { CloseReason } from "../../ConnectionEvent.ts"
 import type { Entry } from "./list.ts"
 import { Linked, List } from "./list.ts"
 import type { Outage, OutageLimits } from "./outages.ts"
+import type { Reserve } from "./reserves.ts"
 
 /**
  * `connecting` until the connection is open, then alternately `busy` and `idle`. `gone` as soon as
@@ -24,8 +25,8 @@ export abstract class Slot<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>
   readonly group: Group<O, S, W>
   status: SlotStatus = "connecting"
   /**
-   * The waiter that the connection is being opened for. `undefined` once the connection is open, or
-   * if that waiter received another connection or was removed.
+   * The waiter that the connection is being opened for. `undefined` once the connection is open, if
+   * that waiter received another connection or was removed, or if it is opened for a reserve.
    */
   owner: W | undefined
   /** How many openings had failed in the current outage when this one began. */
@@ -47,7 +48,7 @@ export abstract class Slot<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>
   /** From when on its unread response may lose the connection. */
   unreadFrom = Infinity
 
-  constructor(group: Group<O, S, W>, owner: W) {
+  constructor(group: Group<O, S, W>, owner: W | undefined) {
     super()
     this.group = group
     this.owner = owner
@@ -111,13 +112,16 @@ export class Group<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> {
   newWaiting = 0
   /** Set while no connection can be opened: openings then pause, and run one at a time. */
   outage: Outage | undefined
+  /** The idle connections that it is to have at all times. */
+  readonly reserve: Reserve<O, S> | undefined
   /** The last result of `claimant`, by which `Turns` ranks the group. */
   next: W | undefined
 
-  constructor(key: string, origin: O, limit: number) {
+  constructor(key: string, origin: O, limit: number, reserve: Reserve<O, S> | undefined) {
     this.key = key
     this.origin = origin
     this.limit = limit
+    this.reserve = reserve
   }
 
   get busy(): number {
@@ -158,6 +162,12 @@ export class Group<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> {
   }
 }
 
+/**
+ * Which idle connection is used next: the one that was used last, the one that has been idle for
+ * the longest, or the one that has served the fewest requests.
+ */
+export type Selection = "newest" | "oldest" | "leastUsed"
+
 export interface Limits extends OutageLimits {
   readonly connectionsPerOrigin: number
   readonly connections: number
@@ -167,6 +177,7 @@ export interface Limits extends OutageLimits {
   readonly requestsPerConnection: number
   /** How long a connection may be idle, in milliseconds. */
   readonly idleMillis: number
+  readonly selection: Selection
 }
 
 /** All commands have the same fields, so that V8 needs one hidden class for them. */
@@ -184,6 +195,8 @@ interface CommandOf<Tag, S, W, Reason = undefined> {
 export type Command<S, W> =
   /** Open a connection in the slot, for the waiter. */
   | CommandOf<"Open", S, W>
+  /** Open a connection in the slot, for a reserve. */
+  | CommandOf<"Warm", S, undefined>
   /** Resume the waiter with the connection. */
   | CommandOf<"Give", S, W>
   /** The slot is being opened for this waiter from now on. It was opened for another one before. */

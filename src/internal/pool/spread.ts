@@ -47,6 +47,17 @@ export class Spread {
     return order
   }
 
+  /** The name of an origin was looked up, although nothing is opened. */
+  answered(key: string, answer: ReadonlyArray<string>): void {
+    const known = this.addresses.get(key)
+    if (known !== undefined) known.answer = answer
+  }
+
+  /** True if the last answer for the name of an origin has the address. */
+  hasAddress(key: string, address: string): boolean {
+    return this.addresses.get(key)?.hasAddress(address) ?? true
+  }
+
   /** An address could not be connected to. */
   failed(pooled: PooledConnection, address: string): void {
     this.addresses.get(pooled.group.key)?.failed(address, this.#timers.now())

@@ -1,0 +1,68 @@
+/**
+ * The idle connections that some origins are to have at all times, and when to try again if they
+ * cannot be had. Pure; used by `policy.ts`.
+ *
+ * After a failure there is a pause, during which no connection is opened for the reserve. Each
+ * pause is twice as long as the one before. A connection that closed before it served a request is
+ * a failure too: a server might close all of them.
+ */
+import type { CloseReason } from "../../ConnectionEvent.ts"
+
+/** The longest pause, in milliseconds. No request waits for its end. */
+const longestPause = 10_000
+
+/** The first pause as a part of the longest between two openings for requests. */
+const firstPause = 1 / 16
+
+/** The least first pause, in milliseconds, if there are no pauses for requests. */
+const leastPause = 10
+
+export class Reserve<O, S> {
+  readonly key: string
+  readonly origin: O
+  /** How many idle connections there are to be, those being opened without an owner included. */
+  readonly minIdle: number
+  /** The failures until the last one was long ago, or a request was served. */
+  failures = 0
+  /** When the last pause ends. */
+  until = -Infinity
+  /** When to try again; `Infinity` if nothing is lacking, or if it does not wait for a time. */
+  retryAt = Infinity
+  /** True if a connection was closed that had served no request, until that is counted. */
+  wasted = false
+  /**
+   * When each connection of the origin must be closed even if it is needed here: at the end of its
+   * lifetime, or when the server may close it.
+   */
+  readonly keptUntil = new Map<S, number>()
+
+  constructor(key: string, origin: O, minIdle: number) {
+    this.key = key
+    this.origin = origin
+    this.minIdle = minIdle
+  }
+
+  /** A connection could not be opened, or closed before it served a request. */
+  failed(now: number, backoffMillis: number, random: number): void {
+    // Connections that were begun together fail together, and count once.
+    if (this.until > now) return
+    const before = now - this.until > 2 * longestPause ? 0 : this.failures
+    const first = Math.max(leastPause, backoffMillis * firstPause)
+    const pause = Math.min(first * 2 ** before, longestPause)
+    this.failures = before + 1
+    this.until = now + Math.ceil(pause * (1 - random / 2))
+  }
+
+  /** A connection was opened. The next ones are opened one at a time until one has served. */
+  opened(now: number): void {
+    this.until = Math.min(this.until, now)
+  }
+
+  /** A request was served. */
+  served(): void {
+    this.failures = 0
+  }
+}
+
+/** Connections that are not to be used again, and why they are closed as soon as they are free. */
+export type Retired<S> = Map<S, CloseReason>
