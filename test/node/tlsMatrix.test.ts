@@ -19,6 +19,7 @@ import type * as Tls from "../../src/Tls.ts"
 import type { Transport } from "../../src/Transport.ts"
 import { type Certificates, certificates, pinOf } from "../fixtures/certificates.ts"
 import { serve } from "../fixtures/sockets.ts"
+import { socksServer } from "../fixtures/socksServer.ts"
 import { contained, proxyServer } from "./poolKit.ts"
 
 const made = Effect.promise(certificates)
@@ -67,41 +68,61 @@ const once = (answer: string | Uint8Array): Treat => (socket) => void socket.onc
 
 // --- paths and faces
 
-/** Sends a request to a port of this machine. */
-type Ask = (port: number, tls: Tls.Options) => Effect.Effect<string, HttpError, Scope.Scope | Transport>
+type Asked = Effect.Effect<string, HttpError, Scope.Scope | Transport>
+
+interface To {
+  readonly url: string
+  readonly tls: Tls.Options
+  readonly proxy: Proxy.Proxy | undefined
+}
 
 const textOf = <E, R>(response: Effect.Effect<{ readonly text: Effect.Effect<string, HttpError> }, E, R>) =>
   Effect.flatMap(response, ({ text }) => text)
 
-const path = `/${marker}`
+const byPool = ({ proxy, tls, url }: To): Asked =>
+  Effect.flatMap(ConnectionPool.make({ tls, proxy }), (pool) => textOf(pool.execute(HttpRequest.get(url))))
 
-const byPool = (port: number, options: ConnectionPool.Options): ReturnType<Ask> =>
-  Effect.flatMap(
-    ConnectionPool.make(options),
-    (pool) => textOf(pool.execute(HttpRequest.get(`https://${host}:${port}${path}`)))
+const byConnection = ({ proxy, tls, url }: To): Asked => {
+  const { pathname, port, protocol } = new URL(url)
+  const options = { host, port: Number(port), tls: protocol === "https:" ? tls : false, proxy }
+  return Effect.flatMap(
+    HttpConnection.make(options),
+    (connection) => textOf(connection.execute(HttpRequest.get(pathname)))
   )
+}
 
-const byConnection = (options: HttpConnection.Options): ReturnType<Ask> =>
-  Effect.flatMap(HttpConnection.make(options), (connection) => textOf(connection.execute(HttpRequest.get(path))))
+/** As in `http.client`: the connection is one to the proxy, and the tunnel is set. */
+const bySetTunnel = ({ proxy, tls, url }: To): Asked => {
+  const { pathname, port } = new URL(url)
+  return Effect.flatMap(
+    HttpConnection.make({ host, port: proxy?.port, tls, tunnel: { host, port: Number(port) } }),
+    (connection) => textOf(connection.execute(HttpRequest.get(pathname)))
+  )
+}
 
-const httpProxy = Effect.map(
-  Effect.suspend(() => serve(proxyServer().server, "connection", where)),
-  ({ port }) => Either.getOrThrow(Proxy.make({ host, port }))
-)
+const faces = { "a pool": byPool, "a connection": byConnection }
 
-const paths: Readonly<Record<string, Readonly<Record<"a pool" | "a connection", Ask>>>> = {
-  directly: {
-    "a pool": (port, tls) => byPool(port, { tls }),
-    "a connection": (port, tls) => byConnection({ host, port, tls })
-  },
-  "in a tunnel through a proxy": {
-    "a pool": (port, tls) => Effect.flatMap(httpProxy, (proxy) => byPool(port, { tls, proxy })),
-    "a connection": (port, tls) =>
-      Effect.flatMap(
-        httpProxy,
-        (proxy) => byConnection({ host: proxy.host, port: proxy.port, tls, tunnel: { host, port } })
-      )
-  }
+const proxied = (scheme: Proxy.Scheme) =>
+  Effect.gen(function*() {
+    const { ca, server } = yield* made
+    const proxy = scheme.startsWith("socks")
+      ? socksServer().server
+      : proxyServer(undefined, scheme === "https" ? server : undefined).server
+    const { port } = yield* serve(proxy, "connection", where)
+    return Either.getOrThrow(Proxy.make({ scheme, host, port, ...(scheme === "https" ? { tls: { ca } } : undefined) }))
+  })
+
+interface Path {
+  readonly proxy: Effect.Effect<Proxy.Proxy | undefined, never, Scope.Scope>
+  readonly faces: Readonly<Record<string, (to: To) => Asked>>
+}
+
+const paths: Readonly<Record<string, Path>> = {
+  directly: { proxy: Effect.succeed(undefined), faces },
+  "in a tunnel through a proxy": { proxy: proxied("http"), faces: { ...faces, setTunnel: bySetTunnel } },
+  "in a tunnel through a proxy over TLS": { proxy: proxied("https"), faces },
+  "through SOCKS5": { proxy: proxied("socks5"), faces },
+  "through SOCKS4a": { proxy: proxied("socks4a"), faces }
 }
 
 // --- cells
@@ -235,7 +256,22 @@ const cells: ReadonlyArray<Cell> = [
   }
 ]
 
-for (const [way, faces] of Object.entries(paths)) {
+/** Asks twice, because what the first time left (a session) must not change the second. */
+const asksTwice = (asked: Asked, reason: TlsReason | undefined, peer: "Server" | "Proxy") =>
+  Effect.gen(function*() {
+    for (let times = 0; times < 2; times++) {
+      const result = yield* Effect.either(Effect.scoped(asked))
+      if (reason === undefined) {
+        assert.deepStrictEqual(result, Either.right("ok"))
+        continue
+      }
+      if (Either.isRight(result)) return assert.fail("the request was answered")
+      assert.deepInclude(result.left, { _tag: "TlsError", reason })
+      assert.deepInclude(result.left.context, { phase: "tls", processed: "No", peer })
+    }
+  })
+
+for (const [way, { faces, proxy }] of Object.entries(paths)) {
   for (const [face, ask] of Object.entries(faces)) {
     describe(`${face}, ${way}: a server with`, () => {
       for (const { options, reason, server, what } of cells) {
@@ -245,21 +281,33 @@ for (const [way, faces] of Object.entries(paths)) {
             contained(Effect.gen(function*() {
               const certificates = yield* made
               const { port, received } = yield* target(server(certificates))
-              // Twice, because what the first time left (a session) must not change the second.
-              for (let times = 0; times < 2; times++) {
-                const result = yield* Effect.either(Effect.scoped(ask(port, options(certificates))))
-                if (reason === undefined) {
-                  assert.deepStrictEqual(result, Either.right("ok"))
-                  assert.include(received(), marker)
-                  continue
-                }
-                if (Either.isRight(result)) return assert.fail("the request was answered")
-                assert.deepInclude(result.left, { _tag: "TlsError", reason })
-                assert.deepInclude(result.left.context, { phase: "tls", processed: "No" })
-                assert.notInclude(received(), marker)
-              }
+              const to = { url: `https://${host}:${port}/${marker}`, tls: options(certificates), proxy: yield* proxy }
+              yield* asksTwice(ask(to), reason, "Server")
+              assert.strictEqual(received().includes(marker), reason === undefined)
             }))
         )
+      }
+    })
+  }
+}
+
+for (const [face, ask] of Object.entries(faces)) {
+  for (const scheme of ["http", "https"]) {
+    describe(`${face}, to a server over ${scheme}: a proxy over TLS with`, () => {
+      for (const { options, reason, server, what } of cells) {
+        if (reason === undefined) continue
+        it.live(`${what} is ${reason} and sees neither the request nor its credentials`, () =>
+          contained(Effect.gen(function*() {
+            const certificates = yield* made
+            const { port, received } = yield* target(server(certificates))
+            const credentials = { username: "user", password: marker }
+            const parts = { scheme: "https", host, port, credentials, tls: options(certificates) } as const
+            const proxy = Either.getOrThrow(Proxy.make(parts))
+            // What is trusted of servers says nothing of proxies.
+            const tls = { ca: certificates.ca, verify: false }
+            yield* asksTwice(ask({ url: `${scheme}://${host}:9/${marker}`, tls, proxy }), reason, "Proxy")
+            assert.notMatch(received(), /hunter2|CONNECT|Proxy-Authorization/i)
+          })))
       }
     })
   }
