@@ -2,15 +2,16 @@
  * Which addresses may be connected to: a guard against server-side request forgery (SSRF).
  *
  * A program that requests URLs which others chose, such as webhooks, must not be led to the
- * machines of its network. Checking the URL is not enough: a name can resolve to any
- * address, to another one each time, and a redirect can lead anywhere. Therefore the policy checks
- * the very address that is dialled, right before each attempt, and fails with `AddressRefused`.
+ * machines of its network. Checking the URL is not enough: a name can resolve to any address, to
+ * another one each time, and a redirect can lead anywhere. Therefore the policy checks the very
+ * address that is dialled, right before each attempt, and fails with `AddressRefused`.
  *
  * `HttpConnection`, `ConnectionPool` and `PooledHttpClient` take the policy from the context in
  * which they are made. By default every address is allowed.
  *
  * What it cannot check: the addresses to which a proxy resolves names, and what a `Transport` other
- * than `NodeTransport` dials. A target that is an address itself is refused before either is asked.
+ * than `NodeTransport` dials. Names that are resolved here for a proxy (`socks4`, `socks5`) are
+ * checked. A target that is an address itself is refused before a proxy or a transport is asked.
  * The address of a configured proxy and the path of a unix socket are the program's own choice, and
  * are not checked.
  *
