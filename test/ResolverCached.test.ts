@@ -191,6 +191,26 @@ describe("a lookup", () => {
       assert.strictEqual(names.length, 2)
     }))
 
+  it.effect("that ends late, after it was interrupted, does not end the one that took its place", () =>
+    Effect.gen(function*() {
+      const first = held()
+      const second = held("192.0.2.2")
+      const { cached, names } = yield* cachedOver({}, Effect.uninterruptible(first.lookup), second.lookup, "192.0.2.3")
+      const leaving = yield* Effect.fork(cached.lookup("a.test"))
+      yield* first.begun
+      yield* Fiber.interruptFork(leaving)
+      for (let step = 0; step < 10; step++) yield* Effect.yieldNow()
+      const waiting = yield* Effect.fork(told(cached.lookup("a.test")))
+      yield* second.begun
+      yield* first.open
+      yield* Fiber.await(leaving)
+      const joining = yield* Effect.fork(told(cached.lookup("a.test")))
+      for (let step = 0; step < 10; step++) yield* Effect.yieldNow()
+      yield* second.open
+      assert.deepStrictEqual(yield* Fiber.join(Fiber.zip(waiting, joining)), ["192.0.2.2", "192.0.2.2"])
+      assert.strictEqual(names.length, 2)
+    }))
+
   it.effect("leaves nothing when its waiter is interrupted at any operation", () =>
     Effect.gen(function*() {
       for (let steps = 0; steps < 40; steps++) {

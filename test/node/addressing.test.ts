@@ -1,6 +1,7 @@
 /** What an endpoint says about its addresses, and how the dialer honours it: callbacks over real sockets, without a clock. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as net from "node:net"
 import { AddressRefused } from "../../src/HttpError.ts"
 import type { DialCaller, Dialed, DialHost } from "../../src/internal/model/ports.ts"
 import { makeDialer } from "../../src/internal/node/dialer.ts"
@@ -339,4 +340,54 @@ describe("`check` of an endpoint", () => {
     }
     assert.deepStrictEqual(dial({ check }, { host: "127.0.0.1" }).results.all, [{ _tag: "Died", defect }])
   })
+})
+
+describe("attempts (RFC 8305 section 5)", () => {
+  /** The sockets that are made while the scope lasts. */
+  const sockets = Effect.gen(function*() {
+    const made: Array<net.Socket> = []
+    const { connect } = net.Socket.prototype
+    yield* Effect.acquireRelease(
+      Effect.sync(() => {
+        net.Socket.prototype.connect = function(this: net.Socket, ...given: Parameters<typeof connect>) {
+          made.push(this)
+          return connect.apply(this, given)
+        } as typeof connect
+      }),
+      () =>
+        Effect.sync(() => {
+          net.Socket.prototype.connect = connect
+        })
+    )
+    return made
+  })
+
+  it.live("follow each other after the delay, or at once if the latest fails; the failure of an earlier one starts none", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const port = yield* unanswering
+      yield* leavesNothing(Effect.scoped(Effect.gen(function*() {
+        const made = yield* sockets
+        const bad: Array<string> = []
+        const { abort, fire, results, timers } = dial({
+          resolve: answer("127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"),
+          failed: (address) => void bad.push(address)
+        }, { port })
+        const fails = (index: number) => {
+          made[index]?.destroy(Object.assign(new Error("reset"), { code: "ECONNRESET" }))
+          return turnUntil(() => bad.length === index + 1)
+        }
+        assert.strictEqual(made.length, 1)
+        fire(250)
+        assert.strictEqual(made.length, 2)
+        yield* fails(0)
+        assert.deepStrictEqual([made.length, [...timers.keys()]], [2, [250]])
+        yield* fails(1)
+        assert.strictEqual(made.length, 3)
+        fire(250)
+        // No address is left to wait for.
+        assert.deepStrictEqual([made.length, timers.size], [4, 0])
+        abort()
+        assert.deepStrictEqual([results.all, bad], [[{ _tag: "Aborted" }], ["127.0.0.1", "127.0.0.2"]])
+      })))
+    })))
 })

@@ -7,12 +7,13 @@ import type * as Scope from "effect/Scope"
 import * as HttpConnection from "../../src/HttpConnection.ts"
 import { DnsError, InvalidOption } from "../../src/HttpError.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
-import { bothFamilies, tellingFailure } from "../../src/internal/node/dnsClient.ts"
+import { bothFamilies, DnsClient, tellingFailure } from "../../src/internal/node/dnsClient.ts"
 import { dnsError } from "../../src/internal/node/errors.ts"
 import * as NodeTransport from "../../src/NodeTransport.ts"
 import * as Resolver from "../../src/Resolver.ts"
 import type { DnsRecord, DnsReply, Question } from "../fixtures/dnsServer.ts"
 import { dnsServer } from "../fixtures/dnsServer.ts"
+import { Events } from "../fixtures/sockets.ts"
 import { webServer } from "../fixtures/web.ts"
 
 const a = (data: string, ttl = 60): DnsRecord => ({ type: "A", ttl, data })
@@ -216,6 +217,28 @@ describe("a lookup by DNS", () => {
         assert.strictEqual(yield* (yield* connection.execute(HttpRequest.get("/"))).text, "ok")
       }
       assert.strictEqual(questions.all.length, 2)
+    })
+  )
+})
+
+describe("the queries of a lookup", () => {
+  live(
+    "are cancelled at its end, and their resolver is not used again",
+    Effect.gen(function*() {
+      const { address, questions } = yield* dnsServer(() => undefined)
+      const client = new DnsClient({ servers: [address], timeout: 3_600_000, tries: 1 })
+      const answers = new Events<unknown>()
+      const queries = client.begin()
+      queries.query("a.test", 4, (answer) => answers.push(answer))
+      yield* questions.next
+      queries.end()
+      assert.deepInclude(yield* answers.next, { _tag: "DnsError", code: "ECANCELLED" })
+      const next = client.begin()
+      next.query("b.test", 4, (answer) => answers.push(answer))
+      yield* questions.next
+      assert.strictEqual(answers.all.length, 1)
+      next.end()
+      yield* answers.next
     })
   )
 })
