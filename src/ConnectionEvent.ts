@@ -212,6 +212,8 @@ export interface Reclaim {
  * - `Lifetime`: it is older than the pool allows.
  * - `Requests`: it served as many requests as the pool, or the server's Keep-Alive, allows.
  * - `IdleLimit`: more connections are idle than the pool allows.
+ * - `Rotated`: it was opened with TLS options, or credentials for a proxy, that an Effect has
+ *   replaced since.
  * - `Room`: its slot was needed for another origin, or for a retry to the same origin, which
  *   requires a new connection.
  * - `AddressGone`: the resolver no longer returns its address for the name, and the pool has the
@@ -235,6 +237,7 @@ export type CloseReason =
   | "Lifetime"
   | "Requests"
   | "IdleLimit"
+  | "Rotated"
   | "Room"
   | "AddressGone"
   | "Closed"

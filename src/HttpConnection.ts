@@ -83,7 +83,7 @@ export interface Options {
    * True, or TLS options, for a connection over TLS: `HTTPSConnection`, `context`. Default:
    * `false`.
    */
-  readonly tls?: boolean | Tls.Options | undefined
+  readonly tls?: boolean | Tls.Input | undefined
   /**
    * The path of a unix socket to connect to. `host` then only names the server, by default
    * `localhost`.

@@ -16,7 +16,7 @@ import type * as Inspectable from "effect/Inspectable"
 import * as Predicate from "effect/Predicate"
 import { InvalidOption, InvalidUrl, UnsupportedScheme } from "./internal/error/request.ts"
 import * as internal from "./internal/model/origin.ts"
-import { keyed } from "./internal/model/tlsOptions.ts"
+import { keyedInput } from "./internal/model/tlsOptions.ts"
 import { notRecord } from "./internal/options.ts"
 import { withoutZone } from "./internal/syntax/host.ts"
 import type * as Proxy from "./Proxy.ts"
@@ -58,9 +58,10 @@ export interface Origin extends Equal.Equal, Inspectable.Inspectable {
   /** The unix socket to connect to instead of host and port, which then only name the server. */
   readonly socketPath: string | undefined
   /**
-   * An immutable copy of the TLS options; `undefined` if they equal the defaults, and for `http`.
+   * An immutable copy of the TLS options, or the Effect that is asked for them; `undefined` if they
+   * equal the defaults, and for `http`.
    */
-  readonly tls: Tls.Options | undefined
+  readonly tls: Tls.Input | undefined
   /** The proxy to connect through. */
   readonly proxy: Proxy.Proxy | undefined
   /** The IP address of this machine to connect from. */
@@ -88,8 +89,11 @@ export interface Parts {
  * @category models
  */
 export interface Options {
-  /** For `https`. For `http` it is checked but not used, so that one record can serve both. */
-  readonly tls?: Tls.Options | undefined
+  /**
+   * For `https`. For `http` it is checked but not used, so that one record can serve both. An
+   * Effect is compared by identity: make it once, and not for each request.
+   */
+  readonly tls?: Tls.Input | undefined
   /** Must not be combined with `socketPath`. */
   readonly proxy?: Proxy.Proxy | undefined
   /** An IP address. */
@@ -107,14 +111,14 @@ export const isOrigin = (u: unknown): u is Origin => internal.isOrigin(u)
 /** No options. */
 type NoOptions = { readonly [K in keyof Options]?: undefined }
 
-const given = (options: Options): internal.Options<Tls.Options> | InvalidOption | undefined => {
+const given = (options: Options): internal.Options<Tls.Input> | InvalidOption | undefined => {
   const wrong = notRecord("options", options)
   if (wrong !== undefined || options === undefined) return wrong
   const { localAddress, proxy } = options
   if (options.tls === undefined) {
     return proxy === undefined && localAddress === undefined ? undefined : { tls: undefined, proxy, localAddress }
   }
-  const tls = keyed(options.tls)
+  const tls = keyedInput(options.tls)
   return tls instanceof InvalidOption ? tls : { tls, proxy, localAddress }
 }
 

@@ -40,6 +40,7 @@ import type { HttpLeniency } from "./HttpLeniency.ts"
 import type * as HttpLimits from "./HttpLimits.ts"
 import type { HttpResponse } from "./HttpResponse.ts"
 import type * as HttpTimeouts from "./HttpTimeouts.ts"
+import type { ConfigurableOptions } from "./internal/effect/poolOptions.ts"
 import * as client from "./internal/platform/client.ts"
 import * as options from "./internal/platform/config.ts"
 import * as decompression from "./internal/platform/decompress.ts"
@@ -183,11 +184,11 @@ export const layerWith = (
  * @category layers
  */
 export const layerConfig = (
-  config: Config.Config.Wrap<ConnectionPool.Options>
+  config: Config.Config.Wrap<ConnectionPool.Options> | Config.Config.Wrap<ConfigurableOptions>
 ): Layer.Layer<
   HttpClient.HttpClient | ConnectionPool.ConnectionPool,
   ConfigError.ConfigError | InvalidOption
-> => Layer.unwrapEffect(Effect.map(Effect.suspend(() => options.unwrap(config)), layerWith))
+> => Layer.unwrapEffect(Effect.map(Effect.suspend(() => options.unwrap<ConnectionPool.Options>(config)), layerWith))
 
 /**
  * The client over sockets and a pool with the default options. It also provides the pool.
@@ -286,7 +287,7 @@ export const withExpectContinue: references.WithOption<boolean> = references.wit
  * @since 0.2.0
  * @category options of requests
  */
-export const withTls: references.WithOption<Tls.Options> = references.withOption("tls")
+export const withTls: references.WithOption<Tls.Input> = references.withOption("tls")
 
 /**
  * Replaces the pool's proxy for the requests that an effect sends; `false` for none.

@@ -5,6 +5,39 @@
  *
  * @since 0.1.0
  */
+import type * as Effect from "effect/Effect"
+
+/**
+ * What an option `tls` accepts: options, or an Effect that is asked for them before each connection
+ * is opened. With an Effect, certificates and keys can be replaced while the program runs.
+ *
+ * It runs in the name of the request that the connection is for, with the limit `timeouts.connect`,
+ * and is interrupted with it. If it fails, the request fails with `CredentialsError`, whose `cause`
+ * is the error. A `Ref` or a `SubscriptionRef` is such an Effect.
+ *
+ * When a connection of a pool is open with other options than before, those with the older ones are
+ * closed as soon as they are idle (`Rotated`). Options with the same content count as the same.
+ * Connections are compared by the identity of the Effect, so make it once.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Ref } from "effect"
+ * import { ConnectionPool } from "effect-http-client"
+ * import type { Tls } from "effect-http-client"
+ *
+ * export const program = Effect.gen(function*() {
+ *   const tls = yield* Ref.make<Tls.Options>({ ca: "-----BEGIN CERTIFICATE-----..." })
+ *   const pool = yield* ConnectionPool.make({ tls })
+ *   // Later: the next connection trusts the other authority.
+ *   yield* Ref.set(tls, { ca: "-----BEGIN CERTIFICATE-----..." })
+ *   yield* pool.closeIdle
+ * })
+ * ```
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type Input = Options | Effect.Effect<Options, unknown>
 
 /**
  * Options of TLS, named as in OpenSSL and Node: `ssl.SSLContext` in `http.client`.

@@ -225,6 +225,13 @@ const cases: { readonly [Tag in HttpError.HttpError["_tag"]]: Case } = {
     phase: "connect",
     fault: "Network"
   },
+  CredentialsError: {
+    make: () => new HttpError.CredentialsError({ option: "tls", cause: { _tag: "Unreadable" } }),
+    message: "The Effect of the option \"tls\" failed with Unreadable; see `cause`. "
+      + "Let it fail only if no connection can be opened without its result.",
+    phase: "connect",
+    fault: "User"
+  },
   TlsError: {
     make: () =>
       new HttpError.TlsError({ reason: "NotTls", code: "EPROTO", serverName: "a.test", names: undefined, cause }),
@@ -740,6 +747,14 @@ describe("messages", () => {
 
   it.each<readonly [error: HttpError.HttpError, says: string]>([
     [
+      new HttpError.CredentialsError({
+        option: "proxy.credentials",
+        cause: new HttpError.InvalidOption({ option: "proxy.credentials.username", reason: "it has a colon" })
+      }),
+      "The Effect of the option \"proxy.credentials\" returned what cannot be used: "
+      + "The option \"proxy.credentials.username\" is not valid: it has a colon."
+    ],
+    [
       new HttpError.TlsError({ reason: "HostnameMismatch", code: "C", serverName: "h", names: "DNS:b.test", cause }),
       "set `tls.serverName`. It is for \"DNS:b.test\"."
     ],
@@ -901,6 +916,7 @@ describe("secrets", () => {
     ["an Error of a body stream", new HttpError.RequestBodyError({ error: new Own("mine") })],
     ["what JSON.parse repeats", new HttpError.BodyDecodeError({ format: "json", reason: "r", cause: parsing })],
     ["what a toJSON threw", new HttpError.UnsupportedBody({ reason: "r", cause: new Own(secret) })],
+    ["the error of an Effect for options", new HttpError.CredentialsError({ option: "tls", cause: new Own(secret) })],
     ["a cause that is no Error", new HttpError.ConnectionClosed({ reason: "r", cause: { secret } })],
     [
       "a failed body stream that closed a connection",

@@ -326,6 +326,13 @@ const cases: ReadonlyArray<Case> = [
     says: "The host name \"p.test\" of the proxy could not"
   },
   {
+    tag: "CredentialsError",
+    script: [],
+    options: { tls: Effect.fail({ _tag: "Unreadable", secret }) },
+    run: pooled(HttpRequest.get(url.replace("http:", "https:"))),
+    end: proxyEnd
+  },
+  {
     tag: "TlsError",
     script: [
       T.refuse(

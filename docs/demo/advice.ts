@@ -44,6 +44,7 @@ const advice: Advice = {
   DnsError: "Check the host name, and that this machine has a network and a resolver.",
   AddressRefused: "Do not go there: if the program must, allow the address with `AddressPolicy.make`.",
   ConnectError: "Check host and port, that the server runs, and that no firewall is between.",
+  CredentialsError: ({ option }) => `See why the Effect of the option "${option}" fails.`,
   TlsError: ({ reason }) =>
     reason === "NotTls"
       ? "Use http, or the port on which the server speaks TLS."

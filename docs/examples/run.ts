@@ -11,11 +11,12 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import * as https from "node:https"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { isDeepStrictEqual } from "node:util"
 import { certificates } from "../../test/fixtures/certificates.ts"
-import { host, raw, unusedPort } from "../demo/servers/listen.ts"
+import { host, listen, raw, unusedPort } from "../demo/servers/listen.ts"
 import { startOrigin, startSecureOrigin } from "../demo/servers/origin.ts"
 import { credentials, startProxy } from "../demo/servers/proxy.ts"
 import { startLogin, startRedirecting, startTokens, startUnsteady } from "../demo/servers/turning.ts"
@@ -35,6 +36,7 @@ import * as postForm from "./post-form.ts"
 import * as put from "./put.ts"
 import * as readInPieces from "./read-in-pieces.ts"
 import * as redirects from "./redirects.ts"
+import * as reloadCertificates from "./reload-certificates.ts"
 import * as resolver from "./resolver.ts"
 import * as retryByContext from "./retry-by-context.ts"
 import * as retry from "./retry.ts"
@@ -70,7 +72,7 @@ const directory = Effect.acquireRelease(
 )
 
 const all = Effect.gen(function*() {
-  const { ca, server } = yield* Effect.promise(certificates)
+  const { another, ca, server } = yield* Effect.promise(certificates)
   const port = yield* startOrigin
   const securePort = yield* startSecureOrigin(server)
   const proxyPort = yield* startProxy
@@ -205,6 +207,22 @@ const all = Effect.gen(function*() {
     post: "StaleConnection",
     keyed: "POST /keyed, for the 2. time\n"
   })
+  const replaced = https.createServer(server, (_request, response) => response.end("hello"))
+  const replacedPort = yield* listen(replaced)
+  yield* Effect.promise(() => writeFile(join(here, "ca.pem"), ca))
+  yield* example(
+    "reload-certificates",
+    reloadCertificates.program(
+      `https://${host}:${replacedPort}/`,
+      { ca: join(here, "ca.pem") },
+      Effect.promise(async () => {
+        await writeFile(join(here, "ca.pem"), another.ca)
+        replaced.setSecureContext(another.server)
+        process.kill(process.pid, "SIGHUP")
+      })
+    ),
+    { before: 200, after: [200] }
+  )
   yield* example("events", events.program(host, port), {
     counts: { Connect: 1, Connected: 1, Acquire: 3, Release: 3, RequestEnd: 3, Close: 1 },
     closed: [{ reason: "Closed", requestsServed: 3 }]

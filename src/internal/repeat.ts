@@ -63,6 +63,7 @@ const byTag: { readonly [Tag in HttpError["_tag"]]: "Never" | "Context" } = {
   DnsError: "Context",
   AddressRefused: "Never",
   ConnectError: "Context",
+  CredentialsError: "Never",
   TlsError: "Context",
   ProxyConnectError: "Never",
   ProxyAuthRequired: "Never",

@@ -10,6 +10,7 @@ import * as LogLevel from "effect/LogLevel"
 import * as Supervisor from "effect/Supervisor"
 import * as TestClock from "effect/TestClock"
 import { AsyncLocalStorage } from "node:async_hooks"
+import { ask } from "../../src/internal/effect/ask.ts"
 import { EffectHost } from "../../src/internal/effect/host.ts"
 import type { BodySource, Host } from "../../src/internal/model/ports.ts"
 import { nodeEventLoop } from "../../src/internal/node/eventLoop.ts"
@@ -21,7 +22,7 @@ const source: BodySource = { start: () => ({ stop: () => {}, whenEnded: () => ()
 const host: Effect.Effect<Host> = Effect.zipWith(
   Effect.clock,
   Effect.runtime<never>(),
-  (clock, runtime) => new EffectHost(clock, runtime, nodeEventLoop, () => source)
+  (clock, runtime) => new EffectHost(clock, runtime, nodeEventLoop, { bodySource: () => source, ask })
 )
 
 const fired = (made: Host, millis: number): Effect.Effect<void> =>

@@ -172,6 +172,19 @@ describe("layerConfig", () => {
       assert.isTrue(HttpClient.TypeId in Context.get(context, HttpClient.HttpClient))
     }))
 
+  it.effect("reads parts of the TLS options, which may also be an Effect", () =>
+    Effect.gen(function*() {
+      const tls = yield* Layer.build(PooledHttpClient.layerConfig({ tls: { ca: Config.string("CA") } })).pipe(
+        Effect.map((context) => Context.get(context, ConnectionPool.ConnectionPool).connectionOptions.tls),
+        Effect.scoped,
+        Effect.withConfigProvider(ConfigProvider.fromMap(new Map([["CA", "pem"]])))
+      )
+      assert.deepStrictEqual(tls, { ca: "pem" })
+      const asked = Effect.succeed({ ca: "pem" })
+      const context = yield* Effect.scoped(Layer.build(PooledHttpClient.layerWith({ tls: asked })))
+      assert.strictEqual(Context.get(context, ConnectionPool.ConnectionPool).connectionOptions.tls, asked)
+    }))
+
   it.effect("may be one Config of all options", () =>
     Effect.gen(function*() {
       const whole = Config.map(Config.integer("N"), (connections): ConnectionPool.Options => ({ connections }))

@@ -232,7 +232,7 @@ describe("where a request connects", () => {
       )
       assert.strictEqual(new Set([plain, ...origins].map(Origin.key)).size, 5)
       const [tls, proxied, local, socket] = origins
-      assert.strictEqual(tls?.tls?.serverName, "b.test")
+      assert.propertyVal(tls?.tls, "serverName", "b.test")
       assert.strictEqual(proxied?.proxy, proxy)
       assert.strictEqual(local?.localAddress, "127.0.0.2")
       assert.strictEqual(socket?.socketPath, "/run/a.sock")
@@ -249,7 +249,7 @@ describe("where a request connects", () => {
       )
       assert.strictEqual(origin?.localAddress, "127.0.0.4")
       assert.strictEqual(origin?.proxy, proxy)
-      assert.strictEqual(origin?.tls?.serverName, "pool.test")
+      assert.propertyVal(origin?.tls, "serverName", "pool.test")
     }))
 
   it.effect("is without what the pool has where that is asked for", () =>
@@ -260,7 +260,7 @@ describe("where a request connects", () => {
       )
       assert.isUndefined(origin?.proxy)
       assert.isUndefined(origin?.localAddress)
-      assert.strictEqual(origin?.tls?.serverName, "pool.test")
+      assert.propertyVal(origin?.tls, "serverName", "pool.test")
     }))
 
   it.effect("is without the pool's proxy where it is a unix socket", () =>

@@ -6,6 +6,7 @@ import type { PoolOptions } from "../../src/internal/effect/poolOptions.ts"
 import { toSettings } from "../../src/internal/effect/poolSettings.ts"
 import type { Route } from "../../src/internal/pool/route.ts"
 import { resolveRoute } from "../../src/internal/pool/route.ts"
+import type * as Tls from "../../src/Tls.ts"
 
 const settingsOf = (options: PoolOptions) => Either.getOrThrow(toSettings(options))
 
@@ -28,7 +29,8 @@ describe("the origin of a request", () => {
       const second = routeOf(settings, "https://a.test/2?q")
       assert.strictEqual(second.origin, first.origin)
       assert.strictEqual(second.target.target, "/2?q")
-      assert.strictEqual(first.origin.tls?.serverName, options.tls?.serverName)
+      const names = [first.origin.tls, options.tls].map((tls) => (tls as Tls.Options | undefined)?.serverName)
+      assert.strictEqual(names[0], names[1])
       assert.strictEqual(first.origin.localAddress, options.localAddress)
     })
   }

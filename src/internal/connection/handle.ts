@@ -20,7 +20,7 @@ import type { Connection, ConnectionOwner } from "./connection.ts"
 import { idleFault, serverNameOf } from "./errorContext.ts"
 import type { EventHub } from "./events.ts"
 import type { Exchange } from "./exchange.ts"
-import type { Settings, Tunnel, Way } from "./settings.ts"
+import type { Settings, Traveller, Tunnel, Way } from "./settings.ts"
 import { originOf } from "./settings.ts"
 
 /** A request that `putRequest` has started. */
@@ -49,8 +49,8 @@ const isUnread = ({ body, framing, head }: Exchange): boolean => {
   return framing.kind === "chunked" || framing.kind === "close"
 }
 
-export class ConnectionHandle implements ConnectionOwner, Way {
-  readonly settings: Settings
+export class ConnectionHandle implements ConnectionOwner, Traveller {
+  settings: Settings
   connection: Connection | undefined
   /** The last exchange. */
   exchange: Exchange | undefined
@@ -76,6 +76,10 @@ export class ConnectionHandle implements ConnectionOwner, Way {
   constructor(settings: Settings, tunnel: Tunnel | undefined) {
     this.settings = settings
     this.tunnel = tunnel
+  }
+
+  onResolved({ settings }: Way): void {
+    this.settings = settings
   }
 
   /** The origin that requests are for: the far end of the tunnel, if there is one. */

@@ -22,7 +22,7 @@ import type { ConnectionOwner, Reserver } from "./connection.ts"
 import { Connection } from "./connection.ts"
 import type { Course, OpenFailure, Step, StepDone } from "./course.ts"
 import { dialledBy, stepsOf } from "./openingSteps.ts"
-import type { Way } from "./settings.ts"
+import type { Rotating, Traveller, Way } from "./settings.ts"
 import { originOf, proxyOf } from "./settings.ts"
 import type { Millis } from "./timeouts.ts"
 
@@ -68,7 +68,7 @@ export class Opening implements Course, Reserver {
   proxyMillis: number | undefined
   peer: Peer | undefined
   ended = false
-  readonly way: Way
+  readonly way: Traveller
   readonly timeouts: Millis
   readonly caller: Caller
   readonly #connectionOwner: ConnectionOwner
@@ -80,7 +80,13 @@ export class Opening implements Course, Reserver {
   #release: (() => void) | undefined
   #waiters: Array<() => void> | undefined
 
-  constructor(way: Way, timeouts: Millis, caller: Caller, connectionOwner: ConnectionOwner, owner: OpeningOwner) {
+  constructor(
+    way: Traveller,
+    timeouts: Millis,
+    caller: Caller,
+    connectionOwner: ConnectionOwner,
+    owner: OpeningOwner
+  ) {
     this.way = way
     this.timeouts = timeouts
     this.caller = caller
@@ -94,8 +100,37 @@ export class Opening implements Course, Reserver {
     if (events.active) {
       events.emit({ _tag: "Connect", origin: format(originOf(this.way)), host: origin.socketPath ?? host, port })
     }
+    const { rotation } = this.way.settings
+    if (rotation === undefined) this.#begin()
+    else this.#resolve(rotation)
+  }
+
+  #begin(): void {
     const { dial, rest } = stepsOf(this)
     this.#run(dial, rest)
+  }
+
+  /** Asks for the options that the steps need. */
+  #resolve(rotation: Rotating): void {
+    let isOver = false
+    const abort = rotation.resolve(this.way, this.timeouts.connect, this.caller, (resolved) => {
+      isOver = true
+      this.#abort = undefined
+      switch (resolved._tag) {
+        case "Resolved":
+          this.way.onResolved(resolved.way)
+          return this.#aborted === undefined ? this.#begin() : this.#fail(undefined)
+        case "Failed":
+          return this.#fail(resolved.error)
+        case "Died":
+          return this.#die(resolved.defect)
+        case "Aborted":
+          return this.#fail(undefined)
+      }
+    })
+    if (isOver) return
+    this.#abort = abort
+    if (this.#aborted !== undefined) abort()
   }
 
   /**

@@ -8,8 +8,10 @@ import type * as HttpLimits from "../../HttpLimits.ts"
 import type * as HttpTimeouts from "../../HttpTimeouts.ts"
 import type * as Origin from "../../Origin.ts"
 import type { Addresses } from "../../Transport.ts"
+import type { CredentialsError } from "../error/connect.ts"
 import { InvalidOption } from "../error/request.ts"
-import type { AddressPorts, Dialer, Host } from "../model/ports.ts"
+import type { HttpTimeout } from "../error/timeout.ts"
+import type { Abort, AddressPorts, Caller, Dialer, Host } from "../model/ports.ts"
 import type { Proxy } from "../model/proxy.ts"
 import type { ExchangeSettings } from "./errorContext.ts"
 import type { EventHub } from "./events.ts"
@@ -39,6 +41,8 @@ export interface Settings extends ExchangeSettings {
   readonly events: EventHub
   /** The proxy to connect to instead of the origin. */
   readonly proxy: Proxy | undefined
+  /** What is asked for before each opening; `undefined` if all options are known. */
+  readonly rotation: Rotating | undefined
 }
 
 /** Chooses among the addresses of the name that is dialled. */
@@ -55,6 +59,31 @@ export interface Way {
   readonly tunnel: Tunnel | undefined
   /** `undefined` if the addresses are tried in the order of the transport. */
   readonly choice?: AddressChoice | undefined
+}
+
+/** How the options that were asked for became known, or why not. */
+export type Resolved =
+  | { readonly _tag: "Resolved"; readonly way: Way }
+  | { readonly _tag: "Failed"; readonly error: CredentialsError | HttpTimeout }
+  | { readonly _tag: "Died"; readonly defect: unknown }
+  | { readonly _tag: "Aborted" }
+
+/** Options that are asked for before each opening; see `rotation.ts`. */
+export interface Rotating {
+  /** Asks, in the name of the caller and within `millis`. `way` has everything else. */
+  resolve(way: Way, millis: number, caller: Caller, done: (resolved: Resolved) => void): Abort
+  /**
+   * A connection was opened with these options. Returns true if others may be outdated now. The
+   * answer to an earlier question outdates none.
+   */
+  opened(way: Way): boolean
+  isOutdated(way: Way): boolean
+}
+
+/** What a connection is opened for. It keeps what an opening finds out about its way. */
+export interface Traveller extends Way {
+  /** The options that were asked for are known. It has them from here on. */
+  onResolved(way: Way): void
 }
 
 /** The origin that requests are for: the far end of the tunnel, if there is one. */

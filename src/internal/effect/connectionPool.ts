@@ -192,7 +192,7 @@ export class ConnectionPoolImpl {
     fiber: Fiber.RuntimeFiber<unknown, unknown>,
     flags: RuntimeFlags.RuntimeFlags,
     inSpan: InSpan,
-    parsed: ParsedUrl<Tls.Options> | undefined
+    parsed: ParsedUrl<Tls.Input> | undefined
   ): Effect.Effect<HttpResponse, ExecuteFailure<E>> {
     return startCall(pool.#pool, request, new FiberCaller(fiber, flags, pool.#redactedNames, inSpan), parsed)
   }
@@ -288,7 +288,7 @@ const startCall = <E>(
   pool: Pool,
   request: HttpRequest<E>,
   caller: FiberCaller,
-  parsed: ParsedUrl<Tls.Options> | undefined
+  parsed: ParsedUrl<Tls.Input> | undefined
 ): Effect.Effect<HttpResponse, ExecuteFailure<E>> => {
   const call = makeCall(pool, request, parsed)
   const response = call instanceof PoolCall
@@ -306,7 +306,7 @@ export type Execute<F> = (
   fiber: Fiber.RuntimeFiber<unknown, unknown>,
   flags: RuntimeFlags.RuntimeFlags,
   inSpan: InSpan,
-  parsed: ParsedUrl<Tls.Options> | undefined
+  parsed: ParsedUrl<Tls.Input> | undefined
 ) => Effect.Effect<HttpResponse, F>
 
 /**

@@ -120,13 +120,21 @@ export class EffectTimers implements DialHost {
   }
 }
 
-/** The whole host. Sources of bodies are made by `bodySource`. */
+/** The whole host. Sources of bodies are made by `bodySource`, and Effects
+ * for options are run by `ask`. */
 export class EffectHost extends EffectTimers implements Host {
   readonly bodySource: Host["bodySource"]
+  readonly ask: Host["ask"]
 
-  constructor(clock: Clock.Clock, runtime: Runtime.Runtime<never>, loop: EventLoop, bodySource: Host["bodySource"]) {
+  constructor(
+    clock: Clock.Clock,
+    runtime: Runtime.Runtime<never>,
+    loop: EventLoop,
+    { ask, bodySource }: Pick<Host, "ask" | "bodySource">
+  ) {
     super(clock, runtime, loop)
     this.bodySource = bodySource
+    this.ask = ask
   }
 
   millisOf(duration: unknown): number | undefined {

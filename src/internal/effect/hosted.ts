@@ -9,6 +9,7 @@ import { TimerQueue } from "../connection/timers.ts"
 import type { AddressPorts, Dialer } from "../model/ports.ts"
 import { nodeEventLoop } from "../node/eventLoop.ts"
 import { addressCheck, AddressPolicy } from "./addressPolicy.ts"
+import { ask } from "./ask.ts"
 import { EffectHost } from "./host.ts"
 import { bodySource } from "./requestBody.ts"
 import { nameLookup, Resolver } from "./resolver.ts"
@@ -34,7 +35,7 @@ const addressPorts = (context: Context.Context<never>): AddressPorts | undefined
 export const hosted = (transport: Service): Effect.Effect<Hosted, never, Scope.Scope> =>
   Effect.flatMap(Effect.zip(Effect.clock, Effect.runtime<never>()), ([clock, runtime]) => {
     const loop = transport.loop ?? nodeEventLoop
-    const host = new EffectHost(clock, runtime, loop, bodySource)
+    const host = new EffectHost(clock, runtime, loop, { ask, bodySource })
     const addresses = addressPorts(runtime.context)
     return Effect.acquireRelease(
       Effect.sync(() => ({ host, dialer: dialerOf(transport), addresses, loop, timers: new TimerQueue(host) })),

@@ -4,39 +4,34 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
-import type { ConnectionEvent } from "../../ConnectionEvent.ts"
 import * as HttpBody from "../../HttpBody.ts"
 import type { HttpError, InvalidRequest } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
-import type * as HttpLeniency from "../../HttpLeniency.ts"
 import { strict } from "../../HttpLeniency.ts"
 import * as HttpLimits from "../../HttpLimits.ts"
 import * as HttpRequest from "../../HttpRequest.ts"
 import type { HttpResponse } from "../../HttpResponse.ts"
 import * as HttpTimeouts from "../../HttpTimeouts.ts"
 import * as Origin from "../../Origin.ts"
-import * as Proxy from "../../Proxy.ts"
-import type * as Tls from "../../Tls.ts"
 import { Transport } from "../../Transport.ts"
-import { forwarded, withContextAt } from "../connection/about.ts"
+import { withContextAt } from "../connection/about.ts"
 import { EventHub } from "../connection/events.ts"
 import type { Started } from "../connection/handle.ts"
 import { ConnectionHandle } from "../connection/handle.ts"
 import type { OpenFailure } from "../connection/open.ts"
-import type { Tunnel } from "../connection/settings.ts"
+import { withTls } from "../connection/rotation.ts"
 import { toLimits, toMillis } from "../connection/settings.ts"
 import { noTimeouts } from "../connection/timeouts.ts"
-import { encodeConnect } from "../connection/tunnel.ts"
 import type { Tagged } from "../error/base.ts"
-import { ForbiddenHeader, InvalidOption, InvalidUrl } from "../error/request.ts"
+import { InvalidOption } from "../error/request.ts"
 import type { ConnectionState } from "../error/state.ts"
 import * as state from "../error/state.ts"
-import { parseLocalAddress } from "../model/origin.ts"
-import { keyed } from "../model/tlsOptions.ts"
 import { checked, notRecord } from "../options.ts"
 import { acquired } from "./acquired.ts"
 import type { RedactedNames } from "./caller.ts"
 import { uninterruptedStep } from "./caller.ts"
+import type { HttpConnectionOptions } from "./connectionOptions.ts"
+import { fieldsOf, localOf, makeOrigin, makeTunnel, tlsOf, tunnelThrough } from "./connectionOptions.ts"
 import type { ExecuteFailure } from "./execute.ts"
 import { execute } from "./execute.ts"
 import { hosted } from "./hosted.ts"
@@ -46,105 +41,7 @@ import type { ResponseFailure, StepFailure } from "./stepsBody.ts"
 import { forgetFailed, getResponse, send, writerEnded } from "./stepsBody.ts"
 import type { Trace } from "./trace.ts"
 
-/** The options of `HttpConnection.make`, where they are documented. */
-export interface HttpConnectionOptions {
-  readonly host?: string | undefined
-  readonly port?: number | undefined
-  readonly tls?: boolean | Tls.Options | undefined
-  readonly socketPath?: string | undefined
-  readonly localAddress?: string | undefined
-  readonly localPort?: number | undefined
-  readonly proxy?: Proxy.Proxy | undefined
-  readonly tunnel?: {
-    readonly host: string
-    readonly port?: number | undefined
-    readonly headers?: HttpFields.Input | undefined
-  } | undefined
-  readonly blockSize?: number | undefined
-  readonly autoOpen?: boolean | undefined
-  readonly timeouts?: HttpTimeouts.Options | undefined
-  readonly limits?: HttpLimits.Options | undefined
-  readonly leniency?: HttpLeniency.HttpLeniency | undefined
-  readonly wireTap?: boolean | undefined
-  readonly tracing?: boolean | undefined
-  readonly onEvent?: ((event: ConnectionEvent) => void) | undefined
-}
-
 const defaultBlockSize = 65_536
-
-/** `Origin.make` for callers whose types no compiler has checked. */
-const makeOrigin = (parts: Parameters<typeof Origin.make>[0]): Either.Either<Origin.Origin, InvalidUrl> => {
-  const { host, socketPath } = parts
-  if (typeof host !== "string") return Either.left(new InvalidUrl({ part: "host", reason: "it is not a string" }))
-  return socketPath === undefined || typeof socketPath === "string"
-    ? Origin.make(parts)
-    : Either.left(new InvalidUrl({ part: "socketPath", reason: "it is not a string" }))
-}
-
-/**
- * Returns the fields that the caller passed. Reading them may run the caller's code. Its error is
- * named without the message.
- */
-const fieldsOf = (headers: HttpFields.Input | undefined): Either.Either<HttpFields.HttpFields, InvalidOption> => {
-  if (headers === undefined) return Either.right(HttpFields.empty)
-  if (typeof headers !== "object" || headers === null) {
-    return Either.left(
-      new InvalidOption({ option: "headers", reason: "they must be a record, a list of pairs, or `HttpFields`" })
-    )
-  }
-  return Either.try({
-    try: () => HttpFields.fromInput(headers),
-    catch: (error) =>
-      new InvalidOption({
-        option: "headers",
-        reason: `reading it failed (${error instanceof Error ? error.name : typeof error})`
-      })
-  })
-}
-
-const makeTunnel = (
-  scheme: "http" | "https",
-  { headers, host, port }: NonNullable<HttpConnectionOptions["tunnel"]>
-): Either.Either<Tunnel, InvalidRequest> =>
-  Either.gen(function*() {
-    const origin = yield* Either.mapLeft(
-      makeOrigin({ scheme, host, port }),
-      ({ reason }) => new InvalidUrl({ part: "tunnel", reason })
-    )
-    const tunnel: Tunnel = { origin, fields: yield* fieldsOf(headers) }
-    const head = encodeConnect(tunnel)
-    if (!("_tag" in head)) return tunnel
-    return yield* Either.left(
-      head._tag === "BodyLengthMismatch"
-        ? new ForbiddenHeader({ field: "Content-Length", reason: "CONNECT has no content" })
-        : head
-    )
-  })
-
-/** Returns an immutable copy of the TLS options; `undefined` without TLS. */
-const tlsOf = (tls: HttpConnectionOptions["tls"]): Tls.Options | InvalidOption | undefined => {
-  if (tls === undefined || tls === false) return undefined
-  if (tls !== true && !Predicate.isRecord(tls)) {
-    return new InvalidOption({ option: "tls", reason: "it must be true, false or a record of options" })
-  }
-  const made = keyed(tls === true ? {} : tls)
-  return made instanceof InvalidOption ? made : made.options
-}
-
-/** The tunnel to an origin that the proxy does not forward requests to. */
-const tunnelThrough = (origin: Origin.Origin, proxy: Proxy.Proxy): Tunnel | undefined =>
-  forwarded(origin) ? undefined : { origin, fields: Proxy.fields(proxy) }
-
-/** Returns the checked address and port to connect from. */
-const localOf = (
-  { localAddress, localPort }: HttpConnectionOptions
-): Either.Either<Pick<ConnectionHandle["settings"], "localAddress" | "localPort">, InvalidOption> => {
-  if (localPort !== undefined && !(Number.isInteger(localPort) && localPort >= 0 && localPort <= 65_535)) {
-    return Either.left(new InvalidOption({ option: "localPort", reason: "it must be a whole number from 0 to 65535" }))
-  }
-  const address = localAddress === undefined ? undefined : parseLocalAddress(localAddress)
-  return address instanceof InvalidOption ? Either.left(address) : Either.right({ localAddress: address, localPort })
-}
 
 /** Adds the connection's origin to errors that have no origin yet. */
 const located = <A, E extends Tagged<string>>(
@@ -201,7 +98,7 @@ export const make = (
     const handle = new ConnectionHandle({
       ...kit,
       origin,
-      tls,
+      ...withTls(tls),
       ...local,
       timeouts: yield* checked(toMillis(HttpTimeouts.make(options.timeouts ?? {}), noTimeouts, kit.host)),
       limits: yield* checked(toLimits(options.limits ?? {}, HttpLimits.defaults)),

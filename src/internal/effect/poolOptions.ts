@@ -136,7 +136,7 @@ export interface PoolOptions {
   /**
    * The TLS options of requests whose target is an `https` URL. Default: none, see `Tls.Options`.
    */
-  readonly tls?: Tls.Options | undefined
+  readonly tls?: Tls.Input | undefined
   /**
    * The proxy of requests whose target is a URL, or the settings that choose it (`Proxy.fromEnv`).
    * Default: none.
@@ -166,4 +166,9 @@ export interface PoolOptions {
   readonly tracing?: boolean | undefined
   /** Called synchronously with every event. What it throws is logged. Default: none. */
   readonly onEvent?: ((event: ConnectionEvent) => void) | undefined
+}
+
+/** Options of which each part may be a `Config`. An Effect for `tls` hides those of its record. */
+export interface ConfigurableOptions extends Omit<PoolOptions, "tls"> {
+  readonly tls?: Tls.Options | undefined
 }

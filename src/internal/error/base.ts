@@ -71,6 +71,10 @@ export const theProxy = ({ proxy }: ErrorContext): string => proxy === undefined
 /** The other end as the subject of a sentence. */
 export const otherEnd = (context: ErrorContext): string => context.peer === "Server" ? "The server" : theProxy(context)
 
+/** Returns the tag, name or type of the caller's error. */
+export const nameOf = (error: unknown): string =>
+  Predicate.hasProperty(error, "_tag") ? String(error._tag) : error instanceof Error ? error.name : typeof error
+
 /**
  * Describes a cause. Only errors of this library, the system and the platform show their message.
  * The message of any other may repeat content, as `JSON.parse` does, or hold anything the caller

@@ -7,8 +7,9 @@ import type * as HttpFields from "../../HttpFields.ts"
 import type { ProxyStatus } from "../model/proxyStatus.ts"
 import { fromFields } from "../model/proxyStatus.ts"
 import type { Rule } from "../model/specialAddresses.ts"
-import { excerpt, tagged, theProxy } from "./base.ts"
+import { excerpt, nameOf, tagged, theProxy } from "./base.ts"
 import { reported } from "./proxyStatus.ts"
+import { InvalidOption } from "./request.ts"
 import { listAttempts } from "./systemCodes.ts"
 
 /**
@@ -258,5 +259,27 @@ export class ProxyAuthRequired extends tagged("ProxyAuthRequired", "User", "prox
       theProxy(this.context)
     } wants credentials (407). Give the proxy its \`credentials\` (\`Proxy.make\`), or the tunnel a `
       + "Proxy-Authorization field."
+  }
+}
+
+/**
+ * An option that is an Effect, such as `tls`, could not be used for a new connection: the Effect
+ * failed, or returned options that are not valid. Nothing was opened.
+ *
+ * @since 0.2.0
+ * @category errors of connecting
+ */
+export class CredentialsError extends tagged("CredentialsError", "User", "connect")<{
+  /** The option that is an Effect. */
+  readonly option: "tls" | "proxy.credentials"
+  /** The error of the Effect, unchanged; an `InvalidOption` if its result is not valid. */
+  readonly cause: unknown
+}> {
+  override get description(): string {
+    const { cause, option } = this
+    return cause instanceof InvalidOption
+      ? `The Effect of the option "${option}" returned what cannot be used: ${cause.description}`
+      : `The Effect of the option "${option}" failed with ${nameOf(cause)}; see \`cause\`. `
+        + "Let it fail only if no connection can be opened without its result."
   }
 }

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Predicate from "effect/Predicate"
-import { excerpt, otherEnd, tagged } from "./base.ts"
+import { excerpt, nameOf, otherEnd, tagged } from "./base.ts"
 import { explainAlert, silentRefusal } from "./tlsCodes.ts"
 
 /**
@@ -51,10 +51,6 @@ export class BodyLengthMismatch extends tagged("BodyLengthMismatch", "User", "wr
       : `The body ended after ${this.actual} bytes, before its declared Content-Length of ${this.declared}. ${lengthAdvice}`
   }
 }
-
-/** Returns the tag, name or type of the caller's error. */
-const nameOf = (error: unknown): string =>
-  Predicate.hasProperty(error, "_tag") ? String(error._tag) : error instanceof Error ? error.name : typeof error
 
 /** Returns the message of the caller's error. A text is its own message. */
 const messageOf = (error: unknown): string => {

@@ -56,6 +56,7 @@ export type ConnectFailure =
   | connect.DnsError
   | connect.AddressRefused
   | connect.ConnectError
+  | connect.CredentialsError
   | tls.TlsError
   | timeout.HttpTimeout
 

@@ -19,6 +19,7 @@ import type {
   OpenTimeouts,
   StopLookup
 } from "../../Transport.ts"
+import type { Source } from "./source.ts"
 
 /** A timer of the host that runs. */
 export interface HostTimer {
@@ -56,7 +57,20 @@ export interface Host {
   millisOf(duration: unknown): number | undefined
   /** The source of a body that arrives in pieces, or whose trailers do. */
   bodySource(body: HttpBody<unknown>, lateTrailers: unknown): BodySource
+  /**
+   * Asks the program for an option, in the name of the caller. Calls `done` once, perhaps within
+   * the call, when nothing of it runs any longer.
+   */
+  ask(source: Source, caller: Caller, done: (answer: Answer) => void): Abort
 }
+
+/** How a question to the program ended. */
+export type Answer =
+  | { readonly _tag: "Given"; readonly value: unknown }
+  | { readonly _tag: "Failed"; readonly error: unknown }
+  /** A defect: the host's record of it. */
+  | { readonly _tag: "Died"; readonly defect: unknown }
+  | { readonly _tag: "Aborted" }
 
 /**
  * The program that asks for something: a fiber, in Effect. What is done for it runs in its name.

@@ -7,8 +7,9 @@
 import * as Either from "effect/Either"
 import * as Inspectable from "effect/Inspectable"
 import * as Predicate from "effect/Predicate"
-import type { Options } from "../../Tls.ts"
+import type { Input, Options } from "../../Tls.ts"
 import { InvalidOption } from "../error/request.ts"
+import { isSource, markOf } from "./source.ts"
 
 type Field = keyof Options
 
@@ -235,3 +236,9 @@ export const keyed = (given: Options): Keyed | InvalidOption => {
 
 /** The options of a connection that was given none. */
 export const defaultOptions: Options = (keyed({}) as Keyed).options
+
+/** The same for what may be an Effect, which is asked for options before each opening. */
+export const keyedInput = (
+  given: Input
+): { readonly options: Input; readonly mark: string } | InvalidOption =>
+  isSource(given) ? { options: given, mark: markOf(given) } : keyed(given as Options)

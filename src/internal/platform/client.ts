@@ -151,7 +151,7 @@ class Client {
    */
   #traced(request: HttpClientRequest, fiber: Running, flags: RuntimeFlags.RuntimeFlags): Sent {
     const target = targetOf(request)
-    const read = fromUrl<Tls.Options>(target, undefined)
+    const read = fromUrl<Tls.Input>(target, undefined)
     const parsed = "_tag" in read ? undefined : read
     const url = spanUrlOf(request, target, parsed)
     // A URL that cannot be requested has no span.

@@ -23,5 +23,5 @@ const settled = (wrapped: unknown): Config.Config<unknown> => {
 }
 
 /** Combines the record. Drops what is `undefined`, and keeps a value that is not a `Config`. */
-export const unwrap = <A extends object>(wrapped: Config.Config.Wrap<A>): Config.Config<A> =>
+export const unwrap = <A extends object>(wrapped: object): Config.Config<A> =>
   settled(wrapped ?? {}) as Config.Config<A>

@@ -61,6 +61,7 @@ export const requestReasons: { readonly [Tag in RequestFailure["_tag"]]: Request
   DnsError: "Transport",
   AddressRefused: "Encode",
   ConnectError: "Transport",
+  CredentialsError: "Encode",
   TlsError: "Transport",
   ProxyConnectError: "Transport",
   ProxyAuthRequired: "Encode",

@@ -20,7 +20,7 @@ export interface RequestOptions
   extends Pick<HttpRequest.Options, "timeouts" | "limits" | "leniency" | "expectContinue">
 {
   /** TLS options, instead of all those of the pool. */
-  readonly tls?: Tls.Options | undefined
+  readonly tls?: Tls.Input | undefined
   /** The proxy, or which one for which origin; `false` for none, even if the pool has one. */
   readonly proxy?: Proxy.Proxy | Proxy.Settings | false | undefined
   /** The IP address to connect from; `false` for the system's choice, even if the pool has one. */

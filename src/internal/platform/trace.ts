@@ -56,7 +56,7 @@ export const trace: Trace = <E, F>(
       headersOf(request.fields)
     )
     if (fiber.getFiberRef(HttpClient.currentTracerDisabledWhen)(shown)) return send(request)
-    const read = fromUrl<Tls.Options>(target, undefined)
+    const read = fromUrl<Tls.Input>(target, undefined)
     const url = "_tag" in read ? undefined : spanUrlOf(shown, target, read)
     // A URL that cannot be requested has no span.
     if (url === undefined) return send(request)

@@ -99,7 +99,7 @@ const settledTarget = /^\/[A-Za-z0-9\-._~!$&()*+,;=:@%/]*(?:\?[A-Za-z0-9\-._~!$&
  * Returns the parts of a URL that `URL` would not change. It avoids `URL`, because creating one and
  * reading its parts is a tenth of the cost of a traced request.
  */
-const plainUrlOf = (target: string, { origin, target: asked }: ParsedUrl<Tls.Options>): SpanUrl | undefined => {
+const plainUrlOf = (target: string, { origin, target: asked }: ParsedUrl<Tls.Input>): SpanUrl | undefined => {
   const { port, scheme } = origin
   const written = `${scheme}://${Origin.authority(origin)}`
   // Another spelling is not what `URL` would return, even if it has the same length.
@@ -125,7 +125,7 @@ const plainUrlOf = (target: string, { origin, target: asked }: ParsedUrl<Tls.Opt
 export const spanUrlOf = (
   request: HttpClientRequest,
   target: string,
-  parsed: ParsedUrl<Tls.Options> | undefined
+  parsed: ParsedUrl<Tls.Input> | undefined
 ): SpanUrl | undefined => {
   const plain = parsed !== undefined && Option.isNone(request.hash) ? plainUrlOf(target, parsed) : undefined
   if (plain !== undefined) return plain

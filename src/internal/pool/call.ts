@@ -69,7 +69,7 @@ const prepareFor = (
 /** Names the origin of a request whose method is wrong, if it can be known. */
 const atItsOrigin = (error: InvalidMethod, { origin, target }: HttpRequest<unknown>): InvalidMethod => {
   if (isOrigin(origin)) return withContextAt(error, origin, undefined)
-  const parsed = typeof target === "string" ? fromUrl<Tls.Options>(target, undefined) : undefined
+  const parsed = typeof target === "string" ? fromUrl<Tls.Input>(target, undefined) : undefined
   return parsed === undefined || "_tag" in parsed ? error : withContextAt(error, parsed.origin, undefined)
 }
 
@@ -77,7 +77,7 @@ const atItsOrigin = (error: InvalidMethod, { origin, target }: HttpRequest<unkno
 export const makeCall = (
   pool: Pool,
   request: HttpRequest<unknown>,
-  parsed: ParsedUrl<Tls.Options> | undefined
+  parsed: ParsedUrl<Tls.Input> | undefined
 ): PoolCall | InvalidRequest | Unprepared | Unroutable => {
   const startedAt = pool.timers.now()
   const none = notRequest(request)

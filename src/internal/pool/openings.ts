@@ -70,8 +70,10 @@ export class Openings {
     if (connection !== undefined) counts.opened++
     if (pooled.status !== "connecting") return connection?.close("Closed")
     if (connection?.usable) {
+      const isNewest = pooled.settings.rotation?.opened(pooled.way)
       state.connected(pooled, timers.now(), this.#lifetime())
       this.#pool.follow?.opened(pooled)
+      if (isNewest) state.rotated(pooled.group)
       this.#pool.runCommands()
       return this.#pool.expireAt(pooled)
     }

@@ -45,6 +45,7 @@ export abstract class Placement<O, S extends Slot<O, S, W>, W extends Waiter<O, 
     if (slot.expiresAt <= now) return this.close(slot, "Lifetime")
     if (slot.idleUntil < now && this.isOver(slot, now)) return this.close(slot, "IdleTime")
     if (slot.left <= 0) return this.close(slot, "Requests")
+    if (slot.isOutdated) return this.close(slot, "Rotated")
     this.offer(slot)
   }
 
@@ -54,7 +55,13 @@ export abstract class Placement<O, S extends Slot<O, S, W>, W extends Waiter<O, 
     const waiter = servable<O, S, W>(slot)
     if (this.turns.older(slot, waiter, this.full)) return this.close(slot, "Room")
     if (waiter !== undefined) return this.#give(waiter, slot)
-    const reason = this.closing ? "Shutdown" : this.retired.size > 0 ? this.retired.get(slot) : undefined
+    const reason = this.closing
+      ? "Shutdown"
+      : slot.isOutdated
+      ? "Rotated"
+      : this.retired.size > 0
+      ? this.retired.get(slot)
+      : undefined
     if (reason !== undefined) return this.close(slot, reason)
     this.enterIdle(slot)
     if (group.idle.size > this.limits.idlePerOrigin) this.#replace(group.idle.first?.value, "IdleLimit")

@@ -293,6 +293,14 @@ export class PoolState<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> ex
     else if (slot.status !== "gone") this.retired.set(slot, reason)
   }
 
+  /**
+   * A connection of the group was opened with other options than those before. Closes the idle ones
+   * that are outdated now; the others are closed when they are free.
+   */
+  rotated(group: Group<O, S, W>): void {
+    for (const { value } of Array.from(group.idle)) if (value.isOutdated) this.close(value, "Rotated")
+  }
+
   /** Closes all idle connections. */
   closeIdle(reason: CloseReason): void {
     for (const slot of Array.from(this.idle)) if (slot.status === "idle") this.close(slot, reason)

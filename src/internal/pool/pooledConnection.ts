@@ -12,7 +12,7 @@ import type { EventHub } from "../connection/events.ts"
 import type { Exchange } from "../connection/exchange.ts"
 import type { ConnectionHandle } from "../connection/handle.ts"
 import type { Opening, OpeningOwner } from "../connection/open.ts"
-import type { AddressChoice, Settings, Tunnel, Way } from "../connection/settings.ts"
+import type { AddressChoice, Settings, Traveller, Tunnel, Way } from "../connection/settings.ts"
 import { originOf } from "../connection/settings.ts"
 import type { Millis } from "../connection/timeouts.ts"
 import type { Caller } from "../model/ports.ts"
@@ -55,7 +55,7 @@ export interface Keeper {
 }
 
 export class PooledConnection extends slots.Slot<Destination, PooledConnection, Waiter>
-  implements Way, ConnectionOwner, OpeningOwner, AddressChoice
+  implements Traveller, ConnectionOwner, OpeningOwner, AddressChoice
 {
   /** Set once it has been opened. */
   connection: Connection | undefined = undefined
@@ -70,22 +70,25 @@ export class PooledConnection extends slots.Slot<Destination, PooledConnection, 
   address: string | ReadonlyArray<string> | undefined = undefined
   /** The handle of the lease that holds it. */
   lease: ConnectionHandle | undefined = undefined
+  /** How it reaches its origin: the origin's way until the options that are asked for are known. */
+  way: Way
   /** The limits of its opening: those of the request that it was begun for, or of the pool. */
   readonly timeouts: Millis
   readonly #keeper: Keeper
 
   constructor(group: Group<Destination, PooledConnection, Waiter>, waiter: Waiter | undefined, keeper: Keeper) {
     super(group, waiter)
+    this.way = group.origin
     this.timeouts = waiter?.timeouts ?? group.origin.settings.timeouts
     this.#keeper = keeper
   }
 
   get settings(): Settings {
-    return this.group.origin.settings
+    return this.way.settings
   }
 
   get tunnel(): Tunnel | undefined {
-    return this.group.origin.tunnel
+    return this.way.tunnel
   }
 
   get choice(): AddressChoice | undefined {
@@ -112,6 +115,14 @@ export class PooledConnection extends slots.Slot<Destination, PooledConnection, 
   /** True if its opening may last longer than a request with these limits allows. */
   outlasts(limits: Millis): boolean {
     return openingLimits.some((kind) => this.timeouts[kind] > limits[kind])
+  }
+
+  onResolved(way: Way): void {
+    this.way = way
+  }
+
+  override get isOutdated(): boolean {
+    return this.settings.rotation?.isOutdated(this.way) ?? false
   }
 
   onOpened(opening: Opening): void {

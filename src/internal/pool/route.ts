@@ -10,6 +10,7 @@ import * as Proxy from "../../Proxy.ts"
 import type * as Tls from "../../Tls.ts"
 import { forwarded, withContextAt } from "../connection/about.ts"
 import { withProxyFields } from "../connection/prepare.ts"
+import { withTls } from "../connection/rotation.ts"
 import type { Settings, Way } from "../connection/settings.ts"
 import { InvalidOption, InvalidUrl } from "../error/request.ts"
 import { isAddress } from "../model/addressPolicy.ts"
@@ -73,8 +74,8 @@ const optionsFor = (
  */
 export const originOfUrl = (
   settings: PoolSettings,
-  parsed: ParsedUrl<Tls.Options> | Unroutable
-): ParsedUrl<Tls.Options> | Unroutable => {
+  parsed: ParsedUrl<Tls.Input> | Unroutable
+): ParsedUrl<Tls.Input> | Unroutable => {
   const { localAddress, origins, proxy, tls } = settings
   if ("_tag" in parsed || (proxy === undefined && tls === undefined && localAddress === undefined)) return parsed
   const { origin, target } = parsed
@@ -99,7 +100,7 @@ export const notAnOrigin = (): InvalidOption =>
 export const resolveRoute = (
   settings: PoolSettings,
   request: HttpRequest<unknown>,
-  parsed?: ParsedUrl<Tls.Options>
+  parsed?: ParsedUrl<Tls.Input>
 ): Route | Unroutable => {
   const { fields, method } = request
   if (typeof request.target !== "string") return new InvalidUrl({ part: "target", reason: "it is not a string" })
@@ -127,14 +128,14 @@ const nameOf = ({ host }: { readonly host: string }): string | undefined => isAd
 /** How connections to an origin are opened. */
 export const destination = (
   origin: Origin.Origin,
-  shared: Omit<Settings, "localAddress" | "localPort" | "origin" | "proxy" | "tls">
+  shared: Omit<Settings, "localAddress" | "localPort" | "origin" | "proxy" | "rotation" | "tls">
 ): Destination => ({
   name: Origin.format(origin),
   hostName: origin.socketPath === undefined ? nameOf(origin.proxy ?? origin) : undefined,
   settings: {
     ...shared,
     origin,
-    tls: origin.scheme === "https" ? origin.tls ?? defaultOptions : undefined,
+    ...withTls(origin.scheme === "https" ? origin.tls ?? defaultOptions : undefined),
     localAddress: origin.localAddress,
     // Its connections would compete for one port.
     localPort: undefined,

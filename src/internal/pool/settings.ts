@@ -29,7 +29,7 @@ export interface PoolSettings {
   readonly unreadMillis: number
   readonly unreadGrace: number
   readonly graceMillis: number
-  readonly tls: Tls.Options | undefined
+  readonly tls: Tls.Input | undefined
   readonly proxy: Proxy.Proxy | Proxy.Settings | undefined
   readonly localAddress: string | undefined
   /** The origins of URLs, each with the same origin that has the options of the pool. */

@@ -54,6 +54,11 @@ export abstract class Slot<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>
     this.owner = owner
     this.failuresBefore = group.outage?.failures ?? 0
   }
+
+  /** True if its options were replaced since it was opened, so that it serves no more requests. */
+  get isOutdated(): boolean {
+    return false
+  }
 }
 
 /** A request that may be queued. Its links are those of its group's list of waiters. */

@@ -1,0 +1,29 @@
+/**
+ * Options that are asked for before each opening: an Effect of the caller. The core keeps it and
+ * never looks into it; the host runs it (`Host.ask`).
+ */
+import * as Predicate from "effect/Predicate"
+
+/** By this property Effect 3 recognizes its Effects. */
+const EffectTypeId: unique symbol = Symbol.for("effect/Effect") as never
+
+/** An Effect of the caller, as the core sees it. */
+export interface Source {
+  readonly [EffectTypeId]: unknown
+}
+
+/** True if an option is to be asked for. Untyped callers may pass anything. */
+export const isSource = (u: unknown): u is Source => Predicate.hasProperty(u, EffectTypeId)
+
+// A number represents a source in keys, by identity: two Effects may give different options.
+const marks = new WeakMap<Source, string>()
+let last = 0
+
+/** The part of a connection key for a source. It equals no key of options. */
+export const markOf = (source: Source): string => {
+  const before = marks.get(source)
+  if (before !== undefined) return before
+  const made = `source${++last}`
+  marks.set(source, made)
+  return made
+}
