@@ -1,5 +1,6 @@
 /**
- * Every exchange of the suite through every proxy, to a server of Node's: forwarded, and in a tunnel to a server that speaks TLS.
+ * Every exchange of the suite through every proxy to a server of Node's, with and without TLS: forwarded, in tunnels of CONNECT, over
+ * TLS to the proxy, and over SOCKS.
  */
 import { assert, layer } from "@effect/vitest"
 import * as Context from "effect/Context"
@@ -11,6 +12,7 @@ import * as NodeTransport from "../../src/NodeTransport.ts"
 import * as Proxy from "../../src/Proxy.ts"
 import { certificates } from "../fixtures/certificates.ts"
 import { describeWith, quietPort } from "../fixtures/children.ts"
+import { dante } from "../fixtures/servers/dante.ts"
 import { node } from "../fixtures/servers/node.ts"
 import { openDirectory, type Trait } from "../fixtures/servers/origin.ts"
 import type { ProxyProgram } from "../fixtures/servers/proxy.ts"
@@ -28,17 +30,24 @@ class Places extends Context.Tag("test/Places")<Places, {
   readonly https: string
 }>() {}
 
-const places = ({ start }: ProxyProgram, path: string) =>
+const places = ({ start }: ProxyProgram, path: string, scheme: Proxy.Scheme) =>
   Layer.scoped(
     Places,
     Effect.gen(function*() {
       const { ca, server: identity } = yield* Effect.promise(certificates)
       const port = yield* quietPort
-      yield* start(path, { folder: yield* openDirectory, port, credentials: false })
+      yield* start(path, {
+        folder: yield* openDirectory,
+        port,
+        credentials: false,
+        identity: scheme === "https" ? identity : undefined
+      })
       const plain = yield* webServer(handler)
       const secure = yield* secureWebServer(identity, handler)
       return {
-        proxy: Either.getOrThrow(Proxy.make({ host: "127.0.0.1", port })),
+        proxy: Either.getOrThrow(
+          Proxy.make({ scheme, host: "127.0.0.1", port, tls: scheme === "https" ? { ca } : undefined })
+        ),
         ca,
         http: `http://127.0.0.1:${plain.port}`,
         https: `https://127.0.0.1:${secure.port}`
@@ -46,24 +55,37 @@ const places = ({ start }: ProxyProgram, path: string) =>
     })
   )
 
-for (const proxy of [squid, tinyproxy]) {
+for (const proxy of [squid, tinyproxy, dante]) {
   describeWith(proxy.program, (path) => {
-    layer(Layer.merge(NodeTransport.layer, places(proxy, path)), { excludeTestServices: true })(proxy.name, (it) => {
-      for (const way of ["http", "https"] as const) {
-        // In a tunnel the connection is the server's.
-        const can = (trait: Trait) => node.traits.has(trait) && (way === "https" || !proxy.lacks.has(trait))
-        for (const exchange of exchanges) {
-          if (exchange.needs !== undefined && !can(exchange.needs)) continue
-          it.scoped(`${way === "http" ? "forwarded" : "in a tunnel"}: ${exchange.name}`, () =>
-            Effect.gen(function*() {
-              const { ca, proxy, [way]: url } = yield* Places
-              const pool = yield* ConnectionPool.make({ connectionsPerOrigin: 1, drainBytes: 0, proxy, tls: { ca } })
-              yield* pass({ pool, url }, exchange, can("keepAlive"))
-              const { origins } = yield* pool.stats
-              assert.strictEqual(origins.length, 1)
-            }))
+    for (const scheme of proxy.schemes) {
+      const name = `${proxy.name} as ${scheme}://`
+      const forwards = scheme === "http" || scheme === "https"
+      layer(Layer.merge(NodeTransport.layer, places(proxy, path, scheme)), { excludeTestServices: true })(
+        name,
+        (it) => {
+          for (const way of ["http", "https"] as const) {
+            // In a tunnel the connection is the server's.
+            const lacks = forwards && way === "http" ? proxy.lacks : new Set<Trait>()
+            const can = (trait: Trait) => node.traits.has(trait) && !lacks.has(trait)
+            for (const exchange of exchanges) {
+              if (exchange.needs !== undefined && !can(exchange.needs)) continue
+              it.scoped(`${way}://: ${exchange.name}`, () =>
+                Effect.gen(function*() {
+                  const { ca, proxy, [way]: url } = yield* Places
+                  const pool = yield* ConnectionPool.make({
+                    connectionsPerOrigin: 1,
+                    drainBytes: 0,
+                    proxy,
+                    tls: { ca }
+                  })
+                  yield* pass({ pool, url }, exchange, can("keepAlive"))
+                  const { origins } = yield* pool.stats
+                  assert.strictEqual(origins.length, 1)
+                }))
+            }
+          }
         }
-      }
-    })
+      )
+    }
   })
 }
