@@ -1,4 +1,4 @@
-/** Through squid and tinyproxy: what is for the proxy stays with it, its 407 means the same both ways, and what a tunnel leads to is told. */
+/** Through squid, tinyproxy and dante: what is for the proxy stays with it, its 407 means the same both ways, and what a tunnel leads to is told. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -13,6 +13,7 @@ import * as Proxy from "../../src/Proxy.ts"
 import type { Transport } from "../../src/Transport.ts"
 import { certificates } from "../fixtures/certificates.ts"
 import { describeWith, quietPort } from "../fixtures/children.ts"
+import { dante } from "../fixtures/servers/dante.ts"
 import { openDirectory } from "../fixtures/servers/origin.ts"
 import type { ProxyProgram } from "../fixtures/servers/proxy.ts"
 import { squid } from "../fixtures/servers/squid.ts"
@@ -103,3 +104,69 @@ for (const proxy of [squid, tinyproxy]) {
     })
   })
 }
+
+/** A proxy that wants no credentials, with what it is and how it is killed. */
+const open = ({ start }: ProxyProgram, path: string, scheme: Proxy.Scheme, credentials = false) =>
+  Effect.gen(function*() {
+    const port = yield* quietPort
+    const { kill } = yield* start(path, { folder: yield* openDirectory, port, credentials })
+    return { kill, proxy: proxyOf(port, { scheme }) }
+  })
+
+for (const program of [squid, tinyproxy, dante]) {
+  describeWith(program.program, (path) => {
+    for (const scheme of program.schemes.filter((scheme) => scheme !== "https")) {
+      describe(`${program.name} as ${scheme}:// that is killed`, () => {
+        it.live("in mid-tunnel cuts the response short, and is then what cannot be connected to", () =>
+          Effect.gen(function*() {
+            const { ca, server: identity } = yield* made
+            const secure = yield* secureWebServer(identity, (_request, response) => {
+              response.writeHead(200, { "Content-Length": 10 }).write("half")
+            })
+            const { kill, proxy } = yield* open(program, path, scheme)
+            const pool = yield* ConnectionPool.make({ tls: { ca }, proxy, connectRetryTime: 0, connectBackoff: 0 })
+            const request = HttpRequest.get(`https://127.0.0.1:${secure.port}/`)
+            const response = yield* pool.execute(request)
+            assert.strictEqual(Buffer.from(yield* response.read(4)).toString(), "half")
+            yield* kill
+            const cut = yield* Effect.flip(response.bytes)
+            assert.include(["IncompleteRead", "ConnectionReset", "ReadError"], cut._tag)
+            const dead = yield* Effect.flip(pool.execute(request))
+            assert.deepInclude(dead, { _tag: "ConnectError", reason: "Refused" })
+            assert.deepInclude(dead.context, { peer: "Proxy", processed: "No" })
+            assert.include(dead.message, "Could not connect to the proxy")
+          }).pipe(Effect.scoped, Effect.provide(NodeTransport.layer)))
+      })
+    }
+  })
+}
+
+describeWith(dante.program, (path) => {
+  describe("dante refuses", () => {
+    it.live("because the server does", () =>
+      Effect.gen(function*() {
+        const dead = yield* quietPort
+        for (const [scheme, reason] of [["socks5", "Refused"], ["socks4", "Rejected"]] as const) {
+          const { proxy } = yield* open(dante, path, scheme)
+          const pool = yield* ConnectionPool.make({ proxy, connectRetryTime: 0 })
+          const error = yield* Effect.flip(pool.execute(HttpRequest.get(`http://127.0.0.1:${dead}/`)))
+          assert.deepInclude(error, { _tag: "SocksError", reason }, error.message)
+        }
+      }).pipe(Effect.scoped, Effect.provide(NodeTransport.layer)))
+
+    it.live("without credentials, and with wrong ones", () =>
+      Effect.gen(function*() {
+        const { proxy } = yield* open(dante, path, "socks5", true)
+        const { port } = yield* webServer(mirror)
+        for (const given of [undefined, { username: "nobody-of-this-name", password: "wrong" }]) {
+          const pool = yield* ConnectionPool.make({
+            proxy: proxyOf(proxy.port, { scheme: "socks5", credentials: given })
+          })
+          const error = yield* Effect.flip(pool.execute(HttpRequest.get(`http://127.0.0.1:${port}/`)))
+          assert.strictEqual(error._tag, "ProxyAuthRequired", error.message)
+          assert.deepInclude(error.context, { fault: "User", processed: "No" })
+          assert.notInclude(`${error.message} ${JSON.stringify(error)}`, "wrong")
+        }
+      }).pipe(Effect.scoped, Effect.provide(NodeTransport.layer)))
+  })
+})
