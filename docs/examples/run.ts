@@ -15,9 +15,9 @@ import * as https from "node:https"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { isDeepStrictEqual } from "node:util"
-import { certificates } from "../../test/fixtures/certificates.ts"
+import { certificates, pinOf } from "../../test/fixtures/certificates.ts"
 import { host, listen, raw, unusedPort } from "../demo/servers/listen.ts"
-import { startOrigin, startSecureOrigin } from "../demo/servers/origin.ts"
+import { startOrigin, startPrivateOrigin, startSecureOrigin } from "../demo/servers/origin.ts"
 import { credentials, startProxy } from "../demo/servers/proxy.ts"
 import { startLogin, startRedirecting, startTokens, startUnsteady } from "../demo/servers/turning.ts"
 import * as bearerToken from "./bearer-token.ts"
@@ -42,6 +42,7 @@ import * as retryByContext from "./retry-by-context.ts"
 import * as retry from "./retry.ts"
 import * as steps from "./steps.ts"
 import * as timeouts from "./timeouts.ts"
+import * as tlsPins from "./tls-pins.ts"
 import * as tunnel from "./tunnel.ts"
 import * as uploadDigest from "./upload-digest.ts"
 import * as uploadFile from "./upload-file.ts"
@@ -72,7 +73,7 @@ const directory = Effect.acquireRelease(
 )
 
 const all = Effect.gen(function*() {
-  const { another, ca, server } = yield* Effect.promise(certificates)
+  const { another, ca, client, server } = yield* Effect.promise(certificates)
   const port = yield* startOrigin
   const securePort = yield* startSecureOrigin(server)
   const proxyPort = yield* startProxy
@@ -117,6 +118,12 @@ const all = Effect.gen(function*() {
     { status: 200, url: `https://${host}:${securePort}/hello`, via: true }
   )
   yield* example("who-failed", whoFailed.program(host, gateway), "gate.example: connection_refused of 10.0.0.1")
+  const privateUrl = `https://${host}:${yield* startPrivateOrigin(server, ca)}/`
+  const askPrivately = (pin: string) => tlsPins.program(privateUrl, { ca, client, pins: [pin] })
+  yield* example("tls-pins", Effect.all([askPrivately(pinOf(server.cert)), askPrivately(pinOf(client.cert))]), [
+    "Hello, Test 06!",
+    `another key: ${pinOf(server.cert)}`
+  ])
   yield* example("upload-stream", uploadStream.program(host, port), { transferEncoding: "chunked", bytes: 88_894 })
   yield* example("upload-digest", uploadDigest.program(host, port), {
     bytes: 88_894,

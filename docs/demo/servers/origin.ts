@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import { createHash } from "node:crypto"
 import * as http from "node:http"
 import * as https from "node:https"
+import type * as tls from "node:tls"
 import { listen } from "./listen.ts"
 
 type Handler = (request: http.IncomingMessage, response: http.ServerResponse, url: URL) => void
@@ -128,3 +129,13 @@ export const startOrigin = Effect.suspend(() => listen(http.createServer(answer)
 /** The same over TLS. */
 export const startSecureOrigin = (identity: { readonly cert: string; readonly key: string }) =>
   Effect.suspend(() => listen(https.createServer({ ...identity }, answer)))
+
+/** Greets clients by the name in their certificate, and refuses all others. */
+const greet: http.RequestListener = ({ socket }, response) =>
+  sendText(response, 200, `Hello, ${(socket as tls.TLSSocket).getPeerCertificate().subject.CN}!`)
+
+/** A server over TLS for clients with a certificate that the authority has signed. */
+export const startPrivateOrigin = (identity: { readonly cert: string; readonly key: string }, ca: string) =>
+  Effect.suspend(() =>
+    listen(https.createServer({ ...identity, ca, requestCert: true, rejectUnauthorized: true }, greet))
+  )
