@@ -5,6 +5,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { fileURLToPath } from "node:url"
 import * as AddressPolicy from "../../src/AddressPolicy.ts"
 import * as ConnectionPool from "../../src/ConnectionPool.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
@@ -64,6 +67,19 @@ describe("publicOnly", () => {
       assert.isAtLeast(reachable.length, 35)
       assert.strictEqual(connections.all.length, reachable.length)
     })))
+
+  it("cannot be forgotten: sockets are connected in one place, which asks it, and nowhere else", () => {
+    const src = fileURLToPath(new URL("../../src", import.meta.url))
+    const connecting = fs.readdirSync(src, { recursive: true, encoding: "utf8" }).filter((file) =>
+      file.endsWith(".ts")
+      && /\b(?:net|tls|http|https|http2|dgram)\.(?:connect|createConnection|request|get|createSocket)\(|new net\.Socket|\bfetch\(/
+        .test(fs.readFileSync(path.join(src, file), "utf8").replaceAll(/^ *(?:\*|\/\/|\/\*\*).*$/gm, ""))
+    )
+    assert.deepStrictEqual(connecting.map((file) => file.replaceAll(path.sep, "/")).toSorted(), [
+      "internal/node/happyEyeballs.ts",
+      "internal/node/tls.ts"
+    ])
+  })
 
   it.live("names host, address, port, rule and range", () =>
     contained(Effect.gen(function*() {
