@@ -16,6 +16,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { isDeepStrictEqual } from "node:util"
 import { certificates, pinOf } from "../../test/fixtures/certificates.ts"
+import { socksServer } from "../../test/fixtures/socksServer.ts"
 import { host, listen, raw, unusedPort } from "../demo/servers/listen.ts"
 import { startOrigin, startPrivateOrigin, startSecureOrigin } from "../demo/servers/origin.ts"
 import { credentials, startProxy } from "../demo/servers/proxy.ts"
@@ -40,6 +41,7 @@ import * as reloadCertificates from "./reload-certificates.ts"
 import * as resolver from "./resolver.ts"
 import * as retryByContext from "./retry-by-context.ts"
 import * as retry from "./retry.ts"
+import * as socks from "./socks.ts"
 import * as steps from "./steps.ts"
 import * as timeouts from "./timeouts.ts"
 import * as tlsPins from "./tls-pins.ts"
@@ -77,6 +79,7 @@ const all = Effect.gen(function*() {
   const port = yield* startOrigin
   const securePort = yield* startSecureOrigin(server)
   const proxyPort = yield* startProxy
+  const socksPort = yield* listen(socksServer({ credentials: { username: "demo", password: "sesame" } }).server)
   const cutting = yield* raw((socket) => {
     socket.once("data", () => socket.end("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"))
   })
@@ -105,6 +108,12 @@ const all = Effect.gen(function*() {
     bytes: 22,
     contentType: "text/plain"
   })
+  const proxyUrl = `socks5h://demo:sesame@${host}:${socksPort}`
+  yield* example(
+    "socks",
+    socks.program(proxyUrl, `http://${host}:${port}/hello`),
+    `200 through socks5h://${host}:${socksPort}`
+  )
   yield* example(
     "tunnel",
     Effect.map(

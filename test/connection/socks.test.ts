@@ -7,9 +7,11 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
+import * as AddressPolicy from "../../src/AddressPolicy.ts"
 import type * as HttpConnection from "../../src/HttpConnection.ts"
 import type { HttpError } from "../../src/HttpError.ts"
 import * as Proxy from "../../src/Proxy.ts"
+import * as Resolver from "../../src/Resolver.ts"
 import * as T from "../../src/TestTransport.ts"
 import { head, ok, one, over, settled } from "./over.ts"
 
@@ -172,4 +174,97 @@ describe("a SOCKS proxy", () => {
       const untyped = yield* Effect.flip(over([], () => Effect.void, { proxy: "socks5://proxy.test" as never }))
       assert.deepInclude(untyped, { _tag: "InvalidOption", option: "proxy" })
     }))
+})
+
+describe("a name that is resolved here for the proxy", () => {
+  const names = Either.getOrThrow(
+    Resolver.fixed({ "a.test": ["::1", "10.0.0.1", "192.0.2.7"], "six.test": ["::1"], "proxy.test": ["10.0.0.99"] })
+  )
+  const { publicOnly } = AddressPolicy
+
+  const asking = (address: ReadonlyArray<number>, version: 4 | 5): ReadonlyArray<T.Step> =>
+    version === 5
+      ? [
+        T.expect(text([5, 1, 0])),
+        T.reply(text([5, 0])),
+        T.expect(text([5, 1, 0, ...address, 0, 80])),
+        T.reply(granted)
+      ]
+      : [T.expect(text([4, 1, 0, 80, ...address, 0])), T.reply(text([0, 90, 0, 0, 0, 0, 0, 0]))]
+
+  it.effect.each<readonly [Proxy.Scheme, 4 | 5, AddressPolicy.Policy, ReadonlyArray<number>]>([
+    ["socks5", 5, AddressPolicy.allowAll, [4, ...Array.from({ length: 15 }, () => 0), 1]],
+    ["socks4", 4, AddressPolicy.allowAll, [10, 0, 0, 1]],
+    ["socks5", 5, Either.getOrThrow(AddressPolicy.make({ allow: ["10.0.0.0/8"], deny: ["::1/128"] })), [1, 10, 0, 0, 1]]
+  ])(
+    "is the first address that %s %s can name and the policy allows",
+    ([scheme, version, policy, address]) =>
+      over(one(...asking(address, version)), (connection, transport) =>
+        Effect.map(connection.connect, () => {
+          assert.deepStrictEqual(transport.opened.map(({ host }) => host), ["proxy.test"])
+        }), { proxy: proxyOf({ scheme }) }).pipe(
+          Effect.provideService(Resolver.Resolver, names),
+          Effect.provideService(AddressPolicy.AddressPolicy, policy)
+        )
+  )
+
+  it.effect("is refused, before the proxy is connected to, if the policy allows none", () =>
+    over([], (connection) =>
+      Effect.map(Effect.flip(connection.connect), (error) => {
+        assert.deepInclude(error, { _tag: "AddressRefused", host: "six.test", address: "::1" })
+        assert.deepInclude(error.context, { fault: "User", peer: "Server", processed: "No" })
+      }), { host: "six.test", proxy: proxyOf({ scheme: "socks5" }) }).pipe(
+        Effect.provideService(Resolver.Resolver, names),
+        Effect.provideService(AddressPolicy.AddressPolicy, publicOnly)
+      ))
+
+  it.effect("is refused if it has no address that SOCKS4 can name", () =>
+    over([], (connection) =>
+      Effect.map(Effect.flip(connection.connect), (error) => {
+        assert.deepInclude(error, { _tag: "SocksError", reason: "InvalidTarget", target: "[::1]:80" })
+      }), { host: "six.test", proxy: proxyOf({ scheme: "socks4" }) }).pipe(
+        Effect.provideService(Resolver.Resolver, names)
+      ))
+
+  it.effect("that is unknown is the server's, and not the proxy's", () =>
+    over([], (connection) =>
+      Effect.map(Effect.flip(connection.connect), (error) => {
+        assert.deepInclude(error, { _tag: "DnsError", host: "none.test" })
+        assert.deepInclude(error.context, { phase: "dns", peer: "Server" })
+        assert.notInclude(error.message, "of the proxy")
+      }), { host: "none.test", proxy: proxyOf({ scheme: "socks5" }) }).pipe(
+        Effect.provideService(Resolver.Resolver, names)
+      ))
+
+  it.effect("is looked up within timeouts.dns, and no longer when the opening ends", () =>
+    Effect.gen(function*() {
+      const log: Array<string> = []
+      const never: Resolver.Service = {
+        lookup: (name) => Effect.onInterrupt(Effect.never, () => Effect.sync(() => log.push(`stopped ${name}`)))
+      }
+      yield* over([], (connection) =>
+        Effect.gen(function*() {
+          const opening = yield* Effect.fork(Effect.flip(connection.connect))
+          yield* settled
+          yield* TestClock.adjust("2 seconds")
+          assert.deepInclude(yield* Fiber.join(opening), { _tag: "HttpTimeout", kind: "dns", millis: 2000 })
+          const interrupted = yield* Effect.fork(connection.connect)
+          yield* settled
+          yield* Fiber.interrupt(interrupted)
+          yield* settled
+        }), { proxy: proxyOf({ scheme: "socks5" }), timeouts: { dns: "2 seconds" } }).pipe(
+          Effect.provideService(Resolver.Resolver, never)
+        )
+      assert.deepStrictEqual(log, ["stopped a.test", "stopped a.test"])
+    }))
+
+  it.effect.each(["socks5h", "socks4a"] as const)("does not exist with %s, whose resolver is not asked", (scheme) => {
+    const none: Resolver.Service = { lookup: (name) => Effect.dieMessage(`asked for ${name}`) }
+    const steps = scheme === "socks5h"
+      ? [T.expect(text([5, 1, 0])), T.reply(text([5, 0])), T.expect(ask), T.reply(granted)]
+      : [T.expect(`${text([4, 1, 0, 80, 0, 0, 0, 1, 0])}a.test\0`), T.reply(text([0, 90, 0, 0, 0, 0, 0, 0]))]
+    return over(one(...steps), (connection) => connection.connect, { proxy: proxyOf({ scheme }) }).pipe(
+      Effect.provideService(Resolver.Resolver, none)
+    )
+  })
 })
