@@ -1,6 +1,6 @@
 /**
- * Shows that a graceful reload of a server loses no more POSTs of ours than of undici's: nginx and haproxy are reloaded
- * four times a second while the pool, its `HttpClient` and undici send POSTs over 20 connections each, one client after
+ * Shows that a graceful reload of a server, and its death, lose no more POSTs of ours than of undici's: nginx, haproxy,
+ * Apache and Caddy are reloaded, and a server of Node's is killed and started again, four times a second while the pool, its `HttpClient` and undici send POSTs over 20 connections each, one client after
  * another. None of them sends a POST twice.
  *
  * `npm run bench:reloads`. Ends with status 1 if one of ours lost more for each reload than undici did in the same run,
@@ -21,7 +21,7 @@ const usage = `npm run bench:reloads -- [options]
 
 --requests N            how many POSTs each client sends to each server (12000)
 --rounds N              in how many parts, between which the clients take turns (3)
---server nginx|haproxy  only this server
+--server NAME           only this server: nginx, haproxy, apache, caddy or node
 --pause N               the longest pause between two POSTs of a connection, in milliseconds (80); 0 for none`
 
 const connections = 20
