@@ -49,6 +49,7 @@ import * as tunnel from "./tunnel.ts"
 import * as uploadDigest from "./upload-digest.ts"
 import * as uploadFile from "./upload-file.ts"
 import * as uploadStream from "./upload-stream.ts"
+import * as warmPool from "./warm-pool.ts"
 import * as webhooks from "./webhooks.ts"
 import * as whoFailed from "./who-failed.ts"
 
@@ -173,6 +174,7 @@ const all = Effect.gen(function*() {
   )
   yield* example("pool", pool.program(host, port), { answers: 100, opened: 10, idle: 10, busy: 0 })
   yield* example("resolver", resolver.program(host, port), { shared: 1, text: "Hello, world!\n", stale: true })
+  yield* example("warm-pool", warmPool.program(host, port), { text: "Hello, world!\n", reused: false })
   yield* example("pool-lease", poolLease.program(host, port), { same: true, served: 1, opened: 1, idle: 1, busy: 0 })
   yield* example("platform-client", platformClient.program(host, port), {
     received: { contentType: "application/json", bytes: 15 },

@@ -30,15 +30,16 @@ const changing = (first: Resolver.Answer) => {
 const noServer = (): DnsError =>
   new DnsError({ reason: "Temporary", code: "EAI_AGAIN", host: "a.test", cause: undefined })
 
-const pooled = (answer: Resolver.Answer, options: ConnectionPool.Options = {}) =>
+const pooled = (answer: Resolver.Answer, options: ConnectionPool.Options = {}, isCached = false) =>
   Effect.gen(function*() {
     const { resolver, state } = changing(answer)
+    const cached = yield* Resolver.cached({ resolver })
     const events: Array<ConnectionEvent> = []
     const kit = yield* addressedPool([], Array.from({ length: 20 }, () => answering(99, "1 second")), {
       idleTime: "1 hour",
       ...options,
       onEvent: (event) => void events.push(event)
-    }).pipe(Effect.provideService(Resolver.Resolver, resolver))
+    }).pipe(Effect.provideService(Resolver.Resolver, isCached ? cached : resolver))
     const burst = (count: number) =>
       Effect.gen(function*() {
         const fiber = yield* started(
@@ -69,6 +70,19 @@ describe("an address that left the answer", () => {
       assert.strictEqual(state.asked, 4)
       yield* TestClock.adjust("54 seconds")
       assert.deepStrictEqual(reasons(events), ["Lifetime", "Lifetime"])
+    })))
+
+  it.effect("gets no new connection a second after its TTL if the resolver remembers answers", () =>
+    contained(Effect.gen(function*() {
+      for (const [seconds, opened] of [["3 seconds", [a, b, a, b]], ["5 seconds", [a, b, b, b]]] as const) {
+        const { burst, names, pool, state } = yield* pooled({ addresses: [a, b], ttl }, {}, true)
+        yield* burst(2)
+        state.answer = Effect.succeed({ addresses: [b], ttl })
+        yield* TestClock.adjust(seconds)
+        yield* burst(4)
+        assert.deepStrictEqual(names.opened, [...opened], seconds)
+        yield* pool.shutdown()
+      }
     })))
 
   it.effect("loses its idle connections at once with \"drain\", when the TTL is over", () =>

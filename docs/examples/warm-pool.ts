@@ -1,0 +1,25 @@
+/** A pool that has connections before the first request, and follows the addresses of its servers. */
+import { ConnectionPool, HttpRequest, NodeTransport, Resolver } from "effect-http-client"
+import * as Effect from "effect/Effect"
+
+export const program = (host: string, port: number) =>
+  Effect.gen(function*() {
+    const origin = `http://shop.internal:${port}`
+    const pool = yield* ConnectionPool.make({
+      warm: [{ origin, minIdle: 2 }],
+      // Each of the servers behind the name gets its share, even of few requests.
+      selection: "leastUsed",
+      // A server that is taken out of the name is not used for longer than its TTL.
+      followDns: "drain"
+    })
+    // A service would not wait for this. It shows that the connections are there before any request.
+    yield* Effect.repeat(Effect.sleep("5 millis"), { until: () => Effect.map(pool.stats, ({ idle }) => idle === 2) })
+    const response = yield* pool.execute(HttpRequest.get(`${origin}/hello`))
+    return { text: yield* response.text, reused: response.connection.reused }
+  }).pipe(
+    Effect.scoped,
+    Effect.provideService(Resolver.Resolver, {
+      lookup: () => Effect.succeed({ addresses: [host], ttl: "30 seconds" })
+    }),
+    Effect.provide(NodeTransport.layer)
+  )
