@@ -124,7 +124,7 @@ export const allowAll: Policy = model.allowAll
  *
  * // Fails with `AddressRefused`, and also if a name or a redirect leads to such an address.
  * export const program = HttpClient.get("http://169.254.169.254/latest/meta-data/").pipe(
- *   Effect.provide(PooledHttpClient.layer.pipe(Layer.provide(AddressPolicy.layer(AddressPolicy.publicOnly))))
+ *   Effect.provide(PooledHttpClient.layerWith({}).pipe(Layer.provide(AddressPolicy.layer(AddressPolicy.publicOnly))))
  * )
  * ```
  *

@@ -135,7 +135,8 @@ export const layerWithoutPool: Layer.Layer<HttpClient.HttpClient, never, Connect
 export const layerWithoutTransport = (
   options: ConnectionPool.Options = {}
 ): Layer.Layer<HttpClient.HttpClient | ConnectionPool.ConnectionPool, InvalidOption, Transport> =>
-  Layer.provideMerge(layerWithoutPool, ConnectionPool.layer(options))
+  // Not shared: another layer of these has another pool.
+  Layer.provideMerge(Layer.fresh(layerWithoutPool), ConnectionPool.layer(options))
 
 /**
  * The client over sockets, with a pool of these options. It also provides the pool.

@@ -117,7 +117,7 @@ export interface Cached extends cache.Cached {}
  * import { Layer } from "effect"
  * import { PooledHttpClient, Resolver } from "effect-http-client"
  *
- * export const layer = PooledHttpClient.layer.pipe(
+ * export const layer = PooledHttpClient.layerWith({}).pipe(
  *   Layer.provide(Resolver.layerCached({ ttl: "1 minute", staleOnError: "1 hour" }))
  * )
  * ```
@@ -200,7 +200,8 @@ export const fromDns: (options?: DnsOptions) => Either.Either<Service, InvalidOp
 
 /**
  * A layer that provides a resolver. Provide it to what makes the pool or the client, such as
- * `PooledHttpClient.layer`.
+ * `PooledHttpClient.layerWith({})`. `PooledHttpClient.layer` is built once in a program, with the
+ * resolver of its first use.
  *
  * @since 0.2.0
  * @category layers

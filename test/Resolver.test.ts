@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
+import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import * as ConnectionPool from "../src/ConnectionPool.ts"
@@ -264,4 +265,40 @@ describe("a lookup", () => {
       const error = yield* Effect.flip(Resolver.system.lookup("-.invalid"))
       assert.instanceOf(error, DnsError)
     }))
+})
+
+describe("two clients of one program", () => {
+  class First extends Context.Tag("First")<First, HttpClient.HttpClient>() {}
+  class Second extends Context.Tag("Second")<Second, HttpClient.HttpClient>() {}
+
+  const layers: Readonly<Record<string, () => Layer.Layer<HttpClient.HttpClient, unknown>>> = {
+    "`layerWith`, called for each": () => PooledHttpClient.layerWith({}),
+    "`Layer.fresh` of `layer`": () => Layer.fresh(PooledHttpClient.layer)
+  }
+  for (const [made, make] of Object.entries(layers)) {
+    it.live(`made by ${made}, have each its own resolver`, () =>
+      Effect.scoped(Effect.gen(function*() {
+        const { port } = yield* server
+        const seen: Array<string> = []
+        const client = (who: string) =>
+          Layer.provide(
+            make(),
+            Resolver.layer({
+              lookup: (name) => Effect.sync(() => (seen.push(`${who}: ${name}`), { addresses: ["127.0.0.1"] }))
+            })
+          )
+        const both = Layer.mergeAll(
+          Layer.provide(Layer.effect(First, HttpClient.HttpClient), client("first")),
+          Layer.provide(Layer.effect(Second, HttpClient.HttpClient), client("second"))
+        )
+        yield* Effect.provide(
+          Effect.scoped(Effect.gen(function*() {
+            yield* (yield* First).get(`http://a.test:${port}/`)
+            yield* (yield* Second).get(`http://b.test:${port}/`)
+          })),
+          both
+        )
+        assert.deepStrictEqual(seen, ["first: a.test", "second: b.test"])
+      })))
+  }
 })
