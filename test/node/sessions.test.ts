@@ -423,7 +423,10 @@ describe("a single connection", () => {
         const response = yield* connection.execute(HttpRequest.get("/"))
         return yield* response.text
       }).pipe(Effect.scoped, Effect.provide(NodeTransport.layer))
+      // In use for all of the test, so that a collection between the connections takes nothing.
+      const inUse = same({ ca, sessions: 80 })
       assert.deepStrictEqual([yield* ask, yield* ask], ["new", "resumed"])
+      assert.isDefined(sizeOf(inUse))
       const peer = yield* web.connections.next
       yield* closed(peer)
     }))
