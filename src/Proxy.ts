@@ -7,6 +7,7 @@
  *
  * @since 0.2.0
  */
+import type * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Equal from "effect/Equal"
 import { dual } from "effect/Function"
@@ -73,7 +74,7 @@ export interface Proxy extends Equal.Equal, Inspectable.Inspectable {
   readonly port: number
   /**
    * The credentials, if any: for `Proxy-Authorization: Basic` (RFC 7617), for SOCKS5 (RFC 1929), or
-   * the user id of SOCKS4.
+   * the user id of SOCKS4. `undefined` if they are an Effect.
    */
   readonly credentials: Credentials | undefined
   /** Fields that the proxy gets in addition to `Proxy-Authorization`. */
@@ -95,6 +96,18 @@ export interface Credentials {
 }
 
 /**
+ * User name and password as they are given.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface CredentialsInput {
+  /** Must not contain a colon, except for SOCKS. */
+  readonly username: string | Redacted.Redacted
+  readonly password: string | Redacted.Redacted
+}
+
+/**
  * The parts of a proxy.
  *
  * @since 0.2.0
@@ -110,12 +123,13 @@ export interface Options {
   /**
    * Neither may contain control characters. SOCKS5 demands 1 to 255 bytes (UTF-8) of each. SOCKS4
    * has only a user name of at most 255 bytes; its password must be empty.
+   *
+   * An Effect is asked for each new tunnel, as `Tls.Input` describes, so that credentials can be
+   * replaced while the program runs. It is compared by identity. It serves https origins, and with
+   * SOCKS all of them: a request for http would be forwarded without a tunnel, and is
+   * `InvalidOption`.
    */
-  readonly credentials?: {
-    /** Must not contain a colon, except for SOCKS. */
-    readonly username: string | Redacted.Redacted
-    readonly password: string | Redacted.Redacted
-  } | undefined
+  readonly credentials?: CredentialsInput | Effect.Effect<CredentialsInput, unknown> | undefined
   /**
    * Fields for the proxy only, on CONNECT and on requests that it forwards. A forwarded request
    * lists them in Connection, with Proxy-Authorization, so that the proxy does not pass them on

@@ -11,11 +11,12 @@ import * as https from "node:https"
 import type * as tls from "node:tls"
 import * as ConnectionPool from "../../src/ConnectionPool.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
+import * as Proxy from "../../src/Proxy.ts"
 import type * as Tls from "../../src/Tls.ts"
 import { certificates } from "../fixtures/certificates.ts"
 import { serve, turn } from "../fixtures/sockets.ts"
 import { secureWebServer } from "../fixtures/web.ts"
-import { contained, originOf, textOf, watched } from "./poolKit.ts"
+import { contained, originOf, proxyServer, textOf, watched } from "./poolKit.ts"
 
 const made = Effect.promise(certificates)
 
@@ -109,6 +110,34 @@ describe("without a failed request", () => {
       assert.strictEqual(refusals, 0)
       assert.deepStrictEqual(new Set(answers), new Set(["Test 06", "Test 0a"]))
       assert.include(reasons(), "Rotated")
+      assert.strictEqual((yield* pool.stats).retried, 0)
+    })))
+
+  it.live("the credentials for a proxy are replaced, and the old ones then refused", () =>
+    contained(Effect.gen(function*() {
+      const { ca, server: identity } = yield* made
+      const { port } = yield* secureWebServer(identity, (_request, response) => response.end("ok"))
+      const basic = (name: string) => `Basic ${Buffer.from(`${name}:secret`).toString("base64")}`
+      const accepted = new Set([basic("old")])
+      const { asked, server } = proxyServer(({ headers }) =>
+        accepted.has(headers["proxy-authorization"] ?? "") ? undefined : { status: 407, headers: {} }
+      )
+      const { port: proxyPort } = yield* serve(server, "connection", { host: "127.0.0.1", port: 0 })
+      const credentials = yield* Ref.make({ username: "old", password: "secret" })
+      const proxy = Effect.runSync(Proxy.make({ host: "127.0.0.1", port: proxyPort, credentials }))
+      const pool = yield* ConnectionPool.make({ ...lively, tls: { ca }, proxy })
+      const request = HttpRequest.get(`https://127.0.0.1:${port}/`)
+      const { answers, more, stop } = yield* load(pool, request)
+      yield* more(50)
+      accepted.add(basic("new"))
+      yield* Ref.set(credentials, { username: "new", password: "secret" })
+      yield* more(50)
+      accepted.delete(basic("old"))
+      yield* more(100)
+      yield* stop
+      assert.deepStrictEqual(new Set(answers), new Set(["ok"]))
+      const names = asked.map(({ headers }) => headers["proxy-authorization"])
+      assert.deepStrictEqual([...new Set(names)], [basic("old"), basic("new")])
       assert.strictEqual((yield* pool.stats).retried, 0)
     })))
 })

@@ -19,6 +19,7 @@ import { InvalidOption } from "../../src/HttpError.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
 import { Rotation } from "../../src/internal/connection/rotation.ts"
 import * as Origin from "../../src/Origin.ts"
+import * as Proxy from "../../src/Proxy.ts"
 import type { Handle } from "../../src/TestTransport.ts"
 import * as T from "../../src/TestTransport.ts"
 import type * as Tls from "../../src/Tls.ts"
@@ -296,7 +297,7 @@ describe("the answers of two questions", () => {
       }
     }
     const way = { settings: { host: asking, timers: { start: () => {}, cancel: () => {} } }, tunnel: undefined }
-    const rotation = new Rotation(Effect.never as never)
+    const rotation = new Rotation(Effect.never as never, undefined)
     const ways: Array<unknown> = []
     const ask = () =>
       rotation.resolve(way as never, 1000, {} as never, (resolved) => {
@@ -442,5 +443,67 @@ describe("an Effect that does not return options", () => {
       }))
       assert.isTrue(interrupted)
       yield* failsWith(Fiber.join(fiber), "PoolClosed")
+    })))
+})
+
+describe("credentials for a proxy", () => {
+  const basic = (name: string) => `Proxy-Authorization: Basic ${Buffer.from(`${name}:p`).toString("base64")}`
+  const tunnelled = T.connection(
+    T.discardUntil("\r\n\r\n"),
+    T.reply("HTTP/1.1 200 \r\n\r\n"),
+    ...answer()
+  )
+  const proxyWith = (credentials: Proxy.Options["credentials"], scheme: Proxy.Scheme = "http") =>
+    Effect.runSync(Proxy.make({ scheme, host: "p.test", credentials }))
+
+  it.effect("that are an Effect are asked for with each tunnel, with the TLS options, and never shown", () =>
+    contained(Effect.gen(function*() {
+      const credentials = yield* Ref.make({ username: "a", password: "p" })
+      const proxy = proxyWith(credentials)
+      const tls = yield* Ref.make(named("1.test"))
+      const { events, pool, transport } = yield* watchedPool([tunnelled, tunnelled, tunnelled], { proxy, tls })
+      yield* textOf(pool, get())
+      for (const change of [Ref.set(credentials, { username: "b", password: "p" }), Ref.set(tls, named("2.test"))]) {
+        yield* change
+        yield* pool.closeIdle
+        yield* textOf(pool, get())
+      }
+      assert.deepStrictEqual(
+        [0, 1, 2].map((one) => /Proxy-Authorization: .*/.exec(transport.written(one))?.[0].trim()),
+        [
+          basic("a"),
+          basic("b"),
+          basic("b")
+        ]
+      )
+      assert.deepStrictEqual(transport.secured.map(({ tls }) => tls.serverName), ["1.test", "1.test", "2.test"])
+      assert.deepStrictEqual(reasons(events), ["Closed", "Closed"])
+      assert.include(JSON.stringify(proxy), "<redacted>")
+      assert.isUndefined(proxy.credentials)
+    })))
+
+  it.effect("fail with `CredentialsError`, and are checked for the kind of the proxy", () =>
+    contained(Effect.gen(function*() {
+      for (
+        const [credentials, scheme] of [
+          [Effect.fail("no vault"), "http"],
+          [Effect.succeed({ username: "a:b", password: "p" }), "http"],
+          [Effect.succeed({ username: "", password: "p" }), "socks5h"],
+          [Effect.succeed({} as Proxy.CredentialsInput), "https"]
+        ] as const
+      ) {
+        const { pool, transport } = yield* poolOver([], { proxy: proxyWith(credentials, scheme) })
+        const error = yield* failsWith(textOf(pool, get()), "CredentialsError")
+        assert.strictEqual(error.option, "proxy.credentials")
+        assert.strictEqual(transport.opened.length, 0)
+      }
+    })))
+
+  it.effect("cannot be an Effect for requests that are forwarded, which is a typed error", () =>
+    contained(Effect.gen(function*() {
+      const proxy = proxyWith(Effect.succeed({ username: "a", password: "p" }))
+      const { pool } = yield* poolOver([], { proxy })
+      const error = yield* failsWith(textOf(pool, HttpRequest.get("http://a.test/")), "InvalidOption")
+      assert.strictEqual(error.option, "proxy.credentials")
     })))
 })

@@ -78,8 +78,9 @@ export class ConnectionHandle implements ConnectionOwner, Traveller {
     this.tunnel = tunnel
   }
 
-  onResolved({ settings }: Way): void {
+  onResolved({ settings, tunnel }: Way): void {
     this.settings = settings
+    this.tunnel = tunnel
   }
 
   /** The origin that requests are for: the far end of the tunnel, if there is one. */

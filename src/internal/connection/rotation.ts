@@ -12,10 +12,13 @@ import { CredentialsError } from "../error/connect.ts"
 import { InvalidOption } from "../error/request.ts"
 import { HttpTimeout } from "../error/timeout.ts"
 import type { Abort, Answer, Caller, Host } from "../model/ports.ts"
+import type { GivenCredentials, Proxy } from "../model/proxy.ts"
+import { fieldsOf, keyOf, sourceOf } from "../model/proxy.ts"
+import { withCredentials } from "../model/proxyParts.ts"
 import type { Source } from "../model/source.ts"
 import { isSource } from "../model/source.ts"
 import { defaultOptions, keyed } from "../model/tlsOptions.ts"
-import type { Resolved, Rotating, Settings, Way } from "./settings.ts"
+import type { Resolved, Rotating, Settings, Tunnel, Way } from "./settings.ts"
 import type { TimerOwner, TimerQueue } from "./timers.ts"
 import { Timer } from "./timers.ts"
 
@@ -52,40 +55,62 @@ class Question implements TimerOwner {
   }
 }
 
+/** The most options that are remembered, so that the same content is recognized. */
+const remembered = 4
+
 export class Rotation implements Rotating {
-  readonly #tls: Source
-  /** By the options, as long as they are used. */
-  readonly #ways = new WeakMap<Tls.Options, Way>()
+  readonly #tls: Source | undefined
+  /** A proxy whose credentials are asked for. */
+  readonly #proxy: Proxy | undefined
+  /** The ways of the latest options, each with the tunnel that it was made of. */
+  #ways: ReadonlyArray<{ readonly way: Way; readonly from: Tunnel | undefined }> = []
   #asked = 0
   /** The newest options, and how many questions had been asked when they were asked for. */
   #last: { readonly way: Way; readonly asked: number } | undefined
   /** The newest options that a connection was opened with. */
   #current: Way | undefined
 
-  constructor(tls: Source) {
+  constructor(tls: Source | undefined, proxy: Proxy | undefined) {
     this.#tls = tls
+    this.#proxy = proxy
   }
 
   resolve(way: Way, millis: number, caller: Caller, done: (resolved: Resolved) => void): Abort {
     const { settings: { host, timers } } = way
+    const proxy = this.#proxy
+    const credentials = proxy && sourceOf(proxy)
     const asked = ++this.#asked
-    return new Question(millis, timers, (answer) => {
-      if (answer instanceof HttpTimeout) return done({ _tag: "Failed", error: answer })
-      switch (answer._tag) {
-        case "Given": {
-          const options = keyed(answer.value as Tls.Options)
-          return done(
-            options instanceof InvalidOption
-              ? { _tag: "Failed", error: new CredentialsError({ option: "tls", cause: options }) }
-              : { _tag: "Resolved", way: this.#wayOf(way, options.options, asked) }
-          )
+    let abort: Abort | undefined
+    const ask = <A>(
+      option: CredentialsError["option"],
+      source: Source,
+      check: (value: unknown) => A | InvalidOption,
+      next: (value: A) => void
+    ): void => {
+      abort = new Question(millis, timers, (answer) => {
+        if (answer instanceof HttpTimeout) return done({ _tag: "Failed", error: answer })
+        if (answer._tag === "Failed") {
+          return done({ _tag: "Failed", error: new CredentialsError({ option, cause: answer.error }) })
         }
-        case "Failed":
-          return done({ _tag: "Failed", error: new CredentialsError({ option: "tls", cause: answer.error }) })
-        default:
-          return done(answer)
+        if (answer._tag !== "Given") return done(answer)
+        const value = check(answer.value)
+        if (!(value instanceof InvalidOption)) return next(value)
+        done({ _tag: "Failed", error: new CredentialsError({ option, cause: value }) })
+      }).ask(host, source, caller)
+    }
+    const askTls = (resolved: Proxy | undefined): void => {
+      const finish = (tls: Tls.Options | undefined): void =>
+        done({ _tag: "Resolved", way: this.#wayOf(way, tls, resolved, asked) })
+      if (this.#tls === undefined) return finish(way.settings.tls)
+      const check = (value: unknown): Tls.Options | InvalidOption => {
+        const made = keyed(value as Tls.Options)
+        return made instanceof InvalidOption ? made : made.options
       }
-    }).ask(host, this.#tls, caller)
+      ask("tls", this.#tls, check, finish)
+    }
+    if (proxy === undefined || credentials === undefined) askTls(way.settings.proxy)
+    else ask("proxy.credentials", credentials, (value) => withCredentials(proxy, value as GivenCredentials), askTls)
+    return () => abort?.()
   }
 
   opened(way: Way): boolean {
@@ -99,17 +124,32 @@ export class Rotation implements Rotating {
   }
 
   /** Options with the same content are one object, and so are the ways with them. */
-  #wayOf({ settings, tunnel }: Way, tls: Tls.Options, asked: number): Way {
-    const known = this.#ways.get(tls)
-    const way = known !== undefined && known.tunnel === tunnel ? known : { settings: { ...settings, tls }, tunnel }
-    this.#ways.set(tls, way)
+  #wayOf({ settings, tunnel }: Way, tls: Tls.Options | undefined, proxy: Proxy | undefined, asked: number): Way {
+    const known = this.#ways.find(({ from, way }) =>
+      from === tunnel && way.settings.tls === tls
+      && (way.settings.proxy === proxy || (proxy && way.settings.proxy && keyOf(way.settings.proxy) === keyOf(proxy)))
+    )
+    const through = tunnel && this.#proxy && proxy ? { ...tunnel, fields: fieldsOf(proxy) } : tunnel
+    const way = known?.way ?? { settings: { ...settings, tls, proxy }, tunnel: through }
+    if (known === undefined) this.#ways = [{ way, from: tunnel }, ...this.#ways].slice(0, remembered)
     if (this.#last === undefined || asked > this.#last.asked) this.#last = { way, asked }
     return way
   }
 }
 
-/** The settings for TLS, if there is any. What is asked for becomes known with an opening. */
-export const withTls = (tls: Tls.Input | undefined): Pick<Settings, "tls" | "rotation"> =>
-  isSource(tls)
-    ? { tls: defaultOptions, rotation: new Rotation(tls) }
-    : { tls: tls as Tls.Options | undefined, rotation: undefined }
+/**
+ * The settings for TLS and a proxy. What is asked for becomes known with an opening; until then TLS
+ * has the default options, and the proxy no credentials.
+ */
+export const withSources = (
+  tls: Tls.Input | undefined,
+  proxy: Proxy | undefined
+): Pick<Settings, "tls" | "proxy" | "rotation"> => {
+  const source = isSource(tls) ? tls : undefined
+  const asked = proxy !== undefined && sourceOf(proxy) !== undefined ? proxy : undefined
+  return {
+    tls: source === undefined ? tls as Tls.Options | undefined : defaultOptions,
+    proxy,
+    rotation: source === undefined && asked === undefined ? undefined : new Rotation(source, asked)
+  }
+}

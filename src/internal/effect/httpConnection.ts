@@ -19,7 +19,7 @@ import { EventHub } from "../connection/events.ts"
 import type { Started } from "../connection/handle.ts"
 import { ConnectionHandle } from "../connection/handle.ts"
 import type { OpenFailure } from "../connection/open.ts"
-import { withTls } from "../connection/rotation.ts"
+import { withSources } from "../connection/rotation.ts"
 import { toLimits, toMillis } from "../connection/settings.ts"
 import { noTimeouts } from "../connection/timeouts.ts"
 import type { Tagged } from "../error/base.ts"
@@ -98,7 +98,7 @@ export const make = (
     const handle = new ConnectionHandle({
       ...kit,
       origin,
-      ...withTls(tls),
+      ...withSources(tls, proxy),
       ...local,
       timeouts: yield* checked(toMillis(HttpTimeouts.make(options.timeouts ?? {}), noTimeouts, kit.host)),
       limits: yield* checked(toLimits(options.limits ?? {}, HttpLimits.defaults)),
@@ -107,7 +107,6 @@ export const make = (
       autoOpen: options.autoOpen ?? true,
       wireTap: options.wireTap ?? false,
       events: new EventHub(kit.host, options.onEvent),
-      proxy,
       policy: undefined
     }, tunnel)
     yield* Effect.addFinalizer(() =>

@@ -11,6 +11,8 @@ import * as Redacted from "effect/Redacted"
 import * as HttpFields from "../../HttpFields.ts"
 import type * as Tls from "../../Tls.ts"
 import { bracketed } from "../syntax/host.ts"
+import type { Source } from "./source.ts"
+import { markOf } from "./source.ts"
 import type { Keyed } from "./tlsOptions.ts"
 
 export const TypeId: unique symbol = Symbol.for("effect-http-client/Proxy") as never
@@ -28,14 +30,17 @@ export interface Credentials {
   readonly password: Redacted.Redacted
 }
 
+export interface GivenCredentials {
+  readonly username: string | Redacted.Redacted
+  readonly password: string | Redacted.Redacted
+}
+
 export interface Parts {
   readonly scheme?: Scheme | undefined
   readonly host: string
   readonly port?: number | undefined
-  readonly credentials?: {
-    readonly username: string | Redacted.Redacted
-    readonly password: string | Redacted.Redacted
-  } | undefined
+  /** `GivenCredentials`, or what is asked for them. */
+  readonly credentials?: object | undefined
   readonly headers?: HttpFields.Input | undefined
   readonly tls?: Tls.Options | undefined
 }
@@ -60,6 +65,8 @@ export interface Made {
   readonly host: string
   readonly port: number
   readonly credentials: Credentials | undefined
+  /** What is asked for the credentials before each opening. */
+  readonly source: Source | undefined
   readonly headers: HttpFields.HttpFields
   readonly tls: Keyed | undefined
 }
@@ -70,16 +77,18 @@ class Checked implements Proxy {
   readonly port: number
   // Private, like the options of an origin.
   readonly #credentials: Credentials | undefined
+  readonly #source: Source | undefined
   readonly #headers: HttpFields.HttpFields
   readonly #tls: Keyed | undefined
   #fields: HttpFields.HttpFields | undefined
   #key: string | undefined
 
-  constructor({ credentials, headers, host, port, scheme, tls }: Made) {
+  constructor({ credentials, headers, host, port, scheme, source, tls }: Made) {
     this.scheme = scheme
     this.host = host
     this.port = port
     this.#credentials = credentials
+    this.#source = source
     this.#headers = headers
     this.#tls = tls
     this.#fields = undefined
@@ -117,7 +126,7 @@ class Checked implements Proxy {
       scheme,
       host,
       port,
-      ...(credentials === undefined ? undefined : { credentials: "<redacted>" }),
+      ...(credentials === undefined && this.#source === undefined ? undefined : { credentials: "<redacted>" }),
       ...(headers.names.length === 0 ? undefined : { headers: headers.names }),
       ...(tls === undefined ? undefined : { tls: true })
     }
@@ -140,8 +149,13 @@ class Checked implements Proxy {
       proxy.#credentials === undefined ? null : Redacted.value(proxy.#credentials.password),
       proxy.#headers.names,
       proxy.#headers.values,
-      proxy.#tls?.mark ?? ""
+      proxy.#tls?.mark ?? "",
+      proxy.#source === undefined ? null : markOf(proxy.#source)
     ])
+  }
+
+  static source(proxy: Checked): Source | undefined {
+    return proxy.#source
   }
 
   /** Basic authentication (RFC 7617), with the charset that its section 2.1 recommends. */
@@ -182,3 +196,6 @@ export const credentialsOf = (
   { credentials }: Proxy
 ): { readonly username: string; readonly password: string } | undefined =>
   credentials && { username: Redacted.value(credentials.username), password: Redacted.value(credentials.password) }
+
+/** What is asked for the credentials of a proxy, if they are an Effect. */
+export const sourceOf = (proxy: Proxy): Source | undefined => Checked.source(checked(proxy))

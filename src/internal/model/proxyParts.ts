@@ -12,8 +12,9 @@ import type * as Tls from "../../Tls.ts"
 import { InvalidOption, InvalidUrl } from "../error/request.ts"
 import { checkPort, parseHostPort } from "../syntax/host.ts"
 import { describeCharacter, invalidTokenAt, invalidValueAt, shownName } from "../syntax/token.ts"
-import type { Credentials, Parts, Proxy, Scheme } from "./proxy.ts"
+import type { Credentials, GivenCredentials, Parts, Proxy, Scheme } from "./proxy.ts"
 import { isSocks, make as unsafeMake } from "./proxy.ts"
+import { isSource } from "./source.ts"
 import type { Keyed } from "./tlsOptions.ts"
 import { keyed as keyedOptions } from "./tlsOptions.ts"
 
@@ -77,7 +78,7 @@ const unsuitable = (
   }
 }
 
-const checkCredentials = (scheme: Scheme, given: NonNullable<Parts["credentials"]>): Credentials | InvalidOption => {
+const checkCredentials = (scheme: Scheme, given: GivenCredentials): Credentials | InvalidOption => {
   if (!Predicate.isRecord(given)) {
     return invalidOption("proxy.credentials", "it must be a record with username and password")
   }
@@ -147,7 +148,10 @@ const build = (
   port: number,
   parts: Pick<Parts, "credentials" | "headers" | "tls">
 ): Proxy | InvalidOption => {
-  const credentials = parts.credentials === undefined ? undefined : checkCredentials(scheme, parts.credentials)
+  const source = isSource(parts.credentials) ? parts.credentials : undefined
+  const credentials = parts.credentials === undefined || source !== undefined
+    ? undefined
+    : checkCredentials(scheme, parts.credentials as GivenCredentials)
   if (credentials instanceof InvalidOption) return credentials
   const headers = readHeaders(parts.headers)
   if (headers instanceof InvalidOption) return headers
@@ -156,8 +160,8 @@ const build = (
   }
   const tls = parts.tls === undefined ? undefined : checkTls(scheme, parts.tls)
   if (tls instanceof InvalidOption) return tls
-  return checkHeaders(headers, credentials !== undefined)
-    ?? unsafeMake({ scheme, host, port, credentials, headers, tls })
+  return checkHeaders(headers, parts.credentials !== undefined)
+    ?? unsafeMake({ scheme, host, port, credentials, source, headers, tls })
 }
 
 const readScheme = (given: unknown): Scheme | InvalidOption => {
@@ -224,3 +228,9 @@ export const fromUrl = (
   if (credentials instanceof InvalidUrl) return credentials
   return build(scheme, parsed.host, parsed.port ?? ports[scheme], { ...options, credentials })
 }
+
+/** Returns the same proxy with the credentials that its Effect has returned. */
+export const withCredentials = (
+  { headers, host, port, scheme, tls }: Proxy,
+  credentials: GivenCredentials
+): Proxy | InvalidOption => build(scheme, host, port, { credentials, headers, tls })

@@ -10,7 +10,7 @@ import * as Proxy from "../../Proxy.ts"
 import type * as Tls from "../../Tls.ts"
 import { forwarded, withContextAt } from "../connection/about.ts"
 import { withProxyFields } from "../connection/prepare.ts"
-import { withTls } from "../connection/rotation.ts"
+import { withSources } from "../connection/rotation.ts"
 import type { Settings, Way } from "../connection/settings.ts"
 import { InvalidOption, InvalidUrl } from "../error/request.ts"
 import { isAddress } from "../model/addressPolicy.ts"
@@ -135,11 +135,10 @@ export const destination = (
   settings: {
     ...shared,
     origin,
-    ...withTls(origin.scheme === "https" ? origin.tls ?? defaultOptions : undefined),
+    ...withSources(origin.scheme === "https" ? origin.tls ?? defaultOptions : undefined, origin.proxy),
     localAddress: origin.localAddress,
     // Its connections would compete for one port.
-    localPort: undefined,
-    proxy: origin.proxy
+    localPort: undefined
   },
   tunnel: origin.proxy === undefined || forwarded(origin)
     ? undefined
