@@ -13,6 +13,7 @@ import { scenarios as survivors } from "./survivors.ts"
 import { scenarios as tls } from "./tls.ts"
 import { scenarios as transfers } from "./transfers.ts"
 import { scenarios as waiters } from "./waiters.ts"
+import { scenarios as warm } from "./warm.ts"
 
 export const scenarios: ReadonlyArray<Scenario> = [
   ...small,
@@ -27,5 +28,6 @@ export const scenarios: ReadonlyArray<Scenario> = [
   ...survivors,
   ...heads,
   ...startup,
-  ...growth
+  ...growth,
+  ...warm
 ]
