@@ -22,9 +22,9 @@ export interface HttpTimeouts {
   readonly dns: Duration.DurationInput
   /** The opening of the TCP connection, all addresses together. Default: 10 seconds. */
   readonly connect: Duration.DurationInput
-  /** The TLS handshake. Default: 10 seconds. */
+  /** The TLS handshake: with the server, and again with a proxy over TLS. Default: 10 seconds. */
   readonly tls: Duration.DurationInput
-  /** The wait for the proxy's response to CONNECT. Default: 30 seconds. */
+  /** The wait for the proxy's response to CONNECT, or the whole of SOCKS. Default: 30 seconds. */
   readonly proxy: Duration.DurationInput
   /**
    * The time in which the server accepts none of the pending bytes. Restarts with each piece that
