@@ -326,9 +326,11 @@ const readVariable = (env: Environment, name: string | undefined): Proxy | undef
  * import { Origin, Proxy } from "effect-http-client"
  * import { Either } from "effect"
  *
- * const settings = Either.getOrThrow(Proxy.fromEnv({ https_proxy: "http://proxy.example:3128",
- * no_proxy: "example.com" })) const { origin } =
- * Either.getOrThrow(Origin.fromUrl("https://example.org/"))
+ * const settings = Either.getOrThrow(Proxy.fromEnv({
+ *   https_proxy: "http://proxy.example:3128",
+ *   no_proxy: "example.com"
+ * }))
+ * const { origin } = Either.getOrThrow(Origin.fromUrl("https://example.org/"))
  * console.log(String(Proxy.forOrigin(settings, origin))) // http://proxy.example:3128
  * ```
  *
