@@ -20,9 +20,6 @@ import { keepScope } from "./redirectRequest.ts"
 import { bodyKind } from "./redirectRules.ts"
 import { release } from "./release.ts"
 
-/** The most that is read of a refusal by another client. A pool has separate limits. */
-const drainLimits = { bytes: 65_536, time: "1 second" } as const
-
 /** The response of an outcome. A status check below has made a failure of it. */
 const responseOf = (outcome: Either.Either<HttpClientResponse, unknown>): HttpClientResponse | undefined =>
   Either.isRight(outcome)
@@ -61,7 +58,7 @@ export const withTokens = <E, E2, R>(
         release: (outcome) =>
           Effect.suspend(() => {
             const response = responseOf(outcome)
-            return response === undefined ? Effect.void : release(response, drainLimits)
+            return response === undefined ? Effect.void : release(response)
           })
       })
       return Effect.mapError(

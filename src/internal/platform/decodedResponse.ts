@@ -78,12 +78,6 @@ export const makeDecoded = (original: HttpClientResponse.HttpClientResponse, bod
   return decoded
 }
 
-/**
- * The most that is read of a response that is released but has no `ReleaseId`. The encoded bytes
- * count, because nothing is decoded.
- */
-export const rawLimits = { bytes: 64 * 1024, time: "1 second" } as const
-
 class DecodedResponse extends Inspectable.Class implements Decoded, Releasable {
   readonly [DecodedId]: typeof DecodedId = DecodedId
   readonly [HttpClientResponse.TypeId]: HttpClientResponse.TypeId = HttpClientResponse.TypeId
@@ -151,7 +145,7 @@ class DecodedResponse extends Inspectable.Class implements Decoded, Releasable {
 
   /** Decodes nothing, because no reader will read the body. */
   get [ReleaseId](): Effect.Effect<void> {
-    return release(this.original, rawLimits)
+    return release(this.original)
   }
 
   toJSON(): unknown {

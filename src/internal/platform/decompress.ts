@@ -22,7 +22,7 @@ import { available, tooLarge } from "../content/inflater.ts"
 import { TooManyContentCodings } from "../error/decoding.ts"
 import { maxBodySize } from "./content.ts"
 import type { Body, Decoded } from "./decodedResponse.ts"
-import { DecodedId, makeDecoded, rawLimits } from "./decodedResponse.ts"
+import { DecodedId, makeDecoded } from "./decodedResponse.ts"
 import { inflate, inflateAll } from "./inflate.ts"
 import { release } from "./release.ts"
 
@@ -188,7 +188,7 @@ const encodedSize = (size: number): number => 2 * size + 65_536
  */
 const refused = (response: HttpClientResponse, count: number): Body => {
   const failure = Effect.zipRight(
-    release(response, rawLimits),
+    release(response),
     Effect.suspend(() => Effect.fail(new TooManyContentCodings({ count, limit: maxCodings })))
   )
   const tooLarge = () => undefined

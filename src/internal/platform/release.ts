@@ -34,6 +34,9 @@ export interface Limits {
   readonly time: Duration.DurationInput
 }
 
+/** A pool has limits of its own. Encoded bytes count, because nothing is decoded. */
+const defaultLimits: Limits = { bytes: 65_536, time: "1 second" }
+
 const isReleasable = (response: object): response is Releasable =>
   Predicate.hasProperty(response, ReleaseId) && Effect.isEffect(response[ReleaseId])
 
@@ -43,7 +46,7 @@ const isReleasable = (response: object): response is Releasable =>
  * Cannot fail. If a body that is being discarded breaks off, no reader misses its bytes. The client
  * sees the failure too, and handles the connection. A defect is not hidden.
  */
-export const release = (response: HttpClientResponse, limits: Limits): Effect.Effect<void> =>
+export const release = (response: HttpClientResponse, limits: Limits = defaultLimits): Effect.Effect<void> =>
   isReleasable(response) ? Effect.zipRight(response[ReleaseId], ended(response)) : drain(response, limits)
 
 /**

@@ -29,12 +29,6 @@ import { redirectHistory } from "./redirects.ts"
 import { release } from "./release.ts"
 import { sourceOf } from "./response.ts"
 
-/**
- * The most that is read of the response of another client before a retry. A pool has separate
- * limits.
- */
-const drainLimits = { bytes: 65_536, time: "1 second" } as const
-
 const noStatus: ReadonlySet<number> = new Set()
 
 const retryAfterOf = (response: HttpClientResponse): ReadonlyArray<string> => {
@@ -59,7 +53,7 @@ const answered = (
     status: response.status,
     retryAfter: retryAfterOf(response),
     resends: Option.match(sourceOf(response), { onNone: () => 0, onSome: ({ resends }) => resends }),
-    release: Effect.suspend(() => release(response, drainLimits))
+    release: Effect.suspend(() => release(response))
   }
 }
 
