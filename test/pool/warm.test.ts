@@ -56,6 +56,9 @@ describe("warm", () => {
       const fibers: Array<Fiber.RuntimeFiber<string, unknown>> = []
       for (const [busy, idle] of [[1, 1], [2, 1], [3, 0]] as const) {
         fibers.push(yield* started(textOf(pool, get())))
+        yield* holds(pool, { busy, idle: 0 })
+        // A request that is done by then needs no other connection in its place.
+        yield* TestClock.adjust("10 millis")
         yield* comesToHold(pool, { busy, idle })
       }
       yield* TestClock.adjust("1 second")

@@ -34,7 +34,7 @@ export interface Limits {
   readonly time: Duration.DurationInput
 }
 
-/** A pool has limits of its own. Encoded bytes count, because nothing is decoded. */
+/** A pool has separate limits. Encoded bytes count, because nothing is decoded. */
 const defaultLimits: Limits = { bytes: 65_536, time: "1 second" }
 
 const isReleasable = (response: object): response is Releasable =>

@@ -50,6 +50,12 @@ export interface PoolPorts {
   readonly lookUp: NameLookup
 }
 
+/**
+ * How long a connection of a reserve may be in use before another one takes its place, in
+ * milliseconds. Opening one takes longer than sending a request, and most are done by then.
+ */
+const refillMillis = 10
+
 export class Pool implements Keeper {
   readonly settings: PoolSettings
   /**
@@ -71,6 +77,7 @@ export class Pool implements Keeper {
   readonly follow: Follow | undefined
   readonly #shared: Parameters<typeof destination>[1]
   readonly #sweep = new Timer({ onTimeout: () => this.#expire() }, false)
+  readonly #refill = new Timer({ onTimeout: () => this.runCommands() }, false)
   readonly #quieted = new Set<() => void>()
   /** The sources of bodies whose connection has closed. */
   readonly #runs = new Set<BodyRun>()
@@ -144,7 +151,8 @@ export class Pool implements Keeper {
     // The listener of an event may ask for a connection while one is being closed that the pool has
     // not been notified of yet.
     while (pooled?.connection?.open === false) pooled = this.state.acquire(key, now)
-    this.runCommands()
+    this.runCommands(pooled === undefined)
+    if (this.state.reserves.size > 0 && this.#refill.at === Infinity) this.timers.start(this.#refill, refillMillis, now)
     if (pooled?.connection !== undefined) pooled.connection.wasParked = true
     return pooled
   }
@@ -279,11 +287,12 @@ export class Pool implements Keeper {
 
   /**
    * Does what was decided. What that causes is decided in the meantime, and done afterwards.
+   * `fills` is false if reserves are not to be filled before the caller goes on.
    */
-  runCommands(): void {
+  runCommands(fills = true): void {
     const { state } = this
     if (this.#running) return
-    const hasReserves = state.reserves.size > 0
+    const hasReserves = fills && state.reserves.size > 0
     if (hasReserves) state.fill(this.timers.now())
     if (state.commands.length > 0) {
       this.#running = true
@@ -305,6 +314,7 @@ export class Pool implements Keeper {
     this.openings.look()
     this.follow?.end()
     this.timers.cancel(this.#sweep)
+    this.timers.cancel(this.#refill)
     this.timers.rest()
     this.#notifyQuiet()
   }

@@ -1,10 +1,10 @@
 /** Whether the first request of a service is as fast as the tenth, if the pool is warm: the ratio should be 1.2 at most. */
 import type { Contender, Scenario } from "../scenario.ts"
 
-const request = (name: string, before: number): Contender => ({
+const request = (name: string, index: number, warm: boolean): Contender => ({
   name,
   side: "ours",
-  start: async ({ addresses }) => (await import("../clients/warm.ts")).nth(addresses.plain, before)
+  start: async ({ addresses }) => (await import("../clients/warm.ts")).nth(addresses.plain, { index, warm })
 })
 
 export const scenarios: ReadonlyArray<Scenario> = [
@@ -12,9 +12,14 @@ export const scenarios: ReadonlyArray<Scenario> = [
     name: "warm",
     title: "The first request of a warm pool",
     about:
-      "The median time of the tenth and of the first GET of a JSON of 59 bytes through a pool that was just made with `warm`, one after another.",
+      "The median time of the tenth and of the first GET of a JSON of 59 bytes through a pool that was just made with `warm`, and of the first "
+      + "without it, each after a pause of 3 ms.",
     unit: { label: "µs", better: "less", per: undefined },
     growth: true,
-    contenders: [request("tenth request", 9), request("first request", 0)]
+    contenders: [
+      request("tenth request", 9, true),
+      request("first request", 0, true),
+      request("first request, not warm", 0, false)
+    ]
   }
 ]
