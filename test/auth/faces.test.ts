@@ -21,6 +21,7 @@ import type * as ConnectionPool from "../../src/ConnectionPool.ts"
 import * as OurBody from "../../src/HttpBody.ts"
 import type { InvalidOption } from "../../src/HttpError.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
+import * as Origin from "../../src/Origin.ts"
 import * as PooledHttpClient from "../../src/PooledHttpClient.ts"
 import * as T from "../../src/TestTransport.ts"
 import { bytesOf, connectTo, contained, failsWith, ok, settled, started } from "../connection/harness.ts"
@@ -209,6 +210,15 @@ describe("a single connection", () => {
       const { connection } = yield* connectTo([T.connection(asked(undefined), refused)])
       const auth = yield* refreshing(numbered().acquire, { origins: ["http://b.test"] })
       assert.strictEqual((yield* Auth.execute(connection, auth, HttpRequest.get("/"))).status, 401)
+    })))
+
+  // It goes to the server of the connection, which ignores that origin.
+  it.effect("of another origin sends none for a request that names a listed origin", () =>
+    contained(Effect.gen(function*() {
+      const { connection } = yield* connectTo([T.connection(asked(undefined), refused)])
+      const auth = yield* refreshing(numbered().acquire, { origins: ["http://b.test"] })
+      const { origin } = yield* Origin.fromUrl("http://b.test")
+      assert.strictEqual((yield* Auth.execute(connection, auth, HttpRequest.get("/", { origin }))).status, 401)
     })))
 })
 

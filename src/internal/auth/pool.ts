@@ -16,7 +16,10 @@ import { authorized, unauthorized } from "./authorized.ts"
 import type { Tokens } from "./tokens.ts"
 import { originOfUrl } from "./tokens.ts"
 
-/** Sends a request with the token. `origin` is the origin of a target that is only a path. */
+/**
+ * Sends a request with the token. `origin` is the origin of a single connection, whose requests all
+ * go there, whatever they name.
+ */
 export const executeWith = <E, B, F>(
   tokens: Tokens<E>,
   request: HttpRequest<B>,
@@ -25,7 +28,7 @@ export const executeWith = <E, B, F>(
 ): Effect.Effect<HttpResponse, E | InvalidOption | F> => {
   // What sends the request reports what is wrong with it.
   if (!isHttpRequest(request)) return execute(request)
-  const own = request.origin ?? origin
+  const own = origin ?? request.origin
   return authorized(tokens, {
     origin: own === undefined ? originOfUrl(request.target) : Origin.isOrigin(own) ? Origin.format(own) : undefined,
     isAuthorized: HttpFields.has(request.fields, "authorization"),
