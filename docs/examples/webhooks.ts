@@ -14,7 +14,8 @@ const clientFor = (own: ReadonlyArray<string>) =>
   Layer.unwrapEffect(
     Effect.map(
       AddressPolicy.make({ allow: own }),
-      (policy) => PooledHttpClient.layer.pipe(Layer.provide(AddressPolicy.layer(policy)))
+      // Not `PooledHttpClient.layer`: a program that has that for other requests too would share it, and with it its policy.
+      (policy) => PooledHttpClient.layerWith({}).pipe(Layer.provide(AddressPolicy.layer(policy)))
     )
   )
 
