@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from "@effect/vitest"
+import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Equal from "effect/Equal"
 import * as FastCheck from "effect/FastCheck"
@@ -31,6 +32,12 @@ const wrong = <A>(result: Either.Either<A, InvalidUrl | InvalidOption>): string 
 const authorization = (proxy: Proxy.Proxy) => HttpFields.getUnsafe(Proxy.fields(proxy), "proxy-authorization")
 
 const basic = (text: string) => `Basic ${Buffer.from(text, "utf8").toString("base64")}`
+
+const wiped = () => {
+  const redacted = Redacted.make("hunter2")
+  Redacted.unsafeWipe(redacted)
+  return redacted
+}
 
 /** What is not typed as it must be. */
 const untyped = (value: unknown) => value as never
@@ -75,6 +82,8 @@ describe("Proxy", () => {
       [{ host: "h", credentials: { username: "a", password: "p\0" } }, "proxy.credentials.password"],
       [{ host: "h", credentials: { username: "a", password: "\ud800" } }, "proxy.credentials.password"],
       [{ host: "h", credentials: { username: "a", password: Redacted.make(1) } }, "proxy.credentials.password"],
+      [{ host: "h", credentials: { username: "a", password: wiped() } }, "proxy.credentials"],
+      [{ host: "h", scheme: "https", tls: Effect.succeed({}) }, "proxy.tls"],
       [{ host: "h", headers: null }, "proxy.headers"],
       [{ host: "h", scheme: "socks" }, "proxy.scheme"],
       [{ host: "h", scheme: "toString" }, "proxy.scheme"],

@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
+import * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as TestClock from "effect/TestClock"
@@ -374,7 +375,8 @@ describe("an Effect that does not return options", () => {
   const results: ReadonlyArray<readonly [string, unknown]> = [
     ["no record", "pem"],
     ["a key that is no text", { key: 1 }],
-    ["nothing", undefined]
+    ["nothing", undefined],
+    ["another Effect", Effect.succeed(named("a.test"))]
   ]
   for (const [name, result] of results) {
     it.effect(`and returns ${name}: the cause says what is wrong`, () =>
@@ -498,6 +500,34 @@ describe("credentials for a proxy", () => {
         assert.strictEqual(transport.opened.length, 0)
       }
     })))
+
+  const unreadable: ReadonlyArray<readonly [string, () => unknown]> = [
+    ["nothing", () => undefined],
+    ["another Effect", () => Effect.succeed({ username: "a", password: "p" })],
+    ["a password that was wiped", () => {
+      const password = Redacted.make("hunter2")
+      Redacted.unsafeWipe(password)
+      return { username: "a", password }
+    }],
+    ["a record that throws", () => ({
+      username: "a",
+      get password(): string {
+        throw new RangeError("hunter2")
+      }
+    })]
+  ]
+  for (const [name, make] of unreadable) {
+    it.effect(`are not left out if the Effect returns ${name}: that is a \`CredentialsError\``, () =>
+      contained(Effect.gen(function*() {
+        const credentials = Effect.sync(make) as Effect.Effect<Proxy.CredentialsInput>
+        const { pool, transport } = yield* poolOver([], { proxy: proxyWith(credentials) })
+        const error = yield* failsWith(textOf(pool, get()), "CredentialsError")
+        assert.instanceOf(error.cause, InvalidOption)
+        assert.notInclude(String(error.cause), "hunter2")
+        assert.strictEqual(transport.opened.length, 0)
+        yield* holds(pool, {})
+      })))
+  }
 
   it.effect("cannot be an Effect for requests that are forwarded, which is a typed error", () =>
     contained(Effect.gen(function*() {

@@ -78,10 +78,11 @@ const unsuitable = (
   }
 }
 
+const noCredentials = (): InvalidOption =>
+  invalidOption("proxy.credentials", "it must be a record with username and password")
+
 const checkCredentials = (scheme: Scheme, given: GivenCredentials): Credentials | InvalidOption => {
-  if (!Predicate.isRecord(given)) {
-    return invalidOption("proxy.credentials", "it must be a record with username and password")
-  }
+  if (!Predicate.isRecord(given)) return noCredentials()
   const username = textOf(given.username)
   const password = textOf(given.password)
   if (username === undefined || password === undefined) {
@@ -92,6 +93,14 @@ const checkCredentials = (scheme: Scheme, given: GivenCredentials): Credentials 
   if (wrong !== undefined) return invalidOption(`proxy.credentials.${wrong[0]}`, wrong[1])
   return { username: Redacted.make(username), password: Redacted.make(password) }
 }
+
+/** Reading them may throw, for example if a redacted value was wiped. */
+const readCredentials = (scheme: Scheme, given: GivenCredentials): Credentials | InvalidOption =>
+  Either.merge(Either.try({
+    try: () => checkCredentials(scheme, given),
+    catch: (error) =>
+      invalidOption("proxy.credentials", `reading it failed (${error instanceof Error ? error.name : typeof error})`)
+  }))
 
 /** Fields for the framing or routing of a message. The caller must not set them for a proxy. */
 const managedNames: ReadonlySet<string> = new Set([
@@ -151,7 +160,7 @@ const build = (
   const source = isSource(parts.credentials) ? parts.credentials : undefined
   const credentials = parts.credentials === undefined || source !== undefined
     ? undefined
-    : checkCredentials(scheme, parts.credentials as GivenCredentials)
+    : readCredentials(scheme, parts.credentials as GivenCredentials)
   if (credentials instanceof InvalidOption) return credentials
   const headers = readHeaders(parts.headers)
   if (headers instanceof InvalidOption) return headers
@@ -229,8 +238,14 @@ export const fromUrl = (
   return build(scheme, parsed.host, parsed.port ?? ports[scheme], { ...options, credentials })
 }
 
-/** Returns the same proxy with the credentials that its Effect has returned. */
+/**
+ * Returns the same proxy with the credentials that its Effect has returned. Without any, or with
+ * another Effect, the proxy would be asked without credentials.
+ */
 export const withCredentials = (
   { headers, host, port, scheme, tls }: Proxy,
-  credentials: GivenCredentials
-): Proxy | InvalidOption => build(scheme, host, port, { credentials, headers, tls })
+  credentials: GivenCredentials | undefined
+): Proxy | InvalidOption =>
+  credentials === undefined || isSource(credentials)
+    ? noCredentials()
+    : build(scheme, host, port, { credentials, headers, tls })

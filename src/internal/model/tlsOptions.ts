@@ -215,7 +215,8 @@ const known = new WeakMap<Options, Keyed>()
  * the TLS context. Unknown names in a record are dropped.
  */
 export const keyed = (given: Options): Keyed | InvalidOption => {
-  if (!Predicate.isRecord(given)) {
+  // An Effect is a record too, with none of the options.
+  if (!Predicate.isRecord(given) || isSource(given)) {
     return new InvalidOption({ option: "tls", reason: "it must be a record of options" })
   }
   const before = known.get(given)

@@ -298,7 +298,10 @@ export class PoolState<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> ex
    * that are outdated now; the others are closed when they are free.
    */
   rotated(group: Group<O, S, W>): void {
-    for (const { value } of Array.from(group.idle)) if (value.isOutdated) this.close(value, "Rotated")
+    // Closing one connection may close others to make room.
+    for (const { value } of Array.from(group.idle)) {
+      if (value.status === "idle" && value.isOutdated) this.close(value, "Rotated")
+    }
   }
 
   /** Closes all idle connections. */
