@@ -108,10 +108,13 @@ export interface Refreshing<out E = never> {
   readonly [TypeId]: TypeId
   /**
    * Returns the current token, acquired if there is none. Fails as `acquire` fails, and with
-   * `InvalidOption` if its result is no token that can be sent.
+   * `InvalidOption` if its result is no token that can be sent, or if `acquire` itself asks for it.
    */
   readonly token: Effect.Effect<Redacted.Redacted, E | InvalidOption>
-  /** Forgets the current token, so that the next request acquires another one. */
+  /**
+   * Forgets the current token, so that the next request acquires another one. A token that is being
+   * acquired serves the requests that wait for it, and no other.
+   */
   readonly forget: Effect.Effect<void>
 }
 

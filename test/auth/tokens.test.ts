@@ -71,6 +71,20 @@ describe("how long a token is kept", () => {
       assert.strictEqual(yield* valueOf(auth), "t2")
     }))
 
+  it.effect("not at all, if it was forgotten while it was acquired: it serves those that waited already", () =>
+    Effect.gen(function*() {
+      const { acquire, counts } = numbered({}, 1000)
+      const auth = yield* refreshing(acquire)
+      const before = yield* started(valueOf(auth))
+      yield* auth.forget
+      const after = yield* started(valueOf(auth))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Fiber.join(before), "t1")
+      assert.strictEqual(yield* Fiber.join(after), "t2")
+      assert.strictEqual(yield* valueOf(auth), "t2")
+      assert.strictEqual(counts.begun, 2)
+    }))
+
   it.effect("a token that has expired on arrival serves the requests that waited for it, and no later one", () =>
     Effect.gen(function*() {
       const { acquire } = numbered({ expiresIn: 0 })
@@ -200,6 +214,18 @@ describe("one acquisition at a time", () => {
       own = authorized as typeof own
       yield* authorized.get(api)
       assert.deepStrictEqual(seen, ["none", "Bearer t"])
+    }))
+
+  it.effect("`token` within `acquire` is a typed error, because it would wait for itself", () =>
+    Effect.gen(function*() {
+      let own: Effect.Effect<Redacted.Redacted, InvalidOption> = Effect.never
+      const auth = yield* refreshing(Effect.suspend(() => Effect.map(own, (token) => ({ token }))))
+      own = auth.token
+      const waiting = yield* started(auth.token)
+      yield* settled
+      assert.isTrue(hasEnded(waiting))
+      const error = yield* failsWith(Fiber.join(waiting), "InvalidOption")
+      assert.strictEqual(error.option, "acquire")
     }))
 })
 

@@ -52,7 +52,7 @@ class Sending<A, E, E2, R> {
           this.#send(held, (outcome) => this.#give(outcome))
         )
       }
-      this.#tokens.forget(held)
+      this.#tokens.refused(held)
       return this.#give(outcome)
     })
   }

@@ -24,7 +24,7 @@ class Handle<E> implements Refreshing<E> {
 
   constructor(tokens: Tokens<E>) {
     this.#tokens = tokens
-    this.token = Effect.map(Effect.suspend(() => tokens.get()), ({ token }) => token)
+    this.token = Effect.map(tokens.current, ({ token }) => token)
     this.forget = Effect.sync(() => tokens.forget())
   }
 

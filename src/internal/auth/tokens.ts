@@ -2,9 +2,9 @@
  * Keeps one bearer token until it expires, and acquires the next one once for all requests that
  * need it.
  *
- * Rules: there is at most one acquisition at a time; a request that leaves does not end it for the
- * others; the last request that leaves interrupts it and waits for its end; a failure reaches all
- * requests that wait, and the next request tries again.
+ * Rules: there is at most one acquisition at a time, unless its token is forgotten; a request that
+ * leaves does not end it for the others; the last request that leaves interrupts it and waits for
+ * its end; a failure reaches all requests that wait, and the next request tries again.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -123,9 +123,24 @@ export class Tokens<E> {
     })
   }
 
-  /** The next request acquires another token. `refused` limits that to one token. */
-  forget(refused?: Held): void {
-    if (refused === undefined || this.#held === refused) this.#held = undefined
+  /** As `get`, for the caller's code, which may ask in the middle of the acquisition. */
+  readonly current: Effect.Effect<Held, E | InvalidOption> = Effect.flatMap(
+    Effect.suspend(() => this.isAcquiring),
+    (isAcquiring) => isAcquiring ? Effect.fail(wrong("it asks for `token`, which waits for its result")) : this.get()
+  )
+
+  /**
+   * The next request acquires another token, also if one is being acquired: that serves the
+   * requests that wait for it already.
+   */
+  forget(): void {
+    this.#held = undefined
+    this.#running = undefined
+  }
+
+  /** The next request acquires another token, unless that was done since this one was sent. */
+  refused(held: Held): void {
+    if (this.#held === held) this.#held = undefined
   }
 
   /** Joins the acquisition in progress, or starts one. */
@@ -164,7 +179,7 @@ export class Tokens<E> {
         )
     )
     const work = Effect.map(Effect.exit(Effect.interruptible(acquired)), (exit) => {
-      // An acquisition that all requests have left is forgotten already.
+      // Forgotten, by the caller or because all requests have left.
       if (this.#running?.fiber !== fiber) return exit
       this.#running = undefined
       if (Exit.isSuccess(exit)) this.#held = exit.value
