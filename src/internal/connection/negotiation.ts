@@ -41,7 +41,7 @@ export abstract class Negotiation implements Transport.Receiver, TimerOwner {
   protected tls: string | undefined
   readonly #millis: number
   readonly #owner: NegotiationOwner
-  readonly #timer = new Timer(this)
+  readonly #timer: Timer
   #duplex: Transport.Duplex | undefined
   #finished = false
   /** True once the first message has been sent. */
@@ -54,6 +54,7 @@ export abstract class Negotiation implements Transport.Receiver, TimerOwner {
     this.caller = caller
     this.#millis = millis
     this.#owner = owner
+    this.#timer = new Timer(this, caller.isBackground !== true)
   }
 
   /** Opens the way to the far end inside the duplex. */

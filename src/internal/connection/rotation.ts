@@ -26,11 +26,12 @@ import { Timer } from "./timers.ts"
 class Question implements TimerOwner {
   readonly #millis: number
   readonly #timers: TimerQueue
-  readonly #timer = new Timer(this)
+  readonly #timer: Timer
   #done: ((answer: Answer | HttpTimeout) => void) | undefined
   #abort: Abort | undefined
 
-  constructor(millis: number, timers: TimerQueue, done: (answer: Answer | HttpTimeout) => void) {
+  constructor(millis: number, timers: TimerQueue, awaited: boolean, done: (answer: Answer | HttpTimeout) => void) {
+    this.#timer = new Timer(this, awaited)
     this.#millis = millis
     this.#timers = timers
     this.#done = done
@@ -87,7 +88,7 @@ export class Rotation implements Rotating {
       check: (value: unknown) => A | InvalidOption,
       next: (value: A) => void
     ): void => {
-      abort = new Question(millis, timers, (answer) => {
+      abort = new Question(millis, timers, caller.isBackground !== true, (answer) => {
         if (answer instanceof HttpTimeout) return done({ _tag: "Failed", error: answer })
         if (answer._tag === "Failed") {
           return done({ _tag: "Failed", error: new CredentialsError({ option, cause: answer.error }) })

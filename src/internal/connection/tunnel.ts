@@ -56,7 +56,7 @@ export class TunnelRequest extends Negotiation {
   #head: ResponseHead | undefined
   readonly #machine = new Machine()
   /** Limits the wait for the body of a refusal. */
-  readonly #prefixTimer = new Timer({ onTimeout: () => this.onTimeout() })
+  readonly #prefixTimer: Timer
   readonly #prefix: Array<Uint8Array> = []
   #prefixed = 0
   /** True if nothing says that the proxy will ever end the body of its refusal. */
@@ -73,6 +73,7 @@ export class TunnelRequest extends Negotiation {
     onHead: (fields: HttpFields.HttpFields) => void
   ) {
     super(settings, tunnel, millis, caller, owner)
+    this.#prefixTimer = new Timer({ onTimeout: () => this.onTimeout() }, caller.isBackground !== true)
     this.#onHead = onHead
   }
 
