@@ -221,6 +221,10 @@ describe("what cannot be asked for", () => {
     [4, "x".repeat(256), false],
     [5, "::1", true],
     [5, "x".repeat(255), true],
+    [4, "0.0.0.0", true],
+    [4, "0.0.0.7", false],
+    [4, "0.0.0.7.test", true],
+    [5, "0.0.0.7", true],
     [5, "x".repeat(256), false],
     [5, "é".repeat(128), false]
   ])("in SOCKS%s of %s: %s", (version, host, possible) => {

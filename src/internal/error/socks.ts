@@ -65,7 +65,8 @@ const advice: { readonly [R in SocksReason]: string } = {
   IdentdMismatch: "Give the proxy the user name that identd reports.",
   NoMethod: "Use a proxy with another authentication, such as user name and password.",
   NotSocks: "Check the scheme and the port of the proxy.",
-  InvalidTarget: "Use `socks5` or `socks5h`: SOCKS4 has no IPv6 addresses, and a name has at most 255 bytes.",
+  InvalidTarget:
+    "Use `socks5` or `socks5h`: SOCKS4 has neither IPv6 addresses nor 0.0.0.1 to 0.0.0.255, and a name has at most 255 bytes.",
   Other: "See the log of the proxy."
 }
 

@@ -86,9 +86,12 @@ export const targetOf = ({ host, port }: Pick<SocksRequest, "host" | "port">): s
 /** The fault is the caller's. */
 const byCaller = (error: SocksError): SocksError => withContext(error, { ...error.context, fault: "User" })
 
+/** Such an address means in SOCKS4 that a name follows, for which the proxy would wait. */
+const announcesName = /^0\.0\.0\.[1-9]\d*$/
+
 /** Why the server cannot be named in this version of SOCKS; `undefined` if it can. */
 export const checkSocks = ({ host, port, version }: Omit<SocksRequest, "credentials">): SocksError | undefined =>
-  (version === 4 && host.includes(":")) || bytesOf(host).length > 255
+  (version === 4 && (host.includes(":") || announcesName.test(host))) || bytesOf(host).length > 255
     ? byCaller(new SocksError({ version, reason: "InvalidTarget", code: undefined, target: targetOf({ host, port }) }))
     : undefined
 
