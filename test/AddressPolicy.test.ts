@@ -142,9 +142,12 @@ describe("publicOnly", () => {
     }
   )
 
-  it.each(["2606:4700::1111%eth0", "2606:4700::1111%1"])("refuses %s: a public address has no zone", (address) => {
-    expect(AddressPolicy.check(publicOnly, address)).toEqual(Option.some({ rule: "Zone", range: undefined }))
-  })
+  it.each(["2606:4700::1111%eth0", "2606:4700::1111%1", "2606:4700::1111%br_0~"])(
+    "refuses %s: a public address has no zone",
+    (address) => {
+      expect(AddressPolicy.check(publicOnly, address)).toEqual(Option.some({ rule: "Zone", range: undefined }))
+    }
+  )
 
   it.each([
     ["fe80::1%lo", "LinkLocal"],

@@ -210,7 +210,9 @@ describe("behind a proxy", () => {
 
   it.live("so is the far end of the tunnel of a connection, and the target of a lease", () =>
     contained(Effect.gen(function*() {
-      for (const host of ["127.0.0.1", "0x7f.1", "::1", "::ffff:127.0.0.1", "localhost", "169.254.169.254"]) {
+      for (
+        const host of ["127.0.0.1", "0x7f.1", "::1", "::1%a_b", "::ffff:127.0.0.1", "localhost", "169.254.169.254"]
+      ) {
         const tunnelled = yield* through((port, target) =>
           Effect.flatMap(
             HttpConnection.make({ host: "127.0.0.1", port, tunnel: { host, port: target } }),

@@ -26,8 +26,12 @@ export interface Network {
 const decimal = /^(?:0|[1-9][0-9]{0,2})$/
 const hexadecimal = /^[0-9A-Fa-f]{1,4}$/
 
-/** What a zone id may consist of: `net.isIP` of Node accepts the same. */
-const zoneId = /^[0-9A-Za-z\-.:]+$/
+/**
+ * What a zone id may consist of: what `net.isIP` of Node accepts, and what a host of a URL may have
+ * there (`syntax/host.ts`). A host must not be a name here and an address for a proxy, which gets it
+ * without its zone id.
+ */
+const zoneId = /^[0-9A-Za-z\-._~:]+$/
 
 const parseIpv4 = (text: string): ReadonlyArray<number> | undefined => {
   const parts = text.split(".")
