@@ -1,13 +1,16 @@
 /** What becomes of connections to an address that a name no longer has. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
 import type { ConnectionEvent } from "../../src/ConnectionEvent.ts"
 import type * as ConnectionPool from "../../src/ConnectionPool.ts"
 import { DnsError } from "../../src/HttpError.ts"
+import * as Proxy from "../../src/Proxy.ts"
 import * as Resolver from "../../src/Resolver.ts"
-import { contained, settled, started } from "../connection/harness.ts"
+import * as T from "../../src/TestTransport.ts"
+import { contained, ok, settled, started } from "../connection/harness.ts"
 import { addressedPool, answering } from "./addressed.ts"
 import { comesToHold, get, holds, reasons, textOf } from "./harness.ts"
 
@@ -182,5 +185,75 @@ describe("the name is looked up again with \"drain\"", () => {
       yield* pool.closeIdle
       yield* settled
       assert.strictEqual(state.running, 0)
+    })))
+})
+
+describe("the addresses that this process gives to a SOCKS proxy", () => {
+  const bytes = (...all: ReadonlyArray<number>): string => Buffer.from(all).toString("latin1")
+
+  /** The proxy takes its time with each connection. */
+  const proxied = (last: number, delay: "0 seconds" | "3 seconds"): T.Connection =>
+    T.connection(
+      T.expect(bytes(5, 1, 0)),
+      T.reply(bytes(5, 0)),
+      T.expect(bytes(5, 1, 0, 1, 10, 0, 0, last, 0, 80)),
+      T.delay(delay),
+      T.reply(bytes(5, 0, 0, 1, 127, 0, 0, 1, 0, 80)),
+      T.discardUntil("\r\n\r\n"),
+      T.reply(ok("x")),
+      T.stall
+    )
+
+  /** The proxy has another name, with another address. */
+  const overSocks = (first: number, delay: "0 seconds" | "3 seconds", host = "proxy.test") =>
+    Effect.gen(function*() {
+      const state = { addresses: [`10.0.0.${first}`], asked: new Array<string>() }
+      const events: Array<ConnectionEvent> = []
+      const resolver: Resolver.Service = {
+        lookup: (name) =>
+          Effect.sync(() => {
+            state.asked.push(name)
+            return { addresses: name === "proxy.test" ? ["10.9.9.9"] : state.addresses, ttl: "2 seconds" }
+          })
+      }
+      const kit = yield* addressedPool(["10.9.9.9"], [proxied(first, delay), proxied(first + 1, delay)], {
+        idleTime: "1 hour",
+        ...drain,
+        proxy: Either.getOrThrow(Proxy.make({ scheme: "socks5", host })),
+        onEvent: (event) => void events.push(event)
+      }).pipe(Effect.provideService(Resolver.Resolver, resolver))
+      return { ...kit, events, state }
+    })
+
+  it.effect("are those of the server: its connections stay while its name has the address", () =>
+    contained(Effect.gen(function*() {
+      for (const host of ["proxy.test", "10.9.9.9"]) {
+        const { events, pool, state } = yield* overSocks(1, "0 seconds", host)
+        yield* textOf(pool, get())
+        yield* TestClock.adjust("9 seconds")
+        yield* holds(pool, { idle: 1 })
+        assert.deepStrictEqual(reasons(events), [])
+        state.addresses = ["10.0.0.2"]
+        yield* TestClock.adjust("3 seconds")
+        assert.deepStrictEqual(reasons(events), ["AddressGone"])
+        assert.deepStrictEqual(
+          state.asked.filter((name) => name === "proxy.test").length,
+          host === "proxy.test" ? 1 : 0
+        )
+        yield* pool.shutdown()
+      }
+    })))
+
+  it.effect("are followed although the opening took longer than the TTL", () =>
+    contained(Effect.gen(function*() {
+      const { events, pool, state } = yield* overSocks(1, "3 seconds")
+      const fiber = yield* started(textOf(pool, get()))
+      yield* settled
+      yield* TestClock.adjust("3 seconds")
+      yield* Fiber.join(fiber)
+      yield* holds(pool, { idle: 1 })
+      state.addresses = ["10.0.0.2"]
+      yield* TestClock.adjust("5 seconds")
+      assert.deepStrictEqual(reasons(events), ["AddressGone"])
     })))
 })

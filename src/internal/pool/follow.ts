@@ -77,7 +77,7 @@ export class Follow {
     this.#pool.timers.start(watch.timer, 0)
   }
 
-  /** A connection was closed. */
+  /** A connection was closed, or could not be opened. */
   closed({ group: { key } }: PooledConnection): void {
     if (!this.#pool.state.groups.has(key)) this.#end(key)
   }
@@ -129,7 +129,9 @@ export class Follow {
     const { background, settings: { timeouts }, spread, state, timers } = this.#pool
     const group = state.groups.get(key)
     const name = group?.origin.hostName
-    if (group === undefined || name === undefined || group.open === group.connecting) return this.#end(key)
+    if (group === undefined || name === undefined || group.open === 0) return this.#end(key)
+    // An opening may take longer than its answer is valid. Its connection is to be followed then.
+    if (group.open === group.connecting) return this.#wait(watch)
     let isOver = false
     const failed = (): void => {
       isOver = true

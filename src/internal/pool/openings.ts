@@ -80,6 +80,7 @@ export class Openings {
     connection?.close("Closed")
     if (opening.defect === undefined) this.#failed(pooled, errorOf(pooled, opening))
     else for (const waiter of state.failed(pooled, timers.now(), false).lost) waiter.die(opening.defect.thrown)
+    this.#pool.follow?.closed(pooled)
     this.#pool.runCommands()
   }
 

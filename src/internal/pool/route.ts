@@ -16,6 +16,7 @@ import { InvalidOption, InvalidUrl } from "../error/request.ts"
 import { isAddress } from "../model/addressPolicy.ts"
 import type { ParsedUrl } from "../model/origin.ts"
 import { fromUrl } from "../model/origin.ts"
+import { resolvesHere } from "../model/proxy.ts"
 import { defaultOptions } from "../model/tlsOptions.ts"
 import { resolveTarget, Target } from "../protocol/target.ts"
 import type { PoolSettings } from "./settings.ts"
@@ -45,7 +46,11 @@ export type Unroutable = InvalidUrl | InvalidOption | UnsupportedScheme
 export interface Destination extends Way {
   /** For events and errors. */
   readonly name: string
-  /** The host name that is dialled; `undefined` if it is an address, or a unix socket. */
+  /**
+   * The host name whose addresses connections are spread over: the one that is dialled, or that of
+   * the origin if this process resolves it for a proxy. `undefined` if that is an address, or a unix
+   * socket.
+   */
   readonly hostName: string | undefined
 }
 
@@ -125,13 +130,17 @@ export const resolveRoute = (
 
 const nameOf = ({ host }: { readonly host: string }): string | undefined => isAddress(host) ? undefined : host
 
+/** What this process needs the address of in the end. */
+const resolved = (origin: Origin.Origin): Origin.Origin | Proxy.Proxy =>
+  origin.proxy === undefined || resolvesHere(origin.proxy) ? origin : origin.proxy
+
 /** How connections to an origin are opened. */
 export const destination = (
   origin: Origin.Origin,
   shared: Omit<Settings, "localAddress" | "localPort" | "origin" | "proxy" | "rotation" | "tls">
 ): Destination => ({
   name: Origin.format(origin),
-  hostName: origin.socketPath === undefined ? nameOf(origin.proxy ?? origin) : undefined,
+  hostName: origin.socketPath === undefined ? nameOf(resolved(origin)) : undefined,
   settings: {
     ...shared,
     origin,
