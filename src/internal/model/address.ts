@@ -28,8 +28,8 @@ const hexadecimal = /^[0-9A-Fa-f]{1,4}$/
 
 /**
  * What a zone id may consist of: what `net.isIP` of Node accepts, and what a host of a URL may have
- * there (`syntax/host.ts`). A host must not be a name here and an address for a proxy, which gets it
- * without its zone id.
+ * there (`syntax/host.ts`). A host must not be a name here and an address for a proxy, which gets
+ * it without its zone id.
  */
 const zoneId = /^[0-9A-Za-z\-._~:]+$/
 

@@ -48,8 +48,8 @@ export interface Destination extends Way {
   readonly name: string
   /**
    * The host name whose addresses connections are spread over: the one that is dialled, or that of
-   * the origin if this process resolves it for a proxy. `undefined` if that is an address, or a unix
-   * socket.
+   * the origin if this process resolves it for a proxy. `undefined` if that is an address, or a
+   * unix socket.
    */
   readonly hostName: string | undefined
 }
