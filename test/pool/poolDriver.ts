@@ -222,7 +222,7 @@ export class Driver extends Model {
     const slot = this.step("take", () => this.state.acquire(req.origin, this.now))
     this.must(slot === conn?.slot, "another is taken than the next")
     for (const old of live === -1 ? idle : idle.slice(0, live)) this.must(old.phase === "closed", "one too old is kept")
-    this.carryOut()
+    this.carryOut(conn !== undefined)
     if (conn === undefined) return false
     this.must(this.conn(slot).slot.connection === conn, "it was never opened")
     req.phase = "using"
@@ -454,16 +454,17 @@ export class Driver extends Model {
 
   // --- carrying out
 
-  carryOut(): void {
+  /** A request that is queued next is queued before a reserve is filled. */
+  carryOut(fills = true): void {
     const { state } = this
     if (this.#carrying) return
     this.#carrying = true
-    this.#fill()
+    if (fills) this.#fill()
     while (state.commands.length > 0) {
       const { commands } = state
       state.commands = []
       for (const command of commands) this.#carry(command)
-      this.#fill()
+      if (fills) this.#fill()
     }
     this.#carrying = false
   }

@@ -394,9 +394,9 @@ export class Model {
   }
 
   /** A connection or an opening is no more. */
-  end(conn: Conn): void {
+  end(conn: Conn, reason?: CloseReason): void {
     this.must(conn.phase !== "closed", "closed twice")
-    if (conn.phase === "idle") this.waste(conn)
+    if (conn.phase === "idle" && reason !== "Lifetime" && reason !== "IdleTime") this.waste(conn)
     conn.phase = "closed"
     conn.unreadFrom = undefined
     this.conns.splice(this.conns.indexOf(conn), 1)
@@ -501,7 +501,7 @@ export class Model {
         const conn = this.conn(command.slot)
         this.must(this.#mayClose(conn, command.reason), `closed without need (${command.reason})`)
         if (command.reason === "IdleLimit") this.waste(conn)
-        return this.end(conn)
+        return this.end(conn, command.reason)
       }
       case "Reclaim": {
         const conn = this.conn(command.slot)

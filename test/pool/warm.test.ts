@@ -98,6 +98,17 @@ describe("warm", () => {
       assert.deepStrictEqual(reasons(events).slice(2), ["Lifetime"])
     })))
 
+  it.effect("is replaced without a pause at the end of each lifetime, although no request has come", () =>
+    contained(Effect.gen(function*() {
+      const { pool, transport } = yield* poolOver(many(50), { ...warm(1), lifetime: "2 seconds", lifetimeJitter: 0 })
+      yield* comesToHold(pool, { idle: 1 })
+      for (let count = 1; count < 20; count++) {
+        assert.strictEqual(transport.opened.length, count)
+        yield* TestClock.adjust("2 seconds")
+        yield* comesToHold(pool, { idle: 1 })
+      }
+    })))
+
   it.effect("is used although it has been idle for longer than idleTime", () =>
     contained(Effect.gen(function*() {
       const { pool, transport } = yield* poolOver(many(2), { ...warm(1), idleTime: "1 second" })

@@ -125,12 +125,15 @@ export abstract class Inventory<O, S extends Slot<O, S, W>, W extends Waiter<O, 
     this.connecting--
   }
 
-  /** Removes a slot, without opening a connection in the room that this makes. */
-  protected remove(slot: S): void {
+  /**
+   * Removes a slot, without opening a connection in the room that this makes. With `mayBeWaste` its
+   * reserve pauses if it has served no request.
+   */
+  protected remove(slot: S, mayBeWaste = true): void {
     const { reserve } = slot.group
     if (slot.status === "connecting") this.endConnecting(slot)
     if (slot.status === "idle") {
-      if (reserve !== undefined && slot.served === 0) reserve.wasted = true
+      if (mayBeWaste && reserve !== undefined && slot.served === 0) reserve.wasted = true
       this.leaveIdle(slot)
     }
     reserve?.keptUntil.delete(slot)

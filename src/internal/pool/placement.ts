@@ -19,6 +19,9 @@ export type MakeSlot<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> = (
   waiter: W | undefined
 ) => S
 
+/** True if a connection was closed because its time was over, which says nothing of the server. */
+const isOfAge = (reason: CloseReason): boolean => reason === "Lifetime" || reason === "IdleTime"
+
 export abstract class Placement<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> extends Inventory<O, S, W> {
   readonly #makeSlot: MakeSlot<O, S, W>
   /** True once the pool keeps no connection that no waiter needs. */
@@ -231,7 +234,7 @@ export abstract class Placement<O, S extends Slot<O, S, W>, W extends Waiter<O, 
 
   protected close(slot: S, reason: CloseReason): void {
     this.commandClose(slot, reason)
-    this.free(slot)
+    this.free(slot, !isOfAge(reason))
   }
 
   protected abort(slot: S): void {
@@ -240,9 +243,9 @@ export abstract class Placement<O, S extends Slot<O, S, W>, W extends Waiter<O, 
   }
 
   /** Removes a slot, and opens connections in the room that this makes. */
-  protected free(slot: S): void {
+  protected free(slot: S, mayBeWaste = true): void {
     const wasFull = this.full
-    this.remove(slot)
+    this.remove(slot, mayBeWaste)
     this.dispatch(slot.group, wasFull)
   }
 }

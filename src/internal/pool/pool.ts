@@ -151,7 +151,8 @@ export class Pool implements Keeper {
     // The listener of an event may ask for a connection while one is being closed that the pool has
     // not been notified of yet.
     while (pooled?.connection?.open === false) pooled = this.state.acquire(key, now)
-    this.runCommands(pooled === undefined)
+    // If there is none, the request is queued next, and a reserve is filled after that.
+    this.runCommands(false)
     if (this.state.reserves.size > 0 && this.#refill.at === Infinity) this.timers.start(this.#refill, refillMillis, now)
     if (pooled?.connection !== undefined) pooled.connection.wasParked = true
     return pooled
