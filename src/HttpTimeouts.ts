@@ -20,7 +20,10 @@ export interface HttpTimeouts {
   readonly pool: Duration.DurationInput
   /** The lookup of the host name. Default: 10 seconds. */
   readonly dns: Duration.DurationInput
-  /** The opening of the TCP connection, all addresses together. Default: 10 seconds. */
+  /**
+   * The opening of the TCP connection, all addresses together. Before that, and each separately, an
+   * Effect for `tls` and one for the credentials of a proxy. Default: 10 seconds.
+   */
   readonly connect: Duration.DurationInput
   /** The TLS handshake: with the server, and again with a proxy over TLS. Default: 10 seconds. */
   readonly tls: Duration.DurationInput

@@ -16,8 +16,10 @@ export interface WarmOrigin {
    */
   readonly origin: string | Origin
   /**
-   * How many connections are to be idle, or being opened; at least 1. The sum of all may not exceed
-   * `idle` and `connections`, and none `idlePerOrigin` and `connectionsPerOrigin`. Default: 1.
+   * How many connections are to be idle, or being opened; at least 1. What requests take is
+   * replaced after 10 ms at most, because most of them have given it back by then. The sum of all
+   * may not exceed `idle` and `connections`, and none `idlePerOrigin` and `connectionsPerOrigin`.
+   * Default: 1.
    */
   readonly minIdle?: number | undefined
 }
