@@ -49,15 +49,7 @@ export type TypeId = typeof TypeId
  * @since 0.2.0
  * @category models
  */
-export interface Policy {
-  readonly [TypeId]: TypeId
-  /** True if only public addresses are allowed, and those of `allow`. */
-  readonly publicOnly: boolean
-  /** The exceptions from the built-in rules, in CIDR notation. */
-  readonly allow: ReadonlyArray<string>
-  /** The ranges that are always refused, in CIDR notation. */
-  readonly deny: ReadonlyArray<string>
-}
+export interface Policy extends model.Policy {}
 
 /**
  * Why a policy refuses an address.

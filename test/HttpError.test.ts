@@ -55,7 +55,7 @@ const cases: { readonly [Tag in HttpError.HttpError["_tag"]]: Case } = {
   InvalidRedirect: {
     make: () => new HttpError.InvalidRedirect({ reason: "Malformed", history: [hop] }),
     message:
-      "The redirect cannot be followed: its Location field is no URL. Report it to whoever runs the server. The last one was "
+      "The redirect cannot be followed: its Location field is no URL. Report it to the operator of the server. The last one was "
       + "302 to GET \"http://a.test/a?…\".",
     phase: "redirect",
     fault: "Remote"

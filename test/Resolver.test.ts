@@ -27,6 +27,11 @@ const server = webServer((request, response) => void response.end(`${request.hea
 
 const notFound = (host: string) => new DnsError({ host, reason: "NotFound", code: "ENOTFOUND", cause: undefined })
 
+/** A resolver that says when it is asked, and never answers. `finalizer` runs when it is interrupted. */
+const unanswered = (asked: Deferred.Deferred<void>, finalizer: Effect.Effect<unknown>): Resolver.Service => ({
+  lookup: () => Effect.zipRight(Deferred.succeed(asked, undefined), Effect.onInterrupt(Effect.never, () => finalizer))
+})
+
 type Get = (url: URL, timeouts?: { readonly dns: number }) => Effect.Effect<string, unknown, Scope.Scope>
 
 /** A request on each face. The error of the platform's client is that of the request below it. */
@@ -137,13 +142,7 @@ for (const [face, get] of Object.entries(faces)) {
       Effect.gen(function*() {
         const asked = yield* Deferred.make<void>()
         const interrupted = yield* Deferred.make<void>()
-        const resolver: Resolver.Service = {
-          lookup: () =>
-            Effect.zipRight(
-              Deferred.succeed(asked, undefined),
-              Effect.onInterrupt(Effect.never, () => Deferred.succeed(interrupted, undefined))
-            )
-        }
+        const resolver = unanswered(asked, Deferred.succeed(interrupted, undefined))
         const fiber = yield* Effect.fork(
           Effect.provide(Effect.scoped(get(new URL("http://api.test:81/"))), Resolver.layer(resolver))
         )
@@ -158,13 +157,7 @@ for (const [face, get] of Object.entries(faces)) {
       Effect.gen(function*() {
         const asked = yield* Deferred.make<void>()
         const gate = yield* Deferred.make<void>()
-        const resolver: Resolver.Service = {
-          lookup: () =>
-            Effect.zipRight(
-              Deferred.succeed(asked, undefined),
-              Effect.onInterrupt(Effect.never, () => Deferred.await(gate))
-            )
-        }
+        const resolver = unanswered(asked, Deferred.await(gate))
         const fiber = yield* Effect.fork(
           Effect.provide(Effect.scoped(get(new URL("http://api.test:81/"))), Resolver.layer(resolver))
         )
@@ -181,13 +174,7 @@ for (const [face, get] of Object.entries(faces)) {
       Effect.scoped(Effect.gen(function*() {
         const asked = yield* Deferred.make<void>()
         const interrupted = yield* Deferred.make<void>()
-        const resolver: Resolver.Service = {
-          lookup: () =>
-            Effect.zipRight(
-              Deferred.succeed(asked, undefined),
-              Effect.onInterrupt(Effect.never, () => Deferred.succeed(interrupted, undefined))
-            )
-        }
+        const resolver = unanswered(asked, Deferred.succeed(interrupted, undefined))
         const fiber = yield* Effect.fork(
           Effect.flip(Effect.provide(get(new URL("http://api.test:81/"), { dns: 7000 }), Resolver.layer(resolver)))
         )

@@ -752,7 +752,7 @@ describe("what is shown", () => {
     ],
     [
       "InvalidRedirect",
-      "The redirect cannot be followed: its Location field is empty. Report it to whoever runs the server. The last one "
+      "The redirect cannot be followed: its Location field is empty. Report it to the operator of the server. The last one "
       + "was 302 to GET \"http://a/x\".",
       () => refused(decide(emptyChain, asked("http://a/x"), to(""), strict))
     ],

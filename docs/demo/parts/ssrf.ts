@@ -50,7 +50,7 @@ export const ssrf: Part = (report, { host }) =>
     report.line()
     report.row("connections", `${connections} to the server inside`)
     report.check("none of them reached the server", connections === 0, connections)
-    // As of a server of somebody else's: its address is allowed, where it sends its visitors is not.
+    // Like a server of another company: its own address is allowed, the one that it redirects to is not.
     const policy = yield* AddressPolicy.make({ allow: [host] })
     yield* attempt(report, "a redirect", `http://${host}:${redirecting}/`, "Metadata").pipe(under(policy))
   }).pipe(Effect.scoped)

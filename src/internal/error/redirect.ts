@@ -79,9 +79,9 @@ export class RedirectLoop extends tagged("RedirectLoop", "Remote", "redirect")<{
 export type InvalidRedirectReason = "Empty" | "Conflicting" | "Malformed" | "NoBaseUrl"
 
 const invalidWords: { readonly [K in InvalidRedirectReason]: string } = {
-  Empty: "its Location field is empty. Report it to whoever runs the server",
-  Conflicting: "it has several Location fields that differ. Report it to whoever runs the server",
-  Malformed: "its Location field is no URL. Report it to whoever runs the server",
+  Empty: "its Location field is empty. Report it to the operator of the server",
+  Conflicting: "it has several Location fields that differ. Report it to the operator of the server",
+  Malformed: "its Location field is no URL. Report it to the operator of the server",
   NoBaseUrl: "the URL of the request itself is not absolute. Give the client absolute URLs"
 }
 

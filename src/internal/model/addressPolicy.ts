@@ -15,8 +15,11 @@ export type TypeId = typeof TypeId
 /** The public view of a policy. */
 export interface Policy {
   readonly [TypeId]: TypeId
+  /** True if only public addresses are allowed, and those of `allow`. */
   readonly publicOnly: boolean
+  /** The exceptions from the built-in rules, in CIDR notation. */
   readonly allow: ReadonlyArray<string>
+  /** The ranges that are always refused, in CIDR notation. */
   readonly deny: ReadonlyArray<string>
 }
 
