@@ -2,6 +2,7 @@
 import * as Cookies from "@effect/platform/Cookies"
 import * as Headers from "@effect/platform/Headers"
 import type { HttpClientError, ResponseError } from "@effect/platform/HttpClientError"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as HttpIncomingMessage from "@effect/platform/HttpIncomingMessage"
 import * as UrlParams from "@effect/platform/UrlParams"
@@ -483,6 +484,28 @@ describe("a response that is let go of", () => {
       assert.strictEqual(yield* response.text, "abc")
       yield* release(response, limits)
       assert.strictEqual(yield* response.text, "abc")
+    }))
+
+  it.effect("of another client is read up to 64 KiB, and for a second at most", () =>
+    Effect.gen(function*() {
+      const over = (stream: Stream.Stream<Uint8Array>) =>
+        release(
+          Object.create(HttpClientResponse.fromWeb(HttpClientRequest.get(url), new Response("x")), {
+            stream: { value: stream }
+          }) as HttpClientResponse.HttpClientResponse
+        )
+      let bytes = 0
+      yield* over(Stream.repeatEffect(Effect.sync(() => {
+        bytes += 1024
+        return new Uint8Array(1024)
+      })))
+      // The piece that is too much has been read.
+      assert.strictEqual(bytes, 65 * 1024)
+      const fiber = yield* Effect.fork(over(Stream.never))
+      yield* TestClock.adjust("999 millis")
+      assert.isNull(fiber.unsafePoll())
+      yield* TestClock.adjust("1 millis")
+      yield* Fiber.join(fiber)
     }))
 })
 
