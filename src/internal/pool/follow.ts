@@ -130,8 +130,6 @@ export class Follow {
     const group = state.groups.get(key)
     const name = group?.origin.hostName
     if (group === undefined || name === undefined || group.open === 0) return this.#end(key)
-    // An opening may take longer than its answer is valid. Its connection is to be followed then.
-    if (group.open === group.connecting) return this.#wait(watch)
     let isOver = false
     const failed = (): void => {
       isOver = true
