@@ -19,6 +19,7 @@ import { withQuery } from "./internal/body/fields.ts"
 import type { InvalidOption } from "./internal/error/request.ts"
 import { InvalidUrl, UnsupportedBody } from "./internal/error/request.ts"
 import { described } from "./internal/given.ts"
+import type { RequestOptions } from "./internal/model/requestOptions.ts"
 import { notRecord } from "./internal/options.ts"
 import type { Origin } from "./Origin.ts"
 
@@ -67,31 +68,7 @@ export interface HttpRequest<out E = never> extends Options, Pipeable {
  * @since 0.1.0
  * @category models
  */
-export interface Options {
-  /**
-   * Where a pool sends the request, and the options of that connection. The target may then be a
-   * path. A standalone connection ignores it. Default: the origin of the target, a URL.
-   */
-  readonly origin?: Origin | undefined
-  /** Default: those of the connection. */
-  readonly timeouts?: HttpTimeouts.Options | undefined
-  /** Default: those of the connection. */
-  readonly limits?: HttpLimits.Options | undefined
-  /** Default: those of the connection. */
-  readonly leniency?: HttpLeniency | undefined
-  /** `absolute` sends a URL, for a forward proxy (RFC 9112 section 3.2.2). Default: `origin`. */
-  readonly targetForm?: "origin" | "absolute" | undefined
-  /**
-   * Sends `Expect: 100-continue`, and the body after 100 or `timeouts.continue`. Default: `false`.
-   */
-  readonly expectContinue?: boolean | undefined
-  /**
-   * Matters only if the fields have a `Transfer-Encoding`. `true` chunks the body. `false` sends
-   * chunks of the caller and checks them (`ConflictingFraming`). Without that field, a body of
-   * unknown length is always chunked. `encode_chunked` of `http.client`. Default: `false`.
-   */
-  readonly encodeChunked?: boolean | undefined
-}
+export interface Options extends RequestOptions {}
 
 /**
  * A body, or the result of `HttpBody.json`, `text` or `form`, whose failure fails the request.
