@@ -755,6 +755,14 @@ describe("messages", () => {
       + "The option \"proxy.credentials.username\" is not valid: it has a colon."
     ],
     [
+      new HttpError.ProxyAuthRequired({
+        challenges: ["Negotiate, NTLM"],
+        fields: HttpFields.empty,
+        bodyPrefix: new Uint8Array(0)
+      }),
+      "wants credentials (407) of another scheme than Basic: \"negotiate, ntlm\". Give the tunnel"
+    ],
+    [
       new HttpError.TlsError({ reason: "HostnameMismatch", code: "C", serverName: "h", names: "DNS:b.test", cause }),
       "set `tls.serverName`. It is for \"DNS:b.test\"."
     ],

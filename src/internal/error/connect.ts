@@ -7,6 +7,7 @@ import type * as HttpFields from "../../HttpFields.ts"
 import type { ProxyStatus } from "../model/proxyStatus.ts"
 import { fromFields } from "../model/proxyStatus.ts"
 import type { Rule } from "../model/specialAddresses.ts"
+import { parseChallenges } from "../syntax/challenges.ts"
 import { excerpt, nameOf, tagged, theProxy } from "./base.ts"
 import { reported } from "./proxyStatus.ts"
 import { InvalidOption } from "./request.ts"
@@ -236,7 +237,10 @@ export class ProxyConnectError extends tagged("ProxyConnectError", "Remote", "pr
  * @category errors of connecting
  */
 export class ProxyAuthRequired extends tagged("ProxyAuthRequired", "User", "proxy")<{
-  /** The Proxy-Authenticate values. None, as there are no fields and no body, if `socks` is set. */
+  /**
+   * The Proxy-Authenticate values, which `Challenge.parse` reads. None, as there are no fields and
+   * no body, if `socks` is set.
+   */
   readonly challenges: ReadonlyArray<string>
   readonly fields: HttpFields.HttpFields
   readonly bodyPrefix: Uint8Array
@@ -255,10 +259,16 @@ export class ProxyAuthRequired extends tagged("ProxyAuthRequired", "User", "prox
         theProxy(this.context)
       } wants credentials (SOCKS5). Give the proxy its \`credentials\` (\`Proxy.make\`).`
     }
-    return `${
-      theProxy(this.context)
-    } wants credentials (407). Give the proxy its \`credentials\` (\`Proxy.make\`), or the tunnel a `
-      + "Proxy-Authorization field."
+    const schemes = parseChallenges(this.challenges).map(({ scheme }) => scheme)
+    // Its credentials are for Basic, so they would not help.
+    return schemes.length > 0 && !schemes.includes("basic")
+      ? `${theProxy(this.context)} wants credentials (407) of another scheme than Basic: ${
+        excerpt(schemes.join(", "))
+      }. Give the tunnel a Proxy-Authorization field with them.`
+      : `${
+        theProxy(this.context)
+      } wants credentials (407). Give the proxy its \`credentials\` (\`Proxy.make\`), or the tunnel a `
+        + "Proxy-Authorization field."
   }
 }
 
