@@ -8,8 +8,8 @@
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { fileURLToPath } from "node:url"
-import ts from "typescript"
 import { describe, expect, it } from "vitest"
+import { titlesOf } from "./fixtures/titles.ts"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 
@@ -79,43 +79,6 @@ const rowsOf = (document: string): ReadonlyArray<Row> =>
       tests
     }]
   })
-
-/** `it` of `it.effect.each(table)`, and whether something on the way leaves the test out. */
-const callee = (node: ts.Expression): { readonly name: string; readonly skipped: boolean } => {
-  if (ts.isIdentifier(node)) return { name: node.text, skipped: false }
-  if (ts.isCallExpression(node)) return callee(node.expression)
-  if (!ts.isPropertyAccessExpression(node)) return { name: "", skipped: false }
-  const { name, skipped } = callee(node.expression)
-  return { name, skipped: skipped || ["skip", "skipIf", "todo", "fails"].includes(node.name.text) }
-}
-
-const literal = (node: ts.Expression | undefined): string | undefined =>
-  node === undefined
-    ? undefined
-    : ts.isStringLiteral(node) || ts.isNoSubstitutionTemplateLiteral(node)
-    ? node.text
-    : ts.isTemplateExpression(node)
-    ? node.getText().slice(1, -1)
-    : undefined
-
-/** The titles of all tests of a source, each with those of its suites. */
-const titlesOf = (file: string, source: string): ReadonlyArray<string> => {
-  const titles: Array<string> = []
-  const visit = (node: ts.Node, suites: ReadonlyArray<string>): void => {
-    if (ts.isCallExpression(node)) {
-      const { name, skipped } = callee(node.expression)
-      const title = literal(node.arguments[0])
-      if (title !== undefined && ["describe", "it", "test"].includes(name)) {
-        if (skipped) return
-        if (name !== "describe") titles.push([...suites, title].join(" > "))
-        return node.arguments.forEach((argument) => visit(argument, [...suites, title]))
-      }
-    }
-    ts.forEachChild(node, (child) => visit(child, suites))
-  }
-  visit(ts.createSourceFile(file, source, ts.ScriptTarget.Latest, true), [])
-  return titles
-}
 
 /** Everything that is wrong with a document, in view of the sources of the tests. */
 const problemsOf = (document: string, read: (file: string) => string | undefined): ReadonlyArray<string> => {
