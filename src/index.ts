@@ -40,6 +40,8 @@ export * as HttpStatus from "./HttpStatus.ts"
 
 export * as HttpTimeouts from "./HttpTimeouts.ts"
 
+export * as Link from "./Link.ts"
+
 export * as NodeTransport from "./NodeTransport.ts"
 
 export * as Origin from "./Origin.ts"

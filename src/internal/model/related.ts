@@ -1,0 +1,43 @@
+/** The links of a response of either face: by relation type, and resolved against its URL. */
+import * as HttpFields from "../../HttpFields.ts"
+import type { Link } from "../syntax/link.ts"
+import { parse } from "../syntax/link.ts"
+
+/** A response of this library, or of the platform's `HttpClient`. */
+export type Response =
+  | { readonly url: string; readonly fields: HttpFields.HttpFields }
+  | { readonly request: { readonly url: string }; readonly headers: Readonly<Record<string, string>> }
+
+/** The links in a list of fields, in order. */
+export const fromFields = (fields: HttpFields.HttpFields): ReadonlyArray<Link> => {
+  const value = HttpFields.getUnsafe(fields, "link")
+  return value === undefined ? [] : parse(value)
+}
+
+/** Resolves a reference. `undefined` if either is no URL. */
+export const resolve = (reference: string, base: string): string | undefined =>
+  URL.canParse(reference, base) ? new URL(reference, base).href : undefined
+
+/** True if the link is from the resource at `base` itself. */
+const isFrom = (link: Link, base: string): boolean => {
+  if (link.anchor === undefined) return true
+  const anchor = resolve(link.anchor, base)
+  return anchor !== undefined && anchor === resolve("", base)
+}
+
+/**
+ * Returns the URL of the first link of the response with this relation type. Links from other
+ * resources (`anchor`), and targets that are not HTTP, do not count.
+ */
+export const related = (response: Response, rel: string): string | undefined => {
+  const isOwn = "fields" in response
+  const base = isOwn ? response.url : response.request.url
+  const links = isOwn ? fromFields(response.fields) : parse(response.headers["link"] ?? "")
+  const wanted = rel.toLowerCase()
+  for (const link of links) {
+    if (!link.rel.includes(wanted) || !isFrom(link, base)) continue
+    const url = resolve(link.target, base)
+    if (url !== undefined && /^https?:/.test(url)) return url
+  }
+  return undefined
+}

@@ -1,0 +1,19 @@
+/** The error of a field value that cannot be read or written as its grammar demands. */
+import * as Data from "effect/Data"
+
+/**
+ * A value that cannot be read or written. It belongs to no exchange, so it has no `context` and is
+ * no `HttpError`. Its message repeats nothing of the value, which may be a secret.
+ */
+export class FieldValueError extends Data.TaggedError("FieldValueError")<{
+  /** What is wrong, as the end of a sentence. */
+  readonly reason: string
+  /** The offset in the text that was parsed. `undefined` if a value cannot be written. */
+  readonly at?: number | undefined
+}> {
+  override get message(): string {
+    return this.at === undefined
+      ? `The value cannot be written: ${this.reason}.`
+      : `The value cannot be parsed: ${this.reason} at offset ${this.at}.`
+  }
+}
