@@ -52,7 +52,7 @@ import * as HttpFields from "./HttpFields.ts"
 import type { HttpLeniency } from "./HttpLeniency.ts"
 import type * as HttpLimits from "./HttpLimits.ts"
 import type { HttpRequest } from "./HttpRequest.ts"
-import type { HttpResponse } from "./HttpResponse.ts"
+import type { HttpResponse, Informational } from "./HttpResponse.ts"
 import type * as HttpTimeouts from "./HttpTimeouts.ts"
 import * as internal from "./internal/effect/httpConnection.ts"
 import * as reading from "./internal/effect/readResponse.ts"
@@ -230,12 +230,16 @@ export interface HttpConnection {
   /**
    * Starts a request. Adds Host and `Accept-Encoding: identity` unless skipped. A target that is a
    * URL is sent whole, as a forward proxy requires: `putrequest(method, url, skip_host,
-   * skip_accept_encoding)`.
+   * skip_accept_encoding)`. `onInformational` is that of `HttpRequest.Options`.
    */
   putRequest(
     method: string,
     target: string,
-    options?: { readonly skipHost?: boolean | undefined; readonly skipAcceptEncoding?: boolean | undefined }
+    options?: {
+      readonly skipHost?: boolean | undefined
+      readonly skipAcceptEncoding?: boolean | undefined
+      readonly onInformational?: ((informational: Informational) => void) | undefined
+    }
   ): Effect.Effect<void, InvalidRequest | CannotSendRequest | ConnectionClosed>
   /**
    * Adds a field of one value: `putheader(header, *values)`. Several values are the lines over
@@ -264,7 +268,7 @@ export interface HttpConnection {
   send<E = never>(data: HttpBody.Input<E>): Effect.Effect<void, StepFailure>
   /**
    * Sends a whole request: `request(method, url, body, headers, encode_chunked)`. `json`, `form`
-   * and `query` are those of `HttpRequest.make`.
+   * and `query` are those of `HttpRequest.make`, `onInformational` that of `HttpRequest.Options`.
    */
   request<E = never>(
     method: string,
@@ -274,6 +278,7 @@ export interface HttpConnection {
       readonly query?: HttpBody.FormInput | undefined
       readonly headers?: HttpFields.Input | undefined
       readonly encodeChunked?: boolean | undefined
+      readonly onInformational?: ((informational: Informational) => void) | undefined
     }
   ): Effect.Effect<void, StepFailure | CannotSendRequest | ConnectionClosed>
   /** The response to the request: `getresponse()`. */

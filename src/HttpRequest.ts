@@ -19,7 +19,8 @@ import { withQuery } from "./internal/body/fields.ts"
 import type { InvalidOption } from "./internal/error/request.ts"
 import { InvalidUrl, UnsupportedBody } from "./internal/error/request.ts"
 import { described } from "./internal/given.ts"
-import type { RequestOptions } from "./internal/model/requestOptions.ts"
+import type { OnInformational, RequestOptions } from "./internal/model/requestOptions.ts"
+import { optionsOver } from "./internal/model/requestOptions.ts"
 import { notRecord } from "./internal/options.ts"
 import type { Origin } from "./Origin.ts"
 
@@ -131,6 +132,7 @@ class Request<out E> implements HttpRequest<E> {
   readonly targetForm: "origin" | "absolute" | undefined
   readonly expectContinue: boolean | undefined
   readonly encodeChunked: boolean | undefined
+  readonly onInformational: OnInformational | undefined
 
   constructor(
     method: string,
@@ -154,6 +156,7 @@ class Request<out E> implements HttpRequest<E> {
     this.targetForm = options.targetForm
     this.expectContinue = options.expectContinue
     this.encodeChunked = options.encodeChunked
+    this.onInformational = options.onInformational
   }
 
   get [TypeId](): TypeId {
@@ -364,14 +367,6 @@ export const setOptions: {
   2,
   <E>(self: HttpRequest<E>, options: Options): HttpRequest<E> => {
     const { body, fields, invalid = notRecord("options", options), method, target, trailers } = self
-    return new Request(method, target, fields, body, trailers, invalid, {
-      origin: options?.origin ?? self.origin,
-      timeouts: options?.timeouts ?? self.timeouts,
-      limits: options?.limits ?? self.limits,
-      leniency: options?.leniency ?? self.leniency,
-      targetForm: options?.targetForm ?? self.targetForm,
-      expectContinue: options?.expectContinue ?? self.expectContinue,
-      encodeChunked: options?.encodeChunked ?? self.encodeChunked
-    })
+    return new Request(method, target, fields, body, trailers, invalid, optionsOver(self, options))
   }
 )

@@ -40,6 +40,8 @@ export * as HttpStatus from "./HttpStatus.ts"
 
 export * as HttpTimeouts from "./HttpTimeouts.ts"
 
+export * as Interim from "./Interim.ts"
+
 export * as Link from "./Link.ts"
 
 export * as NodeTransport from "./NodeTransport.ts"

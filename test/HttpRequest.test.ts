@@ -39,7 +39,8 @@ describe("make", () => {
       limits: { body: 5 },
       leniency: HttpLeniency.httpClient,
       targetForm: "absolute",
-      expectContinue: true
+      expectContinue: true,
+      onInformational: () => {}
     }
     const body = HttpBody.bytes(new Uint8Array([1]))
     const request = HttpRequest.make("PUT", "/", { ...options, body })

@@ -164,6 +164,7 @@ const request: Undefined<HttpRequest.Input> = {
   targetForm: undefined,
   expectContinue: undefined,
   encodeChunked: undefined,
+  onInformational: undefined,
   json: undefined,
   form: undefined,
   query: undefined,
@@ -177,6 +178,7 @@ const requestOptions: Undefined<PooledHttpClient.RequestOptions> = {
   limits: undefined,
   leniency: undefined,
   expectContinue: undefined,
+  onInformational: undefined,
   tls: undefined,
   proxy: undefined,
   localAddress: undefined,
@@ -201,7 +203,8 @@ describe("an option that is `undefined` is as if it were not there", () => {
       limits: { body: 1 },
       leniency: HttpLeniency.httpClient,
       targetForm: "absolute",
-      expectContinue: true
+      expectContinue: true,
+      onInformational: () => {}
     })
     expect(HttpRequest.setOptions(given, options)).toEqual(given)
   })
@@ -305,7 +308,8 @@ describe("an option that is `undefined` is as if it were not there", () => {
   it.effect("in a connection, in one call and step by step", () => {
     const steps: Undefined<NonNullable<Parameters<HttpConnection.HttpConnection["putRequest"]>[2]>> = {
       skipHost: undefined,
-      skipAcceptEncoding: undefined
+      skipAcceptEncoding: undefined,
+      onInformational: undefined
     }
     const head = { body: undefined, encodeChunked: undefined }
     const ok = TestTransport.reply("HTTP/1.1 204 No Content\r\n\r\n", { split: undefined })

@@ -164,7 +164,8 @@ const requestOptions = [
   "limits",
   "leniency",
   "targetForm",
-  "expectContinue"
+  "expectContinue",
+  "onInformational"
 ] as const
 const origin = Either.getOrThrow(Origin.make({ scheme: "http", host: "a.test" }))
 const fields = HttpFields.make(["a", "b"])

@@ -26,6 +26,12 @@ export const notBytes = (option: string, bytes: unknown): InvalidOption | undefi
 export const notCount = (option: string, count: unknown): InvalidOption | undefined =>
   typeof count === "number" ? undefined : new InvalidOption({ option, reason: "it must be a number of bytes" })
 
+/** Returns the error if `onInformational` is there and not a function. */
+export const notListener = (listener: unknown): InvalidOption | undefined =>
+  listener === undefined || listener === null || typeof listener === "function"
+    ? undefined
+    : new InvalidOption({ option: "onInformational", reason: "it must be a function" })
+
 /** A value that may be invalid, as an `Either`. */
 export const checked = <A>(value: A | InvalidOption): Either.Either<A, InvalidOption> =>
   value instanceof InvalidOption ? Either.left(value) : Either.right(value)

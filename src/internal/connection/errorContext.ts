@@ -19,6 +19,7 @@ import type { TimeoutKind } from "../error/timeout.ts"
 import { HttpTimeout } from "../error/timeout.ts"
 import type { TlsError } from "../error/tls.ts"
 import { refusal } from "../error/tlsFailures.ts"
+import type { Host } from "../model/ports.ts"
 import type { Framing } from "../protocol/framing.ts"
 import type { ResponseHead } from "../protocol/head.ts"
 import type { MachineError, RequestFacts } from "../protocol/machine.ts"
@@ -90,6 +91,7 @@ export class Terms implements RequestFacts {
 
 /** The settings of its connection that an exchange needs. */
 export interface ExchangeSettings {
+  readonly host: Pick<Host, "logError">
   readonly timers: TimerQueue
   readonly loop: EventLoop
   /** The most bytes that are passed to the transport at once; a longer piece is cut. */

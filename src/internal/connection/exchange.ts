@@ -25,6 +25,7 @@ import { BodyTimers } from "./bodyTimers.ts"
 import type { Connection, ExchangeHandler } from "./connection.ts"
 import type { ExchangeSettings, Terms } from "./errorContext.ts"
 import { asBodyFailure, connectionOf, contextOf, faultError, machineError, timingsOf } from "./errorContext.ts"
+import type { InterimListener } from "./interim.ts"
 import type { Ending } from "./requestWriter.ts"
 import { RequestWriter } from "./requestWriter.ts"
 import type { Millis } from "./timeouts.ts"
@@ -54,6 +55,8 @@ export class Exchange extends RequestWriter implements ExchangeHandler, TimerOwn
   #total: Timer | undefined = undefined
   #bodyTimers: BodyTimers | undefined = undefined
   #informational: Array<Informational> | undefined = undefined
+  /** Receives the interim responses as they arrive, until the head. */
+  interim: InterimListener | undefined = undefined
   readonly #served: number
   readonly #idleMillis: number
   #connectionInfo: ConnectionInfo | undefined = undefined
@@ -139,17 +142,21 @@ export class Exchange extends RequestWriter implements ExchangeHandler, TimerOwn
   }
 
   onInformational(head: ResponseHead): void {
+    const informational: Informational = { status: head.status, reason: head.reason, fields: head.fields }
     this.#informational ??= []
-    this.#informational.push({ status: head.status, reason: head.reason, fields: head.fields })
+    this.#informational.push(informational)
     if (head.status === 100 && this.holding) {
       this.cancelStep()
       this.releaseBody()
     }
+    // Last, because it may close the connection.
+    this.interim?.hear(informational)
   }
 
   onHead(head: ResponseHead, framing: Framing): void {
     this.head = head
     this.framing = framing
+    this.interim = undefined
     if (framing.kind === "length") this.body.announced = framing.length
     this.#headAt = this.#readAt
     if (this.sent || this.stepKind === "head") this.cancelStep()
@@ -271,6 +278,7 @@ export class Exchange extends RequestWriter implements ExchangeHandler, TimerOwn
 
   #close(error: HttpError | undefined, reason: CloseReason): void {
     this.#cancelTimers()
+    this.interim = undefined
     this.settings.policy?.onEnd(this, error)
     this.connection.close(reason, error)
     this.stopped = !this.sent

@@ -13,6 +13,7 @@ import type * as Origin from "../../Origin.ts"
 import type * as Transport from "../../Transport.ts"
 import type { ConnectionState } from "../error/state.ts"
 import { CannotSendRequest, ConnectionClosed } from "../error/state.ts"
+import type { OnInformational } from "../model/requestOptions.ts"
 import type { BodyEncoder } from "../protocol/bodyEncoder.ts"
 import type { Target } from "../protocol/target.ts"
 import { connectionClosed } from "./closed.ts"
@@ -31,6 +32,7 @@ export interface Started {
   readonly values: Array<string>
   readonly skipHost: boolean
   readonly skipAcceptEncoding: boolean
+  readonly onInformational: OnInformational | undefined
   /** Set once its head has been sent. */
   exchange: Exchange | undefined
   encoder: BodyEncoder | undefined

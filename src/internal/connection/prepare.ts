@@ -13,6 +13,8 @@ import { InvalidOption } from "../error/request.ts"
 import type { BodyLengthMismatch } from "../error/send.ts"
 import type { BodySource, Host } from "../model/ports.ts"
 import { fieldsOf } from "../model/proxy.ts"
+import type { OnInformational } from "../model/requestOptions.ts"
+import { notListener } from "../options.ts"
 import type { BodyEncoder } from "../protocol/bodyEncoder.ts"
 import { encoderFor } from "../protocol/bodyEncoder.ts"
 import type { Content, EncodedHead } from "../protocol/encode.ts"
@@ -36,19 +38,22 @@ export class Prepared {
   readonly source: BodySource | undefined
   readonly encoder: BodyEncoder
   readonly terms: Terms
+  readonly onInformational: OnInformational | undefined
 
   constructor(
     head: EncodedHead,
     bytes: Uint8Array | undefined,
     source: BodySource | undefined,
     encoder: BodyEncoder,
-    terms: Terms
+    terms: Terms,
+    onInformational: OnInformational | undefined
   ) {
     this.head = head
     this.bytes = bytes
     this.source = source
     this.encoder = encoder
     this.terms = terms
+    this.onInformational = onInformational
   }
 }
 
@@ -184,6 +189,8 @@ export const prepare = (
     ? settings.timeouts
     : toMillis(request.timeouts, settings.timeouts, settings.host)
   if (timeouts instanceof InvalidOption) return withContextAt(timeouts, origin, asked)
+  const unheard = notListener(request.onInformational)
+  if (unheard !== undefined) return withContextAt(unheard, origin, asked)
   const isStream = body._tag === "Streaming" || late !== undefined
   const bytes = body._tag === "Bytes" && !isStream ? body.bytes : undefined
   const encoder = encoderFor(
@@ -201,7 +208,8 @@ export const prepare = (
     bytes,
     sourceOf(settings.host, body, late),
     encoder,
-    new Terms(method, head.close, limits, leniency, timeouts, target, isReplayable(request), resends)
+    new Terms(method, head.close, limits, leniency, timeouts, target, isReplayable(request), resends),
+    request.onInformational
   )
 }
 

@@ -16,6 +16,7 @@ import { described, isBytes } from "../given.ts"
 import type { BodySink, Caller } from "../model/ports.ts"
 import type { BodyEncoder } from "../protocol/bodyEncoder.ts"
 import type { Exchange } from "./exchange.ts"
+import { InterimListener } from "./interim.ts"
 import type { Prepared } from "./prepare.ts"
 import { tapHead } from "./wireTap.ts"
 
@@ -35,6 +36,10 @@ export const sendRequest = (
   now: number,
   more = false
 ): void => {
+  const { onInformational } = prepared
+  if (onInformational !== undefined) {
+    exchange.interim = new InterimListener(onInformational, caller, exchange.settings.host)
+  }
   try {
     writeHead(exchange, prepared, now)
     if (exchange.settings.wireTap) tapHead(caller, prepared.head.text)

@@ -26,6 +26,7 @@ import type { Tagged } from "../error/base.ts"
 import { InvalidOption } from "../error/request.ts"
 import type { ConnectionState } from "../error/state.ts"
 import * as state from "../error/state.ts"
+import type { OnInformational } from "../model/requestOptions.ts"
 import { checked, notRecord } from "../options.ts"
 import { acquired } from "./acquired.ts"
 import type { RedactedNames } from "./caller.ts"
@@ -126,6 +127,7 @@ export interface RequestOptions<E> extends HttpBody.Content {
   readonly query?: HttpBody.FormInput | undefined
   readonly headers?: HttpFields.Input | undefined
   readonly encodeChunked?: boolean | undefined
+  readonly onInformational?: OnInformational | undefined
 }
 
 /** The methods, documented in `HttpConnection`. */
@@ -233,7 +235,7 @@ export class HttpConnectionImpl {
         const fields = yield* fieldsOf(options.headers)
         const asked = HttpRequest.make(method, target, { query: options.query })
         if (asked.invalid !== undefined) return yield* asked.invalid
-        yield* putRequest(handle, method, asked.target, {})
+        yield* putRequest(handle, method, asked.target, { onInformational: options.onInformational })
         started = handle.started
         for (const [name, value] of fields) yield* putHeader(handle, name, [value])
         const body = HttpBody.fromContent(options)

@@ -22,6 +22,8 @@ import { Prepared, sourceOf, withProxyFields } from "../connection/prepare.ts"
 import { sendRequest } from "../connection/sendRequest.ts"
 import * as state from "../error/state.ts"
 import { textOf } from "../model/fields.ts"
+import type { OnInformational } from "../model/requestOptions.ts"
+import { notListener } from "../options.ts"
 import { encoderFor } from "../protocol/bodyEncoder.ts"
 import { checkField, checkMethod, encodeHead } from "../protocol/encode.ts"
 import { resolveTarget } from "../protocol/target.ts"
@@ -36,6 +38,7 @@ import { alone, failing, forgetFailed, sent, writerEnded } from "./stepsBody.ts"
 export interface PutRequestOptions {
   readonly skipHost?: boolean | undefined
   readonly skipAcceptEncoding?: boolean | undefined
+  readonly onInformational?: OnInformational | undefined
 }
 
 type Failing<A, E> = Effect.Effect<A, E>
@@ -48,7 +51,7 @@ export const putRequest = (
   options: PutRequestOptions
 ): Failing<void, InvalidRequest | state.CannotSendRequest | state.ConnectionClosed> =>
   Effect.suspend((): Either.Either<void, InvalidRequest | state.CannotSendRequest | state.ConnectionClosed> => {
-    const error = handle.startError ?? checkMethod(method)
+    const error = handle.startError ?? checkMethod(method) ?? notListener(options.onInformational)
     if (error !== undefined) return Either.left(error)
     const { origin } = handle
     const named = handle.tunnel === undefined && typeof target === "string" && /^[a-z]+:\/\//i.test(target)
@@ -62,6 +65,7 @@ export const putRequest = (
       values: [],
       skipHost: options.skipHost ?? false,
       skipAcceptEncoding: options.skipAcceptEncoding ?? false,
+      onInformational: options.onInformational,
       exchange: undefined,
       encoder: undefined,
       busy: false
@@ -156,7 +160,9 @@ const prepareStarted = (
   if ("_tag" in encoder) return Either.left(encoder)
   const replayable = body._tag !== "Streaming" || body.replayable
   const terms = new Terms(method, head.close, limits, leniency, timeouts, target, replayable, 0)
-  return Either.right(new Prepared(head, bytes, sourceOf(host, body, undefined), encoder, terms))
+  return Either.right(
+    new Prepared(head, bytes, sourceOf(host, body, undefined), encoder, terms, started.onInformational)
+  )
 }
 
 /** Sends the head, and the body if there is one. */

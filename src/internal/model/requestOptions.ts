@@ -1,8 +1,19 @@
 /** The options of a single request: `HttpRequest.Options`. */
+import type { HttpFields } from "../../HttpFields.ts"
 import type { HttpLeniency } from "../../HttpLeniency.ts"
 import type * as HttpLimits from "../../HttpLimits.ts"
 import type * as HttpTimeouts from "../../HttpTimeouts.ts"
 import type { Origin } from "../../Origin.ts"
+
+/** An interim response (1xx): `HttpResponse.Informational`. */
+export interface Informational {
+  readonly status: number
+  readonly reason: string
+  readonly fields: HttpFields
+}
+
+/** Receives an interim response as it arrives. */
+export type OnInformational = (informational: Informational) => void
 
 /** Options of one request. They override those of the connection. */
 export interface RequestOptions {
@@ -29,4 +40,24 @@ export interface RequestOptions {
    * unknown length is always chunked. `encode_chunked` of `http.client`. Default: `false`.
    */
   readonly encodeChunked?: boolean | undefined
+  /**
+   * Called with each interim response (1xx: 100, 102, 103 and others) as it arrives, synchronously
+   * and in the async context of the caller. It must return quickly, because it runs while the
+   * socket is read. What it throws goes to the log and does not affect the request. A request that
+   * is sent again reports those of each attempt. `Interim.stream` makes a stream of them. Default:
+   * none.
+   */
+  readonly onInformational?: OnInformational | undefined
 }
+
+/** Options over others; those that are missing or `undefined` keep the other's. */
+export const optionsOver = (self: RequestOptions, options: RequestOptions | undefined): RequestOptions => ({
+  origin: options?.origin ?? self.origin,
+  timeouts: options?.timeouts ?? self.timeouts,
+  limits: options?.limits ?? self.limits,
+  leniency: options?.leniency ?? self.leniency,
+  targetForm: options?.targetForm ?? self.targetForm,
+  expectContinue: options?.expectContinue ?? self.expectContinue,
+  encodeChunked: options?.encodeChunked ?? self.encodeChunked,
+  onInformational: options?.onInformational ?? self.onInformational
+})

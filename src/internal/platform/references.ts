@@ -17,7 +17,7 @@ import type * as Tls from "../../Tls.ts"
  * @category models
  */
 export interface RequestOptions
-  extends Pick<HttpRequest.Options, "timeouts" | "limits" | "leniency" | "expectContinue">
+  extends Pick<HttpRequest.Options, "timeouts" | "limits" | "leniency" | "expectContinue" | "onInformational">
 {
   /** TLS options, instead of all those of the pool. */
   readonly tls?: Tls.Input | undefined

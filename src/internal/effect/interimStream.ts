@@ -1,0 +1,34 @@
+/** Interim responses (1xx) as a stream, in front of the final response. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Queue from "effect/Queue"
+import * as Stream from "effect/Stream"
+import * as Take from "effect/Take"
+import type { Informational } from "../../HttpResponse.ts"
+import type { OnInformational } from "../model/requestOptions.ts"
+
+/** What a request is answered with: interim responses, then the final one. */
+export type Answer<A> =
+  | { readonly _tag: "Informational"; readonly informational: Informational }
+  | { readonly _tag: "Response"; readonly response: A }
+
+/** Sends a request, and returns its answers as they arrive. The final response is the last one. */
+export const stream = <A, E, R>(
+  send: (onInformational: OnInformational) => Effect.Effect<A, E, R>
+): Stream.Stream<Answer<A>, E, R> =>
+  Stream.unwrapScoped(Effect.gen(function*() {
+    // `limits.informational` bounds it.
+    const answers = yield* Queue.unbounded<Take.Take<Answer<A>, E>>()
+    const sending = Effect.suspend(() =>
+      send((informational) => {
+        answers.unsafeOffer(Take.of({ _tag: "Informational", informational }))
+      })
+    )
+    const done = (exit: Exit.Exit<A, E>) =>
+      Exit.isSuccess(exit)
+        ? Queue.offerAll(answers, [Take.of<Answer<A>>({ _tag: "Response", response: exit.value }), Take.end])
+        : Queue.offer(answers, Take.failCause(exit.cause))
+    // In a separate fiber, because the stream gives answers while the request is under way.
+    yield* Effect.forkScoped(Effect.flatMap(Effect.exit(sending), done))
+    return Stream.flattenTake(Stream.fromQueue(answers))
+  }))
