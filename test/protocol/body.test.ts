@@ -123,7 +123,7 @@ describe("decoders", () => {
 
   it("read nothing of a body beyond the limit", () => {
     expect(new LengthDecoder(5, HttpLimits.make({ body: 4 })).error).toBeInstanceOf(BodyTooLarge)
-    const decoder = new CloseDecoder(HttpLimits.make({ body: 4 }))
+    const decoder = new CloseDecoder(4)
     expect(decoder.decode(new Uint8Array(10), 2)).toBe(6)
     expect(decoder.error).toBeInstanceOf(BodyTooLarge)
   })

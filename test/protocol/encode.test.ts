@@ -166,6 +166,8 @@ describe("fields", () => {
 
   it.each<{ readonly name: string; readonly value: string; readonly fields?: RequestText["fields"] }>([
     { name: "Upgrade", value: "websocket" },
+    { name: "Upgrade", value: "" },
+    { name: "Upgrade", value: "a b" },
     { name: "Expect", value: "200-ok" },
     { name: "Expect", value: "" },
     { name: "TE", value: "chunked" },
@@ -457,5 +459,69 @@ describe("TRACE", () => {
       expect(encoded({ method: "GET", fields: [[name, "secret"]] })._tag).toBe("Right")
     }
     expect(lines({ method: "TRACE", fields: [["Max-Forwards", "1"]] })).toContain("Max-Forwards: 1")
+  })
+})
+
+describe("an upgrade", () => {
+  it.each<{ readonly name: string; readonly fields: RequestText["fields"]; readonly sent: ReadonlyArray<string> }>([
+    {
+      name: "is named in Connection",
+      fields: [["Upgrade", "websocket"]],
+      sent: ["Connection: Upgrade", "Upgrade: websocket"]
+    },
+    {
+      name: "is named there once",
+      fields: [["Connection", "keep-alive, upgrade"], ["Upgrade", "websocket"]],
+      sent: ["Connection: keep-alive, upgrade", "Upgrade: websocket"]
+    },
+    {
+      name: "is named before what the caller names",
+      fields: [["Connection", "keep-alive"], ["Upgrade", "websocket"]],
+      sent: ["Connection: Upgrade", "Connection: keep-alive", "Upgrade: websocket"]
+    },
+    {
+      name: "is named together with TE",
+      fields: [["TE", "trailers"], ["Upgrade", "websocket"]],
+      sent: ["Connection: Upgrade, TE", "TE: trailers", "Upgrade: websocket"]
+    }
+  ])("$name", ({ fields, sent }) => {
+    expect(lines({ upgrade: true, fields: fields ?? [] }).slice(2)).toEqual(sent)
+  })
+
+  it.each<{ readonly name: string; readonly values: ReadonlyArray<string>; readonly offered: ReadonlyArray<string> }>([
+    { name: "a protocol", values: ["websocket"], offered: ["websocket"] },
+    { name: "one with a version", values: ["IRC/6.9"], offered: ["irc/6.9"] },
+    { name: "a list", values: ["h2c , , WebSocket"], offered: ["h2c", "websocket"] },
+    { name: "two fields", values: ["h2c", "tcp"], offered: ["h2c", "tcp"] }
+  ])("offers $name", ({ offered, values }) => {
+    const fields = values.map((value) => ["Upgrade", value] as const)
+    expect(headOf({ upgrade: true, fields }).offered).toEqual(offered)
+  })
+
+  it("offers nothing by CONNECT, which opens a tunnel by itself", () => {
+    expect(headOf({ method: "CONNECT", target: "a:1", upgrade: true }).offered).toEqual([])
+    expect(refusal({ method: "CONNECT", target: "a:1", upgrade: true, fields: [["Upgrade", "tcp"]] })).toMatchObject({
+      _tag: "ForbiddenHeader",
+      field: "Upgrade"
+    })
+  })
+
+  it("asks for nothing where it is an ordinary request", () => {
+    expect(headOf({}).offered).toBeUndefined()
+    expect(headOf({ method: "CONNECT", target: "a:1" }).offered).toBeUndefined()
+  })
+
+  it.each<{ readonly name: string; readonly values: ReadonlyArray<string>; readonly tag: string }>([
+    { name: "no field", values: [], tag: "InvalidOption" },
+    { name: "an empty field", values: [""], tag: "InvalidOption" },
+    { name: "an empty list", values: [" , "], tag: "InvalidOption" },
+    { name: "two words", values: ["web socket"], tag: "InvalidHeaderValue" },
+    { name: "two versions", values: ["irc/6/9"], tag: "InvalidHeaderValue" },
+    { name: "no name", values: ["/6.9"], tag: "InvalidHeaderValue" },
+    { name: "no version", values: ["irc/"], tag: "InvalidHeaderValue" },
+    { name: "one that is none of several", values: ["websocket", "a;b"], tag: "InvalidHeaderValue" }
+  ])("is refused with $name", ({ tag, values }) => {
+    const fields = values.map((value) => ["Upgrade", value] as const)
+    expect(refusal({ upgrade: true, fields })).toMatchObject({ _tag: tag })
   })
 })

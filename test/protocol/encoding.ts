@@ -23,7 +23,8 @@ export const encoded = (request: RequestText): Either.Either<EncodedHead, Encode
     contentType: request.contentType,
     skipHost: request.skipHost ?? false,
     acceptEncoding: request.acceptEncoding,
-    expectContinue: request.expectContinue ?? false
+    expectContinue: request.expectContinue ?? false,
+    upgrade: request.upgrade
   })
   return "_tag" in head ? Either.left(head) : Either.right(head)
 }

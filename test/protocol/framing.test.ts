@@ -1,6 +1,6 @@
 /** Where bodies end (RFC 9112 section 6.3), and whether the connection persists (section 9.3). */
 import type { Framing } from "../../src/internal/protocol/framing.ts"
-import { data, end, fails, head, length, type Seen, type Wire, wires } from "./harness.ts"
+import { data, end, fails, head, informational, length, type Seen, type Wire, wires } from "./harness.ts"
 
 type Lines = ReadonlyArray<readonly [string, string]>
 
@@ -400,16 +400,158 @@ wires("persistence", [
   }
 ])
 
-const upgrade = (fields: Lines, protocol: string | undefined, method: string): Wire => ({
-  name: `a 101 to ${method} with ${text(fields)} is refused`,
-  request: { method },
-  wire: `HTTP/1.1 101 Switching Protocols\r\n${text(fields)}\r\n\x81\x05hello`,
-  events: [fails("UnexpectedUpgrade", { protocol })]
+const switching = (protocol: string): string => `HTTP/1.1 101 Switching Protocols\r\n${text(switchLines(protocol))}\r\n`
+
+const switchLines = (protocol: string): Lines => [["Connection", "upgrade"], ["Upgrade", protocol]]
+
+/** A request that offers these protocols, and a response that must not change to any. */
+const refused = (
+  name: string,
+  method: string,
+  offered: ReadonlyArray<string> | undefined,
+  wire: string,
+  protocol: string | undefined
+): Wire => ({
+  name,
+  request: offered === undefined ? { method } : { method, offered },
+  wire: `${wire}\x81\x05hello`,
+  events: [fails("UnexpectedUpgrade", { protocol, offered })]
 })
 
-wires("upgrades", [
-  upgrade([], undefined, "GET"),
-  upgrade([["Connection", "upgrade"], ["Upgrade", "websocket"]], "websocket", "GET"),
-  upgrade([["Upgrade", "h2c"]], "h2c", "HEAD"),
-  upgrade([], undefined, "CONNECT")
+wires("a 101 that no request asked for is refused", [
+  refused("to GET", "GET", undefined, switching("websocket"), "websocket"),
+  refused("to HEAD", "HEAD", undefined, "HTTP/1.1 101 Up\r\nUpgrade: h2c\r\n\r\n", "h2c"),
+  refused("to CONNECT", "CONNECT", undefined, "HTTP/1.1 101 Up\r\n\r\n", undefined),
+  refused("to a CONNECT whose tunnel is wanted", "CONNECT", [], switching("websocket"), "websocket")
+])
+
+wires("a 101 that does not choose what was offered is refused", [
+  refused("another protocol", "GET", ["websocket"], switching("h2c"), "h2c"),
+  refused("one of several", "GET", ["websocket"], switching("websocket, tls/1.0"), "websocket, tls/1.0"),
+  refused("another version", "GET", ["irc/6.9"], switching("irc/7"), "irc/7"),
+  refused("a version that was not offered", "GET", ["irc"], switching("irc/6.9"), "irc/6.9"),
+  refused("no field", "GET", ["websocket"], "HTTP/1.1 101 Up\r\nConnection: upgrade\r\n\r\n", undefined),
+  refused("an empty field", "GET", ["websocket"], switching(""), ""),
+  refused(
+    "in HTTP/1.0, which has no upgrades",
+    "GET",
+    ["websocket"],
+    "HTTP/1.0 101 Up\r\nUpgrade: websocket\r\n\r\n",
+    "websocket"
+  )
+])
+
+interface Switch {
+  readonly name: string
+  readonly method?: string
+  readonly offered?: ReadonlyArray<string>
+  readonly status?: number
+  readonly version?: 10 | 11
+  readonly lines?: Lines
+  readonly before?: string
+  readonly seenBefore?: ReadonlyArray<Seen>
+  readonly behind?: string
+}
+
+/** What follows the head is the tunnel's, up to its end, whatever it looks like. */
+const switched = ({
+  before = "",
+  behind = "",
+  lines = switchLines("websocket"),
+  method = "GET",
+  name,
+  offered = ["websocket"],
+  seenBefore = [],
+  status = 101,
+  version = 11
+}: Switch): Wire => ({
+  name,
+  request: { method, offered },
+  limits: { body: 1 },
+  wire: `${before}HTTP/1.${version - 10} ${status} R\r\n${text(lines)}\r\n${behind}`,
+  eof: true,
+  events: [
+    ...seenBefore,
+    head(status, "R", "tunnel", { fields: lines, version }),
+    ...behind === "" ? [] : [data(behind)],
+    end()
+  ],
+  reusable: false
+})
+
+wires("a 101 that chooses what was offered ends HTTP", [
+  switched({ name: "nothing behind it" }),
+  switched({ name: "bytes behind it", behind: "\x81\x05hello" }),
+  switched({ name: "what looks like a response behind it", behind: "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" }),
+  switched({ name: "names are compared without case", lines: switchLines("WebSocket"), behind: "x" }),
+  switched({ name: "one of several", offered: ["h2c", "websocket", "irc/6.9"], lines: switchLines("irc/6.9") }),
+  switched({
+    name: "layers that were all offered",
+    offered: ["tls/1.0", "http/1.1"],
+    lines: switchLines("TLS/1.0, HTTP/1.1")
+  }),
+  switched({ name: "without Connection", lines: [["Upgrade", "websocket"]] }),
+  ...[lengthLines, chunkedLines].map((lines) =>
+    switched({
+      name: `no body, although it has ${text(lines)}`,
+      lines: [...switchLines("websocket"), ...lines],
+      behind: "5\r\nhello"
+    })
+  ),
+  switched({
+    name: "behind 100 and 103",
+    before: "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n",
+    seenBefore: [informational(100, "Continue"), informational(103, "Early Hints", { fields: [["Link", "</a>"]] })],
+    behind: "x"
+  }),
+  switched({ name: "to POST", method: "POST", offered: ["tcp"], lines: switchLines("tcp"), behind: "raw" })
+])
+
+wires("a 2xx to a CONNECT whose tunnel is wanted opens it", [
+  ...[200, 201, 204, 299].flatMap((status) =>
+    [lengthLines, chunkedLines, []].map((lines) =>
+      switched({
+        name: `${status} with ${text(lines)}`,
+        method: "CONNECT",
+        offered: [],
+        status,
+        lines,
+        behind: "SSH-2.0-x\r\n"
+      })
+    )
+  ),
+  switched({ name: "of HTTP/1.0", method: "CONNECT", offered: [], status: 200, version: 10, lines: [], behind: "x" })
+])
+
+wires("nothing is opened behind an informational response that announces a body", [
+  {
+    name: "which may have looked like the 101",
+    request: { offered: ["websocket"] },
+    wire: `HTTP/1.1 103 Hints\r\nContent-Length: 99\r\n\r\n${switching("websocket")}`,
+    events: [
+      informational(103, "Hints", { fields: [["Content-Length", "99"]] }),
+      fails("FramingConflict", { reason: "an informational response announces a body" })
+    ]
+  }
+])
+
+wires("another response to an upgrade is a response like any other", [
+  {
+    name: "a refusal",
+    request: { offered: ["websocket"] },
+    wire: "HTTP/1.1 426 Upgrade Required\r\nUpgrade: h2c\r\nContent-Length: 2\r\n\r\nno",
+    events: [
+      head(426, "Upgrade Required", length(2), { fields: [["Upgrade", "h2c"], ["Content-Length", "2"]] }),
+      data("no"),
+      end()
+    ],
+    reusable: true
+  },
+  {
+    name: "a server that ignores it",
+    request: { offered: ["websocket"] },
+    wire: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    events: [head(200, "OK", length(2), { fields: [["Content-Length", "2"]] }), data("ok"), end()],
+    reusable: true
+  }
 ])

@@ -32,7 +32,9 @@ export type Seen =
 
 export interface Wire {
   readonly name: string
-  readonly request?: { readonly method?: string; readonly close?: boolean } | undefined
+  readonly request?:
+    | { readonly method?: string; readonly close?: boolean; readonly offered?: ReadonlyArray<string> }
+    | undefined
   readonly limits?: Partial<HttpLimits.HttpLimits> | undefined
   readonly leniency?: Partial<HttpLeniency.HttpLeniency> | undefined
   /** One character is one byte. */
@@ -78,7 +80,8 @@ export const facts = (wire: Pick<Wire, "leniency" | "limits" | "request"> = {}):
   method: wire.request?.method ?? "GET",
   close: wire.request?.close ?? false,
   limits: HttpLimits.make(wire.limits ?? {}),
-  leniency: HttpLeniency.make(wire.leniency ?? {})
+  leniency: HttpLeniency.make(wire.leniency ?? {}),
+  offered: wire.request?.offered
 })
 
 const headFacts = ({ fields, reason, status, version }: ResponseHead): HeadFacts => ({

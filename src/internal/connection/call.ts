@@ -90,7 +90,7 @@ export class HandleCall implements Call, AcquisitionOwner, HeadObserver {
     if (none !== undefined) return this.onFailure(withContextAt(none, origin, undefined))
     if (startError !== undefined) return this.onFailure(withContextAt(startError, origin, askedOf(origin, request)))
     this.#startedAt = settings.timers.now()
-    const prepared = prepareFor(settings, origin, request)
+    const prepared = prepareFor(settings, origin, request, false)
     if ("_tag" in prepared) return this.onFailure(prepared)
     this.#prepared = prepared
     const { terms } = prepared

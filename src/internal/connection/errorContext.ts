@@ -67,6 +67,7 @@ export class Terms implements RequestFacts {
   readonly replayable: boolean
   /** The number of times that the request was sent before. */
   readonly resends: number
+  readonly offered: ReadonlyArray<string> | undefined
 
   constructor(
     method: string,
@@ -76,7 +77,8 @@ export class Terms implements RequestFacts {
     timeouts: Millis,
     target: Target,
     replayable: boolean,
-    resends: number
+    resends: number,
+    offered: ReadonlyArray<string> | undefined
   ) {
     this.method = method
     this.close = close
@@ -86,6 +88,7 @@ export class Terms implements RequestFacts {
     this.target = target
     this.replayable = replayable
     this.resends = resends
+    this.offered = offered
   }
 }
 

@@ -138,11 +138,12 @@ export const askedOf = (origin: Origin.Origin, request: HttpRequest<unknown>): A
 /** What a request is prepared with. */
 export type PrepareSettings = Pick<Settings, "addresses" | "host" | "leniency" | "limits" | "timeouts">
 
-/** Checks and encodes a request for a connection to an origin. */
+/** Checks and encodes a request, or an upgrade, for a connection to an origin. */
 export const prepareFor = (
   settings: PrepareSettings,
   origin: Origin.Origin,
-  request: HttpRequest<unknown>
+  request: HttpRequest<unknown>,
+  upgrade: boolean
 ): Prepared | Unprepared => {
   // First, because the method decides what the target may be.
   const wrong = checkMethod(request.method)
@@ -150,7 +151,7 @@ export const prepareFor = (
   const target = targetFor(origin, request)
   return "_tag" in target
     ? withContextAt<Unprepared>(target, origin, { method: request.method })
-    : prepare(settings, origin, request, target, withProxyFields(origin, request.fields), 0)
+    : prepare(settings, origin, request, target, withProxyFields(origin, request.fields), 0, upgrade)
 }
 
 /** Checks and encodes a request whose target is known. `fields` are those that are sent. */
@@ -160,7 +161,8 @@ export const prepare = (
   request: HttpRequest<unknown>,
   target: Target,
   fields: HttpFields.HttpFields,
-  resends: number
+  resends: number,
+  upgrade: boolean
 ): Prepared | Unprepared => {
   const { body, invalid, method } = request
   const asked: Asked = { method, target }
@@ -180,7 +182,8 @@ export const prepare = (
     contentType: body.contentType,
     skipHost: false,
     acceptEncoding: undefined,
-    expectContinue: request.expectContinue ?? false
+    expectContinue: request.expectContinue ?? false,
+    upgrade
   })
   if ("_tag" in head) return withContextAt<Unprepared>(head, origin, asked)
   const limits = !request.limits ? settings.limits : toLimits(request.limits, settings.limits)
@@ -208,7 +211,7 @@ export const prepare = (
     bytes,
     sourceOf(settings.host, body, late),
     encoder,
-    new Terms(method, head.close, limits, leniency, timeouts, target, isReplayable(request), resends),
+    new Terms(method, head.close, limits, leniency, timeouts, target, isReplayable(request), resends, head.offered),
     request.onInformational
   )
 }

@@ -159,7 +159,7 @@ const prepareStarted = (
   const encoder = encoderFor(head, fields, HttpFields.empty, false, inMemory, encodeChunked)
   if ("_tag" in encoder) return Either.left(encoder)
   const replayable = body._tag !== "Streaming" || body.replayable
-  const terms = new Terms(method, head.close, limits, leniency, timeouts, target, replayable, 0)
+  const terms = new Terms(method, head.close, limits, leniency, timeouts, target, replayable, 0, undefined)
   return Either.right(
     new Prepared(head, bytes, sourceOf(host, body, undefined), encoder, terms, started.onInformational)
   )

@@ -298,7 +298,8 @@ export class TooManyInformational extends tagged("TooManyInformational", "Remote
 }
 
 /**
- * A 101 (Switching Protocols) response that the request did not ask for.
+ * A 101 (Switching Protocols) response that the request did not ask for, or that chooses another
+ * protocol than it offered.
  *
  * @since 0.1.0
  * @category errors of the head
@@ -306,10 +307,20 @@ export class TooManyInformational extends tagged("TooManyInformational", "Remote
 export class UnexpectedUpgrade extends tagged("UnexpectedUpgrade", "Remote", "head")<{
   /** The protocol that the server named, if it named one. */
   readonly protocol: string | undefined
+  /**
+   * The protocols that the request offered, in lower case. Empty if it asked for none.
+   *
+   * @since 0.2.0
+   */
+  readonly offered?: ReadonlyArray<string> | undefined
 }> {
   override get description(): string {
-    return `${otherEnd(this.context)} switched protocols (101) although no upgrade was offered`
-      + (this.protocol === undefined ? "." : ` (to ${excerpt(this.protocol)}).`)
+    const { offered = [], protocol } = this
+    return `${otherEnd(this.context)} switched protocols (101) `
+      + (offered.length === 0
+        ? "although no upgrade was offered"
+        : `and did not choose what was offered (${excerpt(offered.join(", "))})`)
+      + (protocol === undefined ? "." : ` (to ${excerpt(protocol)}).`)
   }
 }
 

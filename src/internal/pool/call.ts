@@ -63,7 +63,7 @@ const prepareFor = (
     })
     return withContextAt(error, origin, { method: request.method, target })
   }
-  return prepare(pool.requestSettings, origin, request, target, fields, resends)
+  return prepare(pool.requestSettings, origin, request, target, fields, resends, false)
 }
 
 /** Names the origin of a request whose method is wrong, if it can be known. */

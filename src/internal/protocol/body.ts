@@ -96,8 +96,8 @@ export class CloseDecoder implements BodyDecoder {
   error: BodyError | undefined
   readonly #limit: number
 
-  constructor(limits: HttpLimits.HttpLimits) {
-    this.#limit = limits.body
+  constructor(limit: number) {
+    this.#limit = limit
   }
 
   decode(bytes: Uint8Array, from: number): number {

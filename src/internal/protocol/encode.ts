@@ -57,6 +57,8 @@ export interface RequestParts {
   readonly acceptEncoding: string | undefined
   /** True if `Expect: 100-continue` is to be sent. */
   readonly expectContinue: boolean
+  /** True if the connection is to leave HTTP: by Upgrade, or by CONNECT. Default: false. */
+  readonly upgrade?: boolean | undefined
 }
 
 /** An encoded head. */
@@ -68,12 +70,21 @@ export class EncodedHead {
   readonly close: boolean
   /** True if the request has `Expect: 100-continue`. */
   readonly expectContinue: boolean
+  /** The protocols that an upgrade offers; none for CONNECT. `undefined` if it is no upgrade. */
+  readonly offered: ReadonlyArray<string> | undefined
 
-  constructor(text: string, framing: RequestFraming, close: boolean, expectContinue: boolean) {
+  constructor(
+    text: string,
+    framing: RequestFraming,
+    close: boolean,
+    expectContinue: boolean,
+    offered: ReadonlyArray<string> | undefined
+  ) {
     this.text = text
     this.framing = framing
     this.close = close
     this.expectContinue = expectContinue
+    this.offered = offered
   }
 }
 
@@ -94,6 +105,8 @@ export type EncodeError =
  * 8.6).
  */
 const expectsContent: ReadonlySet<string> = new Set(["POST", "PUT", "PATCH"])
+
+const noProtocols: ReadonlyArray<string> = []
 
 /** Methods whose requests have no content. */
 const withoutContent: ReadonlySet<string> = new Set(["CONNECT", "TRACE"])
@@ -152,6 +165,40 @@ const chooseFraming = (parts: RequestParts, facts: FieldFacts): RequestFraming |
   return content.kind === "none" && expectsContent.has(parts.method) ? noLength : noFraming
 }
 
+/** Checks that a request offers a protocol if it is an upgrade, and only then. */
+const checkUpgrade = (
+  { method, upgrade = false }: RequestParts,
+  { upgrade: offered }: FieldFacts
+): EncodeError | undefined => {
+  if (!upgrade || method === "CONNECT") {
+    return offered !== undefined
+      ? new ForbiddenHeader({
+        field: "Upgrade",
+        reason: upgrade
+          ? "CONNECT opens a tunnel without it; send it inside the tunnel"
+          : "the response would be in HTTP/1.1; use `upgrade` to change to another protocol"
+      })
+      : undefined
+  }
+  if (offered === undefined || offered.length === 0) {
+    return new InvalidOption({
+      option: "headers",
+      reason: `an upgrade needs an Upgrade field with the protocols that it offers, such as "websocket"`
+    })
+  }
+  return offered.every(isProtocol)
+    ? undefined
+    : new InvalidHeaderValue({ field: "Upgrade", offset: 0, reason: "something that is no list of protocols" })
+}
+
+/** A protocol is a token, perhaps with a version behind a slash (RFC 9110 section 7.8). */
+const isProtocol = (protocol: string): boolean => {
+  const slash = protocol.indexOf("/")
+  return slash < 0
+    ? invalidTokenAt(protocol) < 0
+    : invalidTokenAt(protocol.slice(0, slash)) < 0 && invalidTokenAt(protocol.slice(slash + 1)) < 0
+}
+
 const noFraming: RequestFraming = { kind: "none" }
 const noLength: RequestFraming = { kind: "length", length: 0 }
 
@@ -161,6 +208,8 @@ export const encodeHead = (parts: RequestParts): EncodedHead | EncodeError => {
   const error = checkMethod(parts.method) ?? checkTrailers(parts.trailers)
   if (error !== undefined) return error
   if ("_tag" in facts) return facts
+  const unoffered = checkUpgrade(parts, facts)
+  if (unoffered !== undefined) return unoffered
   const framing = chooseFraming(parts, facts)
   if ("_tag" in framing) return framing
   const hasContent = framing.kind === "chunked" || (framing.kind === "length" && framing.length > 0)
@@ -185,7 +234,13 @@ export const encodeHead = (parts: RequestParts): EncodedHead | EncodeError => {
   const host = facts.host ?? parts.target.authority
   const lines = derived + fieldText(parts.fields)
   const text = `${parts.method} ${parts.target.target} HTTP/1.1\r\nHost: ${host}\r\n${lines}\r\n`
-  return new EncodedHead(text, framing, facts.close, expectContinue)
+  return new EncodedHead(
+    text,
+    framing,
+    facts.close,
+    expectContinue,
+    parts.upgrade === true ? facts.upgrade ?? noProtocols : undefined
+  )
 }
 
 /**
@@ -211,8 +266,14 @@ const derivedFields = (
   if (framing.kind === "length" && facts.lengths.length === 0) text += `Content-Length: ${framing.length}\r\n`
   if (framing.kind === "chunked" && facts.codings.length === 0) text += "Transfer-Encoding: chunked\r\n"
   if (parts.expectContinue && facts.expect === undefined) text += "Expect: 100-continue\r\n"
-  // TE is hop by hop and must be named in Connection (RFC 9110 section 10.1.4).
-  if (facts.te !== undefined && !facts.connectionTe) text += "Connection: TE\r\n"
+  // Both are hop by hop and must be named in Connection (RFC 9110 sections 7.8 and 10.1.4). In one
+  // line before those of the caller, because some servers read no second one.
+  const upgrades = facts.upgrade !== undefined && !facts.connectionUpgrade
+  if (facts.te !== undefined && !facts.connectionTe) {
+    text += upgrades
+      ? "Connection: Upgrade, TE\r\n"
+      : "Connection: TE\r\n"
+  } else if (upgrades) text += "Connection: Upgrade\r\n"
   if (parts.trailers.names.length > 0 && !facts.trailer) {
     text += `Trailer: ${[...new Set(parts.trailers.names)].join(", ")}\r\n`
   }

@@ -17,6 +17,7 @@ import type { Relaxation } from "../error/relaxation.ts"
 import * as fields from "../model/fields.ts"
 import { listElements, listHas } from "../syntax/token.ts"
 import type { ResponseHead } from "./head.ts"
+import { protocolsOf } from "./requestFields.ts"
 
 /** Where a body ends. */
 export type Framing =
@@ -120,16 +121,33 @@ const framingConflict = (head: ResponseHead): string | undefined =>
     ? "it is HTTP/1.0 with Transfer-Encoding"
     : undefined
 
-/** Decides where the body of this response to this method ends. */
+/**
+ * Decides about a 101, which ends HTTP on the connection. It must choose among the protocols that
+ * the request has offered (RFC 9110 section 7.8). HTTP/1.0 has neither the status nor the field.
+ */
+const decideSwitch = (
+  head: ResponseHead,
+  offered: ReadonlyArray<string> | undefined
+): Framing | UnexpectedUpgrade => {
+  const protocol = fields.get(head.fields, "upgrade")
+  const chosen = protocol === undefined ? [] : protocolsOf(protocol)
+  return chosen.length > 0 && head.version === 11 && chosen.every((name) => offered?.includes(name) === true)
+    ? tunnel
+    : new UnexpectedUpgrade({ protocol, offered })
+}
+
+/**
+ * Decides where the body of this response to this method ends. `offered` are the protocols of an
+ * upgrade.
+ */
 export const decideFraming = (
   method: string,
   head: ResponseHead,
-  leniency: HttpLeniency.HttpLeniency
+  leniency: HttpLeniency.HttpLeniency,
+  offered?: ReadonlyArray<string> | undefined
 ): Framing | FramingError => {
-  // Not in the list: 101 ends HTTP on the connection, and no request asked for an upgrade.
-  if (head.status === 101) {
-    return new UnexpectedUpgrade({ protocol: fields.get(head.fields, "upgrade") })
-  }
+  // Not in the list.
+  if (head.status === 101) return decideSwitch(head, offered)
   // 2. A tunnel. Before 1., because a 204 opens one too. The list need not distinguish the two, as
   // neither has a body.
   if (method === "CONNECT" && head.status >= 200 && head.status < 300) return tunnel

@@ -9,7 +9,13 @@ import * as HttpFields from "../../HttpFields.ts"
 import type * as HttpLeniency from "../../HttpLeniency.ts"
 import type * as HttpLimits from "../../HttpLimits.ts"
 import type { IncompleteHeaders } from "../error/head.ts"
-import { RemoteDisconnected, StaleConnection, TooManyInformational, UnexpectedMessage } from "../error/head.ts"
+import {
+  FramingConflict,
+  RemoteDisconnected,
+  StaleConnection,
+  TooManyInformational,
+  UnexpectedMessage
+} from "../error/head.ts"
 import { faulty, needMore } from "../syntax/lineScanner.ts"
 import type { BodyDecoder, BodyError } from "./body.ts"
 import { CloseDecoder, LengthDecoder } from "./body.ts"
@@ -41,20 +47,20 @@ export type Event =
   | { readonly _tag: "Failure"; readonly error: MachineError }
 
 /**
- * Creates a decoder for one body. A response without a body and a tunnel have a body of length 0.
+ * Creates a decoder for one body. A response without a body has a body of length 0, and so has a
+ * tunnel that the request did not ask to be delivered. Otherwise the tunnel is a body that ends
+ * with the connection, of any length.
  */
-const makeDecoder = (
-  framing: Framing,
-  limits: HttpLimits.HttpLimits,
-  leniency: HttpLeniency.HttpLeniency
-): BodyDecoder => {
+const makeDecoder = (framing: Framing, { leniency, limits, offered }: RequestFacts): BodyDecoder => {
   switch (framing.kind) {
     case "length":
       return new LengthDecoder(framing.length, limits)
     case "chunked":
       return new ChunkedDecoder(limits, leniency)
     case "close":
-      return new CloseDecoder(limits)
+      return new CloseDecoder(limits.body)
+    case "tunnel":
+      return offered === undefined ? new LengthDecoder(0, limits) : new CloseDecoder(Infinity)
     default:
       return new LengthDecoder(0, limits)
   }
@@ -102,6 +108,11 @@ export interface RequestFacts {
   readonly close: boolean
   readonly limits: HttpLimits.HttpLimits
   readonly leniency: HttpLeniency.HttpLeniency
+  /**
+   * The protocols that the request offers, in lower case; none for a CONNECT whose tunnel is to be
+   * delivered. `undefined` if the connection is to stay with HTTP.
+   */
+  readonly offered?: ReadonlyArray<string> | undefined
 }
 
 const noBytes: Uint8Array = new Uint8Array(0)
@@ -267,11 +278,15 @@ export class Machine {
     this.#parser = undefined
     releaseParser(parser)
     const request = this.#request as RequestFacts
-    const framing = decideFraming(request.method, head, request.leniency)
+    const framing = decideFraming(request.method, head, request.leniency, request.offered)
     if ("_tag" in framing) return this.#fail(framing)
+    // That body may have been what looked like this head, which must not open a tunnel then.
+    if (framing.kind === "tunnel" && request.offered !== undefined && this.#lifecycle.announced) {
+      return this.#fail(new FramingConflict({ reason: "an informational response announces a body" }))
+    }
     if (head.relaxed || isRelaxed(framing)) this.#lifecycle.persistent = false
     if (framing.kind === "none" && announcesBody(head)) this.#lifecycle.announceBody()
-    if (head.status < 200) {
+    if (head.status < 200 && framing.kind !== "tunnel") {
       this.#informational++
       this.#lifecycle.moveServer("informational")
       if (saysClose(head)) this.#lifecycle.persistent = false
@@ -283,7 +298,7 @@ export class Machine {
     this.#reset = head.status === 205
     this.#lifecycle.moveServer("head")
     if (!persists(head, framing)) this.#lifecycle.persistent = false
-    this.#decoder = makeDecoder(framing, request.limits, request.leniency)
+    this.#decoder = makeDecoder(framing, request)
     return new HeadEvent(head, framing)
   }
 

@@ -41,6 +41,10 @@ export const checkField = (name: string, value: string): InvalidHeaderName | Inv
 
 const none: ReadonlyArray<string> = []
 
+/** The protocols of an Upgrade field, in lower case. */
+export const protocolsOf = (value: string): ReadonlyArray<string> =>
+  listElements(value).map((protocol) => protocol.toLowerCase())
+
 /** What the fields say about the encoder's decisions. A class, because V8 copies records slowly. */
 export class FieldFacts {
   host: string | undefined = undefined
@@ -53,6 +57,9 @@ export class FieldFacts {
   contentType = false
   acceptEncoding = false
   trailer = false
+  /** The protocols that the request offers, in lower case. */
+  upgrade: ReadonlyArray<string> | undefined = undefined
+  connectionUpgrade = false
   /** The first field with a credential. */
   secret: string | undefined = undefined
 }
@@ -97,6 +104,7 @@ const recordField = (facts: FieldFacts, name: string, value: string): FieldError
       }
       facts.close ||= listHas(value, "close")
       facts.connectionTe ||= listHas(value, "te")
+      facts.connectionUpgrade ||= listHas(value, "upgrade")
       return undefined
     case "te":
       facts.te = value
@@ -104,7 +112,8 @@ const recordField = (facts: FieldFacts, name: string, value: string): FieldError
         ? new ForbiddenHeader({ field: "TE", reason: `"chunked" is always accepted and must not be listed` })
         : undefined
     case "upgrade":
-      return new ForbiddenHeader({ field: "Upgrade", reason: "another protocol than HTTP/1.1 is not spoken here" })
+      facts.upgrade = [...facts.upgrade ?? none, ...protocolsOf(value)]
+      return undefined
     case "expect":
       facts.expect = value
       return value.toLowerCase() === "100-continue"
