@@ -90,12 +90,24 @@ const layers = {
   pool: { folders: [...low, "protocol", "connection"], modules: vocabulary, noEffect: true },
   retry: { folders: [...low, "effect"], modules: vocabulary },
   auth: { folders: [...low, "protocol", "node", "connection", "effect", "pool"], modules: vocabulary },
+  sse: { folders: [...vocabularyFolders, "connection", "effect", "pool"], modules: vocabulary },
   effect: {
     folders: [...vocabularyFolders, "protocol", "node", "connection", "retry", "pool"],
     modules: vocabulary
   },
   platform: {
-    folders: [...vocabularyFolders, "protocol", "content", "node", "connection", "effect", "retry", "pool", "auth"],
+    folders: [
+      ...vocabularyFolders,
+      "protocol",
+      "content",
+      "node",
+      "connection",
+      "effect",
+      "retry",
+      "pool",
+      "auth",
+      "sse"
+    ],
     modules: vocabulary
   },
   cookies: { folders: [...low, "platform"], modules: vocabulary }

@@ -56,6 +56,8 @@ export * as ProxyStatus from "./ProxyStatus.ts"
 
 export * as Resolver from "./Resolver.ts"
 
+export * as Sse from "./Sse.ts"
+
 export * as TestTransport from "./TestTransport.ts"
 
 export * as Tls from "./Tls.ts"

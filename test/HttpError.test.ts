@@ -503,6 +503,20 @@ const cases: { readonly [Tag in HttpError.HttpError["_tag"]]: Case } = {
     phase: "body",
     fault: "Remote"
   },
+  NotEventStream: {
+    make: () => new HttpError.NotEventStream({ contentType: "text/html" }),
+    message:
+      "The server answered with the Content-Type \"text/html\", and events are text/event-stream. Check the URL, and the "
+      + "fields that ask for events. If the server only labels its events otherwise, use the option `check: false`.",
+    phase: "body",
+    fault: "Remote"
+  },
+  EventTooLarge: {
+    make: () => new HttpError.EventTooLarge({ limit: 1000 }),
+    message: "An event is larger than 1000 bytes (the limit is `maxEventBytes`). If the server is trusted, raise it.",
+    phase: "body",
+    fault: "Remote"
+  },
   BodyDecodeError: {
     make: () => new HttpError.BodyDecodeError({ format: "json", reason: "it cannot be parsed" }),
     message: "The body is not valid JSON: it cannot be parsed.",
@@ -1091,6 +1105,8 @@ describe("families", () => {
     expect(others.map(({ tag }) => tag).toSorted()).toEqual([
       "BodyDecodeError",
       "BodyTooLarge",
+      "EventTooLarge",
+      "NotEventStream",
       "RemoteDisconnected",
       "StaleConnection",
       "StatusError"

@@ -24,6 +24,7 @@ import { ofRequest, withContext } from "../src/internal/error/base.ts"
 import { unlocated } from "../src/internal/error/context.ts"
 import * as PooledHttpClient from "../src/PooledHttpClient.ts"
 import * as Proxy from "../src/Proxy.ts"
+import * as Sse from "../src/Sse.ts"
 import * as T from "../src/TestTransport.ts"
 import { Transport } from "../src/Transport.ts"
 import { contained, latin1, started } from "./connection/harness.ts"
@@ -503,6 +504,25 @@ const cases: ReadonlyArray<Case> = [
     tag: "StatusError",
     script: answer("HTTP/1.1 502 No", `Set-Cookie: ${secret}`, `Content-Length: ${secret.length}`, "", secret),
     run: ({ pool }) => Effect.flatMap(pool.execute(get()), HttpResponse.filterStatusOk)
+  },
+  {
+    tag: "NotEventStream",
+    script: answer(ok, "Content-Type: text/html", `Content-Length: ${secret.length}`, "", secret),
+    run: ({ pool }) => Effect.flatMap(pool.execute(get()), (response) => Stream.runDrain(Sse.decode(response))),
+    says: "The server answered with the Content-Type \"text/html\""
+  },
+  {
+    tag: "NotEventStream",
+    script: answer(ok, `Content-Length: ${secret.length}`, "", secret),
+    run: ({ client }) =>
+      Effect.flatMap(client.get(url, { headers }), (response) => Stream.runDrain(Sse.decode(response))),
+    says: "The server answered with no Content-Type"
+  },
+  {
+    tag: "EventTooLarge",
+    script: answer(ok, "Content-Type: text/event-stream", `Content-Length: ${secret.length}`, "", secret),
+    run: ({ pool }) =>
+      Effect.flatMap(pool.execute(get()), (response) => Stream.runDrain(Sse.decode(response, { maxEventBytes: 5 })))
   },
   // Decoding and redirects, of the platform's client.
   {

@@ -77,6 +77,8 @@ describe("by tag, nothing having been processed", () => {
     new HttpError.LineTooLong({ what: "field line", limit: 1 } as never),
     new HttpError.BodyTooLarge({ limit: 1 }),
     new HttpError.BodyDecodeError({ format: "json", reason: "r" }),
+    new HttpError.NotEventStream({ contentType: undefined }),
+    new HttpError.EventTooLarge({ limit: 1 }),
     new HttpError.TooManyRedirects({ limit: 1, history: [] }),
     new HttpError.RedirectLoop({ history: [] }),
     ...[301, 400, 404, 500, 501].map((status) => new HttpError.StatusError({ status, reason: "", fields, bodyPrefix })),

@@ -28,7 +28,8 @@ const {
   HttpFields,
   HttpRequest,
   Origin,
-  Proxy
+  Proxy,
+  Sse
 } = lib
 const T = lib.TestTransport
 
@@ -288,6 +289,14 @@ const calls: ReadonlyArray<readonly [what: string, call: Call]> = [
   ["response.schemaJson(junk)", (junk) => answered((response) => response.schemaJson(junk))],
   ["response.getHeader(junk)", (junk) => answered((response) => response.getHeader(junk))],
   ["response.getHeader's default", (junk) => answered((response) => response.getHeader("x", junk))],
+  ["Sse.decode(junk)", (junk) => Stream.runDrain(Sse.decode(junk))],
+  ["Sse.decode's options", (junk) => answered((response) => Stream.runDrain(Sse.decode(response, junk)))],
+  [
+    "Sse.decode({ maxEventBytes })",
+    (junk) => answered((response) => Stream.runDrain(Sse.decode(response, { maxEventBytes: junk })))
+  ],
+  ["Sse.decode({ check })", (junk) => answered((response) => Stream.runDrain(Sse.decode(response, { check: junk })))],
+  ["Sse.schemaData's schema", (junk) => Sse.schemaData({ event: "", data: "{}", id: "", retry: 1 }, junk)],
   ["FileBody.fromPath(junk)", (junk) => FileBody.fromPath(junk)],
   ["FileBody.fromPath's options", (junk) => FileBody.fromPath("/proc/self/stat", junk)],
   ["FileBody.fromFile(junk)", (junk) => FileBody.fromFile(junk)],

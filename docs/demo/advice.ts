@@ -83,7 +83,9 @@ const advice: Advice = {
   BodyTooLarge: tooLarge,
   ConnectionReset: again,
   BodyDecodeError: "Read the body as bytes and look at what it is.",
-  StatusError: "See status, fields and bodyPrefix: the server has answered."
+  StatusError: "See status, fields and bodyPrefix: the server has answered.",
+  NotEventStream: "Look at what the server answers: it is not the list of events.",
+  EventTooLarge: tooLarge
 }
 
 /** What to do about this error. */

@@ -108,7 +108,9 @@ const byTag: { readonly [Tag in HttpError["_tag"]]: "Never" | "Context" } = {
   InvalidRedirect: "Never",
   UnsafeRedirect: "Never",
   UnreplayableBody: "Never",
-  StatusError: "Context"
+  StatusError: "Context",
+  NotEventStream: "Never",
+  EventTooLarge: "Never"
 }
 
 /** The statuses that may be temporary, unless the caller lists others. */

@@ -251,3 +251,11 @@ export class BodyDecodeError extends tagged("BodyDecodeError", "Remote", "body")
  * @category errors of the status
  */
 export * from "./status.ts"
+
+/**
+ * Failures of reading a response as server-sent events, such as `NotEventStream`.
+ *
+ * @since 0.2.0
+ * @category errors of event streams
+ */
+export * from "./eventStream.ts"

@@ -6,6 +6,7 @@
 import type * as body from "./body.ts"
 import type * as connect from "./connect.ts"
 import type * as decoding from "./decoding.ts"
+import type * as eventStream from "./eventStream.ts"
 import type * as head from "./head.ts"
 import type * as pool from "./pool.ts"
 import type * as redirect from "./redirect.ts"
@@ -176,6 +177,16 @@ export type DecodingFailure =
   | decoding.TooManyContentCodings
 
 /**
+ * A union: failures of reading a response as server-sent events, besides those of its body.
+ *
+ * @since 0.2.0
+ * @category unions
+ */
+export type EventStreamFailure =
+  | eventStream.NotEventStream
+  | eventStream.EventTooLarge
+
+/**
  * A union: every error of this library. `E` is the error of the caller's own body stream.
  *
  * @since 0.1.0
@@ -197,6 +208,7 @@ export type HttpError<E = unknown> =
   | PoolFailure
   | RedirectFailure
   | DecodingFailure
+  | EventStreamFailure
 
 /**
  * A union: the equivalents of `http.client.BadStatusLine` and its subclass `RemoteDisconnected`.

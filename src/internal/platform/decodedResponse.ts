@@ -19,26 +19,23 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import type { DecodingFailure } from "../../HttpError.ts"
-import * as Origin from "../../Origin.ts"
 import { waitFor } from "../effect/wait.ts"
 import type { Tagged } from "../error/base.ts"
-import { TypeId, withContext } from "../error/base.ts"
+import { TypeId } from "../error/base.ts"
 import type { BodyTooLarge } from "../error/body.ts"
 import { BodyDecodeError } from "../error/body.ts"
 import { DecompressionBomb } from "../error/decoding.ts"
-import { locateIn } from "../locateIn.ts"
 import { contentCharset } from "../model/fields.ts"
 import { nodeEventLoop } from "../node/eventLoop.ts"
 import type { TextFailure } from "../text.ts"
 import { decodeText } from "../text.ts"
 import { bufferOf, formOf, jsonOf, maxBodySize } from "./content.ts"
-import { responseError, shownRequest } from "./errors.ts"
+import { shownRequest } from "./errors.ts"
 import { shownHeaders } from "./headers.ts"
-import { bodyKind } from "./redirectRules.ts"
+import { located } from "./located.ts"
 import type { Releasable } from "./release.ts"
 import { release, ReleaseId } from "./release.ts"
 import { sourceOf } from "./response.ts"
-import { targetOf } from "./url.ts"
 
 /** The property that marks a response with a decoded body. */
 export const DecodedId: unique symbol = Symbol.for("effect-http-client/DecodedResponse") as never
@@ -191,23 +188,7 @@ class DecodedResponse extends Inspectable.Class implements Decoded, Releasable {
 
   #responseError(error: DecodingFailure | TextFailure | ResponseError): ResponseError {
     if (!isOwnError(error)) return error
-    const source = Option.getOrUndefined(sourceOf(this.original))
-    if (source !== undefined) return responseError(this, locateIn(source, error))
-    const located = Either.getOrUndefined(Origin.fromUrl(targetOf(this.request)))
-    return responseError(
-      this,
-      withContext(error, {
-        ...error.context,
-        origin: located === undefined ? undefined : Origin.format(located.origin),
-        method: this.request.method,
-        path: located?.target.split("?", 1)[0],
-        status: this.status,
-        contentType: this.headers["content-type"],
-        requestState: "ResponseStarted",
-        processed: "Yes",
-        replayable: !["Stream", "Raw"].includes(bodyKind(this.request.body))
-      })
-    )
+    return located(this, error)
   }
 }
 

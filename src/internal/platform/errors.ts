@@ -14,6 +14,7 @@ import type {
   BodyDecodeError,
   BodyFailure,
   DecodingFailure,
+  EventStreamFailure,
   HeadFailure,
   HttpError,
   InvalidRequest,
@@ -27,7 +28,13 @@ import { inspected } from "../error/base.ts"
 import { shownUrl } from "./url.ts"
 
 /** Failures after the response has arrived. */
-export type ResponseFailure = BodyFailure | BodyDecodeError | DecodingFailure | RedirectFailure | StatusError
+export type ResponseFailure =
+  | BodyFailure
+  | BodyDecodeError
+  | DecodingFailure
+  | EventStreamFailure
+  | RedirectFailure
+  | StatusError
 
 /** Those that also occur before the response has arrived. */
 type Both = Extract<ResponseFailure, InvalidRequest | PoolFailure | SendFailure | HeadFailure>
@@ -114,7 +121,9 @@ export const responseReasons: { readonly [Tag in ResponseFailure["_tag"]]: Respo
   InvalidRedirect: "StatusCode",
   UnsafeRedirect: "StatusCode",
   UnreplayableBody: "StatusCode",
-  StatusError: "StatusCode"
+  StatusError: "StatusCode",
+  NotEventStream: "Decode",
+  EventTooLarge: "Decode"
 }
 
 /**

@@ -1,0 +1,139 @@
+/**
+ * Server-sent events: a response whose body is an endless list of events (WHATWG HTML section 9.2).
+ *
+ * - `decode` reads one response as a `Stream` of events, with back-pressure.
+ * - Lines end at CR, LF or CRLF, and bytes may be split anywhere. Text is UTF-8, whatever
+ *   Content-Type says.
+ * - What a stream holds in memory is bounded: `maxEventBytes`.
+ * - It works for responses of this library and of every `HttpClient` of the platform, decompressed
+ *   ones included.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { ConnectionPool, HttpRequest, Sse } from "effect-http-client"
+ *
+ * const request = HttpRequest.get("http://localhost:8080/events", {
+ *   headers: { Accept: "text/event-stream" }
+ * })
+ *
+ * export const program = Effect.gen(function*() {
+ *   const pool = yield* ConnectionPool.ConnectionPool
+ *   const response = yield* pool.execute(request)
+ *   yield* Stream.runForEach(Sse.decode(response), ({ data, event }) => Effect.log(event, data))
+ * })
+ * ```
+ *
+ * @since 0.2.0
+ */
+import type { HttpClientError } from "@effect/platform/HttpClientError"
+import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
+import type * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
+import type * as ParseResult from "effect/ParseResult"
+import type * as Schema from "effect/Schema"
+import type * as Stream from "effect/Stream"
+import type { BodyFailure, EventTooLarge, InvalidOption, NotEventStream, StatusError } from "./HttpError.ts"
+import type { HttpResponse } from "./HttpResponse.ts"
+import * as internal from "./internal/platform/sse.ts"
+import * as decoding from "./internal/sse/decode.ts"
+import type * as options from "./internal/sse/options.ts"
+import type * as parser from "./internal/syntax/eventStream.ts"
+
+/**
+ * One event.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Event extends parser.Event {}
+
+/**
+ * The options of `decode`.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface DecodeOptions extends options.DecodeOptions {}
+
+/**
+ * The failures of the events of a response. Those of the platform's responses are its
+ * `ResponseError`, whose `cause` is one of the others; an invalid option is its `RequestError`.
+ *
+ * @since 0.2.0
+ * @category errors
+ */
+export type DecodeFailure<Response> = Response extends HttpResponse
+  ? BodyFailure | StatusError | NotEventStream | EventTooLarge | InvalidOption
+  : HttpClientError
+
+/**
+ * Returns the events of a response: an `HttpResponse`, or the platform's `HttpClientResponse`.
+ *
+ * - A status other than 200 fails with `StatusError`, and another Content-Type with
+ *   `NotEventStream`; see `check`. 204 is a stream without events: the server has none, and will
+ *   have none.
+ * - An event that is incomplete when the body ends is dropped, as the standard says. If the body
+ *   ends without its proven end, the stream fails as the body does.
+ * - Malformed UTF-8 becomes U+FFFD. One byte order mark at the start is dropped.
+ *
+ * The body is read as fast as the stream is pulled, and only one stream may run. Ending the stream
+ * early closes the connection, unless the whole body had arrived or its Content-Length says that
+ * little is left (`drainBytes` of the pool). Interruption closes the connection.
+ *
+ * The time limits of the body apply: `timeouts.bodyIdle` (5 minutes) to a silent server,
+ * `timeouts.total` and `limits.body` to all of it. Start the stream within `unreadTime` of the
+ * pool.
+ *
+ * @example
+ * ```ts
+ * import { HttpClient } from "@effect/platform"
+ * import { Effect, Stream } from "effect"
+ * import { Sse } from "effect-http-client"
+ *
+ * export const events = Stream.unwrap(
+ *   Effect.map(HttpClient.get("http://localhost:8080/events"), (response) => Sse.decode(response))
+ * )
+ * ```
+ *
+ * @since 0.2.0
+ * @category decoding
+ */
+export const decode: <Response extends HttpResponse | HttpClientResponse>(
+  response: Response,
+  options?: DecodeOptions
+) => Stream.Stream<Event, DecodeFailure<Response>> = internal.decode
+
+/**
+ * Decodes the data of an event as JSON with a schema. Fails with `ParseError`, also if it is not
+ * JSON.
+ *
+ * @example
+ * ```ts
+ * import { Schema, Stream } from "effect"
+ * import type { HttpResponse } from "effect-http-client"
+ * import { Sse } from "effect-http-client"
+ *
+ * const Delta = Schema.Struct({ text: Schema.String })
+ *
+ * export const texts = (response: HttpResponse.HttpResponse) =>
+ *   Sse.decode(response).pipe(
+ *     // Many APIs end their events with this one. The body ends after it, so that the connection can
+ *     // be used again if the stream is read to its end.
+ *     Stream.filter(({ data }) => data !== "[DONE]"),
+ *     Stream.mapEffect(Sse.schemaData(Delta)),
+ *     Stream.map(({ text }) => text)
+ *   )
+ * ```
+ *
+ * @since 0.2.0
+ * @category decoding
+ */
+export const schemaData: {
+  <A, I, R>(schema: Schema.Schema<A, I, R>): (event: Event) => Effect.Effect<A, ParseResult.ParseError, R>
+  <A, I, R>(event: Event, schema: Schema.Schema<A, I, R>): Effect.Effect<A, ParseResult.ParseError, R>
+} = dual(
+  2,
+  <A, I, R>(event: Event, schema: Schema.Schema<A, I, R>): Effect.Effect<A, ParseResult.ParseError, R> =>
+    decoding.schemaData(event, schema)
+)
