@@ -48,12 +48,14 @@
  *
  * @since 0.1.0
  */
+import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { TlsError } from "./HttpError.ts"
-import type * as report from "./internal/testing/report.ts"
+import type * as fault from "./internal/testing/faults.ts"
+import * as faulty from "./internal/testing/faultyTransport.ts"
 import * as script from "./internal/testing/scriptedTransport.ts"
 import * as step from "./internal/testing/steps.ts"
 import type * as Transport from "./Transport.ts"
@@ -125,27 +127,7 @@ export type Secured = script.Secured
  * @since 0.1.0
  * @category models
  */
-export interface Handle extends Transport.Service {
-  /** The endpoints that the client connected to, one for each attempt. */
-  readonly opened: ReadonlyArray<Transport.Endpoint>
-  /** The number of channels that are open or being opened: 0 if nothing leaked. */
-  readonly openCount: number
-  /** All calls of `secure`. */
-  readonly secured: ReadonlyArray<Secured>
-  /** All bytes written on a connection so far, as ISO-8859-1, without those of a failed write. */
-  readonly written: (connection: number) => string
-  /** The same as bytes. */
-  readonly writtenBytes: (connection: number) => Uint8Array
-  /** Returns the state of a connection. Throws if that connection was never opened. */
-  readonly state: (connection: number) => ConnectionState
-  /** The steps that were not played, in readable form. */
-  readonly remaining: ReadonlyArray<string>
-  /**
-   * Fails if an expectation failed, if a connection or a step was not played, or if bytes were
-   * written that no step consumes. A `stall` at the end counts as played.
-   */
-  readonly verify: Effect.Effect<void, report.ScriptError>
-}
+export interface Handle extends script.Handle {}
 
 /**
  * Creates a transport that plays this script. Closing the scope closes its open channels.
@@ -164,6 +146,80 @@ export const make: (script: Script) => Effect.Effect<Handle, never, Scope.Scope>
  * @category layers
  */
 export const layer: (script: Script) => Layer.Layer<Transport.Transport> = script.layer
+
+/**
+ * One fault of a connection, with its place: the number of the connection, the round (a request and
+ * its response), and the offset in bytes. Faults of `injected` can be given to `faults` again.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type Fault = fault.Fault
+
+/**
+ * How often each kind of fault is drawn. Kinds that are not named do not happen.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface FaultPolicy extends fault.FaultPolicy {}
+
+/**
+ * A transport with faults, and what it did.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface FaultyTransport extends fault.FaultyTransport {}
+
+/**
+ * The transport with faults that `faultsLayer` provides, for what it did.
+ *
+ * @since 0.2.0
+ * @category tags
+ */
+export class Faulty extends Context.Tag("effect-http-client/TestTransport/Faulty")<Faulty, FaultyTransport>() {}
+
+/**
+ * Returns a transport that has the faults of a policy, or of a list, and is otherwise the given
+ * one: a script, or real sockets. Throws `RangeError` if the policy is invalid.
+ *
+ * Faults are drawn for each round of each connection, from the seed and their numbers alone, so
+ * that the same program has the same faults in every run. Delays run on the `Clock` of the fiber
+ * that opens the connection. Faults are above TLS: in a tunnel they are first in the bytes for the
+ * proxy, then in those inside of TLS.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { ConnectionPool, HttpRequest, NodeTransport, TestTransport } from "effect-http-client"
+ *
+ * // In one request of three the connection breaks, and one in ten is not answered.
+ * const transport = TestTransport.faultsLayer({ seed: 1, resets: 0.3, stalls: 0.1 })
+ *
+ * export const program = Effect.gen(function*() {
+ *   const pool = yield* ConnectionPool.make()
+ *   const exit = yield* Effect.exit(pool.execute(HttpRequest.get("http://localhost:8080/")))
+ *   return { exit, report: (yield* TestTransport.Faulty).report }
+ * }).pipe(Effect.scoped, Effect.provide(Layer.provide(transport, NodeTransport.layer)))
+ * ```
+ *
+ * @since 0.2.0
+ * @category faults
+ */
+export const faults: (
+  policy: FaultPolicy | ReadonlyArray<Fault>
+) => (transport: Transport.Service) => FaultyTransport = faulty.faults
+
+/**
+ * Adds faults to the `Transport` of the context. `Faulty` says what happened.
+ *
+ * @since 0.2.0
+ * @category faults
+ */
+export const faultsLayer = (
+  policy: FaultPolicy | ReadonlyArray<Fault>
+): Layer.Layer<Transport.Transport | Faulty, never, Transport.Transport> => faulty.layer(policy, Faulty)
 
 /**
  * A connection that opens at once and plays these steps.

@@ -34,6 +34,29 @@ export interface Secured {
   readonly tls: Tls.Options
 }
 
+/** The transport and what it recorded. Connections are counted from 0. */
+export interface Handle extends Transport.Service {
+  /** The endpoints that the client connected to, one for each attempt. */
+  readonly opened: ReadonlyArray<Transport.Endpoint>
+  /** The number of channels that are open or being opened: 0 if nothing leaked. */
+  readonly openCount: number
+  /** All calls of `secure`. */
+  readonly secured: ReadonlyArray<Secured>
+  /** All bytes written on a connection so far, as ISO-8859-1, without those of a failed write. */
+  readonly written: (connection: number) => string
+  /** The same as bytes. */
+  readonly writtenBytes: (connection: number) => Uint8Array
+  /** Returns the state of a connection. Throws if that connection was never opened. */
+  readonly state: (connection: number) => ConnectionState
+  /** The steps that were not played, in readable form. */
+  readonly remaining: ReadonlyArray<string>
+  /**
+   * Fails if an expectation failed, if a connection or a step was not played, or if bytes were
+   * written that no step consumes. A `stall` at the end counts as played.
+   */
+  readonly verify: Effect.Effect<void, ScriptError>
+}
+
 interface Attempt {
   readonly endpoint: Transport.Endpoint
   /** True until the attempt has succeeded or failed. */
@@ -62,8 +85,7 @@ const scoped = (duplex: ScriptedDuplex): Effect.Effect<Transport.Duplex, never, 
  */
 const sameContext: Transport.AsyncContext = { run: (f) => f() }
 
-/** `TestTransport.Handle`, which documents the members. */
-export class ScriptedTransport implements Transport.Service {
+export class ScriptedTransport implements Handle {
   readonly secured: Array<Secured> = []
   private readonly script: ReadonlyArray<Connection>
   private readonly attempts: Array<Attempt> = []
