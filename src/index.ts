@@ -58,6 +58,8 @@ export * as Resolver from "./Resolver.ts"
 
 export * as Sse from "./Sse.ts"
 
+export * as StructuredFields from "./StructuredFields.ts"
+
 export * as TestTransport from "./TestTransport.ts"
 
 export * as Tls from "./Tls.ts"

@@ -4,9 +4,11 @@
  * The field is ignored as a whole if it breaks the grammar of Structured Fields or if a member is
  * not a name. A parameter of another type than its definition says is ignored alone.
  */
+import * as Either from "effect/Either"
 import * as HttpFields from "../../HttpFields.ts"
-import type { BareItem, Item, Parameters } from "../syntax/structuredFields.ts"
+import type { Item, Parameters } from "../syntax/structuredFields.ts"
 import { parseList } from "../syntax/structuredFields.ts"
+import type { BareItem } from "../syntax/structuredItems.ts"
 
 /** The error types of RFC 9209 section 2.3. */
 export type ErrorType =
@@ -108,7 +110,7 @@ const integer = (parameters: Parameters, ...keys: ReadonlyArray<string>): number
 /** An identifier that is not a token is a byte sequence (RFC 9209 section 2.1.3). */
 const protocol = (parameters: Parameters): string | undefined => {
   const item = parameters.get("next-protocol")
-  return item?._tag === "Bytes"
+  return item?._tag === "ByteSequence"
     ? Array.from(item.value, (byte) => String.fromCharCode(byte)).join("")
     : text(parameters, "next-protocol")
 }
@@ -142,7 +144,7 @@ const report = (proxy: string, { parameters }: Item): ProxyStatus => ({
 /** Parses the value of the field; none if the value is to be ignored. */
 export const parse = (value: string): ReadonlyArray<ProxyStatus> => {
   const reports: Array<ProxyStatus> = []
-  for (const member of parseList(value) ?? []) {
+  for (const member of Either.getOrElse(parseList(value), () => [])) {
     if (member._tag !== "Item" || !isText(member.value)) return nothing
     reports.push(report(member.value.value, member))
   }
