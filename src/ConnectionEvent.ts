@@ -197,8 +197,9 @@ export interface Reclaim {
  * The reason why a connection was closed, and therefore cannot be reused.
  *
  * - `Peer`: the server closed it, or sent bytes, while it was idle.
- * - `NotPersistent`: one of the sides sent `close`, the body ended with the connection, or the
- *   request was not sent completely.
+ * - `NotPersistent`: one of the sides sent `close`, the body ended with the connection, the request
+ *   was not sent completely, or a proxy refused the credentials that its Effect had returned for
+ *   this connection.
  * - `AnnouncedBody`: a response without a body announced one. This is a 1xx or 204 with
  *   Transfer-Encoding or a Content-Length above 0, or a 205 with content. It is also a 304 or a
  *   response to HEAD whose framing fields contradict each other or cannot be read. The response is

@@ -124,10 +124,9 @@ export interface Options {
    * Neither may contain control characters. SOCKS5 demands 1 to 255 bytes (UTF-8) of each. SOCKS4
    * has only a user name of at most 255 bytes; its password must be empty.
    *
-   * An Effect is asked for each new tunnel, as `Tls.Input` describes, so that credentials can be
-   * replaced while the program runs. It is compared by identity. It serves https origins, and with
-   * SOCKS all of them: a request for http would be forwarded without a tunnel, and is
-   * `InvalidOption`.
+   * An Effect is asked for each new connection to the proxy, as `Tls.Input` describes, so that
+   * credentials can be replaced while the program runs. It is compared by identity. A request that
+   * the proxy forwards carries the credentials of the connection that it is sent on.
    */
   readonly credentials?: CredentialsInput | Effect.Effect<CredentialsInput, unknown> | undefined
   /**

@@ -528,12 +528,4 @@ describe("credentials for a proxy", () => {
         yield* holds(pool, {})
       })))
   }
-
-  it.effect("cannot be an Effect for requests that are forwarded, which is a typed error", () =>
-    contained(Effect.gen(function*() {
-      const proxy = proxyWith(Effect.succeed({ username: "a", password: "p" }))
-      const { pool } = yield* poolOver([], { proxy })
-      const error = yield* failsWith(textOf(pool, HttpRequest.get("http://a.test/")), "InvalidOption")
-      assert.strictEqual(error.option, "proxy.credentials")
-    })))
 })

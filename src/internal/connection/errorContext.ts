@@ -20,6 +20,7 @@ import { HttpTimeout } from "../error/timeout.ts"
 import type { TlsError } from "../error/tls.ts"
 import { refusal } from "../error/tlsFailures.ts"
 import type { Host } from "../model/ports.ts"
+import type { Proxy } from "../model/proxy.ts"
 import type { Framing } from "../protocol/framing.ts"
 import type { ResponseHead } from "../protocol/head.ts"
 import type { MachineError, RequestFacts } from "../protocol/machine.ts"
@@ -103,6 +104,8 @@ export interface ExchangeSettings {
   /** True if heads are shown in the caller's log. */
   readonly wireTap: boolean
   readonly tls: Tls.Options | undefined
+  /** The proxy that the connection is opened to, with the credentials that it was opened with. */
+  readonly proxy: Proxy | undefined
   /**
    * The origin that the connection is opened to: the proxy if the far end of its tunnel is another
    * origin.

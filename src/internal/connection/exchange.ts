@@ -17,10 +17,12 @@ import { withContext } from "../error/base.ts"
 import { ConnectionClosed } from "../error/state.ts"
 import type { TimeoutKind } from "../error/timeout.ts"
 import { HttpTimeout } from "../error/timeout.ts"
+import { asksForCredentials } from "../model/proxy.ts"
 import type { Framing } from "../protocol/framing.ts"
 import type { ResponseHead } from "../protocol/head.ts"
 import type { MachineError } from "../protocol/machine.ts"
 import { tooLargeForMemory } from "../tooLarge.ts"
+import { forwarded } from "./about.ts"
 import { BodyTimers } from "./bodyTimers.ts"
 import type { Connection, ExchangeHandler } from "./connection.ts"
 import type { ExchangeSettings, Terms } from "./errorContext.ts"
@@ -161,6 +163,10 @@ export class Exchange extends RequestWriter implements ExchangeHandler, TimerOwn
     this.#headAt = this.#readAt
     if (this.sent || this.stepKind === "head") this.cancelStep()
     if (!this.sent && this.#refuses(head)) this.stopSending()
+    // The credentials of the connection are refused. They are asked for again with the next one.
+    if (head.status === 407 && forwarded(this.origin) && asksForCredentials(this.origin.proxy)) {
+      this.connection.spoil(this)
+    }
     this.#notifyHead()
   }
 

@@ -12,7 +12,7 @@ import type { AddressRefused } from "../error/connect.ts"
 import { InvalidOption } from "../error/request.ts"
 import type { BodyLengthMismatch } from "../error/send.ts"
 import type { BodySource, Host } from "../model/ports.ts"
-import { fieldsOf } from "../model/proxy.ts"
+import { fieldsToForward } from "../model/proxy.ts"
 import type { OnInformational } from "../model/requestOptions.ts"
 import { notListener } from "../options.ts"
 import type { BodyEncoder } from "../protocol/bodyEncoder.ts"
@@ -99,7 +99,7 @@ export const withProxyFields = (origin: Origin.Origin, fields: HttpFields.HttpFi
   if (!forwarded(origin) || origin.proxy === undefined) return fields
   let all = fields
   const hopByHop = new Map(HttpFields.has(fields, authorization) ? [[authorization.toLowerCase(), authorization]] : [])
-  for (const [name, value] of fieldsOf(origin.proxy)) {
+  for (const [name, value] of fieldsToForward(origin.proxy)) {
     if (HttpFields.has(fields, name)) continue
     all = HttpFields.append(all, name, value)
     hopByHop.set(name.toLowerCase(), name)

@@ -13,7 +13,7 @@ import { InvalidOption } from "../error/request.ts"
 import { HttpTimeout } from "../error/timeout.ts"
 import type { Abort, Answer, Caller, Host } from "../model/ports.ts"
 import type { GivenCredentials, Proxy } from "../model/proxy.ts"
-import { fieldsOf, keyOf, sourceOf } from "../model/proxy.ts"
+import { asksForCredentials, fieldsOf, keyOf, sourceOf } from "../model/proxy.ts"
 import { withCredentials } from "../model/proxyParts.ts"
 import type { Source } from "../model/source.ts"
 import { isSource } from "../model/source.ts"
@@ -147,7 +147,7 @@ export const withSources = (
   proxy: Proxy | undefined
 ): Pick<Settings, "tls" | "proxy" | "rotation"> => {
   const source = isSource(tls) ? tls : undefined
-  const asked = proxy !== undefined && sourceOf(proxy) !== undefined ? proxy : undefined
+  const asked = asksForCredentials(proxy) ? proxy : undefined
   return {
     tls: source === undefined ? tls as Tls.Options | undefined : defaultOptions,
     proxy,

@@ -14,6 +14,7 @@ import { UnsupportedBody } from "../error/request.ts"
 import { ConnectionClosed } from "../error/state.ts"
 import { described, isBytes } from "../given.ts"
 import type { BodySink, Caller } from "../model/ports.ts"
+import { withAuthorization } from "../model/proxy.ts"
 import type { BodyEncoder } from "../protocol/bodyEncoder.ts"
 import type { Exchange } from "./exchange.ts"
 import { InterimListener } from "./interim.ts"
@@ -41,8 +42,12 @@ export const sendRequest = (
     exchange.interim = new InterimListener(onInformational, caller, exchange.settings.host)
   }
   try {
-    writeHead(exchange, prepared, now)
-    if (exchange.settings.wireTap) tapHead(caller, prepared.head.text)
+    const { origin, settings } = exchange
+    const { text } = prepared.head
+    // Its credentials may be known only with the connection.
+    const head = origin.proxy === undefined ? text : withAuthorization(text, settings.proxy)
+    writeHead(exchange, prepared, head, now)
+    if (settings.wireTap) tapHead(caller, head)
     if (!more) sendBody(exchange, prepared, caller)
   } catch (thrown) {
     // A transport that throws breaks its contract, which must not leave anything open.
@@ -50,13 +55,13 @@ export const sendRequest = (
   }
 }
 
-const writeHead = (exchange: Exchange, prepared: Prepared, now: number): void => {
-  const { encoder, head, source } = prepared
+const writeHead = (exchange: Exchange, prepared: Prepared, head: string, now: number): void => {
+  const { encoder, source } = prepared
   const first = firstPiece(prepared, exchange.settings.blockSize)
   const framed = encoder.encode(first)
   if ("_tag" in framed) return exchange.fail(framed)
   exchange.offered = first.length
-  exchange.full = !(framed.length > 0 ? exchange.write(head.text, framed) : exchange.write(head.text))
+  exchange.full = !(framed.length > 0 ? exchange.write(head, framed) : exchange.write(head))
   if (!encoder.done || source !== undefined) return
   if (exchange.full) exchange.whenDrained(() => exchange.requestSent())
   else exchange.requestSent(now)

@@ -12,7 +12,6 @@ import type { CredentialsError } from "../error/connect.ts"
 import { InvalidOption } from "../error/request.ts"
 import type { HttpTimeout } from "../error/timeout.ts"
 import type { Abort, AddressPorts, Caller, Dialer, Host } from "../model/ports.ts"
-import type { Proxy } from "../model/proxy.ts"
 import type { ExchangeSettings } from "./errorContext.ts"
 import type { EventHub } from "./events.ts"
 import type { Millis } from "./timeouts.ts"
@@ -39,8 +38,6 @@ export interface Settings extends ExchangeSettings {
   /** True if a connection is opened when a request needs one. */
   readonly autoOpen: boolean
   readonly events: EventHub
-  /** The proxy to connect to instead of the origin. */
-  readonly proxy: Proxy | undefined
   /** What is asked for before each opening; `undefined` if all options are known. */
   readonly rotation: Rotating | undefined
 }

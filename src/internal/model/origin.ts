@@ -11,7 +11,7 @@ import * as Inspectable from "effect/Inspectable"
 import { InvalidOption, InvalidUrl, UnsupportedScheme } from "../error/request.ts"
 import { bracketed, checkPort, parseHost, parseHostPort, withoutZone } from "../syntax/host.ts"
 import type { Proxy } from "./proxy.ts"
-import { isProxy, isSocks, keyOf as keyOfProxy, sourceOf } from "./proxy.ts"
+import { isProxy, keyOf as keyOfProxy } from "./proxy.ts"
 import { parseSocketPath } from "./socketPath.ts"
 
 export const TypeId: unique symbol = Symbol.for("effect-http-client/Origin") as never
@@ -234,13 +234,6 @@ const checkOptions = <T>(
   }
   if (proxy !== undefined && socketPath !== undefined) {
     return invalidOption("proxy", "a unix socket is not reached through a proxy; leave out one of the two")
-  }
-  if (proxy !== undefined && scheme === "http" && !isSocks(proxy) && sourceOf(proxy) !== undefined) {
-    return invalidOption(
-      "proxy.credentials",
-      "an Effect is asked for each tunnel, and requests for http are forwarded without one; give the credentials "
-        + "themselves, or use https or a SOCKS proxy"
-    )
   }
   const localAddress = given.localAddress === undefined ? undefined : parseLocalAddress(given.localAddress)
   if (localAddress instanceof InvalidOption) return localAddress

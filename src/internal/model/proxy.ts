@@ -163,7 +163,7 @@ class Checked implements Proxy {
     const { credentials, headers } = proxy
     return proxy.#fields ??= credentials === undefined || isSocks(proxy) ? headers : HttpFields.append(
       headers,
-      "Proxy-Authorization",
+      authorization,
       `Basic ${base64(`${Redacted.value(credentials.username)}:${Redacted.value(credentials.password)}`)}`
     )
   }
@@ -190,6 +190,35 @@ const checked = (proxy: Proxy): Checked => {
 export const keyOf = (proxy: Proxy): string => Checked.key(checked(proxy))
 
 export const fieldsOf = (proxy: Proxy): HttpFields.HttpFields => Checked.fields(checked(proxy))
+
+/** True if the credentials are an Effect, so that each connection may have others. */
+export const asksForCredentials = (proxy: Proxy | undefined): boolean =>
+  proxy !== undefined && sourceOf(proxy) !== undefined
+
+const authorization = "Proxy-Authorization"
+
+/** Stands for credentials that are not known before there is a connection. Never sent. */
+const unknown = "<asked for each connection>"
+
+/**
+ * The fields for the proxy with a request that it forwards. Credentials that are an Effect have
+ * only their place, at the end.
+ */
+export const fieldsToForward = (proxy: Proxy): HttpFields.HttpFields =>
+  asksForCredentials(proxy) ? HttpFields.append(proxy.headers, authorization, unknown) : fieldsOf(proxy)
+
+const place = `${authorization}: ${unknown}\r\n\r\n`
+
+/**
+ * Puts the credentials of a connection in their place in the head of a request, if it has one.
+ * `resolved` is the proxy of that connection.
+ */
+export const withAuthorization = (head: string, resolved: Proxy | undefined): string => {
+  if (!head.endsWith(place)) return head
+  const value = resolved && HttpFields.get(fieldsOf(resolved), authorization)
+  const line = value?._tag === "Some" ? `${authorization}: ${value.value}\r\n` : ""
+  return `${head.slice(0, -place.length)}${line}\r\n`
+}
 
 /** The credentials in plain text, for a SOCKS proxy. */
 export const credentialsOf = (
