@@ -22,6 +22,8 @@ export * as HttpBody from "./HttpBody.ts"
 
 export * as HttpConnection from "./HttpConnection.ts"
 
+export * as HttpDate from "./HttpDate.ts"
+
 export * as HttpError from "./HttpError.ts"
 
 export * as HttpFields from "./HttpFields.ts"
@@ -55,6 +57,8 @@ export * as Proxy from "./Proxy.ts"
 export * as ProxyStatus from "./ProxyStatus.ts"
 
 export * as Resolver from "./Resolver.ts"
+
+export * as RetryAfter from "./RetryAfter.ts"
 
 export * as Sse from "./Sse.ts"
 

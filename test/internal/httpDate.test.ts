@@ -15,15 +15,26 @@ describe("a date", () => {
     ["Mon, 01 Jan 0001 00:00:00 GMT", "0001-01-01T00:00:00.000Z"],
     // Two digits: at most 50 years in the future.
     ["Saturday, 28-Nov-76 00:00:00 GMT", "2076-11-28T00:00:00.000Z"],
+    ["Saturday, 28-Nov-76 21:00:00 GMT", "2076-11-28T21:00:00.000Z"],
+    ["Sunday, 28-Nov-76 21:00:01 GMT", "1976-11-28T21:00:01.000Z"],
     ["Monday, 28-Nov-77 00:00:00 GMT", "1977-11-28T00:00:00.000Z"],
+    ["Thursday, 29-Feb-24 00:00:00 GMT", "2024-02-29T00:00:00.000Z"],
     ["Saturday, 01-Jan-00 00:00:00 GMT", "2000-01-01T00:00:00.000Z"]
   ]
   it.each(read)("is read: %s", (text, date) => {
     expect(new Date(parseHttpDate(text, now) ?? Number.NaN).toISOString()).toBe(date)
   })
 
+  it("with two digits is in the next century, near its beginning", () => {
+    const text = "Wednesday, 01-Jan-10 00:00:00 GMT"
+    expect(parseHttpDate(text, Date.UTC(2090, 0))).toBe(Date.UTC(2110, 0))
+    expect(parseHttpDate(text, Date.UTC(2059, 11, 31))).toBe(Date.UTC(2010, 0))
+    expect(parseHttpDate(text, Date.UTC(2060, 0))).toBe(Date.UTC(2110, 0))
+  })
+
   it.each([
     "",
+    "Monday, 29-Feb-27 00:00:00 GMT",
     "Sun, 06 Nov 1994 08:49:37",
     "Sun, 06 Nov 1994 08:49:37 UTC",
     "Sun, 06 Nov 1994 08:49:37 +0000",

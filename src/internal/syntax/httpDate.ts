@@ -1,5 +1,6 @@
 /**
- * Parses HTTP dates (RFC 9110 section 5.6.7) and Retry-After (section 10.2.3).
+ * Parses and writes HTTP dates (RFC 9110 section 5.6.7) and parses Retry-After (section
+ * 10.2.3).
  *
  * A recipient must accept all three forms of a date. `Date.parse` is not used: it accepts more,
  * reads a date without a zone as local time, and may differ between engines.
@@ -18,16 +19,34 @@ const forms = [
   `(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) ${month} (?<day>\\d\\d| \\d) ${time} (?<year>\\d{4})`
 ].map((form) => new RegExp(`^${form}$`))
 
+/** Returns the milliseconds since 1970; `undefined` if the month has no such day. */
+const millisOf = (
+  year: number,
+  month: number,
+  [day, hour, minute, second]: readonly [number, number, number, number]
+): number | undefined => {
+  const date = new Date(0)
+  // Not `Date.UTC`, because it treats the years 0 to 99 as years of the last century.
+  date.setUTCFullYear(year, month, day)
+  return date.getUTCMonth() === month && date.getUTCDate() === day ? date.setUTCHours(hour, minute, second) : undefined
+}
+
+/** The same moment 50 years later. */
+const in50Years = (nowMillis: number): number => {
+  const date = new Date(nowMillis)
+  return date.setUTCFullYear(date.getUTCFullYear() + 50)
+}
+
 /**
- * Completes a year of two digits. A year that seems more than 50 years in the future is the most
- * recent past year with these digits.
+ * Returns the years that the digits may stand for, the preferred one first. Two digits stand for
+ * the next century, unless that is more than 50 years in the future, and so on.
  */
-const fullYear = (digits: string, nowMillis: number): number => {
+const yearsOf = (digits: string, nowMillis: number): ReadonlyArray<number> => {
   const year = Number(digits)
-  if (digits.length > 2) return year
+  if (digits.length > 2) return [year]
   const now = new Date(nowMillis).getUTCFullYear()
   const inThisCentury = now - (now % 100) + year
-  return inThisCentury > now + 50 ? inThisCentury - 100 : inThisCentury
+  return [inThisCentury + 100, inThisCentury, inThisCentury - 100]
 }
 
 /**
@@ -44,16 +63,22 @@ export const parseHttpDate = (text: string, nowMillis: number): number | undefin
       & {
         readonly [K in "day" | "hour" | "minute" | "month" | "second" | "year"]: string
       }
-    const index = months.indexOf(month)
     const at = [Number(day), Number(hour), Number(minute), Number(second)] as const
     if (at[1] > 23 || at[2] > 59 || at[3] > 60) return undefined
-    const date = new Date(0)
-    // Not `Date.UTC`, because it treats the years 0 to 99 as years of the last century.
-    date.setUTCFullYear(fullYear(year, nowMillis), index, at[0])
-    if (date.getUTCMonth() !== index || date.getUTCDate() !== at[0]) return undefined
-    return date.setUTCHours(at[1], at[2], at[3])
+    const years = yearsOf(year, nowMillis)
+    for (const candidate of years) {
+      const millis = millisOf(candidate, months.indexOf(month), at)
+      if (millis !== undefined && (years.length === 1 || millis <= in50Years(nowMillis))) return millis
+    }
+    return undefined
   }
   return undefined
+}
+
+/** Writes a date in the first form; `undefined` if it is invalid or not in the years 0 to 9999. */
+export const formatHttpDate = (date: Date): string | undefined => {
+  const year = date.getUTCFullYear()
+  return year >= 0 && year <= 9999 ? date.toUTCString() : undefined
 }
 
 /**
