@@ -85,6 +85,7 @@ const layers = {
   protocol: { folders: low, modules: plainVocabulary, pure: true },
   node: { folders: low, modules: vocabulary, noEffect: true },
   testing: { folders: [...low, "node", "effect"], modules: vocabulary },
+  cassette: { folders: [...low, "protocol", "effect", "testing"], modules: vocabulary },
   content: { folders: low, modules: vocabulary, noRuntime: true },
   connection: { folders: [...low, "protocol"], modules: vocabulary, noEffect: true },
   pool: { folders: [...low, "protocol", "connection"], modules: vocabulary, noEffect: true },

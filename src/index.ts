@@ -8,6 +8,8 @@ export * as AddressPolicy from "./AddressPolicy.ts"
 
 export * as Auth from "./Auth.ts"
 
+export * as Cassette from "./Cassette.ts"
+
 export * as Challenge from "./Challenge.ts"
 
 export * as ConnectionEvent from "./ConnectionEvent.ts"

@@ -1,0 +1,329 @@
+/**
+ * Cassettes: what a program exchanged with servers, recorded and played again. A test needs no
+ * server then, and no mock of the client.
+ *
+ * A cassette is recorded below HTTP and above TLS: the bytes of both directions, how they were
+ * split, and when they were sent and received. Failed openings, ends and resets are in it too. So
+ * everything above takes part in the test: the parser, the pool, retries, redirects, cookies,
+ * decompression, proxies. Cassettes of https are readable, and are played without certificates.
+ *
+ * **Secrets** never reach the file. The values of fields such as Authorization and Cookie are
+ * replaced by `<redacted>`, and so are parameters of URLs, fields of forms and members of JSON with
+ * names such as `access_token`. See `Redact`.
+ *
+ * **Playing** compares each request with the recorded one: method, target, fields and body, but not
+ * byte by byte, so that the order of fields and another version of the client make no difference.
+ * Times run on the `Clock`: with `TestClock` a test waits for nothing and is the same in every run.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Cassette, ConnectionPool, HttpRequest, NodeTransport } from "effect-http-client"
+ *
+ * const program = Effect.gen(function*() {
+ *   const pool = yield* ConnectionPool.make()
+ *   const response = yield* pool.execute(HttpRequest.get("http://localhost:8080/greeting"))
+ *   return yield* response.text
+ * }).pipe(Effect.scoped)
+ *
+ * // Records where there is no such file, and plays it afterwards.
+ * export const test = program.pipe(
+ *   Effect.provide(
+ *     Cassette.layer("test/cassettes/greeting.json", { times: false }).pipe(
+ *       Layer.provide(NodeTransport.layer)
+ *     )
+ *   )
+ * )
+ * ```
+ *
+ * @since 0.2.0
+ */
+import * as PlatformHeaders from "@effect/platform/Headers"
+import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
+import type * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import type { InvalidOption } from "./HttpError.ts"
+import * as HttpFields from "./HttpFields.ts"
+import type * as compare from "./internal/cassette/compare.ts"
+import * as file from "./internal/cassette/file.ts"
+import * as layers from "./internal/cassette/layers.ts"
+import type * as model from "./internal/cassette/model.ts"
+import type * as options from "./internal/cassette/options.ts"
+import type * as secrets from "./internal/cassette/secrets.ts"
+import type * as Transport from "./Transport.ts"
+
+export {
+  /**
+   * A cassette could not be made, read or written. `reason` says which, `file` and `position`
+   * where, and the message what to do.
+   *
+   * @since 0.2.0
+   * @category errors
+   */
+  CassetteError,
+  /**
+   * A program did something else than what was recorded. `problems` has one text for each
+   * deviation, with the nearest recorded request and how it differs. It is the `cause` of the
+   * `ConnectError`, `TlsError` or `ReadError` that the request fails with.
+   *
+   * @since 0.2.0
+   * @category errors
+   */
+  CassetteMismatch
+} from "./internal/cassette/model.ts"
+
+/**
+ * What was recorded, as plain data: connections in the order in which they were opened, each with
+ * its events. All times are milliseconds since `recordedAt`. Contains no secrets.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Cassette extends model.Cassette {}
+
+/**
+ * What a body belongs to, for `Redact.replace`.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface BodyFacts extends secrets.BodyFacts {}
+
+/**
+ * What is removed before a cassette is made. Nothing can make less secret than it is by default.
+ *
+ * Always redacted: the values of `HttpFields.redactedNames` and `Headers.currentRedactedNames`,
+ * user information in URLs, the credentials of SOCKS, and what has one of the names below in a
+ * query, a form or JSON. The scheme of credentials, the names of cookies and the attributes of
+ * Set-Cookie stay. Challenges (WWW-Authenticate) stay too. A redacted body gets another
+ * Content-Length, or other chunk sizes, so that the messages stay valid. Bodies with gzip, deflate
+ * or br are decoded for that, and encoded again.
+ *
+ * Names: `access_token`, `api_key`, `apikey`, `assertion`, `auth_token`, `AWSAccessKeyId`,
+ * `client_assertion`, `client_secret`, `code_verifier`, `id_token`, `passwd`, `password`,
+ * `private_key`, `refresh_token`, `secret`, `sig`, `signature`, `token`, and those of presigned
+ * URLs of Amazon and Google.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Redact extends secrets.Redact {
+  /** More fields. Strings match in any case, expressions are tested on the lower-cased name. */
+  readonly fields?: ReadonlyArray<string | RegExp> | undefined
+  /** More names of parameters in queries and forms, and of members in JSON. */
+  readonly names?: ReadonlyArray<string | RegExp> | undefined
+  /**
+   * Returns a body, decoded, without what is secret. Its length may differ. Called with each body
+   * that has been redacted by name, and with bytes after an upgrade. If it throws or returns no
+   * `Uint8Array`, the body becomes asterisks.
+   */
+  readonly replace?: ((body: Uint8Array, about: BodyFacts) => Uint8Array) | undefined
+}
+
+/**
+ * Options of a recording.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface RecordOptions extends options.RecordOptions {
+  /** More of what is secret. Default: only what always is. */
+  readonly redact?: Redact | undefined
+  /**
+   * The bytes of both directions that are kept in memory until the cassette is made. If more are
+   * exchanged, the program continues, and making the cassette fails with `TooLarge`. Default: 16
+   * MiB.
+   */
+  readonly maxBytes?: number | undefined
+}
+
+/**
+ * Options of playing.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface PlayOptions extends options.PlayOptions, compare.Compare {
+  /**
+   * What was given when it was recorded, so that requests are compared without the same secrets.
+   */
+  readonly redact?: Redact | undefined
+  /**
+   * `connection`: the n-th connection to an endpoint gets what the n-th recorded one did, request
+   * by request. `request`: each request gets the first recorded response to an equal request that
+   * was not played yet, on any connection; for programs whose requests run concurrently. Default:
+   * `connection`.
+   */
+  readonly match?: "connection" | "request" | undefined
+  /**
+   * True if everything takes as long as it did, on the `Clock`. False to play without delays.
+   * Default: `true`. Under `TestClock` the test must then adjust the clock.
+   */
+  readonly times?: boolean | undefined
+  /**
+   * More fields that may differ. Never compared are those that are new in each request or that the
+   * client chooses: Date, `traceparent`, `b3` and other fields of tracing, User-Agent,
+   * Accept-Encoding, Connection, TE, Expect, the framing, Idempotency-Key and request ids. Default:
+   * none.
+   */
+  readonly ignoreFields?: ReadonlyArray<string | RegExp> | undefined
+  /**
+   * False to ignore bodies of requests. A function receives the recorded body and the one that was
+   * sent, both redacted, and returns true if they count as equal. Default: `true`, byte by byte.
+   */
+  readonly body?: boolean | ((recorded: Uint8Array, sent: Uint8Array) => boolean) | undefined
+}
+
+/**
+ * Options of `layer`.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Options extends RecordOptions, PlayOptions {
+  readonly redact?: Redact | undefined
+  /**
+   * `record`: records, and replaces the file. `replay`: plays the file; without a file the layer
+   * fails with `NotFound`. `auto`: plays the file if it exists, and records otherwise, except where
+   * the environment variable `CI` is set; a recording whose scope ends with a failure is not
+   * written. Default: `auto`.
+   */
+  readonly mode?: "auto" | "record" | "replay" | undefined
+}
+
+/**
+ * A recording.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Recording {
+  /** Does what the given transport does, and records it. */
+  readonly transport: Transport.Service
+  /** What was recorded so far. Fails with `TooLarge`. */
+  readonly cassette: Effect.Effect<Cassette, model.CassetteError>
+}
+
+/**
+ * A transport that plays a cassette.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Player extends Transport.Service {
+  /** Fails if the program differed from the cassette, or if requests were not played. */
+  readonly verify: Effect.Effect<void, model.CassetteMismatch>
+}
+
+const redactedNames: Effect.Effect<ReadonlyArray<string | RegExp>> = Effect.map(
+  FiberRef.get(PlatformHeaders.currentRedactedNames),
+  (names) => [...HttpFields.redactedNames, ...names]
+)
+
+/**
+ * Records what passes over the channels of a transport. Fails with `InvalidOption`.
+ *
+ * Redaction happens when the cassette is made: the memory of this process holds the bytes until
+ * then.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Cassette, ConnectionPool, HttpRequest, NodeTransport, Transport } from "effect-http-client"
+ *
+ * export const program = Effect.gen(function*() {
+ *   const recording = yield* Cassette.record(NodeTransport.transport)
+ *   yield* Effect.gen(function*() {
+ *     const pool = yield* ConnectionPool.make()
+ *     const response = yield* pool.execute(HttpRequest.get("http://localhost:8080/"))
+ *     yield* response.text
+ *   }).pipe(
+ *     Effect.scoped,
+ *     Effect.provide(Layer.succeed(Transport.Transport, recording.transport))
+ *   )
+ *   yield* Cassette.write("greeting.json", yield* recording.cassette)
+ * })
+ * ```
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const record = (
+  transport: Transport.Service,
+  options?: RecordOptions
+): Effect.Effect<Recording, InvalidOption> => layers.record(redactedNames, transport, options)
+
+/**
+ * A transport that plays a cassette. It opens no connections. Closing the scope closes its
+ * channels. Fails with `InvalidOption`.
+ *
+ * A request that no recorded one matches fails with a `ReadError`, and a connection that was not
+ * recorded with a `ConnectError`; the code of both is `ERR_CASSETTE`, and their `cause` a
+ * `CassetteMismatch`. Bytes after an upgrade are counted and not compared.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const play = (
+  cassette: Cassette,
+  options?: PlayOptions
+): Effect.Effect<Player, InvalidOption, Scope.Scope> => layers.play(redactedNames, cassette, options)
+
+/**
+ * Reads a file. Fails with `NotFound`, `NotReadable`, `Malformed`, or `NewerVersion` if a later
+ * version of this library wrote it.
+ *
+ * @since 0.2.0
+ * @category files
+ */
+export const read: (file: string) => Effect.Effect<Cassette, model.CassetteError> = file.read
+
+/**
+ * Writes a file in one step, and the folder if need be. Fails with `NotWritable`. The file is JSON
+ * that is meant to be read and to be kept in version control.
+ *
+ * @since 0.2.0
+ * @category files
+ */
+export const write: (file: string, cassette: Cassette) => Effect.Effect<void, model.CassetteError> = file.write
+
+/**
+ * Records what the transport below does, and writes the file when the scope of the layer ends,
+ * whatever its exit. That end dies with a `CassetteError` if the file cannot be written or is too
+ * large.
+ *
+ * @since 0.2.0
+ * @category layers
+ */
+export const layerRecord = (
+  file: string,
+  options?: RecordOptions
+): Layer.Layer<Transport.Transport, InvalidOption, Transport.Transport> =>
+  layers.layerRecord(redactedNames, file, options)
+
+/**
+ * Plays a file. Closing the scope dies with a `CassetteMismatch` if the program differed from it.
+ * Requests that were not played are allowed: for `verify`, use `read` and `play`.
+ *
+ * @since 0.2.0
+ * @category layers
+ */
+export const layerPlay = (
+  file: string,
+  options?: PlayOptions
+): Layer.Layer<Transport.Transport, model.CassetteError | InvalidOption> =>
+  layers.layerPlay(redactedNames, file, options)
+
+/**
+ * Records or plays, by `mode`: `layerRecord` over the transport below, or `layerPlay` without using
+ * it.
+ *
+ * @since 0.2.0
+ * @category layers
+ */
+export const layer = (
+  file: string,
+  options?: Options
+): Layer.Layer<Transport.Transport, model.CassetteError | InvalidOption, Transport.Transport> =>
+  layers.layer(redactedNames, file, options)

@@ -1,0 +1,68 @@
+/** Reads and writes files of cassettes. */
+import * as Effect from "effect/Effect"
+import { randomUUID } from "node:crypto"
+import * as fs from "node:fs/promises"
+import * as path from "node:path"
+import { codeOf } from "../error/systemCodes.ts"
+import { fromJson, toJson } from "./json.ts"
+import { type Cassette, CassetteError } from "./model.ts"
+
+/** Documented in `Cassette`. */
+export const read = (file: string): Effect.Effect<Cassette, CassetteError> =>
+  Effect.flatMap(
+    Effect.tryPromise({
+      try: () => fs.readFile(file, "utf8"),
+      catch: (cause) =>
+        codeOf(cause) === "ENOENT"
+          ? new CassetteError({
+            reason: "NotFound",
+            file,
+            position: undefined,
+            detail: "There is no such file. Record it: run the program once with a server, and `mode: \"record\"` or "
+              + "`layerRecord`.",
+            cause
+          })
+          : new CassetteError({
+            reason: "NotReadable",
+            file,
+            position: undefined,
+            detail: `It cannot be read (${codeOf(cause)}).`,
+            cause
+          })
+    }),
+    (text) => fromJson(text, file)
+  )
+
+/**
+ * Writes a text in one step, so that a reader never sees half of it. Makes the folder if need be.
+ */
+export const writeText = (file: string, text: string): Effect.Effect<void, CassetteError> =>
+  Effect.tryPromise({
+    try: async () => {
+      const unfinished = `${file}.${randomUUID()}.tmp`
+      await fs.mkdir(path.dirname(file), { recursive: true })
+      try {
+        await fs.writeFile(unfinished, text)
+        await fs.rename(unfinished, file)
+      } catch (cause) {
+        await fs.rm(unfinished, { force: true })
+        throw cause
+      }
+    },
+    catch: (cause) =>
+      new CassetteError({
+        reason: "NotWritable",
+        file,
+        position: undefined,
+        detail: `It cannot be written (${codeOf(cause)}).`,
+        cause
+      })
+  }).pipe(Effect.uninterruptible)
+
+/** Documented in `Cassette`. */
+export const write = (file: string, cassette: Cassette): Effect.Effect<void, CassetteError> =>
+  Effect.suspend(() => writeText(file, toJson(cassette)))
+
+/** True if the file exists. */
+export const exists = (file: string): Effect.Effect<boolean> =>
+  Effect.promise(() => fs.access(file).then(() => true, () => false))

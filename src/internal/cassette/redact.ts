@@ -1,0 +1,164 @@
+/**
+ * Removes the secrets from the bytes of a connection.
+ *
+ * It works on all bytes of a direction together, so it does not matter where they were split. What
+ * is replaced may change in length: Content-Length and the sizes of chunks are then changed with
+ * it, so that the messages stay valid.
+ */
+import { decodeContent, encodeContent, isEncoded } from "./codings.ts"
+import { converse } from "./dialogue.ts"
+import { type Edit, edited } from "./edits.ts"
+import type { Event } from "./model.ts"
+import type { Field, Message, Range, Reader } from "./reader.ts"
+import type { BodyFacts, Secrets } from "./secrets.ts"
+import { withoutCredentials } from "./socks.ts"
+import { bytesOf, textOf } from "./store.ts"
+
+const same = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0
+
+const replaceText = ({ end, start }: Range, before: string, after: string): ReadonlyArray<Edit> =>
+  before === after ? [] : [{ start, end, bytes: bytesOf(after) }]
+
+/** A request line or a status line without what is secret in its target. */
+export const redactedLine = (message: Message, secrets: Secrets): string =>
+  secrets.url(message.line, message.headEnd < 0)
+
+const fieldEdits = (fields: ReadonlyArray<Field>, cut: boolean, secrets: Secrets): ReadonlyArray<Edit> =>
+  fields.flatMap((field) => replaceText(field, field.value, secrets.value(field.name, field.value, cut)))
+
+/** The content that a message has, without chunks. */
+export const contentOf = (message: Message, bytes: Uint8Array): Uint8Array =>
+  Buffer.concat(message.data.map(({ end, start }) => bytes.subarray(start, end)))
+
+/** Returns the content without what is secret; the same object if nothing is. */
+const withoutSecrets = (content: Uint8Array, about: BodyFacts, secrets: Secrets): Uint8Array => {
+  const isJson = /\bjson\b/i.test(about.contentType)
+  const isForm = /^application\/x-www-form-urlencoded\b/i.test(about.contentType)
+  let result = content
+  if (isJson || isForm) {
+    const text = textOf(content)
+    const after = isJson ? secrets.json(text) : secrets.form(text)
+    if (after !== text) result = bytesOf(after)
+  }
+  if (secrets.replace === undefined) return result
+  try {
+    const replaced = secrets.replace(new Uint8Array(result), about)
+    return replaced instanceof Uint8Array ? same(replaced, result) ? result : replaced : hidden(result)
+  } catch {
+    return hidden(result)
+  }
+}
+
+/** What stands for a content if the function that redacts it failed. */
+const hidden = (content: Uint8Array): Uint8Array => new Uint8Array(content.length).fill(0x2a)
+
+/** The content of a message without what is secret, decoded first if need be. */
+export const redactedContent = (
+  message: Message,
+  bytes: Uint8Array,
+  about: BodyFacts,
+  secrets: Secrets
+): Uint8Array => {
+  const content = contentOf(message, bytes)
+  const encoding = message.get("content-encoding")
+  if (content.length === 0 || !isEncoded(encoding)) return withoutSecrets(content, about, secrets)
+  const plain = decodeContent(encoding, content)
+  // What cannot be decoded is not looked into, but the function may still replace it.
+  if (plain === undefined) return withoutSecrets(content, { ...about, contentType: "" }, secrets)
+  const after = withoutSecrets(plain, about, secrets)
+  return after === plain ? content : encodeContent(encoding, after)
+}
+
+/**
+ * Edits that give a message another content. Its framing stays valid, or as incomplete as it was.
+ */
+const bodyEdits = (message: Message, before: Uint8Array, after: Uint8Array): ReadonlyArray<Edit> => {
+  if (same(before, after)) return []
+  const edits: Array<Edit> = []
+  let at = 0
+  message.data.forEach((range, index) => {
+    const isLast = index === message.data.length - 1
+    const part = after.subarray(at, isLast ? after.length : at + range.end - range.start)
+    at += part.length
+    const chunk = message.chunks[index]
+    if (chunk === undefined) return edits.push({ ...range, bytes: part })
+    const size = chunk.size - (range.end - range.start) + part.length
+    // A chunk of size 0 would end the body. Its line end follows its data if that is complete.
+    if (size === 0) {
+      const end = Math.min(range.end + 2, message.end < 0 ? range.end : message.end)
+      return edits.push({ start: chunk.line.start, end, bytes: bytesOf("") })
+    }
+    return edits.push(
+      { ...chunk.line, bytes: bytesOf(size.toString(16)) },
+      { start: range.start, end: range.end, bytes: part }
+    )
+  })
+  if (message.framing.kind === "length") {
+    const length = message.framing.length - before.length + after.length
+    for (const field of message.fields) {
+      if (field.name.toLowerCase() === "content-length") {
+        edits.push({ start: field.start, end: field.end, bytes: bytesOf(String(length)) })
+      }
+    }
+  }
+  return edits
+}
+
+const messageEdits = (message: Message, bytes: Uint8Array, about: BodyFacts, secrets: Secrets): ReadonlyArray<Edit> => [
+  ...replaceText({ start: message.start, end: message.lineEnd }, message.line, redactedLine(message, secrets)),
+  ...fieldEdits(message.fields, message.headEnd < 0, secrets),
+  ...bodyEdits(message, contentOf(message, bytes), redactedContent(message, bytes, about, secrets)),
+  ...fieldEdits(message.trailers, message.end < 0, secrets)
+]
+
+/** What is known of a message when its content is looked at. */
+export const factsOf = (kind: "Request" | "Response", request: Message | undefined, message: Message): BodyFacts => ({
+  kind,
+  method: request?.method ?? "",
+  target: request?.target ?? "",
+  contentType: message.get("content-type")[0] ?? ""
+})
+
+const rawFacts: BodyFacts = { kind: "Raw", method: "", target: "", contentType: "" }
+
+/** Edits for what is no message. */
+const otherEdits = (reader: Reader, secrets: Secrets): ReadonlyArray<Edit> => {
+  const { view } = reader.store
+  return reader.parts.flatMap((part) => {
+    if (part._tag === "Message") return []
+    const before = view.subarray(part.start, part.end)
+    const after = part._tag === "Socks" ? withoutCredentials(before) : withoutSecrets(before, rawFacts, secrets)
+    return after === before ? [] : [{ start: part.start, end: part.end, bytes: after }]
+  })
+}
+
+/** Returns the events without what is secret. Pieces of which nothing is left are dropped. */
+export const redactEvents = (events: ReadonlyArray<Event>, secrets: Secrets): ReadonlyArray<Event> => {
+  const { client, exchanges, server } = converse(events)
+  const requests = new Map(exchanges.map(({ request }) => [request, request] as const))
+  const askedBy = new Map(
+    exchanges.flatMap(({ interim, request, response }) =>
+      [...interim, ...(response === undefined ? [] : [response])].map((message) => [message, request] as const)
+    )
+  )
+  const editsOf = (reader: Reader, kind: "Request" | "Response", asked: ReadonlyMap<Message, Message>) => [
+    ...reader.parts.flatMap((part) =>
+      part._tag === "Message"
+        ? messageEdits(part, reader.store.view, factsOf(kind, asked.get(part), part), secrets)
+        : []
+    ),
+    ...otherEdits(reader, secrets)
+  ]
+  const piecesOf = (from: "Client" | "Server") =>
+    events.flatMap((event) => event._tag === "Bytes" && event.from === from ? [event.bytes] : [])
+  const pieces = {
+    Client: edited(piecesOf("Client"), editsOf(client, "Request", requests)),
+    Server: edited(piecesOf("Server"), editsOf(server, "Response", askedBy))
+  }
+  const next = { Client: 0, Server: 0 }
+  return events.flatMap((event): ReadonlyArray<Event> => {
+    if (event._tag !== "Bytes") return [event]
+    const bytes = pieces[event.from][next[event.from]++] ?? new Uint8Array(0)
+    return bytes.length === 0 ? [] : [{ ...event, bytes }]
+  })
+}

@@ -1,0 +1,217 @@
+/**
+ * What is secret, and what is shown instead: values of fields, parameters of URLs and forms,
+ * members of JSON.
+ *
+ * All texts are ISO-8859-1, so that a character is a byte. Rule: to redact what is redacted changes
+ * nothing, because a request is compared with a recorded one after both were redacted.
+ */
+
+/** Stands for the value of a field or a member. */
+export const redacted = "<redacted>"
+
+/** Stands for a value in a URL or a form, where other characters would have to be encoded. */
+export const redactedParameter = "redacted"
+
+/** Documented in `Cassette`. */
+export interface BodyFacts {
+  /** `Raw`: bytes after an upgrade or in a tunnel, as they were split. */
+  readonly kind: "Request" | "Response" | "Raw"
+  /** The method and the target of the request; empty for `Raw`. */
+  readonly method: string
+  readonly target: string
+  /** The value of Content-Type; empty without one. */
+  readonly contentType: string
+}
+
+/** Documented in `Cassette`. */
+export interface Redact {
+  readonly fields?: ReadonlyArray<string | RegExp> | undefined
+  readonly names?: ReadonlyArray<string | RegExp> | undefined
+  readonly replace?: ((body: Uint8Array, about: BodyFacts) => Uint8Array) | undefined
+}
+
+/** The parameters and members that are secret unless other options say more. */
+export const secretNames: ReadonlyArray<string> = Object.freeze([
+  "access_token",
+  "api_key",
+  "apikey",
+  "assertion",
+  "auth_token",
+  "awsaccesskeyid",
+  "client_assertion",
+  "client_secret",
+  "code_verifier",
+  "id_token",
+  "password",
+  "passwd",
+  "private_key",
+  "refresh_token",
+  "secret",
+  "sig",
+  "signature",
+  "token",
+  "x-amz-credential",
+  "x-amz-security-token",
+  "x-amz-signature",
+  "x-goog-credential",
+  "x-goog-signature"
+])
+
+/** The schemes that stay in front of redacted credentials, because a reader must see them. */
+const schemes =
+  /^(?:AWS4-HMAC-SHA256|Basic|Bearer|Digest|DPoP|HOBA|Mutual|Negotiate|NTLM|PrivateToken|SCRAM-[A-Z0-9-]+) +(?=\S)/i
+
+const matcher = (patterns: ReadonlyArray<string | RegExp>): (name: string) => boolean => {
+  const names = new Set<string>()
+  const expressions: Array<RegExp> = []
+  for (const pattern of patterns) {
+    if (typeof pattern === "string") names.add(pattern.toLowerCase())
+    // Without the flags that make `test` remember where it stopped.
+    else expressions.push(new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, "")))
+  }
+  return (name) => {
+    const lower = name.toLowerCase()
+    return names.has(lower) || expressions.some((expression) => expression.test(lower))
+  }
+}
+
+const decoded = (name: string): string => {
+  try {
+    return decodeURIComponent(name.replaceAll("+", " "))
+  } catch {
+    return name
+  }
+}
+
+export class Secrets {
+  readonly isField: (name: string) => boolean
+  readonly replace: Redact["replace"]
+  readonly #isName: (name: string) => boolean
+
+  constructor(fields: ReadonlyArray<string | RegExp>, { fields: more = [], names = [], replace }: Redact) {
+    this.isField = matcher([...fields, ...more])
+    this.#isName = matcher([...secretNames, ...names])
+    this.replace = replace
+  }
+
+  /** Returns the value of a field without what is secret; `cut` as in `url`. */
+  value(name: string, value: string, cut = false): string {
+    if (!this.isField(name)) return this.url(value, cut)
+    if (value === "") return value
+    switch (name.toLowerCase()) {
+      case "cookie":
+        return value.split(";").map(withoutCookie).join(";")
+      case "set-cookie": {
+        // The attributes stay, so that a cookie jar does the same with it.
+        const [pair = "", ...attributes] = value.split(";")
+        return [withoutCookie(pair), ...attributes].join(";")
+      }
+      case "authorization":
+      case "proxy-authorization":
+        return `${schemes.exec(value)?.[0] ?? ""}${redacted}`
+      default:
+        return redacted
+    }
+  }
+
+  /**
+   * Returns a text without the user information and the secret parameters of the URLs in it. If the
+   * text was `cut`, an authority at its end may be the beginning of user information.
+   */
+  url(text: string, cut = false): string {
+    const whole = cut ? text.replace(/(:\/\/)[^/?#\s"<>@]+$/, `$1${redactedParameter}`) : text
+    return this.#parameters(
+      whole.replace(/([a-z][a-z0-9+.-]*:\/\/)[^/?#\s"<>]*@/gi, `$1${redactedParameter}@`),
+      /[?&;#]([^=&#;?\s"<>]+)=/g,
+      /[&#\s"<>]/g
+    )
+  }
+
+  form(text: string): string {
+    return this.#parameters(text, /(?:^|&)([^=&]+)=/g, /&/g)
+  }
+
+  /** Replaces the values of secret parameters. `begin` finds a name with its `=`, `end` the end. */
+  #parameters(text: string, begin: RegExp, end: RegExp): string {
+    let result = ""
+    let at = 0
+    for (let found = begin.exec(text); found !== null; found = begin.exec(text)) {
+      if (!this.#isName(decoded(found[1] ?? ""))) {
+        // The separator behind may begin the next one.
+        begin.lastIndex = found.index + found[0].length
+        continue
+      }
+      const from = begin.lastIndex
+      end.lastIndex = from
+      const to = end.exec(text)?.index ?? text.length
+      result += text.slice(at, from) + (to > from ? redactedParameter : "")
+      at = begin.lastIndex = to
+    }
+    return result + text.slice(at)
+  }
+
+  /**
+   * Returns a JSON text, or the beginning of one, without the values of secret members: texts and
+   * numbers, also within lists and records.
+   */
+  json(text: string): string {
+    const member = /"((?:[^"\\]|\\.)*)"\s*:\s*/g
+    let result = ""
+    let at = 0
+    for (let found = member.exec(text); found !== null; found = member.exec(text)) {
+      if (!this.#isName(unescaped(found[1] ?? ""))) continue
+      const from = member.lastIndex
+      const to = endOfValue(text, from)
+      result += text.slice(at, from) + withoutValues(text.slice(from, to))
+      at = member.lastIndex = to
+    }
+    return result + text.slice(at)
+  }
+}
+
+const withoutCookie = (pair: string): string => {
+  const equals = pair.indexOf("=")
+  const name = equals < 0 ? /^\s*/.exec(pair)?.[0] ?? "" : pair.slice(0, equals + 1)
+  return name.length === pair.length ? pair : name + redacted
+}
+
+const unescaped = (name: string): string => {
+  try {
+    return String(JSON.parse(`"${name}"`))
+  } catch {
+    return name
+  }
+}
+
+/** A text, perhaps unfinished, a number, or one of the words. */
+const scalar = /"(?:[^"\\]|\\[^])*(?:"|\\?$)|-?[0-9][0-9.eE+-]*|[a-z]+/y
+
+/** The offset behind the JSON value at `from`; the end if it is unfinished. */
+const endOfValue = (text: string, from: number): number => {
+  let depth = 0
+  let at = from
+  while (at < text.length) {
+    const character = text.charAt(at)
+    if (character === "{" || character === "[") depth++
+    else if (character === "}" || character === "]") depth--
+    else {
+      scalar.lastIndex = at
+      if (scalar.test(text)) {
+        at = scalar.lastIndex
+        if (depth <= 0) return at
+        continue
+      }
+      if (depth <= 0 && character === ",") return at
+    }
+    at++
+    if (depth <= 0 && /[}\]]/.test(character)) return depth < 0 ? at - 1 : at
+  }
+  return text.length
+}
+
+/** A JSON value with the same shape. Names of members stay. */
+const withoutValues = (value: string): string =>
+  value.replace(
+    /("(?:[^"\\]|\\[^])*(?:"|\\?$))(\s*:)?|-?[0-9][0-9.eE+-]*/g,
+    (whole, _text, colon) => colon !== undefined ? whole : whole.startsWith("\"") ? JSON.stringify(redacted) : "0"
+  )
