@@ -1,14 +1,14 @@
 /**
- * Credentials for servers: bearer tokens (RFC 6750) that are acquired, kept, and replaced when they
- * expire or are refused.
+ * Credentials for servers: Basic (RFC 7617), Digest (RFC 7616), and bearer tokens (RFC 6750) that
+ * are fixed, or acquired, kept, and replaced when they expire or are refused.
  *
- * - A token is acquired once for all requests that need it, and kept until shortly before it
- *   expires.
- * - After a 401 the token is replaced and the request is repeated once, if its body can be. The
- *   response of a second 401 is returned.
- * - The token is sent only to the origins that are listed. Neither a redirect nor the URL of a
- *   request can send it elsewhere.
- * - It is never shown: Authorization is redacted in logs, spans and output.
+ * - They are sent only to the origins that are listed. Neither a redirect nor the URL of a request
+ *   can send them elsewhere, and no challenge of another origin is answered.
+ * - A token is acquired once for all requests that need it, and a nonce of Digest serves all later
+ *   requests.
+ * - After a 401 that another token or another digest may change, the request is sent again, if its
+ *   body can be. Otherwise the response is returned.
+ * - They are never shown: Authorization is redacted in logs, spans and output.
  *
  * @example
  * ```ts
@@ -31,7 +31,8 @@
 import type * as HttpClient from "@effect/platform/HttpClient"
 import type { RequestError } from "@effect/platform/HttpClientError"
 import type * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
+import type * as Either from "effect/Either"
 import { dual } from "effect/Function"
 import type * as Redacted from "effect/Redacted"
 import type * as ConnectionPool from "./ConnectionPool.ts"
@@ -39,9 +40,13 @@ import type * as HttpConnection from "./HttpConnection.ts"
 import type { InvalidOption } from "./HttpError.ts"
 import type { HttpRequest } from "./HttpRequest.ts"
 import type { HttpResponse } from "./HttpResponse.ts"
+import * as credentials from "./internal/auth/credentials.ts"
+import { schemeOf } from "./internal/auth/credentials.ts"
+import * as digests from "./internal/auth/digest.ts"
+import * as fixed from "./internal/auth/fixed.ts"
 import { AuthorizedPool, executeWith } from "./internal/auth/pool.ts"
 import * as internal from "./internal/auth/refreshing.ts"
-import { withTokens } from "./internal/platform/auth.ts"
+import { withCredentials } from "./internal/platform/auth.ts"
 import type * as Origin from "./Origin.ts"
 
 /**
@@ -50,7 +55,7 @@ import type * as Origin from "./Origin.ts"
  * @since 0.2.0
  * @category type ids
  */
-export const TypeId: typeof internal.TypeId = internal.TypeId
+export const TypeId: typeof credentials.TypeId = credentials.TypeId
 
 /**
  * The type of the type id of credentials.
@@ -59,6 +64,15 @@ export const TypeId: typeof internal.TypeId = internal.TypeId
  * @category type ids
  */
 export type TypeId = typeof TypeId
+
+/**
+ * Credentials for some origins: made by `basic`, `bearer`, `digest` or `refreshing`. Their output
+ * shows nothing secret. `E` is the error of getting them.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Credentials<out E = never> extends credentials.Credentials<E> {}
 
 /**
  * A bearer token, and how long it may be used. If both times are given, the earlier one counts.
@@ -104,11 +118,11 @@ export interface Options {
  * @since 0.2.0
  * @category models
  */
-export interface Refreshing<out E = never> {
-  readonly [TypeId]: TypeId
+export interface Refreshing<out E = never> extends Credentials<E> {
   /**
    * Returns the current token, acquired if there is none. Fails as `acquire` fails, and with
-   * `InvalidOption` if its result is no token that can be sent, or if `acquire` itself asks for it.
+   * `InvalidOption` if its result is no token that can be sent, or if `acquire` itself needs it,
+   * through other tokens or not.
    */
   readonly token: Effect.Effect<Redacted.Redacted, E | InvalidOption>
   /**
@@ -119,16 +133,48 @@ export interface Refreshing<out E = never> {
 }
 
 /**
- * A pool whose requests have a token. Everything but `execute` is that of the pool below, so the
- * requests of a lease have none.
+ * A pool whose requests have credentials. Everything but `execute` is that of the pool below, so
+ * the requests of a lease have none.
  *
  * @since 0.2.0
  * @category models
  */
 export interface Pool<out E = never> extends Omit<ConnectionPool.ConnectionPool, "execute"> {
-  /** As in a pool. It also fails as `acquire` fails. */
+  /** As in a pool. It also fails as getting the credentials fails. */
   execute<B = never>(request: HttpRequest<B>): Effect.Effect<HttpResponse, E | ConnectionPool.ExecuteFailure<B>>
 }
+
+/**
+ * A user with a password, and where they are sent.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface BasicOptions extends fixed.BasicOptions {}
+
+/**
+ * A bearer token, and where it is sent.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface BearerOptions extends fixed.BearerOptions {}
+
+/**
+ * A user with a password, where digests of them are sent, and how.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface DigestOptions extends digests.Options {}
+
+/**
+ * True if a value is credentials of this module.
+ *
+ * @since 0.2.0
+ * @category guards
+ */
+export const isCredentials: (u: unknown) => u is Credentials<unknown> = credentials.isCredentials
 
 /**
  * True if a value was made by `refreshing`.
@@ -137,6 +183,95 @@ export interface Pool<out E = never> extends Omit<ConnectionPool.ConnectionPool,
  * @category guards
  */
 export const isRefreshing: (u: unknown) => u is Refreshing<unknown> = internal.isRefreshing
+
+/**
+ * Creates credentials for Basic (RFC 7617), which are sent with each request.
+ *
+ * User and password are sent as UTF-8 in the normal form NFC. They are as good as plain text, so
+ * use https. `InvalidOption` for a user with a colon, for control characters, and if no origin is
+ * given. A 401 is returned.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Redacted } from "effect"
+ * import { Auth, ConnectionPool, HttpRequest } from "effect-http-client"
+ *
+ * export const program = Effect.gen(function*() {
+ *   const auth = yield* Auth.basic({
+ *     username: "ann",
+ *     password: Redacted.make("secret"),
+ *     origins: ["https://api.example.com"]
+ *   })
+ *   const pool = Auth.pool(yield* ConnectionPool.ConnectionPool, auth)
+ *   return yield* pool.execute(HttpRequest.get("https://api.example.com/items"))
+ * })
+ * ```
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const basic: (options: BasicOptions) => Either.Either<Credentials, InvalidOption> = fixed.basic
+
+/**
+ * Creates credentials of a bearer token that does not change (RFC 6750). `refreshing` is for one
+ * that expires.
+ *
+ * `InvalidOption` if the token is not printable ASCII without spaces, and if no origin is given. A
+ * 401 is returned.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const bearer: (options: BearerOptions) => Either.Either<Credentials, InvalidOption> = fixed.bearer
+
+/**
+ * Creates credentials for Digest (RFC 7616), which prove that the password is known without sending
+ * it.
+ *
+ * The first request to an origin is refused with a challenge and sent again with its answer. The
+ * next requests have an answer from the start. The strongest of the offered algorithms is used:
+ * SHA-512-256, SHA-256 or MD5, also with `-sess`, and digests without `qop` (RFC 2069). If a nonce
+ * is too old, the request is sent once more. A 401 for a wrong password is returned after one
+ * answer.
+ *
+ * A body that cannot be sent again is not: the 401 is returned, and the next request has an answer.
+ * With `expectContinue` the server refuses the request before the body is sent, so that it can be.
+ *
+ * Fails with `InvalidOption` if an option is invalid. Requests fail with `UnsupportedBody` if the
+ * server wants a digest of a body that is a stream (`auth-int`). Interruption ends the request, and
+ * leaves the nonce to the others.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const digest = (options: DigestOptions): Effect.Effect<Credentials, InvalidOption> => digests.makeDigest(options)
+
+/**
+ * Returns the request with Basic credentials (RFC 7617), whatever its origin. Sending it fails with
+ * `InvalidOption` if they cannot be sent.
+ *
+ * `PooledHttpClient.followRedirects` removes them at the first change of origin. Prefer `basic`,
+ * which knows its origins.
+ *
+ * @since 0.2.0
+ * @category combinators
+ */
+export const setBasic: {
+  (user: Omit<BasicOptions, "origins">): <E>(self: HttpRequest<E>) => HttpRequest<E>
+  <E>(self: HttpRequest<E>, user: Omit<BasicOptions, "origins">): HttpRequest<E>
+} = dual(2, fixed.setBasic)
+
+/**
+ * Returns the request with a bearer token (RFC 6750), whatever its origin. Sending it fails with
+ * `InvalidOption` if it cannot be sent. Prefer `bearer`, which knows its origins.
+ *
+ * @since 0.2.0
+ * @category combinators
+ */
+export const setBearer: {
+  (token: Redacted.Redacted): <E>(self: HttpRequest<E>) => HttpRequest<E>
+  <E>(self: HttpRequest<E>, token: Redacted.Redacted): HttpRequest<E>
+} = dual(2, fixed.setBearer)
 
 /**
  * Keeps a bearer token for requests to some origins, and acquires the next one when it is needed.
@@ -180,59 +315,59 @@ export const refreshing: <E, R>(
 ) => Effect.Effect<Refreshing<E>, InvalidOption, R> = internal.refreshing
 
 /**
- * Returns a client whose requests to the listed origins have the token.
+ * Returns a client whose requests to the listed origins have the credentials.
  *
  * It may be applied below or above `PooledHttpClient.followRedirects`. Below, so before it in a
- * `pipe`, each hop to a listed origin has the token. Above, the redirects drop it for every other
- * origin. Apply it below the `followRedirects` of the platform, which sends fields to other
- * origins.
+ * `pipe`, each hop to a listed origin has them. Above, the redirects drop them for every other
+ * origin. Apply digests below, because each is for one URL. Apply all credentials below the
+ * `followRedirects` of the platform, which sends fields to other origins.
  *
  * A request that has an Authorization field keeps it. A body that cannot be sent again, such as a
- * stream, is not: the 401 is returned, and the next request acquires another token.
+ * stream that was begun, is not: the 401 is returned, and the next request has another token or
+ * digest.
  *
- * Its requests also fail as `acquire` fails. Interruption ends the request, and leaves the token to
- * the others.
+ * Its requests also fail as getting the credentials fails. Interruption ends the request, and
+ * leaves the credentials to the others.
  *
  * @since 0.2.0
  * @category combinators
  */
 export const client: {
   <E>(
-    auth: Refreshing<E>
+    auth: Credentials<E>
   ): <E2, R>(
     client: HttpClient.HttpClient.With<E2, R>
   ) => HttpClient.HttpClient.With<E | E2 | RequestError, R>
   <E, E2, R>(
     client: HttpClient.HttpClient.With<E2, R>,
-    auth: Refreshing<E>
+    auth: Credentials<E>
   ): HttpClient.HttpClient.With<E | E2 | RequestError, R>
 } = dual(
   2,
   <E, E2, R>(
     client: HttpClient.HttpClient.With<E2, R>,
-    auth: Refreshing<E>
-  ): HttpClient.HttpClient.With<E | E2 | RequestError, R> => withTokens(client, internal.tokensOf(auth))
+    auth: Credentials<E>
+  ): HttpClient.HttpClient.With<E | E2 | RequestError, R> => withCredentials(client, schemeOf(auth))
 )
 
 /**
- * Returns a pool whose requests to the listed origins have the token. The rules are those of
- * `client`. If `acquire` cannot fail, the result is a `ConnectionPool` for everything that needs
+ * Returns a pool whose requests to the listed origins have the credentials. The rules are those of
+ * `client`. If getting them cannot fail, the result is a `ConnectionPool` for everything that needs
  * one.
  *
  * @since 0.2.0
  * @category combinators
  */
 export const pool: {
-  <E>(auth: Refreshing<E>): (pool: ConnectionPool.ConnectionPool) => Pool<E>
-  <E>(pool: ConnectionPool.ConnectionPool, auth: Refreshing<E>): Pool<E>
+  <E>(auth: Credentials<E>): (pool: ConnectionPool.ConnectionPool) => Pool<E>
+  <E>(pool: ConnectionPool.ConnectionPool, auth: Credentials<E>): Pool<E>
 } = dual(
   2,
-  <E>(pool: ConnectionPool.ConnectionPool, auth: Refreshing<E>): Pool<E> =>
-    new AuthorizedPool(pool, internal.tokensOf(auth))
+  <E>(pool: ConnectionPool.ConnectionPool, auth: Credentials<E>): Pool<E> => new AuthorizedPool(pool, schemeOf(auth))
 )
 
 /**
- * Sends a request on a single connection, with the token if the origin of the connection is listed.
+ * Sends a request on a single connection, with the credentials if its origin is listed.
  * The rules are those of `client`.
  *
  * @since 0.2.0
@@ -240,7 +375,7 @@ export const pool: {
  */
 export const execute = <E, B = never>(
   connection: HttpConnection.HttpConnection,
-  auth: Refreshing<E>,
+  auth: Credentials<E>,
   request: HttpRequest<B>
 ): Effect.Effect<HttpResponse, E | HttpConnection.ExecuteFailure<B>> =>
-  executeWith(internal.tokensOf(auth), request, connection.origin, (request) => connection.execute(request))
+  executeWith(schemeOf(auth), request, connection.origin, (request) => connection.execute(request))

@@ -17,12 +17,15 @@ import { join } from "node:path"
 import { isDeepStrictEqual } from "node:util"
 import { certificates, pinOf } from "../../test/fixtures/certificates.ts"
 import { socksServer } from "../../test/fixtures/socksServer.ts"
+import { startGuarded } from "../demo/servers/guarded.ts"
 import { host, listen, raw, unusedPort } from "../demo/servers/listen.ts"
 import { startOrigin, startPrivateOrigin, startSecureOrigin } from "../demo/servers/origin.ts"
 import { credentials, startProxy } from "../demo/servers/proxy.ts"
 import { startLogin, startRedirecting, startTokens, startUnsteady } from "../demo/servers/turning.ts"
+import * as basic from "./basic.ts"
 import * as bearerToken from "./bearer-token.ts"
 import * as cookies from "./cookies.ts"
+import * as digest from "./digest.ts"
 import * as downloadToFile from "./download-to-file.ts"
 import * as errorsByTag from "./errors-by-tag.ts"
 import * as events from "./events.ts"
@@ -192,6 +195,12 @@ const all = Effect.gen(function*() {
     elsewhere: false
   })
   yield* example("bearer-token", bearerToken.program(host, yield* startTokens), { statuses: [200], acquired: 2 })
+  const guarded = yield* startGuarded
+  yield* example("basic", basic.program(host, guarded, yield* startGuarded), { text: "hello, ann\n", elsewhere: 401 })
+  yield* example("digest", digest.program(host, guarded), {
+    schemes: ["digest"],
+    texts: ["asked 2\n", "asked 2\n", "asked 2\n"]
+  })
   yield* example(
     "webhooks",
     webhooks.program([host], [

@@ -243,14 +243,37 @@ describe("the platform's client", () => {
       assert.deepStrictEqual(seen, ["Bearer t1", "Bearer t2"])
     })))
 
-  it.effect("does not repeat a stream", () =>
+  it.effect("does not repeat a stream that was begun", () =>
     contained(Effect.gen(function*() {
       const { client, seen } = clientWith((token) => token === "Bearer t1" ? 401 : 200)
-      const authorized = Auth.client(client, yield* refreshing(numbered().acquire))
+      const reading = HttpClient.transform(
+        client,
+        (effect, { body }) => body._tag === "Stream" ? Effect.zipRight(Stream.runDrain(body.stream), effect) : effect
+      )
+      const authorized = Auth.client(reading, yield* refreshing(numbered().acquire))
       const post = authorized.post(api, { body: HttpBody.stream(Stream.make(bytesOf("a"))) })
       assert.strictEqual((yield* post).status, 401)
       assert.strictEqual((yield* authorized.get(api)).status, 200)
       assert.deepStrictEqual(seen, ["Bearer t1", "Bearer t2"])
+    })))
+
+  it.effect("repeats a stream that was not begun, with its fields", () =>
+    contained(Effect.gen(function*() {
+      const { client, seen } = clientWith((token) => token === "Bearer t1" ? 401 : 200)
+      const types: Array<string | undefined> = []
+      const noting = HttpClient.transform(client, (effect, request) => {
+        types.push(request.headers["content-type"])
+        return effect
+      })
+      const authorized = Auth.client(noting, yield* refreshing(numbered().acquire))
+      const body = HttpBody.stream(Stream.make(bytesOf("a")), "text/plain")
+      const request = HttpClientRequest.post(api).pipe(
+        HttpClientRequest.setBody(body),
+        HttpClientRequest.setHeader("content-type", "text/other")
+      )
+      assert.strictEqual((yield* authorized.execute(request)).status, 200)
+      assert.deepStrictEqual(seen, ["Bearer t1", "Bearer t2"])
+      assert.deepStrictEqual(types, ["text/other", "text/other"])
     })))
 
   it.effect("has a result of `acquire` that is no token as the cause of a RequestError", () =>

@@ -298,3 +298,57 @@ it.effect("no output of it has the token", () =>
     assert.isTrue(Auth.isRefreshing(auth))
     assert.isFalse(Auth.isRefreshing({}))
   }))
+
+describe("an acquisition that needs a token", () => {
+  it.effect("of a keeper that needs its own fails instead of waiting, for each order of two and for three", () =>
+    contained(Effect.gen(function*() {
+      for (const size of [2, 3]) {
+        const keepers: Array<Auth.Refreshing<InvalidOption>> = []
+        for (let i = 0; i < size; i++) {
+          const acquire = Effect.suspend(() => (keepers[(i + 1) % size] as Auth.Refreshing<InvalidOption>).token)
+          keepers.push(yield* refreshing(Effect.map(acquire, (token) => ({ token }))))
+        }
+        for (const { token } of keepers) {
+          const error = yield* Effect.flip(token)
+          assert.include(error.message, "whose own acquisition waits")
+        }
+      }
+    })))
+
+  it.effect("of another keeper waits for it, and so does one that is begun in the meantime", () =>
+    contained(Effect.gen(function*() {
+      const inner = yield* refreshing(numbered({}, 1000).acquire)
+      const outer = yield* refreshing(Effect.map(inner.token, (token) => ({ token })))
+      const both = yield* started(Effect.all([valueOf(outer), valueOf(inner)], { concurrency: 2 }))
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(yield* Fiber.join(both), ["t1", "t1"])
+    })))
+
+  it.effect("in one of its fibers counts as well: a limit of time does not hide it", () =>
+    contained(Effect.gen(function*() {
+      const auth: Auth.Refreshing<unknown> = yield* refreshing(
+        Effect.suspend(() => Effect.timeout(auth.token, "1 minute")).pipe(Effect.map((token) => ({ token })))
+      )
+      const error = yield* Effect.flip(auth.token)
+      assert.include(String(error), "asks for `token`")
+    })))
+
+  it.effect("in a fiber that outlives it gets one, as any other", () =>
+    contained(Effect.gen(function*() {
+      const gate = yield* Deferred.make<void>()
+      const later = yield* Deferred.make<string>()
+      const { acquire } = numbered()
+      const auth: Auth.Refreshing = yield* refreshing(Effect.zipRight(
+        Effect.forkDaemon(
+          Effect.zipRight(
+            Deferred.await(gate),
+            Effect.intoDeferred(Effect.orDie(Effect.suspend(() => valueOf(auth))), later)
+          )
+        ),
+        acquire
+      ))
+      assert.strictEqual(yield* valueOf(auth), "t1")
+      yield* Deferred.succeed(gate, undefined)
+      assert.strictEqual(yield* Deferred.await(later), "t1")
+    })))
+})

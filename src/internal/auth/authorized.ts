@@ -1,29 +1,40 @@
 /**
- * Sends a request with the current bearer token, and once more with the next token if the server
- * refuses the first one (RFC 6750 section 3.1). The two faces of this library share it.
+ * Sends a request with the credentials of its origin, and again if the server refuses it and the
+ * scheme has another answer (RFC 9110 section 11.4). The two faces of this library share it.
  *
- * Rules: a request that has an Authorization field keeps it; the refused response is released
- * before the next token is acquired; only a body that can be sent again is sent again.
+ * Rules: a request that has an Authorization field keeps it; a refused response is released before
+ * the next one is asked for; only a body that can be sent again is sent again. The scheme bounds
+ * how often.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import type * as Redacted from "effect/Redacted"
 import type { Interruptible } from "../effect/caller.ts"
 import { uninterrupted } from "../effect/caller.ts"
-import type { InvalidOption } from "../error/request.ts"
-import type { Held, Tokens } from "./tokens.ts"
+import type { Asked, Attempts, Scheme, Unanswerable } from "./scheme.ts"
+
+/** What a scheme may learn of a response. */
+export interface Answer {
+  readonly status: number
+  /** True if a redirect has led from the request to another URL. */
+  readonly isElsewhere: boolean
+  /** The lines of a field. */
+  readonly lines: (name: string) => ReadonlyArray<string>
+}
 
 /** One request, as its API sends it. */
 export interface Call<A, E, R> {
-  /** `scheme://host:port` of the request; `undefined` if it is not known. */
-  readonly origin: string | undefined
+  readonly asked: Asked
   /** True if the request has credentials already. */
   readonly isAuthorized: boolean
-  readonly isReplayable: boolean
-  readonly send: (token: Redacted.Redacted | undefined) => Effect.Effect<A, E, R>
-  /** True if the token was refused: by a response, or by what a status check made of it. */
-  readonly isRefusal: (outcome: Either.Either<A, E>) => boolean
+  /** Asked after a refusal, because a body that was not begun can still be sent. */
+  readonly canRepeat: () => boolean
+  readonly send: (authorization: string | undefined) => Effect.Effect<A, E, R>
+  /**
+   * The response of an outcome, or of what a status check made of it, if it is of an origin that
+   * the credentials are for.
+   */
+  readonly answerOf: (outcome: Either.Either<A, E>) => Answer | undefined
   /** Releases the response, if there is one, and waits until its connection is free or closed. */
   readonly release: (outcome: Either.Either<A, E>) => Effect.Effect<void>
 }
@@ -32,43 +43,39 @@ export interface Call<A, E, R> {
 export const unauthorized = 401
 
 class Sending<A, E, E2, R> {
-  readonly #tokens: Tokens<E>
+  readonly #attempts: Attempts<E>
   readonly #call: Call<A, E2, R>
   readonly #caller: Interruptible
 
-  constructor(tokens: Tokens<E>, call: Call<A, E2, R>, caller: Interruptible) {
-    this.#tokens = tokens
+  constructor(attempts: Attempts<E>, call: Call<A, E2, R>, caller: Interruptible) {
+    this.#attempts = attempts
     this.#call = call
     this.#caller = caller
   }
 
-  get first(): Effect.Effect<A, E | InvalidOption | E2, R> {
-    return this.#send(undefined, (outcome, held) => {
-      const { isRefusal, isReplayable, release } = this.#call
-      if (!isRefusal(outcome)) return this.#give(outcome)
-      if (isReplayable) {
-        return Effect.zipRight(
-          release(outcome),
-          this.#send(held, (outcome) => this.#give(outcome))
-        )
-      }
-      this.#tokens.refused(held)
-      return this.#give(outcome)
-    })
-  }
-
-  #send(
-    refused: Held | undefined,
-    next: (outcome: Either.Either<A, E2>, held: Held) => Effect.Effect<A, E | InvalidOption | E2, R>
-  ): Effect.Effect<A, E | InvalidOption | E2, R> {
+  get sent(): Effect.Effect<A, E | Unanswerable | E2, R> {
     return Effect.flatMap(
-      this.#caller.restore(this.#tokens.get(refused)),
-      (held) =>
+      this.#caller.restore(this.#attempts.next),
+      (value) =>
         Effect.flatMap(
-          Effect.either(this.#caller.restore(this.#call.send(held.token))),
-          (outcome) => next(outcome, held)
+          Effect.either(this.#caller.restore(this.#call.send(value))),
+          (outcome) => this.#answered(outcome)
         )
     )
+  }
+
+  #answered(outcome: Either.Either<A, E2>): Effect.Effect<A, E | Unanswerable | E2, R> {
+    const { answerOf, canRepeat, release } = this.#call
+    const answer = answerOf(outcome)
+    if (answer === undefined) return this.#give(outcome)
+    const { isElsewhere, lines, status } = answer
+    if (status !== unauthorized) {
+      if (!isElsewhere) this.#attempts.accepted(lines("authentication-info"))
+      return this.#give(outcome)
+    }
+    return this.#attempts.refused({ challenges: lines("www-authenticate"), isElsewhere, canRepeat: canRepeat() })
+      ? Effect.zipRight(release(outcome), this.sent)
+      : this.#give(outcome)
   }
 
   /** Returns the outcome, unless the caller was interrupted and would not receive the response. */
@@ -81,15 +88,14 @@ class Sending<A, E, E2, R> {
   }
 }
 
-/** Sends a request with the token of its origin. A request to any other origin is unchanged. */
+/** Sends a request with the credentials of its origin. One to any other origin is unchanged. */
 export const authorized = <A, E, E2, R>(
-  tokens: Tokens<E>,
+  scheme: Scheme<E>,
   call: Call<A, E2, R>
-): Effect.Effect<A, E | InvalidOption | E2, R> =>
-  call.isAuthorized || !tokens.covers(call.origin)
+): Effect.Effect<A, E | Unanswerable | E2, R> =>
+  call.isAuthorized || !scheme.covers(call.asked.origin)
     ? call.send(undefined)
-    : Effect.flatMap(tokens.isAcquiring, (isAcquiring) =>
-      // Its token would be the one that this request is to acquire.
-      isAcquiring
+    : Effect.flatMap(scheme.begin(call.asked), (attempts) =>
+      attempts === undefined
         ? call.send(undefined)
-        : uninterrupted((caller) => new Sending(tokens, call, caller).first))
+        : uninterrupted((caller) => new Sending(attempts, call, caller).sent))

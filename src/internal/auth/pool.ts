@@ -1,55 +1,105 @@
-/** Bearer tokens for a pool, and for anything else that sends requests of this library. */
+/** Credentials for a pool, and for anything else that sends requests of this library. */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
 import * as HttpFields from "../../HttpFields.ts"
 import type { HttpRequest } from "../../HttpRequest.ts"
-import { isHttpRequest, setHeader } from "../../HttpRequest.ts"
+import { isHttpRequest, setBody, setHeader } from "../../HttpRequest.ts"
 import type { HttpResponse } from "../../HttpResponse.ts"
 import * as Origin from "../../Origin.ts"
 import { isReplayable } from "../connection/prepare.ts"
 import type { PoolLike } from "../effect/wrappedPool.ts"
 import { release, WrappedPool } from "../effect/wrappedPool.ts"
-import type { InvalidOption } from "../error/request.ts"
+import { fromUrl } from "../model/origin.ts"
 import type { ExecuteFailure } from "../pool/call.ts"
-import { authorized, unauthorized } from "./authorized.ts"
-import type { Tokens } from "./tokens.ts"
-import { originOfUrl } from "./tokens.ts"
+import { resolveTarget } from "../protocol/target.ts"
+import { authorized } from "./authorized.ts"
+import type { Asked, Scheme, Unanswerable } from "./scheme.ts"
 
-/**
- * Sends a request with the token. `origin` is the origin of a single connection, whose requests all
- * go there, whatever they name.
- */
-export const executeWith = <E, B, F>(
-  tokens: Tokens<E>,
-  request: HttpRequest<B>,
-  origin: Origin.Origin | undefined,
-  execute: (request: HttpRequest<B>) => Effect.Effect<HttpResponse, F>
-): Effect.Effect<HttpResponse, E | InvalidOption | F> => {
-  // What sends the request reports what is wrong with it.
-  if (!isHttpRequest(request)) return execute(request)
+const empty: Uint8Array = new Uint8Array(0)
+
+/** The origin that a request goes to, if that can be known here. */
+const originOf = (request: HttpRequest<unknown>, origin: Origin.Origin | undefined): Origin.Origin | undefined => {
   const own = origin ?? request.origin
-  return authorized(tokens, {
-    origin: own === undefined ? originOfUrl(request.target) : Origin.isOrigin(own) ? Origin.format(own) : undefined,
-    isAuthorized: HttpFields.has(request.fields, "authorization"),
-    isReplayable: isReplayable(request),
-    send: (token) =>
-      execute(token === undefined ? request : setHeader(request, "Authorization", `Bearer ${Redacted.value(token)}`)),
-    isRefusal: (outcome) => Either.isRight(outcome) && outcome.right.status === unauthorized,
-    release: (outcome) => Either.isRight(outcome) ? release(outcome.right) : Effect.void
-  })
+  if (own !== undefined) return Origin.isOrigin(own) ? own : undefined
+  if (typeof request.target !== "string") return undefined
+  const parsed = fromUrl(request.target, undefined)
+  return "_tag" in parsed ? undefined : parsed.origin as Origin.Origin
 }
 
-/** A pool whose requests have the token. */
-export class AuthorizedPool<L, E> extends WrappedPool<L> {
-  readonly #tokens: Tokens<E>
+const askedOf = ({ body, method, target, targetForm }: HttpRequest<unknown>, origin: Origin.Origin): Asked => {
+  // A proxy that forwards the request turns the URL into the path again.
+  const resolved = resolveTarget(method, target, origin, targetForm ?? "origin")
+  return {
+    origin: Origin.format(origin),
+    method,
+    target: "_tag" in resolved ? undefined : resolved.target,
+    body: body._tag === "Bytes" ? body.bytes : body._tag === "Empty" ? empty : undefined
+  }
+}
 
-  constructor(pool: PoolLike<L>, tokens: Tokens<E>) {
+/** A request, and whether its body can be sent after a response has arrived. */
+interface Repeatable<B> {
+  readonly request: HttpRequest<B>
+  readonly canRepeat: () => boolean
+}
+
+const repeatable = <B>(given: HttpRequest<B>): Repeatable<B> => {
+  const { body } = given
+  if (body._tag !== "Streaming" || isReplayable(given)) return { request: given, canRepeat: () => true }
+  if (!HttpFields.isHttpFields(given.trailers)) return { request: given, canRepeat: () => false }
+  // A server that refuses the head (`expectContinue`) leaves the stream untouched.
+  let begun = false
+  const stream = Stream.suspend(() => {
+    begun = true
+    return body.stream
+  })
+  return { request: setBody(given, { ...body, stream }), canRepeat: () => !begun }
+}
+
+/**
+ * Sends a request with credentials. `origin` is the origin of a single connection, whose requests
+ * all go there, whatever they name.
+ */
+export const executeWith = <E, B, F>(
+  scheme: Scheme<E>,
+  given: HttpRequest<B>,
+  origin: Origin.Origin | undefined,
+  execute: (request: HttpRequest<B>) => Effect.Effect<HttpResponse, F>
+): Effect.Effect<HttpResponse, E | Unanswerable | F> =>
+  Effect.suspend(() => {
+    // What sends the request reports what is wrong with it.
+    if (!isHttpRequest(given) || given.invalid !== undefined) return execute(given)
+    const own = originOf(given, origin)
+    if (own === undefined || !scheme.covers(Origin.format(own))) return execute(given)
+    const { canRepeat, request } = repeatable(given)
+    return authorized(scheme, {
+      asked: askedOf(request, own),
+      isAuthorized: HttpFields.has(request.fields, "authorization"),
+      canRepeat,
+      send: (value) => execute(value === undefined ? request : setHeader(request, "Authorization", value)),
+      answerOf: (outcome) =>
+        Either.isRight(outcome)
+          ? {
+            status: outcome.right.status,
+            isElsewhere: false,
+            lines: (name) => HttpFields.getAll(outcome.right.fields, name)
+          }
+          : undefined,
+      release: (outcome) => Either.isRight(outcome) ? release(outcome.right) : Effect.void
+    })
+  })
+
+/** A pool whose requests have credentials. */
+export class AuthorizedPool<L, E> extends WrappedPool<L> {
+  readonly #scheme: Scheme<E>
+
+  constructor(pool: PoolLike<L>, scheme: Scheme<E>) {
     super(pool)
-    this.#tokens = tokens
+    this.#scheme = scheme
   }
 
   execute<B>(request: HttpRequest<B>): Effect.Effect<HttpResponse, E | ExecuteFailure<B>> {
-    return executeWith(this.#tokens, request, undefined, (request) => this.pool.execute(request))
+    return executeWith(this.#scheme, request, undefined, (request) => this.pool.execute(request))
   }
 }

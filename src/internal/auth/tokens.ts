@@ -18,14 +18,15 @@ import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Runtime from "effect/Runtime"
 import type { Origin } from "../../Origin.ts"
-import { isOrigin } from "../../Origin.ts"
 import { uninterrupted } from "../effect/caller.ts"
 import { readDuration } from "../effect/duration.ts"
 import { awaitFiber, interruptFiber } from "../effect/wait.ts"
 import { InvalidOption } from "../error/request.ts"
-import { format, fromUrl } from "../model/origin.ts"
 import { nodeEventLoop } from "../node/eventLoop.ts"
 import { notRecord } from "../options.ts"
+import { originsOf } from "./origins.ts"
+import type { Asked, Attempts, Refusal, Scheme } from "./scheme.ts"
+import { isSendable, revealed } from "./sendable.ts"
 
 /** What the caller's Effect returns. Documented in `Auth`. */
 export interface Token {
@@ -47,9 +48,31 @@ export interface Held {
   readonly until: number
 }
 
-interface Acquisition<E> {
-  readonly fiber: Fiber.RuntimeFiber<Exit.Exit<Held, E | InvalidOption>>
-  waiters: number
+/** One run of `acquire`. */
+class Acquisition<out E> {
+  readonly keeper: object
+  waiters = 0
+  hasEnded = false
+  /** The acquisitions that this one waits for, once for each wait. */
+  readonly awaits: Array<Acquisition<unknown>> = []
+  #fiber: Fiber.RuntimeFiber<Exit.Exit<Held, E | InvalidOption>> | undefined
+
+  constructor(keeper: object) {
+    this.keeper = keeper
+  }
+
+  start(fiber: Fiber.RuntimeFiber<Exit.Exit<Held, E | InvalidOption>>): void {
+    this.#fiber = fiber
+  }
+
+  get fiber(): Fiber.RuntimeFiber<Exit.Exit<Held, E | InvalidOption>> {
+    return this.#fiber as Fiber.RuntimeFiber<Exit.Exit<Held, E | InvalidOption>>
+  }
+
+  /** True if it cannot end before the other one does. */
+  needs(other: Acquisition<unknown>): boolean {
+    return this === other || this.awaits.some((awaited) => awaited.needs(other))
+  }
 }
 
 const wrong = (reason: string): InvalidOption => new InvalidOption({ option: "acquire", reason })
@@ -62,14 +85,16 @@ const expiryOf = ({ expiresAt, expiresIn }: Token, began: number): number | Inva
   return Number.isNaN(at) ? wrong("its `expiresAt` is no date") : Math.min(at, began + lasts)
 }
 
-/** What a field value can hold without a break (RFC 6750 section 2.1 allows less of it). */
-const isSendable = (token: unknown): boolean => typeof token === "string" && /^[!-~]+$/.test(token)
+/** Ends a wait of some acquisitions for another one. */
+const notAwaited = (joined: Acquisition<unknown>, waiting: ReadonlyArray<Acquisition<unknown>>): void => {
+  for (const { awaits } of waiting) awaits.splice(awaits.indexOf(joined), 1)
+}
 
 const heldOf = (given: Token, began: number, now: number, margin: number): Held | InvalidOption => {
   if (!Predicate.isRecord(given) || !Redacted.isRedacted(given.token)) {
     return wrong("its result must be a record with a `token`, which is a `Redacted` text")
   }
-  if (!isSendable(Redacted.value(given.token))) {
+  if (!isSendable(revealed(given.token))) {
     return wrong("its token must be one or more printable ASCII characters without spaces")
   }
   const expiry = expiryOf(given, began)
@@ -78,13 +103,22 @@ const heldOf = (given: Token, began: number, now: number, margin: number): Held 
   return { token: given.token, until: expiry - Math.min(margin, Math.max(0, expiry - now) / 2) }
 }
 
-/** The keepers whose acquisition runs this fiber. */
+/**
+ * The acquisitions that run this fiber. A fiber that is forked there inherits them, because a limit
+ * of time or a race forks. They count until they have ended, so that a fiber that outlives its
+ * acquisition has tokens as any other.
+ */
 const acquiring = globalValue(
   Symbol.for("effect-http-client/Auth/acquiring"),
-  () => FiberRef.unsafeMake<ReadonlyArray<object>>([])
+  () => FiberRef.unsafeMake<ReadonlyArray<Acquisition<unknown>>>([])
 )
 
-export class Tokens<E> {
+const running: Effect.Effect<ReadonlyArray<Acquisition<unknown>>> = Effect.map(
+  FiberRef.get(acquiring),
+  (acquisitions) => acquisitions.filter(({ hasEnded }) => !hasEnded)
+)
+
+export class Tokens<E> implements Scheme<E> {
   readonly #acquire: Effect.Effect<Token, E>
   readonly #runtime: Runtime.Runtime<never>
   readonly #origins: ReadonlySet<string>
@@ -111,9 +145,14 @@ export class Tokens<E> {
 
   /** True if the fiber acquires the token itself, so that it must not wait for one. */
   readonly isAcquiring: Effect.Effect<boolean> = Effect.map(
-    FiberRef.get(acquiring),
-    (keepers) => keepers.includes(this)
+    running,
+    (acquisitions) => acquisitions.some(({ keeper }) => keeper === this)
   )
+
+  /** Its token would be the one that a request of `acquire` is to get. */
+  begin(_asked: Asked): Effect.Effect<Attempts<E> | undefined> {
+    return Effect.map(this.isAcquiring, (isAcquiring) => isAcquiring ? undefined : new TokenAttempts(this))
+  }
 
   /** The current token, or the next one if it has expired or is the one that was refused. */
   get(refused?: Held): Effect.Effect<Held, E | InvalidOption> {
@@ -145,27 +184,33 @@ export class Tokens<E> {
 
   /** Joins the acquisition in progress, or starts one. */
   readonly #next: Effect.Effect<Held, E | InvalidOption> = uninterrupted((caller) =>
-    Effect.suspend(() => {
-      const running = this.#running ??= this.#start()
-      running.waiters++
-      return Effect.matchCauseEffect(caller.restore(awaitFiber(nodeEventLoop, running.fiber)), {
-        onFailure: (cause) => Effect.zipRight(this.#leave(running), Effect.failCause(cause)),
-        onSuccess: (exit) => Effect.flatten(exit)
+    Effect.flatMap(running, (own) => {
+      const joined = this.#running ??= this.#start()
+      if (own.some((acquisition) => joined.needs(acquisition))) {
+        return Effect.fail(wrong("it needs a token whose own acquisition waits for its result"))
+      }
+      joined.waiters++
+      for (const { awaits } of own) awaits.push(joined)
+      return Effect.matchCauseEffect(caller.restore(awaitFiber(nodeEventLoop, joined.fiber)), {
+        onFailure: (cause) => Effect.zipRight(this.#leave(joined, own), Effect.failCause(cause)),
+        onSuccess: (exit) => Effect.zipRight(Effect.sync(() => notAwaited(joined, own)), Effect.flatten(exit))
       })
     })
   )
 
-  #leave(running: Acquisition<E>): Effect.Effect<void> {
+  #leave(joined: Acquisition<E>, own: ReadonlyArray<Acquisition<unknown>>): Effect.Effect<void> {
     return Effect.suspend(() => {
-      running.waiters--
-      if (running.waiters > 0) return Effect.void
-      if (this.#running === running) this.#running = undefined
-      return Effect.asVoid(interruptFiber(nodeEventLoop, running.fiber))
+      notAwaited(joined, own)
+      joined.waiters--
+      if (joined.waiters > 0) return Effect.void
+      if (this.#running === joined) this.#running = undefined
+      return Effect.asVoid(interruptFiber(nodeEventLoop, joined.fiber))
     })
   }
 
   /** In the runtime of the keeper, because what it acquires belongs to no single request. */
   #start(): Acquisition<E> {
+    const started = new Acquisition<E>(this)
     const acquired = Effect.flatMap(
       Clock.currentTimeMillis,
       (began) =>
@@ -179,48 +224,48 @@ export class Tokens<E> {
         )
     )
     const work = Effect.map(Effect.exit(Effect.interruptible(acquired)), (exit) => {
+      started.hasEnded = true
       // Forgotten, by the caller or because all requests have left.
-      if (this.#running?.fiber !== fiber) return exit
+      if (this.#running !== started) return exit
       this.#running = undefined
       if (Exit.isSuccess(exit)) this.#held = exit.value
       return exit
     })
-    const named = Effect.locallyWith(work, acquiring, (keepers) => [...keepers, this])
-    const fiber = Runtime.runFork(this.#runtime)(named, { immediate: false })
-    return { fiber, waiters: 0 }
+    const named = Effect.uninterruptible(Effect.locallyWith(work, acquiring, (outer) => [...outer, started]))
+    started.start(Runtime.runFork(this.#runtime)(named, { immediate: false }))
+    return started
   }
+}
+
+/** A request with the current token, and once more with the next one after a 401. */
+class TokenAttempts<E> implements Attempts<E> {
+  readonly #tokens: Tokens<E>
+  #held: Held | undefined
+  #refused: Held | undefined
+
+  constructor(tokens: Tokens<E>) {
+    this.#tokens = tokens
+  }
+
+  get next(): Effect.Effect<string, E | InvalidOption> {
+    return Effect.map(Effect.suspend(() => this.#tokens.get(this.#refused)), (held) => {
+      this.#held = held
+      return `Bearer ${Redacted.value(held.token)}`
+    })
+  }
+
+  refused({ canRepeat }: Refusal): boolean {
+    // A second refusal is the answer.
+    if (this.#held === undefined || this.#refused !== undefined) return false
+    if (!canRepeat) this.#tokens.refused(this.#held)
+    this.#refused = this.#held
+    return canRepeat
+  }
+
+  accepted(): void {}
 }
 
 const invalid = (option: string, reason: string): InvalidOption => new InvalidOption({ option, reason })
-
-/** Returns the origin of a request's URL as text; `undefined` if it has none. */
-export const originOfUrl = (url: unknown): string | undefined => {
-  if (typeof url !== "string") return undefined
-  const parsed = fromUrl(url, undefined)
-  return "_tag" in parsed ? undefined : format(parsed.origin)
-}
-
-const originsOf = (given: unknown): ReadonlySet<string> | InvalidOption => {
-  if (!Array.isArray(given) || given.length === 0) {
-    return invalid("origins", `it must be a list of at least one origin, such as ["https://api.example.com"]`)
-  }
-  const origins = new Set<string>()
-  for (const origin of given) {
-    if (isOrigin(origin)) {
-      origins.add(format(origin))
-      continue
-    }
-    const parsed = typeof origin === "string" ? fromUrl(origin, undefined) : undefined
-    if (parsed === undefined || "_tag" in parsed) {
-      return invalid("origins", "one of them is neither an origin nor a URL such as https://api.example.com")
-    }
-    if (parsed.target !== "/") {
-      return invalid("origins", "one of them has a path, and the token is for the whole origin")
-    }
-    origins.add(format(parsed.origin))
-  }
-  return origins
-}
 
 /** Makes a keeper of tokens. It holds nothing that must be released. */
 export const makeTokens = <E, R>(

@@ -1,7 +1,8 @@
 /**
- * Bearer tokens over any `HttpClient`. Each request that is sent, the repeated one included, is a
+ * Credentials over any `HttpClient`. Each request that is sent, a repeated one included, is a
  * request of the underlying client, with a separate span.
  */
+import * as PlatformBody from "@effect/platform/HttpBody"
 import * as HttpClient from "@effect/platform/HttpClient"
 import type { RequestError } from "@effect/platform/HttpClientError"
 import { ResponseError } from "@effect/platform/HttpClientError"
@@ -9,16 +10,19 @@ import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Redacted from "effect/Redacted"
-import { authorized, unauthorized } from "../auth/authorized.ts"
-import type { Tokens } from "../auth/tokens.ts"
-import { originOfUrl } from "../auth/tokens.ts"
-import { InvalidOption } from "../error/request.ts"
+import * as Stream from "effect/Stream"
+import { authorized } from "../auth/authorized.ts"
+import { originOfUrl } from "../auth/origins.ts"
+import type { Asked, Scheme } from "../auth/scheme.ts"
+import { InvalidOption, UnsupportedBody } from "../error/request.ts"
+import { fromUrl } from "../model/origin.ts"
 import { requestError } from "./errors.ts"
 import { partsOf } from "./parts.ts"
 import { keepScope } from "./redirectRequest.ts"
 import { bodyKind } from "./redirectRules.ts"
 import { release } from "./release.ts"
+import { bodyOf } from "./request.ts"
+import { targetOf } from "./url.ts"
 
 /** The response of an outcome. A status check below has made a failure of it. */
 const responseOf = (outcome: Either.Either<HttpClientResponse, unknown>): HttpClientResponse | undefined =>
@@ -28,32 +32,79 @@ const responseOf = (outcome: Either.Either<HttpClientResponse, unknown>): HttpCl
     ? outcome.left.response
     : undefined
 
-const withToken = (
+const withValue = (
   request: HttpClientRequest.HttpClientRequest,
-  token: Redacted.Redacted | undefined
+  value: string | undefined
 ): HttpClientRequest.HttpClientRequest =>
-  token === undefined
-    ? request
-    : keepScope(request, HttpClientRequest.setHeader(request, "Authorization", `Bearer ${Redacted.value(token)}`))
+  value === undefined ? request : keepScope(request, HttpClientRequest.setHeader(request, "Authorization", value))
 
-/** Adds the token to the requests of a client. */
-export const withTokens = <E, E2, R>(
+const empty: Uint8Array = new Uint8Array(0)
+
+/** The content of a body, if it is in memory. */
+const bytesOf = (body: PlatformBody.HttpBody): Uint8Array | undefined => {
+  if (body._tag === "Stream") return undefined
+  const own = bodyOf(body)
+  return own._tag === "Bytes" ? own.bytes : own._tag === "Empty" ? empty : undefined
+}
+
+const askedOf = (request: HttpClientRequest.HttpClientRequest, origin: string, url: string): Asked => {
+  const parsed = fromUrl(url, undefined)
+  return {
+    origin,
+    method: request.method,
+    target: "_tag" in parsed ? undefined : parsed.target,
+    get body() {
+      return bytesOf(request.body)
+    }
+  }
+}
+
+/** A request, and whether its body can be sent after a response has arrived. */
+const repeatable = (given: HttpClientRequest.HttpClientRequest) => {
+  const { body } = given
+  const kind = bodyKind(body)
+  if (body._tag !== "Stream") {
+    return { request: given, canRepeat: () => kind === "Empty" || kind === "Replayable" }
+  }
+  // A server that refuses the head (`expectContinue`) leaves the stream untouched.
+  let begun = false
+  const stream = Stream.suspend(() => {
+    begun = true
+    return body.stream
+  })
+  const watched = HttpClientRequest.setBody(given, PlatformBody.stream(stream, body.contentType, body.contentLength))
+  // The body first, because it sets fields, which those of the request replace.
+  return { request: keepScope(given, HttpClientRequest.setHeaders(watched, given.headers)), canRepeat: () => !begun }
+}
+
+/** Adds the credentials to the requests of a client. */
+export const withCredentials = <E, E2, R>(
   client: HttpClient.HttpClient.With<E2, R>,
-  tokens: Tokens<E>
+  scheme: Scheme<E>
 ): HttpClient.HttpClient.With<E | E2 | RequestError, R> => {
   const { postprocess, preprocess } = partsOf(client)
   return HttpClient.makeWith<E | E2 | RequestError, R, E | E2 | RequestError, R>(
-    Effect.flatMap((request: HttpClientRequest.HttpClientRequest) => {
-      const kind = bodyKind(request.body)
-      const sending = authorized<HttpClientResponse, E, E2, R>(tokens, {
-        origin: originOfUrl(request.url),
+    Effect.flatMap((given: HttpClientRequest.HttpClientRequest) => {
+      const origin = originOfUrl(given.url)
+      if (origin === undefined || !scheme.covers(origin)) return postprocess(Effect.succeed(given))
+      const { canRepeat, request } = repeatable(given)
+      const url = targetOf(request)
+      const sending = authorized<HttpClientResponse, E, E2, R>(scheme, {
+        asked: askedOf(request, origin, url),
         isAuthorized: Object.hasOwn(request.headers, "authorization"),
-        isReplayable: kind === "Empty" || kind === "Replayable",
-        send: (token) => postprocess(Effect.succeed(withToken(request, token))),
-        isRefusal: (outcome) => {
+        canRepeat,
+        send: (value) => postprocess(Effect.succeed(withValue(request, value))),
+        answerOf: (outcome) => {
           const response = responseOf(outcome)
-          // The origin that a redirect led to has not seen the token.
-          return response?.status === unauthorized && tokens.covers(originOfUrl(response.request.url))
+          // The origin that a redirect led to has not seen the credentials.
+          return response === undefined || !scheme.covers(originOfUrl(response.request.url)) ? undefined : {
+            status: response.status,
+            isElsewhere: targetOf(response.request) !== url,
+            lines: (name) => {
+              const line = response.headers[name]
+              return line === undefined ? [] : [line]
+            }
+          }
         },
         release: (outcome) =>
           Effect.suspend(() => {
@@ -63,7 +114,8 @@ export const withTokens = <E, E2, R>(
       })
       return Effect.mapError(
         sending,
-        (error) => error instanceof InvalidOption ? requestError(request, error) : error
+        (error) =>
+          error instanceof InvalidOption || error instanceof UnsupportedBody ? requestError(request, error) : error
       )
     }),
     preprocess

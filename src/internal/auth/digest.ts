@@ -1,0 +1,224 @@
+/**
+ * Digest credentials (RFC 7616) for some origins: which nonce a request uses, and what a refusal or
+ * an acceptance changes.
+ *
+ * Rules: each origin has its nonces, which no other origin learns or changes; a nonce counts each
+ * request once; a request is answered once, and once more if only its nonce was too old; what was
+ * refused is not sent unasked by the next request.
+ */
+import * as Effect from "effect/Effect"
+import type { Origin } from "../../Origin.ts"
+import { InvalidOption, UnsupportedBody } from "../error/request.ts"
+import { parseParams } from "../syntax/challenges.ts"
+import type { Credentials } from "./credentials.ts"
+import { Handle } from "./credentials.ts"
+import type { Algorithm, DigestChallenge, Qop } from "./digestChallenge.ts"
+import { strongest } from "./digestChallenge.ts"
+import type { Hash } from "./digestSession.ts"
+import { Session } from "./digestSession.ts"
+import { originsOf } from "./origins.ts"
+import type { Asked, Attempts, Refusal, Scheme } from "./scheme.ts"
+import type { GivenUser, User } from "./sendable.ts"
+import { userOf } from "./sendable.ts"
+
+/** The options of `Auth.digest`. */
+export interface Options extends GivenUser {
+  /**
+   * The origins whose challenges are answered: URLs without a path, or origins. Scheme, host and
+   * port must match. At least one.
+   */
+  readonly origins: ReadonlyArray<string | Origin>
+  /** False to answer no challenge with MD5, which many devices still send. Default: `true`. */
+  readonly allowMd5?: boolean | undefined
+  /**
+   * True to protect bodies in memory too (`auth-int`), if the server offers a choice. Default:
+   * `false`.
+   */
+  readonly integrity?: boolean | undefined
+}
+
+/** The source of client nonces, which only tests replace. */
+export type Cnonces = () => string
+
+const empty: Uint8Array = new Uint8Array(0)
+
+/** How many nonces of an origin are remembered. */
+const maxSessions = 16
+
+/** Loaded by the first challenge: a program without digests must not pay for it. */
+const crypto = () => process.getBuiltinModule("node:crypto")
+
+const names: { readonly [A in Algorithm]: string } = {
+  MD5: "md5",
+  "SHA-256": "sha256",
+  "SHA-512-256": "sha512-256"
+}
+
+const hashOf = (algorithm: Algorithm): Hash => (bytes) => {
+  const hash = crypto().createHash(names[algorithm])
+  return (typeof bytes === "string" ? hash.update(bytes, "latin1") : hash.update(bytes)).digest("hex")
+}
+
+/** False if this process forbids a hash, as FIPS forbids MD5. */
+const isAvailable = (algorithm: Algorithm): boolean => {
+  try {
+    crypto().createHash(names[algorithm])
+    return true
+  } catch {
+    return false
+  }
+}
+
+const randomCnonce: Cnonces = () => crypto().randomBytes(16).toString("hex")
+
+class Digest implements Scheme<never> {
+  readonly #user: User
+  /** The nonces of each origin, the newest first. */
+  readonly #sessions: ReadonlyMap<string, Array<Session>>
+  readonly #allowMd5: boolean
+  readonly integrity: boolean
+  readonly #cnonces: Cnonces
+
+  constructor(user: User, origins: ReadonlySet<string>, options: Options, cnonces: Cnonces) {
+    this.#user = user
+    this.#sessions = new Map(Array.from(origins, (origin) => [origin, []]))
+    this.#allowMd5 = options.allowMd5 ?? true
+    this.integrity = options.integrity ?? false
+    this.#cnonces = cnonces
+  }
+
+  covers(origin: string | undefined): boolean {
+    return origin !== undefined && this.#sessions.has(origin)
+  }
+
+  begin(asked: Asked): Effect.Effect<Attempts<never> | undefined> {
+    return Effect.sync(() => {
+      const { origin, target } = asked
+      // What sends it reports what is wrong with it.
+      if (origin === undefined || target === undefined) return undefined
+      return new DigestAttempts(this, asked, origin, target)
+    })
+  }
+
+  /** The nonce for a request that no challenge has asked for yet. */
+  find(origin: string, target: string): Session | undefined {
+    return this.#of(origin).find((session) => session.covers(target))
+  }
+
+  /** The challenge to answer, if there is one. */
+  choose(origin: string, lines: ReadonlyArray<string>): DigestChallenge | undefined {
+    return strongest(
+      lines,
+      origin,
+      (algorithm) => (algorithm !== "MD5" || this.#allowMd5) && isAvailable(algorithm)
+    )
+  }
+
+  /** The nonce of a challenge, which counts on if it is known. It is the first for later requests. */
+  adopt(origin: string, challenge: DigestChallenge): Session {
+    const sessions = this.#of(origin)
+    const { algorithm, isSession, nonce, realm } = challenge
+    const known = sessions.find(({ challenge }) =>
+      challenge.nonce === nonce && challenge.realm === realm
+      && challenge.algorithm === algorithm && challenge.isSession === isSession
+    )
+    const session = known ?? new Session(challenge, this.#user, hashOf(algorithm), this.#cnonces)
+    this.drop(origin, session)
+    sessions.unshift(session)
+    sessions.length = Math.min(sessions.length, maxSessions)
+    return session
+  }
+
+  drop(origin: string, session: Session): void {
+    const sessions = this.#of(origin)
+    const at = sessions.indexOf(session)
+    if (at >= 0) sessions.splice(at, 1)
+  }
+
+  #of(origin: string): Array<Session> {
+    return this.#sessions.get(origin) ?? []
+  }
+}
+
+class DigestAttempts implements Attempts<never> {
+  readonly #digest: Digest
+  readonly #asked: Asked
+  readonly #origin: string
+  readonly #target: string
+  #session: Session | undefined
+  /** True for a nonce that no response to this request has brought. */
+  #unasked = true
+  #wasStale = false
+
+  constructor(digest: Digest, asked: Asked, origin: string, target: string) {
+    this.#digest = digest
+    this.#asked = asked
+    this.#origin = origin
+    this.#target = target
+  }
+
+  get next(): Effect.Effect<string | undefined, UnsupportedBody> {
+    return Effect.suspend(() => {
+      const { body, method } = this.#asked
+      const target = this.#target
+      if (this.#unasked) this.#session = this.#digest.find(this.#origin, target)
+      const session = this.#session
+      if (session === undefined) return Effect.succeed(undefined)
+      const qop = this.#qopOf(session, body)
+      if (qop === "auth-int" && body === undefined) {
+        return Effect.fail(
+          new UnsupportedBody({
+            reason: "the server wants a digest of it (`auth-int`), and it is a stream; send it from memory"
+          })
+        )
+      }
+      return Effect.succeed(session.sign({ method, target, qop, body: body ?? empty }).value)
+    })
+  }
+
+  /** `auth` wherever it suffices, because it needs no body. */
+  #qopOf({ challenge: { qops } }: Session, body: Uint8Array | undefined): Qop | undefined {
+    const integrity = this.#digest.integrity && body !== undefined && qops.includes("auth-int")
+    return qops.includes("auth") && !integrity ? "auth" : qops.at(-1)
+  }
+
+  refused({ canRepeat, challenges, isElsewhere }: Refusal): boolean {
+    // Another target needs another digest, and a server may refuse this one for that alone.
+    if (isElsewhere) return false
+    const refused = this.#session
+    if (refused !== undefined) this.#digest.drop(this.#origin, refused)
+    const challenge = this.#digest.choose(this.#origin, challenges)
+    if (challenge === undefined) return false
+    // A nonce that is too old says nothing of the password. Neither does one that the server has
+    // forgotten, such as after a restart.
+    const mayAnswer = refused === undefined || this.#unasked || (challenge.isStale && !this.#wasStale)
+    if (!mayAnswer) return false
+    if (refused !== undefined && challenge.isStale) this.#wasStale = true
+    this.#unasked = false
+    this.#session = this.#digest.adopt(this.#origin, challenge)
+    return canRepeat
+  }
+
+  accepted(info: ReadonlyArray<string>): void {
+    const session = this.#session
+    if (session === undefined || info.length === 0) return
+    const nonce = parseParams(info).get("nextnonce")
+    // The secret of a session is made of its first nonce.
+    if (nonce === undefined || session.challenge.isSession) return
+    this.#digest.drop(this.#origin, session)
+    this.#digest.adopt(this.#origin, { ...session.challenge, nonce })
+  }
+}
+
+/** Makes digest credentials. */
+export const makeDigest = (
+  options: Options,
+  cnonces: Cnonces = randomCnonce
+): Effect.Effect<Credentials<never>, InvalidOption> =>
+  Effect.suspend(() => {
+    const user = userOf(options)
+    if (user instanceof InvalidOption) return Effect.fail(user)
+    const origins = originsOf(options.origins)
+    if (origins instanceof InvalidOption) return Effect.fail(origins)
+    return Effect.succeed(new Handle(new Digest(user, origins, options, cnonces)))
+  })
