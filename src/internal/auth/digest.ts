@@ -114,7 +114,9 @@ class Digest implements Scheme<never> {
     )
   }
 
-  /** The nonce of a challenge, which counts on if it is known. It is the first for later requests. */
+  /**
+   * The nonce of a challenge, which counts on if it is known. It is the first for later requests.
+   */
   adopt(origin: string, challenge: DigestChallenge): Session {
     const sessions = this.#of(origin)
     const { algorithm, isSession, nonce, realm } = challenge
