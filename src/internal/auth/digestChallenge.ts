@@ -1,5 +1,5 @@
 /**
- * Reads and chooses challenges of the Digest scheme (RFC 7616 section 3.3; without `qop`: RFC 2069).
+ * Reads and chooses challenges of the Digest scheme (RFC 7616 section 3.3, RFC 2069 without `qop`).
  *
  * A challenge that cannot be answered is none: without a realm or a nonce, or with an algorithm or
  * only qops that are not known here.
