@@ -2,6 +2,7 @@
  * Server-sent events: a response whose body is an endless list of events (WHATWG HTML section 9.2).
  *
  * - `decode` reads one response as a `Stream` of events, with back-pressure.
+ * - `subscribe` reads one response after the other, and goes on behind the last event.
  * - Lines end at CR, LF or CRLF, and bytes may be split anywhere. Text is UTF-8, whatever
  *   Content-Type says.
  * - What a stream holds in memory is bounded: `maxEventBytes`.
@@ -26,18 +27,24 @@
  *
  * @since 0.2.0
  */
+import type * as HttpClient from "@effect/platform/HttpClient"
 import type { HttpClientError } from "@effect/platform/HttpClientError"
+import type { HttpClientRequest } from "@effect/platform/HttpClientRequest"
 import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
 import type * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import type * as ParseResult from "effect/ParseResult"
 import type * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
+import * as ConnectionPool from "./ConnectionPool.ts"
 import type { BodyFailure, EventTooLarge, InvalidOption, NotEventStream, StatusError } from "./HttpError.ts"
+import type { HttpRequest } from "./HttpRequest.ts"
 import type { HttpResponse } from "./HttpResponse.ts"
 import * as internal from "./internal/platform/sse.ts"
+import { makeSubscribe } from "./internal/platform/subscribe.ts"
 import * as decoding from "./internal/sse/decode.ts"
 import type * as options from "./internal/sse/options.ts"
+import type * as subscribing from "./internal/sse/subscribeOptions.ts"
 import type * as parser from "./internal/syntax/eventStream.ts"
 
 /**
@@ -55,6 +62,22 @@ export interface Event extends parser.Event {}
  * @category models
  */
 export interface DecodeOptions extends options.DecodeOptions {}
+
+/**
+ * The options of `subscribe`.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface SubscribeOptions extends subscribing.SubscribeOptions {}
+
+/**
+ * A connection of a subscription that has ended: the input of its schedule.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Disconnection extends subscribing.Disconnection {}
 
 /**
  * The failures of the events of a response. Those of the platform's responses are its
@@ -105,6 +128,70 @@ export const decode: <Response extends HttpResponse | HttpClientResponse>(
 ) => Stream.Stream<Event, DecodeFailure<Response>> = internal.decode
 
 /**
+ * The failures of a subscription over a pool. `E` is the error of the request's own body stream.
+ *
+ * @since 0.2.0
+ * @category errors
+ */
+export type SubscribeFailure<E = never> =
+  | ConnectionPool.ExecuteFailure<E>
+  | BodyFailure
+  | StatusError
+  | NotEventStream
+  | EventTooLarge
+
+/**
+ * Subscribes to the events of a server: sends a request, reads its response as `decode` does, and
+ * sends the request again when the response has ended. An `HttpRequest` goes over the
+ * `ConnectionPool` of the context, a request of the platform over the `HttpClient` of the context.
+ *
+ * The request is sent again after the end of a response, after a failure that may pass
+ * (`HttpError.mayRepeat`), and after a status such as 503 (`statuses`); it is sent again whatever
+ * its method. Each request has the last `id` as Last-Event-ID, so that a server with `id`s can go
+ * on behind the last event; an event whose empty line has not arrived does not count. The wait
+ * before it is that of `schedule`, of the server's `retry` and of its Retry-After.
+ *
+ * The stream ends with a 204, and when the schedule ends after a response that ended. It fails with
+ * the last failure when the schedule ends after a failure. It fails at once with every other status
+ * and Content-Type, an event that is too large, and a request that is invalid. That is also one
+ * whose body can be read only once (`InvalidOption`).
+ *
+ * There is one connection at a time, which is busy as long as the response lasts, so it counts
+ * towards `connectionsPerOrigin` of the pool. The request asks for `text/event-stream`, unless it
+ * has an Accept field. Its `timeouts.total` and `limits.body` are those of the request itself, and
+ * otherwise there are none. Interruption ends the request, the response or the wait at once.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Schedule, Stream } from "effect"
+ * import { HttpRequest, Sse } from "effect-http-client"
+ *
+ * export const prices = Sse.subscribe(HttpRequest.get("http://localhost:8080/prices"), {
+ *   idleTimeout: "1 minute",
+ *   schedule: Schedule.exponential("1 second").pipe(
+ *     Schedule.union(Schedule.spaced("1 minute")),
+ *     Schedule.tapInput(({ attempts, error }: Sse.Disconnection) =>
+ *       attempts < 5 ? Effect.void : Effect.logWarning("no prices", error)
+ *     )
+ *   )
+ * }).pipe(Stream.filter(({ event }) => event === "price"))
+ * ```
+ *
+ * @since 0.2.0
+ * @category subscriptions
+ */
+export const subscribe: {
+  <E = never>(
+    request: HttpRequest<E>,
+    options?: SubscribeOptions
+  ): Stream.Stream<Event, SubscribeFailure<E>, ConnectionPool.ConnectionPool>
+  (
+    request: HttpClientRequest,
+    options?: SubscribeOptions
+  ): Stream.Stream<Event, HttpClientError, HttpClient.HttpClient>
+} = makeSubscribe(ConnectionPool.ConnectionPool)
+
+/**
  * Decodes the data of an event as JSON with a schema. Fails with `ParseError`, also if it is not
  * JSON.
  *
@@ -118,8 +205,8 @@ export const decode: <Response extends HttpResponse | HttpClientResponse>(
  *
  * export const texts = (response: HttpResponse.HttpResponse) =>
  *   Sse.decode(response).pipe(
- *     // Many APIs end their events with this one. The body ends after it, so that the connection can
- *     // be used again if the stream is read to its end.
+ *     // Many APIs end their events with this one. The body ends after it; reading to its end lets
+ *     // the pool use the connection again.
  *     Stream.filter(({ data }) => data !== "[DONE]"),
  *     Stream.mapEffect(Sse.schemaData(Delta)),
  *     Stream.map(({ text }) => text)

@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
@@ -296,6 +297,38 @@ const calls: ReadonlyArray<readonly [what: string, call: Call]> = [
     (junk) => answered((response) => Stream.runDrain(Sse.decode(response, { maxEventBytes: junk })))
   ],
   ["Sse.decode({ check })", (junk) => answered((response) => Stream.runDrain(Sse.decode(response, { check: junk })))],
+  ...([
+    undefined,
+    "maxEventBytes",
+    "check",
+    "lastEventId",
+    "schedule",
+    "idleTimeout",
+    "retryLimit",
+    "statuses"
+  ] as const).map((
+    option
+  ): readonly [string, Call] => [
+    option === undefined ? "Sse.subscribe's options" : `Sse.subscribe({ ${option} })`,
+    (junk) =>
+      pooled((pool) =>
+        Effect.provideService(
+          Stream.runDrain(
+            Sse.subscribe(request, {
+              schedule: Schedule.recurs(1),
+              ...(option === undefined ? junk : { [option]: junk })
+            })
+          ),
+          ConnectionPool.ConnectionPool,
+          pool
+        )
+      )
+  ]),
+  [
+    "Sse.subscribe(junk)",
+    (junk) =>
+      pooled((pool) => Effect.provideService(Stream.runDrain(Sse.subscribe(junk)), ConnectionPool.ConnectionPool, pool))
+  ],
   ["Sse.schemaData's schema", (junk) => Sse.schemaData({ event: "", data: "{}", id: "", retry: 1 }, junk)],
   ["FileBody.fromPath(junk)", (junk) => FileBody.fromPath(junk)],
   ["FileBody.fromPath's options", (junk) => FileBody.fromPath("/proc/self/stat", junk)],

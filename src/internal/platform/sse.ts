@@ -13,6 +13,7 @@ import { prefixLength, statusError } from "../body/statusCheck.ts"
 import { join } from "../bytes.ts"
 import type { EventTooLarge, NotEventStream } from "../error/eventStream.ts"
 import { InvalidOption } from "../error/request.ts"
+import { HttpTimeout } from "../error/timeout.ts"
 import type { Source } from "../sse/decode.ts"
 import { events } from "../sse/decode.ts"
 import type { DecodeOptions } from "../sse/options.ts"
@@ -27,9 +28,12 @@ import { sourceOf } from "./response.ts"
 
 export class PlatformSource implements Source<ResponseError> {
   readonly #response: HttpClientResponse
+  readonly #idleMillis: number
 
-  constructor(response: HttpClientResponse) {
+  /** `idleMillis` limits the silences of a response whose client has no such limit. */
+  constructor(response: HttpClientResponse, idleMillis = Infinity) {
     this.#response = response
+    this.#idleMillis = idleMillis
   }
 
   get status(): number {
@@ -41,7 +45,11 @@ export class PlatformSource implements Source<ResponseError> {
   }
 
   get stream(): Stream.Stream<Uint8Array, ResponseError> {
-    return this.#response.stream
+    const { stream } = this.#response
+    const millis = this.#idleMillis
+    return millis === Infinity || Option.isSome(sourceOf(this.#response))
+      ? stream
+      : Stream.timeoutFail(stream, () => located(this.#response, new HttpTimeout({ kind: "bodyIdle", millis })), millis)
   }
 
   error(error: NotEventStream | EventTooLarge): ResponseError {
@@ -77,6 +85,11 @@ export class PlatformSource implements Source<ResponseError> {
 
   get close(): Effect.Effect<void> {
     return release(this.#response)
+  }
+
+  /** The response of another client was ended by the end of its stream. */
+  get released(): Effect.Effect<void> {
+    return Option.isSome(sourceOf(this.#response)) ? release(this.#response) : Effect.void
   }
 }
 

@@ -30,6 +30,8 @@ export interface Source<out E> {
   readonly refused: Effect.Effect<never, E>
   /** Closes the response, whose body will not be read. */
   readonly close: Effect.Effect<void>
+  /** Waits until the connection of a response that was read or closed is free or closed. */
+  readonly released: Effect.Effect<void>
 }
 
 const mediaType = "text/event-stream"

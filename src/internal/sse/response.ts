@@ -6,6 +6,7 @@ import type { BodyFailure, StatusError } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
 import type { HttpResponse } from "../../HttpResponse.ts"
 import { refuseStatus } from "../body/statusCheck.ts"
+import { release } from "../effect/wrappedPool.ts"
 import type { EventTooLarge, NotEventStream } from "../error/eventStream.ts"
 import { locateIn } from "../locateIn.ts"
 import type { Source } from "./decode.ts"
@@ -54,5 +55,9 @@ export class OwnSource implements Source<OwnFailure> {
 
   get close(): Effect.Effect<void> {
     return this.#response.close
+  }
+
+  get released(): Effect.Effect<void> {
+    return release(this.#response)
   }
 }

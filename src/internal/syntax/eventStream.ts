@@ -83,6 +83,8 @@ export class EventStreamParser {
   lastEventId: string
   /** The last `retry`, in milliseconds. It counts as soon as its line is complete. */
   retryMillis: number | undefined
+  /** True if it has had an event. */
+  hasEvents = false
   readonly #limit: number
   readonly #line = new Collected()
   /** The values of the `data` fields of this block, each followed by LF. */
@@ -192,6 +194,7 @@ export class EventStreamParser {
   #dispatch(events: Array<Event>): void {
     this.lastEventId = this.#id
     if (this.#data.length > 0) {
+      this.hasEvents = true
       events.push({
         event: this.#event === "" ? "message" : this.#event,
         data: utf8.decode(this.#data.bytes.subarray(0, this.#data.length - 1)),
