@@ -18,6 +18,8 @@ export * as ConnectionMetrics from "./ConnectionMetrics.ts"
 
 export * as ConnectionPool from "./ConnectionPool.ts"
 
+export * as ContentDisposition from "./ContentDisposition.ts"
+
 export * as FileBody from "./FileBody.ts"
 
 export * as HttpBody from "./HttpBody.ts"

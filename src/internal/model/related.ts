@@ -8,6 +8,13 @@ export type Response =
   | { readonly url: string; readonly fields: HttpFields.HttpFields }
   | { readonly request: { readonly url: string }; readonly headers: Readonly<Record<string, string>> }
 
+/** The URL of a response as requested. */
+export const urlOf = (response: Response): string => "fields" in response ? response.url : response.request.url
+
+/** The first line of a field of a response; of the platform's, all of its lines. */
+export const fieldOf = (response: Response, name: string): string | undefined =>
+  "fields" in response ? HttpFields.getAll(response.fields, name)[0] : response.headers[name]
+
 /** The links in a list of fields, in order. */
 export const fromFields = (fields: HttpFields.HttpFields): ReadonlyArray<Link> => {
   const value = HttpFields.getUnsafe(fields, "link")
@@ -30,9 +37,8 @@ const isFrom = (link: Link, base: string): boolean => {
  * resources (`anchor`), and targets that are not HTTP, do not count.
  */
 export const related = (response: Response, rel: string): string | undefined => {
-  const isOwn = "fields" in response
-  const base = isOwn ? response.url : response.request.url
-  const links = isOwn ? fromFields(response.fields) : parse(response.headers["link"] ?? "")
+  const base = urlOf(response)
+  const links = "fields" in response ? fromFields(response.fields) : parse(response.headers["link"] ?? "")
   const wanted = rel.toLowerCase()
   for (const link of links) {
     if (!link.rel.includes(wanted) || !isFrom(link, base)) continue

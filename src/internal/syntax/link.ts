@@ -3,11 +3,9 @@
  * and the others are kept.
  */
 import * as Either from "effect/Either"
-import * as extendedValue from "./extendedValue.ts"
 import { FieldValueError } from "./fieldValueError.ts"
 import type { Parameter } from "./parameters.ts"
-import { isQuotable, quote, quotedString, readParameters, skipSpace } from "./parameters.ts"
-import { invalidTokenAt } from "./token.ts"
+import { byName, isName, quote, quotedString, readParameters, skipSpace, without, written } from "./parameters.ts"
 
 /** A link from one resource to another. */
 export interface Link {
@@ -28,25 +26,17 @@ export interface Link {
 const relationsOf = (rel: string): ReadonlyArray<string> =>
   rel.split(/[ \t]/).filter((type) => type !== "").map((type) => type.toLowerCase())
 
-const linkOf = (target: string, written: ReadonlyArray<Parameter>): Link => {
-  const plain = new Map<string, string>()
-  const extended = new Map<string, string>()
-  for (const [name, value] of written) {
-    const isExtended = name.endsWith("*")
-    const decoded = isExtended ? extendedValue.decode(value) : value
-    const key = isExtended ? name.slice(0, -1) : name
-    const found = isExtended ? extended : plain
-    if (decoded !== undefined && key !== "" && !found.has(key)) found.set(key, decoded)
+/** The parameters that are no parameters of a `Link`. `rev` is obsolete (section 3.3). */
+const ownNames = ["rel", "anchor", "rev"]
+
+const linkOf = (target: string, parameters: ReadonlyArray<Parameter>): Link => {
+  const named = byName(parameters)
+  return {
+    target,
+    rel: relationsOf(named.plain.get("rel") ?? ""),
+    anchor: named.plain.get("anchor"),
+    parameters: without(named, ownNames)
   }
-  const rel = relationsOf(plain.get("rel") ?? "")
-  const anchor = plain.get("anchor")
-  // `rev` is obsolete (section 3.3), and these three have no extended form.
-  for (const name of ["rel", "anchor", "rev"]) {
-    plain.delete(name)
-    extended.delete(name)
-  }
-  for (const [name, value] of extended) plain.set(name, value)
-  return { target, rel, anchor, parameters: plain }
 }
 
 /**
@@ -96,9 +86,6 @@ const failure = (reason: string): Either.Either<never, FieldValueError> => Eithe
 /** What a `rel` may not contain, because it is separated by spaces and written in quotes. */
 const refusedInRelation = /[^\x21\x23-\x5b\x5d-\x7e]/
 
-const written = ([name, value]: Parameter): string =>
-  isQuotable(value) ? `; ${name}=${quote(value)}` : `; ${name}*=${extendedValue.encode(value)}`
-
 /** Writes links as one value. */
 export const format = (links: ReadonlyArray<Link>): Either.Either<string, FieldValueError> => {
   const values: Array<string> = []
@@ -111,10 +98,10 @@ export const format = (links: ReadonlyArray<Link>): Either.Either<string, FieldV
     if (anchor !== undefined) value += `; anchor=${quote(uri(anchor))}`
     for (const parameter of parameters) {
       const [name] = parameter
-      if (invalidTokenAt(name) >= 0 || name.endsWith("*")) {
+      if (!isName(name)) {
         return failure("the name of a parameter is a token without *")
       }
-      if (["rel", "anchor", "rev"].includes(name.toLowerCase())) {
+      if (ownNames.includes(name.toLowerCase())) {
         return failure("`rel` and `anchor` are properties of a link and no parameters, and `rev` is obsolete")
       }
       value += written(parameter)

@@ -5,6 +5,7 @@
  * Reading never fails, because senders break this grammar in many ways. Every step consumes what it
  * looked at, so the time is linear in the length.
  */
+import * as extendedValue from "./extendedValue.ts"
 import { invalidTokenAt, trimSpace } from "./token.ts"
 
 /** A parameter as written, with its name in lower case and its value without quotes. */
@@ -77,8 +78,46 @@ export const readParameters = (text: string, from: number, comma: boolean): Para
   return { parameters, end: at }
 }
 
-/** True if a text can be written in a quoted string: visible ASCII, spaces and tabs. */
-export const isQuotable = (text: string): boolean => !/[^\t\x20-\x7e]/.test(text)
+/** Parameters by their names, with extended ones apart under their names without the star. */
+export interface ByName {
+  readonly plain: ReadonlyMap<string, string>
+  readonly extended: ReadonlyMap<string, string>
+}
 
-/** Writes a quoted string. The text must be quotable. */
+/**
+ * Sorts parameters by their names. Extended values are decoded (RFC 8187), and broken ones dropped.
+ * Of several with one name the first counts.
+ */
+export const byName = (parameters: ReadonlyArray<Parameter>): ByName => {
+  const plain = new Map<string, string>()
+  const extended = new Map<string, string>()
+  for (const [name, value] of parameters) {
+    const isExtended = name.endsWith("*")
+    const key = isExtended ? name.slice(0, -1) : name
+    const decoded = isExtended ? extendedValue.decode(value) : value
+    const found = isExtended ? extended : plain
+    if (decoded !== undefined && key !== "" && !found.has(key)) found.set(key, decoded)
+  }
+  return { plain, extended }
+}
+
+/** Returns all parameters but these. An extended value replaces the other one of its name. */
+export const without = ({ extended, plain }: ByName, names: ReadonlyArray<string>): ReadonlyMap<string, string> => {
+  const rest = new Map<string, string>()
+  for (const [name, value] of plain) if (!names.includes(name)) rest.set(name, extended.get(name) ?? value)
+  for (const [name, value] of extended) if (!names.includes(name)) rest.set(name, value)
+  return rest
+}
+
+/** True for a text of visible ASCII, spaces and tabs, which can be written in a quoted string. */
+const isQuotable = (text: string): boolean => !/[^\t\x20-\x7e]/.test(text)
+
+/** Writes a quoted string. */
 export const quote = (text: string): string => `"${text.replace(/["\\]/g, "\\$&")}"`
+
+/** Writes a parameter in quotes, or as an extended value if it has other characters than ASCII. */
+export const written = ([name, value]: Parameter): string =>
+  isQuotable(value) ? `; ${name}=${quote(value)}` : `; ${name}*=${extendedValue.encode(value)}`
+
+/** True if a name can be written: a token without a star at its end. */
+export const isName = (name: string): boolean => invalidTokenAt(name) < 0 && !name.endsWith("*")
