@@ -47,6 +47,8 @@ import type { InvalidOption } from "./HttpError.ts"
 import * as HttpFields from "./HttpFields.ts"
 import type * as compare from "./internal/cassette/compare.ts"
 import * as file from "./internal/cassette/file.ts"
+import * as har from "./internal/cassette/har.ts"
+import type * as harModel from "./internal/cassette/harModel.ts"
 import * as layers from "./internal/cassette/layers.ts"
 import type * as model from "./internal/cassette/model.ts"
 import type * as options from "./internal/cassette/options.ts"
@@ -287,6 +289,37 @@ export const read: (file: string) => Effect.Effect<Cassette, model.CassetteError
  * @category files
  */
 export const write: (file: string, cassette: Cassette) => Effect.Effect<void, model.CassetteError> = file.write
+
+/**
+ * A document of HAR 1.2.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Har extends harModel.Har {}
+
+/**
+ * A request and its response in a document of HAR 1.2.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface HarEntry extends harModel.HarEntry {}
+
+/**
+ * Converts a cassette to HAR 1.2, which browsers and many tools can show. `JSON.stringify` of it is
+ * a file.
+ *
+ * There is one entry for each request whose head was sent, in the order in which they began. One
+ * without a response has the status 0, as in browsers. Openings that failed, tunnels and bytes
+ * after an upgrade have no entry. The first entry of a connection has the times of its opening, a
+ * tunnel included. Bodies are without chunks and content codings, as text by their type and
+ * charset, otherwise base64. Secrets are redacted, because the cassette contains none.
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
+export const toHar: (cassette: Cassette) => Har = har.toHar
 
 /**
  * Records what the transport below does, and writes the file when the scope of the layer ends,
