@@ -46,10 +46,10 @@ export type TypeId = typeof TypeId
  * - `https`: the same over TLS with the proxy.
  * - `socks5h`: SOCKS5 (RFC 1928). The proxy resolves the names of the origins. Tunnels for http and
  *   https, with or without credentials (RFC 1929).
- * - `socks5`: the same, but this process resolves the names, and the proxy gets the first address.
+ * - `socks5`: the same, but this process resolves the names. The proxy gets one address after
+ *   another until it can reach one.
  * - `socks4a`: SOCKS4 with names, which the proxy resolves. No IPv6 addresses, no passwords.
- * - `socks4`: the same, but this process resolves the names, and the proxy gets the first IPv4
- *   address.
+ * - `socks4`: the same, but this process resolves the names, and the proxy gets the IPv4 addresses.
  *
  * @since 0.2.0
  * @category models

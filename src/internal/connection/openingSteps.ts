@@ -16,7 +16,7 @@ import { serverNameOf } from "./errorContext.ts"
 import type { Negotiation, NegotiationOwner } from "./negotiation.ts"
 import type { Tunnel, Way } from "./settings.ts"
 import { SocksNegotiation } from "./socks.ts"
-import { SocksTarget } from "./socksTarget.ts"
+import { through } from "./socksTarget.ts"
 import { TunnelRequest } from "./tunnel.ts"
 
 /** The options of the TLS with which a channel begins. */
@@ -34,8 +34,13 @@ const endpointOf = (way: Way, addressing: Addressing | undefined): Endpoint => {
 }
 
 /** Dials, and starts TLS with what is dialled if that wants it. */
-const dial = (course: Course, addressing: Addressing | undefined): FirstStep => (done) => {
-  const { caller, timeouts, way } = course
+const dial = (
+  course: Course,
+  addressing: Addressing | undefined,
+  timeouts = course.timeouts
+): FirstStep =>
+(done) => {
+  const { caller, way } = course
   const { dialer, host, proxy } = way.settings
   const isSecure = proxy?.scheme === "https"
   course.peer = isSecure ? "Proxy" : undefined
@@ -81,22 +86,14 @@ const secure = ({ caller, timeouts, way: { settings } }: Course, { origin }: Tun
   return (duplex, done) => dialer.secure(duplex, name, tls, timeouts.tls, host, caller, done)
 }
 
-/** The steps through a SOCKS proxy up to the origin. */
-const socksSteps = (course: Course, tunnel: Tunnel, proxy: Proxy, dialling: FirstStep): Steps => {
-  const { caller, timeouts, way } = course
-  const target = new SocksTarget(course, tunnel.origin, proxy, targetAddressingOf(way, caller))
-  const negotiating = negotiate(
-    course,
-    (owner) =>
-      new SocksNegotiation(way.settings, tunnel, target.request, timeouts.proxy, caller, {
-        ...owner,
-        onNegotiated: (error) => {
-          if (error !== undefined) target.failed(error)
-          owner.onNegotiated(error)
-        }
-      })
-  )
-  return { dial: target.before(dialling), rest: [negotiating] }
+/** The step through a SOCKS proxy up to the origin. */
+const socks = (course: Course, tunnel: Tunnel, proxy: Proxy, addressing: Addressing | undefined): FirstStep => {
+  const { caller, way } = course
+  return through(course, tunnel.origin, proxy, targetAddressingOf(way, caller), {
+    dial: (timeouts) => dial(course, addressing, timeouts),
+    negotiate: (request, millis) =>
+      negotiate(course, (owner) => new SocksNegotiation(way.settings, tunnel, request, millis, caller, owner))
+  })
 }
 
 /** Fails at once if the policy does not allow the target. */
@@ -111,11 +108,11 @@ const ifAllowed = (way: Way, step: FirstStep): FirstStep => (done) => {
 const stepsTo = (course: Course): Steps => {
   const { caller, way } = course
   const { settings: { proxy }, tunnel } = way
-  const dialling = dial(course, addressingOf(way, caller))
-  if (tunnel === undefined) return { dial: dialling, rest: [] }
-  return proxy !== undefined && isSocks(proxy)
-    ? socksSteps(course, tunnel, proxy, dialling)
-    : { dial: dialling, rest: [connect(course, tunnel)] }
+  const addressing = addressingOf(way, caller)
+  if (tunnel !== undefined && proxy !== undefined && isSocks(proxy)) {
+    return { dial: socks(course, tunnel, proxy, addressing), rest: [] }
+  }
+  return { dial: dial(course, addressing), rest: tunnel === undefined ? [] : [connect(course, tunnel)] }
 }
 
 /** Returns the steps of an opening. */

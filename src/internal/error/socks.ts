@@ -71,6 +71,20 @@ const advice: { readonly [R in SocksReason]: string } = {
 }
 
 /**
+ * One address that a SOCKS proxy was asked for, and how it replied.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface SocksAttempt {
+  /** `address:port`. */
+  readonly target: string
+  readonly reason: SocksReason
+  /** The code of the reply; `undefined` if there was none that can be read. */
+  readonly code: number | undefined
+}
+
+/**
  * A SOCKS proxy opened no connection to the server: it refused, could not reach it, or does not
  * speak SOCKS. Nothing of the request was sent. If it wants credentials, or refuses those that it
  * was given, the error is `ProxyAuthRequired`.
@@ -85,10 +99,20 @@ export class SocksError extends tagged("SocksError", "Remote", "proxy")<{
   readonly code: number | undefined
   /** What it was asked for: `host:port`, or with `socks4` and `socks5` the address. */
   readonly target: string
+  /**
+   * All addresses of a name that the proxy was asked for, in order, if these are several (`socks4`
+   * and `socks5`). The other fields are those of the last one.
+   */
+  readonly attempts?: ReadonlyArray<SocksAttempt> | undefined
 }> {
   override get description(): string {
-    const { code, reason, target, version } = this
+    const { attempts = [], code, reason, target, version } = this
+    const tried = attempts.length > 1
+      ? ` It was asked for ${attempts.length} addresses: ${
+        attempts.map(({ reason, target }) => `${target} (${reason})`).join(", ")
+      }.`
+      : ""
     const reply = code === undefined ? `SOCKS${version}` : `SOCKS${version}, code ${code}`
-    return `${theProxy(this.context)} ${words[reason]} (${reply}, for ${target}). ${advice[reason]}`
+    return `${theProxy(this.context)} ${words[reason]} (${reply}, for ${target}). ${advice[reason]}${tried}`
   }
 }

@@ -71,9 +71,9 @@ export class Spread {
     const known = this.addresses.get(key)
     if (order === undefined || known === undefined) return
     const remote = connection?.duplex.info.remoteAddress
-    const found = remote === undefined ? 0 : order.findIndex((address) => sameAddress(address, remote))
-    // It connected to the first unless that failed.
-    const index = Math.max(0, connection === undefined ? order.findIndex((it) => !known.isResting(it, now)) : found)
+    const found = remote === undefined ? -1 : order.findIndex((address) => sameAddress(address, remote))
+    // A proxy was asked for the first unless that failed, and `remote` is its own address.
+    const index = found >= 0 ? found : Math.max(0, order.findIndex((it) => !known.isResting(it, now)))
     const address = order[index]
     if (connection !== undefined && address !== undefined) {
       for (const slower of order.slice(0, index)) known.failed(slower, now)
