@@ -159,7 +159,9 @@ export interface RequestEnd {
 }
 
 /**
- * A request is retried on a new connection, because its first connection was stale.
+ * A request is retried, because its connection was stale (also if the server ended it with a
+ * 408 that crossed the request), or because a 417 refused `expectContinue`. In these two cases the
+ * error is a `StatusError`, which no call fails with.
  *
  * @since 0.2.0
  * @category models
@@ -167,7 +169,7 @@ export interface RequestEnd {
 export interface Retry {
   readonly _tag: "Retry"
   readonly origin: string
-  /** The stale connection. */
+  /** The connection of the attempt before. */
   readonly connection: number | undefined
   readonly error: HttpError
 }

@@ -90,7 +90,10 @@ export interface HttpResponse {
   readonly connection: ConnectionInfo
   /** The time that each phase took so far. */
   readonly timings: Timings
-  /** How often a pool had already retried the request after a stale connection: 0 or 1. */
+  /**
+   * How often the request had been sent before, at most 2: once after a stale connection or a 408
+   * of an idle one (pools), once after a 417 that refused `expectContinue`.
+   */
   readonly resends: number
   /** The informational responses that arrived before it, in order. */
   readonly informational: ReadonlyArray<Informational>

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
+import type { ConnectionEvent } from "../../src/ConnectionEvent.ts"
 import * as HttpBody from "../../src/HttpBody.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
 import * as T from "../../src/TestTransport.ts"
@@ -25,6 +26,9 @@ import {
   started,
   textOf
 } from "./harness.ts"
+
+/** The head of a request, whatever it is. */
+const anyRequest: T.Step = T.discardUntil("\r\n\r\n")
 
 interface Kind {
   readonly name: string
@@ -151,7 +155,7 @@ for (const { body, head, make, name } of kinds) {
         yield* nothingButIdle(transport)
       })))
 
-    for (const status of ["200 OK", "204 No Content", "302 Found", "417 Expectation Failed", "413 Too Large"]) {
+    for (const status of ["200 OK", "204 No Content", "302 Found", "413 Too Large"]) {
       it.scoped(`is not sent when the server answers ${status} in place of 100, and the connection is not used again`, () =>
         contained(Effect.gen(function*() {
           const text = status.startsWith("204") ? "" : "final"
@@ -198,6 +202,152 @@ for (const { body, head, make, name } of kinds) {
       })))
   })
 }
+
+const refusal = "HTTP/1.1 417 Expectation Failed\r\nContent-Length: 2\r\n\r\nno"
+
+describe("a 417 in place of 100", () => {
+  for (const { body, head, make, name } of kinds) {
+    const without = head.replace("Expect: 100-continue\r\n", "") + body
+
+    it.scoped(`${name} is sent once more without the expectation, at once, on a new connection`, () =>
+      contained(Effect.gen(function*() {
+        const events: Array<ConnectionEvent> = []
+        const { connection, transport } = yield* connectTo([
+          T.connection(T.expect(head), T.reply(refusal), T.expectDestroy),
+          T.connection(T.expect(without), T.reply(ok("done")), T.expect(getHead()), T.reply(ok("next")))
+        ], { onEvent: (event) => void events.push(event) })
+        const { request } = make()
+        const response = yield* connection.execute(request)
+        assert.deepStrictEqual([response.status, response.resends, yield* response.text], [200, 1, "done"])
+        assert.strictEqual(yield* textOf(connection, HttpRequest.get("/")), "next")
+        const retries = events.filter((event) => event._tag === "Retry")
+        assert.deepStrictEqual(retries.map(({ error }) => [error._tag, error.context.status]), [["StatusError", 417]])
+        yield* transport.verify
+        yield* nothingButIdle(transport)
+      })))
+
+    it.scoped(`${name} is sent no third time: a 417 without an expectation is a response`, () =>
+      contained(Effect.gen(function*() {
+        const { connection, transport } = yield* connectTo([
+          T.connection(T.expect(head), T.reply(refusal), T.expectDestroy),
+          T.connection(T.expect(without), T.reply(refusal))
+        ])
+        const { request } = make()
+        const response = yield* connection.execute(request)
+        assert.deepStrictEqual([response.status, response.resends, yield* response.text], [417, 1, "no"])
+        yield* transport.verify
+      })))
+
+    it.scoped(`${name} is within \`timeouts.total\` both times together`, () =>
+      contained(Effect.gen(function*() {
+        const { connection, transport } = yield* connectTo([
+          T.connection(T.expect(head), T.delay("600 millis"), T.reply(refusal)),
+          T.connection(T.expect(without), T.stall)
+        ])
+        const { request } = make()
+        const fiber = yield* started(
+          connection.execute(HttpRequest.setOptions(request, { timeouts: { total: "1 second" } }))
+        )
+        yield* TestClock.adjust("600 millis")
+        yield* settled
+        yield* TestClock.adjust("399 millis")
+        yield* settled
+        assert.isFalse(hasEnded(fiber))
+        yield* TestClock.adjust("1 millis")
+        const error = yield* failsWith(Fiber.join(fiber), "HttpTimeout")
+        assert.deepInclude(error.context, { resends: 1 })
+        yield* nothingLeft(transport)
+      })))
+
+    it.scoped(`${name} whose second connection cannot be opened fails with that, and says that it had been sent`, () =>
+      contained(Effect.gen(function*() {
+        const { connection, transport } = yield* connectTo([
+          T.connection(T.expect(head), T.reply(refusal)),
+          T.refuse()
+        ])
+        const { request } = make()
+        const error = yield* failsWith(connection.execute(request), "ConnectError")
+        assert.strictEqual(error.context.resends, 1)
+        yield* nothingLeft(transport)
+      })))
+
+    it.scoped(`${name} leaves nothing where the caller is interrupted in between`, () =>
+      contained(Effect.gen(function*() {
+        const { connection, transport } = yield* connectTo([
+          T.connection(T.expect(head), T.reply(refusal)),
+          T.openAfter("1 second", T.connection(T.stall))
+        ])
+        const { request, run } = make()
+        const fiber = yield* started(connection.execute(request))
+        yield* Fiber.interrupt(fiber)
+        yield* nothingLeft(transport)
+        assert.isFalse(run())
+      })))
+
+    it.scoped(`${name} is a response where the connection may not be opened again`, () =>
+      contained(Effect.gen(function*() {
+        const { connection, transport } = yield* connectTo(
+          [T.connection(T.expect(head), T.reply(refusal))],
+          { autoOpen: false }
+        )
+        yield* connection.connect
+        const { request } = make()
+        const response = yield* connection.execute(request)
+        assert.deepStrictEqual([response.status, response.resends], [417, 0])
+        yield* response.close
+        yield* nothingLeft(transport)
+      })))
+
+    it.scoped(`${name} is sent once more also where the wait was over, if the body can be sent again`, () =>
+      contained(Effect.gen(function*() {
+        const isStream = name === "a stream"
+        const { connection, transport } = yield* connectTo([
+          T.connection(T.expect(head + body), T.reply(refusal)),
+          T.connection(T.expect(without), T.reply(ok("done")))
+        ])
+        const { request } = make()
+        const fiber = yield* started(connection.execute(request))
+        yield* TestClock.adjust("1 second")
+        const response = yield* fiber
+        assert.strictEqual(response.status, isStream ? 417 : 200)
+        assert.strictEqual(transport.opened.length, isStream ? 1 : 2)
+        yield* response.close
+      })))
+  }
+
+  it.scoped("is a response where the field is the caller's own", () =>
+    contained(Effect.gen(function*() {
+      const { connection } = yield* connected(anyRequest, T.reply(refusal))
+      const response = yield* connection.execute(
+        HttpRequest.post("/", { headers: { Expect: "100-continue" }, body: HttpBody.bytes(bytesOf("abc")) })
+      )
+      assert.deepStrictEqual([response.status, response.resends, yield* response.text], [417, 0, "no"])
+    })))
+
+  it.scoped("is a response where nothing was expected", () =>
+    contained(Effect.gen(function*() {
+      const { connection } = yield* connected(anyRequest, T.reply(refusal))
+      const response = yield* connection.execute(HttpRequest.get("/"))
+      assert.deepStrictEqual([response.status, response.resends], [417, 0])
+      yield* response.close
+    })))
+})
+
+describe("a server that has answered in HTTP/1.0", () => {
+  it.scoped("is sent no expectation on a connection that it keeps, because it sends no 100", () =>
+    contained(Effect.gen(function*() {
+      const { connection, transport } = yield* connected(
+        T.expect(getHead()),
+        T.reply("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n"),
+        T.expect(`POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 3\r\n\r\nabc`),
+        T.reply(ok("done"))
+      )
+      yield* textOf(connection, HttpRequest.get("/"))
+      const request = HttpRequest.post("/", { body: HttpBody.bytes(bytesOf("abc")), expectContinue: true })
+      assert.strictEqual(yield* textOf(connection, request), "done")
+      yield* transport.verify
+    })))
+})
 
 describe("Expect: 100-continue without a body", () => {
   it.scoped("is refused, because there is nothing to hold back", () =>

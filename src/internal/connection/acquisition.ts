@@ -43,21 +43,27 @@ export class Acquisition implements Reserver, OpeningOwner {
   readonly #release: () => void
   #opening: Opening | undefined
   #total: Timer | undefined
+  readonly #spent: number
   #over = false
 
-  /** `asked` is the request that it is for, if there is one. */
+  /**
+   * `asked` is the request that it is for, if there is one. `spent` is how much of its total time
+   * is over.
+   */
   constructor(
     handle: ConnectionHandle,
     timeouts: Millis,
     caller: Caller,
     asked: Asked | undefined,
-    owner: AcquisitionOwner
+    owner: AcquisitionOwner,
+    spent = 0
   ) {
     this.#handle = handle
     this.#timeouts = timeouts
     this.#caller = caller
     this.#asked = asked
     this.#owner = owner
+    this.#spent = spent
     this.#before = handle.connection
     this.#generation = handle.closeGeneration
     this.#release = handle.reserve()
@@ -147,7 +153,7 @@ export class Acquisition implements Reserver, OpeningOwner {
     const { total: millis } = this.#timeouts
     if (millis !== Infinity) {
       this.#total = new Timer({ onTimeout: () => opening.abort(new HttpTimeout({ kind: "total", millis })) })
-      handle.settings.timers.start(this.#total, millis)
+      handle.settings.timers.start(this.#total, Math.max(0, millis - this.#spent))
     }
     opening.start()
   }

@@ -9,6 +9,7 @@
  */
 import type { HttpError } from "../../HttpError.ts"
 import type { HttpRequest } from "../../HttpRequest.ts"
+import { format } from "../model/origin.ts"
 import type { Caller } from "../model/ports.ts"
 import { notRequest } from "../options.ts"
 import type { ResponseHead } from "../protocol/head.ts"
@@ -20,7 +21,8 @@ import type { HeadObserver } from "./exchange.ts"
 import { Exchange } from "./exchange.ts"
 import type { ConnectionHandle } from "./handle.ts"
 import type { Prepared } from "./prepare.ts"
-import { askedOf, prepareFor } from "./prepare.ts"
+import { askedOf, firstAttempt, prepareFor } from "./prepare.ts"
+import { dismissal, refusesExpectation, resent, statusErrorOf } from "./repeat.ts"
 import { sendRequest } from "./sendRequest.ts"
 import { tapResponse } from "./wireTap.ts"
 
@@ -90,12 +92,46 @@ export class HandleCall implements Call, AcquisitionOwner, HeadObserver {
     if (none !== undefined) return this.onFailure(withContextAt(none, origin, undefined))
     if (startError !== undefined) return this.onFailure(withContextAt(startError, origin, askedOf(origin, request)))
     this.#startedAt = settings.timers.now()
-    const prepared = prepareFor(settings, origin, request, false)
+    const isLegacy = handle.exchange?.head?.version === 10
+    const prepared = prepareFor(settings, origin, request, firstAttempt(request, isLegacy), false)
     if ("_tag" in prepared) return this.onFailure(prepared)
+    this.#acquire(observer, prepared)
+  }
+
+  #acquire(observer: CallObserver, prepared: Prepared, spent = 0): void {
     this.#prepared = prepared
     const { terms } = prepared
-    this.#acquisition = new Acquisition(handle, terms.timeouts, observer, terms, this)
+    this.#acquisition = new Acquisition(this.#handle, terms.timeouts, observer, terms, this, spent)
     this.#acquisition.start()
+  }
+
+  /**
+   * True if the response refuses the expectation, and the request can be sent without it: on
+   * another connection, because the server still waits for the body on this one. What a stream that
+   * has begun holds may not exist twice.
+   */
+  #isRefused(exchange: Exchange): boolean {
+    const { leased, settings } = this.#handle
+    const prepared = this.#prepared
+    return prepared !== undefined && prepared.terms.resends === 0 && !leased && settings.autoOpen
+      && (exchange.isHeld || exchange.run === undefined)
+      && refusesExpectation(exchange, prepared, this.#request)
+  }
+
+  #repeat(exchange: Exchange, observer: CallObserver): void {
+    const { origin, settings } = this.#handle
+    const { events, timers } = settings
+    this.#exchange = undefined
+    exchange.dismiss(dismissal)
+    const error = statusErrorOf(exchange)
+    if (events.active && error !== undefined) {
+      events.emit({ _tag: "Retry", origin: format(origin), connection: exchange.connection.id, error })
+    }
+    // A listener may have interrupted it.
+    if (this.#observer === undefined) return
+    const prepared = prepareFor(settings, origin, this.#request, { resends: 1, expectContinue: false }, false)
+    if ("_tag" in prepared) return this.onFailure(prepared)
+    this.#acquire(observer, prepared, timers.now() - this.#startedAt)
   }
 
   cancel(): Pending | undefined {
@@ -124,7 +160,8 @@ export class HandleCall implements Call, AcquisitionOwner, HeadObserver {
   }
 
   onFailure(error: HttpError): void {
-    this.#done({ _tag: "Failed", error })
+    const resends = this.#prepared?.terms.resends ?? 0
+    this.#done({ _tag: "Failed", error: resends === 0 ? error : resent(error, resends) })
   }
 
   onDefect(defect: unknown): void {
@@ -134,7 +171,11 @@ export class HandleCall implements Call, AcquisitionOwner, HeadObserver {
   onHead(): void {
     // Set before the head was awaited.
     const exchange = this.#exchange as Exchange
-    if (this.#observer !== undefined) tapHeadOf(exchange, this.#observer)
+    const observer = this.#observer
+    if (observer !== undefined) {
+      tapHeadOf(exchange, observer)
+      if (this.#isRefused(exchange)) return this.#repeat(exchange, observer)
+    }
     this.#done(outcomeOf(exchange))
   }
 

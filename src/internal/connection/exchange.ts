@@ -137,6 +137,14 @@ export class Exchange extends RequestWriter implements ExchangeHandler, TimerOwn
     if (this.#total !== undefined) this.settings.timers.setAwaited(this.#total, false)
   }
 
+  /** The caller receives the response of another attempt instead. */
+  dismiss(reason: string): void {
+    this.body.discarding = true
+    this.body.finished = true
+    this.body.clear()
+    this.discardBody(reason)
+  }
+
   onReceive(count: number): void {
     this.#readAt = this.settings.timers.now()
     this.read += count

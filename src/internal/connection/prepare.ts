@@ -135,6 +135,24 @@ export const askedOf = (origin: Origin.Origin, request: HttpRequest<unknown>): A
   return "_tag" in target ? { method } : { method, target }
 }
 
+/** How a request is sent this time. */
+export interface Attempt {
+  /** The number of times that it was sent before. */
+  readonly resends: number
+  /** Whether `Expect: 100-continue` is sent. */
+  readonly expectContinue: boolean
+}
+
+const plain: Attempt = { resends: 0, expectContinue: false }
+const expecting: Attempt = { resends: 0, expectContinue: true }
+
+/**
+ * The first attempt. A server of HTTP/1.0 sends no 100 (RFC 9110 section 15.2), so waiting for it
+ * would only cost time.
+ */
+export const firstAttempt = ({ expectContinue }: HttpRequest<unknown>, isLegacy = false): Attempt =>
+  expectContinue && !isLegacy ? expecting : plain
+
 /** What a request is prepared with. */
 export type PrepareSettings = Pick<Settings, "addresses" | "host" | "leniency" | "limits" | "timeouts">
 
@@ -143,6 +161,7 @@ export const prepareFor = (
   settings: PrepareSettings,
   origin: Origin.Origin,
   request: HttpRequest<unknown>,
+  attempt: Attempt,
   upgrade: boolean
 ): Prepared | Unprepared => {
   // First, because the method decides what the target may be.
@@ -151,7 +170,7 @@ export const prepareFor = (
   const target = targetFor(origin, request)
   return "_tag" in target
     ? withContextAt<Unprepared>(target, origin, { method: request.method })
-    : prepare(settings, origin, request, target, withProxyFields(origin, request.fields), 0, upgrade)
+    : prepare(settings, origin, request, target, withProxyFields(origin, request.fields), attempt, upgrade)
 }
 
 /** Checks and encodes a request whose target is known. `fields` are those that are sent. */
@@ -161,7 +180,7 @@ export const prepare = (
   request: HttpRequest<unknown>,
   target: Target,
   fields: HttpFields.HttpFields,
-  resends: number,
+  { expectContinue, resends }: Attempt,
   upgrade: boolean
 ): Prepared | Unprepared => {
   const { body, invalid, method } = request
@@ -182,7 +201,7 @@ export const prepare = (
     contentType: body.contentType,
     skipHost: false,
     acceptEncoding: undefined,
-    expectContinue: request.expectContinue ?? false,
+    expectContinue,
     upgrade
   })
   if ("_tag" in head) return withContextAt<Unprepared>(head, origin, asked)

@@ -61,6 +61,11 @@ export abstract class RequestWriter implements Timed {
     return this.ending !== undefined || ((this.sent || this.stopped) && this.body.settled)
   }
 
+  /** True while nothing of the body has been sent, because the server has not asked for it. */
+  get isHeld(): boolean {
+    return this.holding
+  }
+
   /** True if the writer waits for the transport, which `timeouts.write` limits, or for a 100. */
   get isBlocked(): boolean {
     return this.#writeWaiter !== undefined

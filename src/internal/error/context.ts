@@ -146,7 +146,10 @@ export interface ErrorContext {
   readonly processed: Processed
   /** True if the request's body can be sent again. */
   readonly replayable: boolean
-  /** How often a pool had already retried the request after a stale connection: 0 or 1. */
+  /**
+   * How often the request had been sent before, at most 2: once after a stale connection or a 408
+   * of an idle one (pools), once after a 417 that refused `expectContinue`.
+   */
   readonly resends: number
   readonly timings: Timings
 }

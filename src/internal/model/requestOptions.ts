@@ -31,7 +31,10 @@ export interface RequestOptions {
   /** `absolute` sends a URL, for a forward proxy (RFC 9112 section 3.2.2). Default: `origin`. */
   readonly targetForm?: "origin" | "absolute" | undefined
   /**
-   * Sends `Expect: 100-continue`, and the body after 100 or `timeouts.continue`. Default: `false`.
+   * Sends `Expect: 100-continue`, and the body after 100 or `timeouts.continue`. After a 417 the
+   * request is retried without it (RFC 9110 section 10.1.1); a request with an Expect field
+   * of the caller's receives the 417. Not sent to a server that has answered in HTTP/1.0 before.
+   * Default: `false`.
    */
   readonly expectContinue?: boolean | undefined
   /**

@@ -16,8 +16,9 @@ import { headOf, outcomeOf, tapHeadOf } from "../connection/call.ts"
 import type { Connection } from "../connection/connection.ts"
 import type { HeadObserver } from "../connection/exchange.ts"
 import { Exchange } from "../connection/exchange.ts"
-import type { Prepared, Unprepared } from "../connection/prepare.ts"
-import { prepare } from "../connection/prepare.ts"
+import type { Attempt, Prepared, Unprepared } from "../connection/prepare.ts"
+import { firstAttempt, prepare } from "../connection/prepare.ts"
+import { dismissal, isIdleTimeout, refusesExpectation, resent, statusErrorOf } from "../connection/repeat.ts"
 import { sendRequest } from "../connection/sendRequest.ts"
 import type { Millis } from "../connection/timeouts.ts"
 import { Timer } from "../connection/timers.ts"
@@ -51,7 +52,7 @@ const prepareFor = (
   pool: Pool,
   request: HttpRequest<unknown>,
   { fields, key, origin, target }: Route,
-  resends: number
+  attempt: Attempt
 ): Prepared | Unprepared => {
   const unknown = request.body._tag === "Streaming" && request.body.length === undefined
   const trailed = !HttpFields.isHttpFields(request.trailers) || HttpFields.size(request.trailers) > 0
@@ -63,7 +64,7 @@ const prepareFor = (
     })
     return withContextAt(error, origin, { method: request.method, target })
   }
-  return prepare(pool.requestSettings, origin, request, target, fields, resends, false)
+  return prepare(pool.requestSettings, origin, request, target, fields, attempt, false)
 }
 
 /** Names the origin of a request whose method is wrong, if it can be known. */
@@ -87,16 +88,16 @@ export const makeCall = (
   if (wrong !== undefined) return atItsOrigin(wrong, request)
   const route = resolveRoute(pool.settings, request, parsed)
   if ("_tag" in route) return route
-  const prepared = prepareFor(pool, request, route, 0)
+  const prepared = prepareFor(pool, request, route, firstAttempt(request, pool.legacyServers.has(route.key)))
   return "_tag" in prepared ? prepared : new PoolCall(pool, request, route, prepared, startedAt)
 }
 
 /** The error of a retry holds for both attempts: the server may have processed the first. */
-const ofBoth = (first: HttpError, second: HttpError): HttpError => {
+const ofBoth = (first: HttpError, second: HttpError, resends: number): HttpError => {
   const { processed } = second.context
   ;(second as { context: HttpError["context"] }).context = {
     ...second.context,
-    resends: 1,
+    resends,
     processed: processed === "Yes" ? "Yes" : first.context.bytesWritten > 0 ? "Unknown" : processed
   }
   return second
@@ -107,7 +108,7 @@ export class PoolCall extends Checkout implements Call, HeadObserver {
   readonly #request: HttpRequest<unknown>
   readonly #route: Route
   #prepared: Prepared
-  /** The error of the first attempt, if this is the second. */
+  /** The error of the attempt on a stale connection, if there was one. */
   #first: HttpError | undefined = undefined
   #exchange: Exchange | undefined = undefined
 
@@ -205,6 +206,7 @@ export class PoolCall extends Checkout implements Call, HeadObserver {
       const outcome = outcomeOf(exchange)
       if (!("_tag" in outcome)) {
         tapHeadOf(exchange, this.caller)
+        if (outcome.head !== undefined && outcome.head.status >= 400 && this.#isRepeated(outcome)) return
         this.move(State.Answered)
         return this.#done(outcome)
       }
@@ -218,9 +220,10 @@ export class PoolCall extends Checkout implements Call, HeadObserver {
   /** Retries, if that is safe and has not been tried. */
   protected failed(error: HttpError): void {
     const first = this.#first
-    if (first === undefined && mayRetry(this.#request, error)) return this.#retry(error)
+    if (first === undefined && mayRetry(this.#request, error)) return this.#retryAnew(error)
     const own = this.#about(error)
-    const final = first === undefined ? own : ofBoth(first, own)
+    const resends = Math.max(own.context.resends, this.#prepared.terms.resends)
+    const final = first !== undefined ? ofBoth(first, own, resends) : resends === 0 ? own : resent(own, resends)
     this.#emitUnsent(final)
     this.#finish({ _tag: "Failed", error: final })
   }
@@ -253,20 +256,40 @@ export class PoolCall extends Checkout implements Call, HeadObserver {
     return phase === undefined ? ofAsked(error, origin, asked) : withContextAt(error, origin, asked, { phase })
   }
 
+  /** Retries the request instead of delivering a response about how it was sent. */
+  #isRepeated(exchange: Exchange): boolean {
+    const isStale = this.#first === undefined && isIdleTimeout(exchange, this.#request)
+    if (!isStale && !refusesExpectation(exchange, this.#prepared, this.#request)) return false
+    const error = statusErrorOf(exchange)
+    if (error === undefined) return false
+    if (exchange.head !== undefined) this.pool.legacyServers.note(this.key, exchange.head.version)
+    exchange.dismiss(dismissal)
+    // A listener may have interrupted it.
+    if (this.state !== State.Sending) return true
+    if (isStale) this.#retryAnew(error)
+    else this.#retry(error, false)
+    return true
+  }
+
   /**
    * Sends the request once more, on a new connection. What fails then is not retried (RFC 9110
    * section 9.2.2).
    */
-  #retry(first: HttpError): void {
-    const exchange = this.#exchange
+  #retryAnew(first: HttpError): void {
     this.#first = first
+    this.requireNew = true
+    this.#retry(first, this.#prepared.head.expectContinue && this.#request.expectContinue === true)
+  }
+
+  #retry(first: HttpError, expectContinue: boolean): void {
+    const exchange = this.#exchange
     this.#exchange = undefined
     this.pooled = undefined
-    this.requireNew = true
     this.accepted = true
+    const resends = this.#prepared.terms.resends + 1
     // What is known of the server may have changed since.
-    const prepared = prepareFor(this.pool, this.#request, this.#route, 1)
-    if ("_tag" in prepared) return this.failed(prepared)
+    const prepared = prepareFor(this.pool, this.#request, this.#route, { resends, expectContinue })
+    if ("_tag" in prepared) return this.failed(resent(prepared, resends))
     this.#prepared = prepared
     this.move(State.Ending)
     if (exchange?.run === undefined) this.#sendAgain(first)
