@@ -129,10 +129,11 @@ class Request<out E> implements HttpRequest<E> {
   readonly timeouts: HttpTimeouts.Options | undefined
   readonly limits: HttpLimits.Options | undefined
   readonly leniency: HttpLeniency | undefined
-  readonly targetForm: "origin" | "absolute" | undefined
+  readonly targetForm: Options["targetForm"]
   readonly expectContinue: boolean | undefined
   readonly encodeChunked: boolean | undefined
   readonly onInformational: OnInformational | undefined
+  readonly acceptTrailers: boolean | undefined
 
   constructor(
     method: string,
@@ -157,6 +158,7 @@ class Request<out E> implements HttpRequest<E> {
     this.expectContinue = options.expectContinue
     this.encodeChunked = options.encodeChunked
     this.onInformational = options.onInformational
+    this.acceptTrailers = options.acceptTrailers
   }
 
   get [TypeId](): TypeId {
@@ -292,7 +294,26 @@ export const del = <E = never, E2 = never>(target: string, input?: Input<E, E2>)
   make("DELETE", target, input)
 
 /**
- * Creates an OPTIONS request. The target `*` refers to the whole server.
+ * Creates a QUERY request (RFC 10008): safe and idempotent as GET, with content that is the query.
+ * The content needs a media type: `HttpBody.text`, `json` and `form` have one. Without one sending
+ * fails with `UnsupportedBody`.
+ *
+ * @example
+ * ```ts
+ * import { HttpRequest } from "effect-http-client"
+ *
+ * export const found = HttpRequest.query("https://api.test/contacts", { json: { name: "ann", limit: 10 } })
+ * ```
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const query = <E = never, E2 = never>(target: string, input?: Input<E, E2>): HttpRequest<E | E2> =>
+  make("QUERY", target, input)
+
+/**
+ * Creates an OPTIONS request. The target `*`, or the target form `asterisk`, refers to the whole
+ * server (RFC 9110 section 9.3.7).
  *
  * @since 0.1.0
  * @category constructors

@@ -54,6 +54,8 @@ export * as NodeTransport from "./NodeTransport.ts"
 
 export * as Origin from "./Origin.ts"
 
+export * as PlatformRequest from "./PlatformRequest.ts"
+
 export * as PooledHttpClient from "./PooledHttpClient.ts"
 
 export * as Proxy from "./Proxy.ts"

@@ -40,7 +40,8 @@ describe("make", () => {
       leniency: HttpLeniency.httpClient,
       targetForm: "absolute",
       expectContinue: true,
-      onInformational: () => {}
+      onInformational: () => {},
+      acceptTrailers: true
     }
     const body = HttpBody.bytes(new Uint8Array([1]))
     const request = HttpRequest.make("PUT", "/", { ...options, body })

@@ -165,6 +165,7 @@ const request: Undefined<HttpRequest.Input> = {
   expectContinue: undefined,
   encodeChunked: undefined,
   onInformational: undefined,
+  acceptTrailers: undefined,
   json: undefined,
   form: undefined,
   query: undefined,
@@ -179,6 +180,8 @@ const requestOptions: Undefined<PooledHttpClient.RequestOptions> = {
   leniency: undefined,
   expectContinue: undefined,
   onInformational: undefined,
+  targetForm: undefined,
+  acceptTrailers: undefined,
   tls: undefined,
   proxy: undefined,
   localAddress: undefined,
@@ -204,7 +207,8 @@ describe("an option that is `undefined` is as if it were not there", () => {
       leniency: HttpLeniency.httpClient,
       targetForm: "absolute",
       expectContinue: true,
-      onInformational: () => {}
+      onInformational: () => {},
+      acceptTrailers: true
     })
     expect(HttpRequest.setOptions(given, options)).toEqual(given)
   })

@@ -167,7 +167,8 @@ const requestOptions = [
   "leniency",
   "targetForm",
   "expectContinue",
-  "onInformational"
+  "onInformational",
+  "acceptTrailers"
 ] as const
 const origin = Either.getOrThrow(Origin.make({ scheme: "http", host: "a.test" }))
 const fields = HttpFields.make(["a", "b"])

@@ -24,8 +24,8 @@ export interface Repeatable {
  */
 export const idempotencyKey = "idempotency-key"
 
-/** Idempotent methods (RFC 9110 section 9.2.2). */
-const idempotent: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"])
+/** Idempotent methods (RFC 9110 section 9.2.2, RFC 10008 section 2). */
+const idempotent: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE", "QUERY"])
 
 /** True if the request has an Idempotency-Key. */
 const hasKey = ({ fields, headers }: Repeatable): boolean =>

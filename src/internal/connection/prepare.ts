@@ -20,7 +20,7 @@ import { encoderFor } from "../protocol/bodyEncoder.ts"
 import type { Content, EncodedHead } from "../protocol/encode.ts"
 import { checkMethod, encodeHead } from "../protocol/encode.ts"
 import type { Target } from "../protocol/target.ts"
-import { resolveTarget } from "../protocol/target.ts"
+import { resolveServer, resolveTarget } from "../protocol/target.ts"
 import { listHas } from "../syntax/token.ts"
 import type { Asked } from "./about.ts"
 import { forwarded, withContextAt } from "./about.ts"
@@ -120,12 +120,20 @@ const nameInConnection = (fields: HttpFields.HttpFields, names: ReadonlyArray<st
   return HttpFields.fromInput([...line, ...HttpFields.remove(fields, connection)])
 }
 
+/** The fields of a request, and the one that an option stands for. */
+export const askedFields = ({ acceptTrailers, fields }: HttpRequest<unknown>): HttpFields.HttpFields =>
+  acceptTrailers && !HttpFields.has(fields, "TE") ? HttpFields.append(fields, "TE", "trailers") : fields
+
 /** The target of a request to an origin. */
 export const targetFor = (
   origin: Origin.Origin,
-  { method, target, targetForm }: HttpRequest<unknown>
-): ReturnType<typeof resolveTarget> =>
-  resolveTarget(method, target, origin, forwarded(origin) ? "absolute" : targetForm ?? "origin")
+  { method, target, targetForm = "origin" }: Pick<HttpRequest<unknown>, "method" | "target" | "targetForm">
+): ReturnType<typeof resolveTarget> => {
+  const form = forwarded(origin) || targetForm === "absolute" ? "absolute" : "origin"
+  return targetForm === "asterisk"
+    ? resolveServer(method, target, origin, form)
+    : resolveTarget(method, target, origin, form)
+}
 
 /** What an error can say of a request that was not prepared. */
 export const askedOf = (origin: Origin.Origin, request: HttpRequest<unknown>): Asked | undefined => {
@@ -170,7 +178,7 @@ export const prepareFor = (
   const target = targetFor(origin, request)
   return "_tag" in target
     ? withContextAt<Unprepared>(target, origin, { method: request.method })
-    : prepare(settings, origin, request, target, withProxyFields(origin, request.fields), attempt, upgrade)
+    : prepare(settings, origin, request, target, withProxyFields(origin, askedFields(request)), attempt, upgrade)
 }
 
 /** Checks and encodes a request whose target is known. `fields` are those that are sent. */

@@ -28,8 +28,12 @@ export interface RequestOptions {
   readonly limits?: HttpLimits.Options | undefined
   /** Default: those of the connection. */
   readonly leniency?: HttpLeniency | undefined
-  /** `absolute` sends a URL, for a forward proxy (RFC 9112 section 3.2.2). Default: `origin`. */
-  readonly targetForm?: "origin" | "absolute" | undefined
+  /**
+   * `absolute` sends a URL, for a forward proxy (RFC 9112 section 3.2.2). `asterisk` sends `*`, for
+   * an OPTIONS request about the server as a whole (section 3.2.4): the target is then `*` or a URL
+   * without a path, and through a proxy the URL is sent. Default: `origin`.
+   */
+  readonly targetForm?: "origin" | "absolute" | "asterisk" | undefined
   /**
    * Sends `Expect: 100-continue`, and the body after 100 or `timeouts.continue`. After a 417 the
    * request is retried without it (RFC 9110 section 10.1.1); a request with an Expect field
@@ -51,6 +55,12 @@ export interface RequestOptions {
    * none.
    */
   readonly onInformational?: OnInformational | undefined
+  /**
+   * Sends `TE: trailers`, named in Connection: says that trailer fields of the response are wanted
+   * (RFC 9110 section 10.1.4). They are received in any case, in `response.trailers`. Default:
+   * `false`.
+   */
+  readonly acceptTrailers?: boolean | undefined
 }
 
 /** Options over others; those that are missing or `undefined` keep the other's. */
@@ -62,5 +72,6 @@ export const optionsOver = (self: RequestOptions, options: RequestOptions | unde
   targetForm: options?.targetForm ?? self.targetForm,
   expectContinue: options?.expectContinue ?? self.expectContinue,
   encodeChunked: options?.encodeChunked ?? self.encodeChunked,
-  onInformational: options?.onInformational ?? self.onInformational
+  onInformational: options?.onInformational ?? self.onInformational,
+  acceptTrailers: options?.acceptTrailers ?? self.acceptTrailers
 })

@@ -16,8 +16,11 @@ import type * as Tls from "../../Tls.ts"
  * @since 0.2.0
  * @category models
  */
-export interface RequestOptions
-  extends Pick<HttpRequest.Options, "timeouts" | "limits" | "leniency" | "expectContinue" | "onInformational">
+export interface RequestOptions extends
+  Pick<
+    HttpRequest.Options,
+    "timeouts" | "limits" | "leniency" | "targetForm" | "expectContinue" | "onInformational" | "acceptTrailers"
+  >
 {
   /** TLS options, instead of all those of the pool. */
   readonly tls?: Tls.Input | undefined

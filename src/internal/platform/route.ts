@@ -66,8 +66,8 @@ export const applyOptions = (
   defaults: ConnectionOptions | undefined
 ): Either.Either<Routed, InvalidUrl | InvalidOption | UnsupportedScheme> => {
   if (!Predicate.isObject(options)) return Either.right({ target, options: none })
-  const { expectContinue, leniency, limits, onInformational, timeouts } = options
-  const own = { expectContinue, leniency, limits, onInformational, timeouts }
+  const { acceptTrailers, expectContinue, leniency, limits, onInformational, targetForm, timeouts } = options
+  const own = { acceptTrailers, expectContinue, leniency, limits, onInformational, targetForm, timeouts }
   if (connectionKeys.every((key) => options[key] === undefined)) return Either.right({ target, options: own })
   return Either.flatMap(
     Origin.fromUrl(target),

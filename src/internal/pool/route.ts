@@ -9,7 +9,7 @@ import * as Origin from "../../Origin.ts"
 import * as Proxy from "../../Proxy.ts"
 import type * as Tls from "../../Tls.ts"
 import { forwarded, withContextAt } from "../connection/about.ts"
-import { withProxyFields } from "../connection/prepare.ts"
+import { askedFields, targetFor, withProxyFields } from "../connection/prepare.ts"
 import { withSources } from "../connection/rotation.ts"
 import type { Settings, Way } from "../connection/settings.ts"
 import { InvalidOption, InvalidUrl } from "../error/request.ts"
@@ -18,7 +18,7 @@ import type { ParsedUrl } from "../model/origin.ts"
 import { fromUrl } from "../model/origin.ts"
 import { resolvesHere } from "../model/proxy.ts"
 import { defaultOptions } from "../model/tlsOptions.ts"
-import { resolveTarget, Target } from "../protocol/target.ts"
+import { Target } from "../protocol/target.ts"
 import type { PoolSettings } from "./settings.ts"
 
 /** The route of a request. */
@@ -107,7 +107,8 @@ export const resolveRoute = (
   request: HttpRequest<unknown>,
   parsed?: ParsedUrl<Tls.Input>
 ): Route | Unroutable => {
-  const { fields, method } = request
+  const { method } = request
+  const fields = askedFields(request)
   if (typeof request.target !== "string") return new InvalidUrl({ part: "target", reason: "it is not a string" })
   if (request.origin !== undefined && !Origin.isOrigin(request.origin)) return notAnOrigin()
   const located = request.origin === undefined
@@ -115,9 +116,8 @@ export const resolveRoute = (
     : undefined
   if (located !== undefined && "_tag" in located) return located
   const origin = located === undefined ? request.origin as Origin.Origin : located.origin
-  if (located === undefined || method === "CONNECT" || request.targetForm === "absolute") {
-    const form = forwarded(origin) ? "absolute" : request.targetForm ?? "origin"
-    const target = resolveTarget(method, request.target, origin, form)
+  if (located === undefined || method === "CONNECT" || (request.targetForm ?? "origin") !== "origin") {
+    const target = targetFor(origin, request)
     return "_tag" in target
       ? withContextAt<Unroutable>(target, origin, { method })
       : new Route(origin, target, fields)

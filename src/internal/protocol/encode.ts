@@ -104,7 +104,7 @@ export type EncodeError =
  * Methods whose requests usually have content, so an empty body is announced (RFC 9110 section
  * 8.6).
  */
-const expectsContent: ReadonlySet<string> = new Set(["POST", "PUT", "PATCH"])
+const expectsContent: ReadonlySet<string> = new Set(["POST", "PUT", "PATCH", "QUERY"])
 
 const noProtocols: ReadonlyArray<string> = []
 
@@ -219,6 +219,12 @@ export const encodeHead = (parts: RequestParts): EncodedHead | EncodeError => {
   }
   if (hasContent && withoutContent.has(parts.method)) {
     return new UnsupportedBody({ reason: `${parts.method} has no content (RFC 9110 section 9.3)` })
+  }
+  if (parts.method === "QUERY" && !facts.contentType && parts.contentType === undefined) {
+    return new UnsupportedBody({
+      reason: "QUERY needs a Content-Type, without which a server must refuse it (RFC 10008); "
+        + "give the body one, or send the field"
+    })
   }
   if (parts.method === "TRACE" && facts.secret !== undefined) {
     return new ForbiddenHeader({

@@ -108,9 +108,12 @@ const recordField = (facts: FieldFacts, name: string, value: string): FieldError
       return undefined
     case "te":
       facts.te = value
-      return listElements(value).some((coding) => trimSpace(coding.replace(/;.*/, "")).toLowerCase() === "chunked")
-        ? new ForbiddenHeader({ field: "TE", reason: `"chunked" is always accepted and must not be listed` })
-        : undefined
+      return listElements(value).every((coding) => trimSpace(coding).toLowerCase() === "trailers")
+        ? undefined
+        : new ForbiddenHeader({
+          field: "TE",
+          reason: `it may list "trailers" alone: no coding but chunked can be decoded, and that is always accepted`
+        })
     case "upgrade":
       facts.upgrade = [...facts.upgrade ?? none, ...protocolsOf(value)]
       return undefined

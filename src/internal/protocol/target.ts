@@ -76,6 +76,23 @@ export const resolveTarget = (
   return new Target(form === "absolute" ? `${origin.scheme}://${authority}${path}` : path, authority)
 }
 
+/**
+ * Returns the target of an OPTIONS request about the server as a whole, which is named by `*`, or
+ * by a URL or a path of nothing but a slash.
+ */
+export const resolveServer = (
+  method: string,
+  target: string,
+  origin: Origin.Origin,
+  form: TargetForm
+): TargetResult => {
+  const named = resolveTarget(method, target, origin, "origin")
+  if ("_tag" in named) return named
+  return named.target === "*" || named.target === "/"
+    ? resolveTarget(method, "*", origin, form)
+    : invalid("the form `asterisk` is for the server as a whole; leave the path and the query out")
+}
+
 /** Requires brackets around an IPv6 address, because its end would look like a port. */
 const endsInPort = /^(?:\[[^\]]*\]|[^:]*):[0-9]+$/
 
