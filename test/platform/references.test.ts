@@ -370,12 +370,12 @@ describe("options do what they say", () => {
       const { client, transport } = yield* clientOver(
         T.discardUntil("Expect: 100-continue\r\n"),
         anyHead,
-        T.reply("HTTP/1.1 417 No\r\nContent-Length: 0\r\n\r\n"),
+        T.reply("HTTP/1.1 413 No\r\nContent-Length: 0\r\n\r\n"),
         T.expectDestroy
       )
       const sent = client.post(url, { body: HttpBody.text("body") })
       const response = yield* quietly(PooledHttpClient.withExpectContinue(sent, true))
-      assert.strictEqual(response.status, 417)
+      assert.strictEqual(response.status, 413)
       assert.notInclude(transport.written(0), "body")
     }))
 })
