@@ -12,7 +12,7 @@ import type { PoolLike } from "../effect/wrappedPool.ts"
 import { release, WrappedPool } from "../effect/wrappedPool.ts"
 import { fromUrl } from "../model/origin.ts"
 import type { ExecuteFailure } from "../pool/call.ts"
-import { resolveTarget } from "../protocol/target.ts"
+import { resolveServer, resolveTarget } from "../protocol/target.ts"
 import { authorized } from "./authorized.ts"
 import type { Asked, Scheme, Unanswerable } from "./scheme.ts"
 
@@ -29,7 +29,9 @@ const originOf = (request: HttpRequest<unknown>, origin: Origin.Origin | undefin
 
 const askedOf = ({ body, method, target, targetForm }: HttpRequest<unknown>, origin: Origin.Origin): Asked => {
   // A proxy that forwards the request turns the URL into the path again.
-  const resolved = resolveTarget(method, target, origin, targetForm ?? "origin")
+  const resolved = targetForm === "asterisk"
+    ? resolveServer(method, target, origin, "origin")
+    : resolveTarget(method, target, origin, targetForm ?? "origin")
   return {
     origin: Origin.format(origin),
     method,
