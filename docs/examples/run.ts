@@ -21,7 +21,7 @@ import { startGuarded } from "../demo/servers/guarded.ts"
 import { host, listen, raw, unusedPort } from "../demo/servers/listen.ts"
 import { startOrigin, startPrivateOrigin, startSecureOrigin } from "../demo/servers/origin.ts"
 import { credentials, startProxy } from "../demo/servers/proxy.ts"
-import { startLogin, startRedirecting, startTokens, startUnsteady } from "../demo/servers/turning.ts"
+import { startLogin, startPages, startRedirecting, startTokens, startUnsteady } from "../demo/servers/turning.ts"
 import * as basic from "./basic.ts"
 import * as bearerToken from "./bearer-token.ts"
 import * as cookies from "./cookies.ts"
@@ -33,6 +33,7 @@ import * as get from "./get.ts"
 import * as head from "./head.ts"
 import * as jsonWithSchema from "./json-with-schema.ts"
 import * as notFound from "./not-found.ts"
+import * as pagination from "./pagination.ts"
 import * as platformClient from "./platform-client.ts"
 import * as poolLease from "./pool-lease.ts"
 import * as pool from "./pool.ts"
@@ -44,6 +45,7 @@ import * as reloadCertificates from "./reload-certificates.ts"
 import * as resolver from "./resolver.ts"
 import * as retryByContext from "./retry-by-context.ts"
 import * as retry from "./retry.ts"
+import * as saveAs from "./save-as.ts"
 import * as socks from "./socks.ts"
 import * as steps from "./steps.ts"
 import * as timeouts from "./timeouts.ts"
@@ -176,6 +178,21 @@ const all = Effect.gen(function*() {
     ]
   )
   yield* example("pool", pool.program(host, port), { answers: 100, opened: 10, idle: 10, busy: 0 })
+  yield* example("pagination", pagination.program(`http://${host}:${yield* startPages}/items`), [
+    "item 1",
+    "item 2",
+    "item 3",
+    "item 4",
+    "item 5"
+  ])
+  const naming = yield* raw((socket) => {
+    const name = "Content-Disposition: attachment; filename=\"../rates\"; filename*=UTF-8''..%2F%e2%82%ac%20rates.csv"
+    socket.once("data", () => socket.end(`HTTP/1.1 200 OK\r\n${name}\r\nContent-Length: 4\r\n\r\n1,08`))
+  })
+  yield* example("save-as", saveAs.program(`http://${host}:${naming}/export`, here), {
+    name: "€ rates.csv",
+    text: "1,08"
+  })
   yield* example("resolver", resolver.program(host, port), { shared: 1, text: "Hello, world!\n", stale: true })
   yield* example("warm-pool", warmPool.program(host, port), { text: "Hello, world!\n", reused: false })
   yield* example("pool-lease", poolLease.program(host, port), { same: true, served: 1, opened: 1, idle: 1, busy: 0 })

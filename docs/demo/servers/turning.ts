@@ -62,3 +62,13 @@ export const startUnsteady = Effect.suspend(() => {
     })
   }))
 })
+
+/** A list of nine items in pages of three, whose Link fields lead to the next page and to the first. */
+export const startPages = Effect.suspend(() =>
+  listen(http.createServer((request, response) => {
+    const page = Number(new URL(request.url ?? "/", "http://localhost").searchParams.get("page") ?? 1)
+    const next = page < 3 ? `<?page=${page + 1}>; rel="next"; title*=UTF-8''n%c3%a4chste%2C, ` : ""
+    response.writeHead(200, { Link: `${next}</items>; rel=first` })
+    response.end(JSON.stringify([1, 2, 3].map((item) => `item ${(page - 1) * 3 + item}`)))
+  }))
+)
