@@ -45,6 +45,15 @@ describe("over this library's client", () => {
       assert.strictEqual(transport.opened.length, 2)
     })))
 
+  it.effect("the last failure says of all attempts whether the server may have done it", () =>
+    contained(Effect.gen(function*() {
+      const { client } = yield* retryingTo([T.connection(anyHead, T.reset), T.refuse()], { times: 1 })
+      const fiber = yield* started(failsWith(quietly(client.get(url)), "RequestError", "Transport", "ConnectError"))
+      yield* TestClock.adjust("1 second")
+      const { context } = yield* Fiber.join(fiber)
+      assert.deepStrictEqual([context.processed, context.bytesWritten], ["Unknown", 0])
+    })))
+
   it.effect("a 503 is retried after its Retry-After on the connection that it has released", () =>
     contained(Effect.gen(function*() {
       const { client, pool, transport } = yield* retryingTo([

@@ -84,6 +84,25 @@ describe("a failure", () => {
       assert.strictEqual(error.context.processed, "Unknown")
     })))
 
+  it.effect.each<readonly [name: string, earlier: T.Connection, options: HttpRetry.Options, processed: string]>([
+    ["was refused", T.refuse(), {}, "No"],
+    ["may have been processed", T.connection(T.expect(getHead()), T.reset), {}, "Unknown"],
+    ["was answered with 503", T.connection(...answers(503, "Connection: close")), {}, "Yes"],
+    ["was answered with a status that says it was not processed", T.connection(...answers(503, "Connection: close")), {
+      unprocessedStatuses: [503]
+    }, "No"]
+  ])(
+    "says of all attempts whether the server may have done it: an earlier one %s",
+    ([, earlier, options, processed]) =>
+      contained(Effect.gen(function*() {
+        const { pool } = yield* retryingOver([earlier, T.refuse()], { ...options, times: 1 })
+        const fiber = yield* started(failsWith(pool.execute(get()), "ConnectError"))
+        yield* TestClock.adjust("1 second")
+        const { context } = yield* Fiber.join(fiber)
+        assert.deepStrictEqual([context.processed, context.bytesWritten], [processed, 0])
+      }))
+  )
+
   it.effect("is given as it is when the retries are used up", () =>
     contained(Effect.gen(function*() {
       const { pool, transport } = yield* retryingOver([T.refuse(), T.refuse(), T.refuse()])

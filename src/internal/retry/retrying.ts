@@ -3,7 +3,8 @@
  * this loop. Each of them decides by the rules of `repeat.ts` whether an outcome may be retried.
  *
  * Rules: a response that is retried must be released before the wait; a wait must hold no
- * resources; an outcome that is not retried is returned unchanged.
+ * resources; an outcome that is not retried is returned unchanged, except that an error says of all
+ * attempts together whether the server may have processed the request.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -63,6 +64,12 @@ export const failedWith = (error: HttpError, request: Repeatable, policy: Policy
 /** The statuses that Retry-After is defined for (RFC 9110 section 15.6.4, RFC 6585 section 4). */
 const asksToWait = (status: number | undefined): boolean => status === 429 || status === 503
 
+type Processed = HttpError["context"]["processed"]
+
+/** Returns what holds for two attempts together. */
+const either = (first: Processed, second: Processed): Processed =>
+  first === "Yes" || second === "Yes" ? "Yes" : first === "No" ? second : first
+
 class Retrying<A, E, R> {
   readonly #policy: Policy
   readonly #call: Call<A, E, R>
@@ -70,6 +77,8 @@ class Retrying<A, E, R> {
   readonly #bucket: Bucket | undefined
   #state: unknown
   #sends = 0
+  /** Whether the server may have processed one of the attempts that were retried. */
+  #processed: Processed = "No"
 
   constructor(policy: Policy, call: Call<A, E, R>, caller: Interruptible, bucket: Bucket | undefined) {
     this.#policy = policy
@@ -97,13 +106,14 @@ class Retrying<A, E, R> {
     const wait = asked ?? 0
     // A number of some hundred digits becomes `Infinity`, which no limit allows.
     const isTooLong = wait > policy.retryAfterMillis || wait === Infinity
-    if (!repeatable || isTooLong || this.#sends > policy.times) return this.#give(result, release)
+    if (!repeatable || isTooLong || this.#sends > policy.times) return this.#give(result, outcome)
     const failed: FailedAttempt = { error, status, retryAfterMillis: asked, sends: this.#sends }
     const step = Effect.suspend(() => policy.schedule.step(now, failed, this.#state))
     // The schedule is the caller's code, and may die.
     return Effect.flatMap(Effect.onError(step, () => release), ([state, , decision]) => {
       this.#state = state
-      if (Decision.isDone(decision) || this.#bucket?.withdraw(now) === false) return this.#give(result, release)
+      if (Decision.isDone(decision) || this.#bucket?.withdraw(now) === false) return this.#give(result, outcome)
+      this.#processed = either(this.#processed, this.#processedBy(outcome))
       const millis = Math.max(wait, Intervals.start(decision.intervals) - now)
       return Effect.zipRight(
         Effect.zipRight(release, millis > 0 ? this.#caller.restore(Effect.sleep(millis)) : Effect.void),
@@ -112,12 +122,27 @@ class Retrying<A, E, R> {
     })
   }
 
+  #processedBy({ error, status }: Outcome): Processed {
+    if (status !== undefined) return this.#policy.unprocessed.has(status) ? "No" : "Yes"
+    return error?.context.processed ?? "Unknown"
+  }
+
+  /** The error of the last attempt must not say "No" if the server has seen an earlier one. */
+  #coverAll(error: HttpError): void {
+    const processed = either(this.#processed, error.context.processed)
+    if (processed === error.context.processed) return
+    ;(error as { context: HttpError["context"] }).context = { ...error.context, processed }
+  }
+
   /**
    * Returns the result to the caller. If the caller was interrupted in the meantime, releases the
    * response instead, because it would be lost.
    */
-  #give(result: Either.Either<A, E>, release: Effect.Effect<void>): Effect.Effect<A, E> {
-    if (Either.isLeft(result)) return Effect.fail(result.left)
+  #give(result: Either.Either<A, E>, { error, release }: Outcome): Effect.Effect<A, E> {
+    if (Either.isLeft(result)) {
+      if (error !== undefined) this.#coverAll(error)
+      return Effect.fail(result.left)
+    }
     const interrupted = this.#caller.interrupted()
     return Cause.isEmpty(interrupted)
       ? Effect.succeed(result.right)
