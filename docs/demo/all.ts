@@ -3,6 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import { certificates } from "../../test/fixtures/certificates.ts"
 import { download, upload } from "./parts/bodies.ts"
+import { cassette } from "./parts/cassette.ts"
 import { earlyAnswer, failures } from "./parts/failures.ts"
 import type { Part, Servers } from "./parts/part.ts"
 import { platform } from "./parts/platform.ts"
@@ -28,7 +29,8 @@ const parts: ReadonlyArray<Part> = [
   pooled,
   fickle,
   abandoned,
-  platform
+  platform,
+  cassette
 ]
 
 const servers = Effect.gen(function*() {

@@ -24,6 +24,7 @@ import { credentials, startProxy } from "../demo/servers/proxy.ts"
 import { startLogin, startPages, startRedirecting, startTokens, startUnsteady } from "../demo/servers/turning.ts"
 import * as basic from "./basic.ts"
 import * as bearerToken from "./bearer-token.ts"
+import * as cassette from "./cassette.ts"
 import * as cookies from "./cookies.ts"
 import * as digest from "./digest.ts"
 import * as downloadToFile from "./download-to-file.ts"
@@ -101,6 +102,11 @@ const all = Effect.gen(function*() {
     status: 200,
     reason: "OK",
     text: "This is a server for demonstrations.\n"
+  })
+  yield* example("cassette", cassette.program(host, port, join(here, "cassette.json")), {
+    recorded: "Hello, world!\n",
+    played: "Hello, world!\n",
+    urls: [`http://${host}:${port}/hello?token=redacted`]
   })
   yield* example("not-found", Effect.map(Effect.either(notFound.program(host, port)), Either.flip), {
     right: { _tag: "NoSuchPage", url: `http://${host}:${port}/parrot.spam`, reason: "Not Found" }

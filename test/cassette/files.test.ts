@@ -168,6 +168,10 @@ describe("files", () => {
       const missing = yield* Effect.flip(Cassette.read(path.join(here, "a.json")))
       expect(missing).toMatchObject({ reason: "NotFound" })
       expect(missing.message).toMatch(/Record it: run the program once with a server/)
+      for (const junk of [undefined, 1, "", {}]) {
+        expect(yield* Effect.flip(Cassette.read(junk as string))).toMatchObject({ reason: "NotReadable" })
+        expect(yield* Effect.flip(Cassette.write(junk as string, full))).toMatchObject({ reason: "NotWritable" })
+      }
       expect(yield* Effect.flip(Cassette.read(here))).toMatchObject({ reason: "NotReadable" })
       expect(yield* Effect.flip(Cassette.write(here, full))).toMatchObject({ reason: "NotWritable" })
       expect(yield* Effect.promise(() => fs.readdir(path.dirname(here)))).not.toContainEqual(

@@ -442,5 +442,11 @@ describe("a recording", () => {
         const error = yield* Effect.flip(Cassette.record(transport, { maxBytes } as Cassette.RecordOptions))
         expect(error).toMatchObject({ _tag: "InvalidOption", option: "maxBytes" })
       }
+      for (const junk of [undefined, null, 1, "a", [], {}, { version: 2, connections: [] }, { open: 1, secure: 2 }]) {
+        const played = yield* Effect.flip(Cassette.play(junk as never))
+        expect(played).toMatchObject({ _tag: "InvalidOption", option: "cassette" })
+        const recorded = yield* Effect.flip(Cassette.record(junk as never))
+        expect(recorded).toMatchObject({ _tag: "InvalidOption", option: "transport" })
+      }
     }).pipe(Effect.scoped))
 })

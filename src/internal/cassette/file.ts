@@ -7,11 +7,17 @@ import { codeOf } from "../error/systemCodes.ts"
 import { fromJson, toJson } from "./json.ts"
 import { type Cassette, CassetteError } from "./model.ts"
 
+/** The path; a defect of an untyped caller is what `catch` below receives. */
+const checked = (file: string): string => {
+  if (typeof file !== "string" || file === "") throw new TypeError("The path of a cassette must be a text")
+  return file
+}
+
 /** Documented in `Cassette`. */
 export const read = (file: string): Effect.Effect<Cassette, CassetteError> =>
   Effect.flatMap(
     Effect.tryPromise({
-      try: () => fs.readFile(file, "utf8"),
+      try: () => Promise.resolve().then(() => fs.readFile(checked(file), "utf8")),
       catch: (cause) =>
         codeOf(cause) === "ENOENT"
           ? new CassetteError({
@@ -39,7 +45,7 @@ export const read = (file: string): Effect.Effect<Cassette, CassetteError> =>
 export const writeText = (file: string, text: string): Effect.Effect<void, CassetteError> =>
   Effect.tryPromise({
     try: async () => {
-      const unfinished = `${file}.${randomUUID()}.tmp`
+      const unfinished = `${checked(file)}.${randomUUID()}.tmp`
       await fs.mkdir(path.dirname(file), { recursive: true })
       try {
         await fs.writeFile(unfinished, text)

@@ -7,7 +7,17 @@ import * as Transport from "../../Transport.ts"
 import type { InvalidOption } from "../error/request.ts"
 import * as file from "./file.ts"
 import { type Cassette, CassetteError } from "./model.ts"
-import { checkPlay, maxBytesOf, type Mode, modeOf, type PlayOptions, type RecordOptions, secretsOf } from "./options.ts"
+import {
+  checkPlay,
+  maxBytesOf,
+  type Mode,
+  modeOf,
+  notCassette,
+  notTransport,
+  type PlayOptions,
+  type RecordOptions,
+  secretsOf
+} from "./options.ts"
 import { PlayedTransport } from "./played.ts"
 import { Recorder, recording } from "./recorder.ts"
 
@@ -26,6 +36,8 @@ export const record = (
   options?: RecordOptions
 ): Effect.Effect<Recording, InvalidOption> =>
   Effect.gen(function*() {
+    const wrong = notTransport(transport)
+    if (wrong !== undefined) return yield* Effect.fail(wrong)
     const secrets = yield* secretsOf(yield* names, options)
     const maxBytes = yield* maxBytesOf(options)
     const recorder = new Recorder(secrets, maxBytes, yield* Effect.clock)
@@ -38,6 +50,8 @@ export const play = (
   options?: PlayOptions
 ): Effect.Effect<PlayedTransport, InvalidOption, Scope.Scope> =>
   Effect.gen(function*() {
+    const wrong = notCassette(cassette)
+    if (wrong !== undefined) return yield* Effect.fail(wrong)
     const secrets = yield* secretsOf(yield* names, options)
     const settings = yield* checkPlay(options)
     return yield* Effect.acquireRelease(

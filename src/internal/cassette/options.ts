@@ -1,5 +1,6 @@
 /** Checks options that no type may have checked. */
 import * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
 import { InvalidOption } from "../error/request.ts"
 import { notRecord } from "../options.ts"
 import type { Settings } from "./played.ts"
@@ -41,6 +42,20 @@ const notOneOf = (option: string, value: unknown, values: ReadonlyArray<unknown>
   value === undefined || values.includes(value)
     ? undefined
     : invalid(option, `it must be ${values.map((each) => JSON.stringify(each)).join(" or ")}`)
+
+/** Returns the error if the value is no transport. */
+export const notTransport = (transport: unknown): InvalidOption | undefined =>
+  Predicate.isRecord(transport) && typeof transport["open"] === "function" && typeof transport["secure"] === "function"
+    ? undefined
+    : invalid("transport", "it must be a `Transport.Service`, such as `NodeTransport.transport`")
+
+/**
+ * Returns the error if the value is no cassette, or one of a version that this code does not know.
+ */
+export const notCassette = (cassette: unknown): InvalidOption | undefined =>
+  Predicate.isRecord(cassette) && cassette["version"] === 1 && Array.isArray(cassette["connections"])
+    ? undefined
+    : invalid("cassette", "it must be what `Cassette.read` or a recording returns")
 
 /** What is secret, by names that are always secret and these options. */
 export const secretsOf = (
