@@ -19,6 +19,8 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import { toJson } from "../../src/internal/cassette/json.ts"
+import { Recorder } from "../../src/internal/cassette/recorder.ts"
+import { Secrets } from "../../src/internal/cassette/secrets.ts"
 import {
   connection,
   cutOff,
@@ -297,6 +299,49 @@ describe("requests are compared", () => {
       expect((yield* failure(cassette, inTurn(other))).problems).toEqual([])
     }).pipe(Effect.scoped))
 
+  it.effect("what was redacted matches everything: other cookies, another scheme", () =>
+    Effect.gen(function*() {
+      const { cassette } = yield* exchange(get("/", { Cookie: "a=1", Authorization: "Basic YTpi" }))
+      const other = get("/", { Cookie: "a=22; b=3", Authorization: "Bearer x" })
+      expect((yield* failure(cassette, inTurn(other))).problems).toEqual([])
+      expect((yield* failure(cassette, inTurn(get("/", { Cookie: "a=1" })))).problems[0]).toMatch(
+        /authorization, which is missing/
+      )
+    }).pipe(Effect.scoped))
+
+  it.effect("however the client splits it, with a length and in chunks", () =>
+    Effect.gen(function*() {
+      const whole = "POST /a HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\nabcde"
+      const chunked =
+        "POST /a HTTP/1.1\r\nhost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n3;x=1\r\ncde\r\n0\r\n\r\n"
+      const send = (text: string, size: number) =>
+        Effect.gen(function*() {
+          const transport = yield* Transport.Transport
+          const duplex = yield* transport.open({ host: "a.test", port: 80 }, { dns: 1, connect: 1, tls: 1 })
+          return yield* Effect.async<string>((resume) => {
+            duplex.attach({
+              onData: (bytes) => {
+                resume(Effect.succeed(Buffer.from(bytes).toString()))
+                return true
+              },
+              onEnd: () => {},
+              onError: ({ cause }) => resume(Effect.succeed(String(cause)))
+            })
+            for (let at = 0; at < text.length; at += size) duplex.write(text.slice(at, at + size))
+          })
+        })
+      const { cassette } = yield* recorded([
+        connection(discardUntil("abcde"), reply("HTTP/1.1 204 No Content\r\n\r\n"))
+      ], send(whole, 999))
+      for (const text of [whole, chunked]) {
+        for (let size = 1; size <= text.length; size++) {
+          const player = yield* Cassette.play(cassette, { times: false })
+          expect(yield* over(send(text, size), player)).toMatch(/^HTTP\/1.1 204/)
+          yield* player.verify
+        }
+      }
+    }).pipe(Effect.scoped))
+
   const differences: ReadonlyArray<readonly [name: string, request: HttpRequest.HttpRequest, says: RegExp]> = [
     [
       "another method",
@@ -404,6 +449,17 @@ describe("requests are compared", () => {
 })
 
 describe("a recording", () => {
+  it.effect("that is too large keeps nothing", () =>
+    Effect.gen(function*() {
+      const recorder = new Recorder(new Secrets([], {}), 10, yield* Effect.clock)
+      const tracks = [recorder.begin({ host: "a", port: 1 }), recorder.begin({ host: "b", port: 1 })] as const
+      recorder.bytes(tracks[0], "Client", "12345")
+      recorder.bytes(tracks[1], "Server", new Uint8Array(5))
+      expect(tracks.map(({ events }) => events.length)).toEqual([1, 1])
+      recorder.bytes(tracks[1], "Server", new Uint8Array(1))
+      expect(tracks.map(({ events }) => events.length)).toEqual([0, 0])
+    }))
+
   it.effect("that is too large cannot be made, and the program notices nothing", () =>
     Effect.gen(function*() {
       const { cassette, transport } = yield* Cassette.record(
