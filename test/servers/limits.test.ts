@@ -1,13 +1,15 @@
 /**
  * The limits of servers on the connections that they keep, hit on purpose: so many requests, and so much time without one.
  *
- * Which requests meet a server that closes at that very moment depends on time, but no assertion does: whenever it closes, no GET is
- * lost, and no POST but one that it may have processed.
+ * Which requests of a race meet a server that closes at that very moment depends on time, but no assertion does: whenever it closes,
+ * no GET is lost, and no POST but one that it may have processed. One request meets it in each case, because it is kept back until the
+ * server has closed.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Scope from "effect/Scope"
+import * as net from "node:net"
 import * as ConnectionPool from "../../src/ConnectionPool.ts"
 import * as NodeTransport from "../../src/NodeTransport.ts"
 import * as Proxy from "../../src/Proxy.ts"
@@ -63,6 +65,60 @@ const options: ConnectionPool.Options = {
   idleTime: "1 hour"
 }
 
+/**
+ * Accepts in the place of a server, and keeps what follows the first answer of each connection until the server has closed that: the
+ * server has closed it because it was idle, and the request was sent before that could be known.
+ */
+const crossing = (url: string): Effect.Effect<string, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const { hostname, port } = new URL(url)
+    const sockets = new Set<net.Socket>()
+    const server = net.createServer({ allowHalfOpen: true }, (client) => {
+      const behind = net.connect(Number(port), hostname)
+      for (const socket of [client, behind]) {
+        sockets.add(socket)
+        socket.on("error", () => socket.destroy()).on("close", () => sockets.delete(socket))
+      }
+      let isAnswered = false
+      client.on("data", (bytes) => {
+        if (!isAnswered) behind.write(bytes)
+      })
+      behind.on("data", (bytes) => {
+        isAnswered = true
+        client.write(bytes)
+      })
+      behind.on("close", () => client.end())
+      client.on("close", () => behind.destroy())
+    })
+    yield* Effect.acquireRelease(
+      Effect.async<void>((resume) => {
+        server.listen(0, "127.0.0.1", () => resume(Effect.void))
+      }),
+      () =>
+        Effect.sync(() => {
+          server.close()
+          for (const socket of sockets) socket.destroy()
+        })
+    )
+    return `http://127.0.0.1:${(server.address() as net.AddressInfo).port}`
+  })
+
+/** What becomes of a request on a connection that the server closes while the request is on its way. */
+const crossed = (pool: ConnectionPool.ConnectionPool, url: string) =>
+  Effect.gen(function*() {
+    yield* answered(pool, page(url))
+    // The pool sends it once more, on another connection.
+    yield* answered(pool, page(url))
+    assert.deepInclude(yield* pool.stats, { opened: 2, retried: 1 })
+    const error = yield* Effect.flip(answered(pool, post(url)))
+    assertUnsafe(error, "POST")
+    assert.isTrue(error.context.connection?.reused)
+    assert.deepInclude(yield* pool.stats, { opened: 2, retried: 1 })
+  })
+
+const crossedTitle =
+  "closes while a request is on its way: a GET is sent once more, and a POST is reported as perhaps processed"
+
 /** They wait for most of their time. */
 const together = { concurrent: true }
 
@@ -82,6 +138,14 @@ describe("the limits of", together, () => {
               })),
             60_000
           )
+
+          it.live(crossedTitle, () =>
+            over(Effect.gen(function*() {
+              const { run, url } = yield* place(origin, path, { millis, requests: 1_000_000 })
+              yield* run
+              const pool = yield* ConnectionPool.make(options)
+              yield* crossed(pool, yield* crossing(url))
+            })), 60_000)
         }
 
         if (origin.traits.has("requestLimit")) {
@@ -121,6 +185,17 @@ describe("the limits of", together, () => {
           })),
         60_000
       )
+
+      it.live(crossedTitle, () =>
+        over(Effect.gen(function*() {
+          const port = yield* quietPort
+          yield* squid.start(path, { folder: yield* openDirectory, port, credentials: false, idleSeconds: 1 })
+          const { port: behind } = yield* webServer(handler)
+          const { port: before } = new URL(yield* crossing(`http://127.0.0.1:${port}`))
+          const proxy = Either.getOrThrow(Proxy.make({ host: "127.0.0.1", port: Number(before) }))
+          const pool = yield* ConnectionPool.make({ ...options, proxy })
+          yield* crossed(pool, `http://127.0.0.1:${behind}`)
+        })), 60_000)
     })
   })
 })
