@@ -150,8 +150,9 @@ export interface HttpResponse {
    */
   readLine(limit?: number): Effect.Effect<Uint8Array, BodyFailure>
   /**
-   * The body as lines of text without line ends, decoded as for `text`: `for line in response`. A
-   * line may be as long as the longest string.
+   * The body as lines of text without line ends (LF or CRLF), decoded as for `text`: `for line in
+   * response`. A line may be as long as the longest string. `Lines.decode` can also end lines at a
+   * CR alone.
    */
   readonly lines: Stream.Stream<string, BodyFailure | BodyDecodeError>
 

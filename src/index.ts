@@ -50,6 +50,8 @@ export * as Interim from "./Interim.ts"
 
 export * as Link from "./Link.ts"
 
+export * as Lines from "./Lines.ts"
+
 export * as NodeTransport from "./NodeTransport.ts"
 
 export * as Origin from "./Origin.ts"

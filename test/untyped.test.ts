@@ -28,6 +28,7 @@ const {
   HttpError,
   HttpFields,
   HttpRequest,
+  Lines,
   Origin,
   Proxy,
   Sse
@@ -291,6 +292,9 @@ const calls: ReadonlyArray<readonly [what: string, call: Call]> = [
   ["response.schemaJson(junk)", (junk) => answered((response) => response.schemaJson(junk))],
   ["response.getHeader(junk)", (junk) => answered((response) => response.getHeader(junk))],
   ["response.getHeader's default", (junk) => answered((response) => response.getHeader("x", junk))],
+  ["Lines.decode(junk)", (junk) => Stream.runDrain(Lines.decode(junk))],
+  ["Lines.decode's options", (junk) => answered((response) => Stream.runDrain(Lines.decode(response, junk)))],
+  ["Lines.decode({ cr })", (junk) => answered((response) => Stream.runDrain(Lines.decode(response, { cr: junk })))],
   ["Sse.decode(junk)", (junk) => Stream.runDrain(Sse.decode(junk))],
   ["Sse.decode's options", (junk) => answered((response) => Stream.runDrain(Sse.decode(response, junk)))],
   [

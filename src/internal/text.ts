@@ -145,6 +145,7 @@ const empty: Uint8Array = new Uint8Array(0)
  */
 export class LineDecoder {
   readonly #label: string | undefined
+  readonly #cr: boolean
   #decoder: TextDecoder | undefined
   #known = true
   /** The first bytes, until they are long enough for a byte order mark. */
@@ -152,8 +153,10 @@ export class LineDecoder {
   /** The number of characters in the unfinished line. */
   #open = 0
 
-  constructor(label: string | undefined) {
+  /** `cr` is true if a CR alone ends a line too. */
+  constructor(label: string | undefined, cr = false) {
     this.#label = label
+    this.#cr = cr
   }
 
   /** Decodes the next bytes. */
@@ -185,12 +188,16 @@ export class LineDecoder {
   #decode(bytes: Uint8Array, stream: boolean): Either.Either<string, TextFailure> {
     try {
       const text = this.#decoder?.decode(bytes, { stream }) ?? ""
-      const end = text.indexOf("\n")
+      const end = this.#cr ? text.search(/[\r\n]/) : text.indexOf("\n")
       if (this.#open + (end < 0 ? text.length : end) > longest.text) return Either.left(tooLargeForText(longest.text))
-      this.#open = end < 0 ? this.#open + text.length : text.length - text.lastIndexOf("\n") - 1
+      this.#open = end < 0 ? this.#open + text.length : text.length - this.#lastEnd(text) - 1
       return Either.right(text)
     } catch (cause) {
       return Either.left(notDecoded(cause, this.#label, this.#known, undefined))
     }
+  }
+  #lastEnd(text: string): number {
+    const lf = text.lastIndexOf("\n")
+    return this.#cr ? Math.max(lf, text.lastIndexOf("\r")) : lf
   }
 }

@@ -5,7 +5,7 @@ import * as Exit from "effect/Exit"
 import { identity } from "effect/Function"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import type { BodyFailure, ConnectionInfo, Timings } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
 import type { Framing, HttpResponse, Informational } from "../../HttpResponse.ts"
@@ -22,7 +22,8 @@ import { notBytes, notCount } from "../options.ts"
 import type { ResponseHead } from "../protocol/head.ts"
 import { urlOf } from "../protocol/target.ts"
 import type { TextFailure } from "../text.ts"
-import { decodeJson, decodeText, LineDecoder } from "../text.ts"
+import { decodeJson, decodeText } from "../text.ts"
+import { linesOf } from "./lines.ts"
 import { BodyReader } from "./responseBody.ts"
 
 /** Returns the response of an exchange whose head has arrived. */
@@ -171,15 +172,8 @@ class Response implements HttpResponse {
   }
 
   get lines(): Stream.Stream<string, BodyFailure | BodyDecodeError> {
-    return Stream.suspend(() => {
-      const decoder = new LineDecoder(contentCharset(this.#head.fields))
-      return Stream.splitLines(
-        Stream.concat(
-          Stream.mapEffect(this.stream, (bytes) => this.#withContext(decoder.next(bytes))),
-          Stream.suspend(() => Stream.fromEffect(this.#withContext(decoder.end())))
-        )
-      )
-    })
+    const { fields } = this.#head
+    return linesOf(this.stream, contentCharset(fields), false, (error) => this.#exchange.withContext(error))
   }
 
   getHeader(name: string): string | undefined
