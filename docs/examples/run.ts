@@ -17,6 +17,7 @@ import { join } from "node:path"
 import { isDeepStrictEqual } from "node:util"
 import { certificates, pinOf } from "../../test/fixtures/certificates.ts"
 import { socksServer } from "../../test/fixtures/socksServer.ts"
+import { startEvents } from "../demo/servers/events.ts"
 import { startGuarded } from "../demo/servers/guarded.ts"
 import { host, listen, raw, unusedPort } from "../demo/servers/listen.ts"
 import { startOrigin, startPrivateOrigin, startSecureOrigin } from "../demo/servers/origin.ts"
@@ -29,6 +30,7 @@ import * as cookies from "./cookies.ts"
 import * as digest from "./digest.ts"
 import * as downloadToFile from "./download-to-file.ts"
 import * as errorsByTag from "./errors-by-tag.ts"
+import * as eventsFromServer from "./events-from-server.ts"
 import * as events from "./events.ts"
 import * as get from "./get.ts"
 import * as head from "./head.ts"
@@ -49,6 +51,7 @@ import * as retry from "./retry.ts"
 import * as saveAs from "./save-as.ts"
 import * as socks from "./socks.ts"
 import * as steps from "./steps.ts"
+import * as subscription from "./subscription.ts"
 import * as timeouts from "./timeouts.ts"
 import * as tlsPins from "./tls-pins.ts"
 import * as tunnel from "./tunnel.ts"
@@ -273,6 +276,12 @@ const all = Effect.gen(function*() {
     ),
     { before: 200, after: [200] }
   )
+  const eventsUrl = `http://${host}:${yield* startEvents}/`
+  yield* example("events-from-server", eventsFromServer.program(eventsUrl), { text: "Hello!", idle: 1 })
+  yield* example("subscription", subscription.program(eventsUrl), {
+    prices: [100, 101, 99, 103, 102],
+    breaks: ["after 2: IncompleteRead", "after 4: IncompleteRead", "after 5: IncompleteRead"]
+  })
   yield* example("events", events.program(host, port), {
     counts: { Connect: 1, Connected: 1, Acquire: 3, Release: 3, RequestEnd: 3, Close: 1 },
     closed: [{ reason: "Closed", requestsServed: 3 }]
