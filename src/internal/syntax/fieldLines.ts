@@ -88,9 +88,9 @@ export const parseFieldLines = (
       : length > rules.fieldLine
       ? faultAt(start, tooLong, "", [])
       : folded
-      ? unfold(lines.text, start, end, fields)
+      ? unfold(lines.text, start, end, flagged, fields)
       : parseLine(lines.text, start, end, rules, fields)
-    const fault = wrong ?? (flagged ? keepControls(start, fields) : undefined)
+    const fault = wrong ?? (flagged ? keepControls(start, folded, fields) : undefined)
     skipping = fault !== undefined
     if (fault === undefined) continue
     if (!rules.skipInvalidFields || fault.reason === tooLong) return fault
@@ -108,12 +108,24 @@ export const parseFieldLines = (
 /** The reason for which callers create a separate error. */
 export const tooLong = "a folded field longer than the limit"
 
-const unfold = (text: string, start: number, end: number, fields: FieldList): FieldFault | undefined => {
+/** Replaces NUL and CR by spaces (RFC 9110 section 5.5), and removes the spaces at both ends. */
+// oxlint-disable-next-line no-control-regex
+const cleaned = (text: string): string => trimSpace(text.replace(/[\0\r]/g, " "))
+
+const unfold = (
+  text: string,
+  start: number,
+  end: number,
+  flagged: boolean,
+  fields: FieldList
+): FieldFault | undefined => {
   const last = fields.names.length - 1
   const name = fields.names[last]
   if (name === undefined) return faultAt(start, "white space before the first field")
   if (isFraming(name)) return faultAt(start, `the field ${name} is folded over several lines`, name)
-  const more = trimSpace(text, start, end)
+  // Only what is new is cleaned. To clean the whole value for each of its lines would take time in
+  // proportion to the square of its length.
+  const more = flagged ? cleaned(text.slice(start, end)) : trimSpace(text, start, end)
   const value = fields.values[last] as string
   fields.values[last] = value === "" || more === "" ? value + more : `${value} ${more}`
   return undefined
@@ -123,13 +135,12 @@ const unfold = (text: string, start: number, end: number, fields: FieldList): Fi
  * Checks the last field, which has control characters. NUL and CR become spaces and others stay
  * (RFC 9110 section 5.5), unless the field frames the message.
  */
-const keepControls = (start: number, fields: FieldList): FieldFault | undefined => {
+const keepControls = (start: number, folded: boolean, fields: FieldList): FieldFault | undefined => {
   const last = fields.names.length - 1
   const name = fields.names[last] as string
   if (isFraming(name)) return faultAt(start, `the field ${name} has a control character`, name)
   fields.relaxed = true
-  // oxlint-disable-next-line no-control-regex
-  fields.values[last] = trimSpace((fields.values[last] as string).replace(/[\0\r]/g, " "))
+  if (!folded) fields.values[last] = cleaned(fields.values[last] as string)
   return undefined
 }
 
