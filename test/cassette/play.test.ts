@@ -449,6 +449,14 @@ describe("requests are compared", () => {
 })
 
 describe("a recording", () => {
+  it.effect("whose clock is set back has times that never decrease", () =>
+    Effect.gen(function*() {
+      const times = [1000, 1005, 400, 1006]
+      const clock = { ...(yield* Effect.clock), unsafeCurrentTimeMillis: () => times.shift() ?? 2000 }
+      const recorder = new Recorder(new Secrets([], {}), 10, clock)
+      expect([recorder.now, recorder.now, recorder.now, recorder.now]).toEqual([5, 5, 6, 1000])
+    }))
+
   it.effect("that is too large keeps nothing", () =>
     Effect.gen(function*() {
       const recorder = new Recorder(new Secrets([], {}), 10, yield* Effect.clock)

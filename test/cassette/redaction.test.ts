@@ -230,6 +230,16 @@ describe("what else is secret", () => {
     }
   })
 
+  it("challenges stay, because a client must answer them; what it answers does not", () => {
+    const challenge = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Digest realm=\"a\", nonce=\"n0nce\"\r\n"
+      + "Proxy-Authenticate: Basic realm=\"b\"\r\nContent-Length: 0\r\n\r\n"
+    const get = "GET / HTTP/1.1\r\n\r\n"
+    const digest = "GET / HTTP/1.1\r\nAuthorization: Digest username=\"s3cret\", response=\"s3cret\"\r\n\r\n"
+    const safe = redact(get + digest, challenge + ok)
+    expect(safe.server).toBe(challenge + ok)
+    expect(safe.client).toBe(`${get}GET / HTTP/1.1\r\nAuthorization: Digest <redacted>\r\n\r\n`)
+  })
+
   it("requests within a tunnel, behind CONNECT", () => {
     const client =
       "CONNECT a:443 HTTP/1.1\r\nProxy-Authorization: Basic s3cret\r\n\r\nGET /?token=s3cret HTTP/1.1\r\n\r\n"

@@ -37,6 +37,7 @@ export class Recorder {
   readonly #recordedAt: number
   readonly #tracks: Array<Track> = []
   #size = 0
+  #latest = 0
 
   constructor(secrets: Secrets, maxBytes: number, clock: Clock.Clock) {
     this.#secrets = secrets
@@ -45,8 +46,12 @@ export class Recorder {
     this.#recordedAt = clock.unsafeCurrentTimeMillis()
   }
 
+  /**
+   * The time since the beginning. It never decreases, even if the clock of the system is set back.
+   */
   get now(): number {
-    return this.#clock.unsafeCurrentTimeMillis() - this.#recordedAt
+    this.#latest = Math.max(this.#latest, this.#clock.unsafeCurrentTimeMillis() - this.#recordedAt)
+    return this.#latest
   }
 
   begin(endpoint: Transport.Endpoint): Track {
