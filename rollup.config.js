@@ -113,5 +113,16 @@ export default defineConfig([
     input: `${built}index.js`,
     // It stays a list of the modules: as objects in a chunk, no bundler could leave out what its user does not import.
     external: /^\.\//
+  },
+  {
+    ...common,
+    // The program is one file over the public modules, as a program of a user is.
+    input: `${built}cli/main.js`,
+    output: {
+      ...common.output,
+      dir: "dist/cli",
+      paths: (id) => id.startsWith(built) ? `../${id.slice(built.length)}` : id
+    },
+    external: (id) => !id.startsWith("./") && !id.startsWith(`${built}cli/`)
   }
 ])

@@ -142,6 +142,9 @@ const judgeOwn = (from, to) => {
   const folder = folderOf(from)
   const target = folderOf(to)
   if (to.startsWith("../")) return "R0: src imports nothing of this repository outside of src."
+  // The program is a user of the library like any other.
+  if (to.startsWith("cli/") && !from.startsWith("cli/")) return "R0: the library does not know its command line."
+  if (from.startsWith("cli/") && target !== undefined) return "R5: cli imports public modules only."
   for (const { folder: peerFolder, module } of Object.values(optionalPeers)) {
     if ((target === peerFolder && folder !== peerFolder && from !== module) || to === module) {
       return `R0: ${to} needs an optional peer; only ${module} and internal/${peerFolder} may import it.`
