@@ -32,6 +32,7 @@ export interface Options {
   readonly trace: boolean
   readonly repeat: number
   readonly concurrency: number
+  readonly har: string | undefined
 }
 
 /** What was asked for. */
@@ -59,6 +60,7 @@ const definitions = {
   trace: { type: "boolean", short: "v" },
   repeat: { type: "string", short: "n" },
   concurrency: { type: "string", short: "c" },
+  har: { type: "string" },
   help: { type: "boolean", short: "h" },
   version: { type: "boolean", short: "V" }
 } as const
@@ -134,7 +136,8 @@ const parse = (args: ReadonlyArray<string>): Command => {
       timings: values.timings === true,
       trace: values.trace === true,
       repeat,
-      concurrency
+      concurrency,
+      har: values.har
     }
   }
 }
@@ -176,6 +179,7 @@ Connection
 What happened
       --timings             the time of each phase, as bars
   -v, --trace               the events of connections and interim responses
+      --har FILE            writes the exchanges as HAR 1.2, secrets redacted
 
 Load
   -n, --repeat N            sends the request N times and prints their times

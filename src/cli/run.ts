@@ -11,6 +11,7 @@ import type { Failure } from "./failure.ts"
 import { codeOf, describeFailure } from "./failure.ts"
 import type { Io } from "./io.ts"
 import { load } from "./load.ts"
+import { recorded } from "./record.ts"
 import { makeRequest, poolOptions } from "./request.ts"
 import { note, single } from "./single.ts"
 import { paint } from "./text.ts"
@@ -32,7 +33,7 @@ const tracer = (io: Io): (text: string) => void => {
   }
 }
 
-const send = (options: Options, io: Io): Effect.Effect<number, Failure, Transport> =>
+const exchange = (options: Options, io: Io): Effect.Effect<number, Failure, Transport> =>
   Effect.scoped(Effect.gen(function*() {
     const trace = options.trace ? tracer(io) : undefined
     const pool = yield* ConnectionPool.make({
@@ -45,6 +46,10 @@ const send = (options: Options, io: Io): Effect.Effect<number, Failure, Transpor
     })
     return yield* options.repeat > 1 ? load(pool, request, options, io) : single(pool, request, options, io)
   }))
+
+/** Sends, and writes the HAR file afterwards, whatever came of it. */
+const send = (options: Options, io: Io): Effect.Effect<number, Failure, Transport> =>
+  options.har === undefined ? exchange(options, io) : recorded(options.har, exchange(options, io))
 
 /** Does what the arguments ask for, and returns the exit code. Describes failures on stderr. */
 export const run = (args: ReadonlyArray<string>, io: Io): Effect.Effect<number, never, Transport> =>

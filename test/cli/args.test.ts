@@ -90,7 +90,7 @@ describe("the help", () => {
       expect(usage).toContain(`--${option} `)
     }
     for (
-      const option of ["proxy", "unix-socket", "insecure", "ca", "timings", "trace", "repeat", "concurrency"]
+      const option of ["proxy", "unix-socket", "insecure", "ca", "timings", "trace", "har", "repeat", "concurrency"]
     ) {
       expect(usage).toContain(`--${option} `)
     }

@@ -281,6 +281,57 @@ describe("a failure", () => {
     }))
 })
 
+describe("--har", () => {
+  const entriesOf = (at: string) =>
+    (JSON.parse(fs.readFileSync(at, "utf8")) as {
+      readonly log: {
+        readonly version: string
+        readonly entries: ReadonlyArray<
+          { readonly request: { readonly url: string }; readonly response: { readonly status: number } }
+        >
+      }
+    }).log
+
+  it.live("writes each exchange, and no secret", () =>
+    Effect.gen(function*() {
+      const at = file("exchange.har")
+      const { code } = yield* against(
+        serve(TestTransport.discardUntil("\r\n\r\n"), TestTransport.reply(ok)),
+        ["--har", at, "-u", "ann:pässword", "a.test/p"]
+      )
+      assert.strictEqual(code, 0)
+      const log = entriesOf(at)
+      assert.strictEqual(log.version, "1.2")
+      assert.deepStrictEqual(log.entries.map(({ request, response }) => [request.url, response.status]), [
+        ["http://a.test/p", 200]
+      ])
+      assert.notInclude(fs.readFileSync(at, "utf8"), "YW5uOnDDpHNzd29yZA")
+    }))
+
+  it.live("is written also if the exchange fails, whose failure is reported", () =>
+    Effect.gen(function*() {
+      const at = file("failed.har")
+      const { code, stderr } = yield* against(
+        serve(get, TestTransport.reply(ok.slice(0, -1)), TestTransport.eof),
+        ["--har", at, "a.test/p"]
+      )
+      assert.strictEqual(code, 18)
+      assert.include(stderr, "IncompleteRead: ")
+      assert.strictEqual(entriesOf(at).entries.length, 1)
+    }))
+
+  it.live("that cannot be written is a failure", () =>
+    Effect.gen(function*() {
+      const { code, stderr } = yield* against(serve(get, TestTransport.reply(ok)), [
+        "--har",
+        "/nowhere/a.har",
+        "a.test/p"
+      ])
+      assert.strictEqual(code, 23)
+      assert.include(stderr, "Could not write /nowhere/a.har")
+    }))
+})
+
 describe("--repeat", () => {
   const served = (count: number) => Array.from({ length: count }, () => [get, TestTransport.reply(ok)]).flat()
 
