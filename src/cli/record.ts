@@ -6,7 +6,7 @@ import { Transport } from "../Transport.ts"
 import type { Failure } from "./failure.ts"
 import { fileFailure } from "./failure.ts"
 
-/** More than this is not kept: the file would be of no use. */
+/** More than this is not kept, because no tool reads a file that is much larger. */
 const maxBytes = 256 * 1024 * 1024
 
 /**
