@@ -221,6 +221,7 @@ export interface Reclaim {
  *   requires a new connection.
  * - `AddressGone`: the resolver no longer returns its address for the name, and the pool has the
  *   option `followDns: "drain"`.
+ * - `Upgraded`: it had left HTTP, and both sides have ended it, or its scope has.
  * - `Closed`: the caller closed it, its lease or scope ended, or it was opened when no request
  *   needed it any longer.
  * - `Shutdown`: the pool was shut down.
@@ -243,6 +244,7 @@ export type CloseReason =
   | "Rotated"
   | "Room"
   | "AddressGone"
+  | "Upgraded"
   | "Closed"
   | "Shutdown"
 

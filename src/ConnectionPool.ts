@@ -63,6 +63,8 @@ import type * as HttpRetry from "./HttpRetry.ts"
 import * as internal from "./internal/effect/connectionPool.ts"
 import type { PoolOptions } from "./internal/effect/poolOptions.ts"
 import * as retries from "./internal/effect/retryingPool.ts"
+import type { Upgraded } from "./internal/effect/upgradedModel.ts"
+import type { UpgradeRefused } from "./internal/effect/upgradeRefused.ts"
 import { trace } from "./internal/platform/trace.ts"
 import type * as Origin from "./Origin.ts"
 import type { Transport } from "./Transport.ts"
@@ -172,6 +174,15 @@ export interface ConnectionPool {
    * body was read or the response closed. Interruption closes the exchange in flight.
    */
   execute<E = never>(request: HttpRequest<E>): Effect.Effect<HttpResponse, ExecuteFailure<E>>
+  /**
+   * Sends a request whose connection is to leave HTTP: one with an Upgrade field, or a CONNECT. See
+   * `Upgrade`. Everything up to the head is as in `execute`. The connection counts as busy until
+   * the scope closes, or both sides have finished, and never returns to the pool. Through a proxy
+   * that forwards requests an upgrade is sent in a tunnel.
+   */
+  upgrade<E = never>(
+    request: HttpRequest<E>
+  ): Effect.Effect<Upgraded, ExecuteFailure<E> | UpgradeRefused, Scope.Scope>
   /**
    * Acquires a connection for the caller alone until the scope closes, for the step-by-step calls
    * or several requests in a row. It returns to the pool if it is then idle; otherwise it is

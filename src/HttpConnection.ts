@@ -56,6 +56,8 @@ import type { HttpResponse, Informational } from "./HttpResponse.ts"
 import type * as HttpTimeouts from "./HttpTimeouts.ts"
 import * as internal from "./internal/effect/httpConnection.ts"
 import * as reading from "./internal/effect/readResponse.ts"
+import type { Upgraded } from "./internal/effect/upgradedModel.ts"
+import type { UpgradeRefused } from "./internal/effect/upgradeRefused.ts"
 import { trace } from "./internal/platform/trace.ts"
 import type * as Origin from "./Origin.ts"
 import type * as Proxy from "./Proxy.ts"
@@ -226,6 +228,14 @@ export interface HttpConnection {
    * closes) stops the sending, and its response wins over the broken connection.
    */
   execute<E = never>(request: HttpRequest<E>): Effect.Effect<HttpResponse, ExecuteFailure<E>>
+  /**
+   * Sends a request after which the connection is to leave HTTP: one with an Upgrade field, or a
+   * CONNECT. See `Upgrade`. Until its scope closes, or both sides have finished, the state is
+   * `Upgraded`; afterwards the next request opens another connection.
+   */
+  upgrade<E = never>(
+    request: HttpRequest<E>
+  ): Effect.Effect<Upgraded, ExecuteFailure<E> | UpgradeRefused, Scope.Scope>
 
   /**
    * Starts a request. Adds Host and `Accept-Encoding: identity` unless skipped. A target that is a

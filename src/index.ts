@@ -77,3 +77,5 @@ export * as TestTransport from "./TestTransport.ts"
 export * as Tls from "./Tls.ts"
 
 export * as Transport from "./Transport.ts"
+
+export * as Upgrade from "./Upgrade.ts"

@@ -76,6 +76,7 @@ const additions: ReadonlyArray<readonly [name: string, modules: ReadonlyArray<st
     "effect/RuntimeFlags",
     "effect/Schema",
     "effect/Scope",
+    "effect/Sink",
     "effect/Stream",
     "effect/Tracer",
     "node:async_hooks",

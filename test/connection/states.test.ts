@@ -1,7 +1,7 @@
 /**
  * Which call is legal in which state: a matrix of all of them, each refused with the state in the error and with nothing changed.
  *
- * The states are those of `http.client`, and two more: `ResponseUnread`, and `Closed` for the end of the scope.
+ * The states are those of `http.client`, and three more: `ResponseUnread`, `Upgraded`, and `Closed` for the end of the scope.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
@@ -35,6 +35,20 @@ const states: {
   ResponseUnread: {
     steps: [T.expect(asked("GET /")), T.reply(unreadHead + "he")],
     enter: (connection) => Effect.zipRight(connection.request("GET", "/"), connection.getResponse)
+  },
+  Upgraded: {
+    steps: [
+      T.discardUntil("\r\n\r\n"),
+      T.reply("HTTP/1.1 101 Up\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+    ],
+    enter: (connection) =>
+      Effect.flatMap(
+        Scope.make(),
+        (scope) => Scope.extend(connection.upgrade(HttpRequest.get("/", { headers: { Upgrade: "echo" } })), scope)
+      ) as Effect.Effect<
+        unknown,
+        HttpError
+      >
   },
   Closed: { steps: [], enter: () => Effect.void }
 }
@@ -107,6 +121,19 @@ const matrix: { readonly [S in ConnectionState]: { readonly [N in Name]: string 
     connect: "-> ResponseUnread",
     setTunnel: "InvalidOption",
     getProxyResponseHeaders: "-> ResponseUnread",
+    close: "-> Idle"
+  },
+  Upgraded: {
+    putRequest: "CannotSendRequest",
+    putHeader: "CannotSendHeader",
+    endHeaders: "CannotSendHeader",
+    send: "CannotSendHeader",
+    request: "CannotSendRequest",
+    getResponse: "ResponseNotReady",
+    execute: "CannotSendRequest",
+    connect: "-> Upgraded",
+    setTunnel: "InvalidOption",
+    getProxyResponseHeaders: "-> Upgraded",
     close: "-> Idle"
   },
   Closed: {

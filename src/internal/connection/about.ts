@@ -7,7 +7,7 @@ import * as Origin from "../../Origin.ts"
 import type { Tagged } from "../error/base.ts"
 import { ofRequest, withContext } from "../error/base.ts"
 import type { ErrorContext } from "../error/context.ts"
-import { isSocks } from "../model/proxy.ts"
+import { forwards } from "../model/proxy.ts"
 import type { Target } from "../protocol/target.ts"
 
 /** The request that an error is about. The parts that are present have been checked. */
@@ -21,10 +21,10 @@ type Request = Pick<ErrorContext, "method" | "path">
 
 /**
  * True if a proxy forwards the requests to this origin, because they are not encrypted. The proxy
- * sees them, so they name their origin and carry the fields for the proxy. SOCKS forwards nothing.
+ * sees them, so they name their origin and carry the fields for the proxy.
  */
 export const forwarded = ({ proxy, scheme }: Origin.Origin): boolean =>
-  proxy !== undefined && scheme === "http" && !isSocks(proxy)
+  proxy !== undefined && scheme === "http" && forwards(proxy)
 
 /** Returns `host:port` of a proxy. */
 export const proxyName = (proxy: { readonly host: string; readonly port: number } | undefined): string | undefined =>

@@ -18,12 +18,14 @@ import type { AcquisitionOwner, Pending } from "./acquisition.ts"
 import { Acquisition } from "./acquisition.ts"
 import type { Connection } from "./connection.ts"
 import type { HeadObserver } from "./exchange.ts"
-import { Exchange } from "./exchange.ts"
+import type { Exchange } from "./exchange.ts"
 import type { ConnectionHandle } from "./handle.ts"
 import type { Prepared } from "./prepare.ts"
 import { askedOf, firstAttempt, prepareFor } from "./prepare.ts"
 import { dismissal, refusesExpectation, resent, statusErrorOf } from "./repeat.ts"
 import { sendRequest } from "./sendRequest.ts"
+import { makeExchange } from "./switching.ts"
+import { tunnelHandle } from "./tunnelled.ts"
 import { tapResponse } from "./wireTap.ts"
 
 /** The caller of a request. */
@@ -78,22 +80,31 @@ export class HandleCall implements Call, AcquisitionOwner, HeadObserver {
   #acquisition: Acquisition | undefined
   #exchange: Exchange | undefined
 
-  constructor(handle: ConnectionHandle, request: HttpRequest<unknown>) {
+  readonly #upgrade: boolean
+
+  /** `upgrade` is true if its connection is to leave HTTP. */
+  constructor(handle: ConnectionHandle, request: HttpRequest<unknown>, upgrade = false) {
     this.#handle = handle
     this.#request = request
+    this.#upgrade = upgrade
   }
 
   start(observer: CallObserver): void {
     this.#observer = observer
     const handle = this.#handle
     const request = this.#request
-    const { origin, settings, startError } = handle
+    const { startError } = handle
     const none = notRequest(request)
-    if (none !== undefined) return this.onFailure(withContextAt(none, origin, undefined))
-    if (startError !== undefined) return this.onFailure(withContextAt(startError, origin, askedOf(origin, request)))
+    if (none !== undefined) return this.onFailure(withContextAt(none, handle.origin, undefined))
+    if (startError !== undefined) {
+      return this.onFailure(withContextAt(startError, handle.origin, askedOf(handle.origin, request)))
+    }
+    const untunnelled = this.#upgrade ? tunnelHandle(handle, request.method) : undefined
+    if (untunnelled !== undefined) return this.onFailure(withContextAt(untunnelled, handle.origin, undefined))
+    const { origin, settings } = handle
     this.#startedAt = settings.timers.now()
     const isLegacy = handle.exchange?.head?.version === 10
-    const prepared = prepareFor(settings, origin, request, firstAttempt(request, isLegacy), false)
+    const prepared = prepareFor(settings, origin, request, firstAttempt(request, isLegacy), this.#upgrade)
     if ("_tag" in prepared) return this.onFailure(prepared)
     this.#acquire(observer, prepared)
   }
@@ -129,7 +140,7 @@ export class HandleCall implements Call, AcquisitionOwner, HeadObserver {
     }
     // A listener may have interrupted it.
     if (this.#observer === undefined) return
-    const prepared = prepareFor(settings, origin, this.#request, { resends: 1, expectContinue: false }, false)
+    const prepared = prepareFor(settings, origin, this.#request, { resends: 1, expectContinue: false }, this.#upgrade)
     if ("_tag" in prepared) return this.onFailure(prepared)
     this.#acquire(observer, prepared, timers.now() - this.#startedAt)
   }
@@ -195,7 +206,7 @@ export const beginExchange = (
   openedHere: boolean
 ): Exchange => {
   const { settings } = handle
-  const exchange = new Exchange(
+  const exchange = makeExchange(
     connection,
     settings,
     handle.origin,

@@ -96,6 +96,11 @@ export class Exchange extends RequestWriter implements ExchangeHandler, TimerOwn
     return this.#informational ?? noInformational
   }
 
+  /** True if the connection has left HTTP, and its bytes are delivered. */
+  get isChannel(): boolean {
+    return false
+  }
+
   // --- receiving
 
   /** Notifies the observer when the final head arrives or never will, perhaps at once. */
@@ -106,10 +111,9 @@ export class Exchange extends RequestWriter implements ExchangeHandler, TimerOwn
 
   /** Calls back once, when the body has something to give; `timeouts.bodyIdle` runs until then. */
   whenBody(callback: () => void): void {
-    const timers = this.bodyTimers
-    timers.wait()
+    this.awaitBody()
     this.body.wait(() => {
-      timers.stop()
+      this.#bodyTimers?.stop()
       callback()
       this.startUnreadTimer()
     })
@@ -148,7 +152,7 @@ export class Exchange extends RequestWriter implements ExchangeHandler, TimerOwn
   onReceive(count: number): void {
     this.#readAt = this.settings.timers.now()
     this.read += count
-    if (this.body.awaited) this.bodyTimers.wait()
+    if (this.body.awaited) this.awaitBody()
   }
 
   onInformational(head: ResponseHead): void {
@@ -225,6 +229,11 @@ export class Exchange extends RequestWriter implements ExchangeHandler, TimerOwn
     this.#cancelTimers()
     this.settings.policy?.onEnd(this, undefined)
     this.connection.finish(now ?? this.settings.timers.now())
+  }
+
+  /** A reader waits for the body. */
+  protected awaitBody(): void {
+    this.bodyTimers.wait()
   }
 
   protected awaitRest(): void {
@@ -312,6 +321,11 @@ export class Exchange extends RequestWriter implements ExchangeHandler, TimerOwn
   #cancelTimers(): void {
     this.cancelStep()
     this.#bodyTimers?.end()
+    this.endTotal()
+  }
+
+  /** Ends the limit `total`. */
+  protected endTotal(): void {
     if (this.#total !== undefined) this.settings.timers.cancel(this.#total)
   }
 

@@ -119,6 +119,7 @@ export class ConnectionHandle implements ConnectionOwner, Traveller {
     if (this.started !== undefined) return this.started.exchange === undefined ? "RequestStarted" : "RequestSent"
     const { exchange } = this
     if (exchange === undefined) return "Idle"
+    if (exchange.isChannel && !exchange.done) return "Upgraded"
     if (exchange.done) return isUnread(exchange) ? "ResponseUnread" : "Idle"
     return exchange.head === undefined || exchange.body.settled ? "RequestSent" : "ResponseUnread"
   }

@@ -34,6 +34,9 @@ import type { PoolOptions } from "./poolOptions.ts"
 import { toSettings } from "./poolSettings.ts"
 import { systemLookUp } from "./resolver.ts"
 import type { Trace } from "./trace.ts"
+import { upgradePooled } from "./upgrade.ts"
+import type { Upgraded } from "./upgradedModel.ts"
+import type { UpgradeRefused } from "./upgradeRefused.ts"
 import { awaitEnd, returnTo, waitFor, waitForOrCancel } from "./wait.ts"
 
 /** The most events that are kept for a slow reader of the stream. */
@@ -184,6 +187,12 @@ export class ConnectionPoolImpl {
 
   #execute<E>(request: HttpRequest<E>): Effect.Effect<HttpResponse, ExecuteFailure<E>> {
     return uninterruptedCall(this.#redactedNames, (caller) => startCall(this.#pool, request, caller, undefined))
+  }
+
+  upgrade<E>(
+    request: HttpRequest<E>
+  ): Effect.Effect<Upgraded, ExecuteFailure<E> | UpgradeRefused, Scope.Scope> {
+    return upgradePooled(this.#pool, request, this.#redactedNames, this.#trace)
   }
 
   static startCall<E>(

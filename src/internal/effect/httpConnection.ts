@@ -41,6 +41,9 @@ import { endHeaders, putHeader, putRequest } from "./steps.ts"
 import type { ResponseFailure, StepFailure } from "./stepsBody.ts"
 import { forgetFailed, getResponse, send, writerEnded } from "./stepsBody.ts"
 import type { Trace } from "./trace.ts"
+import { upgradeHandle } from "./upgrade.ts"
+import type { Upgraded } from "./upgradedModel.ts"
+import type { UpgradeRefused } from "./upgradeRefused.ts"
 
 const defaultBlockSize = 65_536
 
@@ -183,6 +186,12 @@ export class HttpConnectionImpl {
     return this.#trace === undefined
       ? execute(this.#handle, request, this.#redactedNames)
       : this.#trace(request, origin, (request) => execute(this.#handle, request, this.#redactedNames))
+  }
+
+  upgrade<E>(
+    request: HttpRequest.HttpRequest<E>
+  ): Effect.Effect<Upgraded, ExecuteFailure<E> | UpgradeRefused, Scope.Scope> {
+    return upgradeHandle(this.#handle, request, this.#redactedNames, this.#trace)
   }
 
   putRequest(

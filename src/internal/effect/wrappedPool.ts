@@ -5,11 +5,15 @@
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import type { HttpRequest } from "../../HttpRequest.ts"
 import type { HttpResponse } from "../../HttpResponse.ts"
 import type * as Origin from "../../Origin.ts"
 import type { InvalidOption } from "../error/request.ts"
+import type { ExecuteFailure } from "../pool/call.ts"
 import type { ConnectionPoolImpl } from "./connectionPool.ts"
 import type { LeaseFailure } from "./lease.ts"
+import type { Upgraded } from "./upgradedModel.ts"
+import type { UpgradeRefused } from "./upgradeRefused.ts"
 
 /**
  * The interface of a pool, however it was made, so that a wrapped pool can be wrapped again. `L` is
@@ -32,6 +36,12 @@ export abstract class WrappedPool<L> implements Omit<PoolLike<L>, "execute"> {
 
   constructor(pool: PoolLike<L>) {
     this.pool = pool
+  }
+
+  upgrade<E>(
+    request: HttpRequest<E>
+  ): Effect.Effect<Upgraded, ExecuteFailure<E> | UpgradeRefused, Scope.Scope> {
+    return this.pool.upgrade(request)
   }
 
   lease(origin: Origin.Origin): Effect.Effect<L, LeaseFailure, Scope.Scope> {

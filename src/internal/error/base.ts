@@ -71,6 +71,10 @@ export const theProxy = ({ proxy }: ErrorContext): string => proxy === undefined
 /** The other end as the subject of a sentence. */
 export const otherEnd = (context: ErrorContext): string => context.peer === "Server" ? "The server" : theProxy(context)
 
+/** True if the error is about a connection that has left HTTP. */
+export const hasLeftHttp = ({ method, status = 0 }: ErrorContext): boolean =>
+  status === 101 || (method === "CONNECT" && status >= 200 && status < 300)
+
 /** Returns the tag, name or type of the caller's error. */
 export const nameOf = (error: unknown): string =>
   Predicate.hasProperty(error, "_tag") ? String(error._tag) : error instanceof Error ? error.name : typeof error

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { excerpt, tagged } from "./base.ts"
+import { excerpt, hasLeftHttp, tagged } from "./base.ts"
 import type { Relaxation } from "./relaxation.ts"
 import { remedy } from "./relaxation.ts"
 
@@ -198,7 +198,8 @@ export class ConnectionReset extends tagged("ConnectionReset", "Network", "body"
 }> {
   override get description(): string {
     return `The connection broke (${this.code}) after ${this.received}`
-      + (this.expected === undefined ? "" : ` of ${this.expected}`) + " bytes of the body."
+      + (this.expected === undefined ? "" : ` of ${this.expected}`)
+      + (hasLeftHttp(this.context) ? " bytes of the upgraded connection." : " bytes of the body.")
   }
 }
 

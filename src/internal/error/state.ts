@@ -4,19 +4,20 @@
  *
  * @since 0.1.0
  */
-import { tagged } from "./base.ts"
+import { hasLeftHttp, tagged } from "./base.ts"
 
 /**
  * The state of a connection's step-by-step API.
  *
  * `Idle`, `RequestStarted` and `RequestSent` are Python's `Idle`, `Request-started` and
  * `Request-sent`. `ResponseUnread` means that the body of the response has not been read to its
- * end. `Closed` means that the connection's scope has closed.
+ * end. `Upgraded` means that the connection has left HTTP, until its channel is closed. `Closed`
+ * means that the connection's scope has closed.
  *
  * @since 0.1.0
  * @category models
  */
-export type ConnectionState = "Idle" | "RequestStarted" | "RequestSent" | "ResponseUnread" | "Closed"
+export type ConnectionState = "Idle" | "RequestStarted" | "RequestSent" | "ResponseUnread" | "Upgraded" | "Closed"
 
 /**
  * The connection is not open and `autoOpen` is off: `http.client.NotConnected`.
@@ -64,6 +65,8 @@ export class CannotSendRequest extends tagged("CannotSendRequest", "User", "stat
   override get description(): string {
     return this.state === "ResponseUnread"
       ? "A request cannot be sent: the body of the last response is unread. Read it to its end, or `close` it."
+      : this.state === "Upgraded"
+      ? "A request cannot be sent: the connection has left HTTP. Close the scope of the upgrade, or `close` the connection, first."
       : `A request cannot be sent in the state ${this.state}. Finish the one under way with \`endHeaders\` and \`getResponse\`.`
   }
 }
@@ -106,11 +109,14 @@ export class ResponseNotReady extends tagged("ResponseNotReady", "User", "state"
  */
 export class BodyAlreadyConsumed extends tagged("BodyAlreadyConsumed", "User", "body")<{
   /** How it was read the first time. */
-  readonly by: "stream" | "collect" | "close" | "read"
+  readonly by: "stream" | "collect" | "close" | "read" | "socket" | "duplex"
   /** The bytes collected so far; see `IncompleteRead`. */
   readonly partial?: Uint8Array | undefined
 }> {
   override get description(): string {
+    if (hasLeftHttp(this.context)) {
+      return `The bytes of the upgraded connection are taken already (by \`${this.by}\`). They come over the wire once: use one of \`stream\`, \`toSocket\` and \`toDuplex\`.`
+    }
     return this.by === "close"
       ? "The response was closed before its body was read."
       : `The body was already consumed (by \`${this.by}\`). A body comes over the wire once: read it in one way, and keep what you need.`

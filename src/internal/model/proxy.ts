@@ -69,6 +69,8 @@ export interface Made {
   readonly source: Source | undefined
   readonly headers: HttpFields.HttpFields
   readonly tls: Keyed | undefined
+  /** True if requests for http are sent through a tunnel too. Default: the proxy forwards them. */
+  readonly tunnelOnly?: boolean | undefined
 }
 
 class Checked implements Proxy {
@@ -80,10 +82,13 @@ class Checked implements Proxy {
   readonly #source: Source | undefined
   readonly #headers: HttpFields.HttpFields
   readonly #tls: Keyed | undefined
+  readonly #tunnelOnly: boolean
+  /** The same proxy, but through a tunnel. */
+  #tunnelled: Checked | undefined
   #fields: HttpFields.HttpFields | undefined
   #key: string | undefined
 
-  constructor({ credentials, headers, host, port, scheme, source, tls }: Made) {
+  constructor({ credentials, headers, host, port, scheme, source, tls, tunnelOnly = false }: Made) {
     this.scheme = scheme
     this.host = host
     this.port = port
@@ -91,6 +96,8 @@ class Checked implements Proxy {
     this.#source = source
     this.#headers = headers
     this.#tls = tls
+    this.#tunnelOnly = tunnelOnly
+    this.#tunnelled = undefined
     this.#fields = undefined
     this.#key = undefined
   }
@@ -150,8 +157,26 @@ class Checked implements Proxy {
       proxy.#headers.names,
       proxy.#headers.values,
       proxy.#tls?.mark ?? "",
-      proxy.#source === undefined ? null : markOf(proxy.#source)
+      proxy.#source === undefined ? null : markOf(proxy.#source),
+      ...proxy.#tunnelOnly ? ["tunnel"] : []
     ])
+  }
+
+  static forwards(proxy: Checked): boolean {
+    return !proxy.#tunnelOnly && !isSocks(proxy)
+  }
+
+  static tunnelled(proxy: Checked): Checked {
+    return proxy.#tunnelled ??= new Checked({
+      scheme: proxy.scheme,
+      host: proxy.host,
+      port: proxy.port,
+      credentials: proxy.#credentials,
+      source: proxy.#source,
+      headers: proxy.#headers,
+      tls: proxy.#tls,
+      tunnelOnly: true
+    })
   }
 
   static source(proxy: Checked): Source | undefined {
@@ -219,6 +244,12 @@ export const withAuthorization = (head: string, resolved: Proxy | undefined): st
   const line = value?._tag === "Some" ? `${authorization}: ${value.value}\r\n` : ""
   return `${head.slice(0, -place.length)}${line}\r\n`
 }
+
+/** True if the proxy forwards requests that are not encrypted. SOCKS forwards nothing. */
+export const forwards = (proxy: Proxy): boolean => Checked.forwards(checked(proxy))
+
+/** The same proxy, with a tunnel for requests that are not encrypted too. */
+export const tunnelOnly = (proxy: Proxy): Proxy => Checked.tunnelled(checked(proxy))
 
 /** The credentials in plain text, for a SOCKS proxy. */
 export const credentialsOf = (

@@ -15,11 +15,12 @@ import type { Call, CallObserver, Outcome } from "../connection/call.ts"
 import { headOf, outcomeOf, tapHeadOf } from "../connection/call.ts"
 import type { Connection } from "../connection/connection.ts"
 import type { HeadObserver } from "../connection/exchange.ts"
-import { Exchange } from "../connection/exchange.ts"
+import type { Exchange } from "../connection/exchange.ts"
 import type { Attempt, Prepared, Unprepared } from "../connection/prepare.ts"
 import { firstAttempt, prepare } from "../connection/prepare.ts"
 import { dismissal, isIdleTimeout, refusesExpectation, resent, statusErrorOf } from "../connection/repeat.ts"
 import { sendRequest } from "../connection/sendRequest.ts"
+import { makeExchange } from "../connection/switching.ts"
 import type { Millis } from "../connection/timeouts.ts"
 import { Timer } from "../connection/timers.ts"
 import { UnsupportedBody } from "../error/request.ts"
@@ -51,7 +52,7 @@ export type ExecuteFailure<E> =
 const prepareFor = (
   pool: Pool,
   request: HttpRequest<unknown>,
-  { fields, key, origin, target }: Route,
+  { fields, key, origin, target, upgrade }: Route,
   attempt: Attempt
 ): Prepared | Unprepared => {
   const unknown = request.body._tag === "Streaming" && request.body.length === undefined
@@ -64,7 +65,7 @@ const prepareFor = (
     })
     return withContextAt(error, origin, { method: request.method, target })
   }
-  return prepare(pool.requestSettings, origin, request, target, fields, attempt, false)
+  return prepare(pool.requestSettings, origin, request, target, fields, attempt, upgrade)
 }
 
 /** Names the origin of a request whose method is wrong, if it can be known. */
@@ -74,11 +75,15 @@ const atItsOrigin = (error: InvalidMethod, { origin, target }: HttpRequest<unkno
   return parsed === undefined || "_tag" in parsed ? error : withContextAt(error, parsed.origin, undefined)
 }
 
-/** A request, or what is wrong with it. `parsed` is its URL, if it was parsed already. */
+/**
+ * A request, or what is wrong with it. `parsed` is its URL, if it was parsed already. `upgrade` is
+ * true if its connection is to leave HTTP.
+ */
 export const makeCall = (
   pool: Pool,
   request: HttpRequest<unknown>,
-  parsed: ParsedUrl<Tls.Input> | undefined
+  parsed: ParsedUrl<Tls.Input> | undefined,
+  upgrade = false
 ): PoolCall | InvalidRequest | Unprepared | Unroutable => {
   const startedAt = pool.timers.now()
   const none = notRequest(request)
@@ -86,7 +91,7 @@ export const makeCall = (
   // First, because the method decides what the target may be.
   const wrong = checkMethod(request.method)
   if (wrong !== undefined) return atItsOrigin(wrong, request)
-  const route = resolveRoute(pool.settings, request, parsed)
+  const route = resolveRoute(pool.settings, request, parsed, upgrade)
   if ("_tag" in route) return route
   const prepared = prepareFor(pool, request, route, firstAttempt(request, pool.legacyServers.has(route.key)))
   return "_tag" in prepared ? prepared : new PoolCall(pool, request, route, prepared, startedAt)
@@ -157,7 +162,7 @@ export class PoolCall extends Checkout implements Call, HeadObserver {
   deliver(exchange: Exchange): ResponseHead {
     const { pool, pooled } = this
     const head = headOf(exchange)
-    if (!exchange.body.settled && pooled !== undefined) pool.unread.arrived(pooled, exchange)
+    if (!exchange.body.settled && !exchange.isChannel && pooled !== undefined) pool.unread.arrived(pooled, exchange)
     pool.legacyServers.note(this.key, head.version)
     pool.requestFinished()
     exchange.startUnreadTimer()
@@ -184,7 +189,7 @@ export class PoolCall extends Checkout implements Call, HeadObserver {
     this.move(State.Sending)
     const { settings } = pooled
     const now = settings.timers.now()
-    const exchange = new Exchange(
+    const exchange = makeExchange(
       connection,
       settings,
       this.origin,

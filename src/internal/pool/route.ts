@@ -12,6 +12,7 @@ import { forwarded, withContextAt } from "../connection/about.ts"
 import { askedFields, targetFor, withProxyFields } from "../connection/prepare.ts"
 import { withSources } from "../connection/rotation.ts"
 import type { Settings, Way } from "../connection/settings.ts"
+import { tunnelled } from "../connection/tunnelled.ts"
 import { InvalidOption, InvalidUrl } from "../error/request.ts"
 import { isAddress } from "../model/addressPolicy.ts"
 import type { ParsedUrl } from "../model/origin.ts"
@@ -28,12 +29,15 @@ export class Route {
   readonly target: Target
   /** The fields of the request, and those for a proxy that forwards it. */
   readonly fields: HttpFields.HttpFields
+  /** True if the connection is to leave HTTP. */
+  readonly upgrade: boolean
 
-  constructor(origin: Origin.Origin, target: Target, fields: HttpFields.HttpFields) {
+  constructor(origin: Origin.Origin, target: Target, fields: HttpFields.HttpFields, upgrade: boolean) {
     this.origin = origin
     this.key = Origin.key(origin)
     this.target = target
     this.fields = withProxyFields(origin, fields)
+    this.upgrade = upgrade
   }
 }
 
@@ -105,7 +109,8 @@ export const notAnOrigin = (): InvalidOption =>
 export const resolveRoute = (
   settings: PoolSettings,
   request: HttpRequest<unknown>,
-  parsed?: ParsedUrl<Tls.Input>
+  parsed?: ParsedUrl<Tls.Input>,
+  upgrade = false
 ): Route | Unroutable => {
   const { method } = request
   const fields = askedFields(request)
@@ -115,17 +120,18 @@ export const resolveRoute = (
     ? originOfUrl(settings, parsed ?? fromUrl(request.target, undefined))
     : undefined
   if (located !== undefined && "_tag" in located) return located
-  const origin = located === undefined ? request.origin as Origin.Origin : located.origin
+  const asked = located === undefined ? request.origin as Origin.Origin : located.origin
+  const origin = upgrade ? tunnelled(asked, method) : asked
   if (located === undefined || method === "CONNECT" || (request.targetForm ?? "origin") !== "origin") {
     const target = targetFor(origin, request)
     return "_tag" in target
       ? withContextAt<Unroutable>(target, origin, { method })
-      : new Route(origin, target, fields)
+      : new Route(origin, target, fields, upgrade)
   }
   const { target } = located
   const authority = Origin.authority(origin)
   const whole = forwarded(origin) ? `${origin.scheme}://${authority}${target}` : target
-  return new Route(origin, new Target(whole, authority), fields)
+  return new Route(origin, new Target(whole, authority), fields, upgrade)
 }
 
 const nameOf = ({ host }: { readonly host: string }): string | undefined => isAddress(host) ? undefined : host

@@ -1,0 +1,94 @@
+/**
+ * A channel as a Duplex of Node, for libraries that want one.
+ *
+ * No code of such a library runs within a callback of the socket: what arrives is pushed in the
+ * next tick, in the async context in which the duplex was made. `node:stream` is given, so that it
+ * is loaded only for a program that asks for a duplex.
+ */
+import type * as nodeStream from "node:stream"
+
+/** The channel, as a duplex uses it. */
+export interface RawChannel {
+  /** Takes the pieces that have arrived. */
+  take(): ReadonlyArray<Uint8Array>
+  /** True once everything that arrives has been taken. */
+  readonly isEnded: boolean
+  /** Why the channel was closed, unless both sides had finished. */
+  readonly error: Error | undefined
+  /** True if this process has closed it, so that its user knows. */
+  readonly isClosedHere: boolean
+  /** Calls back once, when there is something to take, or nothing will be. */
+  whenReadable(callback: () => void): void
+  send(bytes: Uint8Array): boolean
+  whenWritten(callback: () => void): void
+  whenClosed(callback: () => void): void
+  finishSending(): void
+  close(): void
+  /** Runs a function in the context in which the channel was asked for. */
+  run(f: () => void): void
+}
+
+/** The bytes that a duplex buffers in each direction before it asks to wait. */
+const highWaterMark = 65_536
+
+/** Makes the duplex of a channel, which nothing else may use. */
+export const makeDuplex = ({ Duplex }: typeof nodeStream, channel: RawChannel): nodeStream.Duplex => {
+  let isWaiting = false
+  const later = (f: () => void): void => channel.run(() => process.nextTick(f))
+
+  const pump = (): void => {
+    if (duplex.destroyed) return
+    const pieces = channel.take()
+    for (const piece of pieces) duplex.push(Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength))
+    if (pieces.length > 0) return
+    if (channel.error !== undefined) closed()
+    else if (channel.isEnded) duplex.push(null)
+    else if (!isWaiting) {
+      isWaiting = true
+      channel.whenReadable(() =>
+        later(() => {
+          isWaiting = false
+          pump()
+        })
+      )
+    }
+  }
+
+  // What this process has closed is no error of the duplex.
+  const closed = (): void => {
+    duplex.destroy(channel.isClosedHere ? undefined : channel.error)
+  }
+
+  const sent = (done: (error?: Error | null) => void) => (): void => done(channel.error)
+
+  const duplex: nodeStream.Duplex = new Duplex({
+    highWaterMark,
+    allowHalfOpen: true,
+    read: pump,
+    write(bytes: Uint8Array, _encoding, done) {
+      if (channel.send(bytes)) done(channel.error)
+      else channel.whenWritten(sent(done))
+    },
+    writev(chunks, done) {
+      let isTaken = true
+      for (const { chunk } of chunks) isTaken = channel.send(chunk as Uint8Array)
+      if (isTaken) done(channel.error)
+      else channel.whenWritten(sent(done))
+    },
+    final(done) {
+      channel.finishSending()
+      channel.whenWritten(sent(done))
+    },
+    destroy(error, done) {
+      channel.close()
+      done(error)
+    }
+  })
+  channel.whenClosed(() =>
+    later(() => {
+      // What arrived before a failure is delivered before it.
+      if (!duplex.destroyed && channel.error !== undefined && (channel.isClosedHere || channel.isEnded)) closed()
+    })
+  )
+  return duplex
+}
