@@ -58,12 +58,36 @@ it.scoped("sends the form, and one connection is enough", () =>
     yield* transport.verify
   }))
 
+/** The service under test: it asks again when it was disturbed. */
+const page = Effect.gen(function*() {
+  const api = yield* HttpConnection.make({ host: "api.test" })
+  const response = yield* api.execute(HttpRequest.get("/page"))
+  return yield* response.text
+}).pipe(Effect.scoped, Effect.retry({ times: 15 }))
+
+it.effect.each([1, 2, 3, 4, 5])("gives the whole page, whatever breaks: seed %d", (seed) =>
+  Effect.gen(function*() {
+    const answers = Array.from({ length: 20 }, () =>
+      connection(
+        discardUntil("\r\n\r\n"),
+        reply("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nHello")
+      ))
+    const server = yield* TestTransport.make(answers)
+    const transport = TestTransport.faults({ seed, splits: 0.5, resets: 0.3, halfClose: 0.3 })(server)
+    const text = yield* page.pipe(
+      Effect.provideService(Transport.Transport, transport),
+      Effect.orDieWith((error) => new Error(transport.report, { cause: error }))
+    )
+    assert.strictEqual(text, "Hello", transport.report)
+    assert.strictEqual(transport.openCount, 0, transport.report)
+  }).pipe(Effect.scoped))
+
 it("the guide has these programs, and no others", () => {
   const guide = fs.readFileSync(new URL("../docs/testing.md", import.meta.url), "utf8")
   const here = fs.readFileSync(new URL(import.meta.url), "utf8")
   const blocks = [...guide.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = ""]) =>
     code.replaceAll(/^import .*\n/gm, "").replaceAll(/^export /gm, "").trim()
   )
-  assert.strictEqual(blocks.length, 3)
+  assert.strictEqual(blocks.length, 4)
   assert.deepStrictEqual(blocks.filter((block) => !here.includes(block)), [])
 })

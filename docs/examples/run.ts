@@ -55,6 +55,7 @@ import * as subscription from "./subscription.ts"
 import * as timeouts from "./timeouts.ts"
 import * as tlsPins from "./tls-pins.ts"
 import * as tunnel from "./tunnel.ts"
+import * as underFaults from "./under-faults.ts"
 import * as uploadDigest from "./upload-digest.ts"
 import * as uploadFile from "./upload-file.ts"
 import * as uploadStream from "./upload-stream.ts"
@@ -203,6 +204,12 @@ const all = Effect.gen(function*() {
     text: "1,08"
   })
   yield* example("resolver", resolver.program(host, port), { shared: 1, text: "Hello, world!\n", stale: true })
+  yield* example("under-faults", underFaults.program(`http://${host}:${port}/hello`, 1), {
+    answered: 40,
+    pages: ["Hello, world!\n"],
+    wasDisturbed: true,
+    open: 0
+  })
   yield* example("warm-pool", warmPool.program(host, port), { text: "Hello, world!\n", reused: false })
   yield* example("pool-lease", poolLease.program(host, port), { same: true, served: 1, opened: 1, idle: 1, busy: 0 })
   yield* example("platform-client", platformClient.program(host, port), {
