@@ -5,6 +5,7 @@ import { certificates } from "../../test/fixtures/certificates.ts"
 import { download, upload } from "./parts/bodies.ts"
 import { cassette } from "./parts/cassette.ts"
 import { earlyAnswer, failures } from "./parts/failures.ts"
+import { interim } from "./parts/interim.ts"
 import type { Part, Servers } from "./parts/part.ts"
 import { platform } from "./parts/platform.ts"
 import { abandoned, fickle, pooled } from "./parts/pool.ts"
@@ -26,6 +27,7 @@ const parts: ReadonlyArray<Part> = [
   ssrf,
   failures,
   earlyAnswer,
+  interim,
   pooled,
   fickle,
   abandoned,

@@ -19,6 +19,7 @@ import { certificates, pinOf } from "../../test/fixtures/certificates.ts"
 import { socksServer } from "../../test/fixtures/socksServer.ts"
 import { startEvents } from "../demo/servers/events.ts"
 import { startGuarded } from "../demo/servers/guarded.ts"
+import { startHinting } from "../demo/servers/interim.ts"
 import { host, listen, raw, unusedPort } from "../demo/servers/listen.ts"
 import { startOrigin, startPrivateOrigin, startSecureOrigin } from "../demo/servers/origin.ts"
 import { credentials, startProxy } from "../demo/servers/proxy.ts"
@@ -29,6 +30,7 @@ import * as cassette from "./cassette.ts"
 import * as cookies from "./cookies.ts"
 import * as digest from "./digest.ts"
 import * as downloadToFile from "./download-to-file.ts"
+import * as earlyHints from "./early-hints.ts"
 import * as errorsByTag from "./errors-by-tag.ts"
 import * as eventsFromServer from "./events-from-server.ts"
 import * as events from "./events.ts"
@@ -42,6 +44,7 @@ import * as poolLease from "./pool-lease.ts"
 import * as pool from "./pool.ts"
 import * as postForm from "./post-form.ts"
 import * as put from "./put.ts"
+import * as query from "./query.ts"
 import * as readInPieces from "./read-in-pieces.ts"
 import * as redirects from "./redirects.ts"
 import * as reloadCertificates from "./reload-certificates.ts"
@@ -187,6 +190,12 @@ const all = Effect.gen(function*() {
       "cut short: 4 of 10 bytes"
     ]
   )
+  const hinting = yield* startHinting
+  yield* example("early-hints", earlyHints.program(host, hinting), ["p { color: green }", "<p>a page</p>"])
+  yield* example("query", query.program(host, hinting), {
+    allow: "GET, OPTIONS, QUERY",
+    found: { asked: { name: "ann" } }
+  })
   yield* example("pool", pool.program(host, port), { answers: 100, opened: 10, idle: 10, busy: 0 })
   yield* example("pagination", pagination.program(`http://${host}:${yield* startPages}/items`), [
     "item 1",

@@ -43,6 +43,21 @@ describeWith("python3", (path) => {
         assert.strictEqual(ids.size, 3)
       }))
 
+    it.scoped("is sent a body at once, though it is to be held back: HTTP/1.0 has no 100", () =>
+      Effect.gen(function*() {
+        const connection = yield* files
+        yield* told(yield* connection.execute(HttpRequest.get("/file.txt")))
+        const request = HttpRequest.post("/file.txt", {
+          body: HttpBody.bytes(new Uint8Array(3)),
+          expectContinue: true,
+          // Whatever waited for a 100 would fail.
+          timeouts: { continue: Infinity, total: "10 seconds" }
+        })
+        const response = yield* connection.execute(request)
+        assert.deepStrictEqual([response.version, response.status, response.informational], [10, 501, []])
+        yield* response.close
+      }))
+
     it.scoped("lists a directory", () =>
       Effect.gen(function*() {
         const connection = yield* files
