@@ -100,7 +100,8 @@ export interface BodyFacts extends secrets.BodyFacts {}
  * query, a form or JSON. The scheme of credentials, the names of cookies and the attributes of
  * Set-Cookie stay. Challenges (WWW-Authenticate) stay too. A redacted body gets another
  * Content-Length, or other chunk sizes, so that the messages stay valid. Bodies with gzip, deflate
- * or br are decoded for that, and encoded again.
+ * or br are decoded for that, and encoded again. Other bodies, such as `multipart/form-data`, and
+ * those with another coding are given to `replace` only.
  *
  * Names: `access_token`, `api_key`, `apikey`, `assertion`, `auth_token`, `AWSAccessKeyId`,
  * `client_assertion`, `client_secret`, `code_verifier`, `id_token`, `passwd`, `password`,
