@@ -4,19 +4,27 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Fiber from "effect/Fiber"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
 import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
+import * as TestClock from "effect/TestClock"
 import { createHash } from "node:crypto"
 import { inspect } from "node:util"
 import * as Auth from "../../src/Auth.ts"
+import * as ConnectionPool from "../../src/ConnectionPool.ts"
 import * as HttpBody from "../../src/HttpBody.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
 import { makeDigest } from "../../src/internal/auth/digest.ts"
 import * as PooledHttpClient from "../../src/PooledHttpClient.ts"
 import * as T from "../../src/TestTransport.ts"
-import { bytesOf, connectTo, contained, failsWith, ok } from "../connection/harness.ts"
-import { get, poolOver, watchedPool } from "../pool/harness.ts"
-import { clientOf, DigestServer, paramsOf, type Policy } from "./digestServer.ts"
+import { bytesOf, connectTo, contained, failsWith, ok, settled, started } from "../connection/harness.ts"
+import { webServer } from "../fixtures/web.ts"
+import { get, holds, poolOver, watchedPool } from "../pool/harness.ts"
+import { clientOf, DigestServer, handlerOf, paramsOf, type Policy } from "./digestServer.ts"
 import { api } from "./harness.ts"
 
 const user: Auth.DigestOptions = { username: "ann", password: Redacted.make("secret"), origins: [api] }
@@ -482,6 +490,136 @@ describe("the nonce of a server", () => {
       yield* client.get(`${api}/0/`)
       assert.deepStrictEqual(servers.slice(0, 3).map(({ challenges }) => challenges), [2, 1, 1])
     }))
+})
+
+describe("the proof of a server that it knows the password", () => {
+  const table: ReadonlyArray<readonly [string, Policy, number]> = [
+    ["that is right", { proof: "right" }, 0],
+    ["that is right, with SHA-512-256", { proof: "right", algorithms: ["SHA-512-256"] }, 0],
+    ["that is right, without qop", { proof: "right", qop: undefined, algorithms: [undefined] }, 0],
+    ["that is wrong", { proof: "wrong" }, 1],
+    ["that is wrong, without qop", { proof: "wrong", qop: undefined, algorithms: [undefined] }, 1],
+    ["that depends on the body", { proof: "wrong", qop: "auth-int" }, 0],
+    ["that is missing", {}, 0]
+  ]
+  for (const [name, policy, warnings] of table) {
+    it.effect(`${name} is in the log ${warnings === 0 ? "never" : "once for an origin, and fails nothing"}`, () =>
+      Effect.gen(function*() {
+        const lines: Array<string> = []
+        const logger = Logger.make<unknown, void>(({ logLevel, message }) => {
+          if (logLevel === LogLevel.Warning) lines.push(String(message))
+        })
+        const { client } = yield* over(policy)
+        for (let i = 0; i < 3; i++) {
+          const { status } = yield* client.get(api).pipe(
+            Effect.provide(Logger.replace(Logger.defaultLogger, logger))
+          )
+          assert.strictEqual(status, 200)
+        }
+        assert.strictEqual(lines.length, warnings)
+        for (const line of lines) assert.match(line, /^The server http:\/\/a\.test:80 does not prove/)
+      }))
+  }
+})
+
+describe("an interruption", () => {
+  const challenged = T.connection(
+    T.discardUntil("\r\n\r\n"),
+    challengeOf("realm=\"r\"", "nonce=\"n\"", "qop=\"auth\""),
+    T.discardUntil("\r\n\r\n"),
+    T.stall
+  )
+
+  it.effect("of a request whose answer the server thinks about leaves nothing, and the nonce to the next", () =>
+    contained(Effect.gen(function*() {
+      const { pool, transport } = yield* poolOver([
+        challenged,
+        T.connection(T.discardUntil("nc=00000002"), T.discardUntil("\r\n\r\n"), T.reply(ok("a")))
+      ])
+      const authorized = Auth.pool(pool, yield* authOf())
+      const fiber = yield* started(authorized.execute(get()))
+      yield* settled
+      yield* holds(pool, { busy: 1 })
+      yield* Fiber.interrupt(fiber)
+      yield* holds(pool, {})
+      const response = yield* authorized.execute(get())
+      assert.strictEqual(yield* response.text, "a")
+      yield* transport.verify
+    })))
+
+  it.effect("while the refused response is discarded leaves nothing", () =>
+    contained(Effect.gen(function*() {
+      const { pool } = yield* poolOver([
+        T.connection(
+          T.discardUntil("\r\n\r\n"),
+          T.reply("HTTP/1.1 401 \r\nWWW-Authenticate: Digest realm=\"r\", nonce=\"n\"\r\nContent-Length: 9\r\n\r\n"),
+          T.stall
+        )
+      ], { drainTime: "1 second", drainBytes: 1000 })
+      const fiber = yield* started(Auth.pool(pool, yield* authOf()).execute(get()))
+      yield* settled
+      const leaving = yield* started(Fiber.interrupt(fiber))
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(leaving)
+      yield* holds(pool, {})
+    })))
+})
+
+describe("with what else sends requests", () => {
+  const orders: Readonly<
+    Record<string, (client: HttpClient.HttpClient, auth: Auth.Credentials) => HttpClient.HttpClient>
+  > = {
+    "below retry, redirects and decompression": (client, auth) =>
+      Auth.client(client, auth).pipe(
+        PooledHttpClient.decompress(),
+        PooledHttpClient.followRedirects(),
+        PooledHttpClient.retry({ times: 2 })
+      ),
+    "above decompression and retry": (client, auth) =>
+      Auth.client(client.pipe(PooledHttpClient.decompress(), PooledHttpClient.retry({ times: 2 })), auth),
+    "above credentials of another kind, for another origin": (client, auth) =>
+      Auth.client(
+        Auth.client(
+          client,
+          Either.getOrThrow(Auth.bearer({ token: Redacted.make("t"), origins: ["http://b.test"] }))
+        ),
+        auth
+      )
+  }
+  for (const [name, order] of Object.entries(orders)) {
+    it.scopedLive(`${name}, over a real server`, () =>
+      Effect.gen(function*() {
+        const server = new DigestServer({ uses: 2, userhash: true })
+        const { port } = yield* webServer(handlerOf(server))
+        const origin = `http://127.0.0.1:${port}`
+        const client = order(yield* HttpClient.HttpClient, yield* authOf({ origins: [origin] }))
+        for (let i = 0; i < 3; i++) {
+          const response = yield* client.post(`${origin}/a?b`, { body: PlatformBody.text("body") })
+          assert.deepStrictEqual([response.status, yield* response.text], [200, "body"])
+        }
+        assert.deepStrictEqual(server.log, ["none", "ok", "ok", "stale", "ok"].map((how) => `/a?b ${how}`))
+      }).pipe(Effect.provide(PooledHttpClient.layer)))
+  }
+
+  it.effect("a pool below `retry` counts each attempt", () =>
+    contained(Effect.gen(function*() {
+      const { pool, transport } = yield* poolOver([
+        T.connection(
+          T.discardUntil("\r\n\r\n"),
+          challengeOf("realm=\"r\"", "nonce=\"n\"", "qop=\"auth\""),
+          T.discardUntil("nc=00000001"),
+          T.discardUntil("\r\n\r\n"),
+          T.reply("HTTP/1.1 503 \r\nContent-Length: 0\r\n\r\n"),
+          T.discardUntil("nc=00000002"),
+          T.discardUntil("\r\n\r\n"),
+          T.reply(ok("a"))
+        )
+      ])
+      const retried = ConnectionPool.retry(Auth.pool(pool, yield* authOf()), { times: 1, schedule: Schedule.spaced(0) })
+      const response = yield* retried.execute(get())
+      assert.strictEqual(yield* response.text, "a")
+      yield* transport.verify
+    })))
 })
 
 describe("the credentials are for their origins", () => {

@@ -26,6 +26,8 @@ export interface Policy {
   readonly sameNonce?: boolean
   /** Sends another nonce with each response. */
   readonly nextnonce?: boolean
+  /** Proves that it knows the password, or something else. */
+  readonly proof?: "right" | "wrong"
   /** Says nothing of `stale`. */
   readonly silent?: boolean
 }
@@ -158,12 +160,21 @@ export class DigestServer {
     const wrong = this.#wrong(asked, params, quoted)
     this.log.push(`${asked.target} ${wrong ?? "ok"}`)
     if (wrong !== undefined) return this.#challenge(wrong === "stale" && this.#policy.silent !== true)
-    return {
-      status: 200,
-      fields: this.#policy.nextnonce === true
-        ? [["Authentication-Info", `nextnonce="${this.#newNonce()}", qop=auth`]]
-        : []
+    return { status: 200, fields: this.#info(asked, params) }
+  }
+
+  #info({ target }: Asked, params: Readonly<Record<string, string>>): Answered["fields"] {
+    const { nextnonce, password = "secret", proof, realm = "r", username = "ann" } = this.#policy
+    const info: Array<string> = []
+    if (nextnonce === true) info.push(`nextnonce="${this.#newNonce()}"`)
+    if (proof !== undefined) {
+      const { algorithm = "MD5", cnonce, nc, nonce, qop } = params
+      const secret = digest(algorithm, `${username}:${realm}:${proof === "right" ? password : "other"}`)
+      const middle = qop === undefined ? nonce : [nonce, nc, cnonce, qop].join(":")
+      info.push(`rspauth="${digest(algorithm, `${secret}:${middle}:${digest(algorithm, `:${target}`)}`)}"`)
+      if (qop !== undefined) info.push(`qop=${qop}`, `cnonce="${cnonce}"`, `nc=${nc}`)
     }
+    return info.length === 0 ? [] : [["Authentication-Info", info.join(", ")]]
   }
 }
 

@@ -70,8 +70,10 @@ class Sending<A, E, E2, R> {
     if (answer === undefined) return this.#give(outcome)
     const { isElsewhere, lines, status } = answer
     if (status !== unauthorized) {
-      if (!isElsewhere) this.#attempts.accepted(lines("authentication-info"))
-      return this.#give(outcome)
+      const warning = isElsewhere ? undefined : this.#attempts.accepted(lines("authentication-info"))
+      return warning === undefined
+        ? this.#give(outcome)
+        : Effect.zipRight(Effect.logWarning(warning), Effect.suspend(() => this.#give(outcome)))
     }
     return this.#attempts.refused({ challenges: lines("www-authenticate"), isElsewhere, canRepeat: canRepeat() })
       ? Effect.zipRight(release(outcome), this.sent)

@@ -75,6 +75,7 @@ class Digest implements Scheme<never> {
   readonly #user: User
   /** The nonces of each origin, the newest first. */
   readonly #sessions: ReadonlyMap<string, Array<Session>>
+  readonly #doubted = new Set<string>()
   readonly #allowMd5: boolean
   readonly integrity: boolean
   readonly #cnonces: Cnonces
@@ -131,6 +132,11 @@ class Digest implements Scheme<never> {
     return session
   }
 
+  /** True the first time for an origin whose proof is wrong, so that the log has one warning. */
+  doubt(origin: string): boolean {
+    return this.#doubted.size < this.#doubted.add(origin).size
+  }
+
   drop(origin: string, session: Session): void {
     const sessions = this.#of(origin)
     const at = sessions.indexOf(session)
@@ -151,6 +157,8 @@ class DigestAttempts implements Attempts<never> {
   /** True for a nonce that no response to this request has brought. */
   #unasked = true
   #wasStale = false
+  /** The `rspauth` of the digest that was sent last. */
+  #proof: (() => string) | undefined
 
   constructor(digest: Digest, asked: Asked, origin: string, target: string) {
     this.#digest = digest
@@ -174,7 +182,9 @@ class DigestAttempts implements Attempts<never> {
           })
         )
       }
-      return Effect.succeed(session.sign({ method, target, qop, body: body ?? empty }).value)
+      const { proof, value } = session.sign({ method, target, qop, body: body ?? empty })
+      this.#proof = proof
+      return Effect.succeed(value)
     })
   }
 
@@ -201,14 +211,28 @@ class DigestAttempts implements Attempts<never> {
     return canRepeat
   }
 
-  accepted(info: ReadonlyArray<string>): void {
+  accepted(info: ReadonlyArray<string>): string | undefined {
     const session = this.#session
-    if (session === undefined || info.length === 0) return
-    const nonce = parseParams(info).get("nextnonce")
+    if (session === undefined || info.length === 0) return undefined
+    const params = parseParams(info)
+    const nonce = params.get("nextnonce")
     // The secret of a session is made of its first nonce.
-    if (nonce === undefined || session.challenge.isSession) return
-    this.#digest.drop(this.#origin, session)
-    this.#digest.adopt(this.#origin, { ...session.challenge, nonce })
+    if (nonce !== undefined && !session.challenge.isSession) {
+      this.#digest.drop(this.#origin, session)
+      this.#digest.adopt(this.#origin, { ...session.challenge, nonce })
+    }
+    return this.#isProven(params) || !this.#digest.doubt(this.#origin) ? undefined : (
+      `The server ${this.#origin} does not prove that it knows the password: its rspauth is wrong `
+      + "(RFC 7616 section 3.5)."
+    )
+  }
+
+  /** False if the server has sent a wrong proof. One of a body cannot be checked here. */
+  #isProven(params: ReadonlyMap<string, string>): boolean {
+    const proof = params.get("rspauth")
+    const expected = this.#proof
+    if (proof === undefined || expected === undefined || params.get("qop")?.toLowerCase() === "auth-int") return true
+    return proof.toLowerCase() === expected()
   }
 }
 

@@ -42,7 +42,7 @@ class Fixed implements Scheme<never> {
 
   constructor(origins: ReadonlySet<string>, value: string) {
     this.#origins = origins
-    this.#attempts = Effect.succeed({ next: Effect.succeed(value), refused: () => false, accepted: () => {} })
+    this.#attempts = Effect.succeed({ next: Effect.succeed(value), refused: () => false, accepted: () => undefined })
   }
 
   covers(origin: string | undefined): boolean {

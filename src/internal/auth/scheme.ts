@@ -37,8 +37,11 @@ export interface Attempts<out E> {
   readonly next: Effect.Effect<string | undefined, E | Unanswerable>
   /** Learns of a refusal. True if the request must be sent again. */
   refused(refusal: Refusal): boolean
-  /** Learns of any other response, by the lines of its Authentication-Info. */
-  accepted(info: ReadonlyArray<string>): void
+  /**
+   * Learns of any other response, by the lines of its Authentication-Info. Returns what the log
+   * should warn of, if anything.
+   */
+  accepted(info: ReadonlyArray<string>): string | undefined
 }
 
 /** A way to authenticate, with its credentials. */

@@ -262,7 +262,9 @@ class TokenAttempts<E> implements Attempts<E> {
     return canRepeat
   }
 
-  accepted(): void {}
+  accepted(): undefined {
+    return undefined
+  }
 }
 
 const invalid = (option: string, reason: string): InvalidOption => new InvalidOption({ option, reason })
