@@ -122,6 +122,19 @@ describe("a value is written", () => {
     expect(error).toBeInstanceOf(ContentDisposition.FieldValueError)
   })
 
+  it("not from what untyped code brings", () => {
+    for (const junk of [null, 1, {}, Symbol("a")]) {
+      const value = junk as never
+      const made = [
+        value,
+        ContentDisposition.make(value),
+        ContentDisposition.make("a", { fileName: value }),
+        ContentDisposition.make("a", { parameters: { a: value } })
+      ]
+      for (const one of made) expect(ContentDisposition.format(one)).toSatisfy(Either.isLeft)
+    }
+  })
+
   it("and read again is the same, whatever the name", () => {
     const name = FastCheck.constantFrom("size", "name", "x-1")
     const parameters = FastCheck.array(FastCheck.tuple(name, FastCheck.fullUnicodeString()))

@@ -222,6 +222,27 @@ describe("a value is written", () => {
     expect(error.message).toMatch(/^The value cannot be written: .+\.$/)
   })
 
+  it("not from what untyped code brings, which is no text to read either", () => {
+    for (const junk of [undefined, null, 1, {}, Symbol("a")]) {
+      const value = junk as never
+      expect(Link.parse(value)).toEqual([])
+      for (
+        const links of [
+          value,
+          [value],
+          [Link.make(value, { rel: "a" })],
+          [Link.make("/", { rel: value })],
+          [Link.make("/", { rel: [value] })],
+          [Link.make("/", { rel: "a", parameters: { a: value } })]
+        ]
+      ) {
+        // A record without links, and one without parameters, are empty.
+        const text = Link.format(links)
+        if (Either.isRight(text)) expect(text.right).toMatch(/^(?:<.*>; rel=".*")?$/)
+      }
+    }
+  })
+
   const name = FastCheck.constantFrom("title", "type", "as", "x-1", "hreflang")
   const links = FastCheck.array(
     FastCheck.record({

@@ -4,7 +4,7 @@
  */
 import * as Either from "effect/Either"
 import * as extendedValue from "./extendedValue.ts"
-import { FieldValueError } from "./fieldValueError.ts"
+import { attempted, FieldValueError } from "./fieldValueError.ts"
 import { byName, isName, quote, readParameters, without, written } from "./parameters.ts"
 import { invalidTokenAt, trimSpace } from "./token.ts"
 
@@ -67,8 +67,7 @@ const plainName = (name: string): string =>
 
 const failure = (reason: string): Either.Either<never, FieldValueError> => Either.left(new FieldValueError({ reason }))
 
-/** Writes a value. */
-export const format = (self: ContentDisposition): Either.Either<string, FieldValueError> => {
+const dispositionWritten = (self: ContentDisposition): Either.Either<string, FieldValueError> => {
   const { fileName, parameters, type } = self
   if (invalidTokenAt(type) >= 0) return failure("the type is a token, such as attachment")
   let value = type
@@ -85,3 +84,7 @@ export const format = (self: ContentDisposition): Either.Either<string, FieldVal
   }
   return Either.right(value)
 }
+
+/** Writes a value. */
+export const format = (self: ContentDisposition): Either.Either<string, FieldValueError> =>
+  attempted(() => dispositionWritten(self))

@@ -1,5 +1,6 @@
 /** The error of a field value that cannot be read or written as its grammar demands. */
 import * as Data from "effect/Data"
+import * as Either from "effect/Either"
 
 /**
  * A value that cannot be read or written. It belongs to no exchange, so it has no `context` and is
@@ -15,5 +16,16 @@ export class FieldValueError extends Data.TaggedError("FieldValueError")<{
     return this.at === undefined
       ? `The value cannot be written: ${this.reason}.`
       : `The value cannot be parsed: ${this.reason} at offset ${this.at}.`
+  }
+}
+
+/** Writes a value. What untyped code brings may be no such value, and is a failure too. */
+export const attempted = (
+  write: () => Either.Either<string, FieldValueError>
+): Either.Either<string, FieldValueError> => {
+  try {
+    return write()
+  } catch {
+    return Either.left(new FieldValueError({ reason: "a part of it is not of its type" }))
   }
 }

@@ -3,7 +3,7 @@
  * and the others are kept.
  */
 import * as Either from "effect/Either"
-import { FieldValueError } from "./fieldValueError.ts"
+import { attempted, FieldValueError } from "./fieldValueError.ts"
 import type { Parameter } from "./parameters.ts"
 import { byName, isName, quote, quotedString, readParameters, skipSpace, without, written } from "./parameters.ts"
 
@@ -86,8 +86,7 @@ const failure = (reason: string): Either.Either<never, FieldValueError> => Eithe
 /** What a `rel` may not contain, because it is separated by spaces and written in quotes. */
 const refusedInRelation = /[^\x21\x23-\x5b\x5d-\x7e]/
 
-/** Writes links as one value. */
-export const format = (links: ReadonlyArray<Link>): Either.Either<string, FieldValueError> => {
+const linksWritten = (links: ReadonlyArray<Link>): Either.Either<string, FieldValueError> => {
   const values: Array<string> = []
   for (const { anchor, parameters, rel, target } of links) {
     if (rel.length === 0) return failure("a link needs at least one relation type")
@@ -110,3 +109,7 @@ export const format = (links: ReadonlyArray<Link>): Either.Either<string, FieldV
   }
   return Either.right(values.join(", "))
 }
+
+/** Writes links as one value. */
+export const format = (links: ReadonlyArray<Link>): Either.Either<string, FieldValueError> =>
+  attempted(() => linksWritten(links))
