@@ -10,9 +10,11 @@ import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as TestClock from "effect/TestClock"
 import type { ConnectionEvent } from "../../src/ConnectionEvent.ts"
+import * as HttpConnection from "../../src/HttpConnection.ts"
 import type { HttpError } from "../../src/HttpError.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
 import * as T from "../../src/TestTransport.ts"
+import * as Transport from "../../src/Transport.ts"
 import {
   connected,
   connectedWith,
@@ -177,5 +179,40 @@ describe("an onEvent that throws", () => {
         ["Connect", "Connected", "Send", "Close"].map((tag) => logged.some((line) => line.includes(`event ${tag}`))),
         [true, true, true, true]
       )
+    })))
+})
+
+describe("a transport of the caller's whose channel", () => {
+  it.effect("throws when it is attached ends the opening with that defect, and is destroyed", () =>
+    contained(Effect.gen(function*() {
+      const transport = yield* T.make([T.connection(T.discard(), T.expectDestroy)])
+      const broken: Transport.Service = {
+        ...transport,
+        loop: transport.loop,
+        open: (endpoint, timeouts) =>
+          Effect.map(transport.open(endpoint, timeouts), (duplex) => ({
+            info: duplex.info,
+            endProven: undefined,
+            attach: () => {
+              throw new Error("not attached")
+            },
+            write: () => true,
+            drained: () => {},
+            end: () => {},
+            resume: () => {},
+            destroy: () => duplex.destroy()
+          }))
+      }
+      const connection = yield* Effect.provideService(
+        HttpConnection.make({ host: "a.test" }),
+        Transport.Transport,
+        broken
+      )
+      const exit = yield* Effect.exit(connection.execute(get))
+      assert.isTrue(
+        Exit.isFailure(exit) && Cause.isDie(exit.cause) && Cause.pretty(exit.cause).includes("not attached")
+      )
+      assert.strictEqual(transport.openCount, 0)
+      assert.strictEqual(yield* connection.state, "Idle")
     })))
 })

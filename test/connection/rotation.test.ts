@@ -92,7 +92,11 @@ describe("a connection asks", () => {
       for (const [total, kind, after] of [[Infinity, "connect", 2000], [1000, "total", 1000]] as const) {
         const fiber = yield* started(connection.execute(HttpRequest.get("/", { timeouts: { total } })))
         yield* TestClock.adjust(after)
-        assert.strictEqual((yield* failsWith(Fiber.join(fiber), "HttpTimeout")).kind, kind)
+        const error = yield* failsWith(Fiber.join(fiber), "HttpTimeout")
+        assert.deepStrictEqual([error.kind, error.option], [kind, kind === "connect" ? "tls" : undefined])
+        if (kind === "connect") {
+          assert.include(error.message, "in waiting for the Effect of the option \"tls\" (the limit")
+        }
       }
     })))
 

@@ -70,15 +70,17 @@ const addressingWith = (
 }
 
 /**
- * Checks a host that a proxy is asked for. A name that always is the loopback address counts as
- * that address, in both families.
+ * The loopback address of a name that always is one. A proxy chooses the family, so a range that is
+ * denied in one of them refuses the name. Otherwise it is refused if neither is allowed.
  */
+const refusedLoopback = (check: AddressCheck, host: string, port: number): AddressRefused | undefined => {
+  const refusals = ["::1", "127.0.0.1"].map((address) => check(host, address, port))
+  return refusals.find((refusal) => refusal?.rule === "Deny") ?? (refusals[0] && refusals[1])
+}
+
+/** Checks a host that a proxy is asked for. */
 const refusedBehindProxy = (check: AddressCheck, host: string, port: number): AddressRefused | undefined =>
-  isAddress(host)
-    ? check(host, host, port)
-    : isLoopbackName(host)
-    ? check(host, "::1", port) && check(host, "127.0.0.1", port)
-    : undefined
+  isAddress(host) ? check(host, host, port) : isLoopbackName(host) ? refusedLoopback(check, host, port) : undefined
 
 /**
  * Returns why the policy refuses an opening before anything is dialled. A transport that does not

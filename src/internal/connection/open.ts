@@ -203,7 +203,13 @@ export class Opening implements Course, Reserver {
     if (events.active) {
       events.emit({ _tag: "Connected", connection: connection.id, origin: format(originOf(this.way)) })
     }
-    connection.attach()
+    try {
+      connection.attach()
+    } catch (thrown) {
+      // A transport of the caller's. Nothing may use a channel that does not report to it.
+      this.connection = undefined
+      return this.#die(thrown)
+    }
     // What the proxy sends behind its response to CONNECT must not count as a response of the
     // origin. Inside of TLS it cannot: it would break the handshake.
     if (tunnel !== undefined && tls === undefined && connection.usable) {

@@ -24,13 +24,21 @@ import { Timer } from "./timers.ts"
 
 /** One question. It ends once; what is answered after its limit is ignored. */
 class Question implements TimerOwner {
+  readonly #option: CredentialsError["option"]
   readonly #millis: number
   readonly #timers: TimerQueue
   readonly #timer: Timer
   #done: ((answer: Answer | HttpTimeout) => void) | undefined
   #abort: Abort | undefined
 
-  constructor(millis: number, timers: TimerQueue, awaited: boolean, done: (answer: Answer | HttpTimeout) => void) {
+  constructor(
+    option: CredentialsError["option"],
+    millis: number,
+    timers: TimerQueue,
+    awaited: boolean,
+    done: (answer: Answer | HttpTimeout) => void
+  ) {
+    this.#option = option
     this.#timer = new Timer(this, awaited)
     this.#millis = millis
     this.#timers = timers
@@ -44,7 +52,7 @@ class Question implements TimerOwner {
   }
 
   onTimeout(): void {
-    this.#end(new HttpTimeout({ kind: "connect", millis: this.#millis }))
+    this.#end(new HttpTimeout({ kind: "connect", millis: this.#millis, option: this.#option }))
     this.#abort?.()
   }
 
@@ -88,7 +96,7 @@ export class Rotation implements Rotating {
       check: (value: unknown) => A | InvalidOption,
       next: (value: A) => void
     ): void => {
-      abort = new Question(millis, timers, caller.isBackground !== true, (answer) => {
+      abort = new Question(option, millis, timers, caller.isBackground !== true, (answer) => {
         if (answer instanceof HttpTimeout) return done({ _tag: "Failed", error: answer })
         if (answer._tag === "Failed") {
           return done({ _tag: "Failed", error: new CredentialsError({ option, cause: answer.error }) })

@@ -61,8 +61,15 @@ export class HttpTimeout extends tagged("HttpTimeout", "Network", "state")<{
   readonly partial?: Uint8Array | undefined
   /** The addresses that were being tried or had failed, if the kind is `connect`. */
   readonly attempts?: ReadonlyArray<ConnectAttempt> | undefined
+  /** The option whose Effect did not return in time, if the kind is `connect`. */
+  readonly option?: "tls" | "proxy.credentials" | undefined
 }> {
   override get description(): string {
+    if (this.option !== undefined) {
+      const { kind, millis, option } = this
+      return `Timed out after ${millis} ms in waiting for the Effect of the option ${JSON.stringify(option)} `
+        + `(the limit is \`timeouts.${kind}\`).`
+    }
     const { peer, proxy } = this.context
     const whose = peer !== "Proxy"
       ? undefined
