@@ -18,7 +18,7 @@ import type { SubscribeFailure } from "../sse/pool.ts"
 import { endlessTimeouts, notRepeatable, subscribe as subscribeOver } from "../sse/pool.ts"
 import type { SubscribeOptions } from "../sse/subscribeOptions.ts"
 import { subscribeSettings } from "../sse/subscribeOptions.ts"
-import type { Connector, Failure } from "../sse/subscription.ts"
+import type { Connector, Failure, Restore } from "../sse/subscription.ts"
 import { fieldsOfRequest, lastEventIdField, ofError, ofStatus, subscription } from "../sse/subscription.ts"
 import type { Event } from "../syntax/eventStream.ts"
 import { requestError } from "./errors.ts"
@@ -48,7 +48,7 @@ class ClientConnector<E, R> implements Connector<E | HttpClientError, R> {
     this.#idleMillis = idleMillis
   }
 
-  open(lastEventId: string): Effect.Effect<Source<E | HttpClientError>, E | HttpClientError, R> {
+  open(lastEventId: string, restore: Restore): Effect.Effect<Source<E | HttpClientError>, E | HttpClientError, R> {
     const request = lastEventId === ""
       ? this.#request
       : keepScope(
@@ -57,7 +57,7 @@ class ClientConnector<E, R> implements Connector<E | HttpClientError, R> {
       )
     return Effect.flatMap(CurrentOptions, ({ limits, timeouts }) =>
       Effect.map(
-        withOptions(this.#client.execute(request), {
+        withOptions(restore(this.#client.execute(request)), {
           timeouts: endlessTimeouts(timeouts, this.#idleMillis),
           limits: { ...limits, body: limits?.body ?? Infinity }
         }),

@@ -18,7 +18,7 @@ import type { OwnFailure } from "./response.ts"
 import { OwnSource } from "./response.ts"
 import type { SubscribeOptions, SubscribeSettings } from "./subscribeOptions.ts"
 import { subscribeSettings } from "./subscribeOptions.ts"
-import type { Connector, Failure } from "./subscription.ts"
+import type { Connector, Failure, Restore } from "./subscription.ts"
 import { fieldsOfRequest, lastEventIdField, ofError, subscription } from "./subscription.ts"
 
 /** The failures of a subscription. `E` is the error of the request's own body. */
@@ -70,11 +70,11 @@ class PoolConnector<E> implements Connector<SubscribeFailure<E>, never> {
     this.#request = request
   }
 
-  open(lastEventId: string): Effect.Effect<Source<SubscribeFailure<E>>, SubscribeFailure<E>> {
+  open(lastEventId: string, restore: Restore): Effect.Effect<Source<SubscribeFailure<E>>, SubscribeFailure<E>> {
     const request = lastEventId === ""
       ? this.#request
       : setHeader(this.#request, "Last-Event-ID", lastEventIdField(lastEventId))
-    return Effect.map(this.#pool.execute(request), (response) => new OwnSource(response))
+    return Effect.map(restore(this.#pool.execute(request)), (response) => new OwnSource(response))
   }
 
   describe(error: SubscribeFailure<E>, statuses: ReadonlySet<number>, now: number): Failure {

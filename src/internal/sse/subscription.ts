@@ -33,10 +33,17 @@ export interface Failure {
   readonly waitMillis: number
 }
 
+/** Makes an effect as interruptible as the subscription is. */
+export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
 /** A request, as its API sends it. */
 export interface Connector<out E, out R, in F = E> {
-  /** Sends the request with this Last-Event-ID, unless it is `""`. */
-  open(lastEventId: string): Effect.Effect<Source<E>, E, R>
+  /**
+   * Sends the request with this Last-Event-ID, unless it is `""`. Runs in an uninterruptible
+   * region. Only the sending itself may be restored: an interruption of an operation that follows
+   * it would lose the response.
+   */
+  open(lastEventId: string, restore: Restore): Effect.Effect<Source<E>, E, R>
   /** Describes a failure at this time. */
   describe(failure: F, statuses: ReadonlySet<number>, now: number): Failure
 }
@@ -125,7 +132,7 @@ class Subscription<E, R> {
 
   get #open(): Effect.Effect<Source<E>, E, R> {
     return Effect.uninterruptibleMask((restore) =>
-      Effect.map(restore(this.#connector.open(this.#lastEventId)), (source) => {
+      Effect.map(this.#connector.open(this.#lastEventId, restore), (source) => {
         this.#isRead = false
         return this.#source = source
       })
