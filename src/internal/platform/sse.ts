@@ -87,6 +87,11 @@ export class PlatformSource implements Source<ResponseError> {
     return release(this.#response)
   }
 
+  /** Another client cancels the request of an interrupted fiber, or has cancelled the stream. */
+  get abandoned(): Effect.Effect<void> {
+    return Option.match(sourceOf(this.#response), { onNone: () => Effect.void, onSome: ({ close }) => close })
+  }
+
   /** The response of another client was ended by the end of its stream. */
   get released(): Effect.Effect<void> {
     return Option.isSome(sourceOf(this.#response)) ? release(this.#response) : Effect.void

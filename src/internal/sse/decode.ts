@@ -30,6 +30,11 @@ export interface Source<out E> {
   readonly refused: Effect.Effect<never, E>
   /** Closes the response, whose body will not be read. */
   readonly close: Effect.Effect<void>
+  /**
+   * Closes a response whose reader was interrupted, perhaps before it began to read. Does nothing
+   * to one that was closed.
+   */
+  readonly abandoned: Effect.Effect<void>
   /** Waits until the connection of a response that was read or closed is free or closed. */
   readonly released: Effect.Effect<void>
 }

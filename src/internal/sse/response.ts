@@ -57,6 +57,10 @@ export class OwnSource implements Source<OwnFailure> {
     return this.#response.close
   }
 
+  get abandoned(): Effect.Effect<void> {
+    return this.#response.close
+  }
+
   get released(): Effect.Effect<void> {
     return release(this.#response)
   }

@@ -95,10 +95,8 @@ class Subscription<E, R> {
   #retryMillis: number | undefined
   #attempts = 0
   #scheduleState: unknown
-  /** The response of the current connection. */
+  /** The response of the current connection, until it has ended. */
   #source: Source<E> | undefined
-  /** True if the stream of the response has begun, which from then on closes the response. */
-  #isRead = false
 
   constructor(connector: Connector<E, R>, settings: SubscribeSettings) {
     this.#connector = connector
@@ -108,8 +106,8 @@ class Subscription<E, R> {
   }
 
   get events(): Stream.Stream<Event, E, R> {
-    const unread = Effect.suspend(() => this.#isRead ? Effect.void : this.#source?.close ?? Effect.void)
-    return Stream.fromChannel(Channel.ensuring(this.#connection, unread))
+    const abandoned = Effect.suspend(() => this.#source?.abandoned ?? Effect.void)
+    return Stream.fromChannel(Channel.ensuring(this.#connection, abandoned))
   }
 
   /** One connection, and all that follow it. */
@@ -118,10 +116,7 @@ class Subscription<E, R> {
       const parser = new EventStreamParser(this.#settings.maxEventBytes, this.#lastEventId, this.#retryMillis)
       const read: Writing<E, R, Either.Either<Source<E>, E>> = Channel.flatMap(
         Channel.fromEffect(this.#open),
-        (source) => {
-          this.#isRead = true
-          return Channel.as(Stream.toChannel(eventsWith(source, this.#settings, parser)), Either.right(source))
-        }
+        (source) => Channel.as(Stream.toChannel(eventsWith(source, this.#settings, parser)), Either.right(source))
       )
       return Channel.flatMap(
         Channel.catchAll(read, (error) => Channel.succeed(Either.left(error))),
@@ -132,10 +127,7 @@ class Subscription<E, R> {
 
   get #open(): Effect.Effect<Source<E>, E, R> {
     return Effect.uninterruptibleMask((restore) =>
-      Effect.map(this.#connector.open(this.#lastEventId, restore), (source) => {
-        this.#isRead = false
-        return this.#source = source
-      })
+      Effect.map(this.#connector.open(this.#lastEventId, restore), (source) => this.#source = source)
     )
   }
 
