@@ -12,6 +12,7 @@ import { abandoned, fickle, pooled } from "./parts/pool.ts"
 import { get, keepAlive, steps } from "./parts/requests.ts"
 import { ssrf } from "./parts/ssrf.ts"
 import { tunnel } from "./parts/tunnel.ts"
+import { upgrade } from "./parts/upgrade.ts"
 import type { Report } from "./report.ts"
 import { host } from "./servers/listen.ts"
 import { startOrigin, startSecureOrigin } from "./servers/origin.ts"
@@ -32,7 +33,8 @@ const parts: ReadonlyArray<Part> = [
   fickle,
   abandoned,
   platform,
-  cassette
+  cassette,
+  upgrade
 ]
 
 const servers = Effect.gen(function*() {

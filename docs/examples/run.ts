@@ -11,6 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import type * as http from "node:http"
 import * as https from "node:https"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -24,11 +25,13 @@ import { host, listen, raw, unusedPort } from "../demo/servers/listen.ts"
 import { startOrigin, startPrivateOrigin, startSecureOrigin } from "../demo/servers/origin.ts"
 import { credentials, startProxy } from "../demo/servers/proxy.ts"
 import { startLogin, startPages, startRedirecting, startTokens, startUnsteady } from "../demo/servers/turning.ts"
+import { attachServer, startWebSocket } from "../demo/servers/upgrading.ts"
 import * as basic from "./basic.ts"
 import * as bearerToken from "./bearer-token.ts"
 import * as cassette from "./cassette.ts"
 import * as cookies from "./cookies.ts"
 import * as digest from "./digest.ts"
+import * as dockerAttach from "./docker-attach.ts"
 import * as downloadToFile from "./download-to-file.ts"
 import * as earlyHints from "./early-hints.ts"
 import * as errorsByTag from "./errors-by-tag.ts"
@@ -64,6 +67,7 @@ import * as uploadFile from "./upload-file.ts"
 import * as uploadStream from "./upload-stream.ts"
 import * as warmPool from "./warm-pool.ts"
 import * as webhooks from "./webhooks.ts"
+import * as websocket from "./websocket.ts"
 import * as whoFailed from "./who-failed.ts"
 
 let failed = 0
@@ -291,6 +295,22 @@ const all = Effect.gen(function*() {
       })
     ),
     { before: 200, after: [200] }
+  )
+  yield* example("websocket", websocket.program(`http://${host}:${yield* startWebSocket}/`), {
+    answer: "hello",
+    code: 1000
+  })
+  const socketPath = join(here, "docker.sock")
+  yield* Effect.acquireRelease(
+    Effect.async<http.Server>((resume) => {
+      const attached = attachServer().listen(socketPath, () => resume(Effect.succeed(attached)))
+    }),
+    (attached) => Effect.sync(() => attached.close())
+  )
+  yield* example(
+    "docker-attach",
+    dockerAttach.program(socketPath, "box", Stream.make(Buffer.from("one\ntw"), Buffer.from("o\n"))),
+    [{ stream: 1, text: "ONE" }, { stream: 1, text: "TWO" }, { stream: 2, text: "2 lines" }]
   )
   const eventsUrl = `http://${host}:${yield* startEvents}/`
   yield* example("events-from-server", eventsFromServer.program(eventsUrl), { text: "Hello!", idle: 1 })

@@ -1,0 +1,54 @@
+/** WebSocket: the handshake over a pool, and the frames by the package `ws`, which gets the duplex. */
+import { ConnectionPool, HttpFields, HttpRequest, NodeTransport, Upgrade } from "effect-http-client"
+import * as Effect from "effect/Effect"
+import { createHash, randomBytes } from "node:crypto"
+import type { Duplex } from "node:stream"
+import { WebSocket } from "ws"
+
+/** A client of `ws` on a connection that speaks WebSocket already. Its names are those of ws 8, and private. */
+const over = (duplex: Duplex): WebSocket => {
+  const socket = Reflect.construct(WebSocket, [null, undefined, { autoPong: true, closeTimeout: 30_000 }]) as
+    & WebSocket
+    & {
+      _isServer: boolean
+      setSocket(duplex: Duplex, head: Uint8Array, options: object): void
+    }
+  socket._isServer = false
+  socket.setSocket(duplex, Buffer.alloc(0), { maxPayload: 1_048_576, skipUTF8Validation: false })
+  return socket
+}
+
+/** Sends a text and returns the answer. */
+const ask = (socket: WebSocket, text: string) =>
+  Effect.async<string, Error>((resume) => {
+    socket.once("message", (data) => resume(Effect.succeed(String(data))))
+    socket.once("error", (error) => resume(Effect.fail(error)))
+    socket.send(text)
+  })
+
+const closed = (socket: WebSocket) =>
+  Effect.async<number>((resume) => {
+    socket.once("close", (code) => resume(Effect.succeed(code)))
+    socket.close(1000)
+  })
+
+export const program = (url: string) =>
+  Effect.gen(function*() {
+    const pool = yield* ConnectionPool.make()
+    const key = randomBytes(16).toString("base64")
+    const upgraded = yield* pool.upgrade(HttpRequest.get(url, {
+      headers: { Upgrade: "websocket", "Sec-WebSocket-Version": 13, "Sec-WebSocket-Key": key }
+    }))
+    // RFC 6455 section 4.1: a server that does not know WebSocket cannot know this.
+    const accept = createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64")
+    if (HttpFields.getUnsafe(upgraded.fields, "sec-websocket-accept") !== accept) {
+      return yield* Effect.fail(new Error("the server speaks no WebSocket"))
+    }
+    const socket = over(yield* Upgrade.toDuplex(upgraded))
+    const answer = yield* ask(socket, "hello")
+    return { answer, code: yield* closed(socket) }
+  }).pipe(
+    Effect.catchTag("UpgradeRefused", ({ response }) => Effect.fail(new Error(`refused with ${response.status}`))),
+    Effect.scoped,
+    Effect.provide(NodeTransport.layer)
+  )
