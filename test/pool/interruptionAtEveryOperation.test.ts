@@ -92,6 +92,33 @@ const leased = (pool: ConnectionPool) =>
 
 const scenarios: ReadonlyArray<Scenario> = [
   {
+    name: "an upgrade, written to and read to its end",
+    script: [T.connection(
+      request,
+      T.reply("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 101 Up\r\nUpgrade: echo\r\n\r\nabc", { split: [10, 40, 70] }),
+      T.expect("hello"),
+      T.reply("def"),
+      T.expectEnd,
+      T.eof
+    )],
+    run: (pool) =>
+      Effect.scoped(Effect.gen(function*() {
+        const upgraded = yield* pool.upgrade(HttpRequest.get("http://a.test/", { headers: { Upgrade: "echo" } }))
+        yield* Stream.run(Stream.make(bytesOf("hello")), upgraded.sink)
+        return yield* Stream.runCount(upgraded.stream)
+      }))
+  },
+  {
+    name: "an upgrade that is refused",
+    script: [T.connection(request, T.reply("HTTP/1.1 426 No\r\nContent-Length: 2\r\n\r\nno", { split: [20, 41] }))],
+    run: (pool) =>
+      pool.upgrade(HttpRequest.get("http://a.test/", { headers: { Upgrade: "echo" } })).pipe(
+        Effect.asVoid,
+        Effect.scoped,
+        Effect.catchTag("UpgradeRefused", ({ response }) => Effect.asVoid(response.text))
+      )
+  },
+  {
     name: "on a new connection",
     script: [T.connection(request, answer, request, T.reply(ok("any")))],
     run: (pool) => textOf(pool, get())
