@@ -6,30 +6,30 @@ export interface NameValue {
 }
 
 export interface HarCookie extends NameValue {
-  readonly path?: string
-  readonly domain?: string
+  readonly path?: string | undefined
+  readonly domain?: string | undefined
   /** ISO 8601. */
-  readonly expires?: string
-  readonly httpOnly?: boolean
-  readonly secure?: boolean
+  readonly expires?: string | undefined
+  readonly httpOnly?: boolean | undefined
+  readonly secure?: boolean | undefined
 }
 
 export interface HarPostData {
   readonly mimeType: string
   /** Of a form; other bodies have `text`. */
-  readonly params?: ReadonlyArray<NameValue>
-  readonly text?: string
-  readonly comment?: string
+  readonly params?: ReadonlyArray<NameValue> | undefined
+  readonly text?: string | undefined
+  readonly comment?: string | undefined
 }
 
 export interface HarContent {
   /** Bytes without the content coding. */
   readonly size: number
   /** Bytes that the coding saved. */
-  readonly compression?: number
+  readonly compression?: number | undefined
   readonly mimeType: string
-  readonly text?: string
-  readonly encoding?: "base64"
+  readonly text?: string | undefined
+  readonly encoding?: "base64" | undefined
 }
 
 export interface HarMessage {
@@ -48,7 +48,7 @@ export interface HarEntry {
     readonly method: string
     readonly url: string
     readonly queryString: ReadonlyArray<NameValue>
-    readonly postData?: HarPostData
+    readonly postData?: HarPostData | undefined
   }
   readonly response: HarMessage & {
     readonly status: number
@@ -66,9 +66,9 @@ export interface HarEntry {
     readonly receive: number
     readonly ssl: number
   }
-  readonly serverIPAddress?: string
+  readonly serverIPAddress?: string | undefined
   readonly connection: string
-  readonly comment?: string
+  readonly comment?: string | undefined
 }
 
 /** Documented in `Cassette`. */

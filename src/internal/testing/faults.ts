@@ -102,33 +102,37 @@ export interface FaultPolicy {
    */
   readonly only?: ((endpoint: Transport.Endpoint, connection: number) => boolean) | undefined
   /** Openings that are refused. */
-  readonly refusals?: Chance<OpeningChance>
+  readonly refusals?: Chance<OpeningChance> | undefined
   /** Openings whose name is not found. */
-  readonly noAddress?: Chance<OpeningChance>
+  readonly noAddress?: Chance<OpeningChance> | undefined
   /** Openings that take this `time`. Default: 10 milliseconds to 5 seconds. */
-  readonly slowOpenings?: Chance<OpeningChance & { readonly time?: Range<Duration.DurationInput> | undefined }>
+  readonly slowOpenings?:
+    | Chance<OpeningChance & { readonly time?: Range<Duration.DurationInput> | undefined }>
+    | undefined
   /** Responses in pieces of this `size` in bytes. Default: 1 to 512. */
-  readonly splits?: Chance<FaultChance & { readonly size?: Range<number> | undefined }>
+  readonly splits?: Chance<FaultChance & { readonly size?: Range<number> | undefined }> | undefined
   /** Pauses of this `time`. Default: 1 millisecond to 1 second. */
-  readonly delays?: Chance<FaultChance & { readonly time?: Range<Duration.DurationInput> | undefined }>
+  readonly delays?: Chance<FaultChance & { readonly time?: Range<Duration.DurationInput> | undefined }> | undefined
   /** Connections that break. */
-  readonly resets?: Chance<DirectedChance>
+  readonly resets?: Chance<DirectedChance> | undefined
   /** Connections that end early. */
-  readonly halfClose?: Chance<FaultChance>
+  readonly halfClose?: Chance<FaultChance> | undefined
   /** Connections on which nothing passes any more. */
-  readonly stalls?: Chance<DirectedChance>
+  readonly stalls?: Chance<DirectedChance> | undefined
   /** Bytes in which one bit is flipped. */
-  readonly corrupt?: Chance<DirectedChance>
+  readonly corrupt?: Chance<DirectedChance> | undefined
   /**
    * Requests that are sent in pieces of this `size` in bytes (default: 1 to 1,024), with this
    * `time` between them (default: 1 to 100 milliseconds).
    */
-  readonly slowWrites?: Chance<
-    FaultChance & {
-      readonly size?: Range<number> | undefined
-      readonly time?: Range<Duration.DurationInput> | undefined
-    }
-  >
+  readonly slowWrites?:
+    | Chance<
+      FaultChance & {
+        readonly size?: Range<number> | undefined
+        readonly time?: Range<Duration.DurationInput> | undefined
+      }
+    >
+    | undefined
 }
 
 /** A transport with faults, and what it did. */
