@@ -11,7 +11,7 @@ import * as TestClock from "effect/TestClock"
 import * as NodeTransport from "../../src/NodeTransport.ts"
 import * as T from "../../src/TestTransport.ts"
 import * as Transport from "../../src/Transport.ts"
-import { contained, latin1, settled } from "../connection/harness.ts"
+import { contained, latin1, nothingLeft, settled } from "../connection/harness.ts"
 
 const endpoint = { host: "a.test", port: 80 }
 const noLimits = { dns: Infinity, connect: Infinity, tls: Infinity }
@@ -211,6 +211,8 @@ describe("the rules of a channel hold under faults", () => {
       const { duplex, script, seen, transport } = yield* sees([{ kind: "delay", ...at(1), millis: 10 }], T.reply("abc"))
       duplex.destroy()
       duplex.destroy()
+      // Before the time of the delay is over, or its timer would be gone by itself.
+      yield* nothingLeft(script)
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual(seen, ["a"])
       assert.deepStrictEqual([script.openCount, transport.openCount], [0, 0])
