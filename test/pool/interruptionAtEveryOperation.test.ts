@@ -124,6 +124,16 @@ const scenarios: ReadonlyArray<Scenario> = [
     run: (pool) => textOf(pool, get())
   },
   {
+    name: "for whose connection the credentials of a proxy are asked",
+    options: {
+      proxy: Effect.runSync(
+        Proxy.make({ host: "p.test", credentials: Effect.as(Effect.yieldNow(), { username: "a", password: "b" }) })
+      )
+    },
+    script: [T.connection(request, answer, request, T.reply(ok("any")))],
+    run: (pool) => textOf(pool, get())
+  },
+  {
     name: "on an idle connection, under a total timeout",
     options: { timeouts: { total: "1 hour" } },
     script: [T.connection(request, T.reply(ok("warm")), request, answer, request, T.reply(ok("any")))],
