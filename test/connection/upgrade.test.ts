@@ -4,6 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
@@ -14,6 +15,7 @@ import * as HttpBody from "../../src/HttpBody.ts"
 import type * as HttpConnection from "../../src/HttpConnection.ts"
 import * as HttpFields from "../../src/HttpFields.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
+import * as Proxy from "../../src/Proxy.ts"
 import * as T from "../../src/TestTransport.ts"
 import * as Upgrade from "../../src/Upgrade.ts"
 import { bytesOf, connected, connectedWith, connectTo, contained, host, latin1, pieces, settled } from "./harness.ts"
@@ -461,5 +463,28 @@ describe("a refusal", () => {
       const shown = [error.message, JSON.stringify(error), String(error)].join()
       assert.include(shown, "401")
       assert.notInclude(shown, "secret")
+    })))
+})
+
+describe("a proxy that forwards requests", () => {
+  const proxy = Either.getOrThrow(Proxy.make({ host: "proxy.test", credentials: { username: "u", password: "p" } }))
+  const opened: ReadonlyArray<T.Step> = [
+    T.expect(`CONNECT ${host}:80 HTTP/1.1\r\nHost: ${host}:80\r\nProxy-Authorization: Basic dTpw\r\n\r\n`),
+    T.reply("HTTP/1.1 200 OK\r\n\r\n"),
+    // The fields for the proxy do not go through its tunnel.
+    T.expect(asked()),
+    T.reply(`${switched()}abc`),
+    T.eof
+  ]
+
+  it.effect("gets a tunnel from a single connection, also where it has forwarded before", () =>
+    contained(Effect.gen(function*() {
+      const { connection, transport } = yield* connectTo(
+        [T.connection(T.discardUntil("\r\n\r\n"), T.reply("HTTP/1.1 204 No\r\n\r\n")), T.connection(...opened)],
+        { proxy }
+      )
+      assert.strictEqual((yield* connection.execute(HttpRequest.get("/"))).status, 204)
+      assert.strictEqual(yield* all(yield* connection.upgrade(echo)), "abc")
+      assert.deepStrictEqual(transport.opened.map(({ host }) => host), ["proxy.test", "proxy.test"])
     })))
 })
