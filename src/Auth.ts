@@ -35,6 +35,7 @@ import type * as Effect from "effect/Effect"
 import type * as Either from "effect/Either"
 import { dual } from "effect/Function"
 import type * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
 import type * as ConnectionPool from "./ConnectionPool.ts"
 import type * as HttpConnection from "./HttpConnection.ts"
 import type { InvalidOption } from "./HttpError.ts"
@@ -48,6 +49,7 @@ import { AuthorizedPool, executeWith } from "./internal/auth/pool.ts"
 import * as internal from "./internal/auth/refreshing.ts"
 import { withCredentials } from "./internal/platform/auth.ts"
 import type * as Origin from "./Origin.ts"
+import type { Upgraded, UpgradeRefused } from "./Upgrade.ts"
 
 /**
  * The type id of credentials.
@@ -133,15 +135,19 @@ export interface Refreshing<out E = never> extends Credentials<E> {
 }
 
 /**
- * A pool whose requests have credentials. Everything but `execute` is that of the pool below, so
- * the requests of a lease have none.
+ * A pool whose requests have credentials, upgrades too. Everything else is that of the pool below,
+ * so the requests of a lease have none. A CONNECT has none either, because it may be for a proxy.
  *
  * @since 0.2.0
  * @category models
  */
-export interface Pool<out E = never> extends Omit<ConnectionPool.ConnectionPool, "execute"> {
+export interface Pool<out E = never> extends Omit<ConnectionPool.ConnectionPool, "execute" | "upgrade"> {
   /** As in a pool. It also fails as getting the credentials fails. */
   execute<B = never>(request: HttpRequest<B>): Effect.Effect<HttpResponse, E | ConnectionPool.ExecuteFailure<B>>
+  /** As in a pool. It also fails as getting the credentials fails. */
+  upgrade<B = never>(
+    request: HttpRequest<B>
+  ): Effect.Effect<Upgraded, E | ConnectionPool.ExecuteFailure<B> | UpgradeRefused, Scope.Scope>
 }
 
 /**

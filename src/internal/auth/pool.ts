@@ -1,6 +1,7 @@
 /** Credentials for a pool, and for anything else that sends requests of this library. */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as HttpFields from "../../HttpFields.ts"
 import type { HttpRequest } from "../../HttpRequest.ts"
@@ -8,6 +9,8 @@ import { isHttpRequest, setBody, setHeader } from "../../HttpRequest.ts"
 import type { HttpResponse } from "../../HttpResponse.ts"
 import * as Origin from "../../Origin.ts"
 import { isReplayable } from "../connection/prepare.ts"
+import type { Upgraded } from "../effect/upgradedModel.ts"
+import { UpgradeRefused } from "../effect/upgradeRefused.ts"
 import type { PoolLike } from "../effect/wrappedPool.ts"
 import { release, WrappedPool } from "../effect/wrappedPool.ts"
 import { fromUrl } from "../model/origin.ts"
@@ -59,6 +62,43 @@ const repeatable = <B>(given: HttpRequest<B>): Repeatable<B> => {
   return { request: setBody(given, { ...body, stream }), canRepeat: () => !begun }
 }
 
+/** The head of a response that tells how the server took the credentials. */
+type Head = Pick<HttpResponse, "status" | "fields">
+
+/** How a request is sent, and what came of it. */
+interface Sender<B, A, F, R> {
+  readonly send: (request: HttpRequest<B>) => Effect.Effect<A, F, R>
+  readonly headOf: (outcome: Either.Either<A, F>) => Head | undefined
+  readonly release: (outcome: Either.Either<A, F>) => Effect.Effect<void>
+}
+
+/** Sends a request with credentials. */
+const sendWith = <E, B, A, F, R>(
+  scheme: Scheme<E>,
+  given: HttpRequest<B>,
+  origin: Origin.Origin | undefined,
+  { headOf, release, send }: Sender<B, A, F, R>
+): Effect.Effect<A, E | Unanswerable | F, R> =>
+  Effect.suspend(() => {
+    // What sends the request reports what is wrong with it.
+    if (!isHttpRequest(given) || given.invalid !== undefined) return send(given)
+    const own = originOf(given, origin)
+    if (own === undefined || !scheme.covers(Origin.format(own))) return send(given)
+    const { canRepeat, request } = repeatable(given)
+    return authorized(scheme, {
+      asked: askedOf(request, own),
+      isAuthorized: HttpFields.has(request.fields, "authorization"),
+      canRepeat,
+      send: (value) => send(value === undefined ? request : setHeader(request, "Authorization", value)),
+      answerOf: (outcome) => {
+        const head = headOf(outcome)
+        return head
+          && { status: head.status, isElsewhere: false, lines: (name) => HttpFields.getAll(head.fields, name) }
+      },
+      release
+    })
+  })
+
 /**
  * Sends a request with credentials. `origin` is the origin of a single connection, whose requests
  * all go there, whatever they name.
@@ -69,31 +109,33 @@ export const executeWith = <E, B, F>(
   origin: Origin.Origin | undefined,
   execute: (request: HttpRequest<B>) => Effect.Effect<HttpResponse, F>
 ): Effect.Effect<HttpResponse, E | Unanswerable | F> =>
-  Effect.suspend(() => {
-    // What sends the request reports what is wrong with it.
-    if (!isHttpRequest(given) || given.invalid !== undefined) return execute(given)
-    const own = originOf(given, origin)
-    if (own === undefined || !scheme.covers(Origin.format(own))) return execute(given)
-    const { canRepeat, request } = repeatable(given)
-    return authorized(scheme, {
-      asked: askedOf(request, own),
-      isAuthorized: HttpFields.has(request.fields, "authorization"),
-      canRepeat,
-      send: (value) => execute(value === undefined ? request : setHeader(request, "Authorization", value)),
-      answerOf: (outcome) =>
-        Either.isRight(outcome)
-          ? {
-            status: outcome.right.status,
-            isElsewhere: false,
-            lines: (name) => HttpFields.getAll(outcome.right.fields, name)
-          }
-          : undefined,
-      release: (outcome) => Either.isRight(outcome) ? release(outcome.right) : Effect.void
-    })
+  sendWith(scheme, given, origin, {
+    send: execute,
+    headOf: Either.getOrUndefined,
+    release: (outcome) => Either.isRight(outcome) ? release(outcome.right) : Effect.void
   })
 
+/** Upgrades a connection with credentials. The response of a server that refuses is in the error. */
+const upgradeWith = <E, B, F>(
+  scheme: Scheme<E>,
+  given: HttpRequest<B>,
+  upgrade: (request: HttpRequest<B>) => Effect.Effect<Upgraded, F | UpgradeRefused, Scope.Scope>
+): Effect.Effect<Upgraded, E | Unanswerable | F | UpgradeRefused, Scope.Scope> => {
+  const refusal = (outcome: Either.Either<Upgraded, F | UpgradeRefused>): HttpResponse | undefined =>
+    Either.isLeft(outcome) && outcome.left instanceof UpgradeRefused ? outcome.left.response : undefined
+  return sendWith(scheme, given, undefined, {
+    send: upgrade,
+    headOf: (outcome) => Either.isRight(outcome) ? outcome.right : refusal(outcome),
+    release: (outcome) => {
+      if (Either.isRight(outcome)) return outcome.right.close
+      const response = refusal(outcome)
+      return response === undefined ? Effect.void : release(response)
+    }
+  })
+}
+
 /** A pool whose requests have credentials. */
-export class AuthorizedPool<L, E> extends WrappedPool<L> {
+export class AuthorizedPool<L, E> extends WrappedPool<L, E | Unanswerable> {
   readonly #scheme: Scheme<E>
 
   constructor(pool: PoolLike<L>, scheme: Scheme<E>) {
@@ -103,5 +145,14 @@ export class AuthorizedPool<L, E> extends WrappedPool<L> {
 
   execute<B>(request: HttpRequest<B>): Effect.Effect<HttpResponse, E | ExecuteFailure<B>> {
     return executeWith(this.#scheme, request, undefined, (request) => this.pool.execute(request))
+  }
+
+  override upgrade<B>(
+    request: HttpRequest<B>
+  ): Effect.Effect<Upgraded, E | ExecuteFailure<B> | UpgradeRefused, Scope.Scope> {
+    // A CONNECT may be for a proxy, which must not have the credentials of the origin.
+    return isHttpRequest(request) && request.method === "CONNECT"
+      ? this.pool.upgrade(request)
+      : upgradeWith(this.#scheme, request, (request) => this.pool.upgrade(request))
   }
 }

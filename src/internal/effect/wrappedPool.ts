@@ -30,8 +30,11 @@ export interface PoolLike<L> extends Omit<ConnectionPoolImpl, "lease" | "toJSON"
 export const release = (response: HttpResponse): Effect.Effect<void> =>
   Effect.zipRight(response.close, Effect.ignore(response.trailers))
 
-/** The methods that are passed on to the pool below. */
-export abstract class WrappedPool<L> implements Omit<PoolLike<L>, "execute"> {
+/**
+ * The methods that are passed on to the pool below. `F` is what upgrading may fail with besides its
+ * failures.
+ */
+export abstract class WrappedPool<L, F = never> implements Omit<PoolLike<L>, "execute" | "upgrade"> {
   protected readonly pool: PoolLike<L>
 
   constructor(pool: PoolLike<L>) {
@@ -40,7 +43,7 @@ export abstract class WrappedPool<L> implements Omit<PoolLike<L>, "execute"> {
 
   upgrade<E>(
     request: HttpRequest<E>
-  ): Effect.Effect<Upgraded, ExecuteFailure<E> | UpgradeRefused, Scope.Scope> {
+  ): Effect.Effect<Upgraded, F | ExecuteFailure<E> | UpgradeRefused, Scope.Scope> {
     return this.pool.upgrade(request)
   }
 
