@@ -115,7 +115,7 @@ export const executeWith = <E, B, F>(
     release: (outcome) => Either.isRight(outcome) ? release(outcome.right) : Effect.void
   })
 
-/** Upgrades a connection with credentials. The response of a server that refuses is in the error. */
+/** Upgrades a connection with credentials. A response that refuses is in the error. */
 const upgradeWith = <E, B, F>(
   scheme: Scheme<E>,
   given: HttpRequest<B>,
