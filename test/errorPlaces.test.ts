@@ -77,6 +77,7 @@ describe("every class", () => {
         fields: HttpFields.empty,
         history: [],
         attempts: [],
+        challenges: [],
         values: [],
         bodyPrefix: new Uint8Array()
       }),

@@ -276,6 +276,18 @@ describe("the last event", () => {
       yield* Fiber.join((yield* running(pool, { lastEventId: "8" }, request)).fiber)
     })))
 
+  it.effect("may have any number of spaces in it, which take no time", () =>
+    contained(Effect.gen(function*() {
+      const id = `a${" ".repeat(200_000)}b`
+      const { pool, transport } = yield* watchedPool([
+        T.connection(asked(), whole(`id: ${id}\ndata: a\n\n`), asked(id), refusal("204 No"))
+      ])
+      const { fiber } = yield* running(pool, { schedule: waits(10).schedule })
+      yield* advance(10)
+      yield* Fiber.join(fiber)
+      yield* transport.verify
+    })))
+
   it.effect("that no field can carry ends the subscription", () =>
     contained(Effect.gen(function*() {
       const { pool } = yield* watchedPool([T.connection(asked(), whole("id: \x01\ndata: a\n\n"))])

@@ -21,6 +21,7 @@ import { mayRepeat } from "../repeat.ts"
 import type { Event } from "../syntax/eventStream.ts"
 import { EventStreamParser } from "../syntax/eventStream.ts"
 import { retryAfterMillis } from "../syntax/httpDate.ts"
+import { trimSpace } from "../syntax/token.ts"
 import type { Source } from "./decode.ts"
 import { eventsWith, noContent } from "./decode.ts"
 import type { SubscribeSettings } from "./subscribeOptions.ts"
@@ -80,8 +81,7 @@ export const fieldsOfRequest: ReadonlyArray<readonly [name: string, value: strin
 ]
 
 /** The value of Last-Event-ID: the bytes of the `id` in UTF-8, each as a character. */
-export const lastEventIdField = (id: string): string =>
-  Buffer.from(id, "utf8").toString("latin1").replace(/^[ \t]+|[ \t]+$/g, "")
+export const lastEventIdField = (id: string): string => trimSpace(Buffer.from(id, "utf8").toString("latin1"))
 
 /** Writes events, and ends with a value. */
 type Writing<E, R, A = unknown> = Channel.Channel<Chunk.Chunk<Event>, unknown, E, unknown, A, unknown, R>
