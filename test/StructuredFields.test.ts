@@ -93,6 +93,11 @@ describe("an item is written", () => {
 })
 
 describe("a list and a dictionary are written", () => {
+  it.each([{ a: S.item(1) }, {}, 1, null, undefined])("not from %o, which is neither", (value) => {
+    expect(Either.isLeft(S.serializeList(value as unknown as S.List))).toBe(true)
+    expect(Either.isLeft(S.serializeDictionary(value as unknown as S.Dictionary))).toBe(true)
+  })
+
   it("with their members and parameters", () => {
     const inner = S.innerList([S.item(S.token("a"), { q: 0.5 }), 1, "b"], { c: true })
     expect(S.serializeList([inner, S.innerList([]), S.item(true)])).toEqual(

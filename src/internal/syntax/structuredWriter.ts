@@ -3,6 +3,7 @@
  * changed into another one, but fails; only decimals are rounded, as section 4.1.5 demands.
  */
 import * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
 import { FieldValueError } from "./fieldValueError.ts"
 import type { Dictionary, InnerList, Item, List, Member, Parameters } from "./structuredFields.ts"
 import type { BareItem } from "./structuredItems.ts"
@@ -147,4 +148,5 @@ export const serializeList = (self: List): Either.Either<string, FieldValueError
 
 /** Writes a dictionary (section 4.1.2). An empty dictionary is an empty text. */
 export const serializeDictionary = (self: Dictionary): Either.Either<string, FieldValueError> =>
-  written(() => Array.from(self, entry).join(", "))
+  // `Array.from` takes anything else, such as a record, for an empty list.
+  written(() => Array.from(Predicate.isIterable(self) ? self : refuse("a dictionary is a map"), entry).join(", "))
