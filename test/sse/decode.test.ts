@@ -178,6 +178,21 @@ describe("what is accepted", () => {
       }
     })))
 
+  it.effect("a body of another type that does not end is closed", () =>
+    contained(Effect.gen(function*() {
+      const reply = T.reply("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk("oops"))
+      const { pool } = yield* watchedPool([T.connection(anyHead, reply, T.stall)])
+      const { client, pool: other } = yield* clientTo([T.connection(anyHead, reply, T.stall)])
+      const own = yield* started(Stream.runDrain(Sse.decode(yield* pool.execute(get()))))
+      const platform = yield* started(Effect.flip(Stream.runDrain(Sse.decode(yield* quietly(client.get(url))))))
+      // The pool discards the rest for that long.
+      yield* TestClock.adjust("1 second")
+      yield* failsWith(Fiber.join(own), "NotEventStream")
+      yield* Fiber.join(platform)
+      yield* holds(pool, {})
+      yield* holds(other, {})
+    })))
+
   it.effect("204 is a stream without events", () =>
     contained(Effect.gen(function*() {
       const { pool } = yield* watchedPool([T.connection(anyHead, T.reply("HTTP/1.1 204 No\r\n\r\n"))])

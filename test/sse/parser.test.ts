@@ -177,6 +177,8 @@ describe("the limit", () => {
     ["one more of them", "data\n".repeat(18) + "\n", 0, false],
     ["a long type of an event counts", "event:12345678\ndata:12345678\n\n", 0, false],
     ["a type that was replaced does not", "event:12345678\nevent:1\ndata:12345678\n\n", 1, true],
+    ["a long id counts", "id:123456789012\ndata:12345678\n\n", 0, false],
+    ["the id of an earlier event does not", "id:123456789012\n\ndata:12345678\n\n", 1, true],
     ["neither does what an earlier event had", "data:1234567890\n\n".repeat(10), 10, true],
     ["unknown fields count only while they are received", "a:12345678\n".repeat(10) + "data:a\n\n", 1, true]
   ])("of 20 bytes: %s", (_, text, events, fits) => {

@@ -91,6 +91,8 @@ export class EventStreamParser {
   readonly #data = new Collected()
   #event = ""
   #eventLength = 0
+  /** The length of the `id` of this block. */
+  #idLength = 0
   /** The last `id`, whose block may be incomplete. */
   #id: string
   #isFirstLine = true
@@ -136,7 +138,8 @@ export class EventStreamParser {
 
   /** True if a line that grows by so many bytes is within the limit, with what its event has. */
   #fits(more: number): boolean {
-    if (this.#line.length + more + this.#data.length + this.#eventLength <= this.#limit) return true
+    const fields = this.#data.length + this.#eventLength + this.#idLength
+    if (this.#line.length + more + fields <= this.#limit) return true
     this.#isFaulty = true
     return false
   }
@@ -181,7 +184,9 @@ export class EventStreamParser {
         return
       case "id": {
         const value = bytes.subarray(from, end)
-        if (!value.includes(NUL)) this.#id = utf8.decode(value)
+        if (value.includes(NUL)) return
+        this.#id = utf8.decode(value)
+        this.#idLength = end - from
         return
       }
       case "retry":
@@ -205,6 +210,7 @@ export class EventStreamParser {
     }
     this.#event = ""
     this.#eventLength = 0
+    this.#idLength = 0
   }
 }
 
