@@ -96,9 +96,13 @@ const additions: ReadonlyArray<readonly [name: string, modules: ReadonlyArray<st
   ["PooledHttpClient", ["effect/Config", "effect/GlobalValue", "node:util/types", "node:zlib"]],
   ["index", [
     "@effect/platform/FileSystem",
+    // Loaded with `HttpClientRequest` in any case.
+    "@effect/platform/HttpBody",
     "effect/Metric",
     "effect/MetricBoundaries",
     "effect/MetricLabel",
+    // Loaded with `Schema` in any case.
+    "effect/ParseResult",
     "effect/Queue",
     "effect/Take"
   ]]

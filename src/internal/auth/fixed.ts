@@ -4,7 +4,6 @@
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Encoding from "effect/Encoding"
 import type * as Redacted from "effect/Redacted"
 import type { HttpRequest } from "../../HttpRequest.ts"
 import { setHeader } from "../../HttpRequest.ts"
@@ -61,7 +60,7 @@ const basicOf = (given: GivenUser): string | InvalidOption => {
   // A server would read the rest as the beginning of the password (RFC 7617 section 2).
   return user.username.includes(":")
     ? new InvalidOption({ option: "username", reason: "it has a colon, which Basic cannot send" })
-    : `Basic ${Encoding.encodeBase64(`${user.username}:${user.password}`)}`
+    : `Basic ${Buffer.from(`${user.username}:${user.password}`).toString("base64")}`
 }
 
 const bearerOf = (given: unknown): string | InvalidOption => {

@@ -1,11 +1,14 @@
-/** Reads and writes files of cassettes. */
+/**
+ * Reads and writes files of cassettes. The modules of Node for files are loaded when one is used,
+ * because a program without cassettes loads this file too.
+ */
 import * as Effect from "effect/Effect"
 import { randomUUID } from "node:crypto"
-import * as fs from "node:fs/promises"
-import * as path from "node:path"
 import { codeOf } from "../error/systemCodes.ts"
 import { fromJson, toJson } from "./json.ts"
 import { type Cassette, CassetteError } from "./model.ts"
+
+const files = () => import("node:fs/promises")
 
 /** The path; a defect of an untyped caller is what `catch` below receives. */
 const checked = (file: string): string => {
@@ -17,7 +20,7 @@ const checked = (file: string): string => {
 export const read = (file: string): Effect.Effect<Cassette, CassetteError> =>
   Effect.flatMap(
     Effect.tryPromise({
-      try: () => Promise.resolve().then(() => fs.readFile(checked(file), "utf8")),
+      try: () => files().then((fs) => fs.readFile(checked(file), "utf8")),
       catch: (cause) =>
         codeOf(cause) === "ENOENT"
           ? new CassetteError({
@@ -46,7 +49,8 @@ export const writeText = (file: string, text: string): Effect.Effect<void, Casse
   Effect.tryPromise({
     try: async () => {
       const unfinished = `${checked(file)}.${randomUUID()}.tmp`
-      await fs.mkdir(path.dirname(file), { recursive: true })
+      const [fs, { dirname }] = await Promise.all([files(), import("node:path")])
+      await fs.mkdir(dirname(file), { recursive: true })
       try {
         await fs.writeFile(unfinished, text)
         await fs.rename(unfinished, file)
@@ -71,4 +75,4 @@ export const write = (file: string, cassette: Cassette): Effect.Effect<void, Cas
 
 /** True if the file exists. */
 export const exists = (file: string): Effect.Effect<boolean> =>
-  Effect.promise(() => fs.access(file).then(() => true, () => false))
+  Effect.promise(() => files().then((fs) => fs.access(file)).then(() => true, () => false))
