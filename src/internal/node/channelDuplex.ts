@@ -31,8 +31,14 @@ export interface RawChannel {
 /** The bytes that a duplex buffers in each direction before it asks to wait. */
 const highWaterMark = 65_536
 
-/** Makes the duplex of a channel, which nothing else may use. */
-export const makeDuplex = ({ Duplex }: typeof nodeStream, channel: RawChannel): nodeStream.Duplex => {
+/**
+ * Makes the duplex of a channel, which nothing else may use. Only the class is in the type, because
+ * that of the whole module depends on `esModuleInterop`, which the API reference sets otherwise.
+ */
+export const makeDuplex = (
+  { Duplex }: Pick<typeof nodeStream, "Duplex">,
+  channel: RawChannel
+): nodeStream.Duplex => {
   let isWaiting = false
   const later = (f: () => void): void => channel.run(() => process.nextTick(f))
 
