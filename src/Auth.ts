@@ -237,8 +237,8 @@ export const bearer: (options: BearerOptions) => Either.Either<Credentials, Inva
  * The first request to an origin is refused with a challenge and sent again with its answer. The
  * next requests have an answer from the start. The strongest of the offered algorithms is used:
  * SHA-512-256, SHA-256 or MD5, also with `-sess`, and digests without `qop` (RFC 2069). If a nonce
- * is too old, the request is sent again. A 401 for a wrong password is returned after one
- * answer.
+ * is too old, the request is sent again, 8 times at most. A 401 for a wrong password is returned
+ * after one answer.
  *
  * A body that cannot be sent again is not: the 401 is returned, and the next request has an answer.
  * With `expectContinue` the server refuses the request before the body is sent, so that it can be.

@@ -251,6 +251,7 @@ describe("a server that verifies", () => {
         })
       assert.strictEqual(yield* qopOf({ qop: "auth-int, auth" }, {}), "auth")
       assert.strictEqual(yield* qopOf({ qop: "auth, auth-int" }, { integrity: true }), "auth-int")
+      assert.strictEqual(yield* qopOf({ qop: "auth-int, auth" }, { integrity: true }), "auth-int")
       assert.strictEqual(yield* qopOf({ qop: "auth" }, { integrity: true }), "auth")
       assert.strictEqual(yield* qopOf({ qop: "AUTH-INT, other" }, {}), "auth-int")
     }))
@@ -328,11 +329,42 @@ describe("a refusal", () => {
       assert.deepStrictEqual(server.log, ["/ none", "/ ok", "/ ok", "/ stale", "/ ok", "/ ok"])
     }))
 
-  it.effect("for a nonce that is too old at once is answered once more, and then returned", () =>
+  it.effect("for a nonce that is too old at once is answered eight times more, and then returned", () =>
     Effect.gen(function*() {
       const { client, server } = yield* over({ uses: 0 })
       assert.strictEqual((yield* client.get(api)).status, 401)
-      assert.deepStrictEqual(server.log, ["/ none", "/ stale", "/ stale"])
+      assert.deepStrictEqual(server.log, ["/ none", ...Array.from({ length: 9 }, () => "/ stale")])
+    }))
+
+  it.effect("for another reason than the password, with the same nonce, starts no count again", () =>
+    Effect.gen(function*() {
+      const server = new DigestServer({ sameNonce: true })
+      const forbidding = HttpClient.make((request, url) =>
+        Effect.map(
+          clientOf(server).execute(request),
+          (response) =>
+            url.pathname !== "/forbidden" || response.status !== 200 ? response : HttpClientResponse.fromWeb(
+              request,
+              new Response(null, {
+                status: 401,
+                headers: { "www-authenticate": "Digest realm=\"r\", nonce=\"n\", qop=auth, algorithm=SHA-256" }
+              })
+            )
+        )
+      )
+      const client = Auth.client(forbidding, yield* authOf())
+      const statuses: Array<number> = []
+      for (const path of ["/a", "/forbidden", "/b", "/c"]) statuses.push((yield* client.get(api + path)).status)
+      assert.deepStrictEqual(statuses, [200, 401, 200, 200])
+      assert.deepStrictEqual(server.log, [
+        "/a none",
+        "/a ok",
+        "/forbidden ok",
+        "/forbidden ok",
+        "/b none",
+        "/b ok",
+        "/c ok"
+      ])
     }))
 
   it.effect("for a nonce that the server has forgotten is answered once, whether it says so or not", () =>
@@ -410,6 +442,13 @@ describe("the nonce of a server", () => {
       )
     }))
 
+  it.effect("is not replaced by a `nextnonce` that is the same, and counts on", () =>
+    Effect.gen(function*() {
+      const { client, server } = yield* over({ nextnonce: true, sameNonce: true })
+      for (let i = 0; i < 3; i++) yield* client.get(api)
+      assert.deepStrictEqual(server.log, ["/ none", "/ ok", "/ ok", "/ ok"])
+    }))
+
   it.effect("stays that of a session, whose secret is made of it", () =>
     Effect.gen(function*() {
       const { client, server } = yield* over({ nextnonce: true, algorithms: ["MD5-sess"] })
@@ -433,6 +472,21 @@ describe("the nonce of a server", () => {
         const pairs = server.seen.map((value) => paramsOf(value).params).map(({ nc, nonce }) => `${nonce} ${nc}`)
         assert.strictEqual(new Set(pairs).size, 128)
       }
+    }))
+
+  it.effect("that the others use up is replaced until the request has one in time, over 64 at the same time", () =>
+    Effect.gen(function*() {
+      const server = new DigestServer({ shared: 10 })
+      // Each request arrives when all others have got their answer to the one before.
+      const client = Auth.client(
+        HttpClient.make((request) => Effect.zipRight(Effect.yieldNow(), clientOf(server).execute(request))),
+        yield* authOf()
+      )
+      const responses = yield* Effect.forEach(Array.from({ length: 64 }), () => client.get(api), {
+        concurrency: "unbounded"
+      })
+      assert.isTrue(responses.every(({ status }) => status === 200))
+      assert.isAbove(server.log.filter((line) => line.endsWith("stale")).length, 64)
     }))
 
   it.effect("has a client nonce that no other request has", () =>

@@ -22,6 +22,8 @@ export interface Policy {
   readonly domain?: string
   /** For how many requests a nonce is good. */
   readonly uses?: number
+  /** All challenges have the same nonce until it was good for so many requests; then it is too old. */
+  readonly shared?: number
   /** All challenges have the same nonce. */
   readonly sameNonce?: boolean
   /** Sends another nonce with each response. */
@@ -85,7 +87,9 @@ export class DigestServer {
   }
 
   #newNonce(): string {
-    const nonce = this.#policy.sameNonce === true ? "n" : `n${++this.#made}`
+    const { sameNonce, shared } = this.#policy
+    const isGood = shared !== undefined && (this.#nonces.get(`n${this.#made}`)?.uses ?? shared) < shared
+    const nonce = sameNonce === true ? "n" : isGood ? `n${this.#made}` : `n${++this.#made}`
     if (!this.#nonces.has(nonce)) this.#nonces.set(nonce, { uses: 0, counts: new Set() })
     return nonce
   }
@@ -146,7 +150,7 @@ export class DigestServer {
     if (state === undefined) return "stale"
     if (!/^[0-9a-f]{8}$/.test(nc ?? "") || state.counts.has(nc ?? "")) return "nc"
     state.counts.add(nc ?? "")
-    return ++state.uses > (this.#policy.uses ?? Infinity) ? "stale" : undefined
+    return ++state.uses > (this.#policy.uses ?? this.#policy.shared ?? Infinity) ? "stale" : undefined
   }
 
   answer(asked: Asked): Answered {

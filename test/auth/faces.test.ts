@@ -352,6 +352,43 @@ describe("redirects", () => {
     }
   }
 
+  it.effect("above followRedirects: a 401 of another listed origin replaces no token, and repeats nothing", () =>
+    Effect.gen(function*() {
+      const { client, seen } = redirecting()
+      const { acquire, counts } = numbered()
+      const auth = yield* refreshing(acquire, { origins: [api, "http://c.test"] })
+      for (let i = 0; i < 2; i++) {
+        const response = yield* ways["above followRedirects"](client, auth).post(`${api}/to/c.test`)
+        assert.strictEqual(response.status, 401)
+      }
+      assert.deepStrictEqual(seen, ["Bearer t1", "none", "Bearer t1", "none"])
+      assert.strictEqual(counts.begun, 1)
+    }))
+
+  for (
+    const [method, sent] of [["POST", ["Bearer t1", "Bearer t1"]], ["GET", [
+      "Bearer t1",
+      "Bearer t1",
+      "Bearer t2",
+      "Bearer t2"
+    ]]] as const
+  ) {
+    it.effect(`above followRedirects: ${method} is ${sent.length === 2 ? "not " : ""}repeated for a 401 behind a redirect, which has processed it`, () =>
+      Effect.gen(function*() {
+        const { client, seen } = clientWith((token, url) =>
+          url.pathname === "/"
+            ? new Response(null, { status: 303, headers: { location: "/done" } })
+            : token === "Bearer t1"
+            ? 401
+            : 200
+        )
+        const auth = yield* refreshing(numbered().acquire)
+        yield* ways["above followRedirects"](client, auth).execute(HttpClientRequest.make(method)(api))
+        assert.deepStrictEqual(seen, sent)
+        assert.deepStrictEqual(yield* Effect.map(auth.token, Redacted.value), "t2")
+      }))
+  }
+
   it.effect("from another origin to a listed one: below followRedirects the last hop gets the token", () =>
     Effect.gen(function*() {
       const { client, seen } = redirecting()

@@ -28,7 +28,7 @@ export interface Call<A, E, R> {
   /** True if the request has credentials already. */
   readonly isAuthorized: boolean
   /** Asked after a refusal, because a body that was not begun can still be sent. */
-  readonly canRepeat: () => boolean
+  readonly canRepeat: (isElsewhere: boolean) => boolean
   readonly send: (authorization: string | undefined) => Effect.Effect<A, E, R>
   /**
    * The response of an outcome, or of what a status check made of it, if it is of an origin that
@@ -75,7 +75,11 @@ class Sending<A, E, E2, R> {
         ? this.#give(outcome)
         : Effect.zipRight(Effect.logWarning(warning), Effect.suspend(() => this.#give(outcome)))
     }
-    return this.#attempts.refused({ challenges: lines("www-authenticate"), isElsewhere, canRepeat: canRepeat() })
+    return this.#attempts.refused({
+        challenges: lines("www-authenticate"),
+        isElsewhere,
+        canRepeat: canRepeat(isElsewhere)
+      })
       ? Effect.zipRight(release(outcome), this.sent)
       : this.#give(outcome)
   }

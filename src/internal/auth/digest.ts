@@ -3,8 +3,8 @@
  * an acceptance changes.
  *
  * Rules: each origin has its nonces, which no other origin learns or changes; a nonce counts each
- * request once; a request is answered once, and once more if only its nonce was too old; what was
- * refused is not sent unasked by the next request.
+ * request once, also if it was refused and comes again; a request is answered once, and some times
+ * more if only its nonce was too old; what was refused is not sent unasked by the next request.
  */
 import * as Effect from "effect/Effect"
 import type { Origin } from "../../Origin.ts"
@@ -44,6 +44,13 @@ const empty: Uint8Array = new Uint8Array(0)
 
 /** How many nonces of an origin are remembered. */
 const maxSessions = 16
+
+/**
+ * How often a request is sent again because its nonce was too old. The requests at the same time
+ * may use a nonce up before this one arrives. A server that calls each nonce too old must not be
+ * asked without end.
+ */
+const maxStale = 8
 
 /** Loaded by the first challenge: a program without digests must not pay for it. */
 const crypto = () => process.getBuiltinModule("node:crypto")
@@ -103,7 +110,7 @@ class Digest implements Scheme<never> {
 
   /** The nonce for a request that no challenge has asked for yet. */
   find(origin: string, target: string): Session | undefined {
-    return this.#of(origin).find((session) => session.covers(target))
+    return this.#of(origin).find((session) => !session.isRefused && session.covers(target))
   }
 
   /** The challenge to answer, if there is one. */
@@ -126,6 +133,7 @@ class Digest implements Scheme<never> {
       && challenge.algorithm === algorithm && challenge.isSession === isSession
     )
     const session = known ?? new Session(challenge, this.#user, hashOf(algorithm), this.#cnonces)
+    session.isRefused = false
     this.drop(origin, session)
     sessions.unshift(session)
     sessions.length = Math.min(sessions.length, maxSessions)
@@ -135,6 +143,16 @@ class Digest implements Scheme<never> {
   /** True the first time for an origin whose proof is wrong, so that the log has one warning. */
   doubt(origin: string): boolean {
     return this.#doubted.size < this.#doubted.add(origin).size
+  }
+
+  /** No request uses the nonce unasked. It is kept for its count, behind those that are used. */
+  refuse(origin: string, session: Session): void {
+    const sessions = this.#of(origin)
+    session.isRefused = true
+    if (sessions.includes(session)) {
+      this.drop(origin, session)
+      sessions.push(session)
+    }
   }
 
   drop(origin: string, session: Session): void {
@@ -156,7 +174,7 @@ class DigestAttempts implements Attempts<never> {
   #session: Session | undefined
   /** True for a nonce that no response to this request has brought. */
   #unasked = true
-  #wasStale = false
+  #stale = 0
   /** The `rspauth` of the digest that was sent last. */
   #proof: (() => string) | undefined
 
@@ -190,22 +208,23 @@ class DigestAttempts implements Attempts<never> {
 
   /** `auth` wherever it suffices, because it needs no body. */
   #qopOf({ challenge: { qops } }: Session, body: Uint8Array | undefined): Qop | undefined {
+    if (qops.length === 0) return undefined
     const integrity = this.#digest.integrity && body !== undefined && qops.includes("auth-int")
-    return qops.includes("auth") && !integrity ? "auth" : qops.at(-1)
+    return qops.includes("auth") && !integrity ? "auth" : "auth-int"
   }
 
   refused({ canRepeat, challenges, isElsewhere }: Refusal): boolean {
     // Another target needs another digest, and a server may refuse this one for that alone.
     if (isElsewhere) return false
     const refused = this.#session
-    if (refused !== undefined) this.#digest.drop(this.#origin, refused)
+    if (refused !== undefined) this.#digest.refuse(this.#origin, refused)
     const challenge = this.#digest.choose(this.#origin, challenges)
     if (challenge === undefined) return false
     // A nonce that is too old says nothing of the password. Neither does one that the server has
     // forgotten, such as after a restart.
-    const mayAnswer = refused === undefined || this.#unasked || (challenge.isStale && !this.#wasStale)
+    const mayAnswer = refused === undefined || this.#unasked || (challenge.isStale && this.#stale < maxStale)
     if (!mayAnswer) return false
-    if (refused !== undefined && challenge.isStale) this.#wasStale = true
+    if (refused !== undefined && challenge.isStale) this.#stale++
     this.#unasked = false
     this.#session = this.#digest.adopt(this.#origin, challenge)
     return canRepeat
@@ -217,7 +236,7 @@ class DigestAttempts implements Attempts<never> {
     const params = parseParams(info)
     const nonce = params.get("nextnonce")
     // The secret of a session is made of its first nonce.
-    if (nonce !== undefined && !session.challenge.isSession) {
+    if (nonce !== undefined && nonce !== session.challenge.nonce && !session.challenge.isSession) {
       this.#digest.drop(this.#origin, session)
       this.#digest.adopt(this.#origin, { ...session.challenge, nonce })
     }

@@ -58,6 +58,8 @@ export class Session {
   /** The cnonce of a session. */
   readonly #cnonce: string | undefined
   #count = 0
+  /** True if the server has refused it, and has not given it again since. */
+  isRefused = false
 
   constructor(challenge: DigestChallenge, { password, username }: User, hash: Hash, newCnonce: () => string) {
     this.challenge = challenge

@@ -16,6 +16,7 @@ import { originOfUrl } from "../auth/origins.ts"
 import type { Asked, Scheme } from "../auth/scheme.ts"
 import { InvalidOption, UnsupportedBody } from "../error/request.ts"
 import { fromUrl } from "../model/origin.ts"
+import { isIdempotent } from "../repeat.ts"
 import { requestError } from "./errors.ts"
 import { partsOf } from "./parts.ts"
 import { keepScope } from "./redirectRequest.ts"
@@ -92,12 +93,13 @@ export const withCredentials = <E, E2, R>(
       const sending = authorized<HttpClientResponse, E, E2, R>(scheme, {
         asked: askedOf(request, origin, url),
         isAuthorized: Object.hasOwn(request.headers, "authorization"),
-        canRepeat,
+        // The server that redirected it has processed it.
+        canRepeat: (isElsewhere) => canRepeat() && (!isElsewhere || isIdempotent(request)),
         send: (value) => postprocess(Effect.succeed(withValue(request, value))),
         answerOf: (outcome) => {
           const response = responseOf(outcome)
-          // The origin that a redirect led to has not seen the credentials.
-          return response === undefined || !scheme.covers(originOfUrl(response.request.url)) ? undefined : {
+          // Another origin that a redirect led to has not seen the credentials, listed or not.
+          return response === undefined || originOfUrl(response.request.url) !== origin ? undefined : {
             status: response.status,
             isElsewhere: targetOf(response.request) !== url,
             lines: (name) => {
