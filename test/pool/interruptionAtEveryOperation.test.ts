@@ -10,14 +10,17 @@ import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
+import * as Redacted from "effect/Redacted"
 import * as Runtime from "effect/Runtime"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
+import * as Auth from "../../src/Auth.ts"
 import type { ConnectionPool, Options } from "../../src/ConnectionPool.ts"
-import { retry } from "../../src/ConnectionPool.ts"
+import { ConnectionPool as PoolTag, retry } from "../../src/ConnectionPool.ts"
 import * as HttpBody from "../../src/HttpBody.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
+import * as PooledHttpClient from "../../src/PooledHttpClient.ts"
 import * as Proxy from "../../src/Proxy.ts"
 import * as T from "../../src/TestTransport.ts"
 import { bytesOf, chunk, contained, hasEnded, ok, settled, started } from "../connection/harness.ts"
@@ -90,7 +93,40 @@ const leased = (pool: ConnectionPool) =>
       Effect.flatMap(connection.execute(HttpRequest.get("/")), (response) => response.text))
   )
 
+/** Refuses a request, and answers the one with a digest. */
+const challenging = T.connection(
+  request,
+  T.reply(
+    `HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm="r", nonce="n", qop="auth"\r\nContent-Length: 2\r\n\r\nno`,
+    { split: [20, 94] }
+  ),
+  request,
+  answer,
+  request,
+  T.reply(ok("any"))
+)
+
+const digestOf = Auth.digest({
+  username: "ann",
+  password: Redacted.make("secret"),
+  origins: ["http://a.test"]
+})
+
 const scenarios: ReadonlyArray<Scenario> = [
+  {
+    name: "sent again with a digest",
+    script: [challenging],
+    run: (pool) => Effect.flatMap(digestOf, (auth) => textOf(Auth.pool(pool, auth), get()))
+  },
+  {
+    name: "sent again with a digest, by the client of the platform",
+    script: [challenging],
+    run: (pool) =>
+      Effect.flatMap(
+        Effect.zip(digestOf, Effect.provideService(PooledHttpClient.make, PoolTag, pool)),
+        ([auth, client]) => Effect.flatMap(Auth.client(client, auth).get("http://a.test/"), ({ text }) => text)
+      )
+  },
   {
     name: "an upgrade, written to and read to its end",
     script: [T.connection(
