@@ -244,8 +244,8 @@ export const bearer: (options: BearerOptions) => Either.Either<Credentials, Inva
  * With `expectContinue` the server refuses the request before the body is sent, so that it can be.
  *
  * Fails with `InvalidOption` if an option is invalid. Requests fail with `UnsupportedBody` if the
- * server wants a digest of a body that is a stream (`auth-int`). Interruption ends the request, and
- * leaves the nonce to the others.
+ * server wants a digest of a body that is a stream or a multipart form (`auth-int`). Interruption
+ * ends the request, and leaves the nonce to the others.
  *
  * @since 0.2.0
  * @category constructors

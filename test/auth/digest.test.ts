@@ -431,6 +431,26 @@ describe("a refusal", () => {
     })))
 })
 
+describe("a form, whose boundary is another one each time", () => {
+  const formOf = (): FormData => {
+    const form = new FormData()
+    form.append("a", "b")
+    return form
+  }
+  const bodies = { "of the platform": () => PlatformBody.formData(formOf()), raw: () => PlatformBody.raw(formOf()) }
+  for (const [name, bodyOf] of Object.entries(bodies)) {
+    it.effect(`${name}: has no digest of the body, and is an UnsupportedBody if the server wants one`, () =>
+      Effect.gen(function*() {
+        const wants = yield* over({ qop: "auth-int" })
+        const error = yield* Effect.flip(wants.client.post(api, { body: bodyOf() }))
+        assert.include(error.message, "send it from memory")
+        assert.deepStrictEqual(wants.server.log, ["/ none"])
+        const offers = yield* over({ qop: "auth, auth-int" }, { integrity: true })
+        assert.strictEqual((yield* offers.client.post(api, { body: bodyOf() })).status, 200)
+      }))
+  }
+})
+
 describe("the nonce of a server", () => {
   it.effect("is replaced by `nextnonce`, which counts from 1", () =>
     Effect.gen(function*() {
@@ -821,6 +841,8 @@ describe("options that are refused", () => {
     ["a password that is no text", { ...user, password: Redacted.make(1) }, "password"],
     ["a password with a NUL", { ...user, password: Redacted.make("s3cr3t\0") }, "password"],
     ["no origin", { ...user, origins: [] }, "origins"],
+    ["a text for MD5", { ...user, allowMd5: "false" }, "allowMd5"],
+    ["null for integrity", { ...user, integrity: null }, "integrity"],
     ["an origin with a path", { ...user, origins: [`${api}/a`] }, "origins"]
   ]
   for (const [name, options, option] of table) {

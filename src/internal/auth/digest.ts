@@ -196,7 +196,7 @@ class DigestAttempts implements Attempts<never> {
       if (qop === "auth-int" && body === undefined) {
         return Effect.fail(
           new UnsupportedBody({
-            reason: "the server wants a digest of it (`auth-int`), and it is a stream; send it from memory"
+            reason: "the server wants a digest of it (`auth-int`), and it is a stream or a form; send it from memory"
           })
         )
       }
@@ -263,6 +263,11 @@ export const makeDigest = (
   Effect.suspend(() => {
     const user = userOf(options)
     if (user instanceof InvalidOption) return Effect.fail(user)
+    for (const option of ["allowMd5", "integrity"] as const) {
+      if (options[option] !== undefined && typeof options[option] !== "boolean") {
+        return Effect.fail(new InvalidOption({ option, reason: "it must be true or false" }))
+      }
+    }
     const origins = originsOf(options.origins)
     if (origins instanceof InvalidOption) return Effect.fail(origins)
     return Effect.succeed(new Handle(new Digest(user, origins, options, cnonces)))

@@ -14,6 +14,7 @@ import * as Stream from "effect/Stream"
 import { authorized } from "../auth/authorized.ts"
 import { originOfUrl } from "../auth/origins.ts"
 import type { Asked, Scheme } from "../auth/scheme.ts"
+import { isForm } from "../body/formData.ts"
 import { InvalidOption, UnsupportedBody } from "../error/request.ts"
 import { fromUrl } from "../model/origin.ts"
 import { isIdempotent } from "../repeat.ts"
@@ -41,9 +42,9 @@ const withValue = (
 
 const empty: Uint8Array = new Uint8Array(0)
 
-/** The content of a body, if it is in memory. */
+/** The content of a body, if it is in memory. A form has another boundary each time it is sent. */
 const bytesOf = (body: PlatformBody.HttpBody): Uint8Array | undefined => {
-  if (body._tag === "Stream") return undefined
+  if (body._tag === "Stream" || body._tag === "FormData" || (body._tag === "Raw" && isForm(body.body))) return undefined
   const own = bodyOf(body)
   return own._tag === "Bytes" ? own.bytes : own._tag === "Empty" ? empty : undefined
 }
@@ -86,10 +87,10 @@ export const withCredentials = <E, E2, R>(
   const { postprocess, preprocess } = partsOf(client)
   return HttpClient.makeWith<E | E2 | RequestError, R, E | E2 | RequestError, R>(
     Effect.flatMap((given: HttpClientRequest.HttpClientRequest) => {
-      const origin = originOfUrl(given.url)
+      const url = targetOf(given)
+      const origin = originOfUrl(url)
       if (origin === undefined || !scheme.covers(origin)) return postprocess(Effect.succeed(given))
       const { canRepeat, request } = repeatable(given)
-      const url = targetOf(request)
       const sending = authorized<HttpClientResponse, E, E2, R>(scheme, {
         asked: askedOf(request, origin, url),
         isAuthorized: Object.hasOwn(request.headers, "authorization"),
@@ -99,9 +100,10 @@ export const withCredentials = <E, E2, R>(
         answerOf: (outcome) => {
           const response = responseOf(outcome)
           // Another origin that a redirect led to has not seen the credentials, listed or not.
-          return response === undefined || originOfUrl(response.request.url) !== origin ? undefined : {
+          const answered = response && targetOf(response.request)
+          return response === undefined || originOfUrl(answered) !== origin ? undefined : {
             status: response.status,
-            isElsewhere: targetOf(response.request) !== url,
+            isElsewhere: answered !== url,
             lines: (name) => {
               const line = response.headers[name]
               return line === undefined ? [] : [line]
