@@ -773,9 +773,10 @@ describe("the credentials are for their origins", () => {
               : response
         )
       )
-      const response = yield* Auth.client(PooledHttpClient.followRedirects(client), yield* authOf()).get(api)
-      assert.strictEqual(response.status, 401)
-      assert.deepStrictEqual(server.log, ["/ none", "/ ok", "/next a parameter"])
+      const authorized = Auth.client(PooledHttpClient.followRedirects(client), yield* authOf())
+      for (let i = 0; i < 2; i++) assert.strictEqual((yield* authorized.get(api)).status, 401)
+      // The refusal says nothing of the nonce, which the next request has from the start.
+      assert.deepStrictEqual(server.log, ["/ none", "/ ok", "/next a parameter", "/ ok", "/next a parameter"])
     }))
 
   it.effect("a 401 from a proxy's field is not answered", () =>
