@@ -3,6 +3,8 @@
  * without a process.
  */
 
+import type { Readable } from "node:stream"
+
 /** An output. `write` waits until the system has taken the bytes, and fails if it cannot. */
 export interface Output {
   readonly write: (data: Uint8Array | string) => Promise<void>
@@ -35,10 +37,27 @@ const outputOf = (stream: Stream, env: Io["env"]): Output => ({
   colours: hasColours(stream, env)
 })
 
+/**
+ * The pieces of a stream. To stop does not wait for the piece that is due, as the iterator of the
+ * stream would: a terminal may never have one, and the process would stay.
+ */
+export const stoppable = (stream: Readable): AsyncIterable<Uint8Array> => ({
+  [Symbol.asyncIterator]: () => {
+    const pieces = stream[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
+    return {
+      next: () => pieces.next(),
+      return: () => {
+        stream.destroy()
+        return Promise.resolve({ done: true, value: undefined })
+      }
+    }
+  }
+})
+
 /** The surroundings of this process. */
 export const processIo = (): Io => {
   const { env, stderr, stdin, stdout } = process
   // Each write reports its own failure, such as that of a pipe whose reader has ended.
   for (const stream of [stdout, stderr]) stream.on("error", () => {})
-  return { stdout: outputOf(stdout, env), stderr: outputOf(stderr, env), stdin: () => stdin, env }
+  return { stdout: outputOf(stdout, env), stderr: outputOf(stderr, env), stdin: () => stoppable(stdin), env }
 }

@@ -29,22 +29,14 @@ const fileBody = (path: string, contentType: string | undefined) =>
       )
   )
 
-const collected = async (source: AsyncIterable<Uint8Array>): Promise<Uint8Array> => {
-  const pieces: Array<Uint8Array> = []
-  for await (const piece of source) pieces.push(piece)
-  return Buffer.concat(pieces)
-}
-
 const stdinBody = (io: Io, contentType: string | undefined, isRepeated: boolean) => {
-  const failed = fileFailure(26, "standard input")
+  const bytes = Stream.suspend(() => Stream.fromAsyncIterable(io.stdin(), fileFailure(26, "standard input")))
   return isRepeated
     ? Effect.map(
-      Effect.tryPromise({ try: () => collected(io.stdin()), catch: failed }),
-      (bytes) => HttpBody.bytes(bytes, contentType)
+      Stream.runCollect(bytes),
+      (pieces) => HttpBody.bytes(Buffer.concat([...pieces]), contentType)
     )
-    : Effect.sync(() =>
-      HttpBody.stream(Stream.suspend(() => Stream.fromAsyncIterable(io.stdin(), failed)), { contentType })
-    )
+    : Effect.succeed(HttpBody.stream(bytes, { contentType }))
 }
 
 const bodyOf = (

@@ -14,7 +14,7 @@ export const printable = (text: string): string =>
 /** A number of bytes. */
 export const size = (bytes: number): string =>
   bytes < 10_000
-    ? `${bytes} B`
+    ? `${Math.round(bytes)} B`
     : bytes < 1e6
     ? `${(bytes / 1e3).toFixed(1)} kB`
     : bytes < 1e9
