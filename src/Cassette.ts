@@ -95,18 +95,22 @@ export interface BodyFacts extends secrets.BodyFacts {}
 /**
  * What is removed before a cassette is made. Nothing can make less secret than it is by default.
  *
- * Always redacted: the values of `HttpFields.redactedNames` and `Headers.currentRedactedNames`,
- * user information in URLs, the credentials of SOCKS, and what has one of the names below in a
- * query, a form or JSON. The scheme of credentials, the names of cookies and the attributes of
- * Set-Cookie stay. Challenges (WWW-Authenticate) stay too. A redacted body gets another
- * Content-Length, or other chunk sizes, so that the messages stay valid. Bodies with gzip, deflate
- * or br are decoded for that, and encoded again. Other bodies, such as `multipart/form-data`, and
- * those with another coding are given to `replace` only.
+ * Always redacted: the values of `HttpFields.redactedNames` and `Headers.currentRedactedNames`, of
+ * fields whose name ends with `token`, `secret`, `password`, `api-key`, `access-key` or
+ * `subscription-key`, user information in URLs, the credentials of SOCKS, and what has one of the
+ * names below in a query, a form or JSON. The scheme of credentials, the names of cookies and the
+ * attributes of Set-Cookie stay. Challenges (WWW-Authenticate) stay too. A redacted body gets
+ * another Content-Length, or other chunk sizes, so that the messages stay valid. Bodies with gzip,
+ * deflate or br are decoded for that, and encoded again. JSON is what has a type with `json`, or
+ * begins like JSON with `text/plain` or without a type. Other bodies, such as
+ * `multipart/form-data`, and those with another coding are given to `replace` only. Texts within
+ * JSON are not looked into.
  *
- * Names: `access_token`, `api_key`, `apikey`, `assertion`, `auth_token`, `AWSAccessKeyId`,
- * `client_assertion`, `client_secret`, `code_verifier`, `id_token`, `passwd`, `password`,
- * `private_key`, `refresh_token`, `secret`, `sig`, `signature`, `token`, and those of presigned
- * URLs of Amazon and Google.
+ * Names, in any case, and with and without `-` and `_`: `access_token`, `api_key`, `assertion`,
+ * `auth_token`, `AWSAccessKeyId`, `client_assertion`, `client_secret`, `code_verifier`, `id_token`,
+ * `passphrase`, `passwd`, `password`, `private_key`, `refresh_token`, `secret`,
+ * `secret_access_key`, `session_token`, `sig`, `signature`, `token`, and those of presigned URLs of
+ * Amazon and Google.
  *
  * @since 0.2.0
  * @category models

@@ -47,6 +47,26 @@ const ok = "HTTP/1.1 204 No Content\r\n\r\n"
 
 const cases: ReadonlyArray<Case> = [
   {
+    name: "fields that are named like secrets, and names in every spelling",
+    client: "GET /?accessToken=s3cret&Api-Key=s3cret HTTP/1.1\r\nX-Amz-Security-Token: s3cret\r\napi-key: s3cret\r\n"
+      + "X-Client-Secret: s3cret\r\nIdempotency-Key: 1\r\n\r\n",
+    server: "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nLocation: //me:s3cret@host/\r\n"
+      + "Content-Length: 51\r\n\r\n{\"clientSecret\":\"s3cret\"}\n{\"SessionToken\":\"s3cret\"}",
+    safeClient: "GET /?accessToken=redacted&Api-Key=redacted HTTP/1.1\r\nX-Amz-Security-Token: <redacted>\r\n"
+      + "api-key: <redacted>\r\nX-Client-Secret: <redacted>\r\nIdempotency-Key: 1\r\n\r\n",
+    safeServer: "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nLocation: //redacted@host/\r\n"
+      + "Content-Length: 59\r\n\r\n{\"clientSecret\":\"<redacted>\"}\n{\"SessionToken\":\"<redacted>\"}"
+  },
+  {
+    name: "JSON that was sent as text, or without a type",
+    client:
+      "POST / HTTP/1.1\r\nContent-Type: text/plain;charset=utf-8\r\nContent-Length: 19\r\n\r\n {\"token\":\"s3cret\"}",
+    server: "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n[{\"token\":\"s3cret\"}]",
+    safeClient: "POST / HTTP/1.1\r\nContent-Type: text/plain;charset=utf-8\r\nContent-Length: 23\r\n\r\n"
+      + " {\"token\":\"<redacted>\"}",
+    safeServer: "HTTP/1.1 200 OK\r\nContent-Length: 24\r\n\r\n[{\"token\":\"<redacted>\"}]"
+  },
+  {
     name: "credentials keep their scheme",
     client: "GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer s3cret\r\nX-Other: 1\r\n\r\n",
     server: ok,
@@ -291,4 +311,18 @@ describe("what else is secret", () => {
       const recorded = yield* cassette
       expect(toJson(recorded)).not.toMatch(forbidden)
     }).pipe(Effect.scoped))
+})
+
+describe("what is long", () => {
+  it("a text of many megabytes in JSON needs no stack", () => {
+    const json = `{"file":"${"a".repeat(16_000_000)}","token":"${"b".repeat(16_000_000)}"}`
+    expect(secrets.json(json).slice(-23)).toBe(`","token":"${redacted}"}`)
+  })
+
+  it("JSON within JSON, and long values of fields, are read in linear time", { timeout: 5_000 }, () => {
+    const inner = JSON.stringify({ inner: JSON.stringify(Array.from({ length: 100_000 }, () => "abcdef")) })
+    expect(secrets.json(`{"token":"s3cret","a":${inner}}`)).toBe(`{"token":"${redacted}","a":${inner}}`)
+    const long = "a".repeat(500_000)
+    expect(secrets.value("x-trace", long)).toBe(long)
+  })
 })

@@ -22,7 +22,15 @@ class Times {
 
   /** The time of the byte at an offset. */
   at(offset: number): number {
-    return (this.#ends.find(([end]) => end > offset) ?? this.#ends.at(-1))?.[1] ?? 0
+    // A connection may have many thousand pieces, so they are not searched one by one.
+    let low = 0
+    let high = this.#ends.length - 1
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((this.#ends[middle]?.[0] ?? 0) > offset) high = middle
+      else low = middle + 1
+    }
+    return this.#ends[low]?.[1] ?? 0
   }
 }
 

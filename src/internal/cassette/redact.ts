@@ -30,9 +30,13 @@ const fieldEdits = (fields: ReadonlyArray<Field>, cut: boolean, secrets: Secrets
 export const contentOf = (message: Message, bytes: Uint8Array): Uint8Array =>
   Buffer.concat(message.data.map(({ end, start }) => bytes.subarray(start, end)))
 
+/** True for JSON without a type, or with that of a text that a program has sent as it was. */
+const looksLikeJson = (content: Uint8Array, type: string): boolean =>
+  (type === "" || /^text\/plain\b/i.test(type)) && /^\s*[{[]/.test(textOf(content.subarray(0, 64)))
+
 /** Returns the content without what is secret; the same object if nothing is. */
 const withoutSecrets = (content: Uint8Array, about: BodyFacts, secrets: Secrets): Uint8Array => {
-  const isJson = /\bjson\b/i.test(about.contentType)
+  const isJson = /json/i.test(about.contentType) || (about.kind !== "Raw" && looksLikeJson(content, about.contentType))
   const isForm = /^application\/x-www-form-urlencoded\b/i.test(about.contentType)
   let result = content
   if (isJson || isForm) {

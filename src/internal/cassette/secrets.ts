@@ -30,7 +30,10 @@ export interface Redact {
   readonly replace?: ((body: Uint8Array, about: BodyFacts) => Uint8Array) | undefined
 }
 
-/** The parameters and members that are secret unless other options say more. */
+/**
+ * The parameters and members that are secret unless other options say more: in any case, and with
+ * and without `-` and `_`.
+ */
 export const secretNames: ReadonlyArray<string> = Object.freeze([
   "access_token",
   "api_key",
@@ -42,11 +45,14 @@ export const secretNames: ReadonlyArray<string> = Object.freeze([
   "client_secret",
   "code_verifier",
   "id_token",
+  "passphrase",
   "password",
   "passwd",
   "private_key",
   "refresh_token",
   "secret",
+  "secret_access_key",
+  "session_token",
   "sig",
   "signature",
   "token",
@@ -61,17 +67,26 @@ export const secretNames: ReadonlyArray<string> = Object.freeze([
 const schemes =
   /^(?:AWS4-HMAC-SHA256|Basic|Bearer|Digest|DPoP|HOBA|Mutual|Negotiate|NTLM|PrivateToken|SCRAM-[A-Z0-9-]+) +(?=\S)/i
 
-const matcher = (patterns: ReadonlyArray<string | RegExp>): (name: string) => boolean => {
+/** The fields that are secret by their name, besides those of a list: `X-Vault-Token`, `api-key`. */
+const secretField = /(?:token|secret|password|api-?key|access-key|subscription-key)$/
+
+/** A name as it is compared: `accessToken` is `access_token`. */
+const plainName = (name: string): string => name.toLowerCase().replace(/[-_]/g, "")
+
+const matcher = (
+  patterns: ReadonlyArray<string | RegExp>,
+  plain = (name: string) => name.toLowerCase()
+): (name: string) => boolean => {
   const names = new Set<string>()
   const expressions: Array<RegExp> = []
   for (const pattern of patterns) {
-    if (typeof pattern === "string") names.add(pattern.toLowerCase())
+    if (typeof pattern === "string") names.add(plain(pattern))
     // Without the flags that make `test` remember where it stopped.
     else expressions.push(new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, "")))
   }
   return (name) => {
     const lower = name.toLowerCase()
-    return names.has(lower) || expressions.some((expression) => expression.test(lower))
+    return names.has(plain(name)) || expressions.some((expression) => expression.test(lower))
   }
 }
 
@@ -89,8 +104,8 @@ export class Secrets {
   readonly #isName: (name: string) => boolean
 
   constructor(fields: ReadonlyArray<string | RegExp>, { fields: more = [], names = [], replace }: Redact) {
-    this.isField = matcher([...fields, ...more])
-    this.#isName = matcher([...secretNames, ...names])
+    this.isField = matcher([...fields, ...more, secretField])
+    this.#isName = matcher([...secretNames, ...names], plainName)
     this.replace = replace
   }
 
@@ -119,9 +134,10 @@ export class Secrets {
    * text was `cut`, an authority at its end may be the beginning of user information.
    */
   url(text: string, cut = false): string {
-    const whole = cut ? text.replace(/(:\/\/)[^/?#\s"<>@]+$/, `$1${redactedParameter}`) : text
+    const whole = cut ? text.replace(/((?::|^|[\s"'<=])\/\/)[^/?#\s"<>@]+$/, `$1${redactedParameter}`) : text
     return this.#parameters(
-      whole.replace(/([a-z][a-z0-9+.-]*:\/\/)[^/?#\s"<>]*@/gi, `$1${redactedParameter}@`),
+      // Without a scheme too: a reference may begin with the authority.
+      whole.replace(/(:|^|[\s"'<=])(\/\/)[^/?#\s"<>]*@/g, `$1$2${redactedParameter}@`),
       /[?&;#]([^=&#;?\s"<>]+)=/g,
       /[&#\s"<>]/g
     )
@@ -155,18 +171,52 @@ export class Secrets {
    * numbers, also within lists and records.
    */
   json(text: string): string {
-    const member = /"((?:[^"\\]|\\.)*)"\s*:\s*/g
     let result = ""
     let at = 0
-    for (let found = member.exec(text); found !== null; found = member.exec(text)) {
-      if (!this.#isName(unescaped(found[1] ?? ""))) continue
-      const from = member.lastIndex
+    let quote = text.indexOf("\"")
+    while (quote >= 0) {
+      const end = endOfText(text, quote)
+      if (end < 0) break
+      const colon = spaceFrom(text, end)
+      if (text.charAt(colon) !== ":") {
+        // The quote that ends a text may begin one, if the JSON is broken.
+        quote = end - 1
+        continue
+      }
+      if (!this.#isName(unescaped(text.slice(quote + 1, end - 1)))) {
+        quote = text.indexOf("\"", colon)
+        continue
+      }
+      const from = spaceFrom(text, colon + 1)
       const to = endOfValue(text, from)
       result += text.slice(at, from) + withoutValues(text.slice(from, to))
-      at = member.lastIndex = to
+      at = to
+      quote = text.indexOf("\"", to)
     }
     return result + text.slice(at)
   }
+}
+
+/** The first quote behind `from` that is not escaped; -1 without one. */
+const nextQuote = (text: string, from: number): number => {
+  for (let at = text.indexOf("\"", from + 1); at >= 0; at = text.indexOf("\"", at + 1)) {
+    let escapes = at
+    while (escapes - 1 > from && text.charAt(escapes - 1) === "\\") escapes--
+    if ((at - escapes) % 2 === 0) return at
+  }
+  return -1
+}
+
+/**
+ * The offset behind the text whose quote is at `from`; -1 if it is unfinished. No expression,
+ * because those need a stack for a text of some megabytes.
+ */
+const endOfText = (text: string, from: number): number => nextQuote(text, from) + 1 || -1
+
+const spaceFrom = (text: string, from: number): number => {
+  let at = from
+  while (/[ \t\r\n]/.test(text.charAt(at))) at++
+  return at
 }
 
 const withoutCookie = (pair: string): string => {
@@ -183,8 +233,8 @@ const unescaped = (name: string): string => {
   }
 }
 
-/** A text, perhaps unfinished, a number, or one of the words. */
-const scalar = /"(?:[^"\\]|\\[^])*(?:"|\\?$)|-?[0-9][0-9.eE+-]*|[a-z]+/y
+/** A number, or one of the words. */
+const scalar = /-?[0-9][0-9.eE+-]*|[a-z]+/y
 
 /** The offset behind the JSON value at `from`; the end if it is unfinished. */
 const endOfValue = (text: string, from: number): number => {
@@ -194,7 +244,13 @@ const endOfValue = (text: string, from: number): number => {
     const character = text.charAt(at)
     if (character === "{" || character === "[") depth++
     else if (character === "}" || character === "]") depth--
-    else {
+    else if (character === "\"") {
+      const end = endOfText(text, at)
+      if (end < 0) return text.length
+      if (depth <= 0) return end
+      at = end
+      continue
+    } else {
       scalar.lastIndex = at
       if (scalar.test(text)) {
         at = scalar.lastIndex
@@ -210,8 +266,17 @@ const endOfValue = (text: string, from: number): number => {
 }
 
 /** A JSON value with the same shape. Names of members stay. */
-const withoutValues = (value: string): string =>
-  value.replace(
-    /("(?:[^"\\]|\\[^])*(?:"|\\?$))(\s*:)?|-?[0-9][0-9.eE+-]*/g,
-    (whole, _text, colon) => colon !== undefined ? whole : whole.startsWith("\"") ? JSON.stringify(redacted) : "0"
-  )
+const withoutValues = (value: string): string => {
+  let result = ""
+  let at = 0
+  for (let quote = value.indexOf("\""); quote >= 0; quote = value.indexOf("\"", at)) {
+    result += withoutNumbers(value.slice(at, quote))
+    const end = endOfText(value, quote)
+    const isMember = end >= 0 && value.charAt(spaceFrom(value, end)) === ":"
+    result += isMember ? value.slice(quote, end) : JSON.stringify(redacted)
+    at = end < 0 ? value.length : end
+  }
+  return result + withoutNumbers(value.slice(at))
+}
+
+const withoutNumbers = (text: string): string => text.replace(/-?[0-9][0-9.eE+-]*/g, "0")
