@@ -17,6 +17,7 @@ import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import { toJson } from "../../src/internal/cassette/json.ts"
 import { Recorder } from "../../src/internal/cassette/recorder.ts"
@@ -445,6 +446,30 @@ describe("requests are compared", () => {
       expect(one.result.map(({ text }) => text)).toEqual(["answer 2", "answer 3", "answer 1"])
       expect(one.result.map(({ reused }) => reused)).toEqual([false, true, true])
       yield* one.player.verify
+    }).pipe(Effect.scoped))
+
+  it.effect("by request: concurrent bodies that are streamed, behind heads that do not tell them apart", () =>
+    Effect.gen(function*() {
+      const letter = (text: string) => new TextEncoder().encode(text)
+      const post = (body: string) =>
+        HttpRequest.post("http://a.test/", {
+          body: HttpBody.stream(
+            Stream.concat(Stream.make(letter("a")), Stream.fromEffect(Effect.delay(Effect.succeed(letter(body)), 10))),
+            { length: 2 }
+          )
+        })
+      const script = ["1", "2", "3"].map((body) => connection(discardUntil(`a${body}`), reply(ok(`answer ${body}`))))
+      const all = (...bodies: ReadonlyArray<string>) =>
+        Effect.flatMap(
+          pool,
+          (pool) => Effect.forEach(bodies, (body) => ask(post(body))(pool), { concurrency: "unbounded" })
+        )
+      const { cassette } = yield* recorded(script, all("1", "2", "3"))
+      for (const order of [["2", "1", "3"], ["3", "1", "2"], ["2", "3", "1"], ["3", "2", "1"]]) {
+        const again = yield* replayed(cassette, all(...order), { match: "request" })
+        expect(again.result.map(({ text }) => text)).toEqual(order.map((body) => `answer ${body}`))
+        yield* again.player.verify
+      }
     }).pipe(Effect.scoped))
 })
 

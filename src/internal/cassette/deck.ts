@@ -8,16 +8,7 @@ import type * as Transport from "../../Transport.ts"
 import { type Comparison, described, type Head } from "./compare.ts"
 import { type Cassette, CassetteMismatch, type Endpoint } from "./model.ts"
 import type { Message } from "./reader.ts"
-import { type Act, type Track, trackOf } from "./tracks.ts"
-
-export type Request = Extract<Act, { readonly _tag: "Message" }>
-
-/** A request of a track. */
-export interface Found {
-  readonly track: Track
-  readonly act: number
-  readonly request: Request
-}
+import { type Act, type Found, type Track, trackOf } from "./tracks.ts"
 
 export const placeOf = ({ host, port, socketPath }: Pick<Endpoint, "host" | "port" | "socketPath">): string =>
   socketPath ?? `${host.includes(":") ? `[${host}]` : host}:${port}`
@@ -93,13 +84,18 @@ export class Deck {
     return requests.find((found) => !found.request.played && isSame(found)) ?? this.#unmatched(requests, head)
   }
 
-  /** Another recorded request with the same head that has this body. */
+  /**
+   * Another recorded request with the same head that has this body. One whose head alone was
+   * matched counts, too: concurrent requests send their bodies in any order.
+   */
   withBody(track: Track, message: Message, bytes: Uint8Array): Found | undefined {
     const head = this.comparison.head(message)
-    return this.#requests(track).find(({ request, track: { sent } }) =>
-      !request.played && this.comparison.heads(request.head, head).length === 0
+    const equal = this.#requests(track).filter(({ request, track: { sent } }) =>
+      (!request.played || request.yields !== undefined)
+      && this.comparison.heads(request.head, head).length === 0
       && this.comparison.bodies(request.message, sent, message, bytes) === undefined
     )
+    return equal.find(({ request }) => !request.played) ?? equal[0]
   }
 
   #wrongNext(track: Track, here: Act | undefined, head: Head): string {

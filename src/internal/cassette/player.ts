@@ -11,12 +11,12 @@ import * as Runtime from "effect/Runtime"
 import type { DuplexFault, Receiver } from "../../Transport.ts"
 import { systemError } from "../testing/fault.ts"
 import { Inbound } from "../testing/inbound.ts"
-import type { Deck, Found } from "./deck.ts"
+import type { Deck } from "./deck.ts"
 import type { CassetteMismatch } from "./model.ts"
 import { type Message, Reader } from "./reader.ts"
 import { withoutCredentials } from "./socks.ts"
 import { bytesOf, textOf } from "./store.ts"
-import { type Act, type Cue, type Point, reached, type Track } from "./tracks.ts"
+import { type Act, type Cue, type Found, type Point, reached, type Track } from "./tracks.ts"
 
 /** The code of a channel that broke because the program differs from the cassette. */
 export const mismatchCode = "ERR_CASSETTE"
@@ -90,6 +90,7 @@ export class Player {
 
   destroy(): void {
     this.closed = true
+    this.#settle()
     this.#delay?.cancel()
     this.#delay = undefined
     this.inbound.detach()
@@ -149,6 +150,10 @@ export class Player {
   #play(found: Found): void {
     this.#asked = found
     found.request.played = true
+    found.request.yields = (other) => {
+      this.#play(other)
+      this.#advance()
+    }
     this.#answered = false
     const { act, track } = found
     if (track !== this.#track || act !== this.#progress.act) {
@@ -179,12 +184,21 @@ export class Player {
             + `${asked.track.index}: ${difference}. Ignore it with \`body: false\`, or record the cassette again.`
         )
       }
+      const { yields } = other.request
       asked.request.played = false
+      asked.request.yields = undefined
       this.#play(other)
+      yields?.(asked)
     }
+    this.#settle()
     if (this.#asked?.request.upgrades === true) this.#reader.becomeRaw()
     this.#asked = undefined
     this.#to({ act: this.#progress.act + 1, step: 0 })
+  }
+
+  /** The request keeps the recorded one that it has. */
+  #settle(): void {
+    if (this.#asked !== undefined) this.#asked.request.yields = undefined
   }
 
   #socks(bytes: Uint8Array): void {
@@ -260,6 +274,7 @@ export class Player {
     if (cue._tag === "Fault" ? !this.inbound.listens : !this.inbound.ready) return
     this.#cue++
     this.#answered = true
+    this.#settle()
     if (cue._tag === "Bytes") this.inbound.data(cue.bytes)
     else if (cue._tag === "End") {
       this.endProven = cue.proven
@@ -270,6 +285,7 @@ export class Player {
 
   #break(fault: DuplexFault): void {
     this.closed = true
+    this.#settle()
     this.#delay?.cancel()
     this.#delay = undefined
     this.inbound.error(fault)

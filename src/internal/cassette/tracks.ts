@@ -18,11 +18,23 @@ export type Act =
     readonly upgrades: boolean
     /** True once a request has been matched with it. */
     played: boolean
+    /**
+     * While only the head of that request has been matched: makes it take another recorded request
+     * instead. `undefined` once it has its body, or an answer.
+     */
+    yields: ((other: Found) => void) | undefined
   }
   | { readonly _tag: "Socks"; readonly bytes: Uint8Array }
   | { readonly _tag: "Raw"; readonly length: number }
   | { readonly _tag: "Secure"; readonly millis: number; readonly result: Opening }
   | { readonly _tag: "End" }
+
+/** A request of a track. */
+export interface Found {
+  readonly track: Track
+  readonly act: number
+  readonly request: Extract<Act, { readonly _tag: "Message" }>
+}
 
 /**
  * How much the client has sent: the act, and within it 1 after the head of a request, or the number
@@ -87,7 +99,7 @@ export const trackOf = (connection: Connection, index: number, comparison: Compa
     if (part._tag === "Message") {
       const head = comparison.head(part)
       return {
-        act: { _tag: "Message", message: part, head, upgrades: upgraded.has(part), played: false },
+        act: { _tag: "Message", message: part, head, upgrades: upgraded.has(part), played: false, yields: undefined },
         start: part.start,
         headEnd: part.headEnd,
         end: part.end
