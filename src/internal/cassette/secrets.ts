@@ -67,7 +67,7 @@ export const secretNames: ReadonlyArray<string> = Object.freeze([
 const schemes =
   /^(?:AWS4-HMAC-SHA256|Basic|Bearer|Digest|DPoP|HOBA|Mutual|Negotiate|NTLM|PrivateToken|SCRAM-[A-Z0-9-]+) +(?=\S)/i
 
-/** The fields that are secret by their name, besides those of a list: `X-Vault-Token`, `api-key`. */
+/** Fields that are secret by their name, besides those of a list: `X-Vault-Token`, `api-key`. */
 const secretField = /(?:token|secret|password|api-?key|access-key|subscription-key)$/
 
 /** A name as it is compared: `accessToken` is `access_token`. */
