@@ -102,9 +102,9 @@ export interface BodyFacts extends secrets.BodyFacts {}
  * attributes of Set-Cookie stay. Challenges (WWW-Authenticate) stay too. A redacted body gets
  * another Content-Length, or other chunk sizes, so that the messages stay valid. Bodies with gzip,
  * deflate or br are decoded for that, and encoded again. JSON is what has a type with `json`, or
- * begins like JSON with `text/plain` or without a type. Other bodies, such as
- * `multipart/form-data`, and those with another coding are given to `replace` only. Texts within
- * JSON are not looked into.
+ * begins like JSON with `text/plain` or without a type. URLs in its texts count, and JSON in a text
+ * of JSON, once. Other bodies, such as `multipart/form-data`, and those with another coding are
+ * given to `replace` only.
  *
  * Names, in any case, and with and without `-` and `_`: `access_token`, `api_key`, `assertion`,
  * `auth_token`, `AWSAccessKeyId`, `client_assertion`, `client_secret`, `code_verifier`, `id_token`,

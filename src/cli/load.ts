@@ -4,8 +4,8 @@ import * as Stream from "effect/Stream"
 import type { ConnectionPool, Stats } from "../ConnectionPool.ts"
 import type { HttpRequest } from "../HttpRequest.ts"
 import type { Options } from "./args.ts"
-import type { Failure } from "./failure.ts"
-import { codeOf } from "./failure.ts"
+import type { Failure, FileFailure } from "./failure.ts"
+import { codeOf, fileFailure } from "./failure.ts"
 import { histogram, percentile } from "./histogram.ts"
 import type { Io } from "./io.ts"
 import { makeProgress } from "./progress.ts"
@@ -110,19 +110,33 @@ export const load = <E>(
         })
       )
     })
+    const unprinted: Array<FileFailure> = []
     const finished = Effect.suspend(() => {
       const elapsed = performance.now() - startedAt
       progress.end()
       // What was measured is printed also if the run is interrupted.
       return Effect.flatMap(pool.stats, (stats) =>
-        Effect.promise(() => io.stdout.write(report(results, elapsed, stats, io)).catch(() => {})))
+        Effect.promise(() =>
+          io.stdout.write(report(results, elapsed, stats, io)).catch((cause: unknown) =>
+            void unprinted.push(fileFailure(23, "standard output")(cause))
+          )
+        ))
     })
     yield* Effect.ensuring(
       Effect.forEach(Array.from({ length: repeat }), () =>
         one, { concurrency, discard: true }),
       finished
     )
+    if (unprinted[0] !== undefined) {
+      return yield* Effect.fail(unprinted[0])
+    }
     const { mostFrequent } = results
-    if (mostFrequent !== undefined) return codeOf(mostFrequent)
-    return fail && [...results.statuses.keys()].some((status) => status >= 400) ? 22 : 0
+    if (mostFrequent !== undefined) {
+      return codeOf(mostFrequent)
+    }
+    return fail && [...results.statuses.keys()].some((status) =>
+        status >= 400
+      )
+      ? 22
+      : 0
   })

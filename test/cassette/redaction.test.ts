@@ -47,6 +47,15 @@ const ok = "HTTP/1.1 204 No Content\r\n\r\n"
 
 const cases: ReadonlyArray<Case> = [
   {
+    name: "URLs and JSON in the texts of JSON",
+    client: "GET / HTTP/1.1\r\n\r\n",
+    server:
+      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 170\r\n\r\n{\"next\":\"https://me:s3cret@host/?a=1&token=s3cret\",\"u\":\"http:\\/\\/me:s3cret@h\\/?x\\u0026sig=s3cret\\u0026y=1\",\"s\":\"{\\\"password\\\": \\\"s3cret\\\",\\\"b\\\":1}\",\"q\":\"?token=s3cret\\\"\"}",
+    safeClient: "GET / HTTP/1.1\r\n\r\n",
+    safeServer:
+      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 178\r\n\r\n{\"next\":\"https://redacted@host/?a=1&token=redacted\",\"u\":\"http:\\/\\/redacted@h\\/?x\\u0026sig=redacted\\u0026y=1\",\"s\":\"{\\\"password\\\": \\\"<redacted>\\\",\\\"b\\\":1}\",\"q\":\"?token=redacted\\\"\"}"
+  },
+  {
     name: "fields that are named like secrets, and names in every spelling",
     client: "GET /?accessToken=s3cret&Api-Key=s3cret HTTP/1.1\r\nX-Amz-Security-Token: s3cret\r\napi-key: s3cret\r\n"
       + "X-Client-Secret: s3cret\r\nIdempotency-Key: 1\r\n\r\n",

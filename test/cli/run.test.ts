@@ -373,6 +373,14 @@ describe("--repeat", () => {
       assert.include(stdout, "failed      1 BadStatusLine, first:")
     }))
 
+  it.live("is a failure if what was measured cannot be printed", () =>
+    Effect.gen(function*() {
+      const broken = { after: 0, error: new Error("no space left on device") }
+      const { code, stderr } = yield* against(serve(...served(2)), ["-n", "2", "a.test/p"], { broken })
+      assert.strictEqual(code, 23)
+      assert.include(stderr, "Could not write standard output: no space left on device")
+    }))
+
   it.live("reads standard input once, and sends it each time", () =>
     Effect.gen(function*() {
       const post = [TestTransport.discardUntil("\r\n\r\nonetwo"), TestTransport.reply(ok)]

@@ -193,7 +193,20 @@ export class Secrets {
       at = to
       quote = text.indexOf("\"", to)
     }
-    return result + text.slice(at)
+    return this.#withinTexts(result + text.slice(at))
+  }
+
+  /** Looks into the texts of JSON: at URLs, and at members of JSON that is such a text. */
+  #withinTexts(json: string): string {
+    const members = json.replace(
+      /(\\"([^"\\]+)\\"\s*:\s*)\\"[^"\\]*(?:\\"|\\?$)/g,
+      (whole: string, before: string, name: string) => this.#isName(name) ? `${before}\\"${redacted}\\"` : whole
+    )
+    return this.#parameters(
+      members.replace(/([:\s"'<=])(\\?\/\\?\/)[^/?#\s"<>\\]*(?:@|$)/g, `$1$2${redactedParameter}@`),
+      /(?:[?&;#]|\\u0026)([^=&#;?\s"<>\\]+)=/g,
+      /[&#\s"<>\\]/g
+    )
   }
 }
 
