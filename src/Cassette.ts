@@ -122,8 +122,9 @@ export interface Redact extends secrets.Redact {
   readonly names?: ReadonlyArray<string | RegExp> | undefined
   /**
    * Returns a body, decoded, without what is secret. Its length may differ. Called with each body
-   * that has been redacted by name, and with bytes after an upgrade. If it throws or returns no
-   * `Uint8Array`, the body becomes asterisks.
+   * that has been redacted by name, and with each piece of bytes after an upgrade. If it throws or
+   * returns no `Uint8Array`, or another length for bytes that the client sent after an upgrade, they
+   * become asterisks.
    */
   readonly replace?: ((body: Uint8Array, about: BodyFacts) => Uint8Array) | undefined
 }

@@ -125,14 +125,40 @@ export const factsOf = (kind: "Request" | "Response", request: Message | undefin
 
 const rawFacts: BodyFacts = { kind: "Raw", method: "", target: "", contentType: "" }
 
+/** The parts of a range, split where the pieces were. */
+const splitBy = (pieces: ReadonlyArray<Uint8Array>, { end, start }: Range): ReadonlyArray<Range> => {
+  let at = 0
+  return pieces.flatMap((piece) => {
+    const from = Math.max(start, at)
+    at += piece.length
+    const to = Math.min(end, at)
+    return from < to ? [{ start: from, end: to }] : []
+  })
+}
+
 /** Edits for what is no message. */
-const otherEdits = (reader: Reader, secrets: Secrets): ReadonlyArray<Edit> => {
+const otherEdits = (
+  reader: Reader,
+  isClient: boolean,
+  pieces: ReadonlyArray<Uint8Array>,
+  secrets: Secrets
+): ReadonlyArray<Edit> => {
   const { view } = reader.store
-  return reader.parts.flatMap((part) => {
+  return reader.parts.flatMap((part): ReadonlyArray<Edit> => {
     if (part._tag === "Message") return []
-    const before = view.subarray(part.start, part.end)
-    const after = part._tag === "Socks" ? withoutCredentials(before) : withoutSecrets(before, rawFacts, secrets)
-    return after === before ? [] : [{ start: part.start, end: part.end, bytes: after }]
+    if (part._tag === "Socks") {
+      const before = view.subarray(part.start, part.end)
+      const after = withoutCredentials(before)
+      return after === before ? [] : [{ start: part.start, end: part.end, bytes: after }]
+    }
+    if (secrets.replace === undefined) return []
+    return splitBy(pieces, part).flatMap(({ end, start }) => {
+      const before = view.subarray(start, end)
+      const after = withoutSecrets(before, rawFacts, secrets)
+      if (after === before) return []
+      // These bytes are counted when they are played.
+      return [{ start, end, bytes: isClient && after.length !== before.length ? hidden(before) : after }]
+    })
   })
 }
 
@@ -145,19 +171,26 @@ export const redactEvents = (events: ReadonlyArray<Event>, secrets: Secrets): Re
       [...interim, ...(response === undefined ? [] : [response])].map((message) => [message, request] as const)
     )
   )
-  const editsOf = (reader: Reader, kind: "Request" | "Response", asked: ReadonlyMap<Message, Message>) => [
+  const editsOf = (
+    reader: Reader,
+    kind: "Request" | "Response",
+    asked: ReadonlyMap<Message, Message>,
+    pieces: ReadonlyArray<Uint8Array>
+  ) => [
     ...reader.parts.flatMap((part) =>
       part._tag === "Message"
         ? messageEdits(part, reader.store.view, factsOf(kind, asked.get(part), part), secrets)
         : []
     ),
-    ...otherEdits(reader, secrets)
+    ...otherEdits(reader, kind === "Request", pieces, secrets)
   ]
   const piecesOf = (from: "Client" | "Server") =>
     events.flatMap((event) => event._tag === "Bytes" && event.from === from ? [event.bytes] : [])
+  const sent = piecesOf("Client")
+  const received = piecesOf("Server")
   const pieces = {
-    Client: edited(piecesOf("Client"), editsOf(client, "Request", requests)),
-    Server: edited(piecesOf("Server"), editsOf(server, "Response", askedBy))
+    Client: edited(sent, editsOf(client, "Request", requests, sent)),
+    Server: edited(received, editsOf(server, "Response", askedBy, received))
   }
   const next = { Client: 0, Server: 0 }
   return events.flatMap((event): ReadonlyArray<Event> => {
