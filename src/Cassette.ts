@@ -123,7 +123,7 @@ export interface Redact extends secrets.Redact {
   /**
    * Returns a body, decoded, without what is secret. Its length may differ. Called with each body
    * that has been redacted by name, and with each piece of bytes after an upgrade. If it throws or
-   * returns no `Uint8Array`, or another length for bytes that the client sent after an upgrade, they
+   * returns no `Uint8Array`, or another length for what the client sent after an upgrade, the bytes
    * become asterisks.
    */
   readonly replace?: ((body: Uint8Array, about: BodyFacts) => Uint8Array) | undefined
