@@ -2,14 +2,18 @@
  * Interim responses as they come, on all three faces: each is reported as its last byte arrives, in order, and what the listener does
  * never touches the exchange.
  */
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { assert, describe, it } from "@effect/vitest"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import { AsyncLocalStorage } from "node:async_hooks"
+import * as ConnectionPool from "../../src/ConnectionPool.ts"
 import type * as HttpConnection from "../../src/HttpConnection.ts"
 import * as HttpFields from "../../src/HttpFields.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
@@ -17,9 +21,11 @@ import type { HttpResponse, Informational } from "../../src/HttpResponse.ts"
 import * as Interim from "../../src/Interim.ts"
 import * as PooledHttpClient from "../../src/PooledHttpClient.ts"
 import * as T from "../../src/TestTransport.ts"
+import * as Upgrade from "../../src/Upgrade.ts"
 import { anyHead, clientTo, quietly } from "../platform/kit.ts"
 import { get, poolOver } from "../pool/harness.ts"
 import {
+  bytesOf,
   connected,
   contained,
   failsWith,
@@ -94,6 +100,55 @@ const faces: ReadonlyArray<Face> = [
   }
 ]
 
+const upgrading = { headers: { Upgrade: "echo" } }
+
+/** The status of an upgrade, whether or not it was refused. */
+const upgradeStatus = <E, R>(
+  upgrade: Effect.Effect<Upgrade.Upgraded, E | Upgrade.UpgradeRefused, R>
+): Effect.Effect<number, Exclude<E, Upgrade.UpgradeRefused>, R> =>
+  Effect.matchEffect(upgrade, {
+    onFailure: (error) =>
+      error instanceof Upgrade.UpgradeRefused
+        ? Effect.succeed(error.status)
+        : Effect.fail(error as Exclude<E, Upgrade.UpgradeRefused>),
+    onSuccess: ({ status }) => Effect.succeed(status)
+  })
+
+/** As the faces above, but the connection is asked to leave HTTP. */
+const upgrades: ReadonlyArray<Face> = [
+  {
+    name: "an upgrade of a connection",
+    send: (onInformational, ...steps) =>
+      Effect.scoped(
+        Effect.flatMap(connected(anyHead, ...steps), ({ connection }) =>
+          upgradeStatus(connection.upgrade(HttpRequest.get("/", { ...upgrading, onInformational }))))
+      )
+  },
+  {
+    name: "an upgrade of a pool",
+    send: (onInformational, ...steps) =>
+      Effect.scoped(
+        Effect.flatMap(poolOver([T.connection(anyHead, ...steps)]), ({ pool }) =>
+          upgradeStatus(pool.upgrade(get("/", { ...upgrading, onInformational }))))
+      )
+  },
+  {
+    name: "an upgrade for the platform's client",
+    send: (onInformational, ...steps) =>
+      Effect.scoped(
+        Effect.flatMap(poolOver([T.connection(anyHead, ...steps)]), ({ pool }) =>
+          upgradeStatus(
+            Upgrade.execute(HttpClientRequest.get("http://a.test/", upgrading)).pipe(
+              PooledHttpClient.withOptions({ onInformational }),
+              Effect.provideService(ConnectionPool.ConnectionPool, pool)
+            )
+          ))
+      )
+  }
+]
+
+const switching = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"
+
 const statusesOf = (heard: ReadonlyArray<Informational>) => heard.map(({ status }) => status)
 
 describe("each interim response is reported when it has arrived", () => {
@@ -141,6 +196,46 @@ const listening = (
     })
     return { ...kit, request, heard }
   })
+
+describe("each interim response before a connection leaves HTTP is reported", () => {
+  for (const { name, send } of upgrades) {
+    it.scoped(`${name}, in order, and the 101 is the upgrade itself`, () =>
+      Effect.gen(function*() {
+        const heard: Array<Informational> = []
+        assert.strictEqual(yield* send((one) => heard.push(one), T.reply(`${processing}${hints}${switching}`)), 101)
+        assert.deepStrictEqual(statusesOf(heard), [102, 103])
+      }))
+
+    it.scoped(`${name} that is refused`, () =>
+      Effect.gen(function*() {
+        const heard: Array<Informational> = []
+        assert.strictEqual(yield* send((one) => heard.push(one), T.reply(hints), T.reply(ok())), 200)
+        assert.deepStrictEqual(statusesOf(heard), [103])
+      }))
+
+    it.scoped(`${name} whose listener throws goes on`, () =>
+      Effect.gen(function*() {
+        const status = yield* quietly(send(() => {
+          throw new Error("mine")
+        }, T.reply(`${hints}${switching}`)))
+        assert.strictEqual(status, 101)
+      }))
+  }
+
+  it.scoped("a listener may interrupt the upgrade, which leaves nothing open", () =>
+    contained(Effect.gen(function*() {
+      const { connection, transport } = yield* connected(anyHead, T.reply(`${hints}${switching}`))
+      const fiber: Fiber.RuntimeFiber<unknown, unknown> = yield* Effect.fork(
+        connection.upgrade(HttpRequest.get("/", {
+          ...upgrading,
+          onInformational: () => fiber.unsafeInterruptAsFork(fiber.id())
+        }))
+      )
+      assert.isTrue(Exit.isInterrupted(yield* Fiber.await(fiber)))
+      assert.strictEqual(yield* connection.state, "Idle")
+      yield* nothingLeft(transport)
+    })))
+})
 
 describe("an interim response", () => {
   const wire = `${processing}${hints}${upload}${ok("done")}`
@@ -339,6 +434,24 @@ describe("`Interim.stream`", () => {
       yield* TestClock.adjust("1 second")
       yield* fiber
       assert.deepStrictEqual(seen, [102, 103, 200])
+    })))
+
+  it.scoped("leaves an upgrade to the scope around it", () =>
+    contained(Effect.gen(function*() {
+      const { pool } = yield* poolOver([
+        T.connection(anyHead, T.reply(`${hints}${switching}`), T.expect("hello"), T.reply("world"), T.eof)
+      ])
+      const last = yield* Stream.runLast(
+        Interim.stream((onInformational) => pool.upgrade(get("/", { ...upgrading, onInformational })))
+      )
+      assert.isTrue(Option.isSome(last) && last.value._tag === "Response")
+      if (Option.isNone(last) || last.value._tag !== "Response") return
+      const upgraded = last.value.response
+      yield* upgraded.write(bytesOf("hello"))
+      assert.strictEqual(
+        yield* Stream.runFold(Stream.decodeText(upgraded.stream), "", (all, text) => all + text),
+        "world"
+      )
     })))
 
   it.scoped("gives the final response alone where there is nothing before it", () =>

@@ -331,6 +331,28 @@ describe("the duplex of Node", () => {
       assert.strictEqual((yield* pool.stats).busy, 0)
     })))
 
+  it.effect("whose write is under way when the scope ends reports that to the write alone", () =>
+    run(Effect.gen(function*() {
+      const server = http.createServer()
+      server.on("upgrade", (_request, socket: net.Socket) => {
+        socket.pause()
+        socket.write("HTTP/1.1 101 Up\r\nUpgrade: echo\r\n\r\n")
+      })
+      const port = yield* listening(server)
+      const pool = yield* ConnectionPool.ConnectionPool
+      const ends: Array<string> = []
+      yield* Effect.scoped(Effect.gen(function*() {
+        const duplex = yield* Upgrade.toDuplex(yield* pool.upgrade(echo(port)))
+        duplex.on("error", () => ends.push("error"))
+        duplex.on("close", () => ends.push("close"))
+        // More than the system takes from a server that does not read.
+        duplex.write(Buffer.alloc(67_108_864), (error) => ends.push(error === null ? "written" : "not written"))
+        assert.deepStrictEqual(ends, [])
+      }))
+      yield* turnUntil(() => ends.includes("close"))
+      assert.deepStrictEqual(ends, ["not written", "close"])
+    })))
+
   it.effect("fails with the system's code if the connection breaks", () =>
     run(Effect.gen(function*() {
       const server = http.createServer()

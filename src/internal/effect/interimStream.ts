@@ -12,23 +12,27 @@ export type Answer<A> =
   | { readonly _tag: "Informational"; readonly informational: Informational }
   | { readonly _tag: "Response"; readonly response: A }
 
-/** Sends a request, and returns its answers as they arrive. The final response is the last one. */
+/**
+ * Sends a request, and returns its answers as they arrive. The final response is the last one.
+ * `send` runs in the context of the caller, because an upgrade must outlive the stream.
+ */
 export const stream = <A, E, R>(
   send: (onInformational: OnInformational) => Effect.Effect<A, E, R>
 ): Stream.Stream<Answer<A>, E, R> =>
-  Stream.unwrapScoped(Effect.gen(function*() {
-    // `limits.informational` bounds it.
-    const answers = yield* Queue.unbounded<Take.Take<Answer<A>, E>>()
-    const sending = Effect.suspend(() =>
-      send((informational) => {
-        answers.unsafeOffer(Take.of({ _tag: "Informational", informational }))
-      })
-    )
-    const done = (exit: Exit.Exit<A, E>) =>
-      Exit.isSuccess(exit)
-        ? Queue.offerAll(answers, [Take.of<Answer<A>>({ _tag: "Response", response: exit.value }), Take.end])
-        : Queue.offer(answers, Take.failCause(exit.cause))
-    // In a separate fiber, because the stream gives answers while the request is under way.
-    yield* Effect.forkScoped(Effect.flatMap(Effect.exit(sending), done))
-    return Stream.flattenTake(Stream.fromQueue(answers))
-  }))
+  Stream.flatMap(Stream.context<R>(), (context) =>
+    Stream.unwrapScoped(Effect.gen(function*() {
+      // `limits.informational` bounds it.
+      const answers = yield* Queue.unbounded<Take.Take<Answer<A>, E>>()
+      const sending = Effect.suspend(() =>
+        send((informational) => {
+          answers.unsafeOffer(Take.of({ _tag: "Informational", informational }))
+        })
+      )
+      const done = (exit: Exit.Exit<A, E>) =>
+        Exit.isSuccess(exit)
+          ? Queue.offerAll(answers, [Take.of<Answer<A>>({ _tag: "Response", response: exit.value }), Take.end])
+          : Queue.offer(answers, Take.failCause(exit.cause))
+      // In a separate fiber, because the stream gives answers while the request is under way.
+      yield* Effect.forkScoped(Effect.flatMap(Effect.exit(Effect.provide(sending, context)), done))
+      return Stream.flattenTake(Stream.fromQueue(answers))
+    })))

@@ -65,20 +65,24 @@ export const makeDuplex = (
     duplex.destroy(channel.isClosedHere ? undefined : channel.error)
   }
 
-  const sent = (done: (error?: Error | null) => void) => (): void => done(channel.error)
+  // A write that fails would be an error of the duplex too, unless the duplex is destroyed already.
+  const sent = (done: (error?: Error | null) => void) => (): void => {
+    if (channel.isClosedHere) closed()
+    done(channel.error)
+  }
 
   const duplex: nodeStream.Duplex = new Duplex({
     highWaterMark,
     allowHalfOpen: true,
     read: pump,
     write(bytes: Uint8Array, _encoding, done) {
-      if (channel.send(bytes)) done(channel.error)
+      if (channel.send(bytes)) sent(done)()
       else channel.whenWritten(sent(done))
     },
     writev(chunks, done) {
       let isTaken = true
       for (const { chunk } of chunks) isTaken = channel.send(chunk as Uint8Array)
-      if (isTaken) done(channel.error)
+      if (isTaken) sent(done)()
       else channel.whenWritten(sent(done))
     },
     final(done) {
