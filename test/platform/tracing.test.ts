@@ -17,6 +17,7 @@ import { recording } from "./recording.ts"
 
 const answer = "HTTP/1.1 404 Not Found\r\nX-A: b\r\nSet-Cookie: secret\r\nContent-Length: 2\r\n\r\nno"
 const url = "http://a.test/path?q=1"
+const upgrading = { Upgrade: "echo" }
 const headers = { Authorization: "secret", "X-B": "c" }
 
 interface Kit {
@@ -56,6 +57,9 @@ const byOrigin = ({ pool }: Kit) =>
     Origin.make({ scheme: "http", host: "a.test" }),
     (origin) => pool.execute(HttpRequest.get("/path?q=1", { headers, origin }))
   )
+const upgradedByPool = ({ pool }: Kit) => Effect.scoped(pool.upgrade(HttpRequest.get(url, { headers: upgrading })))
+const upgradedByConnection = ({ connection }: Kit) =>
+  Effect.scoped(connection.upgrade(HttpRequest.get("/path?q=1", { headers: upgrading })))
 /** The platform's client over the pool, which is what the others are to be like. */
 const byClient = ({ pool }: Kit) =>
   Effect.flatMap(
@@ -81,6 +85,25 @@ describe("with tracing", () => {
         assert.match(ours.written, /\r\ntraceparent: 00-a{32}-0{16}-01\r\n/i)
       })))
   }
+
+  it.effect.each<readonly [what: string, status: string, upgrade: (kit: Kit) => Effect.Effect<unknown, unknown>]>([
+    ["refused", "426", upgradedByPool],
+    ["refused", "426", upgradedByConnection],
+    ["made", "101", upgradedByPool],
+    ["made", "101", upgradedByConnection]
+  ])(
+    "an upgrade that is %s has one span, with the status %s",
+    ([what, status, upgrade]) =>
+      contained(Effect.gen(function*() {
+        const head = `HTTP/1.1 ${status} X\r\nUpgrade: echo\r\n${what === "made" ? "" : "Content-Length: 0\r\n"}\r\n`
+        const script = [T.connection(T.discardUntil("\r\n\r\n"), T.reply(head), T.stall)]
+        const { attributes, ended, exit, spans } = yield* traced(upgrade, true, script)
+        assert.strictEqual(spans.length, 1)
+        assert.strictEqual(Exit.isSuccess(exit), what === "made")
+        assert.isTrue(ended !== undefined && Exit.isSuccess(ended))
+        assert.strictEqual(attributes["http.response.status_code"], Number(status))
+      }))
+  )
 
   it.effect("the client over the pool makes its span, and no second one", () =>
     contained(Effect.map(traced(byClient, true), ({ spans }) => assert.strictEqual(spans.length, 1))))

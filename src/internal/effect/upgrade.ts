@@ -68,7 +68,10 @@ const upgradeIn = <E>(
     return trace === undefined ? upgrade(request) : traced(trace, request, origin, upgrade)
   })
 
-/** The span is that of a request, which ends with the head. */
+/**
+ * The span is that of a request, which ends with the head. A refusal is a response to it, so the
+ * span has its status.
+ */
 const traced = <E>(
   trace: Trace,
   request: HttpRequest<E>,
@@ -76,14 +79,21 @@ const traced = <E>(
   upgrade: (request: HttpRequest<E>) => Effect.Effect<UpgradedImpl, Failure>
 ): Effect.Effect<UpgradedImpl, Failure> =>
   Effect.suspend(() => {
-    let upgraded: UpgradedImpl | undefined
-    const send = (request: HttpRequest<E>): Effect.Effect<HttpResponse, Failure> =>
-      Effect.map(upgrade(request), (made) => {
-        upgraded = made
-        return UpgradedImpl.response(made)
+    let ended: Effect.Effect<UpgradedImpl, UpgradeRefused> | undefined
+    const send = (request: HttpRequest<E>): Effect.Effect<HttpResponse, HttpError> =>
+      Effect.matchEffect(upgrade(request), {
+        onFailure: (error) => {
+          if (!(error instanceof UpgradeRefused)) return Effect.fail(error)
+          ended = Effect.fail(error)
+          return Effect.succeed(error.response)
+        },
+        onSuccess: (upgraded) => {
+          ended = Effect.succeed(upgraded)
+          return Effect.succeed(UpgradedImpl.response(upgraded))
+        }
       })
     // Set by `send`, whose response this is.
-    return Effect.map(trace(request, origin, send), () => upgraded as UpgradedImpl)
+    return Effect.flatMap(trace(request, origin, send), () => ended as Effect.Effect<UpgradedImpl, UpgradeRefused>)
   })
 
 /** Upgrades the connection of a handle. */
