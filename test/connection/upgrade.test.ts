@@ -487,4 +487,14 @@ describe("a proxy that forwards requests", () => {
       assert.strictEqual(yield* all(yield* connection.upgrade(echo)), "abc")
       assert.deepStrictEqual(transport.opened.map(({ host }) => host), ["proxy.test", "proxy.test"])
     })))
+
+  it.effect("keeps the connection that it has where the upgrade is refused before it is sent", () =>
+    contained(Effect.gen(function*() {
+      const forwarded = [T.discardUntil("\r\n\r\n"), T.reply("HTTP/1.1 204 No\r\n\r\n")]
+      const { connection, transport } = yield* connectTo([T.connection(...forwarded, ...forwarded)], { proxy })
+      yield* connection.execute(HttpRequest.get("/"))
+      assert.strictEqual((yield* Effect.flip(connection.upgrade(HttpRequest.get("/"))))._tag, "InvalidOption")
+      assert.isTrue((yield* connection.execute(HttpRequest.get("/"))).connection.reused)
+      yield* transport.verify
+    })))
 })

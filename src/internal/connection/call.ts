@@ -25,7 +25,7 @@ import { askedOf, firstAttempt, prepareFor } from "./prepare.ts"
 import { dismissal, refusesExpectation, resent, statusErrorOf } from "./repeat.ts"
 import { sendRequest } from "./sendRequest.ts"
 import { makeExchange } from "./switching.ts"
-import { tunnelHandle } from "./tunnelled.ts"
+import { tunnelHandle, upgradeOrigin } from "./tunnelled.ts"
 import { tapResponse } from "./wireTap.ts"
 
 /** The caller of a request. */
@@ -99,13 +99,15 @@ export class HandleCall implements Call, AcquisitionOwner, HeadObserver {
     if (startError !== undefined) {
       return this.onFailure(withContextAt(startError, handle.origin, askedOf(handle.origin, request)))
     }
-    const untunnelled = this.#upgrade ? tunnelHandle(handle, request.method) : undefined
-    if (untunnelled !== undefined) return this.onFailure(withContextAt(untunnelled, handle.origin, undefined))
-    const { origin, settings } = handle
+    const origin = this.#upgrade ? upgradeOrigin(handle, request.method) : handle.origin
+    if ("_tag" in origin) return this.onFailure(withContextAt(origin, handle.origin, undefined))
+    const { settings } = handle
     this.#startedAt = settings.timers.now()
     const isLegacy = handle.exchange?.head?.version === 10
     const prepared = prepareFor(settings, origin, request, firstAttempt(request, isLegacy), this.#upgrade)
     if ("_tag" in prepared) return this.onFailure(prepared)
+    // Not before, because what is refused here leaves the connection open.
+    if (this.#upgrade) tunnelHandle(handle, origin)
     this.#acquire(observer, prepared)
   }
 

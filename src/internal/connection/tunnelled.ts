@@ -17,22 +17,28 @@ export const tunnelled = (origin: Origin.Origin, method: string): Origin.Origin 
   return made._tag === "Left" ? origin : made.right
 }
 
-/**
- * Makes the connections of a handle go through a tunnel from now on, if its proxy would forward the
- * upgrade. It must be idle. A lease has its connection already.
- */
-export const tunnelHandle = (handle: ConnectionHandle, method: string): InvalidOption | undefined => {
-  const { origin, settings } = handle
+/** The origin that an upgrade of a handle is for. A lease has its connection already. */
+export const upgradeOrigin = (
+  { leased, origin }: ConnectionHandle,
+  method: string
+): Origin.Origin | InvalidOption => {
   const there = tunnelled(origin, method)
-  if (there === origin || there.proxy === undefined) return undefined
-  if (handle.leased) {
-    return new InvalidOption({
+  return there !== origin && leased
+    ? new InvalidOption({
       option: "proxy",
       reason: "an upgrade ends at a proxy that forwards the requests of the lease; use `upgrade` of the pool"
     })
-  }
+    : there
+}
+
+/**
+ * Makes the connections of a handle go to this origin from now on, through its tunnel. The handle
+ * must be idle.
+ */
+export const tunnelHandle = (handle: ConnectionHandle, origin: Origin.Origin): void => {
+  const { proxy } = origin
+  if (origin === handle.origin || proxy === undefined) return
   handle.disconnect("an upgrade needs a tunnel through the proxy")
-  handle.settings = { ...settings, origin: there }
-  handle.tunnel = { origin: there, fields: fieldsOf(there.proxy) }
-  return undefined
+  handle.settings = { ...handle.settings, origin }
+  handle.tunnel = { origin, fields: fieldsOf(proxy) }
 }

@@ -30,7 +30,8 @@ export type ChannelFailure =
  * directions. It is open until its scope closes, both sides have finished, or it breaks.
  *
  * The bytes that arrive come over the wire once. The first of `stream`, `Upgrade.toSocket` and
- * `Upgrade.toDuplex` takes them; another one fails with `BodyAlreadyConsumed`.
+ * `Upgrade.toDuplex` takes them; another one fails with `BodyAlreadyConsumed`. `write`, `end` and
+ * `sink` belong to `stream`.
  *
  * @since 0.2.0
  * @category models
