@@ -349,6 +349,8 @@ describe("the duplex of Node", () => {
         duplex.write(Buffer.alloc(67_108_864), (error) => ends.push(error === null ? "written" : "not written"))
         assert.deepStrictEqual(ends, [])
       }))
+      // Not within the call that closed it.
+      assert.deepStrictEqual(ends, [])
       yield* turnUntil(() => ends.includes("close"))
       assert.deepStrictEqual(ends, ["not written", "close"])
     })))

@@ -1,8 +1,9 @@
 /**
  * A channel as a Duplex of Node, for libraries that want one.
  *
- * No code of such a library runs within a callback of the socket: what arrives is pushed in the
- * next tick, in the async context in which the duplex was made. `node:stream` is given, so that it
+ * No code of such a library runs within a callback of the socket, which would have to handle what
+ * it throws. What arrives is pushed in the next tick, and a write that had to wait ends in the next
+ * tick, both in the async context in which the duplex was made. `node:stream` is given, so that it
  * is loaded only for a program that asks for a duplex.
  */
 import type * as nodeStream from "node:stream"
@@ -66,9 +67,13 @@ export const makeDuplex = (
   }
 
   // A write that fails would be an error of the duplex too, unless the duplex is destroyed already.
-  const sent = (done: (error?: Error | null) => void) => (): void => {
+  const sent = (done: (error?: Error | null) => void): void => {
     if (channel.isClosedHere) closed()
     done(channel.error)
+  }
+
+  const whenSent = (done: (error?: Error | null) => void): void => {
+    channel.whenWritten(() => later(() => sent(done)))
   }
 
   const duplex: nodeStream.Duplex = new Duplex({
@@ -76,18 +81,18 @@ export const makeDuplex = (
     allowHalfOpen: true,
     read: pump,
     write(bytes: Uint8Array, _encoding, done) {
-      if (channel.send(bytes)) sent(done)()
-      else channel.whenWritten(sent(done))
+      if (channel.send(bytes)) sent(done)
+      else whenSent(done)
     },
     writev(chunks, done) {
       let isTaken = true
       for (const { chunk } of chunks) isTaken = channel.send(chunk as Uint8Array)
-      if (isTaken) sent(done)()
-      else channel.whenWritten(sent(done))
+      if (isTaken) sent(done)
+      else whenSent(done)
     },
     final(done) {
       channel.finishSending()
-      channel.whenWritten(sent(done))
+      whenSent(done)
     },
     destroy(error, done) {
       channel.close()
