@@ -30,8 +30,9 @@ export type Answer<A> =
  * the request as `onInformational`.
  *
  * Fails as `send` does. Ending the stream early interrupts `send`. A response that has arrived but
- * was not taken from the stream is unread, and a pool closes it after `unreadTime`. What `send` opens
- * in a scope, such as an upgrade, belongs to the scope around the stream and outlives the stream.
+ * was not taken from the stream is unread, and a pool closes it after `unreadTime`. What `send`
+ * opens in a scope, such as an upgrade, belongs to the scope around the stream and outlives the
+ * stream.
  *
  * @example
  * ```ts

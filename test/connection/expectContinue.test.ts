@@ -6,6 +6,7 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import type { ConnectionEvent } from "../../src/ConnectionEvent.ts"
 import * as HttpBody from "../../src/HttpBody.ts"
+import type * as HttpConnection from "../../src/HttpConnection.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
 import * as T from "../../src/TestTransport.ts"
 import {
@@ -224,6 +225,29 @@ describe("a 417 in place of 100", () => {
         assert.deepStrictEqual(retries.map(({ error }) => [error._tag, error.context.status]), [["StatusError", 417]])
         yield* transport.verify
         yield* nothingButIdle(transport)
+      })))
+
+    it.scoped(`${name} is sent once more before a listener of events can send another request`, () =>
+      contained(Effect.gen(function*() {
+        const other = (connection: HttpConnection.HttpConnection) =>
+          Effect.match(connection.execute(HttpRequest.get("/other")), {
+            onFailure: ({ _tag }) => _tag,
+            onSuccess: ({ status }) => String(status)
+          })
+        const others: Array<Fiber.RuntimeFiber<string>> = []
+        const { connection, transport } = yield* connectTo([
+          T.connection(T.expect(head), T.reply(refusal), T.expectDestroy),
+          T.connection(T.expect(without), T.reply(ok("done")))
+        ], {
+          onEvent: ({ _tag }) => {
+            if (_tag === "Retry") others.push(Effect.runFork(other(connection)))
+          }
+        })
+        const { request } = make()
+        assert.strictEqual(yield* textOf(connection, request), "done")
+        assert.deepStrictEqual(yield* Effect.forEach(others, Fiber.join), ["CannotSendRequest"])
+        assert.strictEqual(transport.opened.length, 2)
+        yield* transport.verify
       })))
 
     it.scoped(`${name} is sent no third time: a 417 without an expectation is a response`, () =>

@@ -135,11 +135,14 @@ export class HandleCall implements Call, AcquisitionOwner, HeadObserver {
     const { origin, settings } = this.#handle
     const { events, timers } = settings
     this.#exchange = undefined
+    // A listener must not begin another request in between.
+    const release = this.#handle.reserve()
     exchange.dismiss(dismissal)
     const error = statusErrorOf(exchange)
     if (events.active && error !== undefined) {
       events.emit({ _tag: "Retry", origin: format(origin), connection: exchange.connection.id, error })
     }
+    release()
     // A listener may have interrupted it.
     if (this.#observer === undefined) return
     const prepared = prepareFor(settings, origin, this.#request, { resends: 1, expectContinue: false }, this.#upgrade)
