@@ -382,6 +382,18 @@ describe("the wait", () => {
       assert.deepStrictEqual(yield* times({ schedule: Schedule.spaced(10), retryLimit: 50 }, steps), opened)
     }))
 
+  it.effect("is never longer than a timer can take", () =>
+    contained(Effect.gen(function*() {
+      const { pool, transport } = yield* watchedPool([
+        T.connection(asked(), whole(`retry: ${"9".repeat(400)}\n\n`), T.eof),
+        T.connection(asked(), refusal("204 No"))
+      ])
+      const { fiber } = yield* running(pool, { retryLimit: Infinity, schedule: waits(0).schedule })
+      yield* advance(2 ** 31 - 1)
+      yield* Fiber.join(fiber)
+      yield* transport.verify
+    })))
+
   it.effect("is as long as Retry-After of 429 and 503 says", () =>
     Effect.gen(function*() {
       const schedule = Schedule.spaced(10)

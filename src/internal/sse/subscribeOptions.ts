@@ -35,7 +35,8 @@ export interface Disconnection {
 export interface SubscribeOptions extends DecodeOptions {
   /**
    * The `id` of the last event that is known, which the first request sends as Last-Event-ID.
-   * Default: `""`, for none.
+   * Default: `""`, for none. Give it here and not as a field of the request, which would be sent
+   * again after the server has taken its last `id` back.
    */
   readonly lastEventId?: string | undefined
   /**
