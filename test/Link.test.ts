@@ -172,6 +172,25 @@ describe("the next page", () => {
     expect(Link.next(response)).toEqual(Option.fromNullable(next))
   })
 
+  it("is resolved against the URL as it was requested, whose query the platform may keep apart", () => {
+    const next = (request: HttpClientRequest.HttpClientRequest, value: string) =>
+      Link.next(HttpClientResponse.fromWeb(request, new Response("", { headers: { Link: value } })))
+    for (
+      const request of [
+        HttpClientRequest.get("http://a.test/items?page=1&q=a+b"),
+        HttpClientRequest.get("http://a.test/items", { urlParams: { page: "1", q: "a b" } }),
+        HttpClientRequest.get("http://a.test/items?page=1", { urlParams: { q: "a b" } })
+      ]
+    ) {
+      expect(next(request, "<?page=2>; rel=next; anchor=\"/items?page=1&q=a+b\"")).toEqual(
+        Option.some("http://a.test/items?page=2")
+      )
+      expect(next(request, "<>; rel=next")).toEqual(Option.some("http://a.test/items?page=1&q=a+b"))
+    }
+    const relative = HttpClientRequest.get("/items", { urlParams: { page: "1" } })
+    expect(next(relative, "</b>; rel=next")).toEqual(Option.none())
+  })
+
   it("is one of the relation types that can be asked for", () => {
     const response = { url, fields: HttpFields.make(["Link", "</first>; rel=First, </last>; rel=last"]) }
     expect(Link.related(response, "first")).toEqual(Option.some("https://api.example/first"))

@@ -6,10 +6,23 @@ import { parse } from "../syntax/link.ts"
 /** A response of this library, or of the platform's `HttpClient`. */
 export type Response =
   | { readonly url: string; readonly fields: HttpFields.HttpFields }
-  | { readonly request: { readonly url: string }; readonly headers: Readonly<Record<string, string>> }
+  | { readonly request: PlatformRequest; readonly headers: Readonly<Record<string, string>> }
+
+/** What is needed of a request of the platform, which may keep its query apart from its URL. */
+interface PlatformRequest {
+  readonly url: string
+  readonly urlParams?: ReadonlyArray<readonly [name: string, value: string]> | undefined
+}
+
+const withQuery = ({ url, urlParams = [] }: PlatformRequest): string => {
+  if (urlParams.length === 0 || !URL.canParse(url)) return url
+  const whole = new URL(url)
+  for (const [name, value] of urlParams) whole.searchParams.append(name, value)
+  return whole.href
+}
 
 /** The URL of a response as requested. */
-export const urlOf = (response: Response): string => "fields" in response ? response.url : response.request.url
+export const urlOf = (response: Response): string => "fields" in response ? response.url : withQuery(response.request)
 
 /** The first line of a field of a response; of the platform's, all of its lines. */
 export const fieldOf = (response: Response, name: string): string | undefined =>
