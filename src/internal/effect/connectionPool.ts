@@ -2,6 +2,7 @@
 import * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import type * as RuntimeFlags from "effect/RuntimeFlags"
@@ -32,6 +33,7 @@ import type { LeaseFailure } from "./lease.ts"
 import { lease } from "./lease.ts"
 import type { PoolOptions } from "./poolOptions.ts"
 import { toSettings } from "./poolSettings.ts"
+import { rehearse } from "./rehearsal.ts"
 import { systemLookUp } from "./resolver.ts"
 import type { Trace } from "./trace.ts"
 import { upgradePooled } from "./upgrade.ts"
@@ -91,9 +93,15 @@ export const unsafeMake = (
         Effect.zipRight(quiet(pool), Effect.sync(() => pool.events.end()))
       )
     )
-    pool.warm()
+    if (settings.warm.length > 0) {
+      pool.warm()
+      yield* Effect.forkScoped(rehearse(unsafeMake(rehearsalSettings(), redactedNames)))
+    }
     return new ConnectionPoolImpl(pool, redactedNames, trace)
   })
+
+/** The settings of the pool that is only rehearsed with: the defaults, without listeners. */
+const rehearsalSettings = (): PoolSettings => Either.getOrThrow(toSettings({}))
 
 /** Makes a pool. The end of the scope shuts it down. */
 export const make = (
