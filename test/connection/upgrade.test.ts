@@ -15,9 +15,11 @@ import * as HttpBody from "../../src/HttpBody.ts"
 import type * as HttpConnection from "../../src/HttpConnection.ts"
 import * as HttpFields from "../../src/HttpFields.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
+import * as Origin from "../../src/Origin.ts"
 import * as Proxy from "../../src/Proxy.ts"
 import * as T from "../../src/TestTransport.ts"
 import * as Upgrade from "../../src/Upgrade.ts"
+import { poolOver } from "../pool/harness.ts"
 import { bytesOf, connected, connectedWith, connectTo, contained, host, latin1, pieces, settled } from "./harness.ts"
 
 const asked = (fields = "Upgrade: echo"): string =>
@@ -496,5 +498,21 @@ describe("a proxy that forwards requests", () => {
       assert.strictEqual((yield* Effect.flip(connection.upgrade(HttpRequest.get("/"))))._tag, "InvalidOption")
       assert.isTrue((yield* connection.execute(HttpRequest.get("/"))).connection.reused)
       yield* transport.verify
+    })))
+
+  it.effect("is refused to a lease, which has its connection already", () =>
+    contained(Effect.gen(function*() {
+      const { pool, transport } = yield* poolOver([T.connection(T.discard())])
+      const origin = yield* Effect.flatMap(Origin.make({ scheme: "http", host }), (origin) =>
+        Origin.withOptions(origin, { proxy }))
+      const error = yield* pool.lease(origin).pipe(
+        Effect.flatMap((lease) =>
+          lease.upgrade(echo)
+        ),
+        Effect.flip,
+        Effect.scoped
+      )
+      assert.deepInclude(error, { _tag: "InvalidOption", option: "proxy" })
+      assert.strictEqual(transport.written(0), "")
     })))
 })
