@@ -76,7 +76,9 @@ const sourceOf = (text: string): Source =>
 const headerOf = (line: string): readonly [string, string] => {
   const colon = line.indexOf(":")
   if (colon < 1) {
-    throw new UsageError({ message: `--header "${line}" is not "Name: value"` })
+    // What follows may be a secret.
+    const shown = /^[A-Za-z0-9-]*/.exec(line)?.[0] ?? ""
+    throw new UsageError({ message: `--header "${shown}" is not "Name: value"` })
   }
   return [line.slice(0, colon), line.slice(colon + 1).trim()]
 }

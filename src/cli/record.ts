@@ -20,7 +20,10 @@ export const recorded = (
   Effect.gen(function*() {
     const recording = yield* Cassette.record(yield* Transport, { maxBytes })
     const write = Effect.flatMap(
-      Effect.mapError(recording.cassette, fileFailure(23, file)),
+      Effect.mapError(
+        recording.cassette,
+        () => fileFailure(23, file)(new Error(`more than ${maxBytes} bytes were exchanged`))
+      ),
       (cassette) =>
         Effect.tryPromise({
           try: () => writeFile(file, `${JSON.stringify(Cassette.toHar(cassette), undefined, 2)}\n`),
