@@ -160,7 +160,7 @@ describe("the server has done something for the request while the loop was busy"
 
   live("continue: an answer that refuses the body keeps it from being sent", () =>
     Effect.gen(function*() {
-      const refuses = "HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n"
+      const refuses = "HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n"
       const server = yield* busyServer([asked, { sends: refuses }, "reports"])
       let writes = 0
       const block = blocksAtSend(() => server.answered(limit))
@@ -170,7 +170,7 @@ describe("the server has done something for the request while the loop was busy"
       }
       const { pool } = yield* makePool({ route: "in clear", port: server.port, onEvent })
       const { status } = yield* pool.execute(post(server.port))
-      assert.deepStrictEqual({ status, writes }, { status: 417, writes: 1 })
+      assert.deepStrictEqual({ status, writes }, { status: 413, writes: 1 })
     }))
 
   live("continue: without an answer the limit expires, and the body is sent", () =>

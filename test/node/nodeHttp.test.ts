@@ -154,7 +154,7 @@ layer(NodeTransport.layer, { excludeTestServices: true })("a server of node:http
     Effect.gen(function*() {
       const server = yield* webServer((_request, response) => response.end("second"))
       server.raw.on("checkContinue", (_request: http.IncomingMessage, response: http.ServerResponse) => {
-        response.writeHead(417, { "Content-Length": 2 }).end("no")
+        response.writeHead(413, { "Content-Length": 2 }).end("no")
       })
       const connection = yield* connect(server.port)
       let pulled = 0
@@ -162,10 +162,29 @@ layer(NodeTransport.layer, { excludeTestServices: true })("a server of node:http
       const response = yield* connection.execute(
         HttpRequest.post("/", { body, expectContinue: true, timeouts: { continue: Infinity } })
       )
-      assert.deepStrictEqual(yield* told(response), [417, "no"])
+      assert.deepStrictEqual(yield* told(response), [413, "no"])
       assert.strictEqual(pulled, 0)
       const next = yield* connection.execute(HttpRequest.get("/"))
       assert.deepStrictEqual([yield* next.text, next.connection.reused], ["second", false])
+    }))
+
+  it.scoped("gets the body after all, without an expectation, where it fails that with 417", () =>
+    Effect.gen(function*() {
+      const server = yield* webServer((request, response) => {
+        void bodyOf(request).then((body) =>
+          response.end(`${body.length} of ${request.headers["expect"] ?? "no expectation"}`)
+        )
+      })
+      server.raw.on("checkContinue", (_request: http.IncomingMessage, response: http.ServerResponse) => {
+        response.writeHead(417, { "Content-Length": 2 }).end("no")
+      })
+      const connection = yield* connect(server.port)
+      const body = HttpBody.stream(streamOf(1000, () => {}))
+      const response = yield* connection.execute(
+        HttpRequest.post("/", { body, expectContinue: true, timeouts: { continue: Infinity } })
+      )
+      assert.match(yield* response.text, /^\d{4,} of no expectation$/)
+      assert.strictEqual(response.resends, 1)
     }))
 
   it.scoped("sends early hints before its answer", () =>
