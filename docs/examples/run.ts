@@ -18,6 +18,7 @@ import { join } from "node:path"
 import { isDeepStrictEqual } from "node:util"
 import { certificates, pinOf } from "../../test/fixtures/certificates.ts"
 import { socksServer } from "../../test/fixtures/socksServer.ts"
+import { startCareful } from "../demo/servers/careful.ts"
 import { startEvents } from "../demo/servers/events.ts"
 import { startGuarded } from "../demo/servers/guarded.ts"
 import { startHinting } from "../demo/servers/interim.ts"
@@ -37,10 +38,12 @@ import * as earlyHints from "./early-hints.ts"
 import * as errorsByTag from "./errors-by-tag.ts"
 import * as eventsFromServer from "./events-from-server.ts"
 import * as events from "./events.ts"
+import * as expectContinue from "./expect-continue.ts"
 import * as get from "./get.ts"
 import * as head from "./head.ts"
 import * as jsonWithSchema from "./json-with-schema.ts"
 import * as notFound from "./not-found.ts"
+import * as ownTunnel from "./own-tunnel.ts"
 import * as pagination from "./pagination.ts"
 import * as platformClient from "./platform-client.ts"
 import * as poolLease from "./pool-lease.ts"
@@ -60,7 +63,9 @@ import * as steps from "./steps.ts"
 import * as subscription from "./subscription.ts"
 import * as timeouts from "./timeouts.ts"
 import * as tlsPins from "./tls-pins.ts"
+import * as trailers from "./trailers.ts"
 import * as tunnel from "./tunnel.ts"
+import * as typedFields from "./typed-fields.ts"
 import * as underFaults from "./under-faults.ts"
 import * as uploadDigest from "./upload-digest.ts"
 import * as uploadFile from "./upload-file.ts"
@@ -149,6 +154,15 @@ const all = Effect.gen(function*() {
     ),
     { status: 200, url: `https://${host}:${securePort}/hello`, via: true }
   )
+  const tunnelling = { proxy: { host, port: proxyPort }, target: `${host}:${port}` }
+  yield* example(
+    "own-tunnel",
+    Effect.all([
+      ownTunnel.program({ ...tunnelling, headers: { "Proxy-Authorization": credentials } }),
+      ownTunnel.program({ ...tunnelling, headers: {} })
+    ]),
+    ["Hello, world!\n", "refused with 407: Who are you?"]
+  )
   yield* example("who-failed", whoFailed.program(host, gateway), "gate.example: connection_refused of 10.0.0.1")
   const privateUrl = `https://${host}:${yield* startPrivateOrigin(server, ca)}/`
   const askPrivately = (pin: string) => tlsPins.program(privateUrl, { ca, client, pins: [pin] })
@@ -199,6 +213,18 @@ const all = Effect.gen(function*() {
   yield* example("query", query.program(host, hinting), {
     allow: "GET, OPTIONS, QUERY",
     found: { asked: { name: "ann" } }
+  })
+  const careful = yield* startCareful
+  yield* example("expect-continue", expectContinue.program(host, careful), {
+    taken: "10 bytes",
+    refused: 413,
+    read: 10
+  })
+  yield* example("trailers", trailers.program(host, careful), { bytes: 14, isIntact: true })
+  yield* example("typed-fields", typedFields.program(host, careful), {
+    modified: 1994,
+    wait: Option.some(120),
+    urgency: { _tag: "Integer", value: 2 }
   })
   yield* example("pool", pool.program(host, port), { answers: 100, opened: 10, idle: 10, busy: 0 })
   yield* example("pagination", pagination.program(`http://${host}:${yield* startPages}/items`), [

@@ -389,6 +389,8 @@ describe("requests are compared", () => {
           expect(error).toMatchObject({ code: "ERR_CASSETTE" })
           expect(error?.cause).toBeInstanceOf(Cassette.CassetteMismatch)
           expect(String(error?.cause)).toMatch(says)
+          expect(error?.message).toMatch(/^The program differs from the cassette that is played\. /)
+          expect(error?.message).toMatch(says)
         }).pipe(Effect.scoped))
     }
   }

@@ -11,7 +11,7 @@ import { parseChallenges } from "../syntax/challenges.ts"
 import { excerpt, nameOf, tagged, theProxy } from "./base.ts"
 import { reported } from "./proxyStatus.ts"
 import { InvalidOption } from "./request.ts"
-import { listAttempts } from "./systemCodes.ts"
+import { listAttempts, ofCassette } from "./systemCodes.ts"
 
 /**
  * Failures of a SOCKS proxy: `SocksError`.
@@ -120,6 +120,8 @@ export class ConnectError extends tagged("ConnectError", "Network", "connect")<{
 }> {
   override get description(): string {
     const { attempts, code, reason, target } = this
+    const played = ofCassette(code, this.cause)
+    if (played !== undefined) return played
     const tried = attempts.length > 1
       ? ` All ${attempts.length} addresses were tried: ${listAttempts(attempts)}.`
       : ""

@@ -6,6 +6,7 @@
 import { excerpt, otherEnd, tagged } from "./base.ts"
 import type { Relaxation } from "./relaxation.ts"
 import { remedy } from "./relaxation.ts"
+import { ofCassette } from "./systemCodes.ts"
 import { explainAlert, silentRefusal } from "./tlsCodes.ts"
 
 /**
@@ -59,6 +60,8 @@ export class ReadError extends tagged("ReadError", "Network", "head")<{
   readonly tls?: string | undefined
 }> {
   override get description(): string {
+    const played = ofCassette(this.code, this.cause)
+    if (played !== undefined) return played
     const said = explainAlert(this.code, this.cause)
     return `The connection broke while the response was awaited (${this.code}). The server may have processed the request.`
       + (said === undefined ? silentRefusal(this.tls) : ` ${said.words}`)
