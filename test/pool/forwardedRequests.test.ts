@@ -37,16 +37,16 @@ describe("what is for the proxy", () => {
       [["A", "1"], ["Connection", "close"], ["connection", ""], ["Connection", "B"], ["B", "2"]],
       ["Connection: close, B, X-Tenant, Proxy-Authorization", "A: 1", "B: 2", "X-Tenant: a", basic]
     ],
-    ["credentials, beside TE", { credentials }, { TE: "gzip" }, [
+    ["credentials, beside TE", { credentials }, { TE: "trailers" }, [
       "Connection: TE, Proxy-Authorization",
-      "TE: gzip",
+      "TE: trailers",
       basic
     ]],
     [
       "credentials, beside TE that Connection names",
       { credentials },
-      { TE: "gzip", Connection: "te" },
-      ["Connection: te, Proxy-Authorization", "TE: gzip", basic]
+      { TE: "trailers", Connection: "te" },
+      ["Connection: te, Proxy-Authorization", "TE: trailers", basic]
     ],
     [
       "fields, where the request has its own, which is for the server",
