@@ -1,9 +1,15 @@
 /** WebSocket: the handshake over a pool, and the frames by the package `ws`, which gets the duplex. */
 import { ConnectionPool, HttpFields, HttpRequest, NodeTransport, Upgrade } from "effect-http-client"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import { createHash, randomBytes } from "node:crypto"
 import type { Duplex } from "node:stream"
 import { WebSocket } from "ws"
+
+/** There is no WebSocket, or it failed. */
+class WebSocketFailure
+  extends Data.TaggedError("WebSocketFailure")<{ readonly reason: string; readonly cause?: unknown }>
+{}
 
 /** A client of `ws` on a connection that speaks WebSocket already. Its names are those of ws 8, and private. */
 const over = (duplex: Duplex): WebSocket => {
@@ -20,9 +26,9 @@ const over = (duplex: Duplex): WebSocket => {
 
 /** Sends a text and returns the answer. */
 const ask = (socket: WebSocket, text: string) =>
-  Effect.async<string, Error>((resume) => {
+  Effect.async<string, WebSocketFailure>((resume) => {
     socket.once("message", (data) => resume(Effect.succeed(String(data))))
-    socket.once("error", (error) => resume(Effect.fail(error)))
+    socket.once("error", (cause) => resume(Effect.fail(new WebSocketFailure({ reason: cause.message, cause }))))
     socket.send(text)
   })
 
@@ -42,13 +48,13 @@ export const program = (url: string) =>
     // RFC 6455 section 4.1: a server that does not know WebSocket cannot know this.
     const accept = createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64")
     if (HttpFields.getUnsafe(upgraded.fields, "sec-websocket-accept") !== accept) {
-      return yield* Effect.fail(new Error("the server speaks no WebSocket"))
+      return yield* new WebSocketFailure({ reason: "the server speaks no WebSocket" })
     }
     const socket = over(yield* Upgrade.toDuplex(upgraded))
     const answer = yield* ask(socket, "hello")
     return { answer, code: yield* closed(socket) }
   }).pipe(
-    Effect.catchTag("UpgradeRefused", ({ response }) => Effect.fail(new Error(`refused with ${response.status}`))),
+    Effect.catchTag("UpgradeRefused", ({ status }) => new WebSocketFailure({ reason: `refused with ${status}` })),
     Effect.scoped,
     Effect.provide(NodeTransport.layer)
   )
