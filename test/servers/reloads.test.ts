@@ -36,9 +36,12 @@ for (const origin of origins) {
               for (let times = 0; times < 4; times++) {
                 yield* more(150)
                 const { closed } = yield* pool.stats
-                yield* reload
-                // It has begun to reload when it closes connections.
-                yield* until(pool, (stats) => stats.closed > closed)
+                // It has begun to reload when it closes connections. A server that is still busy with the reload
+                // before may miss the signal, so it is asked again.
+                yield* Effect.raceFirst(
+                  until(pool, (stats) => stats.closed > closed),
+                  Effect.zipRight(Effect.repeat(reload, Schedule.spaced("5 seconds")), Effect.never)
+                )
               }
               yield* more(150)
               const lost = yield* end
