@@ -1,7 +1,7 @@
 /** Request targets in their four forms, and the Host that goes with each (RFC 9112 section 3.2). */
 import * as Either from "effect/Either"
 import { describe, expect, it } from "vitest"
-import type { TargetForm } from "../../src/internal/protocol/target.ts"
+import { resolveServer, type TargetForm } from "../../src/internal/protocol/target.ts"
 import * as Origin from "../../src/Origin.ts"
 import { notStrings } from "../fixtures/notStrings.ts"
 import { resolveTarget } from "../fixtures/target.ts"
@@ -187,6 +187,29 @@ describe("asterisk-form", () => {
       expect(resolve(method, "*", plain)).toEqual(["InvalidUrl", "target"])
       expect(resolve(method, "*", plain, "absolute")).toEqual(["InvalidUrl", "target"])
     }
+  })
+})
+
+describe("the server as a whole", () => {
+  it.each<readonly [target: string, form: TargetForm, expected: string]>([
+    ["*", "origin", "*"],
+    ["/", "origin", "*"],
+    ["", "origin", "*"],
+    ["http://example.com", "origin", "*"],
+    ["http://example.com/", "absolute", "http://example.com"],
+    ["*", "absolute", "http://example.com"]
+  ])("is named by %j, and in the form %s asked for as %s", (target, form, expected) => {
+    expect(resolveServer("OPTIONS", target, plain, form)).toMatchObject({ target: expected, authority: "example.com" })
+  })
+
+  it.each([
+    ["OPTIONS", "/p", "target"],
+    ["OPTIONS", "/?q", "target"],
+    ["OPTIONS", "/a b", "target"],
+    ["OPTIONS", "http://other.example/", "target"],
+    ["GET", "/", "target"]
+  ])("is not what %s %j means", (method, target, part) => {
+    expect(resolveServer(method, target, plain, "origin")).toMatchObject({ _tag: "InvalidUrl", part })
   })
 })
 
