@@ -333,7 +333,7 @@ describe("an acquisition that needs a token", () => {
       assert.include(String(error), "asks for `token`")
     })))
 
-  it.effect("in a fiber that outlives it gets one, as any other", () =>
+  it.effect("in a fiber that outlives it receives one, like every other fiber", () =>
     contained(Effect.gen(function*() {
       const gate = yield* Deferred.make<void>()
       const later = yield* Deferred.make<string>()

@@ -6,42 +6,16 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
-import * as Runtime from "effect/Runtime"
 import * as Stream from "effect/Stream"
 import * as ConnectionPool from "../../src/ConnectionPool.ts"
 import type { HttpRequest } from "../../src/HttpRequest.ts"
 import * as PooledHttpClient from "../../src/PooledHttpClient.ts"
 import * as T from "../../src/TestTransport.ts"
 import { settled, started } from "../connection/harness.ts"
+import { interruptedAt } from "../fixtures/interruptedAt.ts"
 import type { Kit } from "./kit.ts"
 import { anyHead, clientTo, ok, quietly, url } from "./kit.ts"
-
-interface Run {
-  readonly exit: Exit.Exit<unknown, unknown>
-  readonly ops: number
-}
-
-/** Runs an effect that is interrupted at its operation of this number. */
-const interruptedAt = (effect: Effect.Effect<unknown, unknown>, at: number): Effect.Effect<Run> =>
-  Effect.flatMap(Effect.runtime<never>(), (runtime) =>
-    Effect.async((resume) => {
-      let ops = 0
-      const fiber = Runtime.runFork(runtime)(effect, {
-        // Else it runs before there is a fiber to interrupt.
-        immediate: false,
-        scheduler: {
-          shouldYield: () => {
-            if (++ops !== at) return false
-            fiber.unsafeInterruptAsFork(FiberId.none)
-            return 0
-          },
-          scheduleTask: (task) => queueMicrotask(task)
-        }
-      })
-      fiber.addObserver((exit) => resume(Effect.succeed({ exit, ops })))
-    }))
 
 type Ask = (client: HttpClient.HttpClient) => Effect.Effect<unknown, unknown>
 

@@ -7,11 +7,9 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as FiberId from "effect/FiberId"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Redacted from "effect/Redacted"
-import * as Runtime from "effect/Runtime"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
@@ -24,33 +22,9 @@ import * as PooledHttpClient from "../../src/PooledHttpClient.ts"
 import * as Proxy from "../../src/Proxy.ts"
 import * as T from "../../src/TestTransport.ts"
 import { bytesOf, chunk, contained, hasEnded, ok, settled, started } from "../connection/harness.ts"
+import { interruptedAt } from "../fixtures/interruptedAt.ts"
 import { get, holds, holdsNothing, poolOver, textOf } from "./harness.ts"
 import { origin } from "./scenarios.ts"
-
-interface Run {
-  readonly exit: Exit.Exit<unknown, unknown>
-  readonly ops: number
-}
-
-/** Runs an effect that is interrupted at its operation of this number, counting those of the fibers that it starts. */
-const interruptedAt = (effect: Effect.Effect<unknown, unknown>, at: number): Effect.Effect<Run> =>
-  Effect.flatMap(Effect.runtime<never>(), (runtime) =>
-    Effect.async((resume) => {
-      let ops = 0
-      const fiber = Runtime.runFork(runtime)(effect, {
-        // Else it runs before there is a fiber to interrupt.
-        immediate: false,
-        scheduler: {
-          shouldYield: () => {
-            if (++ops !== at) return false
-            fiber.unsafeInterruptAsFork(FiberId.none)
-            return 0
-          },
-          scheduleTask: (task) => queueMicrotask(task)
-        }
-      })
-      fiber.addObserver((exit) => resume(Effect.succeed({ exit, ops })))
-    }))
 
 const request = T.discardUntil("\r\n\r\n")
 const answer = T.reply(

@@ -106,7 +106,7 @@ const heldOf = (given: Token, began: number, now: number, margin: number): Held 
 /**
  * The acquisitions that run this fiber. A fiber that is forked there inherits them, because a limit
  * of time or a race forks. They count until they have ended, so that a fiber that outlives its
- * acquisition has tokens as any other.
+ * acquisition receives tokens like every other fiber.
  */
 const acquiring = globalValue(
   Symbol.for("effect-http-client/Auth/acquiring"),

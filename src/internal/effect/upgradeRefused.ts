@@ -6,7 +6,7 @@ const TypeId: unique symbol = Symbol.for("effect-http-client/UpgradeRefused")
 
 /**
  * The server answered an upgrade with an ordinary response: any status but 101, or any but 2xx to a
- * CONNECT. Read it or `close` it as any response; its connection can be reused afterwards.
+ * CONNECT. Read it or `close` it like every response; its connection can be reused afterwards.
  *
  * It is in no union of `HttpError`, because the exchange has not failed.
  *
