@@ -6,40 +6,14 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as FiberId from "effect/FiberId"
-import * as Runtime from "effect/Runtime"
 import * as Stream from "effect/Stream"
 import * as HttpBody from "../../src/HttpBody.ts"
 import type { HttpConnection, Options } from "../../src/HttpConnection.ts"
 import type { InvalidRequest } from "../../src/HttpError.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
 import * as T from "../../src/TestTransport.ts"
+import { interruptedAt } from "../fixtures/interruptedAt.ts"
 import { chunk, connectTo, contained, ok, pieces, settled, textOf } from "./harness.ts"
-
-interface Run<A, E> {
-  readonly exit: Exit.Exit<A, E>
-  readonly ops: number
-}
-
-/** Runs an effect that is interrupted at its operation of this number, counting those of the fibers that it starts. */
-const interruptedAt = <A, E>(effect: Effect.Effect<A, E>, at: number): Effect.Effect<Run<A, E>> =>
-  Effect.flatMap(Effect.runtime<never>(), (runtime) =>
-    Effect.async((resume) => {
-      let ops = 0
-      const fiber = Runtime.runFork(runtime)(effect, {
-        // Else it runs before there is a fiber to interrupt.
-        immediate: false,
-        scheduler: {
-          shouldYield: () => {
-            if (++ops !== at) return false
-            fiber.unsafeInterruptAsFork(FiberId.none)
-            return 0
-          },
-          scheduleTask: (task) => queueMicrotask(task)
-        }
-      })
-      fiber.addObserver((exit) => resume(Effect.succeed({ exit, ops })))
-    }))
 
 /** Notes whether the last call was interrupted, or the program between two calls, which leaves what it leaves. */
 type Call = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
