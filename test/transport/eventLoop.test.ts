@@ -1,11 +1,24 @@
-/** When Node's event loop has polled: after a whole poll, never within the call, and soon enough before the callback. */
-import { assert, describe, it } from "@effect/vitest"
+/**
+ * When Node's event loop has polled: after a whole poll, never within the call, and soon enough before the callback.
+ *
+ * The age of a poll is read from a clock that only `busy` moves, so that a slow machine changes no order of events.
+ */
+import { afterAll, assert, beforeAll, describe, it, vi } from "@effect/vitest"
 import { AsyncLocalStorage } from "node:async_hooks"
 import { nodeEventLoop } from "../../src/internal/node/eventLoop.ts"
 
-/** Keeps the thread busy for longer than a poll may be old. */
+let now = 0
+
+beforeAll(() => {
+  vi.spyOn(performance, "now").mockImplementation(() => now)
+})
+afterAll(() => {
+  vi.restoreAllMocks()
+})
+
+/** The thread was busy for longer than a poll may be old. */
 const busy = (): void => {
-  for (const until = performance.now() + 1; performance.now() < until;);
+  now += 1
 }
 
 const polled = () => new Promise<void>((resolve) => nodeEventLoop.afterPoll(resolve))
