@@ -36,3 +36,41 @@ it("the package imports where no optional peer is installed, and what needs one 
 it("the README lists every module", () => {
   expect(captures(read("README.md"), /^\| `(\w+)`/gm).toSorted()).toEqual(modules.toSorted())
 })
+
+interface Manifest {
+  readonly version: string
+  readonly files: ReadonlyArray<string>
+  readonly homepage: string
+  readonly bugs: string
+  readonly repository: { readonly type: string; readonly url: string }
+}
+
+const manifest = JSON.parse(read("package.json")) as Manifest
+
+/** Whether a path is in the tarball by `files`: a file, a folder, or the files of a folder with one ending. */
+const isPacked = (path: string): boolean =>
+  manifest.files.some((entry) => {
+    const [folder, ending] = entry.split("*")
+    return ending === undefined
+      ? path === entry || path.startsWith(`${entry}/`)
+      : path.startsWith(`${folder}`) && path.endsWith(ending) && !path.slice(folder?.length).includes("/")
+  })
+
+it("the tarball has every file that the README links to", () => {
+  const links = captures(read("README.md"), /\]\(([^)#\s]+)[^)]*\)/g).filter((link) => !/^[a-z]+:/.test(link ?? ""))
+  expect(links).toContain("docs/pool.md")
+  expect(links.filter((link = "") => !isPacked(link))).toEqual([])
+  expect(isPacked("docs/benchmarks/results.json")).toBe(false)
+})
+
+it("the addresses of the package are those of one repository, and no page names another", () => {
+  const home = "https://github.com/effect-http-client/effect-http-client"
+  expect(manifest.repository).toEqual({ type: "git", url: `git+${home}.git` })
+  expect([manifest.homepage, manifest.bugs]).toEqual([`${home}#readme`, `${home}/issues`])
+  for (const page of ["README.md", ...fs.readdirSync(new URL("../docs", import.meta.url))]) {
+    if (!page.endsWith(".md")) continue
+    const text = read(page === "README.md" ? page : `docs/${page}`)
+    const named = captures(text, /(https:\/\/github\.com\/[^/\s]*effect-http-client[^/\s]*\/[\w.-]+)/g)
+    expect(named.filter((address) => address !== home), page).toEqual([])
+  }
+})
