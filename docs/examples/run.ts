@@ -10,7 +10,8 @@ import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { execFile } from "node:child_process"
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import type * as http from "node:http"
 import * as https from "node:https"
 import { tmpdir } from "node:os"
@@ -97,6 +98,22 @@ const directory = Effect.acquireRelease(
   (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
 )
 
+/** Runs a program that brings its own server, as a user does. Returns what it prints, with one port for all. */
+const printed = (name: string) =>
+  Effect.async<string, Error>((resume) => {
+    const file = join(import.meta.dirname, name)
+    execFile(process.execPath, [...process.execArgv, file], (error, stdout, stderr) =>
+      resume(error === null ? Effect.succeed(samePort(stdout + stderr)) : Effect.fail(error)))
+  })
+
+const samePort = (text: string): string => text.replaceAll(/127\.0\.0\.1:\d+/g, "127.0.0.1:80")
+
+/** What the quick start says that the reader will see. */
+const promised = Effect.promise(async () => {
+  const page = await readFile(join(import.meta.dirname, "../quick-start.md"), "utf8")
+  return samePort(/^```text\n(.*?)^```$/ms.exec(page)?.[1] ?? "")
+})
+
 const all = Effect.gen(function*() {
   const { another, ca, client, server } = yield* Effect.promise(certificates)
   const port = yield* startOrigin
@@ -114,6 +131,7 @@ const all = Effect.gen(function*() {
   const report = join(here, "report.txt")
   yield* Effect.promise(() => writeFile(report, "***filecontents***"))
 
+  yield* example("quick-start", printed("quick-start.ts"), yield* promised)
   yield* example("get", get.program(host, port), {
     status: 200,
     reason: "OK",
