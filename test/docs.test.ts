@@ -11,7 +11,9 @@ const documents = [
   "README.md",
   ...(fs.existsSync(path.join(root, "docs"))
     ? fs.readdirSync(path.join(root, "docs")).filter((name) => name.endsWith(".md")).map((name) => `docs/${name}`)
-    : [])
+    : []),
+  ...fs.readdirSync(path.join(root, "docs/cookbook"), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory()).map(({ name }) => `docs/cookbook/${name}/index.md`)
 ]
 
 /** The blocks fenced as `ts`, by a file name that says where they stand. */

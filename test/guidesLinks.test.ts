@@ -9,7 +9,10 @@ const root = fileURLToPath(new URL("..", import.meta.url))
 const markdown = (folder: string): ReadonlyArray<string> =>
   fs.readdirSync(path.join(root, folder)).filter((name) => name.endsWith(".md")).map((name) => path.join(folder, name))
 
-const guides = [...markdown("."), ...markdown("docs"), ...markdown("docs/examples")]
+const recipes = fs.readdirSync(path.join(root, "docs/cookbook"), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory()).flatMap(({ name }) => markdown(`docs/cookbook/${name}`))
+
+const guides = [...markdown("."), ...markdown("docs"), ...markdown("docs/examples"), ...recipes]
 
 /** The text of a guide, without its code. */
 const proseOf = (file: string): string =>
