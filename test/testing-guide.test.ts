@@ -88,6 +88,8 @@ it("the guide has these programs, and no others", () => {
   const blocks = [...guide.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = ""]) =>
     code.replaceAll(/^import .*\n/gm, "").replaceAll(/^export /gm, "").trim()
   )
+  // Guides are formatted for narrower lines than sources, so white space does not count.
+  const plain = (text: string) => text.replaceAll(/\s/g, "")
   assert.strictEqual(blocks.length, 4)
-  assert.deepStrictEqual(blocks.filter((block) => !here.includes(block)), [])
+  assert.deepStrictEqual(blocks.filter((block) => !plain(here).includes(plain(block))), [])
 })
