@@ -1,4 +1,4 @@
-/** Every module of `src` is public, under both of its names unless it needs an optional peer, and is listed in the README. */
+/** Every module of `src` is public, under both of its names unless it needs an optional peer, and is listed in `docs/modules.md`. */
 import * as fs from "node:fs"
 import { expect, it, vi } from "vitest"
 
@@ -33,8 +33,8 @@ it("the package imports where no optional peer is installed, and what needs one 
   await expect(import("../src/CookieJar.ts")).rejects.toThrow()
 })
 
-it("the README lists every module", () => {
-  expect(captures(read("README.md"), /^\| `(\w+)`/gm).toSorted()).toEqual(modules.toSorted())
+it("docs/modules.md lists every module", () => {
+  expect(captures(read("docs/modules.md"), /^\| `(\w+)`/gm).toSorted()).toEqual(modules.toSorted())
 })
 
 interface Manifest {
