@@ -1,4 +1,4 @@
-/** The guides name what there is: every error with its fields, every timeout, limit and leniency with its default. */
+/** The guides name what there is: every error with its fields, every timeout, limit and relaxation with its default. */
 import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import * as fs from "node:fs"
@@ -76,8 +76,8 @@ describe("docs/timeouts-and-limits.md", () => {
     )
   })
 
-  it("has every leniency", () => {
-    expect(Object.keys(documented("Leniencies", 1)).toSorted()).toEqual(Object.keys(HttpLeniency.strict).toSorted())
+  it("has every relaxation", () => {
+    expect(Object.keys(documented("Relaxations", 1)).toSorted()).toEqual(Object.keys(HttpLeniency.strict).toSorted())
   })
 })
 
