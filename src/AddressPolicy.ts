@@ -1,10 +1,10 @@
 /**
  * Which addresses may be connected to: a guard against server-side request forgery (SSRF).
  *
- * A program that requests URLs which others chose, such as webhooks, must not be led to the
- * machines of its network. Checking the URL is not enough: a name can resolve to any address, to
- * another one each time, and a redirect can lead anywhere. Therefore the policy checks the very
- * address that is dialled, right before each attempt, and fails with `AddressRefused`.
+ * A program that requests URLs chosen by others, such as webhooks, must not be led to the machines
+ * of its network. Checking the URL is not enough: a name can resolve to any address, to another one
+ * each time, and a redirect can lead anywhere. Therefore the policy checks the very address that is
+ * dialled, right before each attempt. A refused address fails with `AddressRefused`.
  *
  * `HttpConnection`, `ConnectionPool` and `PooledHttpClient` take the policy from the context in
  * which they are made. By default every address is allowed.
@@ -12,8 +12,8 @@
  * What it cannot check: the addresses to which a proxy resolves names, and what a `Transport` other
  * than `NodeTransport` dials. Names that are resolved here for a proxy (`socks4`, `socks5`) are
  * checked. A target that is an address itself is refused before a proxy or a transport is asked.
- * The address of a configured proxy and the path of a unix socket are the program's own choice, and
- * are not checked.
+ * The address of a configured proxy and the path of a unix socket are not checked, because the
+ * program itself chose them.
  *
  * @since 0.2.0
  */
@@ -44,7 +44,7 @@ export const TypeId: typeof model.TypeId = model.TypeId
 export type TypeId = typeof TypeId
 
 /**
- * A policy. Made with `make`; `publicOnly` and `allowAll` are ready to use.
+ * A policy. Create it with `make`; `publicOnly` and `allowAll` are ready to use.
  *
  * @since 0.2.0
  * @category models
@@ -78,14 +78,14 @@ export interface Options {
   readonly base?: Policy | undefined
   /**
    * Addresses and ranges in CIDR notation (`10.1.0.0/16`, `fd12:3456::/32`, `10.0.0.7`) that are
-   * allowed although they are not public. A metadata service of a cloud is opened only by its own
-   * address, and not by a range around it. A range of addresses that contain IPv4 addresses, such
-   * as `64:ff9b::/96` of NAT64, opens those of them whose IPv4 address is public or allowed too.
+   * allowed although they are not public. A metadata service of a cloud is allowed only by its own
+   * address, not by a range around it. A range whose addresses contain IPv4 addresses, such as
+   * `64:ff9b::/96` of NAT64, also allows those whose IPv4 address is public or allowed.
    */
   readonly allow?: ReadonlyArray<string> | undefined
   /**
-   * Addresses and ranges that are refused, even if `allow` has them. They also hold for IPv6
-   * addresses that contain an IPv4 address of theirs.
+   * Addresses and ranges that are refused, even if `allow` has them. They also refuse IPv6
+   * addresses that contain one of their IPv4 addresses.
    */
   readonly deny?: ReadonlyArray<string> | undefined
 }
@@ -99,14 +99,15 @@ export interface Options {
 export const allowAll: Policy = model.allowAll
 
 /**
- * Allows public addresses only, for requests to URLs that others chose.
+ * Allows public addresses only, for requests to URLs chosen by others.
  *
  * Refuses private, loopback, link-local, unique local, shared, multicast, documentation,
  * benchmarking and reserved addresses, and the metadata services of clouds. These are the ranges of
- * the IANA special-purpose registries (RFC 6890); of IPv6 everything but 2000::/3. Refuses IPv6
- * addresses that lead to IPv4 addresses, whatever they contain (IPv4-mapped, NAT64, 6to4, Teredo,
- * ISATAP), addresses with a zone id, and all that is not an address. A NAT64 prefix of the network
- * itself (RFC 6052) looks like any other address: add it to `deny`.
+ * the IANA special-purpose registries (RFC 6890); of IPv6 everything but 2000::/3. Refuses
+ * addresses with a zone id, and everything that is not an address.
+ *
+ * Refuses all IPv6 addresses that lead to IPv4 addresses: IPv4-mapped, NAT64, 6to4, Teredo, ISATAP.
+ * A NAT64 prefix of the network itself (RFC 6052) looks like any other address: add it to `deny`.
  *
  * @example
  * ```ts
@@ -126,11 +127,12 @@ export const allowAll: Policy = model.allowAll
 export const publicOnly: Policy = model.publicOnly
 
 /**
- * Makes a policy of another one and exceptions. `deny` wins over `allow`, and `allow` over the
+ * Creates a policy from another one and exceptions. `deny` wins over `allow`, and `allow` over the
  * built-in rules. The order within a list does not matter.
  *
- * Fails with `InvalidOption` if a text is no address and no range, if a range has bits behind its
- * prefix (`10.1.2.3/8`), and if `allow` is given although `base` allows everything.
+ * Fails with `InvalidOption` if a text is neither an address nor a range, or if a range has bits
+ * after its prefix (`10.1.2.3/8`). Also fails if `allow` is given although `base` allows
+ * everything.
  *
  * @example
  * ```ts
@@ -163,7 +165,7 @@ export const isPolicy: (u: unknown) => u is Policy = model.isPolicy
 
 /**
  * Returns why a policy refuses an address; none if it is allowed. The address is an IPv4 address,
- * or an IPv6 address without brackets. Every other text is refused (`NotAnAddress`), unless the
+ * or an IPv6 address without brackets. Any other text is refused (`NotAnAddress`), unless the
  * policy allows everything.
  *
  * @example
@@ -186,7 +188,7 @@ export const check: {
 )
 
 /**
- * The policy of connections and pools that are made in a context. A reference: without one, every
+ * The policy of connections and pools that are made in a context, as a reference. By default every
  * address is allowed. It is read once, when a connection or a pool is made.
  *
  * @since 0.2.0
@@ -195,8 +197,8 @@ export const check: {
 export const AddressPolicy: typeof internal.AddressPolicy = internal.AddressPolicy
 
 /**
- * A layer that sets the policy of what is made over it. Provide it to the layer of a client or a
- * pool (`Layer.provide`): a pool that is already made keeps its policy.
+ * A layer that sets the policy of everything built over it. Provide it to the layer of a client or
+ * a pool (`Layer.provide`), because a pool that is already made keeps its policy.
  *
  * @since 0.2.0
  * @category layers

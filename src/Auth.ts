@@ -1,13 +1,13 @@
 /**
- * Credentials for servers: Basic (RFC 7617), Digest (RFC 7616), and bearer tokens (RFC 6750) that
- * are fixed, or acquired, kept, and replaced when they expire or are refused.
+ * Credentials for servers: Basic (RFC 7617), Digest (RFC 7616), and bearer tokens (RFC 6750). A
+ * token is fixed, or acquired when it is needed and replaced when it expires or is refused.
  *
  * - They are sent only to the origins that are listed. Neither a redirect nor the URL of a request
  *   can send them elsewhere, and no challenge of another origin is answered.
  * - A token is acquired once for all requests that need it, and a nonce of Digest serves all later
  *   requests.
- * - After a 401 that another token or another digest may change, the request is sent again, if its
- *   body can be. Otherwise the response is returned.
+ * - After a 401 that another token or another digest may change, the request is sent again if its
+ *   body can be sent again. Otherwise the response is returned.
  * - They are never shown: Authorization is redacted in logs, spans and output.
  *
  * @example
@@ -69,7 +69,7 @@ export type TypeId = typeof TypeId
 
 /**
  * Credentials for some origins: made by `basic`, `bearer`, `digest` or `refreshing`. Their output
- * shows nothing secret. `E` is the error of getting them.
+ * has no secrets. `E` is the error of acquiring them.
  *
  * @since 0.2.0
  * @category models
@@ -122,14 +122,14 @@ export interface Options {
  */
 export interface Refreshing<out E = never> extends Credentials<E> {
   /**
-   * Returns the current token, acquired if there is none. Fails as `acquire` fails, and with
-   * `InvalidOption` if its result is no token that can be sent, or if `acquire` itself needs it,
-   * through other tokens or not.
+   * Returns the current token, or acquires one. Fails as `acquire` fails. Fails with
+   * `InvalidOption` if the result is not a token that can be sent, or if `acquire` itself needs it,
+   * directly or through other tokens.
    */
   readonly token: Effect.Effect<Redacted.Redacted, E | InvalidOption>
   /**
    * Forgets the current token, so that the next request acquires another one. A token that is being
-   * acquired serves the requests that wait for it, and no other.
+   * acquired is used only by the requests that already wait for it.
    */
   readonly forget: Effect.Effect<void>
 }
@@ -142,9 +142,9 @@ export interface Refreshing<out E = never> extends Credentials<E> {
  * @category models
  */
 export interface Pool<out E = never> extends Omit<ConnectionPool.ConnectionPool, "execute" | "upgrade"> {
-  /** As in a pool. It also fails as getting the credentials fails. */
+  /** As in a pool. It also fails if the credentials cannot be acquired, with that error. */
   execute<B = never>(request: HttpRequest<B>): Effect.Effect<HttpResponse, E | ConnectionPool.ExecuteFailure<B>>
-  /** As in a pool. It also fails as getting the credentials fails. */
+  /** As in a pool. It also fails if the credentials cannot be acquired, with that error. */
   upgrade<B = never>(
     request: HttpRequest<B>
   ): Effect.Effect<Upgraded, E | ConnectionPool.ExecuteFailure<B> | UpgradeRefused, Scope.Scope>
@@ -175,7 +175,7 @@ export interface BearerOptions extends fixed.BearerOptions {}
 export interface DigestOptions extends digests.Options {}
 
 /**
- * True if a value is credentials of this module.
+ * True if a value is credentials made by this module.
  *
  * @since 0.2.0
  * @category guards
@@ -193,9 +193,9 @@ export const isRefreshing: (u: unknown) => u is Refreshing<unknown> = internal.i
 /**
  * Creates credentials for Basic (RFC 7617), which are sent with each request.
  *
- * User and password are sent as UTF-8 in the normal form NFC. They are as good as plain text, so
- * use https. `InvalidOption` for a user with a colon, for control characters, and if no origin is
- * given. A 401 is returned.
+ * User and password are sent as UTF-8 in the normal form NFC. They are readable like plain text, so
+ * use https. Fails with `InvalidOption` for a user with a colon, for control characters, and if no
+ * origin is given. A 401 is returned.
  *
  * @example
  * ```ts
@@ -222,8 +222,8 @@ export const basic: (options: BasicOptions) => Either.Either<Credentials, Invali
  * Creates credentials of a bearer token that does not change (RFC 6750). `refreshing` is for one
  * that expires.
  *
- * `InvalidOption` if the token is not printable ASCII without spaces, and if no origin is given. A
- * 401 is returned.
+ * Fails with `InvalidOption` if the token is not printable ASCII without spaces, or if no origin is
+ * given. A 401 is returned.
  *
  * @since 0.2.0
  * @category constructors
@@ -234,18 +234,19 @@ export const bearer: (options: BearerOptions) => Either.Either<Credentials, Inva
  * Creates credentials for Digest (RFC 7616), which prove that the password is known without sending
  * it.
  *
- * The first request to an origin is refused with a challenge and sent again with its answer. The
- * next requests have an answer from the start. The strongest of the offered algorithms is used:
- * SHA-512-256, SHA-256 or MD5, also with `-sess`, and digests without `qop` (RFC 2069). If a nonce
- * is too old, the request is sent again, 8 times at most. A 401 for a wrong password is returned
- * after one answer.
+ * The first request to an origin is refused with a challenge, and sent again with the response to
+ * it. Later requests have a response from the start. The strongest of the offered algorithms is
+ * used: SHA-512-256, SHA-256 or MD5, also with `-sess`, and digests without `qop` (RFC 2069). If a
+ * nonce is too old, the request is sent again, at most 8 times. A 401 for a wrong password is
+ * returned after one attempt.
  *
- * A body that cannot be sent again is not: the 401 is returned, and the next request has an answer.
- * With `expectContinue` the server refuses the request before the body is sent, so that it can be.
+ * If a body cannot be sent again, the 401 is returned, and only the next request has a digest. With
+ * `expectContinue` the server refuses the request before the body is sent, so that the body can be
+ * sent later.
  *
  * Fails with `InvalidOption` if an option is invalid. Requests fail with `UnsupportedBody` if the
- * server wants a digest of a body that is a stream or a multipart form (`auth-int`). Interruption
- * ends the request, and leaves the nonce to the others.
+ * server requires a digest of a body that is a stream or a multipart form (`auth-int`).
+ * Interruption ends the request; other requests continue to use the nonce.
  *
  * @since 0.2.0
  * @category constructors
@@ -323,17 +324,17 @@ export const refreshing: <E, R>(
 /**
  * Returns a client whose requests to the listed origins have the credentials.
  *
- * It may be applied below or above `PooledHttpClient.followRedirects`. Below, so before it in a
- * `pipe`, each hop to a listed origin has them. Above, the redirects drop them for every other
- * origin. Apply digests below, because each is for one URL. Apply all credentials below the
- * `followRedirects` of the platform, which sends fields to other origins.
+ * It may be applied below or above `PooledHttpClient.followRedirects`. Below it, which is before it
+ * in a `pipe`, each hop to a listed origin has the credentials. Above it, the redirects drop them
+ * for every other origin. Apply digests below, because each is for one URL. Apply all credentials
+ * below the `followRedirects` of the platform, which sends fields to other origins.
  *
- * A request that has an Authorization field keeps it. A body that cannot be sent again, such as a
- * stream that was begun, is not: the 401 is returned, and the next request has another token or
+ * A request that already has an Authorization field keeps it. If a body cannot be sent again, such
+ * as a stream that has started, the 401 is returned. The next request then has another token or
  * digest.
  *
- * Its requests also fail as getting the credentials fails. Interruption ends the request, and
- * leaves the credentials to the others.
+ * Its requests also fail if the credentials cannot be acquired. Interruption ends the request;
+ * other requests continue to use the credentials.
  *
  * @since 0.2.0
  * @category combinators
@@ -358,8 +359,8 @@ export const client: {
 
 /**
  * Returns a pool whose requests to the listed origins have the credentials. The rules are those of
- * `client`. If getting them cannot fail, the result is a `ConnectionPool` for everything that needs
- * one.
+ * `client`. If acquiring them cannot fail, the result can be used wherever a `ConnectionPool` is
+ * needed.
  *
  * @since 0.2.0
  * @category combinators

@@ -1,19 +1,19 @@
 /**
- * Cassettes: what a program exchanged with servers, recorded and played again. A test needs no
- * server then, and no mock of the client.
+ * Cassettes: the recorded exchanges of a program with servers, which can be played again. A test
+ * then needs neither a server nor a mock of the client.
  *
  * A cassette is recorded below HTTP and above TLS: the bytes of both directions, how they were
- * split, and when they were sent and received. Failed openings, ends and resets are in it too. So
- * everything above takes part in the test: the parser, the pool, retries, redirects, cookies,
+ * split, and when they were sent and received. It also contains failed openings, ends and resets.
+ * So everything above takes part in the test: the parser, the pool, retries, redirects, cookies,
  * decompression, proxies. Cassettes of https are readable, and are played without certificates.
  *
  * **Secrets** never reach the file. The values of fields such as Authorization and Cookie are
- * replaced by `<redacted>`, and so are parameters of URLs, fields of forms and members of JSON with
+ * replaced by `<redacted>`. So are parameters of URLs, fields of forms and members of JSON with
  * names such as `access_token`. See `Redact`.
  *
- * **Playing** compares each request with the recorded one: method, target, fields and body, but not
- * byte by byte, so that the order of fields and another version of the client make no difference.
- * Times run on the `Clock`: with `TestClock` a test waits for nothing and is the same in every run.
+ * **Playing** compares each request with the recorded one: method, target, fields and body. It does
+ * not compare byte by byte, so the order of fields and the version of the client do not matter.
+ * Times run on the `Clock`: with `TestClock` a test never waits and is the same in every run.
  *
  * @example
  * ```ts
@@ -65,9 +65,9 @@ export {
    */
   CassetteError,
   /**
-   * A program did something else than what was recorded. `problems` has one text for each
-   * deviation, with the nearest recorded request and how it differs. It is the `cause` of the
-   * `ConnectError`, `TlsError` or `ReadError` that the request fails with.
+   * A program deviated from the recording. `problems` has one text for each deviation, with the
+   * nearest recorded request and how it differs. It is the `cause` of the `ConnectError`,
+   * `TlsError` or `ReadError` that the request fails with.
    *
    * @since 0.2.0
    * @category errors
@@ -76,8 +76,8 @@ export {
 } from "./internal/cassette/model.ts"
 
 /**
- * What was recorded, as plain data: connections in the order in which they were opened, each with
- * its events. All times are milliseconds since `recordedAt`. Contains no secrets.
+ * A recording as plain data: connections in the order in which they were opened, each with its
+ * events. All times are milliseconds since `recordedAt`. Contains no secrets.
  *
  * @since 0.2.0
  * @category models
@@ -85,7 +85,7 @@ export {
 export interface Cassette extends model.Cassette {}
 
 /**
- * What a body belongs to, for `Redact.replace`.
+ * The message that a body belongs to, for `Redact.replace`.
  *
  * @since 0.2.0
  * @category models
@@ -93,38 +93,47 @@ export interface Cassette extends model.Cassette {}
 export interface BodyFacts extends secrets.BodyFacts {}
 
 /**
- * What is removed before a cassette is made. Nothing can make less secret than it is by default.
+ * What is redacted before a cassette is made. The options can only add to the default.
  *
- * Always redacted: the values of `HttpFields.redactedNames` and `Headers.currentRedactedNames`, of
- * fields whose name ends with `token`, `secret`, `password`, `api-key`, `access-key` or
- * `subscription-key`, user information in URLs, the credentials of SOCKS, and what has one of the
- * names below in a query, a form or JSON. The scheme of credentials, the names of cookies and the
- * attributes of Set-Cookie stay. Challenges (WWW-Authenticate) stay too. A redacted body gets
- * another Content-Length, or other chunk sizes, so that the messages stay valid. Bodies with gzip,
- * deflate or br are decoded for that, and encoded again. JSON is what has a type with `json`, or
- * begins like JSON with `text/plain` or without a type. URLs in its texts count, and JSON in a text
- * of JSON, once. Other bodies, such as `multipart/form-data`, and those with another coding are
- * given to `replace` only.
+ * Always redacted:
+ *
+ * - the values of `HttpFields.redactedNames` and `Headers.currentRedactedNames`
+ *
+ * - the values of fields whose name ends with `token`, `secret`, `password`, `api-key`,
+ *   `access-key` or `subscription-key`
+ *
+ * - user information in URLs, and the credentials of SOCKS
+ *
+ * - values with one of the names below in a query, a form or JSON
+ *
+ * Not redacted: the scheme of credentials, the names of cookies, the attributes of Set-Cookie, and
+ * challenges (WWW-Authenticate).
+ *
+ * A redacted body gets another Content-Length, or other chunk sizes, so that the messages stay
+ * valid. Bodies with gzip, deflate or br are decoded for that, and encoded again. A body counts as
+ * JSON if its type contains `json`. With `text/plain` or without a type it counts if it begins like
+ * JSON. URLs inside JSON texts are redacted, and one level of JSON inside JSON texts. Other bodies,
+ * such as `multipart/form-data`, and those with another coding are only passed to `replace`.
  *
  * Names, in any case, and with and without `-` and `_`: `access_token`, `api_key`, `assertion`,
  * `auth_token`, `AWSAccessKeyId`, `client_assertion`, `client_secret`, `code_verifier`, `id_token`,
  * `passphrase`, `passwd`, `password`, `private_key`, `refresh_token`, `secret`,
- * `secret_access_key`, `session_token`, `sig`, `signature`, `token`, and those of presigned URLs of
- * Amazon and Google.
+ * `secret_access_key`, `session_token`, `sig`, `signature`, `token`. Also those of presigned URLs
+ * of Amazon and Google.
  *
  * @since 0.2.0
  * @category models
  */
 export interface Redact extends secrets.Redact {
-  /** More fields. Strings match in any case, expressions are tested on the lower-cased name. */
+  /** More fields. Strings match in any case; expressions are tested on the lower-cased name. */
   readonly fields?: ReadonlyArray<string | RegExp> | undefined
   /** More names of parameters in queries and forms, and of members in JSON. */
   readonly names?: ReadonlyArray<string | RegExp> | undefined
   /**
-   * Returns a body, decoded, without what is secret. Its length may differ. Called with each body
-   * that has been redacted by name, and with each piece of bytes after an upgrade. If it throws or
-   * returns no `Uint8Array`, or another length for what the client sent after an upgrade, the bytes
-   * become asterisks.
+   * Returns the body without its secrets; its length may differ. Called with each decoded body
+   * after it has been redacted by name, and with each piece of bytes after an upgrade. If it throws
+   * or does not return a `Uint8Array`, the bytes become asterisks. So do bytes that the client sent
+   * after an upgrade if their length would change.
    */
   readonly replace?: ((body: Uint8Array, about: BodyFacts) => Uint8Array) | undefined
 }
@@ -136,7 +145,7 @@ export interface Redact extends secrets.Redact {
  * @category models
  */
 export interface RecordOptions extends options.RecordOptions {
-  /** More of what is secret. Default: only what always is. */
+  /** More to redact. Default: only what is always redacted. */
   readonly redact?: Redact | undefined
   /**
    * The bytes of both directions that are kept in memory until the cassette is made. If more are
@@ -154,26 +163,26 @@ export interface RecordOptions extends options.RecordOptions {
  */
 export interface PlayOptions extends options.PlayOptions, compare.Compare {
   /**
-   * What was given when it was recorded, so that requests are compared without the same secrets.
+   * The `redact` of the recording, so that requests are compared without the same secrets.
    */
   readonly redact?: Redact | undefined
   /**
-   * `connection`: the n-th connection to an endpoint gets what the n-th recorded one did, request
+   * `connection`: the n-th connection to an endpoint gets what the n-th recorded one got, request
    * by request. `request`: each request gets the first recorded response to an equal request that
-   * was not played yet, on any connection; for programs whose requests run concurrently. Default:
-   * `connection`.
+   * was not played yet, on any connection. Use `request` for programs whose requests run
+   * concurrently. Default: `connection`.
    */
   readonly match?: "connection" | "request" | undefined
   /**
-   * True if everything takes as long as it did, on the `Clock`. False to play without delays.
-   * Default: `true`. Under `TestClock` the test must then adjust the clock.
+   * True if everything takes as long as it did in the recording, on the `Clock`. Under `TestClock`
+   * the test must then adjust the clock. False to play without delays. Default: `true`.
    */
   readonly times?: boolean | undefined
   /**
-   * More fields that may differ. Never compared are those that are new in each request or that the
-   * client chooses: Date, `traceparent`, `b3` and other fields of tracing, User-Agent,
-   * Accept-Encoding, Connection, TE, Expect, the framing, Idempotency-Key and request ids. Default:
-   * none.
+   * More fields that may differ. Default: none. Never compared are fields that are new in each
+   * request or that the client chooses: Date, `traceparent`, `b3` and other tracing fields,
+   * User-Agent, Accept-Encoding, Connection, TE, Expect, the framing, Idempotency-Key and request
+   * ids.
    */
   readonly ignoreFields?: ReadonlyArray<string | RegExp> | undefined
   /**
@@ -193,8 +202,8 @@ export interface Options extends RecordOptions, PlayOptions {
   readonly redact?: Redact | undefined
   /**
    * `record`: records, and replaces the file. `replay`: plays the file; without a file the layer
-   * fails with `NotFound`. `auto`: plays the file if it exists, and records otherwise, except where
-   * the environment variable `CI` is set; a recording whose scope ends with a failure is not
+   * fails with `NotFound`. `auto`: plays the file if it exists or the environment variable `CI` is
+   * set, and records otherwise. With `auto`, a recording whose scope ends with a failure is not
    * written. Default: `auto`.
    */
   readonly mode?: "auto" | "record" | "replay" | undefined
@@ -207,9 +216,9 @@ export interface Options extends RecordOptions, PlayOptions {
  * @category models
  */
 export interface Recording {
-  /** Does what the given transport does, and records it. */
+  /** The given transport, whose traffic is recorded. */
   readonly transport: Transport.Service
-  /** What was recorded so far. Fails with `TooLarge`. */
+  /** Returns the recording so far. Fails with `TooLarge`. */
   readonly cassette: Effect.Effect<Cassette, model.CassetteError>
 }
 
@@ -220,7 +229,7 @@ export interface Recording {
  * @category models
  */
 export interface Player extends Transport.Service {
-  /** Fails if the program differed from the cassette, or if requests were not played. */
+  /** Fails if the program deviated from the cassette, or if requests were not played. */
   readonly verify: Effect.Effect<void, model.CassetteMismatch>
 }
 
@@ -230,7 +239,7 @@ const redactedNames: Effect.Effect<ReadonlyArray<string | RegExp>> = Effect.map(
 )
 
 /**
- * Records what passes over the channels of a transport. Fails with `InvalidOption`.
+ * Records the traffic on the channels of a transport. Fails with `InvalidOption`.
  *
  * Redaction happens when the cassette is made: the memory of this process holds the bytes until
  * then.
@@ -266,9 +275,9 @@ export const record = (
  * A transport that plays a cassette. It opens no connections. Closing the scope closes its
  * channels. Fails with `InvalidOption`.
  *
- * A request that no recorded one matches fails with a `ReadError`, and a connection that was not
- * recorded with a `ConnectError`; the code of both is `ERR_CASSETTE`, and their `cause` a
- * `CassetteMismatch`. Bytes after an upgrade are counted and not compared.
+ * A request that matches no recorded one fails with a `ReadError`, and a connection that was not
+ * recorded with a `ConnectError`. The code of both is `ERR_CASSETTE`, and their `cause` a
+ * `CassetteMismatch`. Bytes after an upgrade are counted but not compared.
  *
  * @since 0.2.0
  * @category constructors
@@ -288,8 +297,8 @@ export const play = (
 export const read: (file: string) => Effect.Effect<Cassette, model.CassetteError> = file.read
 
 /**
- * Writes a file in one step, and the folder if need be. Fails with `NotWritable`. The file is JSON
- * that is meant to be read and to be kept in version control.
+ * Writes a file atomically, and creates its folder if needed. Fails with `NotWritable`. The file is
+ * JSON that is meant to be read and to be kept in version control.
  *
  * @since 0.2.0
  * @category files
@@ -328,9 +337,9 @@ export interface HarEntry extends harModel.HarEntry {}
 export const toHar: (cassette: Cassette) => Har = har.toHar
 
 /**
- * Records what the transport below does, and writes the file when the scope of the layer ends,
- * whatever its exit. That end dies with a `CassetteError` if the file cannot be written or is too
- * large.
+ * Records the traffic of the transport below, and writes the file when the scope of the layer ends,
+ * whatever its exit. Closing the scope dies with a `CassetteError` if the file cannot be written or
+ * is too large.
  *
  * @since 0.2.0
  * @category layers
@@ -342,8 +351,8 @@ export const layerRecord = (
   layers.layerRecord(redactedNames, file, options)
 
 /**
- * Plays a file. Closing the scope dies with a `CassetteMismatch` if the program differed from it.
- * Requests that were not played are allowed: for `verify`, use `read` and `play`.
+ * Plays a file. Closing the scope dies with a `CassetteMismatch` if the program deviated from it.
+ * Unplayed requests are allowed: for `verify`, use `read` and `play`.
  *
  * @since 0.2.0
  * @category layers

@@ -1,9 +1,9 @@
 /**
- * What a server or a proxy asks for when it wants credentials: the challenges in WWW-Authenticate
- * and Proxy-Authenticate (RFC 9110 section 11.6.1).
+ * The challenges with which a server or a proxy asks for credentials: WWW-Authenticate and
+ * Proxy-Authenticate (RFC 9110 section 11.6.1).
  *
- * `Auth.basic`, `Auth.bearer` and `Auth.digest` answer challenges without this module. It is for
- * programs that have another scheme, and for what a program says of a 401 that it cannot answer.
+ * `Auth.basic`, `Auth.bearer` and `Auth.digest` answer challenges without this module. Use it for
+ * another scheme, or to report a 401 that the program cannot answer.
  *
  * @since 0.2.0
  */

@@ -159,9 +159,9 @@ export interface RequestEnd {
 }
 
 /**
- * A request is retried, because its connection was stale (also if the server ended it with a
- * 408 that crossed the request), or because a 417 refused `expectContinue`. In these two cases the
- * error is a `StatusError`, which no call fails with.
+ * A request is retried because its connection was stale, or because a 417 refused `expectContinue`.
+ * A connection also counts as stale if the server ended it with a 408 that crossed the request. For
+ * a 408 and a 417 the error is a `StatusError`, which no call fails with.
  *
  * @since 0.2.0
  * @category models
@@ -199,16 +199,16 @@ export interface Reclaim {
  * The reason why a connection was closed, and therefore cannot be reused.
  *
  * - `Peer`: the server closed it, or sent bytes, while it was idle.
- * - `NotPersistent`: one of the sides sent `close`, the body ended with the connection, the request
- *   was not sent completely, or a proxy refused the credentials that its Effect had returned for
- *   this connection.
+ * - `NotPersistent`: one of the sides sent `close`, the body ended with the connection, or the
+ *   request was not sent completely. Also if a proxy refused the credentials that its Effect had
+ *   returned for this connection.
  * - `AnnouncedBody`: a response without a body announced one. This is a 1xx or 204 with
  *   Transfer-Encoding or a Content-Length above 0, or a 205 with content. It is also a 304 or a
  *   response to HEAD whose framing fields contradict each other or cannot be read. The response is
  *   valid, but bytes that follow it would count as the response to the next request.
  * - `Failure`: an exchange on it failed; see `error`.
  * - `Interrupted`: the caller was interrupted during an exchange.
- * - `Undrained`: a response was discarded whose rest was too large, or too slow, to drain.
+ * - `Undrained`: the rest of a discarded response was too large, or too slow, to drain.
  * - `Unread`: no caller read the response for too long, or while another request was queued for the
  *   connection.
  * - `IdleTime`: it was idle for as long as the pool, or the server's Keep-Alive, allows.
@@ -221,7 +221,7 @@ export interface Reclaim {
  *   requires a new connection.
  * - `AddressGone`: the resolver no longer returns its address for the name, and the pool has the
  *   option `followDns: "drain"`.
- * - `Upgraded`: it had left HTTP, and both sides have ended it, or its scope has.
+ * - `Upgraded`: it had left HTTP, and both sides or its scope have ended it.
  * - `Closed`: the caller closed it, its lease or scope ended, or it was opened when no request
  *   needed it any longer.
  * - `Shutdown`: the pool was shut down.

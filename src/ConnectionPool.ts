@@ -186,13 +186,14 @@ export interface ConnectionPool {
   /**
    * Acquires a connection for the caller alone until the scope closes, for the step-by-step calls
    * or several requests in a row. It returns to the pool if it is then idle; otherwise it is
-   * closed. It does not open again. Once it was closed, by the server or by `close` of a response
-   * whose body has not arrived, its calls fail with `ConnectionClosed`; lease another one then.
+   * closed. It does not open again. Once the server has closed it, its calls fail with
+   * `ConnectionClosed`; lease another one then. The same holds after `close` of a response whose
+   * body has not arrived.
    *
    * The options of the connection are those of the `origin`. The pool's own options
    * (`connectionOptions`) apply only to requests with a URL; add them with `Origin.withOptions` if
-   * a lease needs them. A request for an origin with scheme `http` and a proxy is sent in the
-   * proxy's form: an absolute target, and the fields for the proxy.
+   * a lease needs them. A request for an http origin with a proxy is sent in the proxy's form: an
+   * absolute target, and the fields for the proxy.
    */
   lease(origin: Origin.Origin): Effect.Effect<HttpConnection, LeaseFailure, Scope.Scope>
   /** The current counts. */

@@ -1,9 +1,9 @@
 /**
- * The field Content-Disposition (RFC 6266): whether a content is to be saved, and under which name.
+ * The field Content-Disposition (RFC 6266): whether content is to be saved, and under which name.
  *
- * The name is the server's, and may be a path. Before you join it to a folder, use `safeFileName`;
- * `fileName(response)` does it for you. Parsing never throws, and its time is linear in the length.
- * The header of the same name in a multipart body has another grammar.
+ * The server chooses the name, and it may be a path. Before you join it to a folder, use
+ * `safeFileName`; `fileName(response)` does it for you. Parsing never throws, and its time is
+ * linear in the length. The header of the same name in a multipart body has another grammar.
  *
  * @since 0.2.0
  */
@@ -59,10 +59,10 @@ export const make = (
 /**
  * Parses a value. `None` if it has no type and does not begin with a parameter.
  *
- * `filename*` (RFC 8187, UTF-8 or ISO-8859-1) counts before `filename`, and is ignored if it is
- * broken. As in browsers, bytes of UTF-8 in `filename` are read as such, a value without quotes may
- * have spaces, and a value without a type is an attachment. Percent signs in `filename` mean
- * themselves.
+ * `filename*` (RFC 8187, UTF-8 or ISO-8859-1) takes precedence over `filename`, and is ignored if
+ * it is invalid. The rest is as in browsers: UTF-8 bytes in `filename` are decoded, a value without
+ * quotes may have spaces, and a value without a type is an attachment. Percent signs in `filename`
+ * mean themselves.
  *
  * @example
  * ```ts
@@ -88,7 +88,7 @@ export const get = (fields: HttpFields.HttpFields): Option.Option<ContentDisposi
   Option.flatMap(Option.fromNullable(HttpFields.getAll(fields, "content-disposition")[0]), parse)
 
 /**
- * Returns the name under which the content of a response is to be saved, as a safe name: that of
+ * Returns a safe name under which to save the content of a response: the name in
  * Content-Disposition, else the end of the URL's path. `None` if neither is a name. For responses
  * of this library and of the platform's `HttpClient`.
  *
@@ -105,7 +105,7 @@ export const fileName = (response: Response): Option.Option<string> => Option.fr
  * device on Windows, such as `NUL.txt`, gets a `_` before it. The result has at most 255 bytes of
  * UTF-8; its extension is kept.
  *
- * What it cannot do: a file with that name may exist, and its extension says nothing of its
+ * It does not check whether a file with that name exists, or whether its extension fits its
  * content.
  *
  * @example
@@ -123,8 +123,8 @@ export const safeFileName = (name: string): Option.Option<string> => Option.from
 
 /**
  * Writes a value. A name that is not plain ASCII is written twice: as `filename*`, and for old
- * recipients as `filename` with `_` for what they cannot read. Fails if the type or the name of a
- * parameter is no token.
+ * recipients as `filename` with `_` for characters that they cannot read. Fails if the type or the
+ * name of a parameter is not a token.
  *
  * @since 0.2.0
  * @category formatting

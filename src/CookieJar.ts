@@ -1,6 +1,6 @@
 /**
- * Cookies for the platform's `HttpClient` by RFC 6265. Each is sent only to the hosts, paths and
- * schemes that it was set for.
+ * Cookies for the platform's `HttpClient` by RFC 6265. Each cookie is sent only to the hosts, paths
+ * and schemes that it was set for.
  *
  * Needs `tough-cookie`, an optional peer, so it is not in the index: import it as
  * `effect-http-client/CookieJar`.
@@ -56,9 +56,9 @@ import * as internal from "./internal/cookies/jar.ts"
  */
 export interface CookieJar {
   /**
-   * Stores the values of the Set-Cookie fields of a response from this URL. A value is ignored if
-   * it is malformed, if the URL may not set it (RFC 6265 section 5.3), or if it has more than 4096
-   * characters. All values are ignored if the URL is neither http nor https.
+   * Stores the values of the Set-Cookie fields of a response from this URL. Ignores a value that is
+   * malformed, that has more than 4096 characters, or that the URL may not set (RFC 6265 section
+   * 5.3). Ignores all values if the URL is neither http nor https.
    */
   setCookies(url: string | URL, lines: ReadonlyArray<string>): Effect.Effect<void>
   /**
@@ -102,11 +102,11 @@ export const layer: Layer.Layer<CookieJar> = Layer.effect(CookieJar, make)
 
 /**
  * Returns a client that sends the cookies of a jar, and stores those of its responses before other
- * code sees them. A Cookie field of the request stays, and wins for the names in it.
+ * code sees them. A Cookie field of the request stays, and takes precedence for the names in it.
  *
- * Apply it below `followRedirects`, so before it in a `pipe`. A redirect's cookies are then sent
- * with the next request, if they match its URL. Above it, only the first request gets cookies and
- * only the last response sets them. In both cases redirects omit the cookies of another origin.
+ * Apply it below `followRedirects`, which is before it in a `pipe`. A redirect's cookies are then
+ * sent with the next request, if they match its URL. Above it, only the first request gets cookies
+ * and only the last response sets them. In both cases redirects omit the cookies of another origin.
  *
  * @since 0.2.0
  * @category combinators

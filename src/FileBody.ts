@@ -106,8 +106,8 @@ export const fromPath = (
  * open until the body has been sent. The body is not replayable, because sending moves the handle.
  *
  * Without options it behaves like a file in `http.client`: it sends the rest from the handle's
- * position, chunked, because a handle does not report its position. `offset` sets the position.
- * Both `offset` and `length` add a Content-Length.
+ * position. That is chunked, because a handle does not report its position. `offset` sets the
+ * position. Both `offset` and `length` add a Content-Length.
  *
  * The first block is read at once, so an unreadable handle, such as one opened for writing, fails
  * with `UnimplementedFileMode`. A part that the file does not have is `InvalidOption`. Failures

@@ -224,8 +224,8 @@ export interface HttpConnection {
 
   /**
    * Sends a request and returns its response as soon as the head has arrived. A streamed body may
-   * still be in flight then. A server that refuses a body (status 400 and above, or a redirect that
-   * closes) stops the sending, and its response wins over the broken connection.
+   * still be in flight then. If the server refuses the body (status 400 and above, or a redirect
+   * that closes), the sending stops. The response then takes precedence over the broken connection.
    */
   execute<E = never>(request: HttpRequest<E>): Effect.Effect<HttpResponse, ExecuteFailure<E>>
   /**

@@ -34,8 +34,8 @@ const parsed = (text: unknown, options?: Options): Option.Option<Date> => {
 }
 
 /**
- * Parses a date. `None` if it is no HTTP date. The day of the week is not compared with the date. A
- * leap second is the second after it.
+ * Parses a date. `None` if it is not an HTTP date. The day of the week is not compared with the
+ * date. A leap second counts as the second after it.
  *
  * @example
  * ```ts
@@ -53,9 +53,9 @@ const parsed = (text: unknown, options?: Options): Option.Option<Date> => {
 export const parse = (text: string, options?: Options): Option.Option<Date> => parsed(text, options)
 
 /**
- * Parses the field with this name. `None` without the field, with several lines of it, and if it is
- * no HTTP date. An Expires that is no date, such as `0`, means that the response has expired (RFC
- * 9111 section 5.3).
+ * Parses the field with this name. `None` without the field, with several lines of it, or if it is
+ * not an HTTP date. An Expires that is not a date, such as `0`, means that the response has expired
+ * (RFC 9111 section 5.3).
  *
  * @example
  * ```ts

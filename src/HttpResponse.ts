@@ -91,14 +91,15 @@ export interface HttpResponse {
   /** The time that each phase took so far. */
   readonly timings: Timings
   /**
-   * How often the request had been sent before, at most 2: once after a stale connection or a 408
-   * of an idle one (pools), once after a 417 that refused `expectContinue`.
+   * How often the request had been sent before, at most 2. A pool retries once after a stale
+   * connection or a 408 of an idle one. A request is also sent again once after a 417 that refused
+   * `expectContinue`.
    */
   readonly resends: number
   /** The informational responses that arrived before it, in order. */
   readonly informational: ReadonlyArray<Informational>
   /**
-   * What the proxies and gateways on the way report (RFC 9209), the one nearest to the origin
+   * The reports of the proxies and gateways on the way (RFC 9209), the one nearest to the origin
    * server first. Empty without a Proxy-Status field, and if the field breaks its grammar. Parsed
    * each time.
    */
@@ -176,9 +177,9 @@ export interface HttpResponse {
   /**
    * True once the end of the body has arrived and is proven: by its length, by its last chunk, or
    * over TLS by close_notify. False before that. Also false if the body ended with an unencrypted
-   * connection, or with a TLS connection whose end cannot be verified, because an intermediary may
-   * have truncated it. Over TLS a body without that proof fails with `IncompleteRead` unless
-   * `leniency.missingCloseNotify` accepts it.
+   * connection, because an intermediary may have truncated it. The same holds for a TLS connection
+   * whose end cannot be verified. Over TLS a body without that proof fails with `IncompleteRead`
+   * unless `leniency.missingCloseNotify` accepts it.
    */
   readonly endProven: Effect.Effect<boolean>
   /**

@@ -1,11 +1,11 @@
 /**
  * Interim responses (1xx) while a request waits for its final response (RFC 9110 section 15.2).
  *
- * A server sends 103 (Early Hints, RFC 8297) with links that the client may fetch already, 102 or
- * 104 to say that it is still working, and 100 to ask for the body (`expectContinue`). Without
- * anything in this module they are in `response.informational` when the final response has arrived.
- * The option `onInformational` of a request reports each one as it arrives; `stream` does so for
- * programs that prefer a `Stream` to a callback.
+ * A server sends 103 (Early Hints, RFC 8297) with links that the client may fetch already. It sends
+ * 102 or 104 to say that it is still working, and 100 to ask for the body (`expectContinue`). By
+ * default they are in `response.informational` when the final response has arrived. The option
+ * `onInformational` of a request reports each one as it arrives; `stream` does so for programs that
+ * prefer a `Stream` to a callback.
  *
  * @since 0.2.0
  */
@@ -25,14 +25,14 @@ export type Answer<A> =
   | { readonly _tag: "Response"; readonly response: A }
 
 /**
- * Sends a request, and returns its answers as they arrive: the interim responses in order, then the
- * final response as the last element. `send` is called once for each run, with what it must give
- * the request as `onInformational`.
+ * Sends a request, and emits its interim responses in order as they arrive, then the final response
+ * as the last element. Each run calls `send` once. `send` must set its argument as the
+ * `onInformational` of the request.
  *
  * Fails as `send` does. Ending the stream early interrupts `send`. A response that has arrived but
- * was not taken from the stream is unread, and a pool closes it after `unreadTime`. What `send`
- * opens in a scope, such as an upgrade, belongs to the scope around the stream and outlives the
- * stream.
+ * was not taken from the stream is unread, and a pool closes it after `unreadTime`. A resource that
+ * `send` opens in a scope, such as an upgrade, belongs to the scope around the stream and outlives
+ * the stream.
  *
  * @example
  * ```ts

@@ -47,10 +47,10 @@ export type Failure<Response> = Response extends HttpResponse ? BodyFailure | Bo
  * platform's `HttpClientResponse`, also a decompressed one.
  *
  * A line ends at LF or CRLF, and with `cr: true` at a CR alone too. A CR then ends its line at
- * once, without waiting for the next character. What follows the last end is a line if it is not
- * empty. Without `cr`, a CR that no LF follows belongs to its line.
+ * once, without waiting for the next character. Text after the last end is a line if it is not
+ * empty. Without `cr`, a CR without an LF after it belongs to its line.
  *
- * The text is decoded as `text` of the response is. A line may be as long as the longest string
+ * The text is decoded as by `text` of the response. A line may be as long as the longest string
  * (536,870,888 characters); `limits.body` bounds all of them. The body is read as fast as the
  * stream is pulled. Ending the stream early closes the response, and interruption closes the
  * connection.

@@ -1,6 +1,6 @@
 /**
- * Links between resources: the field Link (RFC 8288), which APIs use for pages and a 103 for what a
- * page will need.
+ * Links between resources: the field Link (RFC 8288), which APIs use for pages, and a 103 for the
+ * resources that a page will need.
  *
  * A list of links is read as a whole from all lines of the field. A link that breaks the grammar is
  * skipped. Parsing never fails or throws, and its time is linear in the length.
@@ -54,7 +54,7 @@ export const make = (
   options: {
     /** The relation types, such as `next`: at least one. */
     readonly rel: string | ReadonlyArray<string>
-    /** What the link is from, if that is not the resource of the message. */
+    /** The resource that the link is from, if that is not the resource of the message. */
     readonly anchor?: string | undefined
     /** Other parameters, such as `title` and `type`. */
     readonly parameters?: Readonly<Record<string, string>> | undefined
@@ -121,8 +121,8 @@ export const resolve: {
  * case.
  *
  * Links from another resource (`anchor`) and targets that are not `http:` or `https:` do not count.
- * The URL may be of another origin: `Auth` and cookies of this library then send no credentials to
- * it, but fields of your request go along if you copy them.
+ * The URL may be of another origin. `Auth` and cookies of this library then send no credentials to
+ * it, but you must not copy secret fields of your request.
  *
  * @since 0.2.0
  * @category getters

@@ -6,10 +6,11 @@
  * with every attempt). Then TLS is negotiated (`TlsError`). Interruption at any moment destroys
  * what was started. The system's resolver cannot cancel a lookup, so its answer is ignored.
  *
- * The addresses are tried by RFC 8305: the families by turns, one of the first family first, and
- * the next one at once if the latest fails. TCP keep-alive is on (60 seconds). `@name` as a
- * `socketPath` is an abstract unix socket (Linux, with Node.js 22 or newer). A path that is too
- * long for the system fails with `ConnectError` (`PathTooLong`) before anything is opened.
+ * The addresses are tried by RFC 8305: the two families alternate, starting with one of the first
+ * family. If the latest attempt fails, the next one starts at once. TCP keep-alive is on (60
+ * seconds). `@name` as a `socketPath` is an abstract unix socket (Linux, with Node.js 22 or newer).
+ * A path that is too long for the system fails with `ConnectError` (`PathTooLong`) before anything
+ * is opened.
  *
  * A socket does more than `Transport.Duplex` promises:
  * - `drained` calls back at once if no bytes are pending.
@@ -42,8 +43,8 @@ import { type Service, Transport } from "./Transport.ts"
 export interface Options extends nodeTransport.Options {}
 
 /**
- * A transport with options. They are options of the transport and not of a connection, because no
- * other transport than one over TCP has them. Fails with `InvalidOption`.
+ * Creates a transport with options. They belong to the transport and not to a connection, because
+ * only a transport over TCP has them. Fails with `InvalidOption`.
  *
  * @example
  * ```ts

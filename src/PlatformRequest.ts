@@ -10,8 +10,8 @@ import type { HttpMethod } from "@effect/platform/HttpMethod"
  * Creates a QUERY request (RFC 10008): safe and idempotent as GET, with content that is the query.
  * `HttpRequest.query` for the platform's client, whose type of methods does not know it.
  *
- * The content needs a media type, which the bodies of the platform have, but for raw ones. Without
- * one sending fails with a `RequestError` whose cause is `UnsupportedBody`.
+ * The content needs a media type. The platform's bodies have one, except raw ones. Without one,
+ * sending fails with a `RequestError` whose cause is `UnsupportedBody`.
  *
  * @example
  * ```ts

@@ -135,7 +135,7 @@ export const layerWithoutPool: Layer.Layer<HttpClient.HttpClient, never, Connect
 export const layerWithoutTransport = (
   options: ConnectionPool.Options = {}
 ): Layer.Layer<HttpClient.HttpClient | ConnectionPool.ConnectionPool, InvalidOption, Transport> =>
-  // Not shared: another layer of these has another pool.
+  // `Layer.fresh`, because another layer with these options must have another pool.
   Layer.provideMerge(Layer.fresh(layerWithoutPool), ConnectionPool.layer(options))
 
 /**

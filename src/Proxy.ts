@@ -44,8 +44,8 @@ export type TypeId = typeof TypeId
  * - `http`: HTTP/1.1. A request for an http origin is forwarded, and CONNECT opens a tunnel for
  *   https (RFC 9110 section 9.3.6).
  * - `https`: the same over TLS with the proxy.
- * - `socks5h`: SOCKS5 (RFC 1928). The proxy resolves the names of the origins. Tunnels for http and
- *   https, with or without credentials (RFC 1929).
+ * - `socks5h`: SOCKS5 (RFC 1928). The proxy resolves the names of the origins. Tunnels for http
+ *   and https, with or without credentials (RFC 1929).
  * - `socks5`: the same, but this process resolves the names. The proxy gets one address after
  *   another until it can reach one.
  * - `socks4a`: SOCKS4 with names, which the proxy resolves. No IPv6 addresses, no passwords.
@@ -96,7 +96,7 @@ export interface Credentials {
 }
 
 /**
- * User name and password as they are given.
+ * User name and password of a proxy, unescaped.
  *
  * @since 0.2.0
  * @category models
@@ -197,9 +197,8 @@ const toEither = <A, E extends Error>(result: A | E): Either.Either<A, E> =>
 /**
  * Creates a proxy from its parts.
  *
- * Fails with `InvalidUrl` if the host or port is invalid, and with `InvalidOption` if the
- * scheme is unknown, the
- * credentials or headers cannot be sent, or the TLS options are invalid.
+ * Fails with `InvalidUrl` if the host or port is invalid. Fails with `InvalidOption` if the scheme
+ * is unknown, the credentials or headers cannot be sent, or the TLS options are invalid.
  *
  * @example
  * ```ts
@@ -251,9 +250,9 @@ export const fromUrl = (
   toEither<Proxy, InvalidUrl | InvalidOption>(notRecord("options", options) ?? parts.fromUrl(url, options ?? {}))
 
 /**
- * Returns the fields that the proxy gets with CONNECT and with every request that it forwards: its
- * headers, and `Proxy-Authorization` if it has credentials (Basic, in UTF-8). They must be sent to
- * the proxy only. A SOCKS proxy has none.
+ * Returns the fields that the proxy gets with CONNECT and with every request that it forwards.
+ * These are its headers, and `Proxy-Authorization` if it has credentials (Basic, in UTF-8). They
+ * must be sent to the proxy only. A SOCKS proxy has none.
  *
  * @since 0.2.0
  * @category getters

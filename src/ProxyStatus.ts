@@ -2,8 +2,8 @@
  * What proxies and gateways report about a response: the field Proxy-Status (RFC 9209).
  *
  * `proxyStatus` of a response, of `HttpError.StatusError` and of `HttpError.ProxyConnectError` has
- * the reports. The messages of both errors say in words who failed, and why. The functions here
- * read other fields, such as trailers, where a proxy reports what failed during the body.
+ * the reports. The messages of both errors say in words which party failed, and why. The functions
+ * here read other fields, such as trailers, where a proxy reports what failed during the body.
  *
  * A report is a claim: any server on the way can write the field, and a proxy may leave it out.
  *
@@ -30,10 +30,10 @@ export type ErrorType = internal.ErrorType
 export interface ProxyStatus extends internal.ProxyStatus {}
 
 /**
- * Returns the reports in a list of fields, in their order: the intermediary that is nearest to the
- * origin server first, the one that is nearest to this client last.
+ * Returns the reports in a list of fields, in their order. The first is by the intermediary nearest
+ * to the origin server, the last by the one nearest to this client.
  *
- * A field that is not a list of Structured Fields (RFC 9651) is ignored as a whole: the result is
+ * A field that is not a list of Structured Fields (RFC 9651) is ignored as a whole. The result is
  * then empty, as without the field.
  *
  * @example

@@ -1,9 +1,9 @@
 /**
  * How host names become addresses: a service that connections and pools ask when they connect.
  *
- * By default the system is asked, as `getaddrinfo` does (hosts file, DNS, mDNS and whatever else
- * the system is set up for), and nothing is kept. To use another resolver, provide it where the
- * connection, the pool or the layer of the client is made. It is read once, at that moment.
+ * By default the system is asked, as `getaddrinfo` does (hosts file, DNS, mDNS and other configured
+ * sources), and nothing is cached. To use another resolver, provide it to the code that makes the
+ * connection, the pool or the client's layer. It is read once, at that moment.
  *
  * - IP addresses and unix sockets are never looked up.
  * - With a proxy its name is looked up. The proxy resolves the name of the origin.
@@ -22,7 +22,7 @@ import * as fixedResolver from "./internal/effect/fixedResolver.ts"
 import * as internal from "./internal/effect/resolver.ts"
 
 /**
- * The addresses of a name, and what is known of their age.
+ * The addresses of a name, and their known age.
  *
  * @since 0.2.0
  * @category models
@@ -37,8 +37,8 @@ export interface Answer extends internal.Answer {}
  */
 export interface Service {
   /**
-   * Looks up a host name, which is never an IP address. It has the form of `Origin`: in lower case,
-   * in ASCII, with its trailing dot if it has one. A defect becomes a defect of the request.
+   * Looks up a host name, which is never an IP address. The name has the form of `Origin`: in lower
+   * case, in ASCII, with its trailing dot if it has one. A defect becomes a defect of the request.
    */
   readonly lookup: (name: string) => Effect.Effect<Answer, DnsError>
 }
@@ -90,7 +90,7 @@ export const system: Service = internal.system
 export interface CachedOptions extends cache.CachedOptions {}
 
 /**
- * A resolver that remembers answers.
+ * A resolver that caches answers.
  *
  * @since 0.2.0
  * @category models
@@ -98,19 +98,19 @@ export interface CachedOptions extends cache.CachedOptions {}
 export interface Cached extends cache.Cached {}
 
 /**
- * A resolver that remembers the answers of another one, by default the system's, for at most
+ * Creates a resolver that caches the answers of another one, by default the system's, for at most
  * `capacity` names.
  *
- * - One lookup at a time for each name: requests for it share the lookup in progress, and its
- *   failure. Interrupting one of them does not affect the others; the last one interrupts the
- *   lookup. A lookup has the fiber context of the first request.
- * - An answer is used for `ttl`, or for its own time if that is shorter. A failure is remembered
- *   for `negativeTtl`.
+ * - There is one lookup at a time for each name. Requests for the name share the lookup in
+ *   progress, and its failure. Interrupting one of them does not affect the others; the last one
+ *   interrupts the lookup. A lookup has the fiber context of the first request.
+ * - An answer is used for `ttl`, or for its own time if that is shorter. A failure is cached for
+ *   `negativeTtl`.
  * - When a lookup fails, the last answer is used for up to `staleOnError` longer, and marked
  *   `stale`. The lookup is repeated once `negativeTtl` is over.
  * - Time is that of `Clock`.
  *
- * Fails with `InvalidOption`. What it remembers is lost with it, so make it once.
+ * Fails with `InvalidOption`. The resolver owns its cache, so make it once.
  *
  * @example
  * ```ts
@@ -128,12 +128,13 @@ export interface Cached extends cache.Cached {}
 export const cached = (options: CachedOptions = {}): Effect.Effect<Cached, InvalidOption> => cache.cached(options)
 
 /**
- * A resolver with the answers of a record, such as `{ "db.internal": ["10.0.0.5", "10.0.0.6"] }`.
- * It asks `fallback` for any other name. Without `fallback`, lookups of other names fail with
- * `DnsError` (`NotFound`), so that a test reaches nothing but what it names.
+ * Creates a resolver with the answers of a record, such as
+ * `{ "db.internal": ["10.0.0.5", "10.0.0.6"] }`. It asks `fallback` for any other name. Without
+ * `fallback`, lookups of other names fail with `DnsError` (`NotFound`), so that a test reaches only
+ * the named hosts.
  *
- * Names have no wildcards. Fails with `InvalidOption` for a name that no host can have, or that is
- * there twice, and for what is no IP address.
+ * Names have no wildcards. Fails with `InvalidOption` for a name that is not a valid host or occurs
+ * twice, and for a text that is not an IP address.
  *
  * @example
  * ```ts
@@ -167,19 +168,20 @@ export type Names = fixedResolver.Names
 export interface DnsOptions extends dnsResolver.DnsOptions {}
 
 /**
- * A resolver that asks DNS servers itself (`resolve4` and `resolve6` of `node:dns`). Its answers
- * have the TTL of their records, and an interruption cancels the queries. It uses no thread.
+ * Creates a resolver that asks DNS servers itself (`resolve4` and `resolve6` of `node:dns`). Its
+ * answers have the TTL of their records, and an interruption cancels the queries. It uses no
+ * thread.
  *
- * - Both families are asked at once. The first that has addresses waits 50 ms for the other (RFC
- *   8305 section 3). If one fails, the other is the answer.
- * - It does not know what only the system knows: the hosts file, search domains, mDNS. A name
+ * - Both families are asked at once. The first answer with addresses waits 50 ms for the other
+ *   (RFC 8305 section 3). If one fails, the other is the answer.
+ * - It does not know the system's other sources: the hosts file, search domains, mDNS. A name
  *   without a dot is asked for unchanged.
- * - Names in `localhost` are the loopback addresses. For names in `invalid` and `onion` it fails
- *   with `NotFound`, without asking (RFC 6761, RFC 7686).
- * - It remembers nothing: use it with `cached`.
+ * - Names in `localhost` resolve to the loopback addresses. Names in `invalid` and `onion` fail
+ *   with `NotFound`, without a query (RFC 6761, RFC 7686).
+ * - It caches nothing: use it with `cached`.
  *
  * A lookup fails with `DnsError`, whose `code` is that of `node:dns`: `ENOTFOUND`, `ENODATA`,
- * `ESERVFAIL`, `EREFUSED`, `ETIMEOUT`, `ECONNREFUSED` and others. Fails itself with
+ * `ESERVFAIL`, `EREFUSED`, `ETIMEOUT`, `ECONNREFUSED` and others. `fromDns` itself fails with
  * `InvalidOption`.
  *
  * @example
@@ -199,7 +201,7 @@ export interface DnsOptions extends dnsResolver.DnsOptions {}
 export const fromDns: (options?: DnsOptions) => Either.Either<Service, InvalidOption> = dnsResolver.fromDns
 
 /**
- * A layer that provides a resolver. Provide it to what makes the pool or the client, such as
+ * A layer that provides a resolver. Provide it to the layer of the pool or the client, such as
  * `PooledHttpClient.layerWith({})`. `PooledHttpClient.layer` is built once in a program, with the
  * resolver of its first use.
  *

@@ -1,6 +1,7 @@
 /**
  * The field Retry-After (RFC 9110 section 10.2.3): how long a server asks to wait, as a number of
- * seconds or a date. `ConnectionPool.retry` and `PooledHttpClient.retry` obey it by themselves.
+ * seconds or a date. `ConnectionPool.retry` and `PooledHttpClient.retry` obey it without this
+ * module.
  *
  * @since 0.2.0
  */

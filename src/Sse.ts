@@ -2,10 +2,10 @@
  * Server-sent events: a response whose body is an endless list of events (WHATWG HTML section 9.2).
  *
  * - `decode` reads one response as a `Stream` of events, with back-pressure.
- * - `subscribe` reads one response after the other, and goes on behind the last event.
+ * - `subscribe` reads one response after the other, and continues after the last event.
  * - Lines end at CR, LF or CRLF, and bytes may be split anywhere. Text is UTF-8, whatever
  *   Content-Type says.
- * - What a stream holds in memory is bounded: `maxEventBytes`.
+ * - The memory of a stream is bounded: `maxEventBytes`.
  * - It works for responses of this library and of every `HttpClient` of the platform, decompressed
  *   ones included.
  *
@@ -94,8 +94,7 @@ export type DecodeFailure<Response> = Response extends HttpResponse
  * Returns the events of a response: an `HttpResponse`, or the platform's `HttpClientResponse`.
  *
  * - A status other than 200 fails with `StatusError`, and another Content-Type with
- *   `NotEventStream`; see `check`. 204 is a stream without events: the server has none, and will
- *   have none.
+ *   `NotEventStream`; see `check`. A 204 is an empty stream, because the server has no events.
  * - An event that is incomplete when the body ends is dropped, as the standard says. If the body
  *   ends without its proven end, the stream fails as the body does.
  * - Malformed UTF-8 becomes U+FFFD. One byte order mark at the start is dropped.
@@ -142,19 +141,19 @@ export type SubscribeFailure<E = never> =
 
 /**
  * Subscribes to the events of a server: sends a request, reads its response as `decode` does, and
- * sends the request again when the response has ended. An `HttpRequest` goes over the
- * `ConnectionPool` of the context, a request of the platform over the `HttpClient` of the context.
+ * sends the request again when the response has ended. An `HttpRequest` uses the `ConnectionPool`
+ * of the context, and a request of the platform uses the `HttpClient` of the context.
  *
- * The request is sent again after the end of a response, after a failure that may pass
- * (`HttpError.mayRepeat`), and after a status such as 503 (`statuses`); it is sent again whatever
- * its method. Each request has the last `id` as Last-Event-ID, so that a server with `id`s can go
- * on behind the last event; an event whose empty line has not arrived does not count. The wait
- * before it is that of `schedule`, of the server's `retry` and of its Retry-After.
+ * The request is sent again after the end of a response, a temporary failure
+ * (`HttpError.mayRepeat`), or a status such as 503 (`statuses`), whatever its method. Each request
+ * has the last `id` as Last-Event-ID, so that a server that uses `id`s can continue after the last
+ * event. An event whose empty line has not arrived does not count. The wait before each request is
+ * determined by `schedule`, the server's `retry` and its Retry-After.
  *
- * The stream ends with a 204, and when the schedule ends after a response that ended. It fails with
+ * The stream ends with a 204, or when the schedule ends after a complete response. It fails with
  * the last failure when the schedule ends after a failure. It fails at once with every other status
- * and Content-Type, an event that is too large, and a request that is invalid. That is also one
- * whose body can be read only once (`InvalidOption`).
+ * and Content-Type, an event that is too large, or an invalid request. A request whose body can be
+ * read only once is invalid too (`InvalidOption`).
  *
  * There is one connection at a time, which is busy as long as the response lasts, so it counts
  * towards `connectionsPerOrigin` of the pool. The request asks for `text/event-stream`, unless it

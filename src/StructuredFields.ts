@@ -31,8 +31,8 @@ export {
 } from "./internal/syntax/fieldValueError.ts"
 
 /**
- * A value without parameters. A `Date` is a number of seconds since 1970, which may be outside of
- * what JavaScript's `Date` can hold.
+ * A value without parameters. A `Date` is a number of seconds since 1970, which may exceed the
+ * range of JavaScript's `Date`.
  *
  * @since 0.2.0
  * @category models

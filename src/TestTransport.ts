@@ -138,9 +138,9 @@ export interface Handle extends script.Handle {}
 export const make: (script: Script) => Effect.Effect<Handle, never, Scope.Scope> = script.make
 
 /**
- * A transport that plays this script. Closing the scope dies with a `ScriptError` if an expectation
- * failed, if bytes were written that no step consumes, or if too many connections were opened.
- * Unplayed steps are allowed. For `verify`, use `make` and `Layer.succeed`.
+ * A transport that plays this script. Unplayed steps are allowed: for `verify`, use `make` and
+ * `Layer.succeed`. Closing the scope dies with a `ScriptError` if an expectation failed, bytes were
+ * written that no step consumes, or too many connections were opened.
  *
  * @since 0.1.0
  * @category layers
@@ -165,7 +165,7 @@ export type Fault = fault.Fault
 export interface FaultPolicy extends fault.FaultPolicy {}
 
 /**
- * A transport with faults, and what it did.
+ * A transport with faults, and a record of what it did.
  *
  * @since 0.2.0
  * @category models
@@ -173,7 +173,7 @@ export interface FaultPolicy extends fault.FaultPolicy {}
 export interface FaultyTransport extends fault.FaultyTransport {}
 
 /**
- * The transport with faults that `faultsLayer` provides, for what it did.
+ * The transport with faults that `faultsLayer` provides, to see what it did.
  *
  * @since 0.2.0
  * @category tags
@@ -181,13 +181,13 @@ export interface FaultyTransport extends fault.FaultyTransport {}
 export class Faulty extends Context.Tag("effect-http-client/TestTransport/Faulty")<Faulty, FaultyTransport>() {}
 
 /**
- * Returns a transport that has the faults of a policy, or of a list, and is otherwise the given
- * one: a script, or real sockets. Throws `RangeError` if the policy is invalid.
+ * Returns the given transport (a script, or real sockets) with the faults of a policy, or of a
+ * list. Throws `RangeError` if the policy is invalid.
  *
- * Faults are drawn for each round of each connection, from the seed and their numbers alone, so
- * that the same program has the same faults in every run. Delays run on the `Clock` of the fiber
- * that opens the connection. Faults are above TLS: in a tunnel they are first in the bytes for the
- * proxy, then in those inside of TLS.
+ * Faults are drawn for each round of each connection, from the seed and their numbers alone. The
+ * same program therefore has the same faults in every run. Delays run on the `Clock` of the fiber
+ * that opens the connection. Faults are above TLS. In a tunnel they first affect the bytes for the
+ * proxy, then those inside TLS.
  *
  * @example
  * ```ts
@@ -309,9 +309,9 @@ export const writeFails: (code: string) => Step = step.writeFails
 
 /**
  * Waits for `secure`, which fails with this error. If another step is next when `secure` is called,
- * that step decides: after a `delay`, the step that follows it; `stall` lets `secure` hang; `eof`,
- * `reset` and `fail` make it fail with a `TlsError` with the reason `Closed`. With any other step
- * it succeeds.
+ * that step decides. After a `delay` the step that follows it decides. `stall` lets `secure` hang.
+ * `eof`, `reset` and `fail` make it fail with a `TlsError` with the reason `Closed`. With any other
+ * step it succeeds.
  *
  * @since 0.1.0
  * @category client steps

@@ -8,15 +8,15 @@
 import type * as Effect from "effect/Effect"
 
 /**
- * What an option `tls` accepts: options, or an Effect that is asked for them before each connection
- * is opened. With an Effect, certificates and keys can be replaced while the program runs.
+ * The input of the option `tls`: options, or an Effect that is run before each connection is
+ * opened. With an Effect, certificates and keys can be replaced while the program runs.
  *
- * It runs in the name of the request that the connection is for, with the limit `timeouts.connect`,
- * and is interrupted with it. If it fails, the request fails with `CredentialsError`, whose `cause`
- * is the error. A `Ref` or a `SubscriptionRef` is such an Effect.
+ * The Effect runs in the fiber context of the request that the connection is for, with the limit
+ * `timeouts.connect`, and is interrupted with it. If it fails, the request fails with
+ * `CredentialsError`, whose `cause` is the error. A `Ref` or a `SubscriptionRef` is such an Effect.
  *
- * When a connection of a pool is open with other options than before, those with the older ones are
- * closed as soon as they are idle (`Rotated`). Options with the same content count as the same.
+ * When a connection of a pool opens with other options than before, the pool closes those with the
+ * older ones as soon as they are idle (`Rotated`). Options with the same content count as the same.
  * Connections are compared by the identity of the Effect, so make it once.
  *
  * @example
@@ -51,11 +51,11 @@ export interface Options {
    * an address).
    */
   readonly serverName?: string | undefined
-  /** PEM certificates of the authorities to trust instead of those that Node brings. */
+  /** PEM certificates of the authorities to trust instead of those that Node includes. */
   readonly ca?: string | ReadonlyArray<string> | undefined
   /**
    * True to trust the authorities of the operating system, together with `ca` if that is given, and
-   * instead of those that Node brings. Needs Node 22.15, 23.10 or 24; with an older one opening a
+   * instead of those that Node includes. Needs Node 22.15, 23.10 or 24; with an older one opening a
    * connection fails (`TlsError`, `InvalidOptions`). Default: `false`.
    *
    * @since 0.2.0
@@ -126,8 +126,9 @@ export interface Options {
   /**
    * How many sessions are kept for later connections with the same options, at least 1; or `false`
    * to resume none. A resumed connection needs fewer messages and no certificate. A session of a
-   * verified connection is used for 24 hours at most, and not beyond the end of its certificates.
-   * With `verify: false` or `crl` none is kept. A session takes some 2 KB. Default: 100.
+   * verified connection is used for 24 hours at most, and not beyond the expiry of its
+   * certificates. With `verify: false` or `crl` none is kept. A session takes some 2 KB. Default:
+   * 100.
    *
    * @since 0.2.0
    */
@@ -147,8 +148,8 @@ export interface Info {
   /** The protocol that the server chose in ALPN, if any. */
   readonly alpn: string | undefined
   /**
-   * True if the certificate was checked and is valid. If a session was resumed, that of the
-   * connection on which the session began.
+   * True if the certificate was checked and is valid. For a resumed session, true if that held for
+   * the connection on which the session began.
    */
   readonly verified: boolean
   /**

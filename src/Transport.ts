@@ -37,7 +37,7 @@ export interface Endpoint {
   readonly localPort?: number | undefined
   /** TLS from the first byte, if set. */
   readonly tls?: Tls.Options | undefined
-  /** How the name becomes an address, if not by the system's resolver and in its order. */
+  /** How the name becomes an address. Default: the system's resolver, in its order. */
   readonly addressing?: Addressing | undefined
 }
 
@@ -57,8 +57,8 @@ export interface Addresses {
 }
 
 /**
- * Stops a lookup. May return how to wait until nothing of it is left: an opening that is aborted
- * waits for that, and one that fails does not. `whenEnded` calls back once, perhaps at once.
+ * Stops a lookup. May return how to wait until nothing of it is left. An opening that is aborted
+ * waits for that; one that fails does not. `whenEnded` calls back once, perhaps at once.
  *
  * @since 0.2.0
  * @category models
@@ -67,7 +67,7 @@ export type StopLookup = () => { readonly whenEnded: (callback: () => void) => v
 
 /**
  * How a name becomes the address that is dialled. A connection or a pool makes it for each opening.
- * All calls are synchronous, and a transport that dials by itself calls them.
+ * All calls are synchronous. A transport that dials sockets must call them.
  *
  * @since 0.2.0
  * @category models
@@ -83,8 +83,8 @@ export interface Addressing {
     | undefined
   /**
    * Returns the addresses in the order in which they are to be tried, at least one. Called once
-   * with the answer of a lookup, without what is no address. Default: the families by turns (RFC
-   * 8305 section 4).
+   * with the answer of a lookup, which contains only addresses. Default: the two families alternate
+   * (RFC 8305 section 4).
    */
   readonly order?: ((answer: Addresses) => ReadonlyArray<string>) | undefined
   /**
@@ -93,9 +93,9 @@ export interface Addressing {
    */
   readonly failed?: ((address: string) => void) | undefined
   /**
-   * Returns why an address must not be connected to, or `undefined` if it may. Must be called with
-   * the very text that is connected to, right before each attempt, the host of the endpoint
-   * included if that is an address. An address that is refused is skipped; if all are, the opening
+   * Returns why an address must not be connected to, or `undefined` if it may. Must be called right
+   * before each attempt, with the very text that is connected to. That includes the host of the
+   * endpoint if it is an address. A refused address is skipped; if all are refused, the opening
    * fails with the first refusal. Not called for a unix socket.
    */
   readonly check?: ((address: string, port: number) => AddressRefused | undefined) | undefined

@@ -1,10 +1,10 @@
 /**
- * Connections that leave HTTP: by Upgrade (RFC 9110 section 7.8), as WebSocket and `docker attach`
- * do, or by CONNECT (section 9.3.6), which opens a tunnel through a proxy.
+ * Connections that leave HTTP. Either by Upgrade (RFC 9110 section 7.8), as WebSocket and
+ * `docker attach` do, or by CONNECT (section 9.3.6), which opens a tunnel through a proxy.
  *
  * - `upgrade` of a connection or a pool, and `Upgrade.execute` for requests of the platform, send
- *   the request. The result lasts as long as its scope: the head of the response, the bytes that
- *   arrived behind it, and the connection in both directions.
+ *   the request. The result is the head of the response, and the connection in both directions,
+ *   beginning with bytes that arrived together with the head. It lasts as long as its scope.
  * - The bytes are a `Stream` and a `Sink`, a `Socket` of the platform (`toSocket`), or a `Duplex`
  *   of Node (`toDuplex`).
  * - A server that refuses answers with an ordinary response: `UpgradeRefused` has it.
@@ -89,12 +89,12 @@ export {
  * The failures of reading and writing an upgraded connection:
  *
  * - `ConnectionReset`: it broke.
- * - `ConnectionClosed`: this process closed it, by its scope or that of the pool, or finished
- *   sending before.
- * - `IncompleteRead`: a TLS connection ended without close_notify, so what arrived may be truncated
- *   (`HttpLeniency.missingCloseNotify` accepts it).
- * - `BodyAlreadyConsumed`: another face has taken the bytes.
- * - `BodyTooLarge`: there is no memory for what arrived.
+ * - `ConnectionClosed`: this process closed it, by its scope or that of the pool, or had already
+ *   finished sending.
+ * - `IncompleteRead`: a TLS connection ended without close_notify, so the received bytes may be
+ *   truncated (`HttpLeniency.missingCloseNotify` accepts it).
+ * - `BodyAlreadyConsumed`: another API has taken the bytes (stream, `Socket` or `Duplex`).
+ * - `BodyTooLarge`: there is not enough memory for the received bytes.
  *
  * @since 0.2.0
  * @category errors
@@ -111,9 +111,9 @@ export const isUpgraded = (u: unknown): u is Upgraded => Predicate.hasProperty(u
 
 /**
  * Sends a request of the platform over the `ConnectionPool` of the context, and upgrades its
- * connection. The options of `PooledHttpClient.withOptions` hold. Retries, redirects and other
- * combinators of an `HttpClient` are not applied, and no span is made unless the pool is made with
- * `tracing`. Fails as `upgrade` of the pool does.
+ * connection. The options of `PooledHttpClient.withOptions` apply. Retries, redirects and other
+ * combinators of an `HttpClient` do not apply, and no span is made unless the pool has `tracing`.
+ * Fails as `upgrade` of the pool does.
  *
  * @example
  * ```ts
@@ -141,7 +141,7 @@ export const execute = (
 
 /**
  * Returns the connection as a `Socket` of `@effect/platform`. It takes the bytes, so it fails with
- * `BodyAlreadyConsumed` if another face has them.
+ * `BodyAlreadyConsumed` if another API has taken them.
  *
  * `run` can be called once. It ends when the server finishes sending and the effects of its handler
  * have ended, and fails with a `SocketError` if the connection breaks. Handlers run as in the
@@ -155,13 +155,13 @@ export const execute = (
 export const toSocket: (upgraded: Upgraded) => Effect.Effect<Socket, BodyAlreadyConsumed> = socket.toSocket
 
 /**
- * Returns the connection as a `Duplex` of `node:stream`, for libraries that want one. It takes the
- * bytes, so it fails with `BodyAlreadyConsumed` if another face has them.
+ * Returns the connection as a `Duplex` of `node:stream`, for libraries that need one. It takes the
+ * bytes, so it fails with `BodyAlreadyConsumed` if another API has taken them.
  *
  * It has back-pressure in both directions and can be half-closed. `destroy` closes the connection.
- * If the connection breaks, it emits `error` with the system's `code` and our error as `cause`; if
- * this process closes it, by the scope for example, it emits only `close`. It is no socket: there
- * are no timeouts and no addresses.
+ * If the connection breaks, it emits `error` with the system's `code` and this library's error as
+ * `cause`. If this process closes it, for example by closing the scope, it emits only `close`. It
+ * is not a socket: there are no timeouts and no addresses.
  *
  * @since 0.2.0
  * @category conversions

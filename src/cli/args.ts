@@ -3,16 +3,16 @@ import * as Data from "effect/Data"
 import * as Either from "effect/Either"
 import { parseArgs } from "node:util"
 
-/** The arguments make no sense. Nothing was sent. Exit code 2. */
+/** The arguments are invalid. Nothing was sent. Exit code 2. */
 export class UsageError extends Data.TaggedError("UsageError")<{ readonly message: string }> {}
 
-/** Where the content of a request comes from. */
+/** The source of the content of a request. */
 export type Source =
   | { readonly _tag: "Text"; readonly text: string }
   | { readonly _tag: "File"; readonly path: string }
   | { readonly _tag: "Stdin" }
 
-/** What to do. */
+/** The options of a request. */
 export interface Options {
   readonly url: string
   readonly method: string | undefined
@@ -35,7 +35,7 @@ export interface Options {
   readonly har: string | undefined
 }
 
-/** What was asked for. */
+/** The parsed arguments: a request, the help or the version. */
 export type Command =
   | { readonly _tag: "Help" }
   | { readonly _tag: "Version" }
@@ -65,7 +65,7 @@ const definitions = {
   version: { type: "boolean", short: "V" }
 } as const
 
-/** `@path` is a file, `@-` standard input, and everything else the text itself, as in curl. */
+/** `@path` means a file, `@-` standard input, and everything else the text itself, as in curl. */
 const sourceOf = (text: string): Source =>
   text === "@-"
     ? { _tag: "Stdin" }
@@ -76,7 +76,7 @@ const sourceOf = (text: string): Source =>
 const headerOf = (line: string): readonly [string, string] => {
   const colon = line.indexOf(":")
   if (colon < 1) {
-    // What follows may be a secret.
+    // The text after it may be a secret.
     const shown = /^[A-Za-z0-9-]*/.exec(line)?.[0] ?? ""
     throw new UsageError({ message: `--header "${shown}" is not "Name: value"` })
   }
@@ -144,7 +144,7 @@ const parse = (args: ReadonlyArray<string>): Command => {
   }
 }
 
-/** Reads the arguments. */
+/** Parses the arguments. */
 export const read = (args: ReadonlyArray<string>): Either.Either<Command, UsageError> =>
   Either.try({
     try: () => parse(args),

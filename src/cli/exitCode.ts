@@ -1,4 +1,4 @@
-/** The exit code for each failure: those of curl, by family. */
+/** The exit code for each failure: the code that curl has for this kind of failure. */
 import type { HttpError, TlsReason } from "../HttpError.ts"
 
 type Tag = HttpError["_tag"]
@@ -81,7 +81,7 @@ const codes: { readonly [T in Tag]: number } = {
   WriteError: 55
 }
 
-/** The failures of verifying the server's certificate, which curl tells from others of TLS. */
+/** The failures of verifying the server's certificate, which have a separate code in curl. */
 const verdicts: ReadonlySet<TlsReason> = new Set([
   "CertificateExpired",
   "CertificateNotYetValid",
@@ -94,7 +94,7 @@ const verdicts: ReadonlySet<TlsReason> = new Set([
   "WrongPurpose"
 ])
 
-/** The exit code for a failure. */
+/** Returns the exit code for a failure. */
 export const exitCode = (error: HttpError): number =>
   error._tag === "TlsError" && verdicts.has(error.reason)
     ? 60

@@ -15,7 +15,7 @@ export class FileFailure extends Data.TaggedError("FileFailure")<{
 /** Every failure of a run. */
 export type Failure = HttpError | FileFailure
 
-/** Reading or writing `what` failed. */
+/** Creates the failure of reading or writing `what`. */
 export const fileFailure = (code: 23 | 26, what: string) => (cause: unknown): FileFailure =>
   new FileFailure({
     code,
@@ -25,10 +25,10 @@ export const fileFailure = (code: 23 | 26, what: string) => (cause: unknown): Fi
     cause
   })
 
-/** The exit code of a failure. */
+/** Returns the exit code of a failure. */
 export const codeOf = (failure: Failure): number => failure._tag === "FileFailure" ? failure.code : exitCode(failure)
 
-/** The failure as lines for people, with the same words as in a log of the library. */
+/** Returns the failure as lines for people, with the same words as in a log of the library. */
 export const describeFailure = (failure: Failure, output: Output): string => {
   const width = Math.max(40, Math.min(output.columns ?? 100, 100))
   const name = paint(output, "bad", failure._tag)

@@ -2,14 +2,18 @@
 import type { Output } from "./io.ts"
 import { bar, paint, time } from "./text.ts"
 
-/** The value below which `part` (0 to 1) of the sorted values are; `NaN` if there are none. */
+/**
+ * Returns the value below which `part` (0 to 1) of the sorted values are; `NaN` if there are none.
+ */
 export const percentile = (sorted: ReadonlyArray<number>, part: number): number =>
   sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(part * sorted.length) - 1))] ?? NaN
 
-/** At most so many lines. */
+/** The highest number of lines. */
 const most = 12
 
-/** The upper limits of the steps: 1, 2, 5, 10 ... between the least and the greatest value. */
+/**
+ * Returns the upper limits of the steps: 1, 2, 5, 10 ... between the least and the greatest value.
+ */
 const limitsOf = (least: number, greatest: number): ReadonlyArray<number> => {
   const limits: Array<number> = []
   for (
@@ -25,7 +29,7 @@ const limitsOf = (least: number, greatest: number): ReadonlyArray<number> => {
   return limits.length <= most ? limits : limits.slice(-most)
 }
 
-/** The lines of a histogram of values in milliseconds, which are sorted. */
+/** Returns the lines of a histogram of values in milliseconds, which must be sorted. */
 export const histogram = (sorted: ReadonlyArray<number>, output: Output, width: number): ReadonlyArray<string> => {
   const first = sorted[0]
   const last = sorted.at(-1)

@@ -1,5 +1,5 @@
 /**
- * What the command line has of the process around it, as one record, so that tests can run it
+ * The parts of the process that the command line uses, as one record, so that tests can run it
  * without a process.
  */
 
@@ -38,8 +38,8 @@ const outputOf = (stream: Stream, env: Io["env"]): Output => ({
 })
 
 /**
- * The pieces of a stream. To stop does not wait for the piece that is due, as the iterator of the
- * stream would: a terminal may never have one, and the process would stay.
+ * The pieces of a stream. Interruption does not wait for the pending piece, as the iterator of the
+ * stream would: a terminal may never send one, and the process would not exit.
  */
 export const stoppable = (stream: Readable): AsyncIterable<Uint8Array> => ({
   [Symbol.asyncIterator]: () => {
@@ -54,7 +54,7 @@ export const stoppable = (stream: Readable): AsyncIterable<Uint8Array> => ({
   }
 })
 
-/** The surroundings of this process. */
+/** Returns the surroundings of this process. */
 export const processIo = (): Io => {
   const { env, stderr, stdin, stdout } = process
   // Each write reports its own failure, such as that of a pipe whose reader has ended.

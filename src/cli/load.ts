@@ -11,7 +11,7 @@ import type { Io } from "./io.ts"
 import { makeProgress } from "./progress.ts"
 import { paint, printable, size, time, wrap } from "./text.ts"
 
-/** What came of the requests so far. */
+/** The results of the requests so far. */
 class Results {
   readonly millis: Array<number> = []
   readonly statuses = new Map<number, number>()
@@ -37,18 +37,18 @@ class Results {
     else known.count++
   }
 
-  /** The failure that was the most frequent. */
+  /** Returns the most frequent failure. */
   get mostFrequent(): Failure | undefined {
     return [...this.failures.values()].toSorted((a, b) => b.count - a.count)[0]?.first
   }
 }
 
-/** The columns before what a row says. */
+/** The number of columns before the text of a row. */
 const labelled = 12
 
 const row = (io: Io, label: string, text: string): string => `${paint(io.stdout, "dim", label.padEnd(labelled))}${text}`
 
-/** The report, which fits the width. */
+/** Returns the report, which fits the width. */
 const report = (results: Results, elapsed: number, stats: Stats, io: Io): string => {
   const width = Math.min(io.stdout.columns ?? 80, 100)
   const sorted = results.millis.toSorted((a, b) => a - b)
@@ -82,7 +82,7 @@ const report = (results: Results, elapsed: number, stats: Stats, io: Io): string
   return `${lines.join("\n")}\n`
 }
 
-/** Sends the request as often as asked, and prints what came of it. Returns the exit code. */
+/** Sends the request as often as asked, and prints the report. Returns the exit code. */
 export const load = <E>(
   pool: ConnectionPool,
   request: HttpRequest<E>,
@@ -114,7 +114,7 @@ export const load = <E>(
     const finished = Effect.suspend(() => {
       const elapsed = performance.now() - startedAt
       progress.end()
-      // What was measured is printed also if the run is interrupted.
+      // The report is printed also if the run is interrupted.
       return Effect.flatMap(pool.stats, (stats) =>
         Effect.promise(() =>
           io.stdout.write(report(results, elapsed, stats, io)).catch((cause: unknown) =>

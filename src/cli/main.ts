@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The program `effect-http-client`. Ctrl-C ends it in order, with exit code 130. */
+/** The program `effect-http-client`. Ctrl-C interrupts it, with exit code 130. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

@@ -1,11 +1,11 @@
-/** A line on the terminal that is drawn again and again. Nothing if there is no terminal. */
+/** A progress line on the terminal, which is redrawn in place. Does nothing without a terminal. */
 import type { Output } from "./io.ts"
 import { bar, paint } from "./text.ts"
 
-/** Draws at most so often, in milliseconds. */
+/** The shortest time between two drawings, in milliseconds. */
 const pause = 100
 
-/** Shows how far something is. */
+/** Shows the progress. */
 export interface Progress {
   /** `total` is `undefined` if it is not known. */
   readonly update: (done: number, total: number | undefined, note: string) => void
@@ -15,12 +15,12 @@ export interface Progress {
 
 const none: Progress = { update: () => {}, end: () => {} }
 
-/** A progress line on this output. `now` is a time in milliseconds. */
+/** Creates a progress line on this output. `now` is a time in milliseconds. */
 export const makeProgress = (output: Output, now: () => number): Progress => {
   const { columns } = output
   if (columns === undefined) return none
   let drawnAt = -Infinity
-  // A terminal that is gone is noticed by the output that matters.
+  // If the terminal was closed, the output of the response fails, and that failure is reported.
   const draw = (text: string): void => void output.write(text).catch(() => {})
   return {
     update: (done, total, note) => {

@@ -1,4 +1,4 @@
-/** What was exchanged as a HAR file, for the tools that read it. */
+/** Writes the exchange as a HAR file, for tools that read it. */
 import * as Effect from "effect/Effect"
 import { writeFile } from "node:fs/promises"
 import * as Cassette from "../Cassette.ts"
@@ -6,7 +6,7 @@ import { Transport } from "../Transport.ts"
 import type { Failure } from "./failure.ts"
 import { fileFailure } from "./failure.ts"
 
-/** More than this is not kept, because no tool reads a file that is much larger. */
+/** The most bytes that are kept, because no tool reads a file that is much larger. */
 const maxBytes = 256 * 1024 * 1024
 
 /**

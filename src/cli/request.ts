@@ -16,7 +16,7 @@ import type { Io } from "./io.ts"
 
 const jsonType = "application/json"
 
-/** A file that is read when it is sent, as often as it is sent. */
+/** A file that is opened when the request is sent, again for each request. */
 const fileBody = (path: string, contentType: string | undefined) =>
   Effect.map(
     Effect.tryPromise({ try: () => stat(path), catch: fileFailure(26, path) }),
@@ -55,7 +55,9 @@ const bodyOf = (
   }
 }
 
-/** The fields: those given, then `Accept` and the credentials unless they are among them. */
+/**
+ * Returns the fields: those given, then `Accept` and the credentials unless they are among them.
+ */
 const headersOf = ({ headers, user }: Options): ReadonlyArray<readonly [string, string]> => {
   const has = (name: string) => headers.some(([given]) => given.toLowerCase() === name)
   return [
@@ -67,7 +69,7 @@ const headersOf = ({ headers, user }: Options): ReadonlyArray<readonly [string, 
   ]
 }
 
-/** The request, which checks nothing yet but that its files can be read. */
+/** Creates the request. Checks only that its files can be read. */
 export const makeRequest = (
   options: Options,
   io: Io
@@ -99,7 +101,7 @@ const proxyOf = (
     ? Proxy.fromEnv(io.env)
     : Proxy.fromUrl(proxy)
 
-/** The options of the pool that the request goes through. */
+/** Returns the options of the pool that sends the request. */
 export const poolOptions = (
   options: Options,
   io: Io
@@ -109,7 +111,8 @@ export const poolOptions = (
     return {
       connectionsPerOrigin: concurrency,
       connections: concurrency,
-      // A person waits: a wrong port is reported at once, and each request finds out by itself.
+      // A person is waiting: a wrong port is reported at once, and each request detects it
+      // separately.
       connectRetryTime: 0,
       connectBackoff: 0,
       tls: yield* tlsOf(options),

@@ -24,7 +24,7 @@ const version = (): string => {
   return version
 }
 
-/** Writes what happens to standard error, with the time since now. */
+/** Writes events to standard error, with the time since now. */
 const tracer = (io: Io): (text: string) => void => {
   const startedAt = performance.now()
   return (text) => {
@@ -38,7 +38,7 @@ const exchange = (options: Options, io: Io): Effect.Effect<number, Failure, Tran
     const trace = options.trace ? tracer(io) : undefined
     const pool = yield* ConnectionPool.make({
       ...yield* poolOptions(options, io),
-      // An option and no subscription, because it also receives what the end of the pool closes.
+      // An option and not a subscription, because it also receives the events of closing the pool.
       onEvent: trace && ((event) => trace(describe(event)))
     })
     const request = HttpRequest.setOptions(yield* makeRequest(options, io), {
@@ -47,11 +47,11 @@ const exchange = (options: Options, io: Io): Effect.Effect<number, Failure, Tran
     return yield* options.repeat > 1 ? load(pool, request, options, io) : single(pool, request, options, io)
   }))
 
-/** Sends, and writes the HAR file afterwards, whatever came of it. */
+/** Sends, and writes the HAR file afterwards, whatever the exit. */
 const send = (options: Options, io: Io): Effect.Effect<number, Failure, Transport> =>
   options.har === undefined ? exchange(options, io) : recorded(options.har, exchange(options, io))
 
-/** Does what the arguments ask for, and returns the exit code. Describes failures on stderr. */
+/** Runs the command of the arguments, and returns the exit code. Describes failures on stderr. */
 export const run = (args: ReadonlyArray<string>, io: Io): Effect.Effect<number, never, Transport> =>
   Effect.suspend(() => {
     const command = read(args)

@@ -1,4 +1,4 @@
-/** One request: its response to standard output or a file, and what happened to standard error. */
+/** One request: its response to standard output or a file, and its events to standard error. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { FileHandle } from "node:fs/promises"
@@ -16,7 +16,7 @@ import { waterfall } from "./waterfall.ts"
 
 const stdoutFailed = fileFailure(23, "standard output")
 
-/** Writes to standard output, and waits until it is taken. */
+/** Writes to standard output, and waits until the system has taken the bytes. */
 const print = (io: Io, data: Uint8Array | string): Effect.Effect<void, FileFailure> =>
   Effect.tryPromise({ try: () => io.stdout.write(data), catch: stdoutFailed })
 
@@ -46,8 +46,8 @@ const binary = fileFailure(23, "a binary body to the terminal")(
 const lineFeed = 10
 
 /**
- * Writes the body piece by piece, as fast as the reader of standard output takes it. On a terminal
- * what follows begins on a new line.
+ * Writes the body piece by piece, as fast as the reader of standard output takes it. On a terminal,
+ * later output begins on a new line.
  */
 const toStdout = (response: HttpResponse, io: Io, anyway: boolean): Effect.Effect<void, Failure> => {
   const isTerminal = io.stdout.columns !== undefined

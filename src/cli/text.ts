@@ -2,7 +2,7 @@
 import type { Output } from "./io.ts"
 
 /**
- * Text in which nothing can control a terminal: control and format characters are escaped. For
+ * Returns text that cannot control a terminal: control and format characters are escaped. For
  * everything that a server has sent, except bodies.
  */
 export const printable = (text: string): string =>
@@ -11,7 +11,7 @@ export const printable = (text: string): string =>
     (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`
   )
 
-/** A number of bytes. */
+/** Formats a number of bytes. */
 export const size = (bytes: number): string =>
   bytes < 10_000
     ? `${Math.round(bytes)} B`
@@ -21,7 +21,7 @@ export const size = (bytes: number): string =>
     ? `${(bytes / 1e6).toFixed(1)} MB`
     : `${(bytes / 1e9).toFixed(2)} GB`
 
-/** A time in milliseconds. */
+/** Formats a time in milliseconds. */
 export const time = (millis: number): string =>
   millis < 10
     ? `${millis.toFixed(2)} ms`
@@ -29,14 +29,14 @@ export const time = (millis: number): string =>
     ? `${millis.toFixed(0)} ms`
     : `${(millis / 1000).toFixed(2)} s`
 
-/** Colours of the terminal, by what they mean. */
+/** Colours of the terminal, by meaning. */
 const codes = { strong: "1", dim: "2", good: "32", warn: "33", bad: "31", mark: "36" } as const
 
-/** The text in a colour, if the output shows colours. */
+/** Returns the text in a colour, if the output shows colours. */
 export const paint = (output: Output, style: keyof typeof codes, text: string): string =>
   output.colours ? `\x1b[${codes[style]}m${text}\x1b[0m` : text
 
-/** The text in lines of at most `width` columns; a longer word has a line to itself. */
+/** Returns the text in lines of at most `width` columns; a longer word has a line to itself. */
 export const wrap = (text: string, width: number): ReadonlyArray<string> => {
   const lines: Array<string> = []
   let line = ""
@@ -53,7 +53,7 @@ export const wrap = (text: string, width: number): ReadonlyArray<string> => {
 
 const eighths = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"]
 
-/** A bar of `length` columns, in eighths of a column; never empty for a length above 0. */
+/** Returns a bar of `length` columns, in eighths of a column; never empty for a length above 0. */
 export const bar = (length: number): string => {
   if (length <= 0) return ""
   const parts = Math.max(1, Math.round(length * 8))

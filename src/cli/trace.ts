@@ -5,7 +5,7 @@ import { printable, size, time } from "./text.ts"
 
 const numbered = (connection: number | undefined): string => connection === undefined ? "" : `#${connection} `
 
-/** What happened, in words. */
+/** Describes an event in words. */
 export const describe = (event: ConnectionEvent): string => {
   switch (event._tag) {
     case "Connect":
@@ -39,9 +39,9 @@ export const describe = (event: ConnectionEvent): string => {
   }
 }
 
-/** An interim response: its status, and the links of a 103. */
+/** Describes an interim response: its status, and the links of a 103. */
 export const describeInformational = ({ fields, reason, status }: Informational): string =>
   [`${status} ${reason}`.trimEnd(), ...[...fields].map(([name, value]) => `${name}: ${value}`)].join(" · ")
 
-/** A line with the time since the start. */
+/** Returns a line with the time since the start. */
 export const traceLine = (millis: number, text: string): string => `+${time(millis).padStart(9)}  ${printable(text)}\n`

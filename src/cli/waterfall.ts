@@ -1,19 +1,19 @@
-/** The phases of an exchange as bars below each other, each where it began. */
+/** The phases of an exchange as bars, one below the other, each starting at its time. */
 import type { Timings } from "../HttpError.ts"
 import type { Output } from "./io.ts"
 import { bar, paint, time } from "./text.ts"
 
 const phases = ["dns", "connect", "proxy", "tls", "send", "wait", "body"] as const
 
-/** The columns before the bars: the longest name, and a time. */
+/** The number of columns before the bars: the longest name, and a time. */
 const labelled = 8 + 10
 
-/** Below this there is no room for bars. */
+/** The least width that leaves room for bars. */
 const leastBars = 10
 
 /**
- * The lines of the phases that happened, and of the total. The time that no phase accounts for,
- * such as for a free connection, is before the first. `width` is that of the terminal.
+ * Returns the lines of the phases that happened, and of the total. Time outside of all phases, such
+ * as the wait for a free connection, is before the first bar. `width` is that of the terminal.
  */
 export const waterfall = (timings: Timings, output: Output, width: number): ReadonlyArray<string> => {
   const happened = phases.flatMap((name) => {

@@ -20,8 +20,8 @@ export const isBytes = (u: unknown): u is Uint8Array =>
 const has = (u: object, name: PropertyKey): boolean => name in u && Predicate.isFunction((u as never)[name])
 
 /**
- * The key that every effect has, including `Option` and `Either`. The layers that use this file
- * must not import the Effect runtime.
+ * The key that every effect has, including `Option` and `Either`. Modules that use this file must
+ * not import the Effect runtime.
  */
 const effectId: symbol = Symbol.for("effect/Effect")
 

@@ -40,7 +40,7 @@ export class LineSplitter {
     return lines
   }
 
-  /** A CR ends its line at once, without a look at the next character, which may come late. */
+  /** A CR ends its line at once, without waiting for the next character, which may arrive late. */
   #nextOfThree(text: string): Array<string> {
     const lines: Array<string> = []
     if (text === "") return lines

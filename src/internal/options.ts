@@ -1,7 +1,7 @@
 /**
- * Checks arguments that no type has checked: requests that are none, options that are not a record,
- * bytes that are not bytes, counts that are not numbers. Only kinds are checked here. The code that
- * encodes and reads methods, targets, fields and options checks their values.
+ * Checks arguments that no type has checked: values that are not requests, records, bytes or
+ * numbers. Only kinds are checked here. The code that encodes and reads methods, targets, fields
+ * and options checks their values.
  *
  * A list, a number or a function has none of the option names. Without this check it would silently
  * pass as an empty record.
@@ -26,7 +26,7 @@ export const notBytes = (option: string, bytes: unknown): InvalidOption | undefi
 export const notCount = (option: string, count: unknown): InvalidOption | undefined =>
   typeof count === "number" ? undefined : new InvalidOption({ option, reason: "it must be a number of bytes" })
 
-/** Returns the error if `onInformational` is there and not a function. */
+/** Returns the error if `onInformational` is set but not a function. */
 export const notListener = (listener: unknown): InvalidOption | undefined =>
   listener === undefined || listener === null || typeof listener === "function"
     ? undefined

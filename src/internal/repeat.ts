@@ -36,9 +36,9 @@ const hasKey = ({ fields, headers }: Repeatable): boolean =>
 export const isIdempotent = (request: Repeatable): boolean => idempotent.has(request.method) || hasKey(request)
 
 /**
- * What the tag of an error alone decides. `Never`: the same request fails the same way again (a
- * limit, a certificate, a redirect, an invalid form), or this process or a proxy has refused it.
- * `Context`: `processed` and `replayable` decide. Every tag is listed, so that a new error needs a
+ * What the tag of an error alone decides. `Context`: `processed` and `replayable` decide. `Never`:
+ * the same request fails the same way again (a limit, a certificate, a redirect, an invalid form),
+ * or this process or a proxy has refused it. Every tag is listed, so that a new error needs a
  * decision.
  */
 const byTag: { readonly [Tag in HttpError["_tag"]]: "Never" | "Context" } = {

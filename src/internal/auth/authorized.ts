@@ -1,10 +1,16 @@
 /**
- * Sends a request with the credentials of its origin, and again if the server refuses it and the
- * scheme has another answer (RFC 9110 section 11.4). The two faces of this library share it.
+ * Sends a request with the credentials of its origin. Sends it again if the server refuses it and
+ * the scheme has another response (RFC 9110 section 11.4). Both APIs of this library share it.
  *
- * Rules: a request that has an Authorization field keeps it; a refused response is released before
- * the next one is asked for; only a body that can be sent again is sent again. The scheme bounds
- * how often.
+ * Rules:
+ *
+ * - A request that has an Authorization field keeps it.
+ *
+ * - A refused response is released before the next request is sent.
+ *
+ * - Only a body that can be sent again is sent again.
+ *
+ * The scheme limits how often.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -13,12 +19,12 @@ import type { Interruptible } from "../effect/caller.ts"
 import { uninterrupted } from "../effect/caller.ts"
 import type { Asked, Attempts, Scheme, Unanswerable } from "./scheme.ts"
 
-/** What a scheme may learn of a response. */
+/** The parts of a response that a scheme may read. */
 export interface Answer {
   readonly status: number
   /** True if a redirect has led from the request to another URL. */
   readonly isElsewhere: boolean
-  /** The lines of a field. */
+  /** Returns the lines of a field. */
   readonly lines: (name: string) => ReadonlyArray<string>
 }
 
@@ -27,12 +33,15 @@ export interface Call<A, E, R> {
   readonly asked: Asked
   /** True if the request has credentials already. */
   readonly isAuthorized: boolean
-  /** Asked after a refusal, because a body that was not begun can still be sent. */
+  /**
+   * True if the body can be sent again. Called after a refusal, because a body that was not begun
+   * can still be sent.
+   */
   readonly canRepeat: (isElsewhere: boolean) => boolean
   readonly send: (authorization: string | undefined) => Effect.Effect<A, E, R>
   /**
-   * The response of an outcome, or of what a status check made of it, if it is of an origin that
-   * the credentials are for.
+   * Returns the response of an outcome, or of the failure that a status check turned it into, if
+   * the credentials are for its origin.
    */
   readonly answerOf: (outcome: Either.Either<A, E>) => Answer | undefined
   /** Releases the response, if there is one, and waits until its connection is free or closed. */
@@ -94,7 +103,9 @@ class Sending<A, E, E2, R> {
   }
 }
 
-/** Sends a request with the credentials of its origin. One to any other origin is unchanged. */
+/**
+ * Sends a request with the credentials of its origin. A request to any other origin is unchanged.
+ */
 export const authorized = <A, E, E2, R>(
   scheme: Scheme<E>,
   call: Call<A, E2, R>

@@ -1,4 +1,4 @@
-/** What callers hold: credentials whose output shows nothing, and the scheme behind them. */
+/** The credentials that callers hold, whose output shows nothing, and the scheme in them. */
 import { identity } from "effect/Function"
 import * as Inspectable from "effect/Inspectable"
 import type * as Types from "effect/Types"

@@ -2,9 +2,15 @@
  * Digest credentials (RFC 7616) for some origins: which nonce a request uses, and what a refusal or
  * an acceptance changes.
  *
- * Rules: each origin has its nonces, which no other origin learns or changes; a nonce counts each
- * request once, also if it was refused and comes again; a request is answered once, and some times
- * more if only its nonce was too old; what was refused is not sent unasked by the next request.
+ * Rules:
+ *
+ * - Each origin has its nonces, which no other origin learns or changes.
+ *
+ * - A nonce counts each request once, also if it was refused and is used again.
+ *
+ * - A request is answered once, and a few times more if only its nonce was too old.
+ *
+ * - The next request does not use a refused nonce without a challenge.
  */
 import * as Effect from "effect/Effect"
 import type { Origin } from "../../Origin.ts"
@@ -42,17 +48,17 @@ export type Cnonces = () => string
 
 const empty: Uint8Array = new Uint8Array(0)
 
-/** How many nonces of an origin are remembered. */
+/** The number of nonces of an origin that are kept. */
 const maxSessions = 16
 
 /**
- * How often a request is sent again because its nonce was too old. The requests at the same time
- * may use a nonce up before this one arrives. A server that calls each nonce too old must not be
- * asked without end.
+ * How often a request is sent again because its nonce was too old. Concurrent requests may use up a
+ * nonce before this one arrives. A server that calls each nonce too old must not be asked
+ * indefinitely.
  */
 const maxStale = 8
 
-/** Loaded by the first challenge: a program without digests must not pay for it. */
+/** Loaded by the first challenge, so that a program without digests does not load it. */
 const crypto = () => process.getBuiltinModule("node:crypto")
 
 const names: { readonly [A in Algorithm]: string } = {
@@ -102,18 +108,18 @@ class Digest implements Scheme<never> {
   begin(asked: Asked): Effect.Effect<Attempts<never> | undefined> {
     return Effect.sync(() => {
       const { origin, target } = asked
-      // What sends it reports what is wrong with it.
+      // The code that sends the request reports its fault.
       if (origin === undefined || target === undefined) return undefined
       return new DigestAttempts(this, asked, origin, target)
     })
   }
 
-  /** The nonce for a request that no challenge has asked for yet. */
+  /** Returns the nonce for a request without a challenge. */
   find(origin: string, target: string): Session | undefined {
     return this.#of(origin).find((session) => !session.isRefused && session.covers(target))
   }
 
-  /** The challenge to answer, if there is one. */
+  /** Returns the challenge to answer, if there is one. */
   choose(origin: string, lines: ReadonlyArray<string>): DigestChallenge | undefined {
     return strongest(
       lines,
@@ -123,7 +129,8 @@ class Digest implements Scheme<never> {
   }
 
   /**
-   * The nonce of a challenge, which counts on if it is known. It is the first for later requests.
+   * Returns the nonce of a challenge, whose count continues if it is known. It is the first for
+   * later requests.
    */
   adopt(origin: string, challenge: DigestChallenge): Session {
     const sessions = this.#of(origin)
@@ -145,7 +152,10 @@ class Digest implements Scheme<never> {
     return this.#doubted.size < this.#doubted.add(origin).size
   }
 
-  /** No request uses the nonce unasked. It is kept for its count, behind those that are used. */
+  /**
+   * No request uses the nonce without a challenge. It is kept for its count, after those that are
+   * used.
+   */
   refuse(origin: string, session: Session): void {
     const sessions = this.#of(origin)
     session.isRefused = true
@@ -172,7 +182,7 @@ class DigestAttempts implements Attempts<never> {
   readonly #origin: string
   readonly #target: string
   #session: Session | undefined
-  /** True for a nonce that no response to this request has brought. */
+  /** True if the nonce is not from a response to this request. */
   #unasked = true
   #stale = 0
   /** The `rspauth` of the digest that was sent last. */
@@ -206,7 +216,7 @@ class DigestAttempts implements Attempts<never> {
     })
   }
 
-  /** `auth` wherever it suffices, because it needs no body. */
+  /** Returns `auth` if the challenge allows it, because it needs no body. */
   #qopOf({ challenge: { qops } }: Session, body: Uint8Array | undefined): Qop | undefined {
     if (qops.length === 0) return undefined
     const integrity = this.#digest.integrity && body !== undefined && qops.includes("auth-int")
@@ -214,14 +224,14 @@ class DigestAttempts implements Attempts<never> {
   }
 
   refused({ canRepeat, challenges, isElsewhere }: Refusal): boolean {
-    // Another target needs another digest, and a server may refuse this one for that alone.
+    // Another target needs another digest, and that alone may be why a server refuses this one.
     if (isElsewhere) return false
     const refused = this.#session
     if (refused !== undefined) this.#digest.refuse(this.#origin, refused)
     const challenge = this.#digest.choose(this.#origin, challenges)
     if (challenge === undefined) return false
-    // A nonce that is too old says nothing of the password. Neither does one that the server has
-    // forgotten, such as after a restart.
+    // A nonce that is too old does not mean that the password is wrong. Neither does a nonce that
+    // the server has forgotten, such as after a restart.
     const mayAnswer = refused === undefined || this.#unasked || (challenge.isStale && this.#stale < maxStale)
     if (!mayAnswer) return false
     if (refused !== undefined && challenge.isStale) this.#stale++
@@ -246,7 +256,7 @@ class DigestAttempts implements Attempts<never> {
     )
   }
 
-  /** False if the server has sent a wrong proof. One of a body cannot be checked here. */
+  /** False if the server has sent a wrong proof. A proof of a body cannot be checked here. */
   #isProven(params: ReadonlyMap<string, string>): boolean {
     const proof = params.get("rspauth")
     const expected = this.#proof
@@ -255,7 +265,7 @@ class DigestAttempts implements Attempts<never> {
   }
 }
 
-/** Makes digest credentials. */
+/** Creates digest credentials. */
 export const makeDigest = (
   options: Options,
   cnonces: Cnonces = randomCnonce

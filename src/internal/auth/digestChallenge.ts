@@ -1,8 +1,8 @@
 /**
  * Reads and chooses challenges of the Digest scheme (RFC 7616 section 3.3, RFC 2069 without `qop`).
  *
- * A challenge that cannot be answered is none: without a realm or a nonce, or with an algorithm or
- * only qops that are not known here.
+ * A challenge that cannot be answered is ignored: without a realm or a nonce, or with only an
+ * unknown algorithm or unknown qops.
  */
 import { format, fromUrl } from "../model/origin.ts"
 import { parseChallenges } from "../syntax/challenges.ts"
@@ -13,7 +13,7 @@ export const algorithms = ["MD5", "SHA-256", "SHA-512-256"] as const
 
 export type Algorithm = (typeof algorithms)[number]
 
-/** What a digest protects: the head alone, or the body too. */
+/** The part of a message that a digest protects: the head alone, or the body too. */
 export type Qop = "auth" | "auth-int"
 
 /** A challenge that can be answered. Texts are bytes, one for each character. */
@@ -24,7 +24,7 @@ export interface DigestChallenge {
   readonly algorithm: Algorithm
   /** The algorithm as the server spells it; `undefined` if it names none. */
   readonly named: string | undefined
-  /** True if the user is hashed with the nonces, as the algorithms that end in `-sess` want. */
+  /** True if the user is hashed with the nonces, as algorithms that end in `-sess` require. */
   readonly isSession: boolean
   /** Empty without a `qop`. */
   readonly qops: ReadonlyArray<Qop>
@@ -32,7 +32,10 @@ export interface DigestChallenge {
   readonly isStale: boolean
   readonly hashesUser: boolean
   readonly isUtf8: boolean
-  /** The beginnings of the targets that the challenge is for; `undefined`: all of the origin. */
+  /**
+   * The beginnings of the targets that the challenge is for; `undefined` for all targets of the
+   * origin.
+   */
   readonly paths: ReadonlyArray<string> | undefined
 }
 
@@ -40,7 +43,10 @@ const isTrue = (text: string | undefined): boolean => text?.toLowerCase() === "t
 
 const isQop = (text: string): text is Qop => text === "auth" || text === "auth-int"
 
-/** The space-separated URIs of `domain` that are on this origin. No other gets credentials. */
+/**
+ * Returns the space-separated URIs of `domain` that are on this origin. No other origin gets
+ * credentials.
+ */
 const pathsOf = (domain: string | undefined, origin: string): ReadonlyArray<string> | undefined => {
   const uris = domain?.split(" ").filter((uri) => uri !== "") ?? []
   if (uris.length === 0) return undefined

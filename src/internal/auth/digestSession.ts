@@ -10,7 +10,7 @@ import type { User } from "./sendable.ts"
 /** Hashes bytes, to hexadecimal digits in lower case. */
 export type Hash = (bytes: string | Uint8Array) => string
 
-/** The bytes of a text in UTF-8, one for each character. */
+/** Returns the bytes of a text in UTF-8, one for each character. */
 const bytesOf = (text: string): string =>
   Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join("")
 
@@ -31,7 +31,7 @@ const extended = (bytes: string): string =>
 /** The largest nonce count: eight hexadecimal digits. */
 const maxCount = 0xffffffff
 
-/** What a digest is made of. */
+/** The inputs of a digest. */
 export interface Digested {
   readonly method: string
   readonly target: string
@@ -40,7 +40,7 @@ export interface Digested {
   readonly body: Uint8Array
 }
 
-/** What a server must hash to prove that it knows the password, too. */
+/** The data that a server must hash to prove that it knows the password too. */
 export interface Sent {
   readonly value: string
   /** The `rspauth` of a response, if that does not depend on its body. */
@@ -58,7 +58,7 @@ export class Session {
   /** The cnonce of a session. */
   readonly #cnonce: string | undefined
   #count = 0
-  /** True if the server has refused it, and has not given it again since. */
+  /** True if the server has refused it, and has not sent it again since. */
   isRefused = false
 
   constructor(challenge: DigestChallenge, { password, username }: User, hash: Hash, newCnonce: () => string) {
@@ -78,7 +78,7 @@ export class Session {
       : `username=${quoted(user)}`
   }
 
-  /** True if it may be used for a target without being asked. */
+  /** True if it may be used for a target without a challenge. */
   covers(target: string): boolean {
     const { paths } = this.challenge
     if (this.#count >= maxCount) return false
@@ -94,7 +94,7 @@ export class Session {
     const middle = qop === undefined ? nonce : `${nonce}:${nc}:${cnonce}:${qop}`
     const response = (a2: string): string => hash(`${this.#secret}:${middle}:${hash(a2)}`)
     const digest = response(`${method}:${target}${qop === "auth-int" ? `:${hash(body)}` : ""}`)
-    // RFC 7616 section 3.4 says which of them are quoted.
+    // RFC 7616 section 3.4 defines which of them are quoted.
     const params = [
       this.#user,
       `realm=${quoted(realm)}`,

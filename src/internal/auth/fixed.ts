@@ -1,6 +1,6 @@
 /**
  * Credentials that are the same for each request: Basic (RFC 7617) and a bearer token (RFC 6750).
- * They are checked once, when they are made, and a refusal is returned.
+ * They are checked once, when they are made. If a server refuses them, its response is returned.
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -17,7 +17,7 @@ import type { Attempts, Scheme } from "./scheme.ts"
 import type { GivenUser } from "./sendable.ts"
 import { isSendable, revealed, userOf, wrongToken } from "./sendable.ts"
 
-/** Where the credentials are sent. */
+/** The origins to which the credentials are sent. */
 interface Where {
   /**
    * The origins whose requests get the credentials: URLs without a path, or origins. Scheme, host
@@ -85,7 +85,7 @@ export const bearer = (options: BearerOptions): Either.Either<Credentials<never>
 const withValue = <E>(request: HttpRequest<E>, value: string | InvalidOption): HttpRequest<E> =>
   typeof value === "string"
     ? setHeader(request, "Authorization", value)
-    // Sending it fails, unless it could not be sent before.
+    // Sending it fails, unless it already had a fault.
     : Object.assign(setHeader(request, "Authorization", ""), { invalid: request.invalid ?? value })
 
 export const setBasic = <E>(request: HttpRequest<E>, user: GivenUser): HttpRequest<E> =>

@@ -1,4 +1,4 @@
-/** Credentials for a pool, and for anything else that sends requests of this library. */
+/** Credentials for a pool, and for other senders of this library's requests. */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Scope from "effect/Scope"
@@ -21,7 +21,7 @@ import type { Asked, Scheme, Unanswerable } from "./scheme.ts"
 
 const empty: Uint8Array = new Uint8Array(0)
 
-/** The origin that a request goes to, if that can be known here. */
+/** Returns the origin that a request goes to, if that is known here. */
 const originOf = (request: HttpRequest<unknown>, origin: Origin.Origin | undefined): Origin.Origin | undefined => {
   const own = origin ?? request.origin
   if (own !== undefined) return Origin.isOrigin(own) ? own : undefined
@@ -65,7 +65,7 @@ const repeatable = <B>(given: HttpRequest<B>): Repeatable<B> => {
 /** The head of a response that tells how the server took the credentials. */
 type Head = Pick<HttpResponse, "status" | "fields">
 
-/** How a request is sent, and what came of it. */
+/** How a request is sent, and its outcome. */
 interface Sender<B, A, F, R> {
   readonly send: (request: HttpRequest<B>) => Effect.Effect<A, F, R>
   readonly headOf: (outcome: Either.Either<A, F>) => Head | undefined
@@ -80,7 +80,7 @@ const sendWith = <E, B, A, F, R>(
   { headOf, release, send }: Sender<B, A, F, R>
 ): Effect.Effect<A, E | Unanswerable | F, R> =>
   Effect.suspend(() => {
-    // What sends the request reports what is wrong with it.
+    // The code that sends the request reports its fault.
     if (!isHttpRequest(given) || given.invalid !== undefined) return send(given)
     const own = originOf(given, origin)
     if (own === undefined || !scheme.covers(Origin.format(own))) return send(given)
@@ -100,8 +100,8 @@ const sendWith = <E, B, A, F, R>(
   })
 
 /**
- * Sends a request with credentials. `origin` is the origin of a single connection, whose requests
- * all go there, whatever they name.
+ * Sends a request with credentials. `origin` is the origin of a single connection, because all its
+ * requests go there, whatever they name.
  */
 export const executeWith = <E, B, F>(
   scheme: Scheme<E>,

@@ -1,8 +1,8 @@
 /**
- * What each way to authenticate implements, and what it learns of a request and its responses.
+ * The interface of each way to authenticate, and what it reads of a request and its responses.
  *
- * A scheme has no part in how requests are sent: `authorized.ts` asks it for the value of
- * Authorization, and reports what the server made of it.
+ * A scheme does not take part in sending requests. `authorized.ts` asks it for the value of
+ * Authorization, and reports the server's reaction.
  */
 import type * as Effect from "effect/Effect"
 import type { InvalidOption, UnsupportedBody } from "../error/request.ts"
@@ -22,31 +22,31 @@ export interface Asked {
 export interface Refusal {
   /** The lines of WWW-Authenticate. */
   readonly challenges: ReadonlyArray<string>
-  /** True if a redirect has led from the request to another URL, which is what was refused. */
+  /** True if a redirect has led from the request to another URL, whose request was refused. */
   readonly isElsewhere: boolean
   /** True if the request can be sent again. */
   readonly canRepeat: boolean
 }
 
-/** Why any scheme may have no value for a request. */
+/** The reason why any scheme may have no value for a request. */
 export type Unanswerable = InvalidOption | UnsupportedBody
 
 /** One request, which may be sent several times. */
 export interface Attempts<out E> {
-  /** The value of Authorization for the next time; `undefined` for none. */
+  /** Returns the value of Authorization for the next attempt; `undefined` for none. */
   readonly next: Effect.Effect<string | undefined, E | Unanswerable>
-  /** Learns of a refusal. True if the request must be sent again. */
+  /** Receives a refusal. Returns true if the request must be sent again. */
   refused(refusal: Refusal): boolean
   /**
-   * Learns of any other response, by the lines of its Authentication-Info. Returns what the log
-   * should warn of, if anything.
+   * Receives the lines of Authentication-Info of any other response. Returns a warning for the log,
+   * if there is one.
    */
   accepted(info: ReadonlyArray<string>): string | undefined
 }
 
 /** A way to authenticate, with its credentials. */
 export interface Scheme<out E> {
-  /** True if requests to this origin get the credentials. `undefined`: it is not known. */
+  /** True if requests to this origin get the credentials. `undefined` is an unknown origin. */
   covers(origin: string | undefined): boolean
   /** Begins a request to such an origin. `undefined` if it must be sent unchanged. */
   begin(asked: Asked): Effect.Effect<Attempts<E> | undefined>

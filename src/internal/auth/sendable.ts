@@ -10,7 +10,7 @@ export interface User {
   readonly password: string
 }
 
-/** How callers give them. */
+/** User name and password as callers pass them. */
 export interface GivenUser {
   /** Without control characters; for Basic, without a colon. Sent as UTF-8, in the form NFC. */
   readonly username: string
@@ -19,12 +19,12 @@ export interface GivenUser {
 }
 
 /**
- * True for what a field value can hold without a break. RFC 6750 section 2.1 allows less of it, and
- * there are services whose tokens have other characters, such as `|`.
+ * True for text that a field value can contain. RFC 6750 section 2.1 allows fewer characters, and
+ * there are services whose tokens have others, such as `|`.
  */
 export const isSendable = (token: unknown): token is string => typeof token === "string" && /^[!-~]+$/.test(token)
 
-/** What is wrong with a token of the caller, if anything is. */
+/** The fault of a token that cannot be sent. */
 export const wrongToken = "it must be a `Redacted` text of printable ASCII characters without spaces, at least one"
 
 const invalid = (option: string, reason: string): InvalidOption => new InvalidOption({ option, reason })
@@ -35,7 +35,7 @@ const invalid = (option: string, reason: string): InvalidOption => new InvalidOp
  */
 const isReadable = (text: unknown): text is string => typeof text === "string" && !/[\p{Cc}\p{Surrogate}]/u.test(text)
 
-/** Returns a redacted value; `undefined` if it is none, or was wiped. */
+/** Returns a redacted value; `undefined` if it is not one, or was wiped. */
 export const revealed = (given: unknown): unknown =>
   Redacted.isRedacted(given)
     ? Either.getOrUndefined(Either.try(() => Redacted.value(given)))

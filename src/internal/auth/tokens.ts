@@ -2,9 +2,14 @@
  * Keeps one bearer token until it expires, and acquires the next one once for all requests that
  * need it.
  *
- * Rules: there is at most one acquisition at a time, unless its token is forgotten; a request that
- * leaves does not end it for the others; the last request that leaves interrupts it and waits for
- * its end; a failure reaches all requests that wait, and the next request tries again.
+ * Rules:
+ *
+ * - There is at most one acquisition at a time, unless its token is forgotten.
+ *
+ * - Interrupting a request does not end the acquisition for the others. Interrupting the last one
+ *   interrupts it and waits for its end.
+ *
+ * - A failure reaches all requests that wait, and the next request tries again.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -28,7 +33,7 @@ import { originsOf } from "./origins.ts"
 import type { Asked, Attempts, Refusal, Scheme } from "./scheme.ts"
 import { isSendable, revealed } from "./sendable.ts"
 
-/** What the caller's Effect returns. Documented in `Auth`. */
+/** The result of the caller's Effect. Documented in `Auth`. */
 export interface Token {
   readonly token: Redacted.Redacted
   readonly expiresIn?: Duration.DurationInput | undefined
@@ -41,7 +46,7 @@ export interface Options {
   readonly margin?: Duration.DurationInput | undefined
 }
 
-/** An acquired token. Its identity says whether a refused token is still the current one. */
+/** An acquired token. Its identity decides whether a refused token is still the current one. */
 export interface Held {
   readonly token: Redacted.Redacted
   /** The first millisecond in which it is not used any more. */
@@ -53,7 +58,7 @@ class Acquisition<out E> {
   readonly keeper: object
   waiters = 0
   hasEnded = false
-  /** The acquisitions that this one waits for, once for each wait. */
+  /** The acquisitions that this one waits for, one entry for each wait. */
   readonly awaits: Array<Acquisition<unknown>> = []
   #fiber: Fiber.RuntimeFiber<Exit.Exit<Held, E | InvalidOption>> | undefined
 
@@ -99,13 +104,13 @@ const heldOf = (given: Token, began: number, now: number, margin: number): Held 
   }
   const expiry = expiryOf(given, began)
   if (typeof expiry !== "number") return expiry
-  // A margin as long as the token lasts would ask for another one with every request.
+  // A margin as long as the token's validity would cause an acquisition for every request.
   return { token: given.token, until: expiry - Math.min(margin, Math.max(0, expiry - now) / 2) }
 }
 
 /**
- * The acquisitions that run this fiber. A fiber that is forked there inherits them, because a limit
- * of time or a race forks. They count until they have ended, so that a fiber that outlives its
+ * The acquisitions that this fiber runs in. A fiber that is forked there inherits them, because a
+ * time limit or a race forks. They count until they have ended, so that a fiber that outlives its
  * acquisition receives tokens like every other fiber.
  */
 const acquiring = globalValue(
@@ -149,12 +154,12 @@ export class Tokens<E> implements Scheme<E> {
     (acquisitions) => acquisitions.some(({ keeper }) => keeper === this)
   )
 
-  /** Its token would be the one that a request of `acquire` is to get. */
+  /** Its token would be the one that a request of `acquire` must get. */
   begin(_asked: Asked): Effect.Effect<Attempts<E> | undefined> {
     return Effect.map(this.isAcquiring, (isAcquiring) => isAcquiring ? undefined : new TokenAttempts(this))
   }
 
-  /** The current token, or the next one if it has expired or is the one that was refused. */
+  /** Returns the current token, or the next one if it has expired or is the refused one. */
   get(refused?: Held): Effect.Effect<Held, E | InvalidOption> {
     return Effect.flatMap(Clock.currentTimeMillis, (now) => {
       if (this.#held !== undefined && (this.#held === refused || this.#held.until <= now)) this.#held = undefined
@@ -162,22 +167,24 @@ export class Tokens<E> implements Scheme<E> {
     })
   }
 
-  /** As `get`, for the caller's code, which may ask in the middle of the acquisition. */
+  /**
+   * Does the same as `get` for the caller's code, which may ask in the middle of the acquisition.
+   */
   readonly current: Effect.Effect<Held, E | InvalidOption> = Effect.flatMap(
     Effect.suspend(() => this.isAcquiring),
     (isAcquiring) => isAcquiring ? Effect.fail(wrong("it asks for `token`, which waits for its result")) : this.get()
   )
 
   /**
-   * The next request acquires another token, also if one is being acquired: that serves the
-   * requests that wait for it already.
+   * Makes the next request acquire another token, even if one is being acquired. That one serves
+   * the requests that already wait for it.
    */
   forget(): void {
     this.#held = undefined
     this.#running = undefined
   }
 
-  /** The next request acquires another token, unless that was done since this one was sent. */
+  /** Makes the next request acquire another token, unless that was done after this one was sent. */
   refused(held: Held): void {
     if (this.#held === held) this.#held = undefined
   }
@@ -208,7 +215,7 @@ export class Tokens<E> implements Scheme<E> {
     })
   }
 
-  /** In the runtime of the keeper, because what it acquires belongs to no single request. */
+  /** In the runtime of the keeper, because the token belongs to no single request. */
   #start(): Acquisition<E> {
     const started = new Acquisition<E>(this)
     const acquired = Effect.flatMap(
@@ -225,7 +232,7 @@ export class Tokens<E> implements Scheme<E> {
     )
     const work = Effect.map(Effect.exit(Effect.interruptible(acquired)), (exit) => {
       started.hasEnded = true
-      // Forgotten, by the caller or because all requests have left.
+      // Forgotten, by the caller or because all requests were interrupted.
       if (this.#running !== started) return exit
       this.#running = undefined
       if (Exit.isSuccess(exit)) this.#held = exit.value
@@ -255,7 +262,7 @@ class TokenAttempts<E> implements Attempts<E> {
   }
 
   refused({ canRepeat }: Refusal): boolean {
-    // A second refusal is the answer.
+    // A second refusal is returned.
     if (this.#held === undefined || this.#refused !== undefined) return false
     if (!canRepeat) this.#tokens.refused(this.#held)
     this.#refused = this.#held
@@ -269,7 +276,7 @@ class TokenAttempts<E> implements Attempts<E> {
 
 const invalid = (option: string, reason: string): InvalidOption => new InvalidOption({ option, reason })
 
-/** Makes a keeper of tokens. It holds nothing that must be released. */
+/** Creates a keeper of tokens. It holds nothing that must be released. */
 export const makeTokens = <E, R>(
   acquire: Effect.Effect<Token, E, R>,
   options: Options

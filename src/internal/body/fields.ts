@@ -1,7 +1,7 @@
 /**
  * Encodes the fields of a form or a query as `application/x-www-form-urlencoded` (WHATWG URL
- * section 5.2). The bytes are those of `URLSearchParams`, except that no character is replaced:
- * what cannot be encoded is an error.
+ * section 5.2). The bytes are those of `URLSearchParams`, except that no character is replaced: a
+ * text that cannot be encoded is an error.
  */
 import * as Predicate from "effect/Predicate"
 import { InvalidUrl } from "../error/request.ts"

@@ -3,9 +3,8 @@
  * known in advance, and its files are read when they are sent. Its boundary is random enough that
  * no content can contain it.
  *
- * Forms and blobs are recognized by what they can do, so that polyfills and npm's undici work as
- * well as Node's own classes. If one of them then deviates from the standard, that is a typed
- * failure.
+ * Forms and blobs are recognized by their methods, so that polyfills and npm's undici work as well
+ * as Node's own classes. If one of them then deviates from the standard, that is a typed failure.
  */
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"

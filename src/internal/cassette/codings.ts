@@ -3,8 +3,8 @@ import * as Zlib from "node:zlib"
 import { textOf } from "./store.ts"
 
 /**
- * What a body may grow to; larger ones are not decoded. A body that was cut is decoded as far as it
- * goes.
+ * The size that a decoded body may reach; larger ones are not decoded. A truncated body is decoded
+ * as far as possible.
  */
 const limits = { maxOutputLength: 64 * 1024 * 1024 }
 const partial = { ...limits, finishFlush: Zlib.constants.Z_SYNC_FLUSH }
@@ -27,7 +27,7 @@ const codings: Readonly<Record<string, Coding>> = {
   }
 }
 
-/** The codings of a Content-Encoding, in the order in which they were applied. */
+/** Returns the codings of a Content-Encoding, in the order in which they were applied. */
 const listed = (values: ReadonlyArray<string>): ReadonlyArray<string> =>
   values.flatMap((value) => value.split(",")).map((name) => name.trim().toLowerCase())
     .filter((name) => name !== "" && name !== "identity")
@@ -53,7 +53,7 @@ export const isEncoded = (values: ReadonlyArray<string>): boolean => listed(valu
 
 const fatal = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
-/** Bytes as text if they are valid UTF-8. */
+/** Returns bytes as text if they are valid UTF-8. */
 export const utf8Of = (bytes: Uint8Array): string | undefined => {
   try {
     return fatal.decode(bytes)
@@ -62,7 +62,7 @@ export const utf8Of = (bytes: Uint8Array): string | undefined => {
   }
 }
 
-/** Bytes as text by a charset, as far as it is known. */
+/** Returns bytes as text by a charset, if it is known. */
 export const decodeText = (bytes: Uint8Array, charset: string | undefined): string | undefined => {
   if (charset === undefined || charset === "utf-8") return utf8Of(bytes)
   if (charset === "iso-8859-1" || charset === "us-ascii") return textOf(bytes)

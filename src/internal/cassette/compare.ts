@@ -1,5 +1,5 @@
 /**
- * Compares a request with a recorded one, and says in sentences how they differ.
+ * Compares a request with a recorded one, and describes in sentences how they differ.
  *
  * Both are compared as they would be recorded, without secrets.
  */
@@ -39,7 +39,7 @@ export const headOf = (message: Message, secrets: Secrets): Head => {
 export const bodyOf = (message: Message, bytes: Uint8Array, secrets: Secrets): Uint8Array =>
   redactedContent(message, bytes, factsOf("Request", message, message), secrets)
 
-/** A request as a reader knows it. */
+/** Names a request in a message: its method and target. */
 export const described = ({ fields, method, target }: Head): string => {
   const host = fields.get("host")
   return `${method} ${target.startsWith("/") && host !== undefined ? `${host}${target}` : target}`
@@ -54,7 +54,7 @@ const fieldDifference = (name: string, recorded: string | undefined, sent: strin
   if (recorded === sent) return undefined
   if (recorded === undefined) return `it was recorded without the field ${name}, which is ${shown(sent ?? "")}`
   if (sent === undefined) return `it was recorded with the field ${name}, which is missing`
-  // What was redacted matches everything.
+  // A redacted value matches everything.
   return recorded.includes(redacted) ? undefined : `its field ${name} is ${shown(recorded)} and not ${shown(sent)}`
 }
 
@@ -91,7 +91,7 @@ export class Comparison {
   bodies(recorded: Message, recordedBytes: Uint8Array, sent: Message, sentBytes: Uint8Array): string | undefined {
     if (this.#body === false || recorded.end < 0) return undefined
     if (typeof this.#body === "function") {
-      // The caller's function compares what was recorded with what it would have been.
+      // The caller's function compares the recorded body with the body as it would be recorded.
       const same = this.#body(contentOf(recorded, recordedBytes), bodyOf(sent, sentBytes, this.#secrets))
       return same ? undefined : "its body is another one by the function `body`"
     }

@@ -1,5 +1,5 @@
 /**
- * All tracks of a cassette that is played, what of them was played, and which request is answered
+ * All tracks of a cassette that is played, which of them were played, and which request is answered
  * by which.
  *
  * Delivers nothing.
@@ -41,7 +41,7 @@ export class Deck {
     })
   }
 
-  /** The track for the next connection to an endpoint; a problem if there is none. */
+  /** Returns the track for the next connection to an endpoint; a problem if there is none. */
   open({ host, port, socketPath, tls }: Transport.Endpoint): Track | string {
     const endpoint = { host, port, socketPath, tls: tls !== undefined }
     const key = keyOf(endpoint)
@@ -64,7 +64,7 @@ export class Deck {
     return track
   }
 
-  /** The requests to the endpoint of a track that may answer one on this connection. */
+  /** Returns the requests to the endpoint of a track that may answer one on this connection. */
   #requests(track: Track): ReadonlyArray<Found> {
     const key = keyOf(track.connection.endpoint)
     return this.tracks.filter(({ connection }) => keyOf(connection.endpoint) === key).flatMap((each) =>
@@ -85,8 +85,8 @@ export class Deck {
   }
 
   /**
-   * Another recorded request with the same head that has this body. One whose head alone was
-   * matched counts, too: concurrent requests send their bodies in any order.
+   * Returns another recorded request with the same head that has this body. A request of which only
+   * the head was matched counts too, because concurrent requests send their bodies in any order.
    */
   withBody(track: Track, message: Message, bytes: Uint8Array): Found | undefined {
     const head = this.comparison.head(message)
@@ -121,7 +121,7 @@ export class Deck {
       } on connection ${nearest.found.track.index}: ${nearest.differences.join("; ")}. ${advice}`
   }
 
-  /** The requests and connections that were not played. */
+  /** Returns the requests and connections that were not played. */
   get unplayed(): ReadonlyArray<string> {
     return this.tracks.flatMap((track) => {
       const { acts, connection, index, opened } = track

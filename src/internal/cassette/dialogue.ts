@@ -1,10 +1,12 @@
-/** Pairs the requests of a connection with their responses, in what both sides have sent. */
+/**
+ * Pairs the requests of a connection with their responses, in the bytes that both sides have sent.
+ */
 import type { Event } from "./model.ts"
 import { type Message, Reader, type Side } from "./reader.ts"
 import { replyLength } from "./socks.ts"
 import { Store } from "./store.ts"
 
-/** A request and what answered it, as far as it was exchanged. */
+/** A request and its responses, as far as they were exchanged. */
 export interface Exchange {
   readonly request: Message
   readonly interim: ReadonlyArray<Message>
@@ -17,7 +19,7 @@ export interface Dialogue {
   readonly exchanges: ReadonlyArray<Exchange>
 }
 
-/** All bytes of one side. */
+/** Returns all bytes of one side. */
 const sentBy = (side: Side, events: ReadonlyArray<Event>): Store => {
   const store = new Store()
   for (const event of events) if (event._tag === "Bytes" && event.from === side) store.append(event.bytes)
@@ -42,7 +44,7 @@ const answer = (request: Message, client: Reader, server: Reader): Exchange => {
   }
 }
 
-/** Takes a connection apart. */
+/** Splits a connection into its requests and responses. */
 export const converse = (events: ReadonlyArray<Event>): Dialogue => {
   const client = new Reader("Client", sentBy("Client", events))
   const server = new Reader("Server", sentBy("Server", events))
@@ -61,7 +63,7 @@ export const converse = (events: ReadonlyArray<Event>): Dialogue => {
   const last = client.parts.at(-1)
   // A request that is not complete may have been answered.
   if (last?._tag === "Message" && last.end < 0) exchanges.push(answer(last, client, server))
-  // What the server sent without a request.
+  // Bytes that the server sent without a request.
   while (server.next() !== undefined);
   server.finish()
   return { client, server, exchanges }

@@ -1,4 +1,4 @@
-/** Replaces ranges of bytes, and keeps the places where the bytes were split. */
+/** Replaces ranges of bytes, and keeps the offsets at which the bytes were split. */
 
 export interface Edit {
   readonly start: number

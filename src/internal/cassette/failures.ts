@@ -8,7 +8,7 @@ export type Failed = AddressRefused | ConnectError | DnsError | HttpTimeout | Tl
 
 const classes = { AddressRefused, ConnectError, DnsError, HttpTimeout, TlsError }
 
-/** The texts, numbers and lists in a record, without `undefined`, causes and contexts. */
+/** Returns the texts, numbers and lists in a record, without `undefined`, causes and contexts. */
 const plain = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(plain)
   if (typeof value !== "object" || value === null) return value
@@ -20,7 +20,7 @@ const plain = (value: unknown): unknown => {
   )
 }
 
-/** How an opening failed. One that was interrupted, or died, has not ended. */
+/** Returns how an opening failed. An opening that was interrupted, or died, has not ended. */
 export const refusalOf = (cause: Cause.Cause<Failed>, at: number): Opening => {
   const error = Option.getOrUndefined(Cause.failureOption(cause))
   if (error === undefined || !(error._tag in classes)) return { _tag: "Unfinished" }
@@ -30,7 +30,7 @@ export const refusalOf = (cause: Cause.Cause<Failed>, at: number): Opening => {
 
 const systemError = (code: unknown): Error => Object.assign(new Error(`${String(code)} (recorded)`), { code })
 
-/** The error again. Its cause is one of the system with its code, so that it counts as one. */
+/** Creates the error again. Its cause is a system error with its code, so that it counts as one. */
 export const errorOf = ({ error, fields }: Refusal): Failed => {
   const Class = classes[error] as unknown as new(fields: object) => Failed
   const { attempts, code } = fields

@@ -1,5 +1,5 @@
 /**
- * Reads and writes files of cassettes. The modules of Node for files are loaded when one is used,
+ * Reads and writes files of cassettes. Node's modules for files are loaded when one is used,
  * because a program without cassettes loads this file too.
  */
 import * as Effect from "effect/Effect"
@@ -10,7 +10,7 @@ import { type Cassette, CassetteError } from "./model.ts"
 
 const files = () => import("node:fs/promises")
 
-/** The path; a defect of an untyped caller is what `catch` below receives. */
+/** Returns the path. An untyped caller may cause a defect, which `catch` below receives. */
 const checked = (file: string): string => {
   if (typeof file !== "string" || file === "") throw new TypeError("The path of a cassette must be a text")
   return file
@@ -43,7 +43,7 @@ export const read = (file: string): Effect.Effect<Cassette, CassetteError> =>
   )
 
 /**
- * Writes a text in one step, so that a reader never sees half of it. Makes the folder if need be.
+ * Writes a text atomically, so that a reader never sees half of it. Creates the folder if needed.
  */
 export const writeText = (file: string, text: string): Effect.Effect<void, CassetteError> =>
   Effect.tryPromise({

@@ -1,7 +1,8 @@
 /**
  * A cassette as HAR 1.2, which browsers and many tools show: one entry for each request.
  *
- * Follows the draft of the W3C (w3c.github.io/web-performance, HAR). What does not apply is -1.
+ * Follows the draft of the W3C (w3c.github.io/web-performance, HAR). Values that do not apply are
+ * -1.
  */
 import { converse, type Exchange } from "./dialogue.ts"
 import type { Har, HarEntry, HarMessage, NameValue } from "./harModel.ts"
@@ -20,7 +21,7 @@ class Times {
     }
   }
 
-  /** The time of the byte at an offset. */
+  /** Returns the time of the byte at an offset. */
   at(offset: number): number {
     // A connection may have many thousand pieces, so they are not searched one by one.
     let low = 0
@@ -46,7 +47,7 @@ const parts = (message: Message, version: string): Omit<HarMessage, "cookies"> =
   bodySize: sizeOf(message)
 })
 
-/** The URL of a request, whose target may be a URL already. */
+/** Returns the URL of a request, whose target may be a URL already. */
 const urlOf = (request: Message, secure: boolean, { endpoint }: Connection): string => {
   const { method, target } = request
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(target)) return target
@@ -61,7 +62,7 @@ const queryOf = (url: string): ReadonlyArray<NameValue> => {
   return [...new URLSearchParams(query)].map(([name, value]) => ({ name, value }))
 }
 
-/** What is said of a response that never arrived. */
+/** The response entry of a request without a response. */
 const noResponse: HarEntry["response"] = {
   status: 0,
   statusText: "",
@@ -87,7 +88,7 @@ const responseOf = (response: Message, server: Reader): HarEntry["response"] => 
 const isTunnel = ({ request, response }: Exchange): boolean =>
   request.method === "CONNECT" && response !== undefined && response.status >= 200 && response.status < 300
 
-/** When the connection could be used, and how long its handshake took. */
+/** Returns when the connection could be used, and how long its handshake took. */
 const ready = (
   { events, opening }: Connection
 ): { readonly at: number; readonly tls: number; readonly secure: boolean } => {

@@ -16,7 +16,7 @@ export interface HarCookie extends NameValue {
 
 export interface HarPostData {
   readonly mimeType: string
-  /** Of a form; other bodies have `text`. */
+  /** For a form; other bodies have `text`. */
   readonly params?: ReadonlyArray<NameValue> | undefined
   readonly text?: string | undefined
   readonly comment?: string | undefined

@@ -11,7 +11,7 @@ const pairOf = (text: string): readonly [name: string, value: string] => {
   return equals < 0 ? ["", text.trim()] : [text.slice(0, equals).trim(), text.slice(equals + 1).trim()]
 }
 
-/** The cookies of a Cookie field. */
+/** Returns the cookies of a Cookie field. */
 export const requestCookies = (value: string): ReadonlyArray<HarCookie> =>
   value.split(";").filter((text) => text.trim() !== "").map((text) => {
     const [name, cookie] = pairOf(text)
@@ -23,7 +23,7 @@ const dateOf = (text: string): string | undefined => {
   return Number.isNaN(date.getTime()) ? undefined : date.toISOString()
 }
 
-/** The cookie of a Set-Cookie field. */
+/** Returns the cookie of a Set-Cookie field. */
 export const responseCookies = (field: string): HarCookie => {
   const [pair = "", ...rest] = field.split(";")
   const [name, value] = pairOf(pair)
@@ -67,7 +67,7 @@ const unpacked = (message: Message, bytes: Uint8Array): Uint8Array | undefined =
   return isEncoded(encoding) ? decodeContent(encoding, content) : content
 }
 
-/** The body of a response: text if its type says so, otherwise base64. */
+/** Returns the body of a response: text if its type says so, otherwise base64. */
 export const contentEntry = (response: Message, bytes: Uint8Array): HarContent => {
   const received = contentOf(response, bytes)
   const content = unpacked(response, bytes)
@@ -83,7 +83,7 @@ export const contentEntry = (response: Message, bytes: Uint8Array): HarContent =
     : { ...size, ...saved, text }
 }
 
-/** The body of a request; `undefined` without one. */
+/** Returns the body of a request; `undefined` without one. */
 export const postData = (request: Message, bytes: Uint8Array): HarPostData | undefined => {
   const received = contentOf(request, bytes)
   if (received.length === 0) return undefined

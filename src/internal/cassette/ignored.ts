@@ -19,7 +19,7 @@ const names: ReadonlySet<string> = new Set([
   "x-b3-sampled",
   "x-b3-spanid",
   "x-b3-traceid",
-  // What the client chooses, and a later version of it may choose differently.
+  // The client chooses these, and a later version of it may choose differently.
   "accept-encoding",
   "connection",
   "content-length",

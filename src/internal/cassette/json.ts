@@ -1,8 +1,8 @@
 /**
  * The file format of cassettes: JSON that is stable and readable in a diff.
  *
- * Bytes are text if they are valid UTF-8 without control characters but tab, CR and LF, a list of
- * lines if there are several; otherwise base64. Keys are written in a fixed order.
+ * Bytes are text if they are valid UTF-8 without control characters except tab, CR and LF. Several
+ * lines are a list of texts. All other bytes are base64. Keys are written in a fixed order.
  */
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
@@ -60,7 +60,7 @@ const eventToJson = (event: Event): Json => {
   }
 }
 
-/** The text of a file. */
+/** Returns the text of a file. */
 export const toJson = (cassette: Cassette): string =>
   `${
     JSON.stringify(
@@ -132,7 +132,7 @@ const makeSchema = () => {
   return { version: Schema.decodeUnknownEither(version), cassette: Schema.decodeUnknownEither(cassette) }
 }
 
-/** Made when the first cassette is read, so that it costs nothing before. */
+/** Created when the first cassette is read, so that it costs nothing before. */
 let schema: ReturnType<typeof makeSchema> | undefined
 
 type Decoded = Extract<ReturnType<ReturnType<typeof makeSchema>["cassette"]>, { readonly _tag: "Right" }>["right"]
@@ -176,7 +176,7 @@ const connectionOf = ({ at, endpoint, events, opening }: DecodedConnection): Con
   events: events.map(eventOf)
 })
 
-/** A path in the form of JavaScript: `connections[2].at`. */
+/** Formats a path as in JavaScript: `connections[2].at`. */
 const positionOf = (path: ReadonlyArray<PropertyKey>): string | undefined =>
   path.length === 0
     ? undefined
@@ -187,9 +187,8 @@ const malformed = (file: string | undefined, position: string | undefined, detai
 
 const invalid = (file: string | undefined, error: ParseResult.ParseError): CassetteError => {
   const issues = ParseResult.ArrayFormatter.formatErrorSync(error)
-  // Each form that does not fit has issues. A key of another form is missing, so other issues say
-  // more,
-  // and the deepest of them says most.
+  // Each alternative that does not fit has issues. A key of another alternative is missing, so
+  // other issues say more, and the deepest of them says most.
   const present = issues.filter(({ message }) => message !== "is missing")
   const [issue] = (present.length > 0 ? present : issues).toSorted((a, b) => b.path.length - a.path.length)
   return malformed(
@@ -200,7 +199,7 @@ const invalid = (file: string | undefined, error: ParseResult.ParseError): Casse
   )
 }
 
-/** Reads the text of a file. */
+/** Parses the text of a file. */
 export const fromJson = (text: string, file: string | undefined): Either.Either<Cassette, CassetteError> => {
   schema ??= makeSchema()
   let json: unknown

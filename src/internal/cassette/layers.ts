@@ -60,7 +60,7 @@ export const play = (
     )
   })
 
-/** Records while the scope is open, and writes the file at its end if `keep` says so. */
+/** Records while the scope is open, and writes the file at its end if `keep` allows it. */
 const recordTo = (
   names: Names,
   path: string,
@@ -78,7 +78,7 @@ const recordTo = (
     return transport
   })
 
-/** Plays a file. The end of the scope dies if the program differed from it. */
+/** Plays a file. The end of the scope dies if the program deviated from it. */
 const playFrom = (
   names: Names,
   path: string,
@@ -104,7 +104,7 @@ export const layerPlay = (
 ): Layer.Layer<Transport.Transport, CassetteError | InvalidOption> =>
   Layer.scoped(Transport.Transport, playFrom(names, path, options))
 
-/** True on a machine that builds and tests: nothing is recorded there by accident. */
+/** True on a machine of CI, on which nothing must be recorded by accident. */
 const isCi = (): boolean => !["", "0", "false"].includes((process.env["CI"] ?? "").toLowerCase())
 
 export interface Options extends RecordOptions, PlayOptions {
@@ -126,7 +126,7 @@ export const layer = (
       const mode = yield* modeOf(options.mode)
       if (mode === "record") return yield* recordTo(names, path, options, () => true)
       if (mode === "replay" || isCi() || (yield* file.exists(path))) return yield* playFrom(names, path, options)
-      // What a failed program has exchanged would be played in all later runs.
+      // Otherwise all later runs would play the exchanges of a failed program.
       return yield* recordTo(names, path, options, Exit.isSuccess)
     })
   )

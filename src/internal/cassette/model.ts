@@ -1,5 +1,5 @@
 /**
- * What a cassette holds: connections with all that passed over them, as plain data.
+ * The content of a cassette: connections with all bytes that passed over them, as plain data.
  *
  * All times are milliseconds since `recordedAt`.
  */
@@ -16,7 +16,7 @@ export interface Cassette {
   readonly connections: ReadonlyArray<Connection>
 }
 
-/** Where a connection led to: what of the endpoint is compared when a cassette is played. */
+/** The endpoint of a connection: the parts that are compared when a cassette is played. */
 export interface Endpoint {
   readonly host: string
   readonly port: number
@@ -25,21 +25,21 @@ export interface Endpoint {
   readonly tls: boolean
 }
 
-/** Why a channel could not be opened, or TLS not be started: the error's fields. */
+/** The reason why a channel could not be opened, or TLS not be started: the error's fields. */
 export interface Refusal {
   readonly error: "DnsError" | "AddressRefused" | "ConnectError" | "TlsError" | "HttpTimeout"
   /** The fields of the error that are text or numbers, and lists of records of those. */
   readonly fields: Readonly<Record<string, unknown>>
 }
 
-/** How an attempt to open a channel ended. */
+/** The outcome of an attempt to open a channel. */
 export type Opening =
   | { readonly _tag: "Opened"; readonly at: number; readonly info: DuplexInfo }
   | { readonly _tag: "Refused"; readonly at: number; readonly refusal: Refusal }
-  /** It was given up, or had not ended when the cassette was made. */
+  /** The attempt was interrupted, or had not ended when the cassette was made. */
   | { readonly _tag: "Unfinished" }
 
-/** What happened on an open channel. Above TLS: bytes are never encrypted. */
+/** An event on an open channel. It is above TLS: bytes are never encrypted. */
 export type Event =
   | { readonly _tag: "Bytes"; readonly at: number; readonly from: "Client" | "Server"; readonly bytes: Uint8Array }
   /** The client or the server has finished sending; `proven` if TLS announced it. */
@@ -69,7 +69,7 @@ export interface Connection {
   readonly events: ReadonlyArray<Event>
 }
 
-/** Why a cassette could not be made, read or written. */
+/** The reason why a cassette could not be made, read or written. */
 export type CassetteReason = "Malformed" | "NewerVersion" | "NotFound" | "NotReadable" | "NotWritable" | "TooLarge"
 
 /** Documented in `Cassette`. */
@@ -77,9 +77,11 @@ export class CassetteError extends Data.TaggedError("CassetteError")<{
   readonly reason: CassetteReason
   /** The path of the file; `undefined` if there is none. */
   readonly file: string | undefined
-  /** Where in the file, such as `connections[2].events[0].at`; `undefined` for the whole of it. */
+  /**
+   * The place in the file, such as `connections[2].events[0].at`; `undefined` for the whole file.
+   */
   readonly position: string | undefined
-  /** What is wrong, and what to do, in sentences. */
+  /** The fault, and what to do, in sentences. */
   readonly detail: string
   readonly cause?: unknown
 }> {
@@ -91,7 +93,7 @@ export class CassetteError extends Data.TaggedError("CassetteError")<{
 
 /** Documented in `Cassette`. */
 export class CassetteMismatch extends Data.TaggedError("CassetteMismatch")<{
-  /** One text for each deviation, the first one first. */
+  /** One text for each deviation, in order. */
   readonly problems: ReadonlyArray<string>
 }> {
   override get message(): string {

@@ -43,21 +43,22 @@ const notOneOf = (option: string, value: unknown, values: ReadonlyArray<unknown>
     ? undefined
     : invalid(option, `it must be ${values.map((each) => JSON.stringify(each)).join(" or ")}`)
 
-/** Returns the error if the value is no transport. */
+/** Returns the error if the value is not a transport. */
 export const notTransport = (transport: unknown): InvalidOption | undefined =>
   Predicate.isRecord(transport) && typeof transport["open"] === "function" && typeof transport["secure"] === "function"
     ? undefined
     : invalid("transport", "it must be a `Transport.Service`, such as `NodeTransport.transport`")
 
 /**
- * Returns the error if the value is no cassette, or one of a version that this code does not know.
+ * Returns the error if the value is not a cassette, or one of a version that this code does not
+ * know.
  */
 export const notCassette = (cassette: unknown): InvalidOption | undefined =>
   Predicate.isRecord(cassette) && cassette["version"] === 1 && Array.isArray(cassette["connections"])
     ? undefined
     : invalid("cassette", "it must be what `Cassette.read` or a recording returns")
 
-/** What is secret, by names that are always secret and these options. */
+/** Returns the secrets: the names that are always secret, and those of the options. */
 export const secretsOf = (
   names: ReadonlyArray<string | RegExp>,
   options: RecordOptions | PlayOptions = {}

@@ -1,5 +1,6 @@
 /**
- * The transport that plays a cassette: opens its connections, and says what was not played.
+ * The transport that plays a cassette: opens its connections, and reports which parts were not
+ * played.
  *
  * Opens no real connection.
  */
@@ -70,7 +71,7 @@ export class PlayedTransport implements Transport.Service {
     this.#times = times
   }
 
-  /** A poll is over when no connection has anything left to deliver by itself. */
+  /** A poll is over when no connection can deliver anything without further calls of the client. */
   readonly loop: Transport.EventLoop = {
     afterPoll: (callback) => queueMicrotask(() => this.#isDelivering ? this.loop.afterPoll(callback) : callback()),
     captureContext: () => sameContext
@@ -88,7 +89,10 @@ export class PlayedTransport implements Transport.Service {
     this.#report([...this.#deck.problems, ...this.#deck.unplayed])
   )
 
-  /** Like `verify`, without what was not played: a scope may end early for many reasons. */
+  /**
+   * Does the same as `verify`, but ignores unplayed parts, because a scope may end early for many
+   * reasons.
+   */
   readonly verifyFailures: Effect.Effect<void, CassetteMismatch> = Effect.suspend(() =>
     this.#report(this.#deck.problems)
   )
@@ -157,7 +161,7 @@ export class PlayedTransport implements Transport.Service {
       return Effect.uninterruptibleMask((restore) =>
         restore(handshake).pipe(
           Effect.onError(() => Effect.sync(() => player.destroy())),
-          // What was recorded of a handshake is one of these.
+          // The recorded result of a handshake is one of these.
           Effect.mapError((error) => error as Extract<Failed, { readonly _tag: "TlsError" | "HttpTimeout" }>),
           Effect.flatMap((info) => {
             player.secured()

@@ -18,7 +18,7 @@ import { withoutCredentials } from "./socks.ts"
 import { bytesOf, textOf } from "./store.ts"
 import { type Act, type Cue, type Found, type Point, reached, type Track } from "./tracks.ts"
 
-/** The code of a channel that broke because the program differs from the cassette. */
+/** The code of a channel that broke because the program deviates from the cassette. */
 export const mismatchCode = "ERR_CASSETTE"
 
 export class Player {
@@ -32,7 +32,7 @@ export class Player {
   readonly #reader = new Reader("Client")
   #track: Track
   #progress: Point = { act: 0, step: 0 }
-  /** The next part of what the client sends. */
+  /** The next part of the client's bytes. */
   #part = 0
   /** The recorded request that the client is sending. */
   #asked: Found | undefined
@@ -96,7 +96,7 @@ export class Player {
     this.inbound.detach()
   }
 
-  /** The recorded result of starting TLS; a problem if none was recorded. */
+  /** Returns the recorded result of starting TLS; a problem if none was recorded. */
   secure(serverName: string): Extract<Act, { readonly _tag: "Secure" }> | CassetteMismatch {
     this.inbound.detach()
     const act = this.#act
@@ -122,7 +122,7 @@ export class Player {
     this.#progress = progress
   }
 
-  // What the client sends
+  // The client's bytes
 
   #read(): void {
     while (this.#fault === undefined) {
@@ -146,7 +146,7 @@ export class Player {
     else this.#play(found)
   }
 
-  /** Continues with the answer to this request. */
+  /** Continues with the recorded answer to this request. */
   #play(found: Found): void {
     this.#asked = found
     found.request.played = true
@@ -160,7 +160,7 @@ export class Player {
       this.#delay?.cancel()
       this.#delay = this.#due = undefined
       this.#track = track
-      // Its own cues come after its head.
+      // Its own cues follow its head.
       const first = track.cues.findIndex(({ need }) => reached(need, { act, step: 1 }))
       this.#cue = first < 0 ? track.cues.length : first
     }
@@ -196,7 +196,7 @@ export class Player {
     this.#to({ act: this.#progress.act + 1, step: 0 })
   }
 
-  /** The request keeps the recorded one that it has. */
+  /** The request keeps its recorded one. */
   #settle(): void {
     if (this.#asked !== undefined) this.#asked.request.yields = undefined
   }
@@ -214,7 +214,10 @@ export class Player {
     this.#to({ act: this.#progress.act + 1, step: 0 })
   }
 
-  /** Bytes that are no HTTP are counted and not compared: most protocols mask or encrypt them. */
+  /**
+   * Bytes that are not HTTP are counted and not compared, because most protocols mask or encrypt
+   * them.
+   */
   #raw(length: number): void {
     const act = this.#act
     if (act?._tag !== "Raw") return
@@ -227,7 +230,7 @@ export class Player {
     this.#fault = { code: mismatchCode, cause: this.#deck.mismatch(problem) }
   }
 
-  // What the server sends
+  // The server's bytes
 
   #advance(): void {
     if (this.closed) return

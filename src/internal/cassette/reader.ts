@@ -1,9 +1,10 @@
 /**
- * Finds the messages of HTTP/1.1 in the bytes of one direction, and where each of their parts is.
+ * Finds the messages of HTTP/1.1 in the bytes of one direction, and the offsets of each of their
+ * parts.
  *
- * Incremental: it continues where the bytes ended. It is meant for what has been exchanged and not
- * for what must be checked, so it reads whatever a lenient peer would, and treats bytes that are no
- * HTTP as `Raw`. Responses are framed by `protocol/framing.ts`.
+ * Incremental: it continues where the bytes ended. It reads recorded bytes and checks nothing. So
+ * it accepts everything that a tolerant peer would, and treats bytes that are not HTTP as `Raw`.
+ * Responses are framed by `protocol/framing.ts`.
  */
 import * as HttpFields from "../../HttpFields.ts"
 import * as HttpLeniency from "../../HttpLeniency.ts"
@@ -20,7 +21,9 @@ export interface Range {
   readonly end: number
 }
 
-/** A field line, and where its value is: with its folded lines, without white space around it. */
+/**
+ * A field line, and the offsets of its value: with its folded lines, without white space around it.
+ */
 export interface Field extends Range {
   readonly name: string
   readonly value: string
@@ -44,21 +47,21 @@ export class Message {
   line = ""
   lineEnd = -1
   readonly fields: Array<Field> = []
-  /** The offset behind the head; -1 while it is incomplete. */
+  /** The offset after the head; -1 while it is incomplete. */
   headEnd = -1
   framing: Body = { kind: "none" }
   /** The content without its framing. */
   readonly data: Array<{ start: number; end: number }> = []
   readonly chunks: Array<Chunk> = []
   readonly trailers: Array<Field> = []
-  /** The offset behind the message; -1 while it is incomplete. */
+  /** The offset after the message; -1 while it is incomplete. */
   end = -1
 
   constructor(start: number) {
     this.start = start
   }
 
-  /** The values of a field; the name in lower case. */
+  /** Returns the values of a field; the name must be in lower case. */
   get(name: string): ReadonlyArray<string> {
     return this.fields.filter((field) => field.name.toLowerCase() === name).map((field) => field.value)
   }
@@ -81,7 +84,7 @@ export interface Socks extends Range {
   readonly _tag: "Socks"
 }
 
-/** Bytes that are no HTTP: all that follow, until TLS or HTTP begins in the channel. */
+/** Bytes that are not HTTP: all that follow, until TLS or HTTP begins in the channel. */
 export interface Raw {
   readonly _tag: "Raw"
   readonly start: number
@@ -127,7 +130,7 @@ const responseBody = (message: Message, method: string): Body => {
 const LF = 0x0a
 const CR = 0x0d
 
-/** A line longer than this is no line of HTTP. */
+/** A longer line is not a line of HTTP. */
 const longestLine = 1024 * 1024
 
 /** Reads one direction of a connection. */
@@ -140,7 +143,7 @@ export class Reader {
   /** No line end is before this offset. */
   #searched = 0
   #remaining = 0
-  /** True until something else than SOCKS was read. */
+  /** True until something other than SOCKS was read. */
   #fresh = true
 
   constructor(side: Side, store: Store = new Store()) {
@@ -153,12 +156,12 @@ export class Reader {
     return this.#at
   }
 
-  /** Everything that follows is no HTTP. */
+  /** Everything that follows is not HTTP. */
   becomeRaw(): void {
     this.#stage = "Raw"
   }
 
-  /** Skips bytes that are no part. */
+  /** Skips bytes that belong to no part. */
   skip(count: number): void {
     this.#at = Math.min(this.store.length, this.#at + count)
   }
@@ -189,7 +192,7 @@ export class Reader {
   finish(): void {
     const message = this.parts.at(-1)
     const end = this.store.length
-    // A message of SOCKS that was cut.
+    // A message of SOCKS that was truncated.
     if (this.#stage === "Start" && this.#at < end) this.parts.push({ _tag: "Socks", start: this.#at, end })
     if (message?._tag !== "Message" || message.end >= 0) return
     if (this.#stage === "Close") message.end = end
@@ -309,7 +312,7 @@ export class Reader {
     }
   }
 
-  /** What began like a message is none. */
+  /** The bytes that began like a message are not one. */
   #abandon(message: Message): void {
     this.parts.pop()
     this.#at = message.start
@@ -360,7 +363,7 @@ export class Reader {
   #size(message: Message, start: number, end: number): void {
     const size = Number.parseInt(this.#text(start, end), 16)
     if (!Number.isSafeInteger(size) || size < 0) {
-      // No chunk: the rest is the body, as far as anything can be said of it.
+      // Not a chunk: the rest counts as the body, because its end is unknown.
       message.framing = { kind: "close" }
       this.#stage = "Close"
       this.#at = start

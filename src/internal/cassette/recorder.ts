@@ -1,8 +1,8 @@
 /**
- * Records what passes over the channels of a transport.
+ * Records the traffic on the channels of a transport.
  *
- * Rules: what passes is not changed, and an error of the recording never reaches the program that
- * is recorded. The bytes are kept in memory as they are, and leave this file only redacted.
+ * Rules: the traffic is not changed, and an error of the recording never reaches the recorded
+ * program. The bytes are kept in memory unchanged, and leave this file only redacted.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -14,10 +14,10 @@ import { redactEvents } from "./redact.ts"
 import type { Secrets } from "./secrets.ts"
 import { bytesOf } from "./store.ts"
 
-/** What a recording holds at most, in bytes, unless another limit is given. */
+/** The most bytes of a recording, unless another limit is set. */
 export const defaultMaxBytes = 16 * 1024 * 1024
 
-/** A connection while it is recorded. */
+/** A connection that is being recorded. */
 class Track {
   readonly endpoint: Endpoint
   readonly at: number
@@ -61,7 +61,7 @@ export class Recorder {
   }
 
   /**
-   * Copies bytes, unless the limit is exceeded. Nothing is kept then, because a part cannot be
+   * Copies bytes, unless the limit is exceeded. Then nothing is kept, because a part cannot be
    * played.
    */
   bytes(track: Track, from: "Client" | "Server", bytes: Uint8Array | string): void {
@@ -75,7 +75,7 @@ export class Recorder {
     track.events.push({ _tag: "Bytes", at: this.now, from, bytes: kept })
   }
 
-  /** What was recorded so far, without what is secret. */
+  /** Returns the recording so far, without secrets. */
   readonly cassette: Effect.Effect<Cassette, CassetteError> = Effect.suspend(() =>
     this.#size > this.#maxBytes
       ? Effect.fail(
@@ -198,14 +198,14 @@ const wrap = (recorder: Recorder, track: Track, inner: Transport.Duplex): Transp
     ? new RecordedDuplex(recorder, track, inner)
     : new ReferencedDuplex(recorder, track, inner)
 
-/** How an opening ended. */
+/** Returns how an opening ended. */
 const outcome = (recorder: Recorder, exit: Exit.Exit<Transport.Duplex, Failed>): Opening =>
   Exit.match(exit, {
     onSuccess: ({ info }) => ({ _tag: "Opened", at: recorder.now, info }),
     onFailure: (cause) => refusalOf(cause, recorder.now)
   })
 
-/** A transport that records what passes over the channels of another one. */
+/** Returns a transport that records the traffic on the channels of another one. */
 export const recording = (recorder: Recorder, transport: Transport.Service): Transport.Service => ({
   loop: transport.loop,
   open: (endpoint, timeouts) =>

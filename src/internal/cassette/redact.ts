@@ -1,9 +1,9 @@
 /**
  * Removes the secrets from the bytes of a connection.
  *
- * It works on all bytes of a direction together, so it does not matter where they were split. What
- * is replaced may change in length: Content-Length and the sizes of chunks are then changed with
- * it, so that the messages stay valid.
+ * It works on all bytes of a direction together, so that their splits do not matter. A replacement
+ * may have another length. Content-Length and the sizes of chunks then change with it, so that the
+ * messages stay valid.
  */
 import { decodeContent, encodeContent, isEncoded } from "./codings.ts"
 import { converse } from "./dialogue.ts"
@@ -19,22 +19,22 @@ const same = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) ===
 const replaceText = ({ end, start }: Range, before: string, after: string): ReadonlyArray<Edit> =>
   before === after ? [] : [{ start, end, bytes: bytesOf(after) }]
 
-/** A request line or a status line without what is secret in its target. */
+/** Returns a request line or a status line without the secrets of its target. */
 export const redactedLine = (message: Message, secrets: Secrets): string =>
   secrets.url(message.line, message.headEnd < 0)
 
 const fieldEdits = (fields: ReadonlyArray<Field>, cut: boolean, secrets: Secrets): ReadonlyArray<Edit> =>
   fields.flatMap((field) => replaceText(field, field.value, secrets.value(field.name, field.value, cut)))
 
-/** The content that a message has, without chunks. */
+/** Returns the content of a message, without chunks. */
 export const contentOf = (message: Message, bytes: Uint8Array): Uint8Array =>
   Buffer.concat(message.data.map(({ end, start }) => bytes.subarray(start, end)))
 
-/** True for JSON without a type, or with that of a text that a program has sent as it was. */
+/** True for JSON without a type, or with the type of plain text. */
 const looksLikeJson = (content: Uint8Array, type: string): boolean =>
   (type === "" || /^text\/plain\b/i.test(type)) && /^\s*[{[]/.test(textOf(content.subarray(0, 64)))
 
-/** Returns the content without what is secret; the same object if nothing is. */
+/** Returns the content without secrets; the same object if there are none. */
 const withoutSecrets = (content: Uint8Array, about: BodyFacts, secrets: Secrets): Uint8Array => {
   const isJson = /json/i.test(about.contentType) || (about.kind !== "Raw" && looksLikeJson(content, about.contentType))
   const isForm = /^application\/x-www-form-urlencoded\b/i.test(about.contentType)
@@ -53,10 +53,10 @@ const withoutSecrets = (content: Uint8Array, about: BodyFacts, secrets: Secrets)
   }
 }
 
-/** What stands for a content if the function that redacts it failed. */
+/** Returns the bytes that replace a content if redacting it failed. */
 const hidden = (content: Uint8Array): Uint8Array => new Uint8Array(content.length).fill(0x2a)
 
-/** The content of a message without what is secret, decoded first if need be. */
+/** Returns the content of a message without secrets, decoded first if necessary. */
 export const redactedContent = (
   message: Message,
   bytes: Uint8Array,
@@ -67,14 +67,15 @@ export const redactedContent = (
   const encoding = message.get("content-encoding")
   if (content.length === 0 || !isEncoded(encoding)) return withoutSecrets(content, about, secrets)
   const plain = decodeContent(encoding, content)
-  // What cannot be decoded is not looked into, but the function may still replace it.
+  // A content that cannot be decoded is not searched, but the function may still replace it.
   if (plain === undefined) return withoutSecrets(content, { ...about, contentType: "" }, secrets)
   const after = withoutSecrets(plain, about, secrets)
   return after === plain ? content : encodeContent(encoding, after)
 }
 
 /**
- * Edits that give a message another content. Its framing stays valid, or as incomplete as it was.
+ * Returns edits that set another content of a message. Its framing stays valid, or as incomplete as
+ * it was.
  */
 const bodyEdits = (message: Message, before: Uint8Array, after: Uint8Array): ReadonlyArray<Edit> => {
   if (same(before, after)) return []
@@ -115,7 +116,7 @@ const messageEdits = (message: Message, bytes: Uint8Array, about: BodyFacts, sec
   ...fieldEdits(message.trailers, message.end < 0, secrets)
 ]
 
-/** What is known of a message when its content is looked at. */
+/** Returns the facts about a message that `Redact.replace` receives. */
 export const factsOf = (kind: "Request" | "Response", request: Message | undefined, message: Message): BodyFacts => ({
   kind,
   method: request?.method ?? "",
@@ -125,7 +126,7 @@ export const factsOf = (kind: "Request" | "Response", request: Message | undefin
 
 const rawFacts: BodyFacts = { kind: "Raw", method: "", target: "", contentType: "" }
 
-/** The parts of a range, split where the pieces were. */
+/** Returns the parts of a range, split at the ends of the pieces. */
 const splitBy = (pieces: ReadonlyArray<Uint8Array>, { end, start }: Range): ReadonlyArray<Range> => {
   let at = 0
   return pieces.flatMap((piece) => {
@@ -136,7 +137,7 @@ const splitBy = (pieces: ReadonlyArray<Uint8Array>, { end, start }: Range): Read
   })
 }
 
-/** Edits for what is no message. */
+/** Returns the edits for bytes that are not a message. */
 const otherEdits = (
   reader: Reader,
   isClient: boolean,
@@ -162,7 +163,7 @@ const otherEdits = (
   })
 }
 
-/** Returns the events without what is secret. Pieces of which nothing is left are dropped. */
+/** Returns the events without secrets. Pieces that become empty are dropped. */
 export const redactEvents = (events: ReadonlyArray<Event>, secrets: Secrets): ReadonlyArray<Event> => {
   const { client, exchanges, server } = converse(events)
   const requests = new Map(exchanges.map(({ request }) => [request, request] as const))

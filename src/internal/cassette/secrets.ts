@@ -1,20 +1,23 @@
 /**
- * What is secret, and what is shown instead: values of fields, parameters of URLs and forms,
- * members of JSON.
+ * The secrets, and their replacements: values of fields, parameters of URLs and forms, members of
+ * JSON.
  *
- * All texts are ISO-8859-1, so that a character is a byte. Rule: to redact what is redacted changes
+ * All texts are ISO-8859-1, so that a character is a byte. Rule: redacting a redacted text changes
  * nothing, because a request is compared with a recorded one after both were redacted.
  */
 
-/** Stands for the value of a field or a member. */
+/** The replacement of the value of a field or a member. */
 export const redacted = "<redacted>"
 
-/** Stands for a value in a URL or a form, where other characters would have to be encoded. */
+/**
+ * The replacement of a value in a URL or a form, in which other characters would have to be
+ * encoded.
+ */
 export const redactedParameter = "redacted"
 
 /** Documented in `Cassette`. */
 export interface BodyFacts {
-  /** `Raw`: bytes after an upgrade or in a tunnel, as they were split. */
+  /** `Raw`: bytes after an upgrade or in a tunnel, split as they were received. */
   readonly kind: "Request" | "Response" | "Raw"
   /** The method and the target of the request; empty for `Raw`. */
   readonly method: string
@@ -31,8 +34,8 @@ export interface Redact {
 }
 
 /**
- * The parameters and members that are secret unless other options say more: in any case, and with
- * and without `-` and `_`.
+ * The parameters and members that are secret by default: in any case, and with and without `-` and
+ * `_`.
  */
 export const secretNames: ReadonlyArray<string> = Object.freeze([
   "access_token",
@@ -63,14 +66,14 @@ export const secretNames: ReadonlyArray<string> = Object.freeze([
   "x-goog-signature"
 ])
 
-/** The schemes that stay in front of redacted credentials, because a reader must see them. */
+/** The schemes that stay before redacted credentials, because a reader must see them. */
 const schemes =
   /^(?:AWS4-HMAC-SHA256|Basic|Bearer|Digest|DPoP|HOBA|Mutual|Negotiate|NTLM|PrivateToken|SCRAM-[A-Z0-9-]+) +(?=\S)/i
 
 /** Fields that are secret by their name, besides those of a list: `X-Vault-Token`, `api-key`. */
 const secretField = /(?:token|secret|password|api-?key|access-key|subscription-key)$/
 
-/** A name as it is compared: `accessToken` is `access_token`. */
+/** Returns a name in the form in which it is compared: `accessToken` is `access_token`. */
 const plainName = (name: string): string => name.toLowerCase().replace(/[-_]/g, "")
 
 const matcher = (
@@ -81,7 +84,7 @@ const matcher = (
   const expressions: Array<RegExp> = []
   for (const pattern of patterns) {
     if (typeof pattern === "string") names.add(plain(pattern))
-    // Without the flags that make `test` remember where it stopped.
+    // Without the flags that make `test` remember its last position.
     else expressions.push(new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, "")))
   }
   return (name) => {
@@ -109,7 +112,7 @@ export class Secrets {
     this.replace = replace
   }
 
-  /** Returns the value of a field without what is secret; `cut` as in `url`. */
+  /** Returns the value of a field without secrets; `cut` as in `url`. */
   value(name: string, value: string, cut = false): string {
     if (!this.isField(name)) return this.url(value, cut)
     if (value === "") return value
@@ -153,7 +156,7 @@ export class Secrets {
     let at = 0
     for (let found = begin.exec(text); found !== null; found = begin.exec(text)) {
       if (!this.#isName(decoded(found[1] ?? ""))) {
-        // The separator behind may begin the next one.
+        // The separator after it may begin the next one.
         begin.lastIndex = found.index + found[0].length
         continue
       }
@@ -196,7 +199,7 @@ export class Secrets {
     return this.#withinTexts(result + text.slice(at))
   }
 
-  /** Looks into the texts of JSON: at URLs, and at members of JSON that is such a text. */
+  /** Searches the texts of JSON: URLs, and members of JSON that is such a text. */
   #withinTexts(json: string): string {
     const members = json.replace(
       /(\\"([^"\\]+)\\"\s*:\s*)\\"[^"\\]*(?:\\"|\\?$)/g,
@@ -210,7 +213,7 @@ export class Secrets {
   }
 }
 
-/** The first quote behind `from` that is not escaped; -1 without one. */
+/** Returns the offset of the first quote after `from` that is not escaped; -1 without one. */
 const nextQuote = (text: string, from: number): number => {
   for (let at = text.indexOf("\"", from + 1); at >= 0; at = text.indexOf("\"", at + 1)) {
     let escapes = at
@@ -221,8 +224,8 @@ const nextQuote = (text: string, from: number): number => {
 }
 
 /**
- * The offset behind the text whose quote is at `from`; -1 if it is unfinished. No expression,
- * because those need a stack for a text of some megabytes.
+ * Returns the offset after the text whose quote is at `from`; -1 if it is unfinished. Not a regular
+ * expression, because those need a stack for a text of some megabytes.
  */
 const endOfText = (text: string, from: number): number => nextQuote(text, from) + 1 || -1
 
@@ -249,7 +252,7 @@ const unescaped = (name: string): string => {
 /** A number, or one of the words. */
 const scalar = /-?[0-9][0-9.eE+-]*|[a-z]+/y
 
-/** The offset behind the JSON value at `from`; the end if it is unfinished. */
+/** Returns the offset after the JSON value at `from`; the end if it is unfinished. */
 const endOfValue = (text: string, from: number): number => {
   let depth = 0
   let at = from
@@ -278,7 +281,7 @@ const endOfValue = (text: string, from: number): number => {
   return text.length
 }
 
-/** A JSON value with the same shape. Names of members stay. */
+/** Returns a JSON value with the same shape. Names of members stay. */
 const withoutValues = (value: string): string => {
   let result = ""
   let at = 0

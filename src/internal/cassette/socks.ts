@@ -1,7 +1,7 @@
 /**
- * The lengths of the messages of SOCKS (RFC 1928, RFC 1929), and what of them is secret.
+ * The lengths of the messages of SOCKS (RFC 1928, RFC 1929), and the secrets in them.
  *
- * `protocol/socks.ts` is the client's machine. Here only what was exchanged is taken apart.
+ * `protocol/socks.ts` is the client's machine. This file only splits recorded bytes.
  */
 import { bytesOf } from "./store.ts"
 
@@ -21,8 +21,8 @@ const addressLength = (bytes: Uint8Array, at: number): number | undefined => {
 const endOfText = (bytes: Uint8Array, from: number): number => bytes.indexOf(0, from) + 1
 
 /**
- * The length of the client's message at the start; `undefined` while it is incomplete. `first` is
- * true for the first message, which is a greeting in SOCKS5.
+ * Returns the length of the client's message at the start; `undefined` while it is incomplete.
+ * `first` is true for the first message, which is a greeting in SOCKS5.
  */
 export const socksLength = (bytes: Uint8Array, first: boolean): number | undefined => {
   const [version, second = 0] = bytes
@@ -30,7 +30,7 @@ export const socksLength = (bytes: Uint8Array, first: boolean): number | undefin
   let length = 0
   if (version === 4) {
     length = endOfText(bytes, 8)
-    // 0.0.0.x says that a name follows.
+    // 0.0.0.x means that a name follows.
     if (length > 0 && bytes[4] === 0 && bytes[5] === 0 && bytes[6] === 0 && bytes[7] !== 0) {
       length = endOfText(bytes, length)
     }
@@ -43,7 +43,7 @@ export const socksLength = (bytes: Uint8Array, first: boolean): number | undefin
   return bytes.length >= length ? length : undefined
 }
 
-/** The length of the server's reply to a message; `undefined` while it is incomplete. */
+/** Returns the length of the server's reply to a message; `undefined` while it is incomplete. */
 export const replyLength = (message: Uint8Array, bytes: Uint8Array): number | undefined => {
   const isRequest = message[0] === 5 && message.length > 2 + (message[1] ?? 0)
   const length = message[0] === 4 ? 8 : isRequest ? 5 + (addressLength(bytes, 3) ?? Infinity) : 2
@@ -53,11 +53,11 @@ export const replyLength = (message: Uint8Array, bytes: Uint8Array): number | un
 const hidden = "redacted"
 const credentials = Uint8Array.of(1, hidden.length, ...bytesOf(hidden), hidden.length, ...bytesOf(hidden))
 
-/** The message without its credentials: unchanged if it has none. */
+/** Returns the message without its credentials: unchanged if it has none. */
 export const withoutCredentials = (message: Uint8Array): Uint8Array => {
   if (message[0] === 1) return credentials
   if (message[0] !== 4) return message
-  // A message that was cut may end within the user name.
+  // A truncated message may end within the user name.
   const user = endOfText(message, 8) || message.length + 1
   return user <= 9
     ? message

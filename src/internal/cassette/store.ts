@@ -26,9 +26,9 @@ export class Store {
   }
 }
 
-/** Text as bytes, one for each character (ISO-8859-1). */
+/** Returns text as bytes, one for each character (ISO-8859-1). */
 export const bytesOf = (text: string): Uint8Array => Buffer.from(text, "latin1")
 
-/** Bytes as text, one character for each (ISO-8859-1). */
+/** Returns bytes as text, one character for each (ISO-8859-1). */
 export const textOf = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1")

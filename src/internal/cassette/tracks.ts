@@ -1,8 +1,8 @@
 /**
  * A recorded connection as a play: the acts of the client, and the cues of the server.
  *
- * A cue is due when the client has sent as much as it had when the cue was recorded, and the delay
- * from then, or from the cue before, has passed.
+ * A cue is due when the client has sent as much as it had when the cue was recorded. The delay
+ * since then, or since the previous cue, must also have passed.
  */
 import { type Comparison, type Head } from "./compare.ts"
 import { converse } from "./dialogue.ts"
@@ -19,8 +19,8 @@ export type Act =
     /** True once a request has been matched with it. */
     played: boolean
     /**
-     * While only the head of that request has been matched: makes it take another recorded request
-     * instead. `undefined` once it has its body, or an answer.
+     * Replaces the recorded request while only the head of that request has been matched.
+     * `undefined` once it has its body, or an answer.
      */
     yields: ((other: Found) => void) | undefined
   }
@@ -37,7 +37,7 @@ export interface Found {
 }
 
 /**
- * How much the client has sent: the act, and within it 1 after the head of a request, or the number
+ * The progress of the client: the act, and within it 1 after the head of a request, or the number
  * of bytes.
  */
 export interface Point {
@@ -60,14 +60,14 @@ export interface Track {
   /** Its number in the cassette. */
   readonly index: number
   readonly connection: Connection
-  /** All that the client sent. */
+  /** All bytes of the client. */
   readonly sent: Uint8Array
   readonly acts: ReadonlyArray<Act>
   readonly cues: ReadonlyArray<Cue>
   opened: boolean
 }
 
-/** An act, and where it is in what the client sent. */
+/** An act, and its offset in the bytes of the client. */
 interface Placed {
   readonly act: Act
   readonly start: number
@@ -75,7 +75,7 @@ interface Placed {
   readonly end: number
 }
 
-/** The point at this many bytes of the client, and behind this many other acts. */
+/** Returns the point at this many bytes of the client, and after this many other acts. */
 const pointAt = (placed: ReadonlyArray<Placed>, offset: number, others: number): Point => {
   let left = others
   for (const [index, { act, end, headEnd, start }] of placed.entries()) {
@@ -139,7 +139,7 @@ export const trackOf = (connection: Connection, index: number, comparison: Compa
   }
 }
 
-/** How long an opening took. */
+/** Returns how long an opening took. */
 export const millisOf = (opening: Opening, from: number): number =>
   opening._tag === "Unfinished" ? 0 : Math.max(0, opening.at - from)
 
@@ -148,7 +148,7 @@ const cuesOf = ({ events }: Connection, placed: ReadonlyArray<Placed>): Readonly
   let offset = 0
   let others = 0
   let need: Point = { act: 0, step: 0 }
-  /** The time of that point, or of the cue before. */
+  /** The time of that point, or of the previous cue. */
   let since = events[0]?.at ?? 0
   for (const event of events) {
     const isClient = event._tag === "Secure"

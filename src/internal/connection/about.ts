@@ -1,7 +1,8 @@
 /**
- * What an error is about: where the request goes, and what it asks for there.
+ * The context of errors that no exchange has seen: where the request goes, and what it asks for
+ * there.
  *
- * Nothing here runs unless there is an error, because only errors need the texts.
+ * Nothing here runs without an error, because only errors need the texts.
  */
 import * as Origin from "../../Origin.ts"
 import type { Tagged } from "../error/base.ts"
@@ -54,8 +55,8 @@ export const requestOf = (asked: Asked | undefined): Request => ({
 })
 
 /**
- * Adds the origin and, if it is known, the request to an error that no exchange has seen. `also` is
- * what else is known.
+ * Adds the origin and, if it is known, the request to an error that no exchange has seen. `also`
+ * has further known facts.
  */
 export const withContextAt = <E extends Tagged<string>>(
   error: E,

@@ -1,7 +1,7 @@
 /**
- * Gets the connection of a handle for its next request: the open one if it is still usable after a
- * poll, otherwise a new one. Nothing has been written on the one that was not usable, so that is
- * safe for every request.
+ * Acquires the connection of a handle for its next request: the open one if it is still usable
+ * after a poll, otherwise a new one. Nothing has been written on a connection that was not usable,
+ * so replacing it is safe for every request.
  *
  * It is one synchronous state machine. It must be made in the same step as the check that the
  * handle is idle. From then on no other call can begin a request until the owner has been called,
@@ -29,7 +29,7 @@ export interface AcquisitionOwner {
   onDefect(thrown: unknown): void
 }
 
-/** Something whose end an interrupted caller must wait for. */
+/** A process whose end an interrupted caller must wait for. */
 export type Pending = Pick<BodyRun, "whenEnded">
 
 export class Acquisition implements Reserver, OpeningOwner {
@@ -47,8 +47,8 @@ export class Acquisition implements Reserver, OpeningOwner {
   #over = false
 
   /**
-   * `asked` is the request that it is for, if there is one. `spent` is how much of its total time
-   * is over.
+   * `asked` is the request that it is for, if there is one. `spent` is the part of its total time
+   * that has passed.
    */
   constructor(
     handle: ConnectionHandle,
@@ -76,7 +76,10 @@ export class Acquisition implements Reserver, OpeningOwner {
     else this.#openAnother()
   }
 
-  /** The caller left: ends the acquisition. Returns what must end before the caller goes on. */
+  /**
+   * The caller was interrupted: ends the acquisition. Returns what must end before the caller
+   * continues.
+   */
   cancel(): Pending | undefined {
     if (this.#over) return undefined
     this.#over = true
@@ -116,7 +119,8 @@ export class Acquisition implements Reserver, OpeningOwner {
     }
     if (connection === undefined) {
       if (defect !== undefined) return this.#die(defect.thrown)
-      // Only a cancelled opening ends with nothing, or what the transport did by itself.
+      // Only a cancelled opening ends without a connection and without a failure, or one that the
+      // transport ended by itself.
       return this.#fail(error ?? new ConnectionClosed({ reason: "the opening of the connection was interrupted" }))
     }
     handle.connection = connection
@@ -160,7 +164,7 @@ export class Acquisition implements Reserver, OpeningOwner {
 
   #use(connection: Connection, openedHere: boolean): void {
     this.#end()
-    // Without a request the caller asked for the connection alone, whatever has become of it.
+    // Without a request the caller asked only for the connection, whatever its state.
     if (connection.usable || this.#asked === undefined) this.#owner.onConnection(connection, openedHere)
     else this.#owner.onFailure(this.#about(withOpeningContext(this.#handle, closedAtOnce(connection))))
   }
@@ -182,7 +186,7 @@ export class Acquisition implements Reserver, OpeningOwner {
     this.#owner.onDefect(thrown)
   }
 
-  /** It was opened for this request, but to open it nothing of the request was needed. */
+  /** The connection was opened for this request, but the opening used nothing of the request. */
   #about(error: HttpError): HttpError {
     return this.#asked === undefined ? error : ofAsked(error, this.#handle.origin, this.#asked)
   }
@@ -194,7 +198,8 @@ export class Acquisition implements Reserver, OpeningOwner {
   }
 
   /**
-   * What it calls may be code of the caller, such as a listener, and must not throw into a socket.
+   * Runs a function that may be code of the caller, such as a listener, and must not throw into a
+   * socket.
    */
   #guard(call: () => void): void {
     try {

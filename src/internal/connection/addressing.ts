@@ -1,9 +1,10 @@
 /**
- * How the name of an opening becomes the address that is dialled, and which addresses may be.
+ * How the name of an opening becomes the address that is dialled, and which addresses are allowed.
  *
- * The policy judges what this process dials to reach a target. The address of a proxy is not
- * checked, because the program chose it. The address of a target behind a proxy is known here only
- * if the target is an address itself, or if its name is resolved here for the proxy.
+ * The policy checks the addresses that this process dials to reach a target. The address of a proxy
+ * is not checked, because the program chose it. Behind a proxy, the address of a target is known in
+ * two cases only. Either the target is an address itself, or its name is resolved here for the
+ * proxy.
  */
 import type * as Origin from "../../Origin.ts"
 import type { Addresses, Addressing } from "../../Transport.ts"
@@ -19,8 +20,9 @@ import type { Way } from "./settings.ts"
 import { originOf, proxyOf } from "./settings.ts"
 
 /**
- * For what is dialled. `undefined` if the transport decides everything by itself. The pool chooses
- * among the addresses of the origin where this process resolves its name, else among the proxy's.
+ * For the host that is dialled. `undefined` if the transport decides everything by itself. The pool
+ * chooses among the addresses of the origin if this process resolves its name, else among the
+ * proxy's.
  */
 export const addressingOf = (way: Way, caller: Caller): Addressing | undefined => {
   const { choice, settings: { addresses, origin, proxy } } = way
@@ -42,8 +44,8 @@ export const targetAddressingOf = (way: Way, caller: Caller): Addressing | undef
 }
 
 /**
- * Returns the answer without what the policy refuses, so that a pool counts and rests only
- * addresses that can be dialled. If all are refused, the check before the first attempt says so.
+ * Returns the answer without refused addresses, so that a pool counts and suspends only addresses
+ * that can be dialled. If all are refused, the check before the first attempt reports it.
  */
 const allowedOf = (answer: Addresses, isRefused: (address: string) => boolean): Addresses => {
   const addresses = answer.addresses.filter((address) => !isRefused(address))
@@ -70,8 +72,8 @@ const addressingWith = (
 }
 
 /**
- * The loopback address of a name that always is one. A proxy chooses the family, so a range that is
- * denied in one of them refuses the name. Otherwise it is refused if neither is allowed.
+ * Checks the loopback address of a name that always is one. A proxy chooses the family, so a range
+ * that is denied in one of them refuses the name. Otherwise it is refused if neither is allowed.
  */
 const refusedLoopback = (check: AddressCheck, host: string, port: number): AddressRefused | undefined => {
   const refusals = ["::1", "127.0.0.1"].map((address) => check(host, address, port))
@@ -95,8 +97,8 @@ export const refusedAtOnce = (way: Way): AddressRefused | undefined => {
 }
 
 /**
- * Returns why the policy refuses the target of a request, if that names another host than the one
- * that is connected to: a URL for a proxy, or the far end of a tunnel.
+ * Returns why the policy refuses the target of a request if that names another host than the
+ * connected one. Such targets are a URL for a proxy, and the far end of a tunnel.
  */
 export const refusedTarget = (
   addresses: AddressPorts | undefined,

@@ -12,7 +12,7 @@ import type { BodyFailure } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
 import { cleared, copy, inPlace, join, NoRoom, uncleared } from "../bytes.ts"
 
-// Captured on import: a test that replaces it, and restores it, must not leave a stream that waits
+// Captured on import, because a test may replace it and restore it later. A stream would then wait
 // indefinitely.
 const { setImmediate } = globalThis
 
@@ -55,8 +55,8 @@ const largestWhole = 1_073_741_824
 const empty: Uint8Array = new Uint8Array(0)
 
 /**
- * Bytes in one array, from `start` to `end`; behind `end` there may be room for more. The blocks
- * are a linked list and not an array: `Terms` explains why.
+ * Bytes in one array, from `start` to `end`; after `end` there may be free space. The blocks are a
+ * linked list and not an array: `Terms` explains why.
  */
 class Block {
   readonly bytes: Uint8Array
@@ -73,7 +73,7 @@ class Block {
 export class BodyBuffer {
   /** The bytes that are available. */
   size = 0
-  /** The bytes that have arrived in all. */
+  /** The bytes that have arrived in total. */
   received = 0
   ended = false
   failure: BodyFailure | undefined
@@ -87,8 +87,8 @@ export class BodyBuffer {
   /** True once a read has started. */
   begun = false
   /**
-   * True once a reader has seen the end or the failure of the body, or will read no more. That the
-   * end has merely arrived does not count.
+   * True once a reader has seen the end or the failure of the body, or will read no more. The mere
+   * arrival of the end does not count.
    */
   finished = false
   /** True if nothing is kept, because no reader will read it. */
@@ -191,8 +191,8 @@ export class BodyBuffer {
   }
 
   /**
-   * Wakes the waiter when all that is available now has been read, or earlier if enough has
-   * arrived.
+   * Wakes the waiter when all bytes that are available now have been read, or earlier if enough
+   * have arrived.
    */
   #postpone(): void {
     if (this.#postponed) return
@@ -235,7 +235,7 @@ export class BodyBuffer {
       this.clear()
       return whole
     }
-    // Behind the bytes of a body that was cut short there is memory that was not cleared.
+    // After the bytes of a truncated body there is memory that was not cleared.
     const whole = this.collecting ? exact(first) : retainable(first)
     this.clear()
     return whole
@@ -246,7 +246,7 @@ export class BodyBuffer {
    */
   takePieces(): Array<Uint8Array> {
     const pieces = this.#pieces(content)
-    // A reader that receives a view of the last block can look behind its end.
+    // A reader that receives a view of the last block can look past its end.
     this.#last?.bytes.fill(0, this.#last.end)
     this.clear()
     return pieces
@@ -311,9 +311,9 @@ export class BodyBuffer {
   }
 
   /**
-   * Returns the room for the first block of a body: that of the whole body if it is small and
-   * enough of it has arrived. A later block that follows no other is exact. Otherwise a body that
-   * is read as it trickles in would reserve room for its rest with each piece.
+   * Returns the size of the first block of a body: the whole body if it is small and enough of it
+   * has arrived. A later block that follows no other is exact. Otherwise a body that is read as it
+   * trickles in would reserve memory for its rest with each piece.
    */
   #firstRoom(length: number): number {
     const { announced } = this
@@ -323,7 +323,7 @@ export class BodyBuffer {
   }
 
   /**
-   * Copies everything into one array that has room for the rest of the announced length. Returns
+   * Copies everything into one array that has space for the rest of the announced length. Returns
    * false if that is not worthwhile.
    */
   #gather(input: Uint8Array, start: number, end: number): boolean {
@@ -359,7 +359,8 @@ export class BodyBuffer {
 }
 
 /**
- * Returns `undefined` if there is no memory for so many bytes at once. In many pieces there may be.
+ * Returns `undefined` if there is not enough memory for so many bytes at once. In several pieces
+ * there may be enough.
  */
 const unclearedIfRoom = (length: number): Uint8Array | undefined => {
   try {

@@ -23,8 +23,8 @@ interface Exchange extends ExchangeView {
 }
 
 /**
- * True if the rest is, or may well be, longer than what may be drained. Chunks that a reader began
- * to read and then left may go on indefinitely, and the events of a server (`text/event-stream`)
+ * True if the rest is, or may be, longer than the limit for draining. Chunks that a reader began to
+ * read and then left may continue indefinitely, and the events of a server (`text/event-stream`)
  * always do. Chunks that no reader has looked at are mostly a page that is on its way.
  */
 const mayBeLong = ({ body, framing, head }: Exchange, drainBytes: number): boolean =>

@@ -2,10 +2,10 @@
  * A request from the moment that it is accepted until its response begins: one synchronous state
  * machine behind one wait of the caller.
  *
- * Getting a connection, writing to it and starting its timers happen in the callbacks that bring
- * them. The caller is notified once, with a response or a failure. A callback must not throw into a
- * socket: what throws ends the call as a defect. `HandleCall` sends on a handle, `pool/call.ts`
- * through a pool.
+ * Acquiring a connection, writing to it and starting its timers happen in the callbacks of these
+ * steps. The caller is notified once, with a response or a failure. A callback must not throw into
+ * a socket: anything thrown ends the call as a defect. `HandleCall` sends on a handle,
+ * `pool/call.ts` through a pool.
  */
 import type { HttpError } from "../../HttpError.ts"
 import type { HttpRequest } from "../../HttpRequest.ts"
@@ -34,7 +34,7 @@ export interface CallObserver extends Caller {
   onDone(): void
 }
 
-/** How a call ended: an exchange that has a head, an error, or a defect. */
+/** The outcome of a call: an exchange that has a head, an error, or a defect. */
 export type Outcome =
   | Exchange
   | { readonly _tag: "Failed"; readonly error: HttpError }
@@ -45,15 +45,15 @@ export interface Call {
   /** Starts the call, which may end within it. */
   start(observer: CallObserver): void
   /**
-   * The caller left. Synchronous, in every state, even after the outcome. Returns what must end
-   * before the caller goes on.
+   * The caller was interrupted. Synchronous, in every state, even after the outcome. Returns what
+   * must end before the caller continues.
    */
   cancel(): Pending | undefined
   /** The caller receives the response of this exchange, which is the outcome. Returns its head. */
   deliver(exchange: Exchange): ResponseHead
 }
 
-/** The outcome of an exchange whose head has arrived or never will. */
+/** Returns the outcome of an exchange whose head has arrived or never will. */
 export const outcomeOf = (exchange: Exchange): Outcome => {
   const { ending, head } = exchange
   if (head !== undefined) return exchange
@@ -63,7 +63,7 @@ export const outcomeOf = (exchange: Exchange): Outcome => {
   return "error" in ending ? { _tag: "Failed", error: ending.error } : { _tag: "Died", defect: ending.defect }
 }
 
-/** The head of an exchange that is the outcome of its call. */
+/** Returns the head of an exchange that is the outcome of its call. */
 export const headOf = ({ head }: Exchange): ResponseHead => {
   if (head === undefined) throw new Error("a call responded without a head")
   return head
@@ -106,7 +106,7 @@ export class HandleCall implements Call, AcquisitionOwner, HeadObserver {
     const isLegacy = handle.exchange?.head?.version === 10
     const prepared = prepareFor(settings, origin, request, firstAttempt(request, isLegacy), this.#upgrade)
     if ("_tag" in prepared) return this.onFailure(prepared)
-    // Not before, because what is refused here leaves the connection open.
+    // Not earlier, because a request that is refused here leaves the connection open.
     if (this.#upgrade) tunnelHandle(handle, origin)
     this.#acquire(observer, prepared)
   }
@@ -119,9 +119,9 @@ export class HandleCall implements Call, AcquisitionOwner, HeadObserver {
   }
 
   /**
-   * True if the response refuses the expectation, and the request can be sent without it: on
-   * another connection, because the server still waits for the body on this one. What a stream that
-   * has begun holds may not exist twice.
+   * True if the response refuses the expectation, and the request can be sent without it. It needs
+   * another connection, because the server still waits for the body on this one. A stream that has
+   * started may hold resources that cannot exist twice.
    */
   #isRefused(exchange: Exchange): boolean {
     const { leased, settings } = this.#handle
@@ -224,7 +224,7 @@ export const beginExchange = (
   return exchange
 }
 
-/** Shows the head of a response in the log of its caller, if the connection is set to. */
+/** Writes the head of a response to the log of its caller, if the connection is configured to. */
 export const tapHeadOf = (exchange: Exchange, caller: Caller): void => {
   if (exchange.settings.wireTap && exchange.head !== undefined) tapResponse(caller, exchange.head)
 }

@@ -1,4 +1,4 @@
-/** What follows when a connection has closed, for every owner. */
+/** The steps after a connection has closed, for every owner. */
 import type { CloseReason } from "../../ConnectionEvent.ts"
 import type { HttpError } from "../../HttpError.ts"
 import { format } from "../model/origin.ts"
@@ -6,7 +6,7 @@ import type { Connection } from "./connection.ts"
 import type { Way } from "./settings.ts"
 import { originOf } from "./settings.ts"
 
-/** Ends what the connection held beside its duplex, and emits its end. */
+/** Ends what the connection held beside its duplex, and emits its `Close` event. */
 export const connectionClosed = (
   way: Way,
   { id, machine, openedAt, release }: Connection,

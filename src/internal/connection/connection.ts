@@ -21,7 +21,7 @@ import type { EventHub } from "./events.ts"
 
 /** Receives the events that the codec produces during an exchange. */
 export interface ExchangeHandler {
-  /** So many bytes arrived, perhaps none before the end. The other calls report what they hold. */
+  /** `count` bytes arrived, perhaps none before the end. The other calls report their content. */
   onReceive(count: number): void
   onInformational(head: ResponseHead): void
   onHead(head: ResponseHead, framing: Framing): void
@@ -50,7 +50,7 @@ export interface ConnectionOwner {
   readonly events: EventHub
   /** An exchange is complete, and the connection can be used again. */
   onIdle(): void
-  /** The connection broke while it was idle. Returns the failure that this is. */
+  /** The connection broke while it was idle. Returns the resulting failure. */
   onFault(connection: Connection, fault: Transport.DuplexFault): HttpError
   /** Called once, after the duplex was destroyed. */
   onClosed(connection: Connection, reason: CloseReason, error: HttpError | undefined): void
@@ -82,7 +82,7 @@ export class Connection implements Transport.Receiver {
   /** When it was opened, and when it became idle, in milliseconds. */
   readonly openedAt: number
   idleSince: number
-  /** Ends what opening it took beside the duplex. */
+  /** Ends what the opening holds beside the duplex. */
   readonly release: (() => void) | undefined
   /** Milliseconds that the tunnel took; `undefined` without one. */
   readonly proxyMillis: number | undefined
@@ -112,7 +112,7 @@ export class Connection implements Transport.Receiver {
     return this.machine.announced ? "AnnouncedBody" : "NotPersistent"
   }
 
-  /** Starts to listen. What has arrived before is delivered at once, and may close it. */
+  /** Starts to listen. Earlier bytes are delivered at once, and may close it. */
   attach(): void {
     this.duplex.unref?.()
     this.duplex.attach(this)
@@ -150,7 +150,7 @@ export class Connection implements Transport.Receiver {
     return this.#reserver !== undefined
   }
 
-  /** Gives the reservation up. The reserver is not called. */
+  /** Cancels the reservation. The reserver is not called. */
   free(): void {
     this.#reserver = undefined
   }
@@ -225,7 +225,8 @@ export class Connection implements Transport.Receiver {
     this.closedBy = error
     this.#handler = undefined
     this.duplex.destroy()
-    // Before its slot is freed, because the request that waited for it comes before all others.
+    // Before its slot is freed, because the request that waited for it takes precedence over all
+    // others.
     this.#endReservation()
     this.#owner.onClosed(this, reason, error)
   }

@@ -1,5 +1,5 @@
 /**
- * What an exchange reports about itself: the context of its errors, its timings, and the error for
+ * The report of an exchange about itself: the context of its errors, its timings, and the error for
  * a transport that breaks. Reads an exchange and changes nothing.
  */
 import type { BodyFailure, ConnectionInfo, HttpError, Timings } from "../../HttpError.ts"
@@ -150,7 +150,7 @@ export const connectionOf = (
   remotePort: info.remotePort
 })
 
-/** The times of what happened, in the timers' fractional milliseconds. */
+/** The times of the steps so far, in the timers' fractional milliseconds. */
 export interface Stamps {
   readonly begun: number
   readonly sent: number | undefined
@@ -162,7 +162,7 @@ const since = (from: number | undefined, to: number | undefined): number | undef
   from === undefined || to === undefined ? undefined : to - from
 
 /**
- * Returns the time since which the server's head was waited for. For a server that answers early,
+ * Returns the time at which the wait for the server's head began. For a server that answers early,
  * that is the beginning.
  */
 const waitingSince = ({ begun, head, sent }: Stamps): number =>
@@ -175,7 +175,7 @@ export const timingsOf = (exchange: ExchangeView, stamps: Stamps): Timings => {
   return {
     dns: opening?.dns,
     connect: opening?.connect,
-    // That with a proxy belongs to `proxy`.
+    // The TLS handshake with a proxy belongs to `proxy`.
     tls: forwarded(exchange.origin) ? undefined : opening?.tls,
     proxy: openedHere ? exchange.connection.proxyMillis : undefined,
     send: since(stamps.begun, stamps.sent),
@@ -216,7 +216,7 @@ const requestStateOf = (exchange: ExchangeView): RequestState => {
 
 /**
  * The errors after which a request is known not to be processed. A server that refuses the client
- * has not looked at what it sent, and a proxy that refuses it has not forwarded it.
+ * has not looked at its requests, and a proxy that refuses it has not forwarded them.
  */
 const unprocessed: ReadonlySet<string> = new Set(["ProxyAuthRequired", "TlsError"])
 
@@ -288,8 +288,8 @@ export const serverNameOf = ({ tls }: Pick<ExchangeSettings, "tls">, origin: Ori
     : tls?.serverName ?? Origin.serverName(origin)
 
 /**
- * Returns the error for what the machine found. The machine knows neither TLS nor that a connection
- * was parked without having served a request.
+ * Returns the error for a fault that the machine found. The machine knows neither TLS nor that a
+ * connection was parked without having served a request.
  */
 export const machineError = ({ connection, read }: ExchangeView, error: MachineError): MachineError =>
   error._tag !== "RemoteDisconnected"

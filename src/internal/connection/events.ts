@@ -1,5 +1,5 @@
 /**
- * Where events go: to listeners of the caller, which must not be able to break a connection. An
+ * Delivers events to listeners of the caller, which must not be able to break a connection. An
  * event costs nothing unless there is a listener. Not even its record is made, because callers of
  * `emit` check `active` first.
  */
@@ -13,7 +13,7 @@ export class EventHub {
   readonly #listeners = new Set<Listener>()
   readonly #endings = new Set<() => void>()
   readonly #host: Host
-  /** True if there is a listener. A field and no getter, because each request reads it often. */
+  /** True if there is a listener. A field and not a getter, because each request reads it often. */
   active = false
   #over = false
 
@@ -29,7 +29,7 @@ export class EventHub {
 
   /**
    * Returns how to unsubscribe. The same function may be subscribed several times. `ended` is
-   * called when nothing more happens.
+   * called once no more events can follow.
    */
   subscribe(listener: Listener, ended: () => void = () => {}): () => void {
     if (this.#over) {
@@ -59,7 +59,7 @@ export class EventHub {
 
   /**
    * Calls all listeners. What a listener throws goes to the log, because no caller could handle it
-   * and the connection must go on.
+   * and the connection must not be affected.
    */
   emit(event: ConnectionEvent): void {
     for (const listener of this.#listeners) {

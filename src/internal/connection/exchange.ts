@@ -1,9 +1,10 @@
 /**
- * One request and its response on a connection: what was sent, what arrived, which time runs.
+ * One request and its response on a connection: what was sent, what has arrived, and which timer
+ * runs.
  *
  * State and callbacks only, all synchronous. `sendRequest.ts` starts it; the Effects that read its
- * body are in `effect/`. This is the border at which errors get their context. Whatever ends an
- * exchange early closes its connection.
+ * body are in `effect/`. This is the border at which errors get their context. An exchange that
+ * ends early closes its connection.
  */
 import type { CloseReason } from "../../ConnectionEvent.ts"
 import type { ConnectionInfo, HttpError, Timings } from "../../HttpError.ts"
@@ -52,7 +53,7 @@ export class Exchange extends RequestWriter implements ExchangeHandler, TimerOwn
   readonly #begunAt: number
   #headAt: number | undefined = undefined
   #endAt: number | undefined = undefined
-  /** When the bytes arrived that are being handled: the clock is read once for all of them. */
+  /** The time at which the current bytes arrived: the clock is read once for all of them. */
   #readAt = 0
   #total: Timer | undefined = undefined
   #bodyTimers: BodyTimers | undefined = undefined
@@ -109,7 +110,10 @@ export class Exchange extends RequestWriter implements ExchangeHandler, TimerOwn
     else this.#headObserver = observer
   }
 
-  /** Calls back once, when the body has something to give; `timeouts.bodyIdle` runs until then. */
+  /**
+   * Calls back once, when the body has bytes, an end or a failure to deliver; `timeouts.bodyIdle`
+   * runs until then.
+   */
   whenBody(callback: () => void): void {
     this.awaitBody()
     this.body.wait(() => {
@@ -175,7 +179,8 @@ export class Exchange extends RequestWriter implements ExchangeHandler, TimerOwn
     this.#headAt = this.#readAt
     if (this.sent || this.stepKind === "head") this.cancelStep()
     if (!this.sent && this.#refuses(head)) this.stopSending()
-    // The credentials of the connection are refused. They are asked for again with the next one.
+    // The credentials of the connection were refused. They are asked for again with the next
+    // connection.
     if (head.status === 407 && forwarded(this.origin) && asksForCredentials(this.origin.proxy)) {
       this.connection.spoil(this)
     }
@@ -191,8 +196,8 @@ export class Exchange extends RequestWriter implements ExchangeHandler, TimerOwn
   onEnd(trailers: HttpFields.HttpFields): void {
     this.#endAt = this.#readAt
     this.body.end(trailers)
-    // No reader is needed any longer, but the rest of the request may still be on its way, and
-    // `timeouts.total` limits that too.
+    // No reader is needed any longer, but the request may still be in flight, and `timeouts.total`
+    // limits it too.
     this.#bodyTimers?.stop()
     if (!this.sent && !this.stopped) this.awaitRest()
     this.settle(this.#readAt)
@@ -243,7 +248,8 @@ export class Exchange extends RequestWriter implements ExchangeHandler, TimerOwn
   // --- failing
 
   /**
-   * Ends the exchange with a failure and closes the connection. What is complete stays complete.
+   * Ends the exchange with a failure and closes the connection. A message that is complete stays
+   * complete.
    */
   fail(error: HttpError, reason: CloseReason = "Failure"): void {
     if (this.done) return
@@ -251,7 +257,7 @@ export class Exchange extends RequestWriter implements ExchangeHandler, TimerOwn
     if (this.head === undefined) {
       this.#end({ error: located }, located, reason)
     } else if (this.body.ended) {
-      // The response is complete, so it wins over whatever happens to the rest of the request.
+      // The response is complete, so it takes precedence over a failure of the rest of the request.
       this.stopSending()
     } else {
       this.#close(located, reason)
@@ -260,7 +266,8 @@ export class Exchange extends RequestWriter implements ExchangeHandler, TimerOwn
   }
 
   /**
-   * Ends the exchange with a defect, by default of the caller. `cause` is what errors show of it.
+   * Ends the exchange with a defect, by default of the caller. `cause` is the form in which errors
+   * show it.
    */
   die(defect: unknown, cause = defect, reason = "the stream of the request's body died"): void {
     if (this.done) return
@@ -270,7 +277,7 @@ export class Exchange extends RequestWriter implements ExchangeHandler, TimerOwn
   }
 
   /**
-   * Handles what code of the exchange threw. No memory for the body is a failure of the body,
+   * Handles an exception of the exchange's code. No memory for the body is a failure of the body,
    * anything else a defect of this library.
    */
   crash(thrown: unknown): void {
@@ -279,14 +286,14 @@ export class Exchange extends RequestWriter implements ExchangeHandler, TimerOwn
     else this.die(thrown, thrown, "the library threw while it handled the exchange, see `cause`")
   }
 
-  /** The caller has left. The connection cannot be reused, because bytes would be lost. */
+  /** The caller was interrupted. The connection cannot be reused, because bytes would be lost. */
   abandon(reason: string, closed: CloseReason = "Interrupted"): void {
     this.fail(new ConnectionClosed({ reason }), closed)
   }
 
   /**
    * Ends an exchange whose response the caller will not receive, even if the response is complete.
-   * Otherwise it would keep the next request from starting.
+   * Otherwise it would prevent the next request from starting.
    */
   giveUp(): void {
     this.body.finished = true
@@ -335,12 +342,12 @@ export class Exchange extends RequestWriter implements ExchangeHandler, TimerOwn
 
   // --- reporting
 
-  /** The time that each phase took so far. */
+  /** Returns the time that each phase took so far. */
   get timings(): Timings {
     return timingsOf(this, { begun: this.#begunAt, sent: this.sentAt, head: this.#headAt, end: this.#endAt })
   }
 
-  /** Gives an error the context of this exchange. */
+  /** Adds the context of this exchange to an error. */
   withContext<E extends Tagged<string>>(error: E): E {
     return withContext(error, contextOf(this, error))
   }

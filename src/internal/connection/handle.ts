@@ -1,10 +1,10 @@
 /**
  * The handle of a connection, which its user keeps over several connections. It has the settings
- * and the open connection, and decides which calls are legal and what happens when the connection
+ * and the open connection. It decides which calls are legal and what happens when the connection
  * closes.
  *
- * `acquisition.ts` gets its connection, `call.ts` sends requests on it. A pooled connection needs
- * no handle.
+ * `acquisition.ts` acquires its connection, `call.ts` sends requests on it. A pooled connection
+ * needs no handle.
  */
 import type { CloseReason } from "../../ConnectionEvent.ts"
 import type { HttpError } from "../../HttpError.ts"
@@ -42,7 +42,7 @@ export interface Started {
 
 /**
  * True if the caller has a response that it has not read completely, so that another request must
- * not begin. Decided by what has been read and never by what has arrived. Otherwise the network
+ * not begin. Decided by what the caller has read, not by what has arrived. Otherwise the network
  * would decide whether a program works.
  */
 const isUnread = ({ body, framing, head }: Exchange): boolean => {
@@ -65,7 +65,7 @@ export class ConnectionHandle implements ConnectionOwner, Traveller {
    * other may begin. Each sets a separate object.
    */
   reservation: object | undefined
-  /** How often the caller closed it, and why last. */
+  /** The number of times that the caller closed it, and why last. */
   closeGeneration = 0
   closeReason = ""
   closed = false
@@ -104,7 +104,7 @@ export class ConnectionHandle implements ConnectionOwner, Traveller {
     connectionClosed(this, connection, reason, error)
   }
 
-  /** Keeps other calls from beginning a request. Returns how to end that. */
+  /** Prevents other calls from starting a request. Returns how to end that. */
   reserve(): () => void {
     const reservation = {}
     this.reservation = reservation
@@ -146,7 +146,8 @@ export class ConnectionHandle implements ConnectionOwner, Traveller {
     this.abortOpening?.(reason)
     if (this.exchange !== undefined) {
       this.exchange.abandon(reason, "Closed")
-      // Its response no longer keeps a request from starting. What has arrived can still be read.
+      // Its response no longer prevents another request. The bytes that have arrived can still be
+      // read.
       this.exchange.body.finished = true
     }
     this.connection?.closeForCaller()

@@ -1,6 +1,6 @@
 /**
- * Where interim responses (1xx) go as they arrive: to code of the caller, which must not be able to
- * break an exchange. There is none of these objects unless a request asks for it.
+ * Reports interim responses (1xx) as they arrive to code of the caller, which must not be able to
+ * break an exchange. Only a request that asks for them has such an object.
  */
 import type { Informational } from "../../HttpResponse.ts"
 import type { Caller, Host } from "../model/ports.ts"

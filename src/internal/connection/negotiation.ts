@@ -1,7 +1,7 @@
 /**
- * What all negotiations with a proxy have in common: the only receiver of the channel until it
- * leads to the server, the limit `proxy`, and one end. CONNECT is in `tunnel.ts`, SOCKS in
- * `socks.ts`.
+ * The common part of all negotiations with a proxy. It is the only receiver of the channel until
+ * that leads to the server, has the limit `proxy`, and ends once. CONNECT is in `tunnel.ts`, SOCKS
+ * in `socks.ts`.
  */
 import type { TunnelFailure } from "../../HttpError.ts"
 import type * as Transport from "../../Transport.ts"
@@ -57,7 +57,7 @@ export abstract class Negotiation implements Transport.Receiver, TimerOwner {
     this.#timer = new Timer(this, caller.isBackground !== true)
   }
 
-  /** Opens the way to the far end inside the duplex. */
+  /** Opens the tunnel to the far end inside the duplex. */
   start(duplex: Transport.Duplex): void {
     this.#guard(() => {
       this.#duplex = duplex
@@ -109,10 +109,10 @@ export abstract class Negotiation implements Transport.Receiver, TimerOwner {
   /** The proxy has finished sending. */
   protected abstract ended(): void
 
-  /** Called at the end, also of one that is aborted. */
+  /** Called at the end, also of an aborted negotiation. */
   protected stopped(): void {}
 
-  /** The refusal of the proxy, if it has refused. What happens afterwards is less important. */
+  /** Returns the refusal of the proxy, if it has refused. Later failures are less important. */
   get refusal(): TunnelFailure | undefined {
     return undefined
   }
@@ -135,7 +135,7 @@ export abstract class Negotiation implements Transport.Receiver, TimerOwner {
 
   /**
    * The failure for bytes that arrived together with the proxy's consent. They are from the far
-   * end, which does not speak first in TLS, nor in HTTP.
+   * end, which does not speak first, neither in TLS nor in HTTP.
    */
   protected early(received: number): TunnelFailure {
     if (this.settings.tls === undefined) return new UnexpectedMessage({ received })
@@ -144,7 +144,7 @@ export abstract class Negotiation implements Transport.Receiver, TimerOwner {
   }
 
   /**
-   * What is thrown is a defect of the tunnel, because the transport, which calls, cannot handle it.
+   * Treats an exception as a defect of the tunnel, because the calling transport cannot handle it.
    */
   #guard(call: () => void): void {
     try {

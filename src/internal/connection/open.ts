@@ -1,7 +1,7 @@
 /**
  * Opens a connection: runs the steps of `openingSteps.ts` one after another.
  *
- * Whatever ends the opening early (failure, abort, timeout) leaves nothing open. Errors get their
+ * An opening that ends early (failure, abort, timeout) leaves nothing open. Errors get their
  * context here.
  */
 import type { HttpError } from "../../HttpError.ts"
@@ -38,12 +38,12 @@ export interface OpeningOwner {
 const phaseOfTimeout = (kind: TimeoutKind): Phase =>
   kind === "dns" || kind === "tls" || kind === "proxy" ? kind : "connect"
 
-/** What is connected to is the proxy until there is a tunnel. */
+/** The phases in which the peer is the proxy, because there is no tunnel yet. */
 const beforeTunnel = new Set<Phase>(["dns", "connect", "proxy"])
 
 /**
  * Adds the context of an opening: nothing of a request was sent. `peer` is the party that the error
- * is about, if its phase does not say that.
+ * is about, if its phase does not determine it.
  */
 export const withOpeningContext = <E extends Tagged<string>>(way: Way, error: E, peer?: Peer): E => {
   const proxy = proxyOf(way)
@@ -185,7 +185,7 @@ export class Opening implements Course, Reserver {
         return next === undefined ? this.#established(duplex) : this.#run((done) => next(duplex, done), rest)
       }
       case "Failed":
-        // What was dialled before a step that fails is destroyed.
+        // If a step fails, the channel that was dialled before is destroyed.
         return this.#fail(result.error)
       case "Died":
         return this.#die(result.defect)
@@ -199,19 +199,19 @@ export class Opening implements Course, Reserver {
     const { settings: { events, loop, timers, tls }, tunnel } = this.way
     const connection = new Connection(duplex, timers.now(), this.#connectionOwner, this.#release, this.proxyMillis)
     this.connection = connection
-    // Before it is attached, because what has arrived already may close it at once.
+    // Before it is attached, because bytes that have already arrived may close it at once.
     if (events.active) {
       events.emit({ _tag: "Connected", connection: connection.id, origin: format(originOf(this.way)) })
     }
     try {
       connection.attach()
     } catch (thrown) {
-      // A transport of the caller's. Nothing may use a channel that does not report to it.
+      // A transport of the caller. No code may use a channel that does not report to it.
       this.connection = undefined
       return this.#die(thrown)
     }
-    // What the proxy sends behind its response to CONNECT must not count as a response of the
-    // origin. Inside of TLS it cannot: it would break the handshake.
+    // Bytes after the proxy's response to CONNECT must not count as a response of the origin.
+    // Inside TLS they cannot, because they would break the handshake.
     if (tunnel !== undefined && tls === undefined && connection.usable) {
       this.#abort = () => connection.closeForCaller()
       connection.reserve(loop, this)

@@ -1,9 +1,9 @@
 /**
- * The steps of an opening, in their order: dial (with TLS to a proxy that wants it), CONNECT or
+ * The steps of an opening, in their order: dial (with TLS to a proxy that needs it), CONNECT or
  * SOCKS, TLS with the origin. Another kind of proxy is another step here.
  *
  * A step takes the channel of the step before, limits its own time, and ends once: with a channel
- * or with what went wrong. The opening destroys the channel that it was given.
+ * or with a failure. The opening destroys the channel that it was given.
  */
 import type * as Tls from "../../Tls.ts"
 import type { Addressing, Endpoint } from "../../Transport.ts"
@@ -23,7 +23,7 @@ import { TunnelRequest } from "./tunnel.ts"
 const firstTls = ({ settings: { proxy, tls }, tunnel }: Way): Tls.Options | undefined =>
   proxy?.scheme === "https" ? proxy.tls ?? defaultOptions : tunnel === undefined ? tls : undefined
 
-/** What is dialled: the proxy, if there is one. */
+/** The target to dial: the proxy, if there is one. */
 export const dialledBy = ({ settings: { origin, proxy } }: Way): Pick<Endpoint, "host" | "port"> => proxy ?? origin
 
 const endpointOf = (way: Way, addressing: Addressing | undefined): Endpoint => {
@@ -33,7 +33,7 @@ const endpointOf = (way: Way, addressing: Addressing | undefined): Endpoint => {
   return addressing === undefined ? endpoint : { ...endpoint, addressing }
 }
 
-/** Dials, and starts TLS with what is dialled if that wants it. */
+/** Dials, and starts TLS with the dialled target if it needs that. */
 const dial = (
   course: Course,
   addressing: Addressing | undefined,

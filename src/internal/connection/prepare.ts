@@ -1,6 +1,5 @@
 /**
- * Makes a request ready to be sent: everything about it is checked here, before anything is opened
- * or written.
+ * Prepares a request for sending: checks everything about it before anything is opened or written.
  */
 import type { HttpBody } from "../../HttpBody.ts"
 import type { InvalidRequest } from "../../HttpError.ts"
@@ -64,15 +63,15 @@ export type Unprepared = InvalidRequest | BodyLengthMismatch | AddressRefused
 const areLate = ({ trailers }: Pick<HttpRequest<unknown>, "trailers">): boolean => !HttpFields.isHttpFields(trailers)
 
 /**
- * True if a request can be sent again. An Effect for the trailers that has gathered something of a
- * stream, such as a digest, would count both sendings.
+ * True if a request can be sent again. If trailers are an Effect that depends on a stream, such as
+ * a digest, a retry would count the data of both attempts.
  */
 export const isReplayable = (request: Pick<HttpRequest<unknown>, "body" | "trailers">): boolean =>
   request.body._tag !== "Streaming" || (request.body.replayable && !areLate(request))
 
 const noContent: Content = { kind: "none" }
 
-/** What the head says of a body. */
+/** Describes a body for the head. */
 export const contentOf = (body: HttpBody<unknown>): Content => {
   switch (body._tag) {
     case "Empty":
@@ -84,7 +83,7 @@ export const contentOf = (body: HttpBody<unknown>): Content => {
   }
 }
 
-/** The source of a body, if it arrives in pieces or its trailers do. */
+/** Returns the source of a body, if it or its trailers arrive later. */
 export const sourceOf = (host: Host, body: HttpBody<unknown>, lateTrailers: unknown): BodySource | undefined =>
   body._tag === "Streaming" || lateTrailers !== undefined ? host.bodySource(body, lateTrailers) : undefined
 
@@ -92,8 +91,8 @@ const authorization = "Proxy-Authorization"
 const connection = "Connection"
 
 /**
- * The fields of a request to an origin, and those for the proxy that forwards it, unless the
- * request has its own.
+ * Returns the fields of a request to an origin, and the proxy's fields if it forwards the request.
+ * A field of the request replaces the proxy's.
  */
 export const withProxyFields = (origin: Origin.Origin, fields: HttpFields.HttpFields): HttpFields.HttpFields => {
   if (!forwarded(origin) || origin.proxy === undefined) return fields
@@ -108,9 +107,9 @@ export const withProxyFields = (origin: Origin.Origin, fields: HttpFields.HttpFi
 }
 
 /**
- * Names fields in Connection, so that the proxy takes them out of what it forwards (RFC 9110
- * section 7.6.1). In one line before all others: tinyproxy 1.11 obeys the first line alone, and
- * passes on even Proxy-Authorization unless that is named there.
+ * Names fields in Connection, so that the proxy removes them when it forwards the request (RFC 9110
+ * section 7.6.1). They are in one line before all others, because tinyproxy 1.11 obeys only the
+ * first line. It passes on even Proxy-Authorization unless that is named there.
  */
 const nameInConnection = (fields: HttpFields.HttpFields, names: ReadonlyArray<string>): HttpFields.HttpFields => {
   const given = HttpFields.getAll(fields, connection).filter((line) => line.trim() !== "")
@@ -120,11 +119,11 @@ const nameInConnection = (fields: HttpFields.HttpFields, names: ReadonlyArray<st
   return HttpFields.fromInput([...line, ...HttpFields.remove(fields, connection)])
 }
 
-/** The fields of a request, and the one that an option stands for. */
+/** Returns the fields of a request, and the one that an option stands for. */
 export const askedFields = ({ acceptTrailers, fields }: HttpRequest<unknown>): HttpFields.HttpFields =>
   acceptTrailers && !HttpFields.has(fields, "TE") ? HttpFields.append(fields, "TE", "trailers") : fields
 
-/** The target of a request to an origin. */
+/** Returns the target of a request to an origin. */
 export const targetFor = (
   origin: Origin.Origin,
   { method, target, targetForm = "origin" }: Pick<HttpRequest<unknown>, "method" | "target" | "targetForm">
@@ -135,7 +134,7 @@ export const targetFor = (
     : resolveTarget(method, target, origin, form)
 }
 
-/** What an error can say of a request that was not prepared. */
+/** Returns the part of a request that an error can name before the request is prepared. */
 export const askedOf = (origin: Origin.Origin, request: HttpRequest<unknown>): Asked | undefined => {
   const { method } = request
   if (checkMethod(method) !== undefined) return undefined
@@ -143,11 +142,11 @@ export const askedOf = (origin: Origin.Origin, request: HttpRequest<unknown>): A
   return "_tag" in target ? { method } : { method, target }
 }
 
-/** How a request is sent this time. */
+/** The details of one attempt. */
 export interface Attempt {
   /** The number of times that it was sent before. */
   readonly resends: number
-  /** Whether `Expect: 100-continue` is sent. */
+  /** True if `Expect: 100-continue` is sent. */
   readonly expectContinue: boolean
 }
 
@@ -161,7 +160,7 @@ const expecting: Attempt = { resends: 0, expectContinue: true }
 export const firstAttempt = ({ expectContinue }: HttpRequest<unknown>, isLegacy = false): Attempt =>
   expectContinue && !isLegacy ? expecting : plain
 
-/** What a request is prepared with. */
+/** The settings with which a request is prepared. */
 export type PrepareSettings = Pick<Settings, "addresses" | "host" | "leniency" | "limits" | "timeouts">
 
 /** Checks and encodes a request, or an upgrade, for a connection to an origin. */
@@ -193,7 +192,7 @@ export const prepare = (
 ): Prepared | Unprepared => {
   const { body, invalid, method } = request
   const asked: Asked = { method, target }
-  // A copy each time that the request is sent, because it is given its context.
+  // A copy for each attempt, because the context is added to it.
   if (invalid !== undefined) return withContextAt<Unprepared>(copyOf<Unprepared>(invalid, {}), origin, asked)
   const refused = refusedTarget(settings.addresses, target)
   if (refused !== undefined) return withContextAt<Unprepared>(refused, origin, asked)

@@ -1,6 +1,6 @@
 /**
- * Decides which responses are not delivered, because the request is retried instead.
- * They are about the way in which the request was sent, and not about what it asks for.
+ * Decides which responses are not delivered, because the request is retried instead. They are about
+ * how the request was sent, and not about what it asks for.
  */
 import type { HttpError } from "../../HttpError.ts"
 import * as HttpFields from "../../HttpFields.ts"
@@ -12,10 +12,10 @@ import type { Prepared } from "./prepare.ts"
 import { isReplayable } from "./prepare.ts"
 
 /**
- * True if a 417 refuses the expectation that `expectContinue` has sent, so that the request is to
- * be repeated without it (RFC 9110 section 10.1.1). An Expect field of the caller's is the caller's
- * to handle. A body that was held back can be sent even if it is a stream, because nothing has
- * begun it.
+ * True if a 417 refuses the expectation that `expectContinue` has sent, so that the request must be
+ * retried without it (RFC 9110 section 10.1.1). If the caller has set the Expect field, the caller
+ * receives the 417. A body that was held back can be sent even if it is a stream, because the
+ * stream has not started.
  */
 export const refusesExpectation = (exchange: Exchange, prepared: Prepared, request: HttpRequest<unknown>): boolean =>
   exchange.head?.status === 417
@@ -24,9 +24,10 @@ export const refusesExpectation = (exchange: Exchange, prepared: Prepared, reque
   && (exchange.isHeld || isReplayable(request))
 
 /**
- * True if a 408 is the end of an idle connection and no answer to the request, which crossed it
- * (RFC 9110 section 15.5.9). The server says that it received no whole request, but servers use 408
- * for other limits too. So the request must be idempotent, unless its body is still held back.
+ * True if a 408 is the end of an idle connection and not a response to the request, which crossed
+ * it (RFC 9110 section 15.5.9). The server says that it received no complete request, but servers
+ * use 408 for other limits too. So the request must be idempotent, unless its body is still held
+ * back.
  */
 export const isIdleTimeout = (exchange: Exchange, request: HttpRequest<unknown>): boolean =>
   exchange.head?.status === 408
@@ -47,7 +48,7 @@ export const statusErrorOf = (exchange: Exchange): HttpError | undefined => {
 /** Why the response of the first attempt is not delivered. */
 export const dismissal = "the request is retried"
 
-/** Says in the context of an error how often its request had been sent before. */
+/** Records in the context of an error how often its request had been sent before. */
 export const resent = (error: HttpError, resends: number): HttpError => {
   ;(error as { context: HttpError["context"] }).context = { ...error.context, resends }
   return error

@@ -1,6 +1,6 @@
 /**
- * The request's half of an exchange: what was written, what the writer waits for, and how it is
- * stopped. `exchange.ts` adds the response's half, `sendRequest.ts` decides what is written.
+ * The request's half of an exchange: what was written, what the writer waits for, and how to stop
+ * it. `exchange.ts` adds the response's half, `sendRequest.ts` decides what is written.
  *
  * The exchange itself is the timer for the phase that it is in (`write`, `continue`, `head`). Only
  * one of these runs at a time, and a separate timer would be one more object for each request.
@@ -26,7 +26,7 @@ export abstract class RequestWriter implements Timed {
   head: ResponseHead | undefined = undefined
   /** How it failed, if it failed before its head arrived. */
   ending: Ending | undefined = undefined
-  /** True once the whole request has been given to the transport. */
+  /** True once the whole request has been passed to the transport. */
   sent = false
   /** True if the request will not be sent to its end. */
   stopped = false
@@ -35,7 +35,7 @@ export abstract class RequestWriter implements Timed {
   /** True if the transport asked to wait when the head was written. */
   full = false
   written = 0
-  /** The body on its way, if it arrives in pieces. */
+  /** The body in progress, if it arrives in pieces. */
   run: BodyRun | undefined = undefined
   at = Infinity
   awaited = true
@@ -45,7 +45,7 @@ export abstract class RequestWriter implements Timed {
   protected sentAt: number | undefined = undefined
   /** True while the body is held back until the server sends 100. */
   protected holding = false
-  /** Called once: when the transport has taken what was written, or when the server sends 100. */
+  /** Called once: when the transport has taken all written bytes, or when the server sends 100. */
   #writeWaiter: (() => void) | undefined = undefined
   /** Called once, when the request was sent completely, or will not be. */
   #sentWaiter: (() => void) | undefined = undefined
@@ -71,7 +71,7 @@ export abstract class RequestWriter implements Timed {
     return this.#writeWaiter !== undefined
   }
 
-  /** Gives bytes to the transport; see `Duplex.write`. */
+  /** Passes bytes to the transport; see `Duplex.write`. */
   write(bytes: Uint8Array | string, more?: Uint8Array): boolean {
     this.written += bytes.length + (more?.length ?? 0)
     if (this.body.ended) this.awaitRest()
@@ -79,8 +79,8 @@ export abstract class RequestWriter implements Timed {
   }
 
   /**
-   * The whole request has been given to the transport at `now`. Starts the head timeout, because
-   * the server's time runs from here.
+   * The whole request has been passed to the transport at `now`. Starts the head timeout, because
+   * the server can respond from now on.
    */
   requestSent(now = this.settings.timers.now()): void {
     if (this.sent || this.stopped || this.ending !== undefined) return
@@ -101,7 +101,10 @@ export abstract class RequestWriter implements Timed {
     if (this.head === undefined && this.ending === undefined && !this.stopped) this.startStep("head")
   }
 
-  /** Calls back once, when the transport has taken what was written, or sending more is useless. */
+  /**
+   * Calls back once, when the transport has taken all written bytes, or sending more is
+   * unnecessary.
+   */
   whenDrained(callback: () => void): void {
     if (this.stopped || !this.connection.open) return callback()
     this.#writeWaiter = callback
@@ -158,7 +161,7 @@ export abstract class RequestWriter implements Timed {
     this.#wakeWriter()
   }
 
-  /** Stops the source first: one that is woken before takes one more piece from the caller. */
+  /** Stops the source first, because a resumed source takes one more piece from the caller. */
   protected stopWriter(): void {
     this.run?.stop()
     this.#wakeWriter()

@@ -1,11 +1,11 @@
 /**
  * Options that may differ from one opening to the next: the caller's Effects for `tls` and for the
- * credentials of a proxy. They are asked for before the first step of an opening, so that the steps
- * see only options.
+ * credentials of a proxy. They run before the first step of an opening, so that the steps see only
+ * options.
  *
  * It also remembers which connections have the newest options. As soon as a connection with other
- * options is open, those with older ones are outdated: they serve no further request. Until then
- * they do, so that options that do not work replace nothing.
+ * options is open, those with older ones are outdated, and serve no further request. Until then
+ * they serve requests, so that options that do not work replace nothing.
  */
 import type * as Tls from "../../Tls.ts"
 import { CredentialsError } from "../error/connect.ts"
@@ -22,7 +22,7 @@ import type { Resolved, Rotating, Settings, Tunnel, Way } from "./settings.ts"
 import type { TimerOwner, TimerQueue } from "./timers.ts"
 import { Timer } from "./timers.ts"
 
-/** One question. It ends once; what is answered after its limit is ignored. */
+/** One evaluation of the options. It ends once; a result after its limit is ignored. */
 class Question implements TimerOwner {
   readonly #option: CredentialsError["option"]
   readonly #millis: number
@@ -69,12 +69,12 @@ const remembered = 4
 
 export class Rotation implements Rotating {
   readonly #tls: Source | undefined
-  /** A proxy whose credentials are asked for. */
+  /** A proxy whose credentials are an Effect. */
   readonly #proxy: Proxy | undefined
-  /** The ways of the latest options, each with the tunnel that it was made of. */
+  /** The routes with the latest options, each with the tunnel that it was made from. */
   #ways: ReadonlyArray<{ readonly way: Way; readonly from: Tunnel | undefined }> = []
   #asked = 0
-  /** The newest options, and how many questions had been asked when they were asked for. */
+  /** The newest options, and the number of the evaluation that returned them. */
   #last: { readonly way: Way; readonly asked: number } | undefined
   /** The newest options that a connection was opened with. */
   #current: Way | undefined
@@ -147,8 +147,8 @@ export class Rotation implements Rotating {
 }
 
 /**
- * The settings for TLS and a proxy. What is asked for becomes known with an opening; until then TLS
- * has the default options, and the proxy no credentials.
+ * Returns the settings for TLS and a proxy. Effects are evaluated by an opening. Until then TLS has
+ * the default options, and the proxy no credentials.
  */
 export const withSources = (
   tls: Tls.Input | undefined,

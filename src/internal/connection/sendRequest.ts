@@ -1,8 +1,8 @@
 /**
- * Sends a request on a connection: the head, then the body in blocks or as its source gives it,
- * each piece framed by `BodyEncoder`.
+ * Sends a request on a connection: the head, then the body in blocks or as its source produces it.
+ * `BodyEncoder` frames each piece.
  *
- * Waits for the transport to take what was written before it writes more. Sending stops without a
+ * Waits for the transport to take the written bytes before it writes more. Sending stops without a
  * failure if the server has responded and sending more is unnecessary. Nothing here throws: a
  * transport or a source that does ends the exchange.
  */
@@ -22,14 +22,17 @@ import type { Prepared } from "./prepare.ts"
 import { tapHead } from "./wireTap.ts"
 
 /**
- * A body of at most this size leaves in one call with the head, whatever the block size. Of a
- * larger one the first block does.
+ * A body of at most this size is sent in one call with the head, whatever the block size. Of a
+ * larger one the first block is.
  */
 const smallBody = 65_536
 
 const nothing: Uint8Array = new Uint8Array(0)
 
-/** Sends a request in an exchange that has just begun, at `now`. `more`: other pieces follow. */
+/**
+ * Sends a request in an exchange that has just begun, at `now`. `more` is true if other pieces
+ * follow.
+ */
 export const sendRequest = (
   exchange: Exchange,
   prepared: Prepared,
@@ -67,13 +70,16 @@ const writeHead = (exchange: Exchange, prepared: Prepared, head: string, now: nu
   else exchange.requestSent(now)
 }
 
-/** The part of a body in memory that leaves in the same call as the head. */
+/** Returns the part of a body in memory that is sent in the same call as the head. */
 const firstPiece = ({ bytes, head }: Prepared, blockSize: number): Uint8Array => {
   if (bytes === undefined || head.expectContinue) return nothing
   return bytes.length <= smallBody ? bytes : bytes.subarray(0, blockSize)
 }
 
-/** Sends what of the body did not leave with the head. A source runs beside the exchange. */
+/**
+ * Sends the part of the body that was not sent with the head. A source runs in parallel to the
+ * exchange.
+ */
 const sendBody = (exchange: Exchange, { bytes = nothing, encoder, head, source }: Prepared, caller: Caller): void => {
   if ((encoder.done && source === undefined) || exchange.ending !== undefined) return
   if (head.expectContinue) exchange.holdBody()
@@ -111,7 +117,7 @@ export const endRequest = (exchange: Exchange, encoder: BodyEncoder): void => {
 const sendBytes = (exchange: Exchange, encoder: BodyEncoder, bytes: Uint8Array): void => {
   const { blockSize } = exchange.settings
   const pump = (): void => {
-    // The transport calls it back, and cannot handle what is thrown.
+    // The transport calls it back, and cannot handle exceptions.
     try {
       send()
     } catch (thrown) {
@@ -135,7 +141,9 @@ const sendBytes = (exchange: Exchange, encoder: BodyEncoder, bytes: Uint8Array):
 const blockOf = (piece: Uint8Array, offset: number, blockSize: number): Uint8Array =>
   piece.length <= blockSize ? piece : piece.subarray(offset, offset + blockSize)
 
-/** Writes what a source gives, in blocks, so that `timeouts.write` limits a block and no piece. */
+/**
+ * Writes the pieces of a source in blocks, so that `timeouts.write` limits a block and not a piece.
+ */
 export class StreamSink implements BodySink {
   readonly #exchange: Exchange
   readonly #encoder: BodyEncoder
@@ -205,8 +213,8 @@ export class StreamSink implements BodySink {
   }
 
   onFailed(error: HttpError): void {
-    // The exchange itself stops the source if sending more is unnecessary. The response then wins
-    // over what the source reports.
+    // The exchange itself stops the source if sending more is unnecessary. The response then takes
+    // precedence over the source's report.
     if (!this.#exchange.stopped) this.#exchange.fail(error)
   }
 
@@ -216,7 +224,7 @@ export class StreamSink implements BodySink {
 
   onInterrupted(): void {
     if (this.#exchange.stopped) return
-    // By itself: only the exchange interrupts the source otherwise. So it is the caller's to fix.
+    // The source was interrupted, but not by the exchange. So the caller must fix it.
     const error = new ConnectionClosed({ reason: "the stream of the request's body was interrupted" })
     this.#exchange.fail(withContext(error, unlocated("write", "User")), "Interrupted")
   }

@@ -24,7 +24,7 @@ export interface Tunnel {
   readonly fields: HttpFields.HttpFields
 }
 
-/** What a connection is set to. */
+/** The settings of a connection. */
 export interface Settings extends ExchangeSettings {
   readonly host: Host
   readonly dialer: Dialer
@@ -38,7 +38,7 @@ export interface Settings extends ExchangeSettings {
   /** True if a connection is opened when a request needs one. */
   readonly autoOpen: boolean
   readonly events: EventHub
-  /** What is asked for before each opening; `undefined` if all options are known. */
+  /** The options to evaluate before each opening; `undefined` if all options are known. */
   readonly rotation: Rotating | undefined
 }
 
@@ -58,41 +58,43 @@ export interface Way {
   readonly choice?: AddressChoice | undefined
 }
 
-/** How the options that were asked for became known, or why not. */
+/** The result of evaluating the options, or the failure. */
 export type Resolved =
   | { readonly _tag: "Resolved"; readonly way: Way }
   | { readonly _tag: "Failed"; readonly error: CredentialsError | HttpTimeout }
   | { readonly _tag: "Died"; readonly defect: unknown }
   | { readonly _tag: "Aborted" }
 
-/** Options that are asked for before each opening; see `rotation.ts`. */
+/** Options that are evaluated before each opening; see `rotation.ts`. */
 export interface Rotating {
-  /** Asks, in the name of the caller and within `millis`. `way` has everything else. */
+  /**
+   * Evaluates the options on behalf of the caller and within `millis`. `way` has everything else.
+   */
   resolve(way: Way, millis: number, caller: Caller, done: (resolved: Resolved) => void): Abort
   /**
    * A connection was opened with these options. Returns true if others may be outdated now. The
-   * answer to an earlier question outdates none.
+   * result of an earlier evaluation makes none outdated.
    */
   opened(way: Way): boolean
   isOutdated(way: Way): boolean
 }
 
-/** What a connection is opened for. It keeps what an opening finds out about its way. */
+/** The target and settings of a connection. It keeps what an opening finds out about its way. */
 export interface Traveller extends Way {
-  /** The options that were asked for are known. It has them from here on. */
+  /** Sets the evaluated options. */
   onResolved(way: Way): void
 }
 
 /** The origin that requests are for: the far end of the tunnel, if there is one. */
 export const originOf = ({ settings, tunnel }: Way): Origin.Origin => tunnel?.origin ?? settings.origin
 
-/** What the connection is opened to, if that is not the origin itself. */
+/** Returns the address that the connection is opened to, if that is not the origin itself. */
 export const proxyOf = ({ settings, tunnel }: Way): { readonly host: string; readonly port: number } | undefined =>
   settings.proxy ?? (tunnel === undefined ? undefined : settings.origin)
 
 type Numbers<K extends string> = { readonly [P in K]: number }
 
-/** The options over those of `base`. `read` returns `undefined` for an invalid value. */
+/** Merges the options over those of `base`. `read` returns `undefined` for an invalid value. */
 const over = <K extends string>(
   group: "limits" | "timeouts",
   options: { readonly [P in K]?: unknown },
@@ -111,7 +113,7 @@ const over = <K extends string>(
   return all
 }
 
-/** The timeouts in milliseconds, over those of `base`. */
+/** Returns the timeouts in milliseconds, over those of `base`. */
 export const toMillis = (
   timeouts: HttpTimeouts.Options,
   base: Millis,
@@ -128,7 +130,7 @@ export const toMillis = (
 const readLimit = (value: unknown): number | undefined =>
   typeof value === "number" && value >= 0 && (Number.isInteger(value) || value === Infinity) ? value : undefined
 
-/** The limits, over those of `base`. */
+/** Returns the limits, over those of `base`. */
 export const toLimits = (
   limits: HttpLimits.Options,
   base: HttpLimits.HttpLimits

@@ -1,6 +1,6 @@
 /**
- * Opens a way through a SOCKS proxy: sends what the machine of `protocol/socks.ts` says, and gives
- * it what arrives.
+ * Opens a tunnel through a SOCKS proxy: sends the bytes of the machine in `protocol/socks.ts`, and
+ * passes received bytes to it.
  */
 import { RemoteDisconnected } from "../error/head.ts"
 import type { Caller } from "../model/ports.ts"

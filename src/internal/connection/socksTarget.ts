@@ -1,11 +1,12 @@
 /**
- * The way to an origin through a SOCKS proxy: what the proxy is asked for, and for what next.
+ * The way to an origin through a SOCKS proxy: which target the proxy is asked for, and which one
+ * next.
  *
- * It is asked for the name, or for the addresses if this process resolves the name (`socks4`,
- * `socks5`). That happens before the proxy is dialled, by the same lookup as that of a direct
- * connection and with the same limit. If the proxy cannot reach an address, it is asked for the
- * next one on another connection, because it closes this one (RFC 1928 section 6). `connect` and
- * `proxy` limit all attempts together.
+ * The proxy is asked for the name, or for the addresses if this process resolves the name
+ * (`socks4`, `socks5`). That happens before the proxy is dialled, by the same lookup as that of a
+ * direct connection and with the same limit. If the proxy cannot reach an address, it closes the
+ * connection (RFC 1928 section 6). It is then asked for the next address on another connection.
+ * `connect` and `proxy` limit all attempts together.
  */
 import type { Origin } from "../../Origin.ts"
 import type { Addressing } from "../../Transport.ts"
@@ -24,8 +25,8 @@ import type { Course, FirstStep, OpenFailure, Step, StepDone } from "./course.ts
 import type { Millis } from "./timeouts.ts"
 
 /**
- * The replies that say something of the address, so that another one may be reached. `Rejected` is
- * the only one that SOCKS4 has for it, and also means that the proxy does not want to.
+ * The replies that depend on the address, so that another one may be reached. `Rejected` is the
+ * only such reply of SOCKS4, and also means that the proxy refuses.
  */
 const ofAddress: ReadonlySet<SocksReason> = new Set<SocksReason>([
   "NetworkUnreachable",
@@ -39,7 +40,7 @@ const ofAddress: ReadonlySet<SocksReason> = new Set<SocksReason>([
 const isOfAddress = (error: OpenFailure): error is SocksError =>
   error instanceof SocksError && ofAddress.has(error.reason)
 
-/** How a proxy is connected to, and asked. Each has only the time that is left for it. */
+/** How to connect to a proxy, and how to ask it. Each has only the remaining time. */
 export interface SocksSteps {
   dial(timeouts: Millis): FirstStep
   negotiate(request: SocksRequest, millis: number): Step
@@ -47,7 +48,7 @@ export interface SocksSteps {
 
 type Opened = Extract<Dialed, { readonly _tag: "Opened" }>
 
-/** Makes the step that opens a way to an origin. `addressing` is for the name of the origin. */
+/** Creates the step that opens a way to an origin. `addressing` is for the name of the origin. */
 export const through = (
   course: Course,
   { host, port }: Origin,
@@ -66,7 +67,7 @@ export const through = (
   return () => attempts.abort()
 }
 
-/** One step after another until the proxy leads to an address. Ends once. */
+/** Runs one step after another until the proxy leads to an address. Ends once. */
 class Attempts {
   readonly #course: Course
   readonly #addressing: Addressing | undefined
@@ -120,7 +121,10 @@ class Attempts {
     this.#next()
   }
 
-  /** The addresses that the policy allows and that can be named; else why the first cannot. */
+  /**
+   * Returns the addresses that the policy allows and that SOCKS can express; if there are none, why
+   * the first is excluded.
+   */
   #choose(request: SocksRequest, addresses: ReadonlyArray<string>): Array<SocksRequest> | SocksError | AddressRefused {
     const targets: Array<SocksRequest> = []
     let first: SocksError | AddressRefused | undefined
@@ -189,7 +193,7 @@ class Attempts {
     this.#done(result._tag === "Failed" ? { _tag: "Failed", error: this.#told(result.error) } : result)
   }
 
-  /** The error with all attempts, and with the limit of all of them together. */
+  /** Adds all attempts, and the limit of all of them together, to an error. */
   #told(error: OpenFailure): OpenFailure {
     if (this.#failed.length === 0) return error
     if (error instanceof HttpTimeout && (error.kind === "connect" || error.kind === "proxy")) {

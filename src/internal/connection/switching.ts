@@ -1,13 +1,13 @@
 /**
  * An exchange that may leave HTTP: an upgrade, or a CONNECT whose tunnel is delivered.
  *
- * The response is a head like any other. If it opens the channel (101, or 2xx to CONNECT), what
- * follows is the body of this exchange, which ends with the connection, and bytes can be sent for
- * as long. So nothing is handed over while something arrives: the receiver of the connection stays
- * the same, and no byte, end or fault can be lost in between. No timeout of HTTP runs on a channel.
+ * The response is a head like any other. If it opens the channel (101, or 2xx to CONNECT), the
+ * bytes after it are the body of this exchange. That body ends with the connection, and bytes can
+ * be sent until then. The receiver of the connection stays the same, so no byte, end or fault can
+ * be lost in a handover. No timeout of HTTP runs on a channel.
  *
- * A channel is not opened before the request was sent completely, because the protocol that is sent
- * must not change inside a message (RFC 9110 section 7.8).
+ * A channel is not opened before the request was sent completely. The protocol must not change
+ * inside a message (RFC 9110 section 7.8).
  */
 import type { CloseReason } from "../../ConnectionEvent.ts"
 import type { BodyFailure, HttpError } from "../../HttpError.ts"
@@ -75,7 +75,7 @@ export class Switching extends Exchange {
     return () => this.#waiting.delete(callback)
   }
 
-  /** Finishes sending (FIN). What arrives can still be read. Idempotent. */
+  /** Finishes sending (FIN). Received bytes can still be read. Idempotent. */
   finishSending(): void {
     if (this.isFinishing) return
     this.#isFinishing = true
@@ -164,7 +164,7 @@ export class Switching extends Exchange {
   }
 }
 
-/** Makes the exchange of a request. */
+/** Creates the exchange of a request. */
 export const makeExchange = (
   connection: Connection,
   settings: ExchangeSettings,

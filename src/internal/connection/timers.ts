@@ -3,9 +3,9 @@
  * until the earliest.
  *
  * `Effect.timeout` costs 56 runtime operations and two fibers. Starting a timer here costs a few
- * writes and at most an earlier wake-up. In real time a timer that is due fires only after the
- * sockets have been polled once more, because what arrived in time wins. Only timers that a caller
- * waits for keep the process alive. The host's timer ends when nothing is set, so an idle
+ * writes and at most an earlier wake-up. In real time a due timer fires only after the sockets have
+ * been polled once more, because bytes that arrived in time take precedence. Only timers that a
+ * caller waits for keep the process alive. The host's timer ends when no timer is set, so an idle
  * connection has none.
  */
 import type { AsyncContext } from "../../Transport.ts"
@@ -19,8 +19,8 @@ export interface Timed {
   /** When it fires, in the queue's milliseconds; `Infinity` while it is not set. */
   at: number
   /**
-   * True if a caller waits for what it limits, so that the process must not end before. Changed by
-   * `setAwaited`.
+   * True if a caller waits for the limited step, so that the process must not exit first. Changed
+   * by `setAwaited`.
    */
   awaited: boolean
   /** Its neighbours while it is set. */
@@ -57,16 +57,16 @@ export class Timer implements Timed {
 
 export class TimerQueue {
   readonly #host: Host
-  /** The context in which the queue was made: what fires belongs to no single request. */
+  /** The context in which the queue was made, because a timer belongs to no single request. */
   readonly #context: AsyncContext
   /**
    * The timers that are set, in no order. They are a list and not a `Set`, because the old tables
-   * of a `Set` still hold what it has dropped. Each old table points to the next one, so one of
-   * them keeps all exchanges after it from being collected young.
+   * of a `Set` still hold removed values. Each old table points to the next one, so one of them
+   * keeps all exchanges after it from being collected young.
    */
   #first: Timed | undefined
   #size = 0
-  /** How many callers hold the queue, and how many of these and of the timers are waited for. */
+  /** The number of callers that hold the queue, and of callers and timers that are waited for. */
   #holds = 0
   #awaited = 0
   #sleeper: HostTimer | undefined
@@ -78,19 +78,19 @@ export class TimerQueue {
     this.#context = host.loop.captureContext()
   }
 
-  /** Milliseconds with fractions, only good for differences; see `Host.now`. */
+  /** Milliseconds with fractions, only meaningful as differences; see `Host.now`. */
   now(): number {
     return this.#host.now()
   }
 
-  /** How many timers are set. */
+  /** The number of timers that are set. */
   get size(): number {
     return this.#size
   }
 
   /**
-   * Starts a timer, counted from `now`, instead of what it was set to before. `Infinity` cancels
-   * it. After `shutdown` nothing is set.
+   * Starts a timer, counted from `now`; replaces its earlier time. `Infinity` cancels it. After
+   * `shutdown` nothing is set.
    */
   start(timer: Timed, millis: number, now = this.now()): void {
     if (millis === Infinity || this.#over) return this.cancel(timer)
@@ -113,7 +113,7 @@ export class TimerQueue {
     if (timer.awaited) this.#unkeep()
   }
 
-  /** Says whether a caller waits for what a timer limits. */
+  /** Sets whether a caller waits for the step that a timer limits. */
   setAwaited(timer: Timed, awaited: boolean): void {
     if (timer.awaited === awaited) return
     timer.awaited = awaited
@@ -123,8 +123,8 @@ export class TimerQueue {
   }
 
   /**
-   * Keeps the process alive until `release`, for a caller that waits for something that no socket
-   * and no timer may stand for.
+   * Keeps the process alive until `release`, for a caller that waits for something that neither a
+   * socket nor a timer keeps alive.
    */
   hold(): void {
     if (this.#over) return
@@ -154,8 +154,8 @@ export class TimerQueue {
   }
 
   /**
-   * Ends the sleeper; what is set never fires. A response that is read later must not start another
-   * one.
+   * Ends the sleeper; the timers that are set never fire. A response that is read later must not
+   * start another one.
    */
   shutdown(): void {
     this.#over = true
@@ -196,7 +196,8 @@ export class TimerQueue {
       else if (timer.at < earliest) earliest = timer.at
     }
     if (earliest !== Infinity || (isLive && this.#holds > 0)) this.#sleepUntil(earliest)
-    // The earliest first, of two the one that was set first: the list has the last one first.
+    // The earliest first; of two with the same time, the one that was set first. The list has the
+    // last one first.
     due.reverse().sort((a, b) => a.at - b.at)
     for (const timer of due) {
       if (isLive) loop.afterPoll(() => this.#context.run(() => this.#fire(timer, now)))

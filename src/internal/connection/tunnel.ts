@@ -2,7 +2,7 @@
  * Opens a tunnel through a proxy: CONNECT over HTTP/1.1 (RFC 9110 section 9.3.6).
  *
  * Any 2xx opens it. Any other response is an error that keeps the proxy's fields and the beginning
- * of its body. What is sent to the proxy is checked before it is connected (`setTunnel`), and again
+ * of its body. The fields for the proxy are checked before it is connected (`setTunnel`), and again
  * by the encoder here.
  */
 import type { TunnelFailure } from "../../HttpError.ts"
@@ -23,16 +23,16 @@ import type { Settings, Tunnel } from "./settings.ts"
 import { Timer } from "./timers.ts"
 import { tapHead, tapResponse } from "./wireTap.ts"
 
-/** How much of a refusal's body is kept, in bytes. */
+/** How many bytes of a refusal's body are kept. */
 export const prefixLength = 4096
 
 /**
- * How long that much of it is awaited, in milliseconds. It helps the reader of the error, but the
- * answer is known without it.
+ * How long these bytes are awaited, in milliseconds. They help the reader of the error, but the
+ * outcome is known without them.
  */
 export const prefixMillis = 1000
 
-/** The text of the CONNECT request. */
+/** Returns the text of the CONNECT request. */
 export const encodeConnect = (tunnel: Tunnel): ReturnType<typeof encodeHead> => {
   const target = hostPort(tunnel.origin)
   return encodeHead({
@@ -59,7 +59,7 @@ export class TunnelRequest extends Negotiation {
   readonly #prefixTimer: Timer
   readonly #prefix: Array<Uint8Array> = []
   #prefixed = 0
-  /** True if nothing says that the proxy will ever end the body of its refusal. */
+  /** True if the head does not say that the proxy will ever end the body of its refusal. */
   #endless = false
   readonly #onHead: (fields: HttpFields.HttpFields) => void
 
@@ -123,7 +123,7 @@ export class TunnelRequest extends Negotiation {
           break
         case "Failure": {
           const error = event.error as TunnelFailure
-          // A refusal whose body is broken is still a refusal.
+          // A refusal with an invalid body is still a refusal.
           this.finish(
             this.refusal ?? (error._tag === "RemoteDisconnected" ? new RemoteDisconnected({ tls: this.tls }) : error)
           )
@@ -151,17 +151,17 @@ export class TunnelRequest extends Negotiation {
     this.finish(this.refusal ?? this.#mistrust)
   }
 
-  /** Why what arrives next may not be from the far end. */
+  /** Returns why the next bytes may not be from the far end. */
   get #mistrust(): TunnelFailure | undefined {
     const { announced, excess } = this.#machine
     if (excess > 0) return this.early(excess)
-    // That body may have been what looked like the 200, and the proxy's true response would count
+    // The bytes that look like the 200 may be that body. The proxy's true response would then count
     // as that of the far end.
     return announced ? new FramingConflict({ reason: "an informational response announces a body" }) : undefined
   }
 
   /**
-   * The proxy's refusal, with as much of its body as has arrived; `undefined` if it has not
+   * Returns the proxy's refusal, with as much of its body as has arrived; `undefined` if it has not
    * refused.
    */
   override get refusal(): ProxyAuthRequired | ProxyConnectError | undefined {

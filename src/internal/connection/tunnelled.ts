@@ -17,7 +17,7 @@ export const tunnelled = (origin: Origin.Origin, method: string): Origin.Origin 
   return made._tag === "Left" ? origin : made.right
 }
 
-/** The origin that an upgrade of a handle is for. A lease has its connection already. */
+/** Returns the origin that an upgrade of a handle is for. A lease has its connection already. */
 export const upgradeOrigin = (
   { leased, origin }: ConnectionHandle,
   method: string

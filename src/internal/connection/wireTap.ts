@@ -22,7 +22,9 @@ export const tapHead = (caller: Caller, text: string): void =>
     return [`send: ${requestLine}`, ...fieldLines(HttpFields.fromInput(pairs), redactedNames)]
   })
 
-/** What is shown of a response: of the server's, and of the proxy's response to CONNECT. */
+/**
+ * The two heads that are logged as a response: the server's, and the proxy's response to CONNECT.
+ */
 type HeadOf = Pick<HttpResponse, "version" | "status" | "reason" | "fields">
 
 /** Logs the head of a response. */

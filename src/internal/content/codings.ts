@@ -23,7 +23,7 @@ export type Verdict =
 
 const passthrough: Verdict = { _tag: "Passthrough" }
 
-/** What the rules need to know of a response. */
+/** The parts of a response that the rules need. */
 export interface Received {
   readonly method: string
   readonly status: number

@@ -1,14 +1,14 @@
 /**
- * Parses what surrounds the data of a gzip body (RFC 1952 section 2): the header and trailer of
- * each member, and what follows the last one.
+ * Parses the parts around the data of a gzip body (RFC 1952 section 2): the header and trailer of
+ * each member, and the bytes after the last one.
  *
  * zlib's raw decoder decodes the data. zlib's gzip decoder is not used, because it reads any bytes
- * behind a member as the next one. Junk behind the end then fails like corrupt data, and the output
+ * after a member as the next one. Junk after the end then fails like corrupt data, and the output
  * of the last bytes before it is lost.
  */
 import * as Zlib from "node:zlib"
 
-/** What is wrong, in zlib's words. */
+/** The fault, in zlib's words. */
 export type GzipFault =
   | "incorrect header check"
   | "unknown header flags set"
@@ -71,8 +71,8 @@ export class GzipMembers {
   }
 
   /**
-   * Reads bytes up to the start of data. Returns how many it read, what is wrong with them, or that
-   * they do not belong to the body.
+   * Reads bytes up to the start of data. Returns how many it read, their fault, or that they do not
+   * belong to the body.
    */
   read(bytes: Uint8Array): number | GzipFault | "TrailingData" {
     let at = 0
@@ -111,7 +111,7 @@ export class GzipMembers {
   }
 
   /**
-   * Reads one byte of the start of a member. Zeros behind the last member are padding; other bytes
+   * Reads one byte of the start of a member. Zeros after the last member are padding; other bytes
    * are trailing data.
    */
   #magic(byte: number): GzipFault | "TrailingData" | undefined {

@@ -2,8 +2,8 @@
  * Decodes one coding with a zlib stream: encoded pieces in, decoded ones out on demand, within
  * limits.
  *
- * Knows no Effect runtime and no response. Refuses what zlib accepts wrongly: bytes behind the end
- * of the coding, and a truncated zstd body. `gzipMembers.ts` parses what surrounds the data of
+ * Knows no Effect runtime and no response. Refuses what zlib accepts wrongly: bytes after the end
+ * of the coding, and a truncated zstd body. `gzipMembers.ts` parses the parts around the data of
  * gzip. An encoded body without any bytes is an empty body, because servers that label one so mean
  * that.
  */
@@ -106,7 +106,7 @@ const decodingError = (coding: Coding, decoded: number, cause: unknown): Content
   })
 
 /**
- * True if these bytes may follow the end of a coding. Only zeros behind gzip may, because some
+ * True if these bytes may follow the end of a coding. Only zeros after gzip may, because some
  * writers pad blocks with them.
  */
 export const isPadding = (coding: Coding, rest: Uint8Array): boolean =>
@@ -236,7 +236,7 @@ export class Inflater {
     })
   }
 
-  /** Reads what surrounds the data of gzip. */
+  /** Reads the parts around the data of gzip. */
   #readAround(piece: Uint8Array, members: GzipMembers): void {
     const read = members.read(piece)
     if (read === "TrailingData") return this.#fail(read)

@@ -12,7 +12,7 @@ const skippableMagic = 0x184d2a50
 const reservedBlock = 3
 const rleBlock = 1
 
-/** The part that is read now: a number of bytes that are read or skipped. */
+/** The current part: a number of bytes that are read or skipped. */
 type Expecting =
   | "magic"
   | "descriptor"
@@ -42,7 +42,7 @@ export class ZstdFrames {
   }
 
   /**
-   * True if the bytes behind a frame are not a frame. Either this class or the decoder finds that.
+   * True if the bytes after a frame are not a frame. Either this class or the decoder finds that.
    * Node 22's decoder refuses the first bytes that cannot begin a frame, before the four arrive
    * that this class needs.
    */
@@ -51,8 +51,8 @@ export class ZstdFrames {
   }
 
   /**
-   * Splits the bytes at the ends of frames, so that no piece has bytes of two. What is not a frame
-   * is not split, because the decoder must refuse it.
+   * Splits the bytes at the ends of frames, so that no piece has bytes of two. Bytes that are not a
+   * frame are not split, because the decoder must refuse them.
    */
   split(bytes: Uint8Array): ReadonlyArray<Uint8Array> {
     const pieces: Array<Uint8Array> = []
@@ -102,8 +102,7 @@ export class ZstdFrames {
   }
 
   /**
-   * Continues with the part behind the one that is complete. Returns true if that was the end of a
-   * frame.
+   * Continues with the part after the complete one. Returns true if that was the end of a frame.
    */
   #advance(): boolean {
     const value = this.#value

@@ -53,7 +53,7 @@ export const withCookieJar = <E, R>(
   return HttpClient.makeWith<E, R, E, R>(
     Effect.flatMap((request: HttpClientRequest.HttpClientRequest) =>
       Option.match(HttpClientRequest.toUrl(request), {
-        // The client below reports what is wrong with it.
+        // The client below reports the fault of the request.
         onNone: () => postprocess(Effect.succeed(request)),
         onSome: (url) => send(request, url)
       })

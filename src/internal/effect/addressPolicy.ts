@@ -1,4 +1,4 @@
-/** The policy for addresses, as the context has it, and the port through which openings ask it. */
+/** The address policy of the context, and the port through which openings ask it. */
 import * as Context from "effect/Context"
 import { AddressRefused } from "../error/connect.ts"
 import type { Policy } from "../model/addressPolicy.ts"
@@ -16,7 +16,10 @@ export class AddressPolicy extends Context.Reference<AddressPolicy>()("effect-ht
   defaultValue: (): Policy => allowAll
 }) {}
 
-/** The port for a policy; `undefined` if there is nothing to check, so that it costs nothing. */
+/**
+ * Returns the port for a policy; `undefined` if every address is allowed, so that no check costs
+ * anything.
+ */
 export const addressCheck = (policy: Policy): AddressCheck | undefined =>
   allowsAll(policy)
     ? undefined

@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import type { Answer, Host } from "../model/ports.ts"
 import { isFiberCaller } from "./transport.ts"
 
-/** The whole cause counts as a defect if there is more to it than a failure. */
+/** Converts an exit. Any cause except a single failure counts as a defect. */
 const answerOf = (exit: Exit.Exit<unknown, unknown>, aborted: boolean): Answer => {
   if (aborted) return { _tag: "Aborted" }
   if (Exit.isSuccess(exit)) return { _tag: "Given", value: exit.value }
@@ -31,7 +31,7 @@ export const ask: Host["ask"] = (source, caller, done) => {
   fiber.addObserver((exit) => done(answerOf(Exit.flatten(exit), aborted)))
   return () => {
     aborted = true
-    // The Effect may run code of the caller then.
+    // The Effect may then run code of the caller.
     caller.context.run(() => fiber.unsafeInterruptAsFork(FiberId.none))
   }
 }

@@ -1,8 +1,8 @@
 /**
- * A resolver that remembers the answers of another one, and looks up a name once at a time.
+ * A resolver that caches the answers of another one, with one lookup at a time for each name.
  *
- * A lookup runs in a fiber beside its waiters, because the first one may leave before the others.
- * The fiber has the context of the first waiter. The last one that leaves interrupts it.
+ * A lookup runs in a separate fiber, because the first waiter may be interrupted before the others.
+ * The fiber has the context of the first waiter. Interrupting the last waiter interrupts it.
  */
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
@@ -27,27 +27,26 @@ import { isResolver, ofDuration, system } from "./resolver.ts"
 
 /** Documented in `Resolver`. */
 export interface CachedOptions {
-  /** The resolver that is asked. Default: the system's. */
+  /** The resolver to ask. Default: the system's. */
   readonly resolver?: Service | undefined
   /**
-   * The number of names that are remembered; the least recently used one is forgotten first.
-   * Default: 256.
+   * The number of names that are cached; the least recently used one is removed first. Default:
+   * 256.
    */
   readonly capacity?: number | undefined
   /**
-   * How long an answer is used. If the resolver says how long it is valid, the shorter of the two
-   * counts. 0 for not at all, so that only lookups at the same time are shared. Default: 30
-   * seconds.
+   * How long an answer is used. If the resolver reports how long it is valid, the shorter of the
+   * two counts. With 0 only lookups at the same time are shared. Default: 30 seconds.
    */
   readonly ttl?: Duration.DurationInput | undefined
   /**
-   * How long a failure is remembered: that there is no such name, and that the resolver failed. A
-   * lookup that failed is not repeated before. Default: 1 second.
+   * How long a failure is cached: a name that does not exist, or a failure of the resolver. The
+   * lookup is not retried before. Default: 1 second.
    */
   readonly negativeTtl?: Duration.DurationInput | undefined
   /**
    * How much longer than `ttl` the last answer is used if the lookup that should replace it fails
-   * (RFC 8767). That there is no such name, or no address, is no such failure: it replaces the
+   * (RFC 8767). That a name or its addresses do not exist is not such a failure: it replaces the
    * answer. 0 for not at all. Default: 5 minutes.
    */
   readonly staleOnError?: Duration.DurationInput | undefined
@@ -60,9 +59,9 @@ export interface CachedOptions {
 
 /** Documented in `Resolver`. */
 export interface Cached extends Service {
-  /** The number of names that are remembered. */
+  /** The number of cached names. */
   readonly size: Effect.Effect<number>
-  /** Forgets all answers and failures. Lookups in progress continue. */
+  /** Removes all answers and failures. Lookups in progress continue. */
   readonly clear: Effect.Effect<void>
 }
 
@@ -92,7 +91,7 @@ const fromAnswer = ({ addresses, age, stale, ttl }: Answer): LookedUp => ({
 
 const millisOf = (clock: Clock.Clock): number => Number(clock.unsafeCurrentTimeNanos()) / 1e6
 
-/** The failure of a lookup, if it was nothing but that. */
+/** Returns the failure of a lookup, if its cause contains nothing else. */
 const failureOf = (cause: Cause.Cause<DnsError>): DnsError | undefined =>
   Chunk.isEmpty(Cause.defects(cause)) ? Option.getOrUndefined(Cause.failureOption(cause)) : undefined
 
@@ -134,7 +133,8 @@ class CachedResolver implements Cached {
     const lookup = Effect.interruptible(Effect.suspend(() => this.#lookUp(name, clock)))
     const flying = Effect.flatMap(Effect.exit(lookup), (exit) =>
       Effect.sync(() => {
-        // If all waiters have left, another lookup may have started, and the cause is theirs.
+        // If all waiters were interrupted, another lookup may have started, and the cause is
+        // theirs.
         if (this.#flights.get(name) !== flight) return
         this.#flights.delete(name)
         Deferred.unsafeDone(flight.result, this.#remember(name, exit, millisOf(clock)))
@@ -145,7 +145,7 @@ class CachedResolver implements Cached {
     })
   }
 
-  /** With an answer to use instead, the time for another one is short. */
+  /** Looks a name up. The time limit is short if there is an answer to use instead. */
   #lookUp(name: string, clock: Clock.Clock): Effect.Effect<Answer, DnsError> {
     const lookup = Effect.flatMap(
       Effect.suspend(() => this.#resolver.lookup(name)),

@@ -1,9 +1,9 @@
 /**
  * The fiber that asks for something, as the core sees it.
  *
- * It also keeps an interruption from splitting what is done for the fiber. `uninterruptibleMask`
- * with a last check at the end costs 11 runtime operations. This costs 3, because the fiber itself
- * says whether it has been interrupted.
+ * It also prevents an interruption from splitting a step of the fiber. `uninterruptibleMask` with a
+ * last check at the end costs 11 runtime operations. This costs 3, because the fiber itself reports
+ * whether it has been interrupted.
  */
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
@@ -28,10 +28,10 @@ export type InSpan = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
 
 export const identity: InSpan = (effect) => effect
 
-/** The names of fields that the log must not show the values of. */
+/** The names of fields whose values the log must not show. */
 export type RedactedNames = Effect.Effect<ReadonlyArray<string | RegExp>>
 
-/** A fiber that runs with these flags, and can be interrupted if they say so. */
+/** A fiber that runs with these flags, and can be interrupted if they allow it. */
 export class Interruptible {
   protected readonly fiber: Fiber.RuntimeFiber<unknown, unknown>
   protected readonly flags: RuntimeFlags.RuntimeFlags
@@ -50,20 +50,26 @@ export class Interruptible {
     return this.#isInterruptible ? Effect.interruptible(effect) : effect
   }
 
-  /** Why the fiber was interrupted; empty if it was not, and if nothing can interrupt it. */
+  /** Returns why the fiber was interrupted; empty if it was not, or if nothing can interrupt it. */
   interrupted(): Cause.Cause<never> {
     return this.#isInterruptible ? this.fiber.getFiberRef(FiberRef.interruptedCause) : Cause.empty
   }
 }
 
-/** What a fiber waits for: a machine of the core, which has its outcome when it calls `onDone`. */
+/**
+ * The operation that a fiber waits for: a machine of the core, which has its outcome when it calls
+ * `onDone`.
+ */
 export interface Waited {
   start(caller: FiberCaller): void
-  /** Ends it in any state. Returns what must end before the caller goes on. */
+  /** Ends it in any state. Returns what must end before the caller continues. */
   cancel(): Pending | undefined
 }
 
-/** Fails with the cause of an interruption, when what the caller had begun has ended. */
+/**
+ * Fails with the cause of an interruption, when the operations that the caller had started have
+ * ended.
+ */
 export const cancelled = (waited: Waited, cause: Cause.Cause<never>, loop: EventLoop): Effect.Effect<never> => {
   const pending = waited.cancel()
   return pending === undefined
@@ -90,8 +96,8 @@ export class FiberCaller extends Interruptible implements CallObserver {
   }
 
   /**
-   * Starts something, and waits once for its outcome, with which `onDone` goes on. Interrupting it
-   * is one call of `cancel`. Must run in an uninterruptible region.
+   * Starts an operation, and waits once for its outcome, with which `onDone` continues.
+   * Interrupting it is one call of `cancel`. Must run in an uninterruptible region.
    */
   await<A, E>(waited: Waited, loop: EventLoop, onDone: () => Effect.Effect<A, E>): Effect.Effect<A, E> {
     const waiting = suspended<void>((resume) => {
@@ -110,7 +116,7 @@ export class FiberCaller extends Interruptible implements CallObserver {
     this.#resume = resume
   }
 
-  /** The context in which the fiber began to wait, which it does before it asks for anything. */
+  /** The context in which the fiber began to wait, which is before it asks for anything. */
   get context(): AsyncContext {
     return this.#context as AsyncContext
   }
@@ -139,7 +145,7 @@ export class FiberCaller extends Interruptible implements CallObserver {
   }
 }
 
-/** Does something for the fiber that runs this. Nothing in it is interrupted unless restored. */
+/** Runs an operation for the current fiber. Nothing in it is interrupted unless restored. */
 export const uninterrupted = <A, E, R = never>(
   body: (caller: Interruptible) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
@@ -147,7 +153,7 @@ export const uninterrupted = <A, E, R = never>(
     Effect.uninterruptible(body(new Interruptible(fiber, runtimeFlags)))
   )
 
-/** The same for a request, whose log must not show the values of some fields. */
+/** Does the same for a request, whose log must not show the values of some fields. */
 export const uninterruptedCall = <A, E>(
   redactedNames: RedactedNames,
   body: (caller: FiberCaller) => Effect.Effect<A, E>
@@ -157,8 +163,8 @@ export const uninterruptedCall = <A, E>(
   )
 
 /**
- * The same for a step. Its `body` checks what no other fiber may change until the step has reserved
- * its connection. So it runs in one operation inside the uninterruptible region.
+ * Does the same for a step. Its `body` checks what no other fiber may change until the step has
+ * reserved its connection. So it runs in one operation inside the uninterruptible region.
  */
 export const uninterruptedStep = <A, E>(
   redactedNames: RedactedNames,

@@ -41,7 +41,7 @@ export interface HttpConnectionOptions {
   readonly onEvent?: ((event: ConnectionEvent) => void) | undefined
 }
 
-/** `Origin.make` for callers whose types no compiler has checked. */
+/** Wraps `Origin.make` for callers whose types no compiler has checked. */
 export const makeOrigin = (parts: Parameters<typeof Origin.make>[0]): Either.Either<Origin.Origin, InvalidUrl> => {
   const { host, socketPath } = parts
   if (typeof host !== "string") return Either.left(new InvalidUrl({ part: "host", reason: "it is not a string" }))
@@ -104,7 +104,7 @@ export const tlsOf = (tls: HttpConnectionOptions["tls"]): Tls.Input | InvalidOpt
   return made instanceof InvalidOption ? made : made.options
 }
 
-/** The tunnel to an origin that the proxy does not forward requests to. */
+/** Returns the tunnel to an origin that the proxy does not forward requests to. */
 export const tunnelThrough = (origin: Origin.Origin, proxy: Proxy.Proxy): Tunnel | undefined =>
   forwarded(origin) ? undefined : { origin, fields: Proxy.fields(proxy) }
 

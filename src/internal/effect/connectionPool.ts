@@ -1,4 +1,4 @@
-/** Makes a pool in a scope, with the methods that users see. */
+/** Creates a pool in a scope, with its public methods. */
 import * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -74,7 +74,7 @@ const numbers = (seed: number): () => number => {
   }
 }
 
-/** Makes a pool from checked settings. The end of the scope shuts it down. */
+/** Creates a pool from checked settings. The end of the scope shuts it down. */
 export const unsafeMake = (
   settings: PoolSettings,
   redactedNames: RedactedNames,
@@ -87,7 +87,7 @@ export const unsafeMake = (
     const lookUp = addresses?.lookUp ?? systemLookUp
     const pool = new Pool(settings, { addresses, background, dialer, host, lookUp, timers }, random)
     yield* Effect.addFinalizer(() =>
-      // Requests that the shutdown has refused are still to report it.
+      // Requests that the shutdown has refused must still report it.
       Effect.zipRight(
         shutdown(pool, settings.graceMillis),
         Effect.zipRight(quiet(pool), Effect.sync(() => pool.events.end()))
@@ -103,7 +103,7 @@ export const unsafeMake = (
 /** The settings of the pool that is only rehearsed with: the defaults, without listeners. */
 const rehearsalSettings = (): PoolSettings => Either.getOrThrow(toSettings({}))
 
-/** Makes a pool. The end of the scope shuts it down. */
+/** Creates a pool. The end of the scope shuts it down. */
 export const make = (
   options: PoolOptions,
   redactedNames: RedactedNames,
@@ -298,8 +298,8 @@ export class ConnectionPoolImpl {
 }
 
 /**
- * Runs a request for a fiber. Must run in an uninterruptible region. What it returns must be run,
- * because the request may have taken its position in the queue.
+ * Runs a request for a fiber. Must run in an uninterruptible region. The returned effect must be
+ * run, because the request may have taken its position in the queue.
  */
 const startCall = <E>(
   pool: Pool,
@@ -315,8 +315,8 @@ const startCall = <E>(
 }
 
 /**
- * `execute` for a layer above this one, which has a span to run parts of the request in, and may
- * have parsed the URL. Must run in an uninterruptible region.
+ * `execute` for a layer above this one. That layer has a span in which to run parts of the request,
+ * and may have parsed the URL. Must run in an uninterruptible region.
  */
 export type Execute<F> = (
   request: HttpRequest<unknown>,
@@ -328,7 +328,7 @@ export type Execute<F> = (
 
 /**
  * Returns the `execute` of a pool. If the pool has been wrapped, so that its `execute` is not the
- * one of this file, the span is put around all of it.
+ * one of this file, the span surrounds all of it.
  */
 export const executeOf = <F>(pool: {
   execute(request: HttpRequest<unknown>): Effect.Effect<HttpResponse, F>

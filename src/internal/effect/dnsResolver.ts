@@ -1,6 +1,6 @@
 /**
- * A resolver that asks DNS servers. Both families are asked at once, and one that fails or is slow
- * does not keep the other one from being used.
+ * A resolver that asks DNS servers. Both families are asked at once. If one fails or is slow, the
+ * other is used.
  */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -26,11 +26,11 @@ export interface DnsOptions {
    */
   readonly servers?: ReadonlyArray<string> | undefined
   /**
-   * How long a server has to answer; each further try has longer. This is real time and not that
-   * of `Clock`. Default: 2 seconds, so that the tries end before `timeouts.dns` does.
+   * How long the first query waits for a server; each further try waits longer. This is real time
+   * and not that of `Clock`. Default: 2 seconds, so that the tries end before `timeouts.dns` does.
    */
   readonly timeout?: Duration.DurationInput | undefined
-  /** How often each server is asked. Default: 2. */
+  /** How many times each server is asked. Default: 2. */
   readonly tries?: number | undefined
 }
 
@@ -71,7 +71,7 @@ const toEffect = (outcome: Outcome): Effect.Effect<Answer, DnsError> =>
 const invalid = (option: string, reason: string): Either.Either<never, InvalidOption> =>
   Either.left(new InvalidOption({ option, reason }))
 
-/** Returns a server as Node wants it. Node itself aborts the process for the port 0. */
+/** Returns a server in the form that Node needs. Node itself aborts the process for the port 0. */
 const toServer = (given: unknown): string | undefined => {
   if (typeof given !== "string") return undefined
   const parsed = parseHostPort(given, "option")

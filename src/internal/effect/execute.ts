@@ -30,7 +30,7 @@ import { isProxyRefusal, refuse } from "./proxyRefusal.ts"
 import { makeResponse } from "./response.ts"
 import { causeOf } from "./transport.ts"
 
-/** What `execute` can fail with. */
+/** The failures of `execute`. */
 export type ExecuteFailure<E> =
   | InvalidRequest
   | CannotSendRequest
@@ -49,7 +49,7 @@ export const runCall = (
 ): Effect.Effect<HttpResponse, HttpError> => caller.await(call, loop, () => respond(call, caller, loop))
 
 /**
- * Hands the response over, unless the fiber was interrupted in the meantime, because it would not
+ * Delivers the response, unless the fiber was interrupted in the meantime, because it would not
  * receive it then. Must be the last step: an interruption after it is no longer seen.
  */
 const respond = (call: Call, caller: FiberCaller, loop: EventLoop): Effect.Effect<HttpResponse, HttpError> => {

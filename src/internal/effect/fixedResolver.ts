@@ -1,4 +1,4 @@
-/** A resolver whose answers are written down, such as a hosts file. */
+/** A resolver with fixed answers, such as a hosts file. */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
@@ -16,7 +16,7 @@ export type Names = Readonly<Record<string, string | ReadonlyArray<string>>>
 
 const invalid = (option: string, reason: string): InvalidOption => new InvalidOption({ option, reason })
 
-/** Returns the name as a lookup has it. */
+/** Returns the name in the form in which lookups have it. */
 const toName = (given: string): string | InvalidOption => {
   const option = `names[${JSON.stringify(given)}]`
   const host = parseHost(given)

@@ -17,8 +17,8 @@ import type { DialHost, Host, HostTimer } from "../model/ports.ts"
 import { readDuration } from "./duration.ts"
 import { isLive } from "./polled.ts"
 
-// Captured together on import, because a timer that was set by one of them must not be cleared by a
-// replacement of the other.
+// Captured together on import, because a timer of one of them must not be cleared by a replacement
+// of the other.
 const { clearTimeout, performance, setTimeout } = globalThis
 
 /**
@@ -91,8 +91,8 @@ export class EffectTimers implements DialHost {
   }
 
   /**
-   * The live clock tells monotonic time as a BigInt, which costs several times as much as the
-   * number that it is made of.
+   * The live clock returns monotonic time as a BigInt, which costs several times as much as the
+   * number that it is made from.
    */
   now(): number {
     return this.isLive ? performance.now() : Number(this.#clock.unsafeCurrentTimeNanos()) / 1e6
@@ -120,8 +120,10 @@ export class EffectTimers implements DialHost {
   }
 }
 
-/** The whole host. Sources of bodies are made by `bodySource`, and Effects
- * for options are run by `ask`. */
+/**
+ *  Creates the whole host. Sources of bodies are made by `bodySource`, and Effects for options are
+ *  run by `ask`.
+ */
 export class EffectHost extends EffectTimers implements Host {
   readonly bodySource: Host["bodySource"]
   readonly ask: Host["ask"]

@@ -1,5 +1,6 @@
 /**
- * What connections and pools need to run under Effect: host, dialer, addresses, event loop, timers.
+ * The resources that connections and pools need to run under Effect: host, dialer, addresses, event
+ * loop, timers.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -24,7 +25,10 @@ export interface Hosted {
   readonly timers: TimerQueue
 }
 
-/** What openings ask about addresses; `undefined` if the context sets neither of the two. */
+/**
+ * Returns how openings find and check addresses; `undefined` if the context has neither a resolver
+ * nor a policy.
+ */
 const addressPorts = (context: Context.Context<never>): AddressPorts | undefined => {
   const lookUp = nameLookup(Context.get(context, Resolver))
   const check = addressCheck(Context.get(context, AddressPolicy))

@@ -1,4 +1,4 @@
-/** Makes a connection in a scope, with the methods that users see. */
+/** Creates a connection in a scope, with its public methods. */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
@@ -57,7 +57,7 @@ const located = <A, E extends Tagged<string>>(
 const recorded = <A, E>(options: object, call: () => Effect.Effect<A, E>): Effect.Effect<A, E | InvalidOption> =>
   Effect.suspend((): Effect.Effect<A, E | InvalidOption> => notRecord("options", options) ?? call())
 
-/** Makes a connection. The end of the scope closes it. */
+/** Creates a connection. The end of the scope closes it. */
 export const make = (
   options: HttpConnectionOptions,
   redactedNames: RedactedNames,
@@ -117,7 +117,7 @@ export const make = (
       Effect.suspend(() => {
         handle.closed = true
         handle.disconnect("its scope has ended")
-        // What the body of a request holds, such as a file, is released with the scope too.
+        // Resources of a request body, such as a file, are released with the scope too.
         return handle.exchange === undefined ? Effect.void : writerEnded(handle.exchange)
       })
     )
@@ -250,7 +250,7 @@ export class HttpConnectionImpl {
         const body = HttpBody.fromContent(options)
         yield* endHeaders(handle, body, options.encodeChunked ?? false, true, redactedNames)
       })
-      // A `request` that fails leaves no started request behind.
+      // A `request` that fails leaves no started request.
       return Effect.tapErrorCause(put, (cause) => forgetFailed(handle, started, cause))
     })
     return located(handle, recorded(options, () => request))

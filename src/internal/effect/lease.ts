@@ -18,10 +18,10 @@ import type { Trace } from "./trace.ts"
 import { causeOf } from "./transport.ts"
 import { awaitEnd } from "./wait.ts"
 
-/** What `lease` can fail with. */
+/** The failures of `lease`. */
 export type LeaseFailure = CheckoutFailure | InvalidOption
 
-/** A connection for the caller alone, until the end of the scope. */
+/** Acquires a connection for the caller alone, until the end of the scope. */
 export const lease = (
   pool: Pool,
   origin: Origin.Origin,

@@ -1,4 +1,4 @@
-/** Makes the transport over sockets from options that no type may have checked. */
+/** Creates the transport over sockets from options that no type may have checked. */
 import type * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import type { Service } from "../../Transport.ts"
@@ -11,14 +11,14 @@ import { serviceOf } from "./transport.ts"
 /** Documented in `NodeTransport`. */
 export interface Options {
   /**
-   * How long a connection is quiet before the system asks whether the peer is still there (TCP
-   * keep-alive), from 1 second to 32767 seconds; 0 or `Infinity` for never. The system sends up to
-   * 10 probes, one each second, and then the connection breaks with `ETIMEDOUT`. The probes also
-   * keep it known to load balancers and NAT on the way. Default: 60 seconds.
+   * How long a connection is quiet before the system probes the peer (TCP keep-alive), from 1
+   * second to 32767 seconds; 0 or `Infinity` for never. The system sends up to 10 probes, one each
+   * second. Then the connection breaks with `ETIMEDOUT`. The probes also keep the connection known
+   * to load balancers and NAT on the way. Default: 60 seconds.
    */
   readonly tcpKeepAlive?: Duration.DurationInput | undefined
   /**
-   * How long to wait for one address before the next one is tried beside it (RFC 8305 section 5),
+   * How long to wait for one address before the next one is tried in parallel (RFC 8305 section 5),
    * from 100 milliseconds to 2 seconds. Default: 250 milliseconds.
    */
   readonly attemptDelay?: Duration.DurationInput | undefined
@@ -32,7 +32,7 @@ export const make = (options: Options = {}): Either.Either<Service, InvalidOptio
   if (wrong !== undefined) return Either.left(wrong)
   const { attemptDelay = dialer.defaults.staggerMillis, tcpKeepAlive = dialer.defaults.keepAliveMillis } = options
   const keepAlive = readDuration(tcpKeepAlive)
-  // What Linux accepts as TCP_KEEPIDLE, in whole seconds.
+  // The range that Linux accepts as TCP_KEEPIDLE, in whole seconds.
   if (
     keepAlive === undefined
     || (keepAlive !== 0 && keepAlive !== Infinity && !(keepAlive >= 1000 && keepAlive <= 32_767_000))

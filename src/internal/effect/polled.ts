@@ -3,8 +3,8 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
 
-/** The clock that a program has unless it provides another one. */
+/** The clock of a program that provides no other one. */
 const live = Context.get(DefaultServices.liveServices, Clock.Clock)
 
-/** True if the clock tells real time. */
+/** True if the clock is that of real time. */
 export const isLive = (clock: Clock.Clock): boolean => clock === live

@@ -8,18 +8,18 @@ import type { Origin } from "../../Origin.ts"
 import type * as Proxy from "../../Proxy.ts"
 import type * as Tls from "../../Tls.ts"
 
-/** An origin that is to have idle connections at all times. */
+/** An origin that must have idle connections at all times. */
 export interface WarmOrigin {
   /**
-   * The origin: a URL without a path, whose connections have the options of the pool as those of a
-   * request to that URL have; or an `Origin`, which brings its own.
+   * The origin. A URL without a path has the options of the pool, as in a request to that URL. An
+   * `Origin` has its own options.
    */
   readonly origin: string | Origin
   /**
-   * How many connections are to be idle, or being opened; at least 1. What requests take is
-   * replaced after 10 ms at most, because most of them have given it back by then. The sum of all
-   * may not exceed `idle` and `connections`, and none `idlePerOrigin` and `connectionsPerOrigin`.
-   * Default: 1.
+   * The required number of connections that are idle or being opened; at least 1. Connections that
+   * requests acquire are replaced after 10 ms at most, because most requests have released them by
+   * then. The sum of all must not exceed `idle` and `connections`, and none may exceed
+   * `idlePerOrigin` and `connectionsPerOrigin`. Default: 1.
    */
   readonly minIdle?: number | undefined
 }
@@ -43,11 +43,11 @@ export interface PoolOptions {
   readonly requestsPerConnection?: number | undefined
   /**
    * How long requests stay queued if no connection can be opened, counted from the first failure.
-   * This applies if nothing was sent and the failure may be temporary: refused, reset, a TLS
-   * handshake cut off, no file descriptors, no socket file, a resolver that does not answer.
+   * This applies if nothing was sent and the failure may be temporary: refused, reset, an
+   * interrupted TLS handshake, no file descriptors, no socket file, no response from the resolver.
    * Opening is retried after pauses (`connectBackoff`), within `timeouts.pool` and
-   * `timeouts.total`. A server that restarts therefore costs no request, whatever its method. Under
-   * `TestClock` the test must advance the clock. 0 turns it off. Default: 2 seconds.
+   * `timeouts.total`. A server that restarts therefore causes no failed request, whatever its
+   * method. Under `TestClock` the test must advance the clock. 0 turns it off. Default: 2 seconds.
    */
   readonly connectRetryTime?: Duration.DurationInput | undefined
   /**
@@ -76,16 +76,22 @@ export interface PoolOptions {
    */
   readonly idleTime?: Duration.DurationInput | undefined
   /**
-   * Which idle connection a request receives. `"newest"`: the one that was used last, so that
-   * connections that are not needed reach `idleTime`. `"oldest"`: the one that has been idle for
-   * the longest, so that all are used by turns. `"leastUsed"`: the one that has served the fewest
-   * requests, of two the older. With the last two, the addresses of a name are used evenly even if
-   * fewer requests run at once than there are connections, and no connection reaches `idleTime`
-   * while there is traffic. Default: `"newest"`.
+   * Which idle connection a request receives.
+   *
+   * - `"newest"`: the one that was used last, so that connections that are not needed reach
+   *   `idleTime`.
+   *
+   * - `"oldest"`: the one that has been idle for the longest, so that all are used in rotation.
+   *
+   * - `"leastUsed"`: the one that has served the fewest requests, of two the older.
+   *
+   * With the last two, all addresses of a name are used evenly, even if there are more connections
+   * than concurrent requests. No connection then reaches `idleTime` while there is traffic.
+   * Default: `"newest"`.
    */
   readonly selection?: "newest" | "oldest" | "leastUsed" | undefined
   /**
-   * Origins whose connections are opened when the pool is made, and kept: a connection is opened
+   * Origins whose connections are opened when the pool is made, and kept. A connection is opened
    * for each that is closed, or in use while fewer than `minIdle` are left. `idleTime` does not
    * close the last `minIdle`; the server's `Keep-Alive` and `lifetime` do. They are opened in the
    * background, which neither delays `make` nor keeps the process alive. If that fails, it is tried
@@ -95,10 +101,14 @@ export interface PoolOptions {
   /**
    * What happens to connections to an address that the resolver no longer returns for the name.
    * Such an address gets no new connection, because each opening asks the resolver.
-   * `"lifetime"`: the open ones end by `lifetime`. `"drain"`: they are closed as soon as no request
-   * uses them (`AddressGone`), and the name is looked up again as long as the origin has
-   * connections, when its TTL is over (at least a second), or every 30 seconds if it has none. A
-   * lookup that fails changes nothing. Default: `"lifetime"`.
+   *
+   * - `"lifetime"`: the open ones end by `lifetime`.
+   *
+   * - `"drain"`: they are closed as soon as no request uses them (`AddressGone`). The name is
+   *   looked up again as long as the origin has connections: when its TTL is over (at least a
+   *   second), or every 30 seconds without a TTL. A lookup that fails changes nothing.
+   *
+   * Default: `"lifetime"`.
    */
   readonly followDns?: "lifetime" | "drain" | undefined
   /**
@@ -122,8 +132,8 @@ export interface PoolOptions {
    */
   readonly unreadTime?: Duration.DurationInput | undefined
   /**
-   * How long a response may be left before its caller begins to read it, if another request is
-   * queued and the pool cannot open one more connection. Then the oldest such response loses its
+   * How long a response may be unread if another request is queued and the pool cannot open one
+   * more connection. Then the oldest response that its caller has not begun to read loses its
    * connection, and reading it fails with `ConnectionClosed`. An error response (status 400 and
    * above) whose `Content-Length` leaves more than `drainBytes` has no grace. `Infinity` leaves it
    * to `unreadTime`. Default: 100 milliseconds.
@@ -151,11 +161,11 @@ export interface PoolOptions {
   readonly localAddress?: string | undefined
   /** The number of bytes of a body in memory in one write to the transport. Default: 65536. */
   readonly blockSize?: number | undefined
-  /** Default: `HttpTimeouts.defaults`; those of a request win. */
+  /** Default: `HttpTimeouts.defaults`. Values of a request take precedence. */
   readonly timeouts?: HttpTimeouts.Options | undefined
-  /** Default: `HttpLimits.defaults`; those of a request win. */
+  /** Default: `HttpLimits.defaults`. Values of a request take precedence. */
   readonly limits?: HttpLimits.Options | undefined
-  /** Default: `HttpLeniency.strict`; that of a request wins. */
+  /** Default: `HttpLeniency.strict`. That of a request takes precedence. */
   readonly leniency?: HttpLeniency.HttpLeniency | undefined
   /** True if every head is logged at level Info with secrets redacted. Default: `false`. */
   readonly wireTap?: boolean | undefined

@@ -91,7 +91,7 @@ const oneOf = <const Words extends ReadonlyArray<string>>(
   return word === undefined ? invalid(option, `it must be one of ${words.join(", ")}`) : Either.right(word)
 }
 
-/** Checks the options and puts the defaults in. */
+/** Checks the options and adds the defaults. */
 export const toSettings = (options: PoolOptions): Either.Either<PoolSettings, InvalidOption> =>
   Either.gen(function*() {
     const wrong = notRecord("options", options)

@@ -1,8 +1,8 @@
 /**
- * The answer of a proxy that requires credentials to forward a request (407).
+ * The response of a proxy that requires credentials to forward a request (407).
  *
- * It means the same as the proxy's refusal to open a tunnel, so it is the same failure. Whatever
- * else a proxy answers cannot be distinguished from the server's answers, and is a response.
+ * It means the same as the proxy's refusal to open a tunnel, so it is the same failure. All other
+ * responses of a proxy cannot be distinguished from the server's, and are responses.
  */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
@@ -29,13 +29,13 @@ export const isProxyRefusal = ({ origin }: Exchange, { status }: ResponseHead): 
 const prefixOf = (exchange: Exchange, response: HttpResponse): Effect.Effect<Uint8Array> =>
   response.framing === "close"
     ? Effect.sync(() => exchange.body.size > 0 ? exchange.body.take(prefixLength) : nothing)
-    // A refusal whose body is broken is still a refusal.
+    // A refusal with an invalid body is still a refusal.
     : Effect.catchAll(response.read(prefixLength), (failure) =>
       Effect.succeed(
         Predicate.hasProperty(failure, "partial") && failure.partial instanceof Uint8Array ? failure.partial : nothing
       ))
 
-/** Returns the same, but no more than has arrived when the time for it is over. */
+/** Returns the same, but no more than has arrived when the time limit is over. */
 const prefixInTime = (exchange: Exchange, response: HttpResponse): Effect.Effect<Uint8Array> =>
   Effect.suspend(() => {
     const { timers } = exchange.settings

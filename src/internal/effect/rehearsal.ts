@@ -1,9 +1,9 @@
 /**
  * Requests to a server in memory, so that the first request of a warm pool finds compiled code.
  *
- * What a request runs through is compiled by V8 when it first runs, and again when it has run a few
- * times. The first request of a process took several times as long as the tenth although its
- * connection was open.
+ * V8 compiles the code of a request when it first runs, and again when it has run a few times. The
+ * first request of a process took several times as long as the tenth although its connection was
+ * open.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -13,15 +13,15 @@ import type { Duplex, DuplexInfo, EventLoop, Receiver, Service } from "../../Tra
 import { Transport } from "../../Transport.ts"
 import { nodeEventLoop } from "../node/eventLoop.ts"
 
-/** What a rehearsal needs of a pool. */
+/** The part of a pool that a rehearsal needs. */
 interface Rehearsed {
   execute(request: HttpRequest.HttpRequest): Effect.Effect<Pick<HttpResponse, "text">, unknown>
 }
 
-/** More of them make the first request no faster. */
+/** More requests make the first request no faster. */
 const requests = 10
 
-/** What the server in memory answers: as a small answer of an API. */
+/** The response of the server in memory: a small response of an API. */
 const answer = Buffer.from(
   "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\n"
     + "Connection: keep-alive\r\nKeep-Alive: timeout=5\r\nContent-Length: 14\r\n\r\n{\"ready\":true}",
@@ -79,9 +79,9 @@ const transport: Service = {
 const request = HttpRequest.get("http://localhost/")
 
 /**
- * Sends requests through a pool that `make` makes over a channel in memory. Opens no connection of
- * the process, and holds nothing afterwards. What fails is logged at level Debug, because the pool
- * works without it.
+ * Sends requests through a pool that `make` creates over a channel in memory. Opens no connection
+ * of the process, and holds nothing afterwards. Failures are logged at level Debug, because the
+ * pool works without it.
  */
 export const rehearse = (
   make: Effect.Effect<Rehearsed, never, Scope.Scope | Transport>

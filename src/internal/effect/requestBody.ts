@@ -1,6 +1,6 @@
 /**
- * The body of a request as a stream. It runs in a separate fiber, in the name of the caller, so
- * that the response is delivered while the body is still being sent.
+ * The body of a request as a stream. It runs in a separate fiber on behalf of the caller, so that
+ * the response is delivered while the body is still being sent.
  *
  * The fiber ends with the exchange. It waits whenever the sink asks for it, and for nothing else.
  */
@@ -25,10 +25,10 @@ import { Gate } from "./wait.ts"
 /** An Effect that returns trailers when the body has been written. */
 type LateTrailers = Effect.Effect<HttpFields.Input, unknown>
 
-/** What a call of the sink returned: whether it takes more, or why it never will. */
+/** The result of a call of the sink: whether it takes more, or why it never will. */
 type Taken = boolean | HttpError
 
-/** Runs what the sink asks for after it was called, until it takes more. */
+/** Waits as the sink asks, and calls `next`, until it takes more. */
 export const untilTaken = (taken: Taken, gate: Gate, next: () => Taken): Effect.Effect<void, HttpError> =>
   taken === true
     ? Effect.void
@@ -69,7 +69,7 @@ const writeStream = (
   const loop: Writing = Channel.readWithCause({
     onInput: (pieces: Chunk.Chunk<Uint8Array>) => {
       const taken = sink.write(Chunk.toReadonlyArray(pieces), gate.open)
-      // For most pieces nothing is waited for. An effect would then cost more than the writing.
+      // Most pieces need no wait. An effect would then cost more than the writing.
       return taken === true
         ? loop
         : Channel.flatMap(Channel.fromEffect(untilTaken(taken, gate, flush)), () => loop)

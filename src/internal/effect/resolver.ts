@@ -2,7 +2,7 @@
  * The service `Resolver`, and the port through which openings reach it.
  *
  * A lookup runs in a fiber of the caller that opens the connection. The system's resolver needs
- * none: the dialer asks it directly, as long as the program provides no other.
+ * none: the dialer asks it directly, unless the program provides another one.
  */
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
@@ -25,8 +25,8 @@ import { isFiberCaller } from "./transport.ts"
 /** Documented in `Resolver`. */
 export interface Answer {
   /**
-   * IPv4 and IPv6 addresses without brackets, in the order in which the resolver prefers them. What
-   * is no address is ignored; without any address the opening fails with `DnsError` (`NoData`).
+   * IPv4 and IPv6 addresses without brackets, in the order in which the resolver prefers them.
+   * Other texts are ignored; without any address the opening fails with `DnsError` (`NoData`).
    */
   readonly addresses: ReadonlyArray<string>
   /** How much longer they may be used for new connections. `undefined` if that is unknown. */
@@ -34,8 +34,8 @@ export interface Answer {
   /** How long ago the name was looked up. `undefined` if that was just now, or is unknown. */
   readonly age?: Duration.DurationInput | undefined
   /**
-   * True if the answer is older than it should be, and is only used because the lookup that should
-   * have replaced it failed.
+   * True if the answer has expired, and is only used because the lookup that should have replaced
+   * it failed.
    */
   readonly stale?: boolean | undefined
 }
@@ -52,7 +52,7 @@ export interface Service {
 /** The system's resolver, by callbacks. */
 const lookUpBySystem = resolveBy(systemLookup)
 
-/** Asks the system in the name of a caller. It needs no fiber. */
+/** Asks the system on behalf of a caller. It needs no fiber. */
 export const systemLookUp: NameLookup = (name, caller, done, died) =>
   caller.context.run(() => lookUpBySystem(name, done, died))
 
@@ -83,7 +83,7 @@ export class Resolver extends Context.Reference<Resolver>()("effect-http-client/
 export const isResolver = (value: unknown): value is Service =>
   Predicate.hasProperty(value, "lookup") && typeof value.lookup === "function"
 
-/** Milliseconds of what an answer says about time; `undefined` if that is nothing of use. */
+/** Returns the milliseconds of a time in an answer; `undefined` if it is not a usable time. */
 export const ofDuration = (duration: unknown): number | undefined =>
   duration === undefined ? undefined : readDuration(duration)
 
@@ -95,7 +95,9 @@ const toAddresses = ({ addresses, ttl }: Answer): Addresses => ({ addresses, ttl
  */
 export const fresh = (error: DnsError): DnsError => copyOf(error, {}, unlocated("dns", "Network"))
 
-/** How a lookup ended, for callbacks. All but a single failure is a defect. */
+/**
+ * Delivers the outcome of a lookup to callbacks. Everything except a single failure is a defect.
+ */
 const report = (
   exit: Exit.Exit<Answer, DnsError>,
   done: (answer: Addresses | DnsError) => void,
@@ -124,12 +126,12 @@ const lookUpBy = ({ lookup }: Service): NameLookup => (name, caller, done, died)
   })
   return () => {
     stopped = true
-    // The lookup may run code of the caller then.
+    // The lookup may then run code of the caller.
     caller.context.run(() => fiber.unsafeInterruptAsFork(FiberId.none))
     return { whenEnded: (callback) => fiber.addObserver(() => caller.context.run(callback)) }
   }
 }
 
-/** The port for a resolver; `undefined` for the system's, so that it costs nothing. */
+/** Returns the port for a resolver; `undefined` for the system's, so that it costs nothing. */
 export const nameLookup = (resolver: Service): NameLookup | undefined =>
   resolver === system ? undefined : lookUpBy(resolver)

@@ -1,8 +1,8 @@
 /**
  * The ways of reading a body, as Effects over the exchange's buffer.
  *
- * Each body is read in one way; `Reading` says which. A read fails with the body's failure after
- * the bytes that arrived before it. If those bytes were being collected, the failure contains them.
+ * Each body is read in one way; `Reading` names it. A read fails with the body's failure after the
+ * bytes that arrived before it. If those bytes were being collected, the failure contains them.
  * Code that a socket's callback runs here throws nothing into that callback. Without memory for the
  * bytes the body fails; anything else is a defect of the read (`#caught`). An interrupted read
  * closes the connection, and later reads fail, so that no read succeeds with a gap before it.
@@ -30,8 +30,8 @@ const closing = "the response was closed before its body was read"
 const interruption = "the reading of the body was interrupted"
 
 /**
- * Returns a number of bytes. As in Python, a negative number means no limit. Less than one byte is
- * none, and so is `NaN`.
+ * Returns a number of bytes. As in Python, a negative number means no limit. A number less than
+ * one, and `NaN`, count as 0.
  */
 const count = (n: number): number => n < 0 ? Infinity : Math.floor(n) || 0
 
@@ -39,7 +39,7 @@ export class BodyReader {
   readonly #exchange: Exchange
   #reading: Reading = "unread"
   #whole: Effect.Effect<Uint8Array, BodyFailure> | undefined
-  /** The failure to read a body that has ended to its end, because bytes of it were dropped. */
+  /** The failure to read the rest of a body that has ended, because bytes of it were dropped. */
   #lost: BodyFailure | undefined
   /**
    * True if the body was closed before it had ended. A fiber that still reads misses bytes,
@@ -55,8 +55,8 @@ export class BodyReader {
 
   /**
    * True if there is nothing left to read. A failure that no read has reported is still left.
-   * Otherwise a caller that reads until this is true could take a body that was cut short between
-   * two reads for a complete one.
+   * Otherwise a caller that reads until this is true could take a truncated body for a complete
+   * one.
    */
   get closed(): boolean {
     const { body } = this.#exchange
@@ -245,7 +245,7 @@ export class BodyReader {
 
   /**
    * No caller receives the bytes that the read took, so there is nothing left to read. A whole body
-   * that has already been collected is remembered, however.
+   * that has already been collected is kept, however.
    */
   #interrupted(): void {
     if (this.#whole !== undefined) return
@@ -313,7 +313,10 @@ export class BodyReader {
     })
   }
 
-  /** Returns what `step` returns. If `step` throws, returns a failure with what it had `taken`. */
+  /**
+   * Returns what `step` returns. If `step` throws, returns a failure with the bytes that it had
+   * `taken`.
+   */
   #safely<A extends Effect.Effect<unknown, BodyFailure> | undefined>(
     taken: ReadonlyArray<Uint8Array>,
     step: () => A
@@ -365,7 +368,7 @@ export class BodyReader {
     }
   }
 
-  /** Writes what is available, again and again, until the end. */
+  /** Writes the available bytes repeatedly until the end. */
   #loop(): Body {
     const { body } = this.#exchange
     const give = (): Body => {
@@ -383,7 +386,7 @@ export class BodyReader {
     // separate cleanup, which would cost 9 more runtime operations for each chunk.
     const waited: Body = Channel.flatMap(
       Channel.fromEffect(waitFor<void>(this.#exchange.settings.loop, (waiter) => {
-        // Bytes that are being dropped are not waited for.
+        // Bytes that are being dropped are not awaited.
         if (this.#cut) waiter.resume(Effect.void)
         else this.#exchange.whenBody(() => waiter.resume(Effect.void))
       })),

@@ -1,5 +1,6 @@
 /**
- * A pool that retries requests as a policy says. Everything else is passed on to the pool below.
+ * A pool that retries requests according to a policy. Everything else is passed on to the pool
+ * below.
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -35,7 +36,7 @@ const outcomeOf =
     }
   }
 
-/** Adds an idempotency key to the request, if the policy wants one and the request needs it. */
+/** Adds an idempotency key to the request, if the policy asks for one and the request needs it. */
 const withKey = <E>({ key }: Policy, request: HttpRequest<E>): Effect.Effect<HttpRequest<E>> =>
   key === undefined || isIdempotent(request)
     ? Effect.succeed(request)
@@ -52,7 +53,7 @@ class RetryingPool<L> extends WrappedPool<L> implements PoolLike<L> {
   execute<E>(request: HttpRequest<E>): Effect.Effect<HttpResponse, ExecuteFailure<E>> {
     const policy = this.#policy
     if (policy instanceof InvalidOption) return Effect.fail(policy)
-    // The pool reports what is wrong with the request.
+    // The pool reports the fault of the request.
     if (!isHttpRequest(request)) return this.pool.execute(request)
     return Effect.flatMap(
       withKey(policy, request),

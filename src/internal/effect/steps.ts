@@ -3,7 +3,8 @@
  * `getResponse`.
  *
  * The fields are collected until `endHeaders` sends the head. The encoder is the same as for a
- * whole request. What is sent afterwards must match the framing that the fields announce.
+ * whole request. The bytes that are sent afterwards must match the framing that the fields
+ * announce.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -137,7 +138,7 @@ const encodeStarted = (
     expectContinue: false
   })
 
-/** Returns what `endHeaders` sends, or the error if it cannot be sent. */
+/** Returns the bytes of `endHeaders`, or the error if they cannot be sent. */
 const prepareStarted = (
   handle: ConnectionHandle,
   started: Started,

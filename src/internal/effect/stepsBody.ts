@@ -36,7 +36,7 @@ import { makeResponse } from "./response.ts"
 import { causeOf } from "./transport.ts"
 import { awaitEnd, Gate, waitFor } from "./wait.ts"
 
-/** What sending by steps can fail with. */
+/** The failures of sending by steps. */
 export type StepFailure<E> =
   | InvalidRequest
   | CannotSendHeader
@@ -46,13 +46,13 @@ export type StepFailure<E> =
   | HeadFailure
   | ([E] extends [never] ? never : RequestBodyError<E>)
 
-/** What `getResponse` can fail with. */
+/** The failures of `getResponse`. */
 export type ResponseFailure = state.ResponseNotReady | ConnectionClosed | SendFailure | InvalidRequest | HeadFailure
 
 /**
- * Waits until the request was sent, or will not be. Fails with what kept it from being sent. If all
- * of it was sent, `getResponse` reports a failure: which step fails must not depend on how soon the
- * server closes the connection.
+ * Waits until the request was sent, or will not be. Fails with the error that prevented it. If all
+ * of it was sent, `getResponse` reports a failure, because the failing step must not depend on how
+ * soon the server closes the connection.
  */
 export const sent = (exchange: Exchange): Effect.Effect<void, HttpError> =>
   waitFor<void, HttpError>(exchange.settings.loop, (waiter) => {
@@ -67,13 +67,13 @@ const outcome = (exchange: Exchange): Effect.Effect<void, HttpError> =>
     return "error" in ending ? Effect.fail(ending.error) : Effect.failCause(causeOf(ending.defect))
   })
 
-/** Ends what was started. After a `close` another request may have been started. */
+/** Ends the started request. After a `close` another request may have been started. */
 export const forget = (handle: ConnectionHandle, started: Started | undefined): Effect.Effect<void> =>
   Effect.sync(() => {
     if (handle.started === started) handle.started = undefined
   })
 
-/** Ends what was started and has failed. Its errors get the request that they are about. */
+/** Ends the started request, which has failed. Its errors get the request that they are about. */
 export const forgetFailed = (
   handle: ConnectionHandle,
   started: Started | undefined,
@@ -155,7 +155,7 @@ const sendPiece = (
 
 /**
  * A response that has begun does not fail because something can no longer be sent, but the step
- * that sends it does. A refusal wins.
+ * that sends it does. A refusal takes precedence.
  */
 const outcomeOfStream = (
   exchange: Exchange,
@@ -187,7 +187,10 @@ const sendBytes = (exchange: Exchange, encoder: BodyEncoder, bytes: Uint8Array):
   })
 }
 
-/** Ends the request, if that is left to do, and returns the response once its head has arrived. */
+/**
+ * Ends the request, if that is still to be done, and returns the response once its head has
+ * arrived.
+ */
 export const getResponse = (
   handle: ConnectionHandle,
   redactedNames: RedactedNames

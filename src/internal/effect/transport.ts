@@ -2,9 +2,9 @@
  * Between the service `Transport`, which is made of effects, and the port `Dialer`, which is made
  * of callbacks.
  *
- * `serviceOf` makes a service of a dialer. `dialerOf` returns that dialer again, or adapts a
+ * `serviceOf` creates a service from a dialer. `dialerOf` returns that dialer again, or adapts a
  * service of another kind. Both keep the promise of the other side: an attempt that is interrupted
- * or aborted has left nothing behind when it ends.
+ * or aborted has left nothing open when it ends.
  */
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
@@ -23,12 +23,12 @@ import { nodeEventLoop } from "../node/eventLoop.ts"
 import { EffectTimers } from "./host.ts"
 
 /**
- * The dialers that services were made of. Known by identity, because a service that is made out of
- * such a service may do more.
+ * The dialers that services were made from. Compared by identity, because a service that wraps such
+ * a service may do more.
  */
 const dialers = new WeakMap<Service, Dialer>()
 
-/** The cause for a defect, which is a record of Effect's or what was thrown. */
+/** Returns the cause for a defect, which is a record of Effect's or a thrown value. */
 export const causeOf = (defect: unknown): Cause.Cause<never> =>
   Cause.isCause(defect) ? defect as Cause.Cause<never> : Cause.die(defect)
 
@@ -90,7 +90,7 @@ class FiberAttempt<E> {
   })
 }
 
-/** Runs an attempt. What it opens ends with the scope. */
+/** Runs an attempt. The channel that it opens ends with the scope. */
 const scoped = <E>(start: Start<E>): Effect.Effect<Duplex, E, Scope.Scope> =>
   Effect.flatMap(
     Effect.all([Effect.clock, Effect.runtime<never>(), Effect.scope]),
@@ -105,7 +105,7 @@ const scoped = <E>(start: Start<E>): Effect.Effect<Duplex, E, Scope.Scope> =>
       })
   )
 
-/** Makes the service that opens its channels by a dialer over Node's sockets. */
+/** Creates the service that opens its channels by a dialer over Node's sockets. */
 export const serviceOf = (dialer: Dialer): Service => {
   const service = Object.freeze<Service>({
     loop: nodeEventLoop,
@@ -115,7 +115,7 @@ export const serviceOf = (dialer: Dialer): Service => {
         scoped<TlsError | HttpTimeout>((host, caller, done) =>
           dialer.secure(duplex, serverName, tls, timeoutMillis, host, caller, done)
         ),
-        // It may not be used afterwards, even if the fiber was interrupted before it began.
+        // It must not be used afterwards, even if the fiber was interrupted before it began.
         () => Effect.sync(() => duplex.destroy())
       )
   })
@@ -134,8 +134,8 @@ export interface FiberCaller extends Caller {
 export const isFiberCaller = (caller: DialCaller): caller is FiberCaller => "fork" in caller
 
 /**
- * How an opening of a service ended, if not with a channel. The whole cause counts as a defect if
- * there is more to it than a failure.
+ * Returns how an opening of a service ended, if not with a channel. The whole cause counts as a
+ * defect if it contains more than one failure.
  */
 const failed = <E>(cause: Cause.Cause<E>): Dialed<E> => {
   const failure = Cause.failureOption(cause)
@@ -184,12 +184,12 @@ const attempt = <E>(
   fiber.addObserver((exit) => ended(Exit.flatten(exit)))
   return () => {
     aborted = true
-    // The transport may run code of the caller then.
+    // The transport may then run code of the caller.
     caller.context.run(() => fiber.unsafeInterruptAsFork(FiberId.none))
   }
 }
 
-/** Opens channels by a service. */
+/** Opens channels through a service. */
 class ServiceDialer implements Dialer {
   readonly #service: Service
 
@@ -207,5 +207,7 @@ class ServiceDialer implements Dialer {
     attempt(() => this.#service.secure(duplex, serverName, tls, timeoutMillis), duplex, host, caller, done)
 }
 
-/** The dialer that a service was made of, or one that opens channels by the service. */
+/**
+ * Returns the dialer that a service was made from, or one that opens channels through the service.
+ */
 export const dialerOf = (service: Service): Dialer => dialers.get(service) ?? new ServiceDialer(service)

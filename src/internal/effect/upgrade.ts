@@ -69,8 +69,8 @@ const upgradeIn = <E>(
   })
 
 /**
- * The span is that of a request, which ends with the head. A refusal is a response to it, so the
- * span has its status.
+ * Runs an upgrade in the span of its request, which ends with the head. A refusal is a response to
+ * it, so the span has its status.
  */
 const traced = <E>(
   trace: Trace,

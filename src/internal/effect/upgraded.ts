@@ -1,5 +1,5 @@
 /**
- * What an upgrade gives: the head of its response, and the open channel as a stream, a sink and
+ * The result of an upgrade: the head of its response, and the open channel as a stream, a sink and
  * single writes.
  *
  * Everything is over the body of the exchange (`connection/switching.ts`), so back-pressure, the
@@ -31,7 +31,7 @@ export type Face = "stream" | "socket" | "duplex"
 /** The channel that a stream of the bytes is made of. */
 type Bytes = Channel.Channel<Chunk.Chunk<Uint8Array>, unknown, ChannelFailure, unknown, void>
 
-// What ends a channel is a failure of its body, of which only these are possible.
+// A failure of the body ends a channel. Only these failures are possible.
 const readFailure = ({ body }: Switching): ChannelFailure | undefined => body.failure as ChannelFailure | undefined
 const failureOf = ({ failure }: Switching): ChannelFailure | undefined => failure as ChannelFailure | undefined
 
@@ -58,7 +58,7 @@ export const incoming = (exchange: Switching): Stream.Stream<Uint8Array, Channel
     return pull(exchange)
   }))
 
-/** Waits until the system has taken everything that was sent. */
+/** Waits until the system has taken all sent bytes. */
 const written = (exchange: Switching): Effect.Effect<void, ChannelFailure> =>
   waitForOrCancel<void, ChannelFailure>(exchange.settings.loop, (waiter) =>
     exchange.whenWritten(() => {
@@ -77,7 +77,7 @@ export const outgoing = (
     return written(exchange)
   })
 
-/** Finishes sending, and waits until the system has taken everything. */
+/** Finishes sending, and waits until the system has taken all bytes. */
 export const finish = (exchange: Switching): Effect.Effect<void, ChannelFailure> =>
   Effect.suspend(() => {
     exchange.finishSending()
@@ -99,11 +99,11 @@ export class UpgradedImpl implements Upgraded {
     this.#exchange = exchange
     this.#response = response
     const { body } = exchange
-    // A copy, because the faces deliver the bytes too.
+    // A copy, because the other APIs deliver the bytes too.
     this.head = copy(body.peek(body.size))
   }
 
-  /** The channel of an upgrade, for a face that takes all of it. */
+  /** Returns the channel of an upgrade, for an API that takes all of it. */
   static take(upgraded: Upgraded, face: Face): Switching | BodyAlreadyConsumed {
     if (!Predicate.isObject(upgraded) || !(#exchange in upgraded)) {
       throw new TypeError("this was not made by `upgrade` of this copy of effect-http-client")
@@ -116,7 +116,7 @@ export class UpgradedImpl implements Upgraded {
     return makeResponse(upgraded.#exchange, upgraded.#response)
   }
 
-  /** The end of the scope of the upgrade. */
+  /** Runs at the end of the scope of the upgrade. */
   static ended(upgraded: UpgradedImpl): void {
     upgraded.#exchange.abandon("the scope of the upgrade has ended", "Upgraded")
   }
@@ -183,7 +183,7 @@ export class UpgradedImpl implements Upgraded {
     return Effect.suspend(() => this.#claim("stream", false) ?? outgoing(this.#exchange, pieces))
   }
 
-  /** Takes the channel for one face, and what arrives on it if that face reads. */
+  /** Takes the channel for one API, and the arriving bytes if that API reads. */
   #claim(face: Face, reads: boolean): BodyAlreadyConsumed | undefined {
     if ((this.#face !== undefined && this.#face !== face) || (reads && this.#isRead)) {
       return this.#exchange.withContext(new BodyAlreadyConsumed({ by: this.#face ?? face }))

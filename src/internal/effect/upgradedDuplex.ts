@@ -79,7 +79,7 @@ class ExchangeChannel implements RawChannel {
   }
 }
 
-/** Makes the duplex of an upgrade. It takes the bytes. */
+/** Creates the duplex of an upgrade. It takes the bytes. */
 export const toDuplex = (upgraded: Upgraded): Effect.Effect<nodeStream.Duplex, BodyAlreadyConsumed> =>
   Effect.suspend((): Effect.Effect<nodeStream.Duplex, BodyAlreadyConsumed> => {
     const exchange = UpgradedImpl.take(upgraded, "duplex")

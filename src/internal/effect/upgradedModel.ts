@@ -1,4 +1,4 @@
-/** What an upgrade gives, as users see it. */
+/** The result of an upgrade, as users see it. */
 import type * as Effect from "effect/Effect"
 import type * as Sink from "effect/Sink"
 import type * as Stream from "effect/Stream"
@@ -29,7 +29,7 @@ export type ChannelFailure =
  * A connection that has left HTTP: the head of the response that opened it, and its bytes in both
  * directions. It is open until its scope closes, both sides have finished, or it breaks.
  *
- * The bytes that arrive come over the wire once. The first of `stream`, `Upgrade.toSocket` and
+ * The received bytes can be taken once. The first of `stream`, `Upgrade.toSocket` and
  * `Upgrade.toDuplex` takes them; another one fails with `BodyAlreadyConsumed`. `write`, `end` and
  * `sink` belong to `stream`.
  *
@@ -55,19 +55,19 @@ export interface Upgraded {
   /** The time that each phase took. */
   readonly timings: Timings
   /**
-   * A copy of the bytes behind the head that had arrived when the upgrade was delivered. They are
+   * A copy of the bytes after the head that had arrived when the upgrade was delivered. They are
    * delivered by `stream`, the socket and the duplex too, as their first bytes.
    */
   readonly head: Uint8Array
   /**
-   * The bytes that arrive, until the server finishes sending. It reads as fast as it is pulled.
-   * Once it has ended early, or was interrupted, the rest stays unread, and the connection is open
-   * still. It can be run once.
+   * The received bytes, until the server finishes sending. The stream reads as fast as it is
+   * pulled. If it has ended early, or was interrupted, the rest stays unread, and the connection is
+   * still open. It can be run once.
    */
   readonly stream: Stream.Stream<Uint8Array, ChannelFailure>
   /**
-   * Sends what it receives, as fast as the server takes it, and then finishes sending, as `end`
-   * does. To go on sending afterwards use `write`.
+   * Sends the bytes that it receives, as fast as the server takes them, and then finishes sending,
+   * as `end` does. To continue sending afterwards use `write`.
    */
   readonly sink: Sink.Sink<void, Uint8Array, never, ChannelFailure>
   /**
@@ -77,7 +77,7 @@ export interface Upgraded {
   write(bytes: Uint8Array): Effect.Effect<void, ChannelFailure>
   /**
    * Finishes sending (FIN, and close_notify of TLS), and waits until the system has taken all
-   * bytes. What the server sends can still be read. Further writes fail with `ConnectionClosed`.
+   * bytes. The bytes of the server can still be read. Further writes fail with `ConnectionClosed`.
    */
   readonly end: Effect.Effect<void, ChannelFailure>
   /** Closes both directions at once, before the scope does. Unsent bytes are dropped. */

@@ -1,9 +1,10 @@
 /**
- * How a fiber waits for what happens elsewhere: in the async context in which it began to wait.
+ * How a fiber waits for an event outside the runtime: it resumes in the async context in which it
+ * began to wait.
  *
  * A callback of a socket runs in the async context of the code that opened the socket. A timer runs
  * in the context of the code that set it. A connection that another request releases is delivered
- * in the context of that request. A fiber that such a callback resumed would go on with another
+ * in the context of that request. A fiber that such a callback resumed would continue with another
  * caller's `AsyncLocalStorage`. So each wait captures the context of its fiber and resumes in it.
  * Effect's scheduler runs a fiber in the context in which it was resumed (since 3.22 also if
  * another one was resumed before).
@@ -18,7 +19,7 @@ import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import type { AsyncContext, EventLoop } from "../../Transport.ts"
 
-/** Resumes a fiber with what it does next. Once: further calls do nothing. */
+/** Resumes a fiber with its next effect. Further calls do nothing. */
 export type Resume<A, E> = (effect: Effect.Effect<A, E>) => void
 
 type Register<A, E> = (resume: Resume<A, E>) => void
@@ -27,10 +28,10 @@ type Register<A, E> = (resume: Resume<A, E>) => void
  * The operation in which a fiber waits, without what `Effect.async` adds to it.
  *
  * `Effect.async` makes three closures and one operation more for each wait. With them, and with the
- * queue of that time, every request was promoted to V8's old generation on Node 24. It cost a
- * quarter more of the processor's time there. Removing either ended that; no heap snapshot shows
- * why. The names of the operation and of its fields are private to Effect 3, so they are compared
- * with those that `Effect.async` makes. If they differ, `Effect.async` is used.
+ * queue of that time, every request was promoted to V8's old generation on Node 24. That took a
+ * quarter more processor time there. Removing either ended that; no heap snapshot shows why. The
+ * names of the operation and of its fields are private to Effect 3, so they are compared with those
+ * that `Effect.async` makes. If they differ, `Effect.async` is used.
  */
 class AsyncOperation<A, E> {
   readonly _op = "Async"
@@ -44,8 +45,8 @@ class AsyncOperation<A, E> {
 Object.setPrototypeOf(AsyncOperation.prototype, Effectable.EffectPrototype)
 
 /**
- * True if the operations of this version of Effect are the known ones. The function that it asks
- * with has a parameter, because for one that has none Effect adds an operation for its signal.
+ * True if the operations of this version of Effect are the known ones. The tested function has a
+ * parameter, because without one Effect adds an operation for its signal.
  */
 const isKnown = ((): boolean => {
   const made: { readonly commit?: () => Partial<AsyncOperation<void, never>> } = Effect.async<void>(
@@ -57,13 +58,13 @@ const isKnown = ((): boolean => {
 })()
 
 /**
- * Waits until `register` or what follows it resumes the fiber. It has no cleanup, so an
+ * Waits until `register`, or a later callback, resumes the fiber. It has no cleanup, so an
  * interruption must be handled around it.
  */
 export const suspended = <A, E = never>(register: Register<A, E>): Effect.Effect<A, E> =>
   isKnown ? new AsyncOperation(register) as never : Effect.async<A, E>((resume) => register(resume))
 
-/** A fiber that waits. Must be made by the fiber itself. */
+/** A fiber that waits. Must be created by the fiber itself. */
 export class Waiter<A, E = never> {
   readonly context: AsyncContext
   readonly #resume: Resume<A, E>
@@ -110,7 +111,7 @@ export class Gate {
     this.#resume?.()
   }
 
-  /** Waits until the gate was opened, and shuts it. */
+  /** Waits until the gate was opened, and closes it. */
   readonly passed: Effect.Effect<void> = suspended((resume) => {
     this.#resume = () => {
       this.#resume = undefined
@@ -132,7 +133,7 @@ export const awaitFiber = <A, E>(
     return () => fiber.removeObserver(observer)
   })
 
-/** Waits for the end of something that reports it. */
+/** Waits for the end of an operation that reports it. */
 export const awaitEnd = (
   loop: EventLoop,
   pending: { whenEnded(callback: () => void): () => void }
@@ -149,14 +150,14 @@ export const interruptFiber = <A, E>(
   })
 
 /**
- * Brings a fiber to a context, for an effect that knows nothing of contexts, such as
- * `Deferred.await` or a queue. It takes two microtasks. What resumes a running fiber is handled
- * within that run, and a run may have been postponed to the first microtask already.
+ * Returns a fiber to its context, for an effect that knows nothing of contexts, such as
+ * `Deferred.await` or a queue. It takes two microtasks. A callback that resumes a running fiber is
+ * handled within that run, and a run may have been postponed to the first microtask already.
  */
 export const returnTo = (context: AsyncContext): Effect.Effect<void> =>
   suspended<void>((resume) => context.run(() => queueMicrotask(() => queueMicrotask(() => resume(Effect.void)))))
 
-/** Brings a fiber back to its context when an effect has ended, whatever the outcome. */
+/** Returns a fiber to its context when an effect has ended, whatever the outcome. */
 export const keepContext = <A, E, R>(loop: EventLoop, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.suspend(() => {
     const back = returnTo(loop.captureContext())

@@ -1,4 +1,4 @@
-/** Checks the option `warm` of a pool: which origins are to have idle connections at all times. */
+/** Checks the option `warm` of a pool: the origins that must have idle connections at all times. */
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import * as Origin from "../../Origin.ts"

@@ -10,8 +10,8 @@ import { HttpTimeout } from "../error/timeout.ts"
 import { isLive } from "./polled.ts"
 import { awaitFiber, interruptFiber } from "./wait.ts"
 
-// Captured together on import, because a timer that was set by one of them must not be cleared by a
-// replacement of the other.
+// Captured together on import, because a timer of one of them must not be cleared by a replacement
+// of the other.
 const { clearTimeout, setTimeout } = globalThis
 
 /**
@@ -47,8 +47,8 @@ const startTimer = (
     )
 
 /**
- * Ends the work with `HttpTimeout` if it takes longer; `Infinity` is no limit. What has arrived in
- * time wins over the limit, even if the event loop was too busy to read it.
+ * Ends the work with `HttpTimeout` if it takes longer; `Infinity` is no limit. A result that
+ * arrives in time takes precedence over the limit, even if the event loop was too busy to read it.
  *
  * Used instead of `Effect.timeoutFail`, which waits indefinitely if it is interrupted after its
  * fibers were created and before they have started.

@@ -1,6 +1,6 @@
 /**
- * A pool around another one, which passes on everything but `execute`. What sends a request more
- * than once, such as retries, extends it.
+ * A pool around another one, which passes on everything except `execute`. Combinators that send a
+ * request more than once, such as retries, extend it.
  */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -31,8 +31,7 @@ export const release = (response: HttpResponse): Effect.Effect<void> =>
   Effect.zipRight(response.close, Effect.ignore(response.trailers))
 
 /**
- * The methods that are passed on to the pool below. `F` is what upgrading may fail with besides its
- * failures.
+ * The methods that are passed on to the pool below. `F` is the additional failure of upgrading.
  */
 export abstract class WrappedPool<L, F = never> implements Omit<PoolLike<L>, "execute" | "upgrade"> {
   protected readonly pool: PoolLike<L>

@@ -22,7 +22,7 @@ export type TypeId = typeof TypeId
 export interface Tagged<Tag extends string> extends Cause.YieldableError {
   readonly _tag: Tag
   readonly [TypeId]: TypeId
-  /** Where the exchange failed, and how far it had got. */
+  /** Where the exchange failed, and its progress. */
   readonly context: ErrorContext
   /**
    * What happened and what to do next, in full sentences. `message` is this text, followed by the
@@ -141,8 +141,8 @@ export const inspected = (
   if (inspect === undefined) return error.toJSON()
   const { _tag: _, message: __, ...details } = error.toJSON() as Record<string, unknown>
   const { message, name, stack = "" } = error
-  // The head of the stack contains the message of the moment when the stack was first read. That
-  // may have been before the context was known.
+  // The head of the stack contains the message at the time when the stack was first read. That may
+  // have been before the context was known.
   const frames = stack.split("\n").filter((line) => line.startsWith("    at ")).slice(0, framesShown)
   const lines = Object.entries(details).map(([key, value]) =>
     `  ${key}: ${inspect(value, { ...options, breakLength: Infinity, compact: 9 })}`

@@ -131,7 +131,7 @@ export class ConnectError extends tagged("ConnectError", "Network", "connect")<{
   }
 }
 
-/** What an address is that a rule refuses. */
+/** The kinds of refused addresses, in the words of messages. */
 const refusedKinds: { readonly [K in Exclude<Rule, "Deny">]: string } = {
   Benchmarking: "an address for benchmarks",
   Broadcast: "the broadcast address",
@@ -170,13 +170,13 @@ const refusedKinds: { readonly [K in Exclude<Rule, "Deny">]: string } = {
  * @category errors of connecting
  */
 export class AddressRefused extends tagged("AddressRefused", "User", "connect")<{
-  /** The host that was to be reached: a name, or the address itself. */
+  /** The host of the request: a name, or the address itself. */
   readonly host: string
   readonly address: string
   readonly port: number
   /** The kind of range that the address is in; `Deny` for one of `deny`. */
   readonly rule: Rule
-  /** The range in CIDR notation; `undefined` if the rule is not one of a range. */
+  /** The range in CIDR notation; `undefined` if the rule has no range. */
   readonly range: string | undefined
 }> {
   override get description(): string {
@@ -214,8 +214,9 @@ export class ProxyConnectError extends tagged("ProxyConnectError", "Remote", "pr
   readonly bodyPrefix: Uint8Array
 }> {
   /**
-   * What the proxies on the way report (RFC 9209), the one nearest to the origin server first. The
-   * first that reports an error is in the message. Empty without a Proxy-Status field.
+   * The reports of the proxies and gateways on the way (RFC 9209), the one nearest to the origin
+   * server first. The first that reports an error is in the message. Empty without a Proxy-Status
+   * field.
    *
    * @since 0.2.0
    */
@@ -232,8 +233,9 @@ export class ProxyConnectError extends tagged("ProxyConnectError", "Remote", "pr
 }
 
 /**
- * The proxy requires credentials, or refuses those that it was given: 407 for a tunnel or for a
- * request to forward, or the authentication of SOCKS5. The server has not received the request.
+ * The proxy requires credentials, or refuses the given ones. It is a 407 for a tunnel or for a
+ * request to forward, or a failed authentication of SOCKS5. The server has not received the
+ * request.
  *
  * @since 0.1.0
  * @category errors of connecting
@@ -247,8 +249,8 @@ export class ProxyAuthRequired extends tagged("ProxyAuthRequired", "User", "prox
   readonly fields: HttpFields.HttpFields
   readonly bodyPrefix: Uint8Array
   /**
-   * Set if it is a SOCKS5 proxy: `Required` if it was given no credentials, `Refused` if it does
-   * not accept those that it was given.
+   * Set for a SOCKS5 proxy: `Required` if it was given no credentials, `Refused` if it does not
+   * accept the given ones.
    */
   readonly socks?: "Required" | "Refused" | undefined
 }> {
@@ -275,8 +277,8 @@ export class ProxyAuthRequired extends tagged("ProxyAuthRequired", "User", "prox
 }
 
 /**
- * An option that is an Effect, such as `tls`, could not be used for a new connection: the Effect
- * failed, or returned options that are not valid. Nothing was opened.
+ * An option that is an Effect, such as `tls`, could not be used for a new connection. The Effect
+ * failed, or its result is invalid. Nothing was opened.
  *
  * @since 0.2.0
  * @category errors of connecting

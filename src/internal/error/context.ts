@@ -1,5 +1,5 @@
 /**
- * What every error says about its exchange: where it failed, how far it had got, and what the
+ * The facts that every error has about its exchange: where it failed, its progress, and what the
  * server may have done.
  *
  * Plain data. The protocol and the transport create errors without knowing the connection. The
@@ -92,8 +92,8 @@ export interface ConnectionInfo {
  * `proxy` is everything with the proxy after the TCP connection to it: TLS with it, CONNECT or
  * SOCKS, and the lookup of a name for a SOCKS proxy that gets addresses. `tls` is that with the
  * server. `send` ends when the request has been written completely. `wait` ends when the final head
- * has been parsed, and `body` when the last byte of the body has arrived. A request that leaves in
- * one write has 0 for `send`: the clock is not read for it, and its encoding counts towards `wait`.
+ * has been parsed, and `body` when the last byte of the body has arrived. A request that is sent in
+ * one write has 0 for `send`. The clock is not read for it, and its encoding counts towards `wait`.
  *
  * @since 0.1.0
  * @category models
@@ -147,8 +147,9 @@ export interface ErrorContext {
   /** True if the request's body can be sent again. */
   readonly replayable: boolean
   /**
-   * How often the request had been sent before, at most 2: once after a stale connection or a 408
-   * of an idle one (pools), once after a 417 that refused `expectContinue`.
+   * How often the request had been sent before, at most 2. A pool retries once after a stale
+   * connection or a 408 of an idle one. A request is also sent again once after a 417 that refused
+   * `expectContinue`.
    */
   readonly resends: number
   readonly timings: Timings

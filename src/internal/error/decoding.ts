@@ -7,9 +7,9 @@
 import { tagged } from "./base.ts"
 
 /**
- * The fault in an encoded body: its bytes are invalid for the coding, it ends before the end of the
- * coding, or bytes follow that end. Bytes that follow a gzip member and start like another one (`1f
- * 8b 08`) are decoded as a further member.
+ * The fault in an encoded body. Its bytes are invalid for the coding, it ends before the end of the
+ * coding, or bytes follow that end. Bytes that follow a gzip member and start like another one
+ * (`1f 8b 08`) are decoded as a further member.
  *
  * @since 0.2.0
  * @category models

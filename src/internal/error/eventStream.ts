@@ -1,12 +1,12 @@
 /**
- * Failures of reading a response as server-sent events, beside those of its body.
+ * Failures of reading a response as server-sent events, besides those of its body.
  *
  * @since 0.2.0
  */
 import { excerpt, otherEnd, tagged } from "./base.ts"
 
 /**
- * The response was to be read as server-sent events, and its Content-Type is another one than
+ * The response cannot be read as server-sent events, because its Content-Type is not
  * `text/event-stream`. The response has been closed.
  *
  * @since 0.2.0

@@ -1,5 +1,5 @@
 /**
- * Says in words what Proxy-Status reports (RFC 9209 section 2.3): who failed, and why.
+ * Describes the reports of Proxy-Status (RFC 9209 section 2.3): which party failed, and why.
  *
  * All texts of the intermediary are escaped and shortened, because it chooses them.
  */
@@ -44,7 +44,7 @@ const words: { readonly [E in ErrorType]: (server: string) => string } = {
 
 const isErrorType = (error: string): error is ErrorType => Object.hasOwn(words, error)
 
-/** The details that belong to some error types, as ` (dns_error, rcode "NXDOMAIN")`. */
+/** Returns the details that belong to some error types, as ` (dns_error, rcode "NXDOMAIN")`. */
 const particulars = (error: string, status: ProxyStatus): string => {
   const { alertId, alertMessage, coding, fieldName, infoCode, rcode, receivedStatus, size, statusCode } = status
   const known: ReadonlyArray<readonly [what: string, value: string | number | undefined]> = [
@@ -65,8 +65,8 @@ const particulars = (error: string, status: ProxyStatus): string => {
 }
 
 /**
- * Returns a sentence about the failure that is nearest to the origin server, because those behind
- * it follow from it. Begins with a space; empty if no intermediary reports a failure.
+ * Returns a sentence about the failure that is nearest to the origin server, because later failures
+ * follow from it. Begins with a space; empty if no intermediary reports a failure.
  */
 export const reported = (statuses: ReadonlyArray<ProxyStatus>): string => {
   const status = statuses.find(({ error }) => error !== undefined)

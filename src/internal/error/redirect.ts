@@ -103,7 +103,7 @@ export class InvalidRedirect extends tagged("InvalidRedirect", "Remote", "redire
 }
 
 /**
- * The reason why a redirect is not followed: it leads from https to http, to a scheme other than
+ * The reason why a redirect is not followed. It leads from https to http, to a scheme other than
  * these two, or to a URL with credentials.
  *
  * @since 0.2.0

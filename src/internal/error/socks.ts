@@ -6,8 +6,8 @@
 import { tagged, theProxy } from "./base.ts"
 
 /**
- * Why a SOCKS proxy opened no connection. The first eight are the replies of SOCKS5 (RFC 1928
- * section 6), the next three those of SOCKS4.
+ * The reason why a SOCKS proxy opened no connection. The first eight are the replies of SOCKS5 (RFC
+ * 1928 section 6), the next three those of SOCKS4.
  *
  * @since 0.2.0
  * @category models
@@ -24,9 +24,9 @@ export type SocksReason =
   | "Rejected"
   | "IdentdUnreachable"
   | "IdentdMismatch"
-  /** It accepts neither a client without credentials nor a user name with a password. */
+  /** The proxy accepts neither a client without credentials nor a user name with a password. */
   | "NoMethod"
-  /** What it sent is not SOCKS, or not of this version. */
+  /** The bytes of the proxy are not SOCKS, or not of this version. */
   | "NotSocks"
   /** The address or name of the server cannot be sent in this version of SOCKS. */
   | "InvalidTarget"
@@ -71,7 +71,7 @@ const advice: { readonly [R in SocksReason]: string } = {
 }
 
 /**
- * One address that a SOCKS proxy was asked for, and how it replied.
+ * One address that a SOCKS proxy was asked for, and its reply.
  *
  * @since 0.2.0
  * @category models
@@ -80,14 +80,14 @@ export interface SocksAttempt {
   /** `address:port`. */
   readonly target: string
   readonly reason: SocksReason
-  /** The code of the reply; `undefined` if there was none that can be read. */
+  /** The code of the reply; `undefined` if there was no readable one. */
   readonly code: number | undefined
 }
 
 /**
  * A SOCKS proxy opened no connection to the server: it refused, could not reach it, or does not
- * speak SOCKS. Nothing of the request was sent. If it wants credentials, or refuses those that it
- * was given, the error is `ProxyAuthRequired`.
+ * speak SOCKS. Nothing of the request was sent. If it requires credentials, or refuses the given
+ * ones, the error is `ProxyAuthRequired`.
  *
  * @since 0.2.0
  * @category errors of connecting
@@ -95,12 +95,12 @@ export interface SocksAttempt {
 export class SocksError extends tagged("SocksError", "Remote", "proxy")<{
   readonly version: 4 | 5
   readonly reason: SocksReason
-  /** The code of the proxy's reply; `undefined` if it sent none that can be read. */
+  /** The code of the proxy's reply; `undefined` if it sent no readable one. */
   readonly code: number | undefined
-  /** What it was asked for: `host:port`, or with `socks4` and `socks5` the address. */
+  /** The requested target: `host:port`, or with `socks4` and `socks5` the address. */
   readonly target: string
   /**
-   * All addresses of a name that the proxy was asked for, in order, if these are several (`socks4`
+   * All addresses of a name that the proxy was asked for, in order, if there are several (`socks4`
    * and `socks5`). The other fields are those of the last one.
    */
   readonly attempts?: ReadonlyArray<SocksAttempt> | undefined

@@ -44,7 +44,7 @@ export class StatusError extends tagged("StatusError", "Remote", "body")<{
     return HttpFields.getUnsafe(this.fields, "retry-after")
   }
   /**
-   * What the proxies and gateways on the way report (RFC 9209), the one nearest to the origin
+   * The reports of the proxies and gateways on the way (RFC 9209), the one nearest to the origin
    * server first. The first that reports an error is in the message. Empty without a Proxy-Status
    * field.
    *

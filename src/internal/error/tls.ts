@@ -22,8 +22,8 @@ export type TlsReason = Reason
  *
  * The server has processed nothing, whenever the failure arrives. With TLS 1.3 a server refuses a
  * client's certificate, or its absence, after the client has completed its side of the handshake.
- * The error can therefore fail a request that was sent (`context.requestState`). What the caller
- * must correct (`ClientCertificate`, `InvalidOptions`) has the fault `User`.
+ * The error can therefore fail a request that was sent (`context.requestState`). Faults that the
+ * caller must correct (`ClientCertificate`, `InvalidOptions`) have the fault `User`.
  *
  * @since 0.1.0
  * @category errors of connecting

@@ -14,12 +14,12 @@ import { explain, explainAlert } from "./tlsCodes.ts"
 const closings: ReadonlySet<string> = new Set(["ECONNRESET", "ECONNABORTED", "EPIPE"])
 
 /**
- * What only the caller can fix. The fault `User` keeps it from being taken for a failure of the
- * network, which would be retried.
+ * The reasons that only the caller can fix. Because of the fault `User` they do not count as
+ * failures of the network, which would be retried.
  */
 const callers: ReadonlySet<TlsReason> = new Set(["ClientCertificate", "InvalidOptions"])
 
-/** What Node says about a certificate that was refused, and what this library adds. */
+/** The properties of a refused certificate's error: Node's, and this library's `pins`. */
 interface Refused {
   readonly cert?: {
     readonly subjectaltname?: string | undefined
@@ -31,8 +31,8 @@ interface Refused {
 const refusedBy = (cause: unknown): Refused => typeof cause === "object" && cause !== null ? cause : {}
 
 /**
- * The names in the certificate that came with a mismatch. Without alternative names the common name
- * counts (`CN`).
+ * Returns the names in the certificate that did not match. Without alternative names the common
+ * name counts (`CN`).
  */
 const certificateNames = ({ cert }: Refused): string | undefined => {
   const name = cert?.subject?.CN
@@ -47,7 +47,8 @@ const withFault = (error: TlsError): TlsError =>
     : error
 
 /**
- * The failure of a handshake. `chosen` is true if the server had chosen a cipher: see `explain`.
+ * Returns the failure of a handshake. `chosen` is true if the server had chosen a cipher: see
+ * `explain`.
  */
 export const tlsError = (serverName: string, cause: unknown, chosen = true): TlsError => {
   const code = codeOf(cause)
@@ -58,31 +59,31 @@ export const tlsError = (serverName: string, cause: unknown, chosen = true): Tls
   return withFault(new TlsError({ reason, code, serverName, names, pins, cause }))
 }
 
-/** A failure of TLS for which Node has no error. */
+/** Returns a failure of TLS for which Node has no error. */
 export const tlsFailure = (serverName: string, reason: TlsReason, code: string, message: string): TlsError =>
   withFault(new TlsError({ reason, code, serverName, names: undefined, cause: systemError(code, message) }))
 
 /**
- * The failure if bytes arrived before the handshake. In TLS the client speaks first, and such bytes
- * must not be taken for what comes inside of TLS.
+ * Returns the failure if bytes arrived before the handshake. In TLS the client speaks first, and
+ * such bytes must not count as content of TLS.
  */
 export const earlyBytes = (serverName: string): TlsError =>
   tlsFailure(serverName, "NotTls", "ERR_EARLY_BYTES", "Bytes came before the handshake had begun")
 
-/** The failure for options that OpenSSL refuses. */
+/** Returns the failure for options that OpenSSL refuses. */
 export const invalidTlsOptions = (serverName: string, cause: unknown): TlsError =>
   withFault(new TlsError({ reason: "InvalidOptions", code: codeOf(cause), serverName, names: undefined, cause }))
 
-/** Why a channel broke: a `DuplexFault`. */
+/** The reason why a channel broke: a `DuplexFault`. */
 interface Fault {
   readonly code: string
   readonly cause: unknown
 }
 
 /**
- * The server's refusal of the client's certificate, or of the lack of one, if that is why a channel
- * broke. With TLS 1.3 the refusal always comes after the handshake. With a renegotiation, or an
- * authentication after the handshake, it comes at any time.
+ * Returns the server's refusal of the client's certificate, or of its absence, if that is why a
+ * channel broke. With TLS 1.3 the refusal always arrives after the handshake. With a renegotiation,
+ * or an authentication after the handshake, it arrives at any time.
  */
 export const refusal = (serverName: string, { cause, code }: Fault): TlsError | undefined =>
   explainAlert(code, cause)?.reason === "ClientCertificate" ? tlsError(serverName, cause) : undefined

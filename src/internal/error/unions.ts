@@ -142,7 +142,7 @@ export type BodyFailure =
   | state.ConnectionClosed
 
 /**
- * A union: failures of getting a connection from the pool.
+ * A union: failures of acquiring a connection from the pool.
  *
  * @since 0.2.0
  * @category unions
@@ -244,9 +244,9 @@ export type ProtocolError =
   | request.InvalidTrailer
 
 /**
- * A union: the equivalent of the base class `http.client.HTTPException`. It has the equivalents of
- * Python's 14 classes, what Python raises as a plain `HTTPException`, and every other way in which
- * a server breaks the protocol. One guard therefore finds them all.
+ * A union: the equivalent of the base class `http.client.HTTPException`. It contains the
+ * equivalents of Python's 14 classes, and of a plain `HTTPException`. It also contains every other
+ * way in which a server breaks the protocol, so that one guard finds them all.
  *
  * @since 0.1.0
  * @category unions

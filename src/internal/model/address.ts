@@ -2,9 +2,9 @@
  * IP addresses and ranges of them as bytes: parsing, CIDR, and the IPv4 addresses that an IPv6
  * address contains.
  *
- * Parses the strict spellings only, which `inet_pton` accepts and `net.connect` takes without a
- * lookup. Anything else (`127.1`, `0x7f000001`, `::1.2`) is no address here, so that no second
- * reading of a text can differ from this one.
+ * Parses only the strict spellings, which `inet_pton` accepts and `net.connect` takes without a
+ * lookup. Any other text (`127.1`, `0x7f000001`, `::1.2`) is not an address here, so that no other
+ * parser can read it differently.
  */
 
 /** 4 bytes of IPv4 or 16 of IPv6, and the zone id, which is not part of the number. */
@@ -27,9 +27,9 @@ const decimal = /^(?:0|[1-9][0-9]{0,2})$/
 const hexadecimal = /^[0-9A-Fa-f]{1,4}$/
 
 /**
- * What a zone id may consist of: what `net.isIP` of Node accepts, and what a host of a URL may have
- * there (`syntax/host.ts`). A host must not be a name here and an address for a proxy, which gets
- * it without its zone id.
+ * The characters of a zone id: those that `net.isIP` of Node accepts and that a URL's host may have
+ * there (`syntax/host.ts`). Otherwise a text could be a name here and an address for a proxy, which
+ * gets it without its zone id.
  */
 const zoneId = /^[0-9A-Za-z\-._~:]+$/
 
@@ -97,7 +97,7 @@ const sharesPrefix = (one: Uint8Array, other: Uint8Array, prefix: number): boole
 export const contains = (network: Network, bytes: Uint8Array): boolean =>
   sharesPrefix(network.bytes, bytes, network.prefix)
 
-/** True if the bits behind the prefix are 0, so that the range is written by its first address. */
+/** True if the bits after the prefix are 0, so that the range is written by its first address. */
 const isFirst = (bytes: Uint8Array, prefix: number): boolean =>
   bytes.every((byte, index) => (byte & (0xff >> Math.min(8, Math.max(0, prefix - index * 8)))) === 0)
 
@@ -118,7 +118,7 @@ const mappedPrefix = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 
 
 /**
  * Parses a range in CIDR notation (RFC 4632 section 3.1, RFC 4291 section 2.3), or a single
- * address. Returns what is wrong with it as a clause that follows "it".
+ * address. Returns the fault as a clause that follows "it".
  */
 export const parseNetwork = (text: string): Network | string => {
   const slash = text.indexOf("/")
@@ -165,7 +165,7 @@ const isZero = (bytes: Uint8Array, from: number): boolean => bytes.subarray(from
 
 /**
  * A local-use NAT64 address has its IPv4 address at a place that only the network knows (RFC 6052
- * section 2.2). Returns what is at all places that fit the zeros of the address.
+ * section 2.2). Returns the IPv4 addresses at all places that fit the zeros of the address.
  */
 const translated: Read = (bytes) => {
   if (bytes[8] !== 0 || !isZero(bytes, 13)) return [last(bytes)]
@@ -174,7 +174,7 @@ const translated: Read = (bytes) => {
   return [early, at(bytes, 7, 9, 10, 11), ...(isZero(bytes, 11) ? [at(bytes, 6, 7, 9, 10)] : [])]
 }
 
-/** `::` and `::1` are no IPv4-compatible addresses (RFC 4291 section 2.5.5.1). */
+/** `::` and `::1` are not IPv4-compatible addresses (RFC 4291 section 2.5.5.1). */
 const compatible: Read = (bytes) => isZero(bytes.subarray(0, 15), 12) && (bytes[15] ?? 0) < 2 ? [] : [last(bytes)]
 
 /** The ranges whose addresses contain IPv4 addresses. Parsed when they are first needed. */

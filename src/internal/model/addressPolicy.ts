@@ -1,6 +1,6 @@
 /**
  * Decides whether an address may be dialled: `deny` wins over `allow`, and `allow` over the ranges
- * that are not public. Pure: the same policy always decides the same of an address.
+ * that are not public. Pure: the decision depends only on the policy and the address.
  */
 import { InvalidOption } from "../error/request.ts"
 import type { Network } from "./address.ts"
@@ -15,7 +15,7 @@ export type TypeId = typeof TypeId
 /** The public view of a policy. */
 export interface Policy {
   readonly [TypeId]: TypeId
-  /** True if only public addresses are allowed, and those of `allow`. */
+  /** True if only public addresses, and those of `allow`, are allowed. */
   readonly publicOnly: boolean
   /** The exceptions from the built-in rules, in CIDR notation. */
   readonly allow: ReadonlyArray<string>
@@ -82,8 +82,8 @@ const denied = (deny: ReadonlyArray<Network>, bytes: Uint8Array): Refusal | unde
 }
 
 /**
- * True if `allow` lifts the refusal. A range around a metadata service does not: to open the range
- * of a company must not open the credentials of its machines.
+ * True if `allow` lifts the refusal. A range around a metadata service does not, because allowing
+ * the range of a company must not expose the credentials of its machines.
  */
 const lifts = (allow: ReadonlyArray<Network>, bytes: Uint8Array, { rule }: Refusal): boolean =>
   allow.some((network) => contains(network, bytes) && (rule !== "Metadata" || network.prefix === bytes.length * 8))
@@ -94,11 +94,11 @@ const refusedUnlessAllowed = (
   bytes: Uint8Array,
   zone: string | undefined
 ): Refusal | undefined => {
-  // A public address has no zone. What a system makes of one that has is its affair.
+  // A public address has no zone. The meaning of a zone depends on the system.
   const refusal = notPublic(bytes) ?? (zone === undefined ? undefined : { rule: "Zone", range: undefined })
   if (refusal === undefined) return undefined
   if (!lifts(allow, bytes, refusal)) return refusal
-  // The range was allowed, and not what its addresses lead to.
+  // The range is allowed, but not the addresses that it leads to.
   for (const inner of embedded(bytes)) {
     const refused = refusedUnlessAllowed(allow, inner, undefined)
     if (refused !== undefined) return refused
@@ -109,7 +109,7 @@ const refusedUnlessAllowed = (
 /** The policy as this module made it. */
 const own = (policy: Policy): Checked => {
   if (policy instanceof Checked) return policy
-  // Unreachable by the types. A policy that is not understood must not allow everything.
+  // Excluded by the types. A policy that cannot be read must not allow everything.
   throw new TypeError(
     "This is no policy of this copy of effect-http-client: use AddressPolicy.make, publicOnly or allowAll"
   )
@@ -120,8 +120,8 @@ export const allowsAll = (policy: Policy): boolean => own(policy).allowsAll
 
 /**
  * Returns why an address must not be dialled, or `undefined` if it may. `deny` wins over `allow`,
- * which wins over the built-in rules. An IPv6 address that contains an IPv4 address is denied if
- * that is.
+ * which wins over the built-in rules. An IPv6 address is denied if an IPv4 address that it contains
+ * is denied.
  */
 export const refusalOf = (policy: Policy, text: string): Refusal | undefined => own(policy).refusalOf(text)
 
@@ -149,7 +149,7 @@ export interface Parts {
   readonly deny?: unknown
 }
 
-/** Makes a policy, by default over `publicOnly`. */
+/** Creates a policy, by default over `publicOnly`. */
 export const make = (parts: Parts): Policy | InvalidOption => {
   const { base = publicOnly } = parts
   if (!(base instanceof Checked)) {

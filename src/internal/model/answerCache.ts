@@ -1,20 +1,21 @@
 /**
- * What a caching resolver remembers: a bounded number of names, the least recently used one goes
- * first. Time is an argument, in milliseconds of any monotonic clock.
+ * The cache of a resolver: a bounded number of names, from which the least recently used one is
+ * removed first. Time is an argument, in milliseconds of any monotonic clock.
  *
- * A name is in one of four states. Its answer is fresh; its answer is kept because a lookup failed
- * (RFC 8767); it has no addresses, which is remembered for a short time (RFC 2308); or a lookup is
- * due. That there is no such name, or no address for it, is an answer: it replaces the one before.
+ * A name is in one of four states. Its answer is fresh. Its answer is kept because a lookup failed
+ * (RFC 8767). It has no addresses, which is cached for a short time (RFC 2308). Or a lookup is due.
+ * If the answer is that a name, or an address for it, does not exist, that replaces the previous
+ * answer.
  */
 import type { Addresses } from "../../Transport.ts"
 import type { DnsError } from "../error/connect.ts"
 
-/** How much is remembered, and for how long in milliseconds. */
+/** The limits of the cache; times are in milliseconds. */
 export interface CacheLimits {
   readonly capacity: number
   /** The longest time for which an answer is fresh, whatever its own time is. */
   readonly ttlMillis: number
-  /** How long a failure is remembered. */
+  /** How long a failure is cached. */
   readonly negativeMillis: number
   /** How long an answer is kept after it was fresh, for lookups that fail. */
   readonly staleMillis: number
@@ -24,7 +25,7 @@ export interface CacheLimits {
 export interface LookedUp extends Addresses {
   /** How old it was when it arrived. */
   readonly ageMillis: number
-  /** True if it was older than it should be. */
+  /** True if it was older than its time allows. */
   readonly stale: boolean
 }
 
@@ -62,7 +63,7 @@ export class AnswerCache {
     this.#entries.clear()
   }
 
-  /** Returns what is known of a name; `undefined` if it must be looked up. */
+  /** Returns the cached state of a name; `undefined` if it must be looked up. */
   get(name: string, now: number): LookedUp | DnsError | undefined {
     const entry = this.#entries.get(name)
     if (entry === undefined) return undefined
@@ -76,13 +77,13 @@ export class AnswerCache {
     return error !== undefined && now < retryAt ? kept(entry, now) ?? error : undefined
   }
 
-  /** True if there is an answer for the case that the lookup fails. */
+  /** True if there is an answer to use when the lookup fails. */
   hasKept(name: string, now: number): boolean {
     const entry = this.#entries.get(name)
     return entry !== undefined && kept(entry, now) !== undefined
   }
 
-  /** Remembers an answer. Returns it as `get` would. */
+  /** Caches an answer. Returns it as `get` would. */
   succeeded(name: string, answer: LookedUp, now: number): LookedUp {
     const { staleMillis, ttlMillis } = this.#limits
     const ttl = Math.min(ttlMillis, answer.ttlMillis ?? Infinity)
@@ -97,7 +98,7 @@ export class AnswerCache {
     return { ...answer, ttlMillis: ttl === Infinity ? undefined : ttl }
   }
 
-  /** Remembers a failure. Returns the answer that is kept for this case, or the failure. */
+  /** Caches a failure. Returns the answer that is kept for this case, or the failure. */
   failed(name: string, error: DnsError, now: number): LookedUp | DnsError {
     const before = this.#entries.get(name)
     const retryAt = now + this.#limits.negativeMillis

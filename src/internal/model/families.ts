@@ -1,11 +1,12 @@
-/** IP addresses as text: their families, and whether two spellings are one address. */
+/** IP addresses as text: their families, and whether two spellings mean one address. */
 import { parseAddress } from "./address.ts"
 
 const isIpv6 = (address: string): boolean => address.includes(":")
 
 /**
- * Returns addresses without repetition, the families by turns, beginning with that of the first
- * (RFC 8305 section 4). If one family has no route, every second attempt still gets through.
+ * Returns addresses without repetition. The families alternate, beginning with that of the first
+ * address (RFC 8305 section 4). If one family has no route, every second attempt still gets
+ * through.
  */
 export const interleave = (addresses: ReadonlyArray<string>): ReadonlyArray<string> => {
   const unique = [...new Set(addresses)]

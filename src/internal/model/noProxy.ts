@@ -96,7 +96,7 @@ export const matcher = (list: string): (target: Target) => boolean => {
     const words = item.split(/[ \t]+/).filter((word) => word !== "")
     const entry = words[0] === undefined ? undefined : parseEntry(words[0])
     if (entry !== undefined) entries.push(entry)
-    // As in curl, a blank without a comma behind it ends the list.
+    // As in curl, a blank that no comma follows ends the list.
     if (words.length > 1) break
   }
   return (target) => {

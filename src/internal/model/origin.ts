@@ -145,7 +145,7 @@ export const isOrigin = (u: unknown): u is Checked<unknown> => u instanceof Chec
 
 export const keyOf = (origin: Origin<unknown>): string => {
   if (origin instanceof Checked) return Checked.key(origin)
-  // Unreachable by the types.
+  // Excluded by the types.
   throw new TypeError(
     "This is no origin of this copy of effect-http-client: make it with Origin.make or Origin.fromUrl"
   )
@@ -333,7 +333,7 @@ const unusual = /[^\x21-\x7e]|["<>`{}'\\]/
  */
 const refused = /[\0- \x7f]/
 
-/** Index behind `http://` or `https://`, ignoring case; -1 if the URL has neither. */
+/** Index after `http://` or `https://`, ignoring case; -1 if the URL has neither. */
 const endOfScheme = (url: string): number =>
   url.startsWith("http://") ? 7 : url.startsWith("https://") ? 8 : /^https?:\/\//i.exec(url)?.[0].length ?? -1
 

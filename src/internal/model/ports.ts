@@ -21,7 +21,7 @@ import type {
 } from "../../Transport.ts"
 import type { Source } from "./source.ts"
 
-/** A timer of the host that runs. */
+/** A running timer of the host. */
 export interface HostTimer {
   /** Says whether the process must stay alive until the timer fires. */
   hold(awaited: boolean): void
@@ -32,13 +32,14 @@ export interface HostTimer {
 export interface Host {
   readonly loop: EventLoop
   /**
-   * True if time is real. What arrived in time may then still be unread when a limit is due, so the
-   * sockets are polled before it expires. Under a test clock time stands still while code runs.
+   * True if time is real. Bytes that arrived in time may then still be unread when a limit is due,
+   * so the sockets are polled before it expires. Under a test clock time stands still while code
+   * runs.
    */
   readonly isLive: boolean
   /**
-   * Milliseconds with fractions, only good for differences. Monotonic, so that setting the system's
-   * time fires nothing.
+   * Milliseconds with fractions, only meaningful as differences. Monotonic, so that setting the
+   * system's time fires no timer.
    */
   now(): number
   /**
@@ -55,16 +56,16 @@ export interface Host {
    * none.
    */
   millisOf(duration: unknown): number | undefined
-  /** The source of a body that arrives in pieces, or whose trailers do. */
+  /** The source of a body that arrives in pieces, or has trailers that do. */
   bodySource(body: HttpBody<unknown>, lateTrailers: unknown): BodySource
   /**
-   * Asks the program for an option, in the name of the caller. Calls `done` once, perhaps within
-   * the call, when nothing of it runs any longer.
+   * Evaluates an option of the caller. Calls `done` once, perhaps within the call, when nothing of
+   * it runs any longer.
    */
   ask(source: Source, caller: Caller, done: (answer: Answer) => void): Abort
 }
 
-/** How a question to the program ended. */
+/** The outcome of `ask`. */
 export type Answer =
   | { readonly _tag: "Given"; readonly value: unknown }
   | { readonly _tag: "Failed"; readonly error: unknown }
@@ -73,24 +74,24 @@ export type Answer =
   | { readonly _tag: "Aborted" }
 
 /**
- * The program that asks for something: a fiber, in Effect. What is done for it runs in its name.
+ * The program that asks for something: in Effect, a fiber. Work for it runs in its context.
  */
 export interface Caller {
   /** The async context of the caller. */
   readonly context: AsyncContext
-  /** True if no program waits for what is done, so that the process may end before. */
+  /** True if no program is waiting for the result, so that the process may exit first. */
   readonly isBackground?: boolean | undefined
   /** Writes an entry to the caller's log, whose lines must not show the values of these fields. */
   log(lines: (redactedNames: ReadonlyArray<string | RegExp>) => ReadonlyArray<string>): void
 }
 
-/** What a dialer needs of the host. */
+/** The parts of the host that a dialer needs. */
 export type DialHost = Pick<Host, "loop" | "isLive" | "now" | "startTimer">
 
-/** What a dialer needs of the caller. */
+/** The parts of the caller that a dialer needs. */
 export type DialCaller = Pick<Caller, "context" | "isBackground">
 
-/** How an attempt to open a channel ended. */
+/** The outcome of an attempt to open a channel. */
 export type Dialed<E = DnsError | AddressRefused | ConnectError | TlsError | HttpTimeout> =
   | {
     readonly _tag: "Opened"
@@ -104,18 +105,21 @@ export type Dialed<E = DnsError | AddressRefused | ConnectError | TlsError | Htt
   /** Aborted, with nothing left open. */
   | { readonly _tag: "Aborted" }
 
-/** How a lookup ended. */
+/** The outcome of a lookup. */
 export type Resolved =
   /** The addresses in the order in which they are to be tried, and how long the lookup took. */
   | { readonly _tag: "Resolved"; readonly addresses: ReadonlyArray<string>; readonly millis: number }
   | Exclude<Dialed, { readonly _tag: "Opened" }>
 
-/** Aborts an attempt that has not ended. It then ends as `Aborted`, or as it was about to end. */
+/**
+ * Aborts an attempt that has not ended. It then ends as `Aborted`, or with the outcome that was
+ * already under way.
+ */
 export type Abort = () => void
 
 /**
- * Opens channels. Every attempt calls `done` once, perhaps within the call that starts it, when
- * nothing of it is left but what `Dialed` holds.
+ * Opens channels. Every attempt calls `done` once, perhaps within the call that starts it. Nothing
+ * of the attempt is then left except what `Dialed` holds.
  */
 export interface Dialer {
   /** Opens a channel to an endpoint. */
@@ -136,7 +140,7 @@ export interface Dialer {
     done: (result: Resolved) => void
   ): Abort
   /**
-   * Starts TLS inside an open channel, which must have no bytes waiting and may not be used
+   * Starts TLS inside an open channel, which must have no pending bytes and must not be used
    * afterwards. If that fails, the channel is destroyed.
    */
   secure(
@@ -151,7 +155,7 @@ export interface Dialer {
 }
 
 /**
- * Resolves a name in the name of the caller. Calls `done` once, or `died` with a defect, perhaps
+ * Resolves a name in the context of the caller. Calls `done` once, or `died` with a defect, perhaps
  * within the call. Returns how to stop the lookup, after which neither is called.
  */
 export type NameLookup = (
@@ -164,7 +168,7 @@ export type NameLookup = (
 /** Returns why a policy refuses an address of a host, or `undefined` if it may be dialled. */
 export type AddressCheck = (host: string, address: string, port: number) => AddressRefused | undefined
 
-/** How openings find the addresses of their endpoints, where the program decides that itself. */
+/** How openings find the addresses of their endpoints, if the program decides that itself. */
 export interface AddressPorts {
   /** `undefined` if the dialer looks names up by itself. */
   readonly lookUp: NameLookup | undefined
@@ -174,25 +178,31 @@ export interface AddressPorts {
 
 /** Takes the body of a request piece by piece, from a source that runs until it reports its end. */
 export interface BodySink {
-  /** True if no further piece will be sent, because the server has responded or the caller left. */
+  /**
+   * True if no further piece will be sent, because the server has responded or the caller was
+   * interrupted.
+   */
   readonly isStopped: boolean
-  /** Returns true if the body may be sent now, or never. Otherwise `resume` is called then. */
+  /**
+   * Returns true if the body may be sent now, or never. Otherwise `resume` is called as soon as it
+   * may.
+   */
   await100Continue(resume: () => void): boolean
   /**
    * Writes pieces. Returns true if the sink takes more at once. On false it calls `resume` once,
-   * and the source must call `flush` before it writes more. Returns what is wrong with a piece.
+   * and the source must call `flush` before it writes more. Returns the fault of an invalid piece.
    */
   write(pieces: ReadonlyArray<unknown>, resume: () => void): boolean | HttpError
-  /** Writes what is left of the pieces of the last `write`. */
+  /** Writes the rest of the pieces of the last `write`. */
   flush(resume: () => void): boolean | HttpError
-  /** The trailers of the body, which became known late. */
+  /** Sets the trailers of the body, once they are known. */
   setTrailers(trailers: HttpFields.HttpFields): void
   /** Ends the body. */
   end(resume: () => void): boolean | HttpError
-  /** The source has ended, and the body with it if it was the whole. */
+  /** The source has ended. So has the body if the source was the whole body. */
   onFinished(): void
   onFailed(error: HttpError): void
-  /** The source died. `cause` is what errors show of the defect. */
+  /** The source died. `cause` is the form in which errors show the defect. */
   onDied(defect: unknown, cause: unknown): void
   /** The source was interrupted. */
   onInterrupted(): void
@@ -200,11 +210,14 @@ export interface BodySink {
 
 /** A body that arrives in pieces. */
 export interface BodySource {
-  /** Starts the source, in the name of the caller. `sink.end` is called only if it is the whole. */
+  /**
+   * Starts the source in the context of the caller. `sink.end` is called only if the source is the
+   * whole body.
+   */
   start(sink: BodySink, caller: Caller): BodyRun
 }
 
-/** A body on its way. */
+/** A body in progress. */
 export interface BodyRun {
   /** Stops the source. Its finalizers may run for longer. */
   stop(): void

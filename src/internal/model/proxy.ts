@@ -1,5 +1,5 @@
 /**
- * Proxies: what is known of one, and what is sent to it. `proxyParts.ts` checks the parts.
+ * Proxies: their parts, and what is sent to them. `proxyParts.ts` checks the parts.
  *
  * Credentials, fields and TLS options of a proxy are for the proxy alone. No inspection shows their
  * values.
@@ -20,8 +20,8 @@ export const TypeId: unique symbol = Symbol.for("effect-http-client/Proxy") as n
 export type TypeId = typeof TypeId
 
 /**
- * How to talk to a proxy. With the letter behind the number (`socks4a`, `socks5h`) it resolves the
- * names of the servers, without it this process does.
+ * How to talk to a proxy. With a letter after the number (`socks4a`, `socks5h`) the proxy resolves
+ * the names of the servers; without it this process does.
  */
 export type Scheme = "http" | "https" | "socks4" | "socks4a" | "socks5" | "socks5h"
 
@@ -39,7 +39,7 @@ export interface Parts {
   readonly scheme?: Scheme | undefined
   readonly host: string
   readonly port?: number | undefined
-  /** `GivenCredentials`, or what is asked for them. */
+  /** `GivenCredentials`, or their source. */
   readonly credentials?: object | undefined
   readonly headers?: HttpFields.Input | undefined
   readonly tls?: Tls.Options | undefined
@@ -65,7 +65,7 @@ export interface Made {
   readonly host: string
   readonly port: number
   readonly credentials: Credentials | undefined
-  /** What is asked for the credentials before each opening. */
+  /** The source of the credentials, which is asked before each opening. */
   readonly source: Source | undefined
   readonly headers: HttpFields.HttpFields
   readonly tls: Keyed | undefined
@@ -222,7 +222,7 @@ export const asksForCredentials = (proxy: Proxy | undefined): boolean =>
 
 const authorization = "Proxy-Authorization"
 
-/** Stands for credentials that are not known before there is a connection. Never sent. */
+/** Stands for credentials that are unknown until there is a connection. Never sent. */
 const unknown = "<asked for each connection>"
 
 /**
@@ -257,5 +257,5 @@ export const credentialsOf = (
 ): { readonly username: string; readonly password: string } | undefined =>
   credentials && { username: Redacted.value(credentials.username), password: Redacted.value(credentials.password) }
 
-/** What is asked for the credentials of a proxy, if they are an Effect. */
+/** Returns the source of the credentials of a proxy, if they are an Effect. */
 export const sourceOf = (proxy: Proxy): Source | undefined => Checked.source(checked(proxy))

@@ -1,6 +1,6 @@
 /**
- * Makes proxies out of parts and URLs. Everything is checked here, so that what a proxy is sent can
- * be sent. Errors are values, and none repeats a credential or a value of a field.
+ * Creates proxies from parts and URLs. Everything is checked here, so that all fields of a proxy
+ * can be sent. Errors are values, and none repeats a credential or a value of a field.
  *
  * Opens nothing and reads no environment.
  */
@@ -51,7 +51,7 @@ const textOf = (given: unknown): string | undefined => {
 
 const byteLength = (text: string): number => new TextEncoder().encode(text).length
 
-/** What is wrong with the credentials for this kind of proxy: the part, and why. */
+/** Returns the fault of the credentials for this kind of proxy: the part, and why. */
 const unsuitable = (
   scheme: Scheme,
   username: string,

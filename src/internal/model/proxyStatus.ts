@@ -60,7 +60,10 @@ export interface ProxyStatus {
   readonly nextProtocol: string | undefined
   /** The status of the response that it received from the next hop. */
   readonly receivedStatus: number | undefined
-  /** What else it says, in its own words. May contain what only its operator should read. */
+  /**
+   * Further details, in the intermediary's words. May contain text that only its operator should
+   * read.
+   */
   readonly details: string | undefined
   /** Of a `dns_error`: the DNS response code, such as `NXDOMAIN`. */
   readonly rcode: string | undefined
@@ -141,7 +144,7 @@ const report = (proxy: string, { parameters }: Item): ProxyStatus => ({
   parameters: new Map(Array.from(parameters, ([key, { value }]) => [key, value]))
 })
 
-/** Parses the value of the field; none if the value is to be ignored. */
+/** Parses the value of the field; none if the value must be ignored. */
 export const parse = (value: string): ReadonlyArray<ProxyStatus> => {
   const reports: Array<ProxyStatus> = []
   for (const member of Either.getOrElse(parseList(value), () => [])) {
@@ -152,8 +155,8 @@ export const parse = (value: string): ReadonlyArray<ProxyStatus> => {
 }
 
 /**
- * Returns the reports in a list of fields, in their order: the intermediary that is nearest to the
- * origin server first.
+ * Returns the reports in a list of fields, in their order: the intermediary nearest to the origin
+ * server first.
  */
 export const fromFields = (fields: HttpFields.HttpFields): ReadonlyArray<ProxyStatus> => {
   const value = HttpFields.getUnsafe(fields, "proxy-status")

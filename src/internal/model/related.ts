@@ -8,7 +8,7 @@ export type Response =
   | { readonly url: string; readonly fields: HttpFields.HttpFields }
   | { readonly request: PlatformRequest; readonly headers: Readonly<Record<string, string>> }
 
-/** What is needed of a request of the platform, which may keep its query apart from its URL. */
+/** The parts of a platform request that are needed. It may keep its query apart from its URL. */
 interface PlatformRequest {
   readonly url: string
   readonly urlParams?: ReadonlyArray<readonly [name: string, value: string]> | undefined
@@ -21,20 +21,20 @@ const withQuery = ({ url, urlParams = [] }: PlatformRequest): string => {
   return whole.href
 }
 
-/** The URL of a response as requested. */
+/** Returns the URL of a response as requested. */
 export const urlOf = (response: Response): string => "fields" in response ? response.url : withQuery(response.request)
 
-/** The first line of a field of a response; of the platform's, all of its lines. */
+/** Returns the first line of a field of a response; for the platform's, all of its lines. */
 export const fieldOf = (response: Response, name: string): string | undefined =>
   "fields" in response ? HttpFields.getAll(response.fields, name)[0] : response.headers[name]
 
-/** The links in a list of fields, in order. */
+/** Returns the links in a list of fields, in order. */
 export const fromFields = (fields: HttpFields.HttpFields): ReadonlyArray<Link> => {
   const value = HttpFields.getUnsafe(fields, "link")
   return value === undefined ? [] : parse(value)
 }
 
-/** Resolves a reference. `undefined` if either is no URL. */
+/** Resolves a reference. `undefined` if either is not a URL. */
 export const resolve = (reference: string, base: string): string | undefined =>
   URL.canParse(reference, base) ? new URL(reference, base).href : undefined
 

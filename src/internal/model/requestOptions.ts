@@ -19,7 +19,8 @@ export type OnInformational = (informational: Informational) => void
 export interface RequestOptions {
   /**
    * Where a pool sends the request, and the options of that connection. The target may then be a
-   * path. A standalone connection ignores it. Default: the origin of the target, a URL.
+   * path. A standalone connection ignores it. Default: the origin of the target, which is then a
+   * URL.
    */
   readonly origin?: Origin | undefined
   /** Default: those of the connection. */
@@ -30,7 +31,7 @@ export interface RequestOptions {
   readonly leniency?: HttpLeniency | undefined
   /**
    * `absolute` sends a URL, for a forward proxy (RFC 9112 section 3.2.2). `asterisk` sends `*`, for
-   * an OPTIONS request about the server as a whole (section 3.2.4): the target is then `*` or a URL
+   * an OPTIONS request about the server as a whole (section 3.2.4). The target is then `*` or a URL
    * without a path, and through a proxy the URL is sent. Default: `origin`.
    */
   readonly targetForm?: "origin" | "absolute" | "asterisk" | undefined
@@ -50,15 +51,15 @@ export interface RequestOptions {
   /**
    * Called with each interim response (1xx: 100, 102, 103 and others) as it arrives, synchronously
    * and in the async context of the caller. It must return quickly, because it runs while the
-   * socket is read. What it throws goes to the log and does not affect the request. A request that
-   * is sent again reports those of each attempt. `Interim.stream` makes a stream of them. Default:
-   * none.
+   * socket is read. What it throws goes to the log and does not affect the request. If a request is
+   * sent again, the interim responses of each attempt are reported. `Interim.stream` makes a stream
+   * of them. Default: none.
    */
   readonly onInformational?: OnInformational | undefined
   /**
-   * Sends `TE: trailers`, named in Connection: says that trailer fields of the response are wanted
-   * (RFC 9110 section 10.1.4). They are received in any case, in `response.trailers`. Default:
-   * `false`.
+   * Sends `TE: trailers`, named in Connection, to say that trailer fields of the response are
+   * wanted (RFC 9110 section 10.1.4). They are received in any case, in `response.trailers`.
+   * Default: `false`.
    */
   readonly acceptTrailers?: boolean | undefined
 }

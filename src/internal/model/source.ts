@@ -1,10 +1,10 @@
 /**
- * Options that are asked for before each opening: an Effect of the caller. The core keeps it and
- * never looks into it; the host runs it (`Host.ask`).
+ * Sources of options: an Effect of the caller that is run before each opening. The core keeps it
+ * and never looks into it; the host runs it (`Host.ask`).
  */
 import * as Predicate from "effect/Predicate"
 
-/** By this property Effect 3 recognizes its Effects. */
+/** The property by which Effect 3 recognizes its Effects. */
 const EffectTypeId: unique symbol = Symbol.for("effect/Effect") as never
 
 /** An Effect of the caller, as the core sees it. */
@@ -12,7 +12,7 @@ export interface Source {
   readonly [EffectTypeId]: unknown
 }
 
-/** True if an option is to be asked for. Untyped callers may pass anything. */
+/** True if an option is a source. Untyped callers may pass anything. */
 export const isSource = (u: unknown): u is Source => Predicate.hasProperty(u, EffectTypeId)
 
 // A number represents a source in keys, by identity: two Effects may give different options.

@@ -1,16 +1,16 @@
 /**
  * The addresses that are not public, by rule.
  *
- * The ranges are those of the IANA special-purpose registries (RFC 6890, RFC 8190) and of IPv6
- * multicast and scoped addresses (RFC 4291), whether or not a registry calls a range reachable. Of
- * IPv6 only 2000::/3 is public, because IANA has allocated nothing else for global unicast.
+ * The ranges are those of the IANA special-purpose registries (RFC 6890, RFC 8190), whether or not
+ * a registry calls a range reachable. IPv6 multicast and scoped addresses (RFC 4291) are included.
+ * Of IPv6 only 2000::/3 is public, because IANA has allocated nothing else for global unicast.
  */
 import type { Network } from "./address.ts"
 import { contains, isIsatap, networks } from "./address.ts"
 
 /**
- * Why an address is refused: the kind of its range. `Deny` is a range of `deny`, `Zone` an address
- * with a zone id, and `NotAnAddress` a text that is no address.
+ * The kind of range for which an address is refused. `Deny` is a range of `deny`, `Zone` an address
+ * with a zone id, and `NotAnAddress` a text that is not an address.
  *
  * @since 0.2.0
  * @category models
@@ -44,19 +44,19 @@ export type Rule =
   | "Zone"
 
 /**
- * Why an address is refused.
+ * The reason for a refusal.
  *
  * @since 0.2.0
  * @category models
  */
 export interface Refusal {
   readonly rule: Rule
-  /** The range in CIDR notation; `undefined` if the rule is not one of a range. */
+  /** The range in CIDR notation; `undefined` if the rule has no range. */
   readonly range: string | undefined
 }
 
 /**
- * The ranges of each rule. The first rule with a range of the address is the one that errors name.
+ * The ranges of each rule. Errors name the first rule with a range that contains the address.
  */
 const ruleRanges: ReadonlyArray<readonly [Rule, ReadonlyArray<string>]> = [
   [
@@ -101,7 +101,7 @@ const ruleRanges: ReadonlyArray<readonly [Rule, ReadonlyArray<string>]> = [
   ["ProtocolAssignment", ["192.0.0.0/24", "2001::/23"]],
   ["UniqueLocal", ["fc00::/7"]],
   ["SiteLocal", ["fec0::/10"]],
-  // All of IPv6 but 2000::/3 (RFC 4291 section 2.4).
+  // All of IPv6 except 2000::/3 (RFC 4291 section 2.4).
   ["Reserved", ["240.0.0.0/4", "::/3", "4000::/2", "8000::/1"]]
 ]
 
@@ -111,7 +111,7 @@ let parsedRanges: ReadonlyArray<readonly [Rule, Network]> | undefined
 const ranges = (): ReadonlyArray<readonly [Rule, Network]> =>
   parsedRanges ??= ruleRanges.flatMap(([rule, texts]) => networks(texts).map((network) => [rule, network] as const))
 
-/** The built-in rule that refuses an address, whose zone id is not known here. */
+/** Returns the built-in rule that refuses an address. The address must have no zone id. */
 export const notPublic = (bytes: Uint8Array): Refusal | undefined => {
   const found = ranges().find(([, network]) => contains(network, bytes))
   if (found !== undefined) return { rule: found[0], range: found[1].text }

@@ -1,8 +1,7 @@
 /**
  * Immutable copies of TLS options, and their part of a connection key.
  *
- * Pure. What the options mean is known to `node/tls.ts` and OpenSSL; here only the kind of each
- * value is checked.
+ * Pure. Checks only the kind of each value; `node/tls.ts` and OpenSSL interpret the options.
  */
 import * as Either from "effect/Either"
 import * as Inspectable from "effect/Inspectable"
@@ -13,7 +12,7 @@ import { isSource, markOf } from "./source.ts"
 
 type Field = keyof Options
 
-/** What each option must be. */
+/** The kinds of values, each with its rule for messages. */
 const rules = {
   text: "it must be a string",
   base64: "it must be a string of base64; of a Buffer, `toString(\"base64\")` makes it",
@@ -126,12 +125,12 @@ const isList = (value: unknown): value is ReadonlyArray<string> =>
 export const isBase64 = (value: unknown): value is string =>
   typeof value === "string" && /^[A-Za-z0-9+/=\s]+$/.test(value)
 
-/** True for `sha256/` and 32 bytes in the one base64 that they have. */
+/** True for `sha256/` and 32 bytes in canonical base64. */
 const isPin = (value: string): boolean =>
   /^sha256\/[A-Za-z0-9+/]{43}=$/.test(value)
   && Buffer.from(value.slice(7), "base64").toString("base64") === value.slice(7)
 
-/** True for pins that can match. */
+/** True for a list of pins that can match. */
 export const isPins = (value: unknown): value is ReadonlyArray<string> =>
   isList(value) && value.length > 0 && value.every(isPin)
 
@@ -155,7 +154,7 @@ export interface Keyed {
   readonly mark: string
 }
 
-// Functions are compared by identity. A number is never used again.
+// Functions are compared by identity. A number is never reused.
 const numbers = new WeakMap<object, number>()
 let functions = 0
 
@@ -238,7 +237,7 @@ export const keyed = (given: Options): Keyed | InvalidOption => {
 /** The options of a connection that was given none. */
 export const defaultOptions: Options = (keyed({}) as Keyed).options
 
-/** The same for what may be an Effect, which is asked for options before each opening. */
+/** Returns the same for a value that may be a source of options. */
 export const keyedInput = (
   given: Input
 ): { readonly options: Input; readonly mark: string } | InvalidOption =>

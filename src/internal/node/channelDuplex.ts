@@ -1,10 +1,10 @@
 /**
- * A channel as a Duplex of Node, for libraries that want one.
+ * A channel as a Duplex of Node, for libraries that need one.
  *
  * No code of such a library runs within a callback of the socket, which would have to handle what
- * it throws. What arrives is pushed in the next tick, and a write that had to wait ends in the next
- * tick, both in the async context in which the duplex was made. `node:stream` is given, so that it
- * is loaded only for a program that asks for a duplex.
+ * it throws. Received bytes are pushed in the next tick, and a delayed write ends in the next tick.
+ * Both run in the async context in which the duplex was made. `node:stream` is an argument, so that
+ * it is loaded only for a program that asks for a duplex.
  */
 import type * as nodeStream from "node:stream"
 
@@ -12,20 +12,20 @@ import type * as nodeStream from "node:stream"
 export interface RawChannel {
   /** Takes the pieces that have arrived. */
   take(): ReadonlyArray<Uint8Array>
-  /** True once everything that arrives has been taken. */
+  /** True once all bytes have been taken and no more can arrive. */
   readonly isEnded: boolean
-  /** Why the channel was closed, unless both sides had finished. */
+  /** The reason why the channel was closed, unless both sides had finished. */
   readonly error: Error | undefined
   /** True if this process has closed it, so that its user knows. */
   readonly isClosedHere: boolean
-  /** Calls back once, when there is something to take, or nothing will be. */
+  /** Calls back once, when bytes are available or no more can arrive. */
   whenReadable(callback: () => void): void
   send(bytes: Uint8Array): boolean
   whenWritten(callback: () => void): void
   whenClosed(callback: () => void): void
   finishSending(): void
   close(): void
-  /** Runs a function in the context in which the channel was asked for. */
+  /** Runs a function in the async context of the caller that asked for the channel. */
   run(f: () => void): void
 }
 
@@ -33,8 +33,9 @@ export interface RawChannel {
 const highWaterMark = 65_536
 
 /**
- * Makes the duplex of a channel, which nothing else may use. Only the class is in the type, because
- * that of the whole module depends on `esModuleInterop`, which the API reference sets otherwise.
+ * Creates the duplex of a channel, which nothing else may use. Only the class is in the type,
+ * because that of the whole module depends on `esModuleInterop`, which the API reference sets
+ * differently.
  */
 export const makeDuplex = (
   { Duplex }: Pick<typeof nodeStream, "Duplex">,
@@ -61,7 +62,7 @@ export const makeDuplex = (
     }
   }
 
-  // What this process has closed is no error of the duplex.
+  // If this process has closed the channel, that is not an error of the duplex.
   const closed = (): void => {
     duplex.destroy(channel.isClosedHere ? undefined : channel.error)
   }

@@ -3,15 +3,15 @@
  * an attacker on the path can send.
  *
  * Node emits the same `end` for both. They differ in the socket below TLS: after close_notify it
- * still reads, after a FIN it has ended too. Its handle is asked in the call in which Node learns
- * of the end, because later the FIN may have followed. The handle is not documented. If it differs
- * from what is known of Node 20 to 24 (libuv 1.46 to 1.51), the answer is `undefined`.
+ * still reads, after a FIN it has ended too. Its handle is asked in the call in which Node detects
+ * the end, because later the FIN may have followed. The handle is not documented. If it differs
+ * from the one in Node 20 to 24 (libuv 1.46 to 1.51), the answer is `undefined`.
  */
 import type * as net from "node:net"
 import * as tls from "node:tls"
 import { getSystemErrorName } from "node:util"
 
-/** What is used of the handle of a socket. */
+/** The parts of a socket's handle that are used here. */
 interface Handle {
   /** True if Node reads from it. False while the receiver has paused. */
   readonly reading?: unknown
@@ -22,13 +22,13 @@ interface Handle {
 const ends = new WeakMap<net.Socket, boolean | undefined>()
 
 /**
- * Returns whether the end came by close_notify. Asks the handle below to read: if it reads already,
+ * Returns true if the end came by close_notify. Asks the handle below to read: if it reads already,
  * libuv reports that. If it has ended, it starts again or, on Windows, reports that it cannot.
  */
 export const saidClose = (handle: Handle | null | undefined): boolean | undefined => {
   const below = handle?._parent
   if (typeof below?.readStart !== "function" || typeof below.readStop !== "function") return undefined
-  // A socket that does not read learns of no FIN, so the end was in data that had arrived before.
+  // A socket that does not read detects no FIN, so the end was in data that had arrived before.
   if (handle?.reading === false) return true
   const answer = below.readStart()
   if (answer === 0) {
@@ -40,7 +40,7 @@ export const saidClose = (handle: Handle | null | undefined): boolean | undefine
 }
 
 /**
- * Replaces `push` of a socket, which Node calls with `null` when it learns of the end. All sockets
+ * Replaces `push` of a socket, which Node calls with `null` when it detects the end. All sockets
  * share this function, as they share the listeners in `socket.ts`.
  */
 function push(this: net.Socket, chunk: unknown, encoding?: BufferEncoding): boolean {

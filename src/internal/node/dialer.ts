@@ -35,34 +35,34 @@ import * as security from "./tls.ts"
 
 export interface Settings {
   readonly lookup: Lookup
-  /** How long to wait for one address before the next one is tried beside it. */
+  /** How long to wait for one address before the next one is tried in parallel. */
   readonly staggerMillis: number
-  /** How long a connection is quiet before the system asks the peer; none if 0 or missing. */
+  /** How long a connection must be quiet before the system probes the peer; 0 or missing: never. */
   readonly keepAliveMillis?: number | undefined
 }
 
 /**
  * RFC 8305 section 5 recommends 250 ms. Load balancers and NAT forget quiet connections after some
- * minutes (AWS 350 s, Azure 4 min), and the system asks after 2 hours by default.
+ * minutes (AWS 350 s, Azure 4 min), and by default the system probes after 2 hours.
  */
 export const defaults: Settings = { lookup: systemLookup, staggerMillis: 250, keepAliveMillis: 60_000 }
 
 type Found = Extract<Resolved, { readonly _tag: "Resolved" }>
 type Opened = Extract<Dialed, { readonly _tag: "Opened" }>
 
-/** What every attempt can end with: what it is for, or a failure of this kind of attempt. */
+/** The outcomes of every attempt: its result, or a failure of this kind of attempt. */
 type Result<E, A> = A | Exclude<Dialed<E | TlsError | HttpTimeout>, Opened>
 
-/** One call of the dialer, which can also fail with `E`. It brings a channel, or addresses. */
+/** One call of the dialer, which can also fail with `E`. Its result is a channel, or addresses. */
 class Attempt<E, A extends { readonly _tag: string } = Opened> {
   readonly host: DialHost
-  /** The async context of the caller: sockets and lookups are started in it. */
+  /** The async context of the caller, in which sockets and lookups are started. */
   readonly context: AsyncContext
   readonly isBackground: boolean
   readonly started: Array<Opening> = []
   /** The channel inside of which TLS is started. */
   readonly #below: Duplex | undefined
-  /** How to cancel each timer that runs. */
+  /** How to cancel each running timer. */
   readonly #timers = new Set<() => void>()
   #stopLimit = (): void => {}
   /** Stops the lookup that is in progress. */
@@ -83,7 +83,8 @@ class Attempt<E, A extends { readonly _tag: string } = Opened> {
     try {
       run()
     } catch (defect) {
-      // If the attempt has ended, the caller's callback has thrown. That is no defect of opening.
+      // If the attempt has ended, the callback of the caller has thrown. That is not a defect of
+      // opening.
       if (this.#done === undefined) throw defect
       this.end({ _tag: "Died", defect })
     }
@@ -108,8 +109,8 @@ class Attempt<E, A extends { readonly _tag: string } = Opened> {
   }
 
   /**
-   * Starts the limit of a phase, and ends that of the phase before. What arrives in time wins over
-   * the limit, even if the loop was too busy to read it.
+   * Starts the limit of a phase, and ends that of the phase before. A result that arrives in time
+   * wins over the limit, even if the loop was too busy to read it.
    */
   limit(kind: TimeoutKind, millis: number, expired = (): HttpTimeout => new HttpTimeout({ kind, millis })): void {
     this.#stopLimit()
@@ -140,7 +141,7 @@ class Attempt<E, A extends { readonly _tag: string } = Opened> {
   handshake(opening: Opening, wanted: security.Security, secured: (info: Tls.Info, at: number) => void): void {
     const look = (): void => {
       const { chosen, failed, failure, securedAt, socket } = opening
-      // The test of the class only narrows the type: the socket was made by `tls.connect`.
+      // The class check only narrows the type: the socket was made by `tls.connect`.
       if (securedAt !== undefined && socket instanceof tls.TLSSocket) {
         const info = security.negotiated(wanted, socket)
         if (info instanceof TlsError) this.fail(info)
@@ -153,7 +154,7 @@ class Attempt<E, A extends { readonly _tag: string } = Opened> {
     look()
   }
 
-  /** Ends with an open channel. From here on only its receiver learns of what happens to it. */
+  /** Ends with an open channel. From now on only its receiver is notified of its events. */
   succeed(
     this: Attempt<E>,
     opening: Opening,
@@ -172,7 +173,7 @@ class Attempt<E, A extends { readonly _tag: string } = Opened> {
 
   readonly abort = (): void => this.end({ _tag: "Aborted" })
 
-  /** Ends with what it is for, or without it. */
+  /** Ends with its result, or without one. */
   end(result: Result<E, A>): void {
     const done = this.#done
     if (done === undefined) return
@@ -195,7 +196,7 @@ class Attempt<E, A extends { readonly _tag: string } = Opened> {
   /** Destroys everything that was started. */
   #destroy(stopLookup: StopLookup | undefined): ReturnType<StopLookup> {
     for (const opening of this.started) opening.abandon()
-    // Both may be the code of others, which may throw. The channel may be another transport's.
+    // Both may run code of the caller or of another transport, which may throw.
     this.#below?.destroy()
     return stopLookup?.()
   }
@@ -287,7 +288,7 @@ const secure = (
   if (released.early) return attempt.fail(earlyBytes(wanted.serverName))
 
   const inbound = new Inbound()
-  // Another proxy could tell by a session that the connections belong together.
+  // Otherwise another proxy could tell by a session that the connections belong together.
   const { remoteAddress, remotePort } = duplex.info
   let socket: tls.TLSSocket
   try {
@@ -310,7 +311,7 @@ const secure = (
   )
 }
 
-/** Makes a dialer over sockets. Its channels hold nothing but themselves. */
+/** Creates a dialer over sockets. Its channels hold nothing but themselves. */
 export const makeDialer = (settings: Settings): Dialer =>
   Object.freeze<Dialer>({
     dial: (endpoint, timeouts, host, caller, done): Abort => {

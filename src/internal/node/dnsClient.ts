@@ -1,9 +1,9 @@
 /**
- * Asks DNS servers for the addresses of a name, by c-ares: no thread, no file of the system but the
- * list of its servers, and every address with the time that it is valid for.
+ * Asks DNS servers for the addresses of a name, by c-ares. It uses no thread, reads no system file
+ * except the list of servers, and reports how long each address is valid.
  *
- * Node can only cancel all queries of a `dns.Resolver` together. So each lookup has one to itself.
- * Making one takes 100 µs, so some are kept for later lookups.
+ * Node can only cancel all queries of a `dns.Resolver` together, so each lookup has its own. Making
+ * one takes 100 µs, so some are kept for later lookups.
  */
 import * as dns from "node:dns"
 import type { Addresses } from "../../Transport.ts"
@@ -13,11 +13,11 @@ import { dnsError } from "./errors.ts"
 import { withoutRoot } from "./resolver.ts"
 
 export interface DnsOptions {
-  /** Addresses of servers, with ports or without; `undefined` for those of the system. */
+  /** Addresses of servers, with or without ports; `undefined` for those of the system. */
   readonly servers: ReadonlyArray<string> | undefined
   /** How long the first try waits for an answer, in milliseconds. */
   readonly timeout: number
-  /** How often each server is asked. */
+  /** How many times each server is asked. */
   readonly tries: number
 }
 
@@ -53,7 +53,7 @@ export class DnsQueries {
     else this.#resolver.resolve6(name, { ttl: true }, answered)
   }
 
-  /** Cancels what is pending. */
+  /** Cancels all pending queries. */
   end(): void {
     if (this.#pending > 0) this.#resolver.cancel()
     else this.#client.keep(this.#resolver)
@@ -89,8 +89,8 @@ const loopback: Addresses = { addresses: ["::1", "127.0.0.1"], ttlMillis: undefi
 const isBelow = (name: string, domain: string): boolean => name === domain || name.endsWith(`.${domain}`)
 
 /**
- * Returns the answer for a name that no server may be asked for: `localhost` and `invalid` (RFC
- * 6761 sections 6.3 and 6.4), `onion` (RFC 7686), and what is below them.
+ * Returns the answer for a name that no server may be asked for. These are names in `localhost` and
+ * `invalid` (RFC 6761 sections 6.3 and 6.4) and `onion` (RFC 7686).
  */
 export const reserved = (name: string): Addresses | DnsError | undefined => {
   const plain = withoutRoot(name)
@@ -101,8 +101,8 @@ export const reserved = (name: string): Addresses | DnsError | undefined => {
 }
 
 /**
- * Returns the failure of both families. That one of them has no address says less than any other
- * failure: there might be an address of the other.
+ * Returns the failure if both families failed. Any other failure takes precedence over "no
+ * address", because an address of that family might exist.
  */
 export const tellingFailure = (first: DnsError, second: DnsError): DnsError =>
   first.reason === "NoData" || (first.reason === "NotFound" && second.reason !== "NoData") ? second : first

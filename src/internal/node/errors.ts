@@ -53,20 +53,20 @@ const connectReason = (cause: unknown): ConnectReason =>
     ? "AddressNotAvailable"
     : connectReasons[codeOf(cause)] ?? "Other"
 
-/** An address that was tried, and why that failed. */
+/** An address that was tried, and its failure. */
 export interface FailedAttempt {
   readonly address: string
   readonly port: number | undefined
   readonly cause: unknown
 }
 
-/** An attempt as errors show it. */
+/** Returns an attempt as errors show it. */
 export const toAttempt = ({ address, cause, port }: FailedAttempt): ConnectAttempt =>
   Object.defineProperty({ address, port, code: codeOf(cause) }, "cause", { value: cause })
 
 /**
- * The failure of all attempts. If their reasons differ, the first attempt that got an answer gives
- * the reason: "IPv4 was refused" says more than "IPv6 has no route".
+ * Returns the failure of all attempts. If their reasons differ, the first attempt that got an
+ * answer determines the reason: "IPv4 was refused" says more than "IPv6 has no route".
  */
 export const connectError = (target: string, attempts: ReadonlyArray<FailedAttempt>): ConnectError => {
   const telling = attempts.find(({ cause }) => {

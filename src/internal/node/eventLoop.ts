@@ -4,9 +4,9 @@
  * An iteration of the loop polls all sockets, then runs the immediates (the check phase). An
  * immediate that is set while the sockets are being read runs right after that, before they are
  * polled again. After one immediate, a FIN in the same packet as the bytes just read is still
- * unseen, and so is a second TLS record. So it takes two immediates: between the first and the
+ * unseen, and so is a second TLS record. So two immediates are needed: between the first and the
  * second one lies a whole poll. All calls of one iteration share both. Because an immediate is due,
- * that poll does not wait for anything.
+ * that poll does not block.
  */
 import { AsyncResource } from "node:async_hooks"
 import type { AsyncContext, EventLoop } from "../../Transport.ts"
@@ -29,7 +29,7 @@ const mostPolls = 4
 /** The callbacks whose poll has not begun. */
 let registered: Array<() => void> = []
 
-/** The next poll is the one that they wait for. */
+/** Runs right before the poll that the callbacks wait for. */
 const beforePoll = (): void => {
   const callbacks = registered
   registered = []
@@ -42,14 +42,14 @@ const afterPoll = (callbacks: ReadonlyArray<() => void>, next: number, begunAt: 
   try {
     while (i < callbacks.length) {
       const now = performance.now()
-      // In the check phase one more immediate is one more poll.
+      // In the check phase, one more immediate means one more poll.
       if (polls < mostPolls && now - begunAt > oldest) {
         setImmediate(afterPoll, callbacks, i, now, polls + 1)
         i = callbacks.length
       } else callbacks[i++]?.()
     }
   } finally {
-    // One that throws takes no other with it.
+    // If one callback throws, the others still run.
     if (i < callbacks.length) setImmediate(afterPoll, callbacks, i, begunAt, polls)
   }
 }
@@ -67,7 +67,8 @@ class NodeContext extends AsyncResource implements AsyncContext {
 
 export const nodeEventLoop: EventLoop = Object.freeze({
   afterPoll: (callback: () => void): void => {
-    // A referenced immediate: one that is not lets the poll wait for a socket.
+    // A referenced immediate, because with an unreferenced one the poll may block until a socket is
+    // ready.
     if (registered.length === 0) setImmediate(beforePoll)
     registered.push(callback)
   },

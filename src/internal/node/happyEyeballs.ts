@@ -1,13 +1,13 @@
 /**
- * Connects to the first address that answers (happy eyeballs, RFC 8305), with the TLS handshake
- * started on top if it is asked for.
+ * Connects to the first address that answers (happy eyeballs, RFC 8305), and starts the TLS
+ * handshake on that connection if requested.
  *
  * Neither resolves names (`resolver.ts`) nor limits time (`dialer.ts`). Every socket is on the
  * attempt's list from the step that makes it, so that the attempt can destroy them all. As soon as
  * one is connected, the others are destroyed.
  *
- * Node's `autoSelectFamily` is not used. It destroys a socket after 250 ms instead of starting the
- * next one beside it. A peer that is further away is therefore reached through its last address
+ * Node's `autoSelectFamily` is not used. It destroys a socket after 250 ms instead of trying the
+ * next one in parallel. A peer that is further away is therefore reached through its last address
  * only. Its timer is not the host's.
  */
 import * as net from "node:net"
@@ -57,7 +57,7 @@ export class Opening {
   /** When it was connected and when TLS was ready, in the host's milliseconds. */
   connectedAt: number | undefined
   securedAt: number | undefined
-  /** What it failed with. */
+  /** Its failure. */
   failure: unknown
   /** True if it failed, even if it had been connected before. */
   failed = false
@@ -86,7 +86,7 @@ export class Opening {
     socket.off("close", this.#closed)
   }
 
-  /** Sets what is to be run after each event, as a step of the attempt. */
+  /** Sets the step that runs after each event. */
   watch(watcher: (() => void) | undefined): void {
     this.#watcher = watcher
   }
@@ -152,7 +152,7 @@ const connect = (
 
 const isConnected = (opening: Opening): boolean => opening.connectedAt !== undefined
 
-/** Returns the attempts, each with what it failed with. One that has not failed had no answer. */
+/** Returns the attempts, each with its failure. One that has not failed had no answer. */
 export const tried = (started: ReadonlyArray<Opening>): ReadonlyArray<FailedAttempt> =>
   started.map(({ failed, failure, target }) => ({
     ...target,

@@ -20,8 +20,8 @@ export class Inbound {
   #fault: DuplexFault | undefined
   #closed = false
   /**
-   * True if bytes were lost, because there was no memory to hold them back. What arrives after them
-   * is not delivered.
+   * True if bytes were lost, because there was not enough memory to hold them back. Later bytes are
+   * not delivered.
    */
   #lost = false
   #endDelivered = false
@@ -44,7 +44,7 @@ export class Inbound {
     return this.#closed || this.#fault !== undefined
   }
 
-  /** Takes bytes, whose view may be reused afterwards. Returns true if reading may go on. */
+  /** Takes bytes, whose view may be reused afterwards. Returns true if reading may continue. */
   data(bytes: Uint8Array): boolean {
     if (this.#closed || this.#lost) return false
     if (this.#paused || this.#delivering || this.holding) {
@@ -80,7 +80,7 @@ export class Inbound {
     this.#deliverLast()
   }
 
-  /** Sets the receiver and delivers what was held back. Returns true if reading may go on. */
+  /** Sets the receiver and delivers what was held back. Returns true if reading may continue. */
   attach(receiver: Receiver): boolean {
     this.#receiver = receiver
     this.#endDelivered = false
@@ -88,7 +88,7 @@ export class Inbound {
     return this.resume()
   }
 
-  /** Delivers what was held back. Returns true if reading may go on. */
+  /** Delivers what was held back. Returns true if reading may continue. */
   resume(): boolean {
     if (this.#receiver === undefined || this.#closed) return false
     this.#paused = false
@@ -122,7 +122,7 @@ export class Inbound {
     } finally {
       this.#delivering = false
     }
-    // A `resume` within the call counts more than what the call returned.
+    // A `resume` within the call takes precedence over what the call returned.
     if (!goOn && !this.#resumed) this.#paused = true
     if (this.#lost) this.#deliverLast()
     return !this.#paused && !this.#closed

@@ -3,22 +3,22 @@
  * base64.
  *
  * A pin counts if it is that of the server's key, or of an authority whose signature leads to it.
- * The chain that Node shows is what the server sent, put in order by the names in it alone. A
- * server could add the certificate of a pinned authority that has signed nothing of it, so each
- * signature is verified here.
+ * Node shows the chain that the server sent, ordered only by the names in it. A server could add
+ * the certificate of a pinned authority that has signed nothing of it, so each signature is
+ * verified here.
  */
 import { createHash, X509Certificate } from "node:crypto"
 import type * as tls from "node:tls"
 import { systemError } from "../error/systemCodes.ts"
 
-/** The pin of a certificate. */
+/** Returns the pin of a certificate. */
 const pinOf = ({ publicKey }: X509Certificate): string =>
   `sha256/${createHash("sha256").update(publicKey.export({ type: "spki", format: "der" })).digest("base64")}`
 
-/** More certificates than any verifiable chain has. */
+/** A number that no verifiable chain reaches. */
 const longest = 32
 
-/** The pins of a server's certificate and of those that signed it, the server's first. */
+/** Returns the pins of a server's certificate and of those that signed it, the server's first. */
 const pinsOf = (certificate: tls.PeerCertificate): ReadonlyArray<string> => {
   let signed = new X509Certificate(certificate.raw)
   const pins = [pinOf(signed)]
@@ -53,8 +53,8 @@ export const mismatch = (wanted: ReadonlyArray<string>, certificate: tls.PeerCer
   compare(wanted, () => pinsOf(certificate))
 
 /**
- * The same for a server whose certificate was not verified. Only its own key counts, because it has
- * proven that one.
+ * Returns the same for a server whose certificate was not verified. Only its own key counts,
+ * because it has proven that one.
  */
 export const leafMismatch = (wanted: ReadonlyArray<string>, socket: tls.TLSSocket): Error | undefined =>
   compare(wanted, () => {

@@ -1,8 +1,8 @@
 /**
  * Turns a host name into the addresses to try, in the order in which to try them.
  *
- * Does not cache: the system's resolver does. A lookup of the system's occupies a thread of libuv's
- * and cannot be cancelled, so an answer that comes too late is ignored.
+ * Does not cache, because the system's resolver does. A lookup of the system occupies one of
+ * libuv's threads and cannot be cancelled, so a late answer is ignored.
  */
 import * as dns from "node:dns"
 import * as net from "node:net"
@@ -21,10 +21,10 @@ export type Lookup = (
 /** True for an IPv4 or IPv6 address without brackets. */
 export const isAddress = (value: unknown): value is string => typeof value === "string" && net.isIP(value) !== 0
 
-/** The name without the dot of the root, if it ends in one. */
+/** Returns the name without the dot of the root, if it ends in one. */
 export const withoutRoot = (name: string): string => name.endsWith(".") ? name.slice(0, -1) : name
 
-// The flag that `net.connect` uses: it leaves out addresses of a family that no interface of this
+// The flag that `net.connect` uses. It omits addresses of a family that no interface of this
 // machine has. Windows lacks it.
 const hints = process.platform === "win32" ? 0 : dns.ADDRCONFIG
 
@@ -35,8 +35,8 @@ export const noAddress = (host: string): DnsError =>
   dnsError(host, systemError("ENODATA", "The resolver knows no address for the name"))
 
 /**
- * Returns the addresses of an answer in the order in which to try them, at least one, or why there
- * are none.
+ * Returns the addresses of an answer in the order in which to try them, at least one. If there are
+ * none, returns why.
  */
 export const ordered = (
   host: string,
@@ -53,7 +53,8 @@ export const ordered = (
 }
 
 /**
- * Makes `Addressing.resolve` of a lookup that cannot be cancelled. A lookup that throws has failed.
+ * Makes `Addressing.resolve` from a lookup that cannot be cancelled. A lookup that throws has
+ * failed.
  */
 export const resolveBy = (lookup: Lookup): NonNullable<Addressing["resolve"]> => (host, done) => {
   let over = false
@@ -70,7 +71,7 @@ export const resolveBy = (lookup: Lookup): NonNullable<Addressing["resolve"]> =>
           : dnsError(host, error)
       ))
   } catch (error) {
-    // What the callback throws is not a failure of the lookup.
+    // If the callback throws, that is not a failure of the lookup.
     if (over) throw error
     answer(dnsError(host, error))
   }

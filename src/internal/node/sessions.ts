@@ -1,12 +1,13 @@
 /**
- * Sessions of TLS that later connections resume, which saves them the certificate and half of the
+ * TLS sessions that later connections resume, which saves them the certificate and half of the
  * handshake's time.
  *
  * A server shows no certificate when a session is resumed, so a session stands for the verification
- * of the connection that it came from. It is only kept if that succeeded. It is only used by
- * connections with the same options (so with the same authorities, pins and client certificate), to
- * the same place, under the same server name, and not beyond the end of a certificate in the chain.
- * What a resumed connection brings is not kept for longer than that either.
+ * of the connection that it came from. It is only kept if that verification succeeded.
+ *
+ * It is only used by connections with the same options (authorities, pins, client certificate), the
+ * same endpoint and the same server name. It is not used beyond the expiry of a certificate in the
+ * chain. Sessions from a resumed connection have the same limit.
  *
  * A ticket of TLS 1.3 is used once (RFC 8446 appendix C.4). Data is never sent before the handshake
  * has ended (0-RTT).
@@ -15,7 +16,7 @@ import type * as net from "node:net"
 import type * as tls from "node:tls"
 import type * as Tls from "../../Tls.ts"
 
-/** How many sessions of the connections with the same options are kept. */
+/** The number of sessions that are kept for the same options. */
 export const defaultSessions = 100
 
 /** How many of them may belong to one server. */
@@ -24,7 +25,7 @@ const perServer = 8
 /** Milliseconds after which a server must show its certificate again. */
 const longest = 24 * 60 * 60 * 1000
 
-/** A session, and until when it may be used, in milliseconds since the epoch. */
+/** A session, and its expiry in milliseconds since the epoch. */
 interface Kept {
   readonly session: Buffer
   readonly isSingleUse: boolean
@@ -45,12 +46,15 @@ export class Sessions {
     return this.#size
   }
 
-  /** Keeps a session, and drops the server's oldest for it, or one of the server unused longest. */
+  /**
+   * Keeps a session. If there are too many, drops the oldest session of the server, or one of the
+   * least recently used server.
+   */
   keep(server: string, kept: Kept): void {
     const list = this.#servers.get(server) ?? []
     this.#servers.delete(server)
     this.#servers.set(server, list)
-    // Another session of TLS 1.2 would say the same.
+    // A second session of TLS 1.2 would be equivalent.
     if (!kept.isSingleUse) this.#size -= list.splice(0).length
     list.push(kept)
     this.#size++
@@ -96,7 +100,7 @@ const caches = new WeakMap<Tls.Options, Sessions>()
 
 /**
  * Returns the sessions of connections with these options; `undefined` if none are kept. A
- * revocation list may end before the session does, so `crl` excludes sessions as `verify: false`
+ * revocation list may expire before the session does, so `crl` excludes sessions as `verify: false`
  * does.
  */
 export const sessionsOf = (options: Tls.Options): Sessions | undefined => {
@@ -109,28 +113,28 @@ export const sessionsOf = (options: Tls.Options): Sessions | undefined => {
   return made
 }
 
-/** The end of a verified chain in milliseconds since the epoch. */
+/** Returns the expiry of a verified chain in milliseconds since the epoch. */
 export const endOf = (certificate: tls.PeerCertificate): number => {
   let end = Infinity
   let next: Partial<tls.DetailedPeerCertificate> | undefined = certificate
   for (let length = 0; next !== undefined && length < 32; length++) {
     const until = Date.parse(next.valid_to ?? "")
-    // An end that cannot be read is none to wait for.
+    // An unreadable expiry counts as expired.
     end = Number.isNaN(until) ? 0 : Math.min(end, until)
     next = next.issuerCertificate === next ? undefined : next.issuerCertificate
   }
   return end
 }
 
-/** What is known of a connection that may bring sessions. */
+/** The state of a connection that may receive sessions. */
 export class Visit {
   readonly sessions: Sessions
   readonly server: string
   /** The session that was offered, until the handshake has ended. */
   offered: Kept | undefined
-  /** Until when its sessions may be used; 0 before the connection was accepted. */
+  /** When its sessions expire; 0 before the connection was accepted. */
   until = 0
-  /** How many sessions are still kept of it. */
+  /** How many more sessions are kept from it. */
   left = 0
 
   constructor(sessions: Sessions, server: string) {
@@ -176,9 +180,9 @@ const leave = (socket: Visiting): void => {
 }
 
 /**
- * Keeps the sessions that a socket brings, once it was accepted. If it is not connected yet, offers
- * a session when it is: another socket to the same server may connect first. Must be called in the
- * tick in which the socket was made.
+ * Keeps the sessions that a socket receives, once it was accepted. If it is not connected yet,
+ * offers a session when it is, because another socket to the same server may connect first. Must be
+ * called in the tick in which the socket was made.
  */
 export const follow = (socket: tls.TLSSocket, visit: Visit, isConnected: boolean): void => {
   Object.assign(socket, { [visitOf]: visit })
@@ -187,7 +191,10 @@ export const follow = (socket: tls.TLSSocket, visit: Visit, isConnected: boolean
   if (!isConnected) socket.prependOnceListener("connect", onConnect)
 }
 
-/** The connection was accepted. `end` is that of the chain that was verified for it, if one was. */
+/**
+ * Records that the connection was accepted. `end` is the expiry of its verified chain, if it was
+ * verified.
+ */
 export const accept = (socket: tls.TLSSocket & Visiting, end: number): void => {
   const visit = socket[visitOf]
   if (visit === undefined) return
@@ -199,7 +206,10 @@ export const accept = (socket: tls.TLSSocket & Visiting, end: number): void => {
   visit.left = isResumed || socket.getProtocol() !== "TLSv1.3" ? 1 : 2
 }
 
-/** The socket has closed. If that was in a handshake with a session, the next one has none. */
+/**
+ * Records that the socket has closed. If that was in a handshake with a session, the next
+ * connection offers none.
+ */
 export const close = (socket: net.Socket & Visiting): void => {
   const visit = socket[visitOf]
   if (visit === undefined) return

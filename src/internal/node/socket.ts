@@ -164,7 +164,7 @@ export class SocketDuplex implements Duplex {
     return socket.errored === null && socket.writableLength < socket.writableHighWaterMark
   }
 
-  /** Calls back at once if nothing is left to be sent. */
+  /** Calls back at once if no bytes are pending. */
   drained(callback: () => void): void {
     if (this.#inbound.over) return
     if (this.#socket.writableLength === 0 && this.#socket.errored === null) callback()

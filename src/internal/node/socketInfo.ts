@@ -1,4 +1,4 @@
-/** What is known of an open socket. Plain data, and small, because every open socket keeps it. */
+/** The facts about an open socket. Plain data, and small, because every open socket keeps it. */
 import type * as net from "node:net"
 import type * as Tls from "../../Tls.ts"
 import type { DuplexInfo } from "../../Transport.ts"

@@ -1,4 +1,6 @@
-/** What can be dialled: the addresses of an endpoint, or the path of its unix socket. */
+/**
+ * The targets that can be dialled: the addresses of an endpoint, or the path of its unix socket.
+ */
 import * as net from "node:net"
 import type { Endpoint } from "../../Transport.ts"
 import type { ConnectError } from "../error/connect.ts"
@@ -12,22 +14,22 @@ export interface Target {
   readonly port: number | undefined
 }
 
-/** `host:port` or the path, as errors show it. */
+/** Returns `host:port` or the path, as errors show it. */
 export const describe = (endpoint: Endpoint): string =>
   endpoint.socketPath?.replace("\0", "@") ?? (net.isIPv6(endpoint.host)
     ? `[${endpoint.host}]:${endpoint.port}`
     : `${endpoint.host}:${endpoint.port}`)
 
 /**
- * The most bytes of a path: the size of `sun_path`. A longer one would be cut (Node 20), so that
- * another socket might be reached. Windows has named pipes instead, without this limit.
+ * The most bytes of a path: the size of `sun_path`. Node 20 would cut a longer one, so that another
+ * socket might be reached. Windows has named pipes instead, without this limit.
  */
 const longestPath = (platform: NodeJS.Platform): number =>
   platform === "win32" ? Infinity : platform === "aix" ? 1023 : platform === "linux" ? 108 : 104
 
 /**
- * True if Node reaches an abstract socket by its name alone. Before libuv 1.48 it passes the name
- * with NULs behind it, up to the size of `sun_path`, which is another name.
+ * True if Node reaches an abstract socket by its name alone. Before libuv 1.48, Node pads the name
+ * with NULs up to the size of `sun_path`, which is another name.
  */
 const reachesAbstract = (platform: NodeJS.Platform, uv: string): boolean => {
   const [major = 0, minor = 0] = uv.split(".").map(Number)
@@ -49,8 +51,8 @@ export const invalidPath = (path: string, platform: NodeJS.Platform, uv: string)
 }
 
 /**
- * Returns the error for what makes `net.connect` throw. It throws after it has made a handle, which
- * would stay open.
+ * Returns the error for options that make `net.connect` throw. It throws after it has made a
+ * handle, which would stay open.
  */
 const invalid = ({ localAddress, localPort = 0, port, socketPath }: Endpoint): Error | undefined => {
   if (socketPath !== undefined) return invalidPath(socketPath, process.platform, process.versions.uv)
@@ -63,7 +65,7 @@ const invalid = ({ localAddress, localPort = 0, port, socketPath }: Endpoint): E
     : undefined
 }
 
-/** The unix socket of an endpoint. */
+/** Returns the unix socket of an endpoint. */
 export const pathTarget = (endpoint: Endpoint): Target => ({ address: describe(endpoint), port: undefined })
 
 /** Returns the error for an endpoint that cannot be tried at all. */
@@ -77,8 +79,8 @@ export const check = (endpoint: Endpoint): ConnectError | undefined => {
 }
 
 /**
- * Returns what to try. With a local address, only the addresses of its family are tried. If there
- * is none of its family, all are tried, and fail with the system's error.
+ * Returns the targets to try. With a local address, only the addresses of its family are tried. If
+ * there are none, all are tried, and fail with the system's error.
  */
 export const targets = (endpoint: Endpoint, addresses: ReadonlyArray<string>): ReadonlyArray<Target> => {
   const all = addresses.map((address) => ({ address, port: endpoint.port }))
@@ -87,7 +89,7 @@ export const targets = (endpoint: Endpoint, addresses: ReadonlyArray<string>): R
   return same.length > 0 ? same : all
 }
 
-/** Returns how Node addresses a target. */
+/** Returns a target as options for Node. */
 export const addressOf = ({ address, port }: Target): { readonly path: string } | {
   readonly host: string
   readonly port: number

@@ -1,5 +1,5 @@
 /**
- * Makes options of `tls.connect` out of `Tls.Options`, and reads the result of a handshake.
+ * Creates options of `tls.connect` from `Tls.Options`, and reads the result of a handshake.
  *
  * Opens nothing. Keys and passphrases go to OpenSSL and nowhere else. Options that OpenSSL refuses
  * are a typed error. Names are checked here, because some that OpenSSL refuses make Node end the
@@ -19,18 +19,18 @@ import { parseHost } from "../syntax/host.ts"
 import { leafMismatch, mismatch } from "./pins.ts"
 import { accept, endOf, follow, sessionsOf, Visit } from "./sessions.ts"
 
-/** Options of `tls.connect`, without those that say where to connect to. */
+/** Options of `tls.connect`, except the destination. */
 export interface Security {
   readonly serverName: string
   readonly offered: ReadonlyArray<string>
   readonly options: tls.ConnectionOptions
-  /** What the caller gave. */
+  /** The options of the caller. */
   readonly given: Tls.Options
-  /** The end of the chain that was verified, in milliseconds since the epoch. */
+  /** The expiry of the verified chain, in milliseconds since the epoch. */
   chainEnd: number
 }
 
-// Most of the cost of a context is to read its certificates and keys. Options are immutable and an
+// Most of the cost of a context is reading its certificates and keys. Options are immutable and an
 // origin keeps its own, so the map is keyed by their identity. It keeps nothing alive.
 const contexts = new WeakMap<Tls.Options, tls.SecureContext>()
 
@@ -74,13 +74,13 @@ const contextOf = (options: Tls.Options): tls.SecureContext => {
 }
 
 /**
- * The name for SNI: never an address (RFC 6066 section 3), and without the trailing dot. Empty for
- * none.
+ * Returns the name for SNI: never an address (RFC 6066 section 3), and without the trailing dot.
+ * Empty for none.
  */
 const sni = (serverName: string): string =>
   net.isIP(serverName) !== 0 ? "" : serverName.endsWith(".") ? serverName.slice(0, -1) : serverName
 
-/** Returns the host in canonical form, or what is wrong with it. */
+/** Returns the host in canonical form, or its fault. */
 const parseServerName = (given: unknown): { readonly host: string } | string => {
   if (typeof given !== "string") return "it is not a string"
   const host = parseHost(given)
@@ -93,7 +93,7 @@ const parseServerName = (given: unknown): { readonly host: string } | string => 
  */
 const isProtocolName = (name: unknown): boolean => typeof name === "string" && /^[!-~]{1,255}$/.test(name)
 
-/** Returns what is wrong with options that OpenSSL does not see. */
+/** Returns the fault of options that OpenSSL does not see. */
 const fault = ({ alpn, keylog, pfx, pins }: Tls.Options): Error | undefined =>
   alpn !== undefined && !(Array.isArray(alpn) && alpn.every(isProtocolName))
     ? systemError(
@@ -109,9 +109,8 @@ const fault = ({ alpn, keylog, pfx, pins }: Tls.Options): Error | undefined =>
     : undefined
 
 /**
- * Returns what is wrong with the certificate: its names first, then its pins. Node throws for some
- * names that it cannot read. It calls this from the socket, so what is thrown here would end the
- * process.
+ * Returns the fault of the certificate: its names first, then its pins. Node throws for some names
+ * that it cannot read. It calls this from the socket, so a throw here would end the process.
  */
 const checked = (
   { given: { pins }, serverName }: Pick<Security, "given" | "serverName">,
@@ -125,7 +124,7 @@ const checked = (
   }
 }
 
-/** Makes the options for a host, or fails if OpenSSL would refuse them. */
+/** Creates the options for a host, or fails if OpenSSL would refuse them. */
 export const make = (host: string, given: Tls.Options): Security | TlsError => {
   const parsed = parseServerName(given.serverName ?? host)
   if (typeof parsed === "string") {
@@ -164,7 +163,7 @@ export const make = (host: string, given: Tls.Options): Security | TlsError => {
 
 let keylogWarned = false
 
-/** Gives a line of secrets to the caller, whose error must not end the process. */
+/** Passes a line of secrets to the caller, whose error must not end the process. */
 const logKeys = (keylog: (line: string) => void, line: Buffer): void => {
   try {
     keylog(line.toString("latin1"))
@@ -176,8 +175,8 @@ const logKeys = (keylog: (line: string) => void, line: Buffer): void => {
 }
 
 /**
- * Makes the socket, and starts the handshake as soon as what is below is connected. `place` says
- * where the server is, for the sessions that are resumed.
+ * Creates the socket, and starts the handshake as soon as the socket below is connected. `place`
+ * names the server, for the sessions that are resumed.
  */
 export const connect = (
   { given, options, serverName }: Security,
@@ -187,7 +186,7 @@ export const connect = (
   const { keylog } = given
   const sessions = sessionsOf(given)
   const visit = sessions && new Visit(sessions, `${serverName} ${place}`)
-  // In a channel that is open already, the handshake starts within `tls.connect`.
+  // In a channel that is already open, the handshake starts within `tls.connect`.
   const isConnected = below.socket !== undefined
   const session = isConnected ? visit?.offer() : undefined
   const socket = tls.connect({ ...below, ...options, ...(session === undefined ? undefined : { session }) })
@@ -197,8 +196,8 @@ export const connect = (
 }
 
 /**
- * Returns what was negotiated. Fails for a protocol that was not offered, because it would be read
- * as HTTP/1.1.
+ * Returns the result of the handshake. Fails for a protocol that was not offered, because it would
+ * be read as HTTP/1.1.
  */
 export const negotiated = (security: Security, socket: tls.TLSSocket): Tls.Info | TlsError => {
   const { given: { pins, verify }, offered, serverName } = security
@@ -206,7 +205,7 @@ export const negotiated = (security: Security, socket: tls.TLSSocket): Tls.Info 
   if (alpn !== undefined && !offered.includes(alpn)) {
     return tlsFailure(serverName, "AlpnMismatch", "ALPN_MISMATCH", "The server chose a protocol that was not offered")
   }
-  // Node ignores what is wrong with the certificate if it is not to be verified.
+  // Node ignores faults of the certificate if it is not to be verified.
   const wrong = verify === false && pins !== undefined ? leafMismatch(pins, socket) : undefined
   if (wrong !== undefined) return tlsError(serverName, wrong)
   accept(socket, security.chainEnd)

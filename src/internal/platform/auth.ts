@@ -1,6 +1,6 @@
 /**
- * Credentials over any `HttpClient`. Each request that is sent, a repeated one included, is a
- * request of the underlying client, with a separate span.
+ * Credentials over any `HttpClient`. Each attempt, also a repeated one, is a request of the
+ * underlying client, with a separate span.
  */
 import * as PlatformBody from "@effect/platform/HttpBody"
 import * as HttpClient from "@effect/platform/HttpClient"
@@ -26,7 +26,7 @@ import { release } from "./release.ts"
 import { bodyOf } from "./request.ts"
 import { targetOf } from "./url.ts"
 
-/** The response of an outcome. A status check below has made a failure of it. */
+/** Returns the response of an outcome. A status check below may have turned it into a failure. */
 const responseOf = (outcome: Either.Either<HttpClientResponse, unknown>): HttpClientResponse | undefined =>
   Either.isRight(outcome)
     ? outcome.right
@@ -42,7 +42,10 @@ const withValue = (
 
 const empty: Uint8Array = new Uint8Array(0)
 
-/** The content of a body, if it is in memory. A form has another boundary each time it is sent. */
+/**
+ * Returns the content of a body, if it is in memory. A form has another boundary each time it is
+ * sent.
+ */
 const bytesOf = (body: PlatformBody.HttpBody): Uint8Array | undefined => {
   if (body._tag === "Stream" || body._tag === "FormData" || (body._tag === "Raw" && isForm(body.body))) return undefined
   const own = bodyOf(body)
@@ -99,7 +102,8 @@ export const withCredentials = <E, E2, R>(
         send: (value) => postprocess(Effect.succeed(withValue(request, value))),
         answerOf: (outcome) => {
           const response = responseOf(outcome)
-          // Another origin that a redirect led to has not seen the credentials, listed or not.
+          // If a redirect led to another origin, that origin has not seen the credentials, listed
+          // or not.
           const answered = response && targetOf(response.request)
           return response === undefined || originOfUrl(answered) !== origin ? undefined : {
             status: response.status,

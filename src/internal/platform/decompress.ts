@@ -81,8 +81,8 @@ const defaults: Limits = { maxBytes: 256 * 1024 * 1024, maxRatio: 1100, gzipWith
  * - Responses to HEAD, 204, 206 (part of an encoded body) and 304 are unchanged, including their
  *   fields. So are bodies with a coding that is not among the `codings`, even if others are.
  * - `x-gzip` is `gzip`, and `deflate` is accepted with and without the zlib format. Several gzip
- *   members, and several zstd frames, are one body. Bytes behind the end of the coding are an
- *   error, except for zeros behind gzip.
+ *   members, and several zstd frames, are one body. Bytes after the end of the coding are an error,
+ *   except for zeros after gzip.
  * - An empty body is an empty body, whichever coding it has.
  *
  * Failures are the platform's `ResponseError` with the reason `Decode`. The cause is a

@@ -21,7 +21,7 @@ export type LinesFailure<Response> = Response extends HttpResponse ? BodyFailure
 
 const isPlatformResponse = (u: unknown): u is HttpClientResponse => Predicate.hasProperty(u, TypeId)
 
-/** The failure for what is no response, and for invalid options, is in no type. */
+/** The failure for a value that is not a response, and for invalid options, is in no type. */
 const linesOfEither = (
   response: HttpResponse | HttpClientResponse,
   options: LinesOptions | undefined
@@ -36,7 +36,7 @@ const linesOfEither = (
     const reason = "it must be an `HttpResponse`, or an `HttpClientResponse` of the platform"
     return Stream.fail(new InvalidOption({ option: "response", reason }) as never)
   }
-  // As for `text`: the platform takes the responses of other clients for UTF-8.
+  // As for `text`: the platform decodes the responses of other clients as UTF-8.
   const charset = Option.match(sourceOf(response), {
     onNone: () => undefined,
     onSome: ({ fields }) => contentCharset(fields)
@@ -44,7 +44,7 @@ const linesOfEither = (
   return linesOf(response.stream, charset, cr, (error) => located(response, error))
 }
 
-/** The lines of a response. */
+/** Returns the lines of a response. */
 export const lines = <Response extends HttpResponse | HttpClientResponse>(
   response: Response,
   options?: LinesOptions

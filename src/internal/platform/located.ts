@@ -1,4 +1,4 @@
-/** Gives an error of any client's response the context of its exchange, as far as it is known. */
+/** Adds the context of its exchange to an error of any client's response, as far as it is known. */
 import type { ResponseError } from "@effect/platform/HttpClientError"
 import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
 import * as Either from "effect/Either"
@@ -12,7 +12,7 @@ import { bodyKind } from "./redirectRules.ts"
 import { sourceOf } from "./response.ts"
 import { targetOf } from "./url.ts"
 
-/** Returns the platform's error of an error of this library. */
+/** Returns the platform's error for an error of this library. */
 export const located = (response: HttpClientResponse, error: ResponseFailure): ResponseError => {
   const source = Option.getOrUndefined(sourceOf(response))
   if (source !== undefined) return responseError(response, locateIn(source, error))

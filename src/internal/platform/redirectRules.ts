@@ -14,7 +14,7 @@ import { InvalidRedirect, RedirectLoop, TooManyRedirects, UnreplayableBody, Unsa
 import { kindOf } from "../given.ts"
 import { copyOf, resolveUrl } from "./zonedUrl.ts"
 
-/** What the rules need to know of a request. */
+/** The parts of a request that the rules need. */
 export interface Asked {
   readonly method: HttpMethod
   /** `undefined` if the URL is not absolute. */
@@ -24,7 +24,7 @@ export interface Asked {
   readonly body: BodyKind
 }
 
-/** What the rules need to know of a response. */
+/** The parts of a response that the rules need. */
 export interface Answered {
   readonly status: number
   /** Every Location, in order; at least one. */
@@ -41,7 +41,7 @@ export interface Chain {
   readonly replayable: boolean
 }
 
-/** What the caller allows. */
+/** The options of the caller. */
 export interface Policy {
   readonly limit: number
   readonly allowDowngrade: boolean

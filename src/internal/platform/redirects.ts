@@ -2,10 +2,10 @@
  * Follows redirects over any `HttpClient`: sends a request, releases a 3xx response, sends the next
  * request. `redirectRules.ts` decides whether and what.
  *
- * What the caller's client does to a request before it is sent (`mapRequest` with a token,
- * `withCookiesRef`) is applied to the first request only. Applied to every request, it would
- * restore the credentials that a redirect to another origin has removed. Each hop is a request of
- * the underlying client, with that client's span.
+ * The caller's changes to a request before it is sent (`mapRequest` with a token, `withCookiesRef`)
+ * apply to the first request only. Applied to every request, they would restore the credentials
+ * that a redirect to another origin has removed. Each hop is a request of the underlying client,
+ * with that client's span.
  */
 import * as Headers from "@effect/platform/Headers"
 import * as HttpClient from "@effect/platform/HttpClient"

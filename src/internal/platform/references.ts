@@ -1,5 +1,5 @@
 /**
- * The options that a caller sets around its requests: one reference, read once a request.
+ * The options that a caller sets around its requests: one reference, which each request reads once.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -24,7 +24,9 @@ export interface RequestOptions extends
 {
   /** TLS options, instead of all those of the pool. */
   readonly tls?: Tls.Input | undefined
-  /** The proxy, or which one for which origin; `false` for none, even if the pool has one. */
+  /**
+   * The proxy, or settings that choose it by origin; `false` for none, even if the pool has one.
+   */
   readonly proxy?: Proxy.Proxy | Proxy.Settings | false | undefined
   /** The IP address to connect from; `false` for the system's choice, even if the pool has one. */
   readonly localAddress?: string | false | undefined

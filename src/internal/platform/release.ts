@@ -27,7 +27,7 @@ export interface Releasable {
   readonly trailers?: Effect.Effect<unknown, unknown> | undefined
 }
 
-/** The most that is read of a response of another client. */
+/** The limits on reading a response of another client. */
 export interface Limits {
   /** Bytes as the client returns them; the client must limit how it expands fewer bytes. */
   readonly bytes: number

@@ -1,6 +1,6 @@
 /**
  * Maps a platform request to this library's: fields, and every kind of body. Reads nothing and runs
- * nothing. What cannot be sent is a typed failure, now or when the request is sent.
+ * nothing. A part that cannot be sent is a typed failure, now or when the request is sent.
  */
 import type * as PlatformBody from "@effect/platform/HttpBody"
 import type { HttpClientRequest } from "@effect/platform/HttpClientRequest"

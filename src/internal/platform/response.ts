@@ -45,7 +45,7 @@ import { WholeBody } from "./wholeBody.ts"
 export const SourceId: unique symbol = Symbol.for("effect-http-client/source") as never
 
 /**
- * A response of this client: the platform's properties, and what else is known of it.
+ * A response of this client: the platform's properties, and the further data of this library.
  *
  * @since 0.2.0
  * @category models
@@ -64,7 +64,7 @@ export interface PooledResponse extends HttpClientResponse.HttpClientResponse {
   /** The informational (1xx) responses that arrived before it, in order. */
   readonly informational: ReadonlyArray<Informational>
   /**
-   * What the proxies and gateways on the way report (RFC 9209), the one nearest to the origin
+   * The reports of the proxies and gateways on the way (RFC 9209), the one nearest to the origin
    * server first. Empty without a Proxy-Status field, and if the field breaks its grammar. Parsed
    * each time.
    */

@@ -81,7 +81,7 @@ const unknownFailure: Outcome = {
 const isStatusError = (error: unknown): error is ResponseError =>
   error instanceof ResponseError && error.reason === "StatusCode"
 
-/** Adds a key to the request, if the policy wants one and the request needs it. */
+/** Adds a key to the request, if the policy asks for one and the request needs it. */
 const withKey = (
   { key }: Policy,
   request: HttpClientRequest.HttpClientRequest

@@ -27,7 +27,7 @@ export const scopedRequests = globalValue(
   () => new WeakMap<HttpClientRequest, AbortController>()
 )
 
-/** What ends a request early. */
+/** The scope of a request, and the signal that ends the request early. */
 export interface RequestScope {
   readonly scope: Scope.Scope
   readonly signal: AbortSignal

@@ -73,7 +73,8 @@ export class PlatformSource implements Source<ResponseError> {
         onSuccess: () => undefined
       })
       const source = Option.getOrUndefined(sourceOf(response))
-      // Ending the stream of another client's response has cancelled it, and it has no other.
+      // Ending the stream of another client's response has cancelled it, and it has no other
+      // stream.
       const closed = source === undefined ? Effect.void : this.close
       return Effect.flatMap(Effect.zipLeft(cause, closed), (cause) => {
         const { fields, reason } = source ?? { fields: HttpFields.fromInput(response.headers), reason: "" }
@@ -101,7 +102,7 @@ export class PlatformSource implements Source<ResponseError> {
 /** The failures of the events of a response; see `Sse.DecodeFailure`. */
 type DecodeFailure<Response> = Response extends HttpResponse ? OwnFailure | InvalidOption : HttpClientError
 
-/** The events of a response of either API. */
+/** Returns the events of a response of either API. */
 export const decode = <Response extends HttpResponse | HttpClientResponse>(
   response: Response,
   options?: DecodeOptions
@@ -109,7 +110,7 @@ export const decode = <Response extends HttpResponse | HttpClientResponse>(
 
 const isPlatformResponse = (u: unknown): u is HttpClientResponse => Predicate.hasProperty(u, TypeId)
 
-/** Closes a response that cannot be read as asked. */
+/** Closes a response that cannot be read as requested. */
 const failing = <E>(close: Effect.Effect<void>, error: E): Stream.Stream<never, E> =>
   Stream.execute(Effect.zipRight(close, Effect.fail(error)))
 

@@ -27,7 +27,7 @@ import { bodyKind } from "./redirectRules.ts"
 import { CurrentOptions, withOptions } from "./references.ts"
 import { PlatformSource } from "./sse.ts"
 
-/** The values of Retry-After. */
+/** Returns the values of Retry-After. */
 const retryAfterOf = ({ headers }: HttpClientResponse): ReadonlyArray<string> => {
   const value = headers["retry-after"]
   return value === undefined ? [] : [value]
@@ -68,12 +68,12 @@ class ClientConnector<E, R> implements Connector<E | HttpClientError, R> {
   describe(failure: E | HttpClientError, statuses: ReadonlySet<number>, now: number): Failure {
     const error = Option.getOrUndefined(fromPlatform(failure))
     if (error !== undefined) return ofError(error, statuses, now)
-    // A combinator around the client has made a failure of a status.
+    // A combinator around the client has turned a status into a failure.
     if (failure instanceof ResponseError && failure.reason === "StatusCode") {
       const { response } = failure
       return ofStatus(undefined, response.status, retryAfterOf(response), statuses, now)
     }
-    // Another client says no more than that the network failed, or that the body did.
+    // Another client reports only that the network failed, or that the body did.
     const isRecoverable = failure instanceof RequestError
       ? failure.reason === "Transport"
       : failure instanceof ResponseError
@@ -127,5 +127,5 @@ export const makeSubscribe = <Pool extends Pick<PoolLike<unknown>, "execute">>(
   ((request: HttpRequest<unknown> | HttpClientRequest.HttpClientRequest, options?: SubscribeOptions) =>
     isClientRequest(request)
       ? Stream.unwrap(Effect.map(HttpClient.HttpClient, (client) => subscribeBy(client, request, options)))
-      // What is neither is refused there.
+      // The pool refuses a value that is neither.
       : Stream.unwrap(Effect.map(tag, (pool) => subscribeOver(pool, request, options)))) as Subscribe<Pool>

@@ -40,7 +40,7 @@ class ChannelSocket {
     return new this.#socket.SocketGenericError({ reason, cause })
   }
 
-  /** How a run ends when the connection has failed. */
+  /** Returns how a run ends when the connection has failed. */
   #ended(failure: ChannelFailure): Effect.Effect<void, PlatformSocket.SocketError> {
     if (failure._tag !== "ConnectionClosed") return Effect.fail(this.#error("Read", failure))
     const { code, reason } = this.#close ?? { code: 1006, reason: failure.reason }
@@ -93,7 +93,7 @@ class ChannelSocket {
         (cause) => this.#error("Write", cause)
       )
 
-  /** Sends what was written before, and closes the connection. */
+  /** Sends all earlier bytes, and closes the connection. */
   #closing(event: PlatformSocket.CloseEvent): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.#close ??= event
@@ -113,7 +113,7 @@ class ChannelSocket {
   }
 }
 
-/** Makes the socket of an upgrade. It takes the bytes. */
+/** Creates the socket of an upgrade. It takes the bytes. */
 export const toSocket = (upgraded: Upgraded): Effect.Effect<PlatformSocket.Socket, BodyAlreadyConsumed> =>
   Effect.suspend((): Effect.Effect<PlatformSocket.Socket, BodyAlreadyConsumed> => {
     const exchange = UpgradedImpl.take(upgraded, "socket")

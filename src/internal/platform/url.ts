@@ -14,7 +14,10 @@ import { encodeText } from "../body/fields.ts"
 import type { ParsedUrl } from "../model/origin.ts"
 import { parseUrl } from "./zonedUrl.ts"
 
-/** What `application/x-www-form-urlencoded` leaves unchanged (WHATWG URL section 5.2). */
+/**
+ * The characters that `application/x-www-form-urlencoded` leaves unchanged (WHATWG URL section
+ * 5.2).
+ */
 const plain = /^[A-Za-z0-9*\-._]*$/
 
 const loneSurrogate = /\p{Surrogate}/gu
@@ -151,7 +154,9 @@ export const parsedOf = ({ hash }: HttpClientRequest, target: string): URL | und
 /** Matches the userinfo before the host; the scheme is the first group. */
 const userinfo = /^((?:[a-z][a-z0-9+.-]*:[\\/]+)?)[^\\/]*@/i
 
-/** Formats a URL for messages, without what may be secret: userinfo, query and fragment. */
+/**
+ * Formats a URL for messages, without the parts that may be secret: userinfo, query and fragment.
+ */
 export const shownUrl = (url: string): string => {
   const end = url.search(/[?#]/)
   const shown = (end < 0 ? url : url.slice(0, end)).replace(userinfo, "$1")

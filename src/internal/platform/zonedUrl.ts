@@ -6,7 +6,7 @@
  * the zone id of the request. A URL with a different one is invalid.
  */
 
-/** The parts before, in and behind the zone id. Userinfo ends at the last `@`, as in `URL`. */
+/** The parts before, in and after the zone id. Userinfo ends at the last `@`, as in `URL`. */
 const zoned = /^([a-z][a-z0-9+.-]*:\/\/(?:[^/?#]*@)?\[[0-9a-f:.]+)(%(?:25|(?!25))[a-z0-9\-._~]{1,64})(\].*)$/is
 
 /** The IPv6 address of an authority, up to its bracket. */

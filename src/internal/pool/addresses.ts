@@ -1,15 +1,16 @@
 /**
  * The addresses of the origins of a pool: which one a new connection is opened on, and which ones
- * rest after a failure. Pure; time is an argument.
+ * are suspended after a failure. Pure; time is an argument.
  *
  * - A connection is opened on the address with the fewest connections that are open or being
- *   opened. Of two, the one that the resolver prefers is first, the families by turns (RFC 8305
+ *   opened. Of two, the one that the resolver prefers is first, with alternating families (RFC 8305
  *   section 4). The others follow in that order, for happy eyeballs.
- * - An address that was refused, or had no answer while another one had, rests. Each rest is twice
- *   as long as the one before, up to a limit, and varies at random. Resting addresses are tried
- *   last, the one whose rest ends first in front. A success ends the rest, but the next one is as
- *   short as the first only after a minute without a failure: an address that accepts connections
- *   and closes them at once has few of them, and would be chosen again and again.
+ * - An address that was refused, or had no answer while another one had, rests: it is tried last.
+ *   Each rest is twice as long as the one before, up to a limit, and varies at random. Of the
+ *   resting addresses, the one whose rest ends first is tried first. A success ends the rest. Only
+ *   after a minute without a failure the next rest is as short as the first. Otherwise an address
+ *   that accepts connections and closes them at once would be chosen again and again, because it
+ *   has few connections.
  *
  * Origins without a name have no entry here.
  */
@@ -21,12 +22,12 @@ const firstRest = 1000
 /** The longest rest, in milliseconds. */
 const longestRest = 60_000
 
-/** What is known of one address. */
+/** The state of one address. */
 class Place {
   readonly address: string
-  /** How many connections are open or being opened on it. */
+  /** The number of connections that are open or being opened on it. */
   open = 0
-  /** The failures until the last one was long ago; those during a rest do not count. */
+  /** The failures since the last long time without one; failures during a rest do not count. */
   failures = 0
   /** When the last rest ended, or will end. */
   restsUntil = -Infinity
@@ -57,7 +58,7 @@ export class OriginAddresses {
     this.#random = random
   }
 
-  /** The addresses that are known, with the number of connections. */
+  /** The known addresses, with the number of connections. */
   get counts(): ReadonlyMap<string, number> {
     return new Map(Array.from(this.#places.values(), ({ address, open }) => [address, open]))
   }
@@ -87,7 +88,7 @@ export class OriginAddresses {
     this.#place(address).open++
   }
 
-  /** It is so no longer. */
+  /** The connection was closed, or could not be opened. */
   remove(address: string, now: number): void {
     const place = this.#places.get(address)
     if (place === undefined) return
@@ -103,7 +104,7 @@ export class OriginAddresses {
     const before = place.isSound(now) ? 0 : place.failures
     const rest = Math.min(firstRest * 2 ** before, longestRest)
     place.failures = before + 1
-    // Between half of the rest and all of it, so that not all clients come back at once.
+    // Between half of the rest and all of it, so that not all clients return at once.
     place.restsUntil = now + Math.ceil(rest * (1 - this.#random() / 2))
   }
 
@@ -113,7 +114,7 @@ export class OriginAddresses {
     if (place !== undefined) place.restsUntil = Math.min(place.restsUntil, now)
   }
 
-  /** True if nothing is known that is still relevant. */
+  /** True if none of its state is still relevant. */
   isForgettable(now: number): boolean {
     this.#forget(now)
     return this.#places.size === 0
@@ -132,7 +133,7 @@ export class OriginAddresses {
   }
 }
 
-/** How many origins without a connection may be remembered because of their failures. */
+/** The number of origins without a connection that may be kept because of their failures. */
 const mostIdle = 256
 
 /** The addresses of all origins of a pool. */
@@ -157,7 +158,7 @@ export class PoolAddresses {
   of(key: string, now: number): OriginAddresses {
     const known = this.#byKey.get(key)
     if (known !== undefined) return known
-    // Only those with failures are left when their last connection has closed.
+    // Origins without failures are removed when their last connection closes.
     if (this.#byKey.size >= mostIdle) this.#forget(now)
     const addresses = new OriginAddresses(this.#random)
     this.#byKey.set(key, addresses)

@@ -1,8 +1,8 @@
 /**
  * A request through the pool: a connection, the exchange, and a retry if that is safe.
  *
- * What is wrong with the request is found before it waits for anything. It is sent by the callback
- * that brings the connection, and its caller is notified once, with a response or a failure.
+ * Faults of the request are found before it waits for anything. It is sent by the callback that
+ * brings the connection, and its caller is notified once, with a response or a failure.
  */
 import type { HttpError, InvalidMethod, RequestBodyError } from "../../HttpError.ts"
 import type { HeadFailure, InvalidRequest, SendFailure } from "../../HttpError.ts"
@@ -40,7 +40,7 @@ import { mayRetry } from "./retry.ts"
 import type { Route, Unroutable } from "./route.ts"
 import { resolveRoute } from "./route.ts"
 
-/** What `execute` can fail with. */
+/** The failures of `execute`. */
 export type ExecuteFailure<E> =
   | InvalidRequest
   | CheckoutFailure
@@ -68,7 +68,7 @@ const prepareFor = (
   return prepare(pool.requestSettings, origin, request, target, fields, attempt, upgrade)
 }
 
-/** Names the origin of a request whose method is wrong, if it can be known. */
+/** Adds the origin to the error of a request whose method is invalid, if it can be determined. */
 const atItsOrigin = (error: InvalidMethod, { origin, target }: HttpRequest<unknown>): InvalidMethod => {
   if (isOrigin(origin)) return withContextAt(error, origin, undefined)
   const parsed = typeof target === "string" ? fromUrl<Tls.Input>(target, undefined) : undefined
@@ -76,8 +76,8 @@ const atItsOrigin = (error: InvalidMethod, { origin, target }: HttpRequest<unkno
 }
 
 /**
- * A request, or what is wrong with it. `parsed` is its URL, if it was parsed already. `upgrade` is
- * true if its connection is to leave HTTP.
+ * Returns a request, or its fault. `parsed` is its URL, if it was parsed already. `upgrade` is true
+ * if its connection is to leave HTTP.
  */
 export const makeCall = (
   pool: Pool,
@@ -254,7 +254,7 @@ export class PoolCall extends Checkout implements Call, HeadObserver {
     this.caller.onDone()
   }
 
-  /** What failed before there was an exchange may not know for which request it was. */
+  /** Adds the request to a failure that occurred before there was an exchange. */
   #about(error: HttpError, phase?: "pool"): HttpError {
     const { origin, target } = this.#route
     const asked = { method: this.#request.method, target }
@@ -277,7 +277,7 @@ export class PoolCall extends Checkout implements Call, HeadObserver {
   }
 
   /**
-   * Sends the request once more, on a new connection. What fails then is not retried (RFC 9110
+   * Retries the request on a new connection. A failure of the retry is not retried (RFC 9110
    * section 9.2.2).
    */
   #retryAnew(first: HttpError): void {
@@ -292,7 +292,7 @@ export class PoolCall extends Checkout implements Call, HeadObserver {
     this.pooled = undefined
     this.accepted = true
     const resends = this.#prepared.terms.resends + 1
-    // What is known of the server may have changed since.
+    // The recorded version of the server may have changed since.
     const prepared = prepareFor(this.pool, this.#request, this.#route, { resends, expectContinue })
     if ("_tag" in prepared) return this.failed(resent(prepared, resends))
     this.#prepared = prepared

@@ -2,7 +2,7 @@
 
 /** A state, as a bit. */
 export const State = {
-  /** Not started, or about to get another connection. */
+  /** Not started, or about to acquire another connection. */
   New: 1,
   /** In the queue, without a connection being opened for it. */
   Queued: 2,
@@ -12,13 +12,13 @@ export const State = {
   Resting: 8,
   /** It uses the connection: the request is being sent, or its response is awaited. */
   Sending: 16,
-  /** It waits for the end of what was begun for it, before it fails or goes on. */
+  /** It waits for operations that were started for it to end, before it fails or continues. */
   Ending: 32,
   /** The head of the response has arrived, or the lease has its connection. */
   Answered: 64,
   /** It has failed. */
   Failed: 128,
-  /** The caller left. */
+  /** The caller was interrupted. */
   Cancelled: 256
 } as const
 
@@ -27,8 +27,8 @@ export type State = (typeof State)[keyof typeof State]
 const { Answered, Cancelled, Ending, Failed, New, Opening, Queued, Resting, Sending } = State
 
 /**
- * The states that may follow each. `Failed` may follow `Answered` only for a caller that left. A
- * request that is retried goes from `Sending` through `Ending` back to the queue.
+ * The states that may follow each. `Failed` may follow `Answered` only after the caller was
+ * interrupted. A request that is retried goes from `Sending` through `Ending` back to the queue.
  */
 export const moves: { readonly [K in State]: number } = {
   [New]: Queued | Resting | Failed | Cancelled,

@@ -1,5 +1,6 @@
 /**
- * Gets a connection of the pool for a request: an idle one, or the first that becomes available.
+ * Acquires a connection of the pool for a request: an idle one, or the first that becomes
+ * available.
  *
  * A request is one object in every state, and a synchronous state machine: each callback moves it,
  * and none of them throws (`guard`). Interruption, a timeout and a failure leave no position in the
@@ -27,7 +28,7 @@ import type { OpeningLimit, PooledConnection } from "./pooledConnection.ts"
 import { openingLimits, Waiter } from "./pooledConnection.ts"
 import { isRecoverable } from "./recoverable.ts"
 
-/** What can go wrong before a request has a connection. */
+/** The failures of a request before it has a connection. */
 export type CheckoutFailure = PoolFailure | OpenFailure
 
 /** True if a time limit of opening a connection was reached. */
@@ -43,18 +44,21 @@ export abstract class Checkout extends Waiter implements Reserver, Timed {
   protected readonly origin: Origin.Origin
   protected readonly startedAt: number
   protected observer: CallObserver | undefined = undefined
-  /** When its wait for the pool reaches its limit, and when the request reaches its total limit. */
+  /**
+   * The time at which the wait for the pool reaches its limit, and the time at which the request
+   * reaches its total limit.
+   */
   #turnAt = Infinity
   #totalAt = Infinity
-  /** How long it has waited for the pool, in milliseconds, and since when it waits now. */
+  /** How long it has waited for the pool, in milliseconds, and when the current wait began. */
   #waited = 0
   #waitsSince: number | undefined = undefined
   #isHeld = false
   /** When it first received a new connection that was closed before it could be used. */
   #lostSince: number | undefined = undefined
-  /** What must end before it fails. */
+  /** The operations that must end before it fails. */
   #pending: Pending | undefined = undefined
-  /** Since when it waits, as events report it. */
+  /** The start of its wait, as events report it. */
   #waitBegan: number | undefined = undefined
   at = Infinity
   awaited = true
@@ -85,7 +89,7 @@ export abstract class Checkout extends Waiter implements Reserver, Timed {
   }
 
   /**
-   * Gets a connection, and uses it. Must be called in the state `New` or after a connection is
+   * Acquires a connection, and uses it. Must be called in the state `New` or after a connection is
    * lost.
    */
   protected checkout(now: number): void {
@@ -98,13 +102,14 @@ export abstract class Checkout extends Waiter implements Reserver, Timed {
     else this.#rest(idle)
   }
 
-  /** Ends the wait for a connection. Returns what must end before the caller goes on. */
+  /** Ends the wait for a connection. Returns what must end before the caller continues. */
   protected cancelCheckout(): Pending | undefined {
     const { granted, pooled } = this
     this.#stopWaiting()
     this.pooled = undefined
     pooled?.connection?.free()
-    // The request acquired an idle connection itself, so that one is not known as granted.
+    // The request acquired an idle connection itself, so the policy does not know that one as
+    // granted.
     if (pooled !== undefined && granted === undefined) this.pool.giveBack(pooled)
     return this.pool.cancel(this) ?? this.#pending
   }
@@ -115,7 +120,7 @@ export abstract class Checkout extends Waiter implements Reserver, Timed {
   }
 
   /**
-   * Runs code of a callback in the context of the caller. What it throws is a defect of the call.
+   * Runs code of a callback in the context of the caller. An exception is a defect of the call.
    */
   protected guard(run: () => void): void {
     try {
@@ -172,7 +177,7 @@ export abstract class Checkout extends Waiter implements Reserver, Timed {
       const phase = this.attempt === undefined ? "pool" : "connect"
       return this.#failHere(new HttpTimeout({ kind: "total", millis: timeouts.total }), phase)
     }
-    // What kept it waiting says more than that it waited.
+    // The reason for the wait says more than the wait itself.
     const failure = this.pool.openings.failureSince(this.group?.outage, this.startedAt)
     if (failure !== undefined) return this.fail(failure)
     this.#failHere(new HttpTimeout({ kind: "pool", millis: timeouts.pool }), "pool")
@@ -193,7 +198,7 @@ export abstract class Checkout extends Waiter implements Reserver, Timed {
   #rest(pooled: PooledConnection): void {
     this.pooled = pooled
     this.move(State.Resting)
-    // An idle connection has one.
+    // An idle connection has a connection object.
     const connection = pooled.connection as Connection
     connection.reserve(this.pool.loop, this)
   }
@@ -240,7 +245,10 @@ export abstract class Checkout extends Waiter implements Reserver, Timed {
     this.checkout(this.pool.timers.now())
   }
 
-  /** True if the request waits on after a new connection was closed before it could be used. */
+  /**
+   * True if the request continues to wait after a new connection was closed before it could be
+   * used.
+   */
   #isPatient(pooled: PooledConnection, error: HttpError): boolean {
     if (!isRecoverable(error)) return false
     const now = this.pool.timers.now()
@@ -260,7 +268,7 @@ export abstract class Checkout extends Waiter implements Reserver, Timed {
       if (this.state !== State.Cancelled) this.guard(() => isTooSoon ? this.#again() : this.#fail(error))
     }
     if (pending === undefined) return next()
-    // What was begun for it ends first.
+    // Operations that were started for it end first.
     this.move(State.Ending)
     this.#pending = pending
     pending.whenEnded(next)

@@ -2,9 +2,9 @@
  * Follows the addresses of names (`followDns: "drain"`): connections to an address that a name no
  * longer has are not used again.
  *
- * An answer comes with each opening. As long as an origin has connections, its name is also looked
- * up when the last answer is as old as it may be. There is one such lookup at a time, in the name
- * of the pool, and it keeps no process alive. One that fails changes nothing.
+ * An answer arrives with each opening. As long as an origin has connections, its name is also
+ * looked up when the last answer has expired. There is one such lookup at a time, on behalf of the
+ * pool, and it keeps no process alive. If it fails, nothing changes.
  */
 import type { Addresses } from "../../Transport.ts"
 import type { TimerQueue } from "../connection/timers.ts"
@@ -34,7 +34,7 @@ interface Pool {
   runCommands(): void
 }
 
-/** What an origin is waited for. */
+/** The state of one origin. */
 class Watch {
   readonly timer: Timer
   interval = usualInterval
@@ -59,7 +59,7 @@ export class Follow {
   }
 
   /**
-   * The name of an origin was looked up. What follows is done later, because this is called in the
+   * The name of an origin was looked up. The work is done later, because this is called in the
    * middle of an opening.
    */
   answered(key: string, { ttlMillis = usualInterval }: Addresses): void {
@@ -109,7 +109,7 @@ export class Follow {
     if (watch.isNew) {
       watch.isNew = false
       this.#wait(watch)
-      // A lookup that is in progress is not needed any more.
+      // A lookup in progress is not needed any more.
       stop?.()
       return this.#retire(key)
     }

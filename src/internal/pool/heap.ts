@@ -33,7 +33,7 @@ export class Heap<A> {
     this.#places.delete(value)
     const last = this.#values.pop()
     if (last === undefined || last === value) return
-    // The last value fills the gap, and moves on to where it belongs.
+    // The last value fills the gap, and moves to its place.
     const parent = this.#values[parentOf(place)]
     if (parent !== undefined && this.#isBefore(last, parent)) this.#rise(last, place)
     else this.#sink(last, place)

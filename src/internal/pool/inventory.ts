@@ -16,7 +16,10 @@ export abstract class Inventory<O, S extends Slot<O, S, W>, W extends Waiter<O, 
   readonly slots = new Set<S>()
   /** All idle slots, oldest first. */
   readonly idle = new List<S>()
-  /** Busy slots with an unread response, by when each response may lose its connection. */
+  /**
+   * Busy slots with an unread response, ordered by the time at which each response may lose its
+   * connection.
+   */
   readonly unreadSlots = new List<S>()
   protected readonly turns = new Turns<O, S, W>()
   /** The number of queued requests. */
@@ -24,7 +27,7 @@ export abstract class Inventory<O, S extends Slot<O, S, W>, W extends Waiter<O, 
   connecting = 0
   /** Openings without an owner. */
   protected readonly orphans = new Set<S>()
-  /** By key, the idle connections that an origin is to have at all times. */
+  /** By key, the idle connections that an origin must have at all times. */
   readonly reserves = new Map<string, Reserve<O, S>>()
   protected readonly retired: Retired<S> = new Map()
   /** What the pool must do, in order. The pool replaces the array when it takes the commands. */
@@ -126,8 +129,8 @@ export abstract class Inventory<O, S extends Slot<O, S, W>, W extends Waiter<O, 
   }
 
   /**
-   * Removes a slot, without opening a connection in the room that this makes. With `mayBeWaste` its
-   * reserve pauses if it has served no request.
+   * Removes a slot, without opening a connection in the freed room. With `mayBeWaste` its reserve
+   * pauses if the connection has served no request.
    */
   protected remove(slot: S, mayBeWaste = true): void {
     const { reserve } = slot.group

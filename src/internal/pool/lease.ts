@@ -1,4 +1,4 @@
-/** A connection of the pool that one holder has until it releases it. */
+/** A connection of the pool that one holder has until the holder releases it. */
 import type { HttpError } from "../../HttpError.ts"
 import type * as Origin from "../../Origin.ts"
 import type { Pending } from "../connection/acquisition.ts"
@@ -12,13 +12,13 @@ import { Checkout } from "./checkout.ts"
 import type { Pool } from "./pool.ts"
 import type { PooledConnection } from "./pooledConnection.ts"
 
-/** How a checkout for a lease ended. */
+/** The outcome of a checkout for a lease. */
 export type LeaseOutcome =
   | { readonly _tag: "Leased"; readonly handle: ConnectionHandle }
   | { readonly _tag: "Failed"; readonly error: HttpError }
   | { readonly _tag: "Died"; readonly defect: unknown }
 
-/** A separate handle on the connection, so that the holder of an ended lease has nothing. */
+/** A separate handle on the connection, so that the holder of an ended lease has no access. */
 const openLease = (pooled: PooledConnection, connection: Connection): ConnectionHandle => {
   const { settings, tunnel } = pooled
   const { policy } = settings
@@ -50,7 +50,10 @@ export class Lease extends Checkout {
     this.guard(() => this.checkout(this.startedAt))
   }
 
-  /** The holder left before it received the connection. Returns what must end before it goes on. */
+  /**
+   * The holder was interrupted before it received the connection. Returns what must end before it
+   * continues.
+   */
   cancel(): Pending | undefined {
     const { pool, state } = this
     if (state === State.Answered) {
@@ -78,7 +81,7 @@ export class Lease extends Checkout {
     const idle = handle.quiet && handle.connection?.usable === true
     handle.closed = true
     if (!idle) handle.disconnect("its lease has ended")
-    // From here on it may be another request's, which a late `close` must not affect.
+    // From now on it may belong to another request, which a late `close` must not affect.
     handle.connection = undefined
     pooled.lease = undefined
     this.pooled = undefined

@@ -1,9 +1,9 @@
 /**
  * The origins whose server spoke HTTP/1.0, which has no chunked coding (RFC 9112 section 6.1). Only
- * the origins that were noticed last are remembered.
+ * the most recently noticed origins are kept.
  */
 
-/** The most origins that are remembered. */
+/** The highest number of origins that are kept. */
 const most = 1024
 
 export class LegacyServers {
@@ -13,7 +13,7 @@ export class LegacyServers {
     return this.#keys.has(key)
   }
 
-  /** Remembers the version that the server of an origin spoke last. */
+  /** Records the version that the server of an origin spoke last. */
   note(key: string, version: 10 | 11): void {
     if (version === 11) {
       if (this.#keys.size > 0) this.#keys.delete(key)

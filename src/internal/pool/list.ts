@@ -32,7 +32,7 @@ export class List<A extends Linked<A>> {
 
   /**
    * Adds a node before the first node for which `isLater` is true, or at the end if there is none.
-   * The node must be in no list. The list must be sorted: `isLater` is true for every node behind
+   * The node must be in no list. The list must be sorted: `isLater` is true for every node after
    * one for which it is true. The last node is tried first, because most nodes belong at the end.
    */
   insertBefore(node: A, isLater: (other: A) => boolean): void {

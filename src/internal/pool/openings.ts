@@ -1,7 +1,7 @@
 /**
- * Opens the connections of a pool, each in the name of the request that it is for, and reports the
- * outcome to the policy. If nothing was sent and the failure may pass soon, the policy says when to
- * try again, and which requests fail.
+ * Opens the connections of a pool, each on behalf of the request that it is for, and reports the
+ * outcome to the policy. If nothing was sent and the failure may pass soon, the policy decides when
+ * to try again, and which requests fail.
  */
 import type { HttpError } from "../../HttpError.ts"
 import type { OpenFailure } from "../connection/open.ts"
@@ -48,12 +48,12 @@ export class Openings {
     return this.#running
   }
 
-  /** Opens a connection for a request, or for a reserve: in the name of the pool. */
+  /** Opens a connection for a request, or on behalf of the pool for a reserve. */
   open(pooled: PooledConnection, waiter: Waiter | undefined): void {
     const caller = waiter?.caller ?? this.#pool.background
     waiter?.limit(false)
-    // The total time of the request does not limit the opening, which may serve another request in
-    // the end.
+    // The total time of the request does not limit the opening, which may finally serve another
+    // request.
     const opening = new Opening(pooled, { ...pooled.timeouts, total: Infinity }, caller, pooled, pooled)
     pooled.opening = opening
     this.#running.add(opening)
@@ -87,8 +87,7 @@ export class Openings {
   #failed(pooled: PooledConnection, error: OpenFailure): void {
     const { state, timers } = this.#pool
     const { lost, outage } = state.failed(pooled, timers.now(), isRecoverable(error))
-    // A copy, because the first waiter gets the error itself, to which the facts of its request are
-    // added.
+    // A copy, because the first waiter gets the error itself, to which its request is added.
     if (outage !== undefined) this.#failures.set(outage, sharedCopyOf(error))
     this.look()
     for (const [index, waiter] of lost.entries()) waiter.fail(index === 0 ? error : sharedCopyOf(error))
@@ -101,8 +100,8 @@ export class Openings {
   }
 
   /**
-   * The last failure of an outage, for a request that it has kept waiting since then: by a failure,
-   * or by the pause after one.
+   * Returns the last failure of an outage, for a request that has waited since then because of a
+   * failure, or of the pause after one.
    */
   failureSince(outage: Outage | undefined, since: number): HttpError | undefined {
     return outage !== undefined && Math.max(outage.failedAt, outage.until) >= since
@@ -116,9 +115,9 @@ export class Openings {
   }
 
   /**
-   * A connection that had served no request was closed before one could use it. What follows is
-   * handled as an outage, which did not end if this was its end. Returns true if requests wait for
-   * its end.
+   * A connection that had served no request was closed before one could use it. This is handled as
+   * an outage. If the connection had ended an outage, that outage continues. Returns true if
+   * requests wait for its end.
    */
   lost({ ended, group }: PooledConnection, failure: HttpError): boolean {
     const { settings: { places: { retryMillis } }, state, timers } = this.#pool
@@ -145,19 +144,19 @@ export class Openings {
     this.look()
   }
 
-  /** Varies, so that connections that were opened at once do not end at once. */
+  /** Varies a lifetime, so that connections that were opened at once do not end at once. */
   #lifetime(): number {
     const { lifetimeJitter, lifetimeMillis } = this.#pool.settings
     return lifetimeMillis * (1 + lifetimeJitter * (2 * Math.random() - 1))
   }
 }
 
-/** Why an opening has brought no usable connection. */
+/** The reason why an opening returned no usable connection. */
 const errorOf = (pooled: PooledConnection, { connection, error }: Opening): OpenFailure =>
   error ?? withOpeningContext(
     pooled,
     connection === undefined
-      // The transport did it by itself: an opening that the pool aborts has no slot any more.
+      // The transport did this itself: an opening that the pool aborts has no slot any more.
       ? new ConnectionClosed({ reason: "the opening of the connection was interrupted" })
       : closedAtOnce(connection)
   ) as OpenFailure

@@ -1,11 +1,11 @@
 /**
- * Outages: origins to which no connection can be opened at present, and when to try again. Pure;
- * used by `policy.ts`.
+ * Outages: origins to which no connection can be opened for now, and when to try again. Pure; used
+ * by `policy.ts`.
  *
  * An outage begins with an opening that failed before anything was sent, and ends with one that
  * succeeds. While it lasts, each failure is followed by a pause, which grows, and then by a single
- * opening. For `retryMillis` after its beginning, queued requests go on waiting. After that, each
- * failure fails all of them.
+ * opening. For `retryMillis` after its beginning, queued requests continue to wait. After that,
+ * each failure fails all of them.
  */
 
 /** The first pause as a part of the longest. Each pause is twice as long as the one before. */
@@ -18,7 +18,7 @@ const firstPause = 1 / 16
 const patientPause = 1 / 4
 
 export interface OutageLimits {
-  /** For how long requests wait for the end of an outage. */
+  /** How long requests wait for the end of an outage. */
   readonly retryMillis: number
   /** The longest pause between two openings; 0 for no pauses, and no outages. */
   readonly backoffMillis: number
@@ -70,7 +70,7 @@ export class Outages {
 
   /**
    * An opening failed that began after `failuresBefore` failures. Returns `undefined` if outages
-   * are disabled. `ended` is an outage that goes on, because the connection that seemed to end it
+   * are disabled. `ended` is an outage that continues, because the connection that seemed to end it
    * was closed before its first request.
    */
   failed(key: string, failuresBefore: number, now: number, ended?: Outage): Outage | undefined {

@@ -19,7 +19,9 @@ export type MakeSlot<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> = (
   waiter: W | undefined
 ) => S
 
-/** True if a connection was closed because its time was over, which says nothing of the server. */
+/**
+ * True if a connection was closed because its time was over, which does not depend on the server.
+ */
 const isOfAge = (reason: CloseReason): boolean => reason === "Lifetime" || reason === "IdleTime"
 
 export abstract class Placement<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> extends Inventory<O, S, W> {
@@ -71,7 +73,10 @@ export abstract class Placement<O, S extends Slot<O, S, W>, W extends Waiter<O, 
     else if (this.idle.size > this.limits.idle) this.#replace(this.#spare, "IdleLimit")
   }
 
-  /** The connection that has been idle for the longest, if possible one that no reserve needs. */
+  /**
+   * Returns the connection that has been idle for the longest, if possible one that no reserve
+   * needs.
+   */
   get #spare(): S | undefined {
     const { first } = this.idle
     if (this.reserves.size === 0) return first
@@ -80,7 +85,7 @@ export abstract class Placement<O, S extends Slot<O, S, W>, W extends Waiter<O, 
   }
 
   /**
-   * True if a connection that no request uses is to be closed because it is too old, or has been
+   * True if a connection that no request uses must be closed because it is too old, or has been
    * idle for too long. One that a reserve needs may be idle for longer.
    */
   protected isOver(slot: S, now: number): boolean {
@@ -135,7 +140,7 @@ export abstract class Placement<O, S extends Slot<O, S, W>, W extends Waiter<O, 
     return group
   }
 
-  /** Ends the pause of a group if it is over. False if there was none, or it goes on. */
+  /** Ends the pause of a group if it is over. False if there was none, or it continues. */
   protected endPause({ outage }: Group<O, S, W>, now: number): boolean {
     if (!outage?.pausing || outage.until > now) return false
     outage.pausing = false
@@ -187,7 +192,10 @@ export abstract class Placement<O, S extends Slot<O, S, W>, W extends Waiter<O, 
 
   // --- reserves
 
-  /** Opens a connection for a reserve, if it lacks one, there is room, and it need not pause. */
+  /**
+   * Opens a connection for a reserve if a connection is missing, there is room, and no pause
+   * applies.
+   */
   protected openForReserve(reserve: Reserve<O, S>, now: number): boolean {
     const known = this.groups.get(reserve.key)
     const group = known ?? this.newGroup(reserve.key, reserve.origin, now)
@@ -206,7 +214,7 @@ export abstract class Placement<O, S extends Slot<O, S, W>, W extends Waiter<O, 
     const { connecting, idle, open, orphans, outage, queued } = group
     reserve.retryAt = Infinity
     if (this.full || open >= this.limits.connectionsPerOrigin || idle.size + orphans >= reserve.minIdle) return false
-    // A waiter has the next opening. While openings fail there is one at a time.
+    // A waiter gets the next opening. During an outage there is one opening at a time.
     if (queued > 0 || (connecting > 0 && (outage !== undefined || reserve.failures > 0))) return false
     const pausesUntil = Math.max(reserve.until, outage?.pausing ? outage.until : -Infinity)
     if (pausesUntil <= now) return true

@@ -4,8 +4,8 @@
  *
  * Each method is one event. It changes the state at once, so that the next event sees the result,
  * and leaves in `commands` what the pool must do. The rules:
- * - Idle connections are reused newest first, unless `selection` says otherwise. A request that
- *   finds none is queued, and the queue is first in, first out.
+ * - Idle connections are reused newest first, unless `selection` says otherwise. If none is idle,
+ *   a request is queued, and the queue is first in, first out.
  * - If its group has room, a connection is opened for a waiter. A waiter receives whichever
  *   connection is free first. Openings therefore belong to the first waiters of their group, and
  *   pass on to the next ones.
@@ -22,11 +22,12 @@
  *
  * A queued request is one object, a subclass of `Waiter`. A connection and its slot are one object,
  * a subclass of `Slot` that the pool creates in `makeSlot`. The rules for a waiter:
- * - It may be queued again, with the same object, once it is not `waiting` any more.
+ * - The same object may be queued again once it is not `waiting` any more.
  * - Its `order` is unique, because every order comes from `drawOrder`. A request may draw one when
  *   it begins, and be queued after it was `accepted`. It then keeps that position. This happens,
  *   for example, if its idle connection turns out to be closed.
- * - If it is not `accepted`, `enqueue` draws its order, and may refuse it if too many wait.
+ * - If it is not `accepted`, `enqueue` draws its order, and may refuse it if too many requests
+ *   wait.
  */
 import type { CloseReason } from "../../ConnectionEvent.ts"
 import type { Outage } from "./outages.ts"
@@ -45,17 +46,17 @@ export class PoolState<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> ex
   #drawn = -1
   #destroyed = false
 
-  /** Returns a position behind all that were drawn before. */
+  /** Returns a position after all that were drawn before. */
   drawOrder(): number {
     return ++this.#drawn
   }
 
-  /** Acquires the idle connection that is to be used next. It is not too old. */
+  /** Acquires the idle connection that must be used next. It is not too old. */
   acquire(key: string, now: number): S | undefined {
     const group = this.groups.get(key)
     if (group === undefined) return undefined
     for (let slot = this.#select(group); slot !== undefined; slot = this.#select(group)) {
-      // One that a reserve has kept is good, even if enough others are idle.
+      // A connection that a reserve has kept is usable, even if enough others are idle.
       if (slot.idleUntil > now || this.isKept(slot, now)) {
         this.leaveIdle(slot)
         this.lend(slot)
@@ -76,9 +77,9 @@ export class PoolState<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> ex
   }
 
   /**
-   * Queues a request for which `acquire` returned nothing. Returns false if too many wait, which
-   * changes nothing. The commands may fail or refuse the waiter at once; it then does not wait.
-   * `origin` is called if the group is new.
+   * Queues a request for which `acquire` returned nothing. Returns false if too many requests wait,
+   * which changes nothing. The commands may fail or refuse the waiter at once; it then does not
+   * wait. `origin` is called if the group is new.
    */
   enqueue(waiter: W, key: string, origin: () => O, now: number): boolean {
     const group = this.groups.get(key) ?? this.newGroup(key, origin(), now)
@@ -166,7 +167,8 @@ export class PoolState<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> ex
   }
 
   /**
-   * When the first pause ends for which a request or a reserve waits; `Infinity` if there is none.
+   * Returns the end of the first pause for which a request or a reserve waits; `Infinity` if there
+   * is none.
    */
   get pausesUntil(): number {
     let first = Infinity
@@ -258,7 +260,8 @@ export class PoolState<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> ex
    */
   reclaim(now: number, isUnread: (slot: S) => boolean): number {
     for (const slot of Array.from(this.unreadSlots)) {
-      // The connection of a response that is being read or discarded becomes free by itself.
+      // The connection of a response that is being read or discarded becomes free without
+      // intervention.
       if (!isUnread(slot)) this.forgetUnread(slot)
       else if (this.turns.wants(slot, this.full)) {
         if (slot.unreadFrom > now) return slot.unreadFrom
@@ -269,7 +272,7 @@ export class PoolState<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> ex
     return Infinity
   }
 
-  /** Lets an origin have idle connections at all times. Must precede everything else. */
+  /** Requires idle connections to an origin at all times. Must precede everything else. */
   reserve(key: string, origin: O, minIdle: number): void {
     this.reserves.set(key, new Reserve(key, origin, minIdle))
   }
@@ -287,7 +290,7 @@ export class PoolState<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> ex
     reserve.failed(now, this.limits.backoffMillis, this.random())
   }
 
-  /** A connection is not to be used again. It is closed, as soon as no request uses it. */
+  /** A connection must not be used again. It is closed as soon as no request uses it. */
   retire(slot: S, reason: CloseReason): void {
     if (slot.status === "idle") this.close(slot, reason)
     else if (slot.status !== "gone") this.retired.set(slot, reason)

@@ -1,5 +1,5 @@
 /**
- * Does what the policy decides, and reports to it what happens. It opens connections in the name of
+ * Executes the commands of the policy, and reports events to it. It opens connections on behalf of
  * the requests that they are for, closes them, and hands them to waiters. Synchronous; the requests
  * are in `checkout.ts` and `call.ts`, the Effects over them in `effect/`.
  */
@@ -33,12 +33,10 @@ import type { PoolSettings } from "./settings.ts"
 import { Spread } from "./spread.ts"
 import { Unread } from "./unread.ts"
 
-/**
- * The least time between two searches for connections that were idle for too long, in milliseconds.
- */
+/** The least time between two searches for connections to close, in milliseconds. */
 const sweepInterval = 100
 
-/** What the pool needs of its host. */
+/** The parts of the host that the pool needs. */
 export interface PoolPorts {
   readonly host: Host
   readonly dialer: Dialer
@@ -46,21 +44,21 @@ export interface PoolPorts {
   readonly timers: TimerQueue
   /** The pool itself, as the program that connections are opened for. */
   readonly background: Caller
-  /** How names are looked up while nothing is opened: as openings do it. */
+  /** The lookup of a name without an opening, by the same resolver. */
   readonly lookUp: NameLookup
 }
 
 /**
- * How long a connection of a reserve may be in use before another one takes its place, in
- * milliseconds. Opening one takes longer than sending a request, and most are done by then.
+ * How long a connection of a reserve may be in use before another one replaces it, in milliseconds.
+ * Opening one takes longer than sending a request, and most requests are done by then.
  */
 const refillMillis = 10
 
 export class Pool implements Keeper {
   readonly settings: PoolSettings
   /**
-   * What a request is prepared with. One object, because a copy for each request cost a tenth of
-   * it.
+   * The settings with which a request is prepared. One object, because a copy for each request took
+   * a tenth of its time.
    */
   readonly requestSettings: Parameters<typeof prepare>[0]
   readonly host: Host
@@ -132,7 +130,7 @@ export class Pool implements Keeper {
     }
   }
 
-  /** Begins to open the connections that are to be there before any request. */
+  /** Starts to open the connections that must exist before any request. */
   warm(): void {
     const { warm } = this.settings
     if (warm.length === 0) return
@@ -143,15 +141,15 @@ export class Pool implements Keeper {
   // --- acquiring
 
   /**
-   * The idle connection that is to be used next. It may be used only after a poll; see
+   * Returns the idle connection that must be used next. It may be used only after a poll; see
    * `Connection.reserve`.
    */
   acquireIdle(key: string, now: number): PooledConnection | undefined {
     let pooled = this.state.acquire(key, now)
-    // The listener of an event may ask for a connection while one is being closed that the pool has
-    // not been notified of yet.
+    // A listener of an event may ask for a connection while one is being closed of which the pool
+    // has not been notified yet.
     while (pooled?.connection?.open === false) pooled = this.state.acquire(key, now)
-    // If there is none, the request is queued next, and a reserve is filled after that.
+    // Without one the request is queued next, and a reserve is filled after that.
     this.runCommands(false)
     if (this.state.reserves.size > 0 && this.#refill.at === Infinity) this.timers.start(this.#refill, refillMillis, now)
     if (pooled?.connection !== undefined) pooled.connection.wasParked = true
@@ -211,7 +209,7 @@ export class Pool implements Keeper {
 
   onIdle(pooled: PooledConnection): void {
     const head = pooled.exchange?.head
-    // What is unread of it, and what the caller gave, must not live as long as the connection.
+    // Its unread bytes, and the caller's values, must not live as long as the connection.
     pooled.exchange = undefined
     // Its exchange has just read the clock.
     this.release(pooled, head, pooled.connection?.idleSince)
@@ -241,7 +239,7 @@ export class Pool implements Keeper {
     this.runCommands()
   }
 
-  /** The finalizers of a body may run for longer than its connection and its request. */
+  /** The finalizers of a body may run longer than its connection and its request. */
   #keepRun(exchange: Exchange | undefined): void {
     const run = exchange?.run
     if (run === undefined) return
@@ -287,8 +285,8 @@ export class Pool implements Keeper {
   // --- commands
 
   /**
-   * Does what was decided. What that causes is decided in the meantime, and done afterwards.
-   * `fills` is false if reserves are not to be filled before the caller goes on.
+   * Executes the commands. Their consequences are decided in the meantime, and executed afterwards.
+   * `fills` is false if reserves must not be filled before the caller continues.
    */
   runCommands(fills = true): void {
     const { state } = this
@@ -342,7 +340,7 @@ export class Pool implements Keeper {
       case "Adopt": {
         const { waiter } = command
         // The limits of the opening are those of another request. If they are higher, the limit of
-        // waiting stands in for them.
+        // the wait replaces them.
         return waiter.limit(waiter.attempt?.outlasts(waiter.timeouts) ?? true)
       }
       case "Orphan":
@@ -361,7 +359,7 @@ export class Pool implements Keeper {
     }
   }
 
-  /** The request that it is about is added where it fails. */
+  /** Returns the error of a closed pool. Its request is added where it fails. */
   closedError(origin: string | undefined): PoolClosed {
     const error = new PoolClosed()
     return withContext(error, { ...error.context, origin })
@@ -392,7 +390,8 @@ export class Pool implements Keeper {
   }
 
   /**
-   * What has not ended when all connections are closed: aborted openings, and sources of bodies.
+   * Returns the operations that have not ended when all connections are closed: aborted openings,
+   * and sources of bodies.
    */
   get endings(): ReadonlyArray<Pending> {
     return [...this.#runs, ...this.openings.running]

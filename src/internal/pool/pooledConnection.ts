@@ -22,7 +22,7 @@ import * as slots from "./slots.ts"
 
 /** A queued request. */
 export abstract class Waiter extends slots.Waiter<Destination, PooledConnection, Waiter> {
-  /** The program that waits, in whose name a connection is opened. */
+  /** The program that waits, on whose behalf a connection is opened. */
   abstract readonly caller: Caller
   /** The time limits of the opening. */
   abstract readonly timeouts: Millis
@@ -64,13 +64,13 @@ export class PooledConnection extends slots.Slot<Destination, PooledConnection, 
   /** Set while it is being opened. */
   opening: Opening | undefined = undefined
   /**
-   * The address that it is connected to. While it is being opened, those that are tried, in their
-   * order. `undefined` if it is not opened by a name, or the transport does not say.
+   * The address that it is connected to. While it is being opened, the addresses that are tried, in
+   * their order. `undefined` if it is not opened by a name, or the transport does not report it.
    */
   address: string | ReadonlyArray<string> | undefined = undefined
   /** The handle of the lease that holds it. */
   lease: ConnectionHandle | undefined = undefined
-  /** How it reaches its origin: the origin's way until the options that are asked for are known. */
+  /** How it reaches its origin: the origin's way until the evaluated options are known. */
   way: Way
   /** The limits of its opening: those of the request that it was begun for, or of the pool. */
   readonly timeouts: Millis

@@ -28,14 +28,14 @@ export const isRecoverable = (error: HttpError): boolean => {
   switch (error._tag) {
     case "ConnectError":
       // Only failures of the system pass. A transport that refuses for another reason, such as a
-      // script that is over, would refuse again.
+      // script that has ended, would refuse again.
       return (error.cause === undefined || codeOf(error.cause) !== undefined || error.cause instanceof AggregateError)
         && (passing.has(error.reason) || passingCodes.has(error.code))
     case "TlsError":
       return error.reason === "Closed"
     case "DnsError":
       return error.reason === "Temporary" || passingCodes.has(error.code)
-    // As a server that refuses: it may be up again soon.
+    // As if a server refuses: it may be up again soon.
     case "SocksError":
       return error.reason === "Refused"
     // The proxy, or the server before anything was sent, closed the connection that it had

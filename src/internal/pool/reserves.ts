@@ -1,6 +1,6 @@
 /**
- * The idle connections that some origins are to have at all times, and when to try again if they
- * cannot be had. Pure; used by `policy.ts`.
+ * The idle connections that some origins must have at all times, and when to try again if they
+ * cannot be opened. Pure; used by `policy.ts`.
  *
  * After a failure there is a pause, during which no connection is opened for the reserve. Each
  * pause is twice as long as the one before. A connection that closed before it served a request is
@@ -20,19 +20,21 @@ const leastPause = 10
 export class Reserve<O, S> {
   readonly key: string
   readonly origin: O
-  /** How many idle connections there are to be, those being opened without an owner included. */
+  /** The required number of idle connections, including those being opened without an owner. */
   readonly minIdle: number
-  /** The failures until the last one was long ago, or a request was served. */
+  /** The failures since a request was served, or since the last long time without a failure. */
   failures = 0
   /** When the last pause ends. */
   until = -Infinity
-  /** When to try again; `Infinity` if nothing is lacking, or if it does not wait for a time. */
+  /**
+   * When to try again; `Infinity` if no connection is missing, or if it does not wait for a time.
+   */
   retryAt = Infinity
   /** True if a connection was closed that had served no request, until that is counted. */
   wasted = false
   /**
-   * When each connection of the origin must be closed even if it is needed here: at the end of its
-   * lifetime, or when the server may close it.
+   * Returns when a connection of the origin must be closed even if it is needed here: at the end of
+   * its lifetime, or when the server may close it.
    */
   readonly keptUntil = new Map<S, number>()
 
@@ -64,5 +66,5 @@ export class Reserve<O, S> {
   }
 }
 
-/** Connections that are not to be used again, and why they are closed as soon as they are free. */
+/** Connections that must not be used again, and why they are closed as soon as they are free. */
 export type Retired<S> = Map<S, CloseReason>

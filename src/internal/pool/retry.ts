@@ -13,7 +13,7 @@ const staleTags = new Set<HttpError["_tag"]>(["StaleConnection", "RemoteDisconne
  * True if a request may be retried once (RFC 9110 section 9.2.2, RFC 9112 section 9.3.1). The
  * connection had been used or parked before, so the server may have closed it when the request was
  * in flight. No byte of a response arrived, the body can be sent again, and it does no harm if the
- * server has processed the first one.
+ * server has processed the first attempt.
  */
 export const mayRetry = (request: HttpRequest<unknown>, { _tag, context }: HttpError): boolean =>
   staleTags.has(_tag) && (context.connection?.reused === true || _tag === "StaleConnection")

@@ -41,19 +41,20 @@ export class Route {
   }
 }
 
-/** Why a request has no route. */
+/** The reason why a request has no route. */
 export type Unroutable = InvalidUrl | InvalidOption | UnsupportedScheme
 
 /**
- * What the pool keeps of an origin: how its connections reach it, https through a proxy's tunnel.
+ * The data that the pool keeps of an origin: how its connections reach it, https through a proxy's
+ * tunnel.
  */
 export interface Destination extends Way {
   /** For events and errors. */
   readonly name: string
   /**
-   * The host name whose addresses connections are spread over: the one that is dialled, or that of
-   * the origin if this process resolves it for a proxy. `undefined` if that is an address, or a
-   * unix socket.
+   * The host name over whose addresses connections are spread. It is the one that is dialled, or
+   * that of the origin if this process resolves it for a proxy. `undefined` if that is an address,
+   * or a unix socket.
    */
   readonly hostName: string | undefined
 }
@@ -77,9 +78,10 @@ const optionsFor = (
 }
 
 /**
- * The origin of a URL, with the options of the pool. It is kept for the next URL of that origin:
- * origins of URLs are cached (`model/origin.ts`), and to check the options and to build the key
- * cost 3 µs for each request. A `bypass` is asked each time, because it is code of the caller.
+ * Returns the origin of a URL, with the options of the pool. It is kept for the next URL of that
+ * origin, because origins of URLs are cached (`model/origin.ts`). Checking the options and building
+ * the key cost 3 µs for each request. A `bypass` is called each time, because it is code of the
+ * caller.
  */
 export const originOfUrl = (
   settings: PoolSettings,
@@ -103,7 +105,7 @@ export const notAnOrigin = (): InvalidOption =>
   new InvalidOption({ option: "origin", reason: "it must be made with `Origin.make` or `Origin.fromUrl`" })
 
 /**
- * The route of a request: to its `origin`, or to the origin of its URL, which may be parsed
+ * Returns the route of a request: to its `origin`, or to the origin of its URL, which may be parsed
  * already.
  */
 export const resolveRoute = (
@@ -136,11 +138,11 @@ export const resolveRoute = (
 
 const nameOf = ({ host }: { readonly host: string }): string | undefined => isAddress(host) ? undefined : host
 
-/** What this process needs the address of in the end. */
+/** Returns the host whose address this process finally needs. */
 const resolved = (origin: Origin.Origin): Origin.Origin | Proxy.Proxy =>
   origin.proxy === undefined || resolvesHere(origin.proxy) ? origin : origin.proxy
 
-/** How connections to an origin are opened. */
+/** Returns how connections to an origin are opened. */
 export const destination = (
   origin: Origin.Origin,
   shared: Omit<Settings, "localAddress" | "localPort" | "origin" | "proxy" | "rotation" | "tls">

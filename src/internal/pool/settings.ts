@@ -8,7 +8,7 @@ import type * as Tls from "../../Tls.ts"
 import type { Millis } from "../connection/timeouts.ts"
 import type { Limits } from "./slots.ts"
 
-/** An origin that is to have idle connections at all times. */
+/** An origin that must have idle connections at all times. */
 export interface WarmOrigin {
   readonly key: string
   readonly origin: Origin
@@ -19,7 +19,7 @@ export interface PoolSettings {
   /** The limits for the decisions of the pool. */
   readonly places: Limits
   readonly warm: ReadonlyArray<WarmOrigin>
-  /** True if connections to an address that has left the answer of the resolver are closed. */
+  /** True if connections to an address that the resolver no longer returns are closed. */
   readonly drainsGone: boolean
   readonly lifetimeMillis: number
   readonly lifetimeJitter: number

@@ -1,12 +1,12 @@
 /**
- * The objects that the decisions of a pool are about. Groups are one for each origin. Slots are
- * pooled connections, from the start of their opening. Waiters are queued requests, and commands
- * are what the pool must do. Data only; `policy.ts` changes it.
+ * The objects of a pool's decisions. There is one group for each origin. Slots are pooled
+ * connections, from the start of their opening. Waiters are queued requests, and commands are what
+ * the pool must do. Data only; `policy.ts` changes it.
  *
  * The pool's connection class extends `Slot` and its request class extends `Waiter`. A connection
  * and its slot are therefore one object, and so is a queued request. The type parameters `S` and
- * `W` are these classes: `class PooledConnection extends Slot<O, PooledConnection, W>`. `O` is what
- * the pool keeps of an origin. No decision reads what the subclasses add.
+ * `W` are these classes: `class PooledConnection extends Slot<O, PooledConnection, W>`. `O` is the
+ * pool's data of an origin. No decision reads what the subclasses add.
  */
 import type { CloseReason } from "../../ConnectionEvent.ts"
 import type { Entry } from "./list.ts"
@@ -16,7 +16,7 @@ import type { Reserve } from "./reserves.ts"
 
 /**
  * `connecting` until the connection is open, then alternately `busy` and `idle`. `gone` as soon as
- * the connection is to be closed, so that its place is free at once.
+ * the connection must be closed, so that its place is free at once.
  */
 export type SlotStatus = "connecting" | "busy" | "idle" | "gone"
 
@@ -33,19 +33,19 @@ export abstract class Slot<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>
   readonly failuresBefore: number
   /** The outage that ended when this connection was opened. */
   ended: Outage | undefined
-  /** How often the connection was acquired. */
+  /** The number of times that the connection was acquired. */
   served = 0
-  /** How often the connection may still be acquired. */
+  /** The number of times that the connection may still be acquired. */
   left = Infinity
-  /** When the connection reaches the end of its lifetime. */
+  /** The end of the connection's lifetime. */
   expiresAt = Infinity
   /** When the connection has been idle for too long, or reaches the end of its lifetime. */
   idleUntil = Infinity
   /** Its node in the list of the group's idle slots, created when it first becomes idle. */
   inGroup: Entry<S> | undefined
-  /** Since when the response on it is unread. */
+  /** When the response on it became unread. */
   unreadSince = 0
-  /** From when on its unread response may lose the connection. */
+  /** The time from which its unread response may lose the connection. */
   unreadFrom = Infinity
 
   constructor(group: Group<O, S, W>, owner: W | undefined) {
@@ -55,7 +55,7 @@ export abstract class Slot<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>
     this.failuresBefore = group.outage?.failures ?? 0
   }
 
-  /** True if its options were replaced since it was opened, so that it serves no more requests. */
+  /** True if its options were replaced after it was opened, so that it serves no more requests. */
   get isOutdated(): boolean {
     return false
   }
@@ -98,7 +98,7 @@ const isQueued = (waiter: { readonly attempt: unknown }): boolean => waiter.atte
 export class Group<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> {
   readonly key: string
   readonly origin: O
-  /** How many slots it may have. */
+  /** The number of slots that it may have. */
   readonly limit: number
   /** Idle slots, oldest first. */
   readonly idle = new List<Entry<S>>()
@@ -117,7 +117,7 @@ export class Group<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> {
   newWaiting = 0
   /** Set while no connection can be opened: openings then pause, and run one at a time. */
   outage: Outage | undefined
-  /** The idle connections that it is to have at all times. */
+  /** The idle connections that it must have at all times. */
   readonly reserve: Reserve<O, S> | undefined
   /** The last result of `claimant`, by which `Turns` ranks the group. */
   next: W | undefined
@@ -168,8 +168,8 @@ export class Group<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> {
 }
 
 /**
- * Which idle connection is used next: the one that was used last, the one that has been idle for
- * the longest, or the one that has served the fewest requests.
+ * The rule for which idle connection is used next. It is the one that was used last, the one that
+ * has been idle for the longest, or the one that has served the fewest requests.
  */
 export type Selection = "newest" | "oldest" | "leastUsed"
 
@@ -194,7 +194,7 @@ interface CommandOf<Tag, S, W, Reason = undefined> {
 }
 
 /**
- * What the pool must do. A decision that follows may have changed a waiter before its command is
+ * A command for the pool. A later decision may have changed a waiter before its command is
  * executed. `Give` is therefore void unless `waiter.granted` still is `slot`.
  */
 export type Command<S, W> =
@@ -228,6 +228,6 @@ export type Command<S, W> =
 /** The limits that a server announces for its connection: `Keep-Alive: timeout, max`. */
 export interface Hint {
   readonly idleMillis: number
-  /** How often the connection may still be acquired. */
+  /** The number of times that the connection may still be acquired. */
   readonly left: number
 }

@@ -1,10 +1,16 @@
 /**
- * Spreads the connections of a pool over the addresses of their origins: says which address is
- * tried first, and counts what becomes of it. What is decided is in `addresses.ts`.
+ * Spreads the connections of a pool over the addresses of their origins: determines which address
+ * is tried first, and counts the outcomes. The decisions are in `addresses.ts`.
  *
- * An address rests after a connection to it failed: it was refused or had no answer, or an address
- * behind it in the order was faster; TLS failed; or the server closed the connection before it had
- * responded to anything.
+ * An address rests after a connection to it failed:
+ *
+ * - it was refused or had no answer
+ *
+ * - an address after it in the order was faster
+ *
+ * - TLS failed
+ *
+ * - the server closed the connection before it had responded to anything
  */
 import type { CloseReason } from "../../ConnectionEvent.ts"
 import type { Addresses } from "../../Transport.ts"
@@ -14,7 +20,10 @@ import { sameAddress } from "../model/families.ts"
 import { PoolAddresses } from "./addresses.ts"
 import type { PooledConnection } from "./pooledConnection.ts"
 
-/** A server that closes a connection sooner did not do so because it was idle. In milliseconds. */
+/**
+ * The age in milliseconds below which a closed connection counts as a failure: the server did not
+ * close it because it was idle.
+ */
 const soon = 1000
 
 /** The phases in which an address was connected to already. */
@@ -47,7 +56,7 @@ export class Spread {
     return order
   }
 
-  /** The name of an origin was looked up, although nothing is opened. */
+  /** The name of an origin was looked up without an opening. */
   answered(key: string, answer: ReadonlyArray<string>): void {
     const known = this.addresses.get(key)
     if (known !== undefined) known.answer = answer
@@ -72,7 +81,8 @@ export class Spread {
     if (order === undefined || known === undefined) return
     const remote = connection?.duplex.info.remoteAddress
     const found = remote === undefined ? -1 : order.findIndex((address) => sameAddress(address, remote))
-    // A proxy was asked for the first unless that failed, and `remote` is its own address.
+    // A proxy was asked for the first address unless that failed; `remote` is the proxy's own
+    // address.
     const index = found >= 0 ? found : Math.max(0, order.findIndex((it) => !known.isResting(it, now)))
     const address = order[index]
     if (connection !== undefined && address !== undefined) {
@@ -100,7 +110,7 @@ export class Spread {
     this.addresses.leave(key, now)
   }
 
-  /** Returns what was tried. */
+  /** Returns the addresses that were tried. */
   #stopTrying(pooled: PooledConnection, now: number): ReadonlyArray<string> | undefined {
     const { address: order, group: { key } } = pooled
     if (order === undefined || typeof order === "string") return undefined

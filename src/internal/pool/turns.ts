@@ -11,7 +11,7 @@ export const servable = <O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>>(
   if (served === 0 || group.newWaiting === 0) return group.waiting.first
   for (const waiter of group.waiting) {
     if (!waiter.requireNew) return waiter
-    // This waiter is earlier, so it gets the room unless no connection can be opened at present.
+    // This waiter is earlier, so it gets the room unless no connection can be opened for now.
     if (waiter.attempt === undefined && group.hasRoom(slot)) return undefined
   }
   return undefined

@@ -1,10 +1,10 @@
 /**
  * Unread responses: when one loses its connection, what is emitted, and what the log says.
  *
- * A response that is unread for long loses it by itself (`unreadTime`). If there is no room to open
- * a connection for a queued request, a response loses its connection to that request. No caller has
- * begun to read such a response; `policy.ts` decides which one it is. That happens only after
- * `unreadGrace`, because the caller may have something else to do first.
+ * A response that is unread for long loses its connection without a request (`unreadTime`). If
+ * there is no room to open a connection for a queued request, a response loses its connection to
+ * that request. No caller has begun to read such a response; `policy.ts` decides which one it is.
+ * That happens only after `unreadGrace`, because the caller may have something else to do first.
  *
  * The page of an error that is too large to be discarded loses it at once, because combinators such
  * as `filterStatusOk` leave such pages unread. "At once" means after the event loop has been
@@ -40,7 +40,7 @@ interface Pool {
 /** The last line of the log about an origin. */
 interface Logged {
   readonly at: number
-  /** How many responses lost their connection since, of which the log says nothing. */
+  /** The number of responses that lost their connection since and are not in the log. */
   silent: number
 }
 
@@ -86,8 +86,8 @@ export class Unread {
     const { timers, state } = this.#pool
     const now = timers.now()
     const next = state.reclaim(now, isUnread)
-    // If no waiter can use the room of any of them, looking again before something has changed
-    // would not end.
+    // If no waiter can use the room of any of them, looking again would never end unless something
+    // changes.
     if (state.commands.length > 0) return this.#pool.runCommands()
     if (next !== Infinity) timers.start(this.#timer, next - now, now)
   }
@@ -105,7 +105,9 @@ export class Unread {
     )
   }
 
-  /** Counts and emits it, and writes it to the log, once a minute for each origin. */
+  /**
+   * Counts the response and emits its event, and writes to the log once a minute for each origin.
+   */
   givenUp(
     { connectionInfo: { id }, head, origin, terms: { method, target } }: ExchangeView,
     millis: number,
@@ -115,7 +117,8 @@ export class Unread {
     const name = format(origin)
     counts.reclaimed++
     this.#pool.emit({ _tag: "Reclaim", connection: id, origin: name, method, millis, why })
-    // A caller that lets combinators drop error pages cannot change it, and has lost nothing.
+    // A caller that uses combinators which drop error pages cannot change that, and has lost
+    // nothing.
     if (why === "Room" && head !== undefined && head.status >= 400) return
     const silent = this.#mayLog(name, timers.now())
     if (silent === undefined) return
@@ -130,8 +133,8 @@ export class Unread {
   }
 
   /**
-   * `undefined` if the last line about the origin is too recent; otherwise how many responses lost
-   * their connection since without one.
+   * `undefined` if the last line about the origin is too recent; otherwise the number of responses
+   * without a line that lost their connection since.
    */
   #mayLog(origin: string, now: number): number | undefined {
     const last = this.#logged.get(origin)
@@ -139,7 +142,7 @@ export class Unread {
       last.silent++
       return undefined
     }
-    // Old lines are forgotten, because the map must not grow with each origin.
+    // Old lines are removed, because the map must not grow with each origin.
     for (const [name, { at }] of this.#logged) {
       if (now - at < logInterval) break
       this.#logged.delete(name)

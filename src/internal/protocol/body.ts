@@ -11,7 +11,7 @@ import type { ChunkExtensionsTooLong, ChunkTooLarge, InvalidChunkEnd, InvalidChu
 import { BodyTooLarge, IncompleteRead } from "../error/body.ts"
 import type { TrailerError } from "./trailers.ts"
 
-/** What can be wrong with a body. */
+/** The faults of a body. */
 export type BodyError =
   | BodyTooLarge
   | ChunkExtensionsTooLong

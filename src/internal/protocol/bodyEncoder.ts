@@ -12,7 +12,7 @@ import { BodyLengthMismatch } from "../error/send.ts"
 import { ChunkedDecoder, encodeChunk, encodeLastChunk } from "./chunked.ts"
 import type { EncodedHead, RequestFraming } from "./encode.ts"
 
-/** What can be wrong with a body while it is sent. */
+/** The faults of a body while it is sent. */
 export type EncodeBodyError = BodyLengthMismatch | ConflictingFraming
 
 const nothing: Uint8Array = new Uint8Array(0)
@@ -93,13 +93,13 @@ export class BodyEncoder {
 }
 
 /**
- * Who chunks a body if the caller has set `Transfer-Encoding`: as in `http.client` the caller, who
- * has announced it, unless `encodeChunked` leaves it to the library. What the caller has chunked is
- * checked on its way out, so that no other message can be hidden in it. A body in memory is checked
- * before anything is sent.
+ * Decides who chunks a body if the caller has set `Transfer-Encoding`. As in `http.client` it is
+ * the caller, unless `encodeChunked` leaves it to the library. The caller's chunks are checked when
+ * they are sent, so that no other message can be hidden in them. A body in memory is checked before
+ * anything is sent.
  *
  * Returns the encoder for a request whose head has been encoded, or why it cannot be sent. `whole`
- * is all of the body, if it is in memory.
+ * is the complete body, if it is in memory.
  */
 export const encoderFor = (
   head: EncodedHead,
@@ -123,7 +123,7 @@ export const encoderFor = (
   return new BodyEncoder(head.framing, trailers, callerChunks)
 }
 
-/** What is wrong with a body in memory that the caller has chunked. */
+/** Returns the fault of a body in memory that the caller has chunked. */
 const inMemory = (head: EncodedHead, bytes: Uint8Array): EncodeBodyError | undefined => {
   const trial = new BodyEncoder(head.framing, HttpFields.empty, true)
   const framed = trial.encode(bytes)

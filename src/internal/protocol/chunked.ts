@@ -69,7 +69,7 @@ export class ChunkedDecoder implements BodyDecoder {
   #line = 0
   /** True once the size line has a digit. */
   #sized = false
-  /** Bytes of white space behind the size that may be padding. */
+  /** Bytes of white space after the size that may be padding. */
   #padding = 0
   /** The beginning of a size line that does not take the fast path. */
   #seen = ""
@@ -127,7 +127,7 @@ export class ChunkedDecoder implements BodyDecoder {
   }
 
   /**
-   * Skips a complete plain size line or chunk end and returns the offset behind it. Returns `from`
+   * Skips a complete plain size line or chunk end and returns the offset after it. Returns `from`
    * if `#step` must read it byte by byte.
    */
   #fastPath(bytes: Uint8Array, from: number): number {
@@ -281,7 +281,7 @@ export class ChunkedDecoder implements BodyDecoder {
     }
   }
 
-  /** True if this is a LF that may replace CRLF. */
+  /** True if this is an LF that may replace CRLF. */
   #isLineFeed(byte: number): boolean {
     if (byte !== LF || !this.#leniency.bareLf) return false
     this.relaxed = true

@@ -25,7 +25,7 @@ import { checkTrailers } from "./trailers.ts"
 export { checkField } from "./requestFields.ts"
 
 /**
- * What is known of the body before it is sent. `manual` is a body that the caller sends piece by
+ * The size of the body, known before it is sent. `manual` is a body that the caller sends piece by
  * piece and frames by fields.
  */
 export type Content =
@@ -70,7 +70,9 @@ export class EncodedHead {
   readonly close: boolean
   /** True if the request has `Expect: 100-continue`. */
   readonly expectContinue: boolean
-  /** The protocols that an upgrade offers; none for CONNECT. `undefined` if it is no upgrade. */
+  /**
+   * The protocols that an upgrade offers; none for CONNECT. `undefined` if it is not an upgrade.
+   */
   readonly offered: ReadonlyArray<string> | undefined
 
   constructor(
@@ -88,7 +90,7 @@ export class EncodedHead {
   }
 }
 
-/** What can be wrong with a request. */
+/** The faults of a request. */
 export type EncodeError =
   | BodyLengthMismatch
   | ConflictingFraming
@@ -191,7 +193,7 @@ const checkUpgrade = (
     : new InvalidHeaderValue({ field: "Upgrade", offset: 0, reason: "something that is no list of protocols" })
 }
 
-/** A protocol is a token, perhaps with a version behind a slash (RFC 9110 section 7.8). */
+/** A protocol is a token, perhaps with a version after a slash (RFC 9110 section 7.8). */
 const isProtocol = (protocol: string): boolean => {
   const slash = protocol.indexOf("/")
   return slash < 0
@@ -250,7 +252,7 @@ export const encodeHead = (parts: RequestParts): EncodedHead | EncodeError => {
 }
 
 /**
- * Returns the fields that follow from the request. Values that the caller set in another place are
+ * Returns the fields that follow from the request. Values from other options of the caller are
  * checked like fields.
  */
 const derivedFields = (
@@ -272,8 +274,8 @@ const derivedFields = (
   if (framing.kind === "length" && facts.lengths.length === 0) text += `Content-Length: ${framing.length}\r\n`
   if (framing.kind === "chunked" && facts.codings.length === 0) text += "Transfer-Encoding: chunked\r\n"
   if (parts.expectContinue && facts.expect === undefined) text += "Expect: 100-continue\r\n"
-  // Both are hop by hop and must be named in Connection (RFC 9110 sections 7.8 and 10.1.4). In one
-  // line before those of the caller, because some servers read no second one.
+  // Both are hop by hop and must be named in Connection (RFC 9110 sections 7.8 and 10.1.4). They
+  // are in one line before the caller's, because some servers read only the first line.
   const upgrades = facts.upgrade !== undefined && !facts.connectionUpgrade
   if (facts.te !== undefined && !facts.connectionTe) {
     text += upgrades

@@ -27,7 +27,7 @@ export type Framing =
   | { readonly kind: "close" }
   | { readonly kind: "tunnel" }
 
-/** What can be wrong with the framing of a response. */
+/** The faults of the framing of a response. */
 export type FramingError =
   | ConflictingContentLength
   | FramingConflict
@@ -151,7 +151,7 @@ export const decideFraming = (
   // 2. A tunnel. Before 1., because a 204 opens one too. The list need not distinguish the two, as
   // neither has a body.
   if (method === "CONNECT" && head.status >= 200 && head.status < 300) return tunnel
-  // 1. No body, whichever fields the head has.
+  // 1. No body, regardless of the fields of the head.
   if (method === "HEAD" || head.status < 200 || head.status === 204 || head.status === 304) return none
   // 6., if the head parser found none of the fields that 3. to 5. ask for.
   if (head.plainLength >= 0) return new LengthFraming(head.plainLength)

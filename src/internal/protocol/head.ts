@@ -21,7 +21,7 @@ import { isWholeStatusLine, ResponseHead, WholeHead } from "./wholeHead.ts"
 
 export type { ResponseHead } from "./wholeHead.ts"
 
-/** What can be wrong with a head. */
+/** The faults of a head. */
 export type HeadError = BadStatusLine | InvalidStatusCode | SectionError | UnknownProtocol
 
 /**
@@ -148,7 +148,7 @@ export class HeadParser {
   }
 
   /**
-   * Scans `bytes` from `from`. Returns the offset behind the head, `needMore`, or `faulty` with
+   * Scans `bytes` from `from`. Returns the offset after the head, `needMore`, or `faulty` with
    * `error` set.
    */
   scan(bytes: Uint8Array, from: number): number {

@@ -8,7 +8,7 @@
 /** The state of one side of the connection. */
 export type SideState = "Idle" | "Body" | "Done" | "Failed"
 
-/** What can happen on a side. */
+/** The moves of a side. */
 export type Move = "head" | "informational" | "end" | "next" | "fail"
 
 /** The state after each move; `undefined` if the move is illegal. */
@@ -98,8 +98,7 @@ export class Lifecycle {
   }
 
   /**
-   * Records that a response without a body announced one: the bytes behind it may not be a
-   * response.
+   * Records that a response without a body announced one: the bytes after it may not be a response.
    */
   announceBody(): void {
     this.persistent = false

@@ -26,7 +26,7 @@ import type { HeadError, HeadParser, ResponseHead } from "./head.ts"
 import { acquireParser, releaseParser } from "./head.ts"
 import { Lifecycle } from "./lifecycle.ts"
 
-/** Every way in which the received bytes can be wrong. */
+/** The faults of the received bytes. */
 export type MachineError =
   | BodyError
   | FramingError
@@ -37,7 +37,7 @@ export type MachineError =
   | TooManyInformational
   | UnexpectedMessage
 
-/** What the machine finds in the bytes. */
+/** The events that the machine finds in the bytes. */
 export type Event =
   | { readonly _tag: "NeedMore" }
   | { readonly _tag: "Informational"; readonly head: ResponseHead }
@@ -147,7 +147,7 @@ export class Machine {
   }
 
   /**
-   * Bytes received behind the end of the response. While there are any, the connection cannot be
+   * Bytes received after the end of the response. While there are any, the connection cannot be
    * reused.
    */
   get excess(): number {
@@ -222,7 +222,7 @@ export class Machine {
 
   /**
    * Returns the next event; `NeedMore` if the bytes received contain none. After a `Failure` it
-   * returns only that failure. Bytes behind a response are an `UnexpectedMessage` once the request
+   * returns only that failure. Bytes after a response are an `UnexpectedMessage` once the request
    * is complete too, but stay unread if the response opened a tunnel.
    */
   next(): Event {
@@ -236,7 +236,7 @@ export class Machine {
   /** No request is outstanding, so received bytes cannot be a response (RFC 9112 section 9.2). */
   #idle(): Event {
     if (this.excess === 0) return needMoreEvent
-    // The exchanges before remain valid: only the connection cannot be reused.
+    // The exchanges before remain valid, but the connection cannot be reused.
     this.#lifecycle.persistent = false
     return this.#refuse(new UnexpectedMessage({ received: this.excess }))
   }
@@ -280,7 +280,7 @@ export class Machine {
     const request = this.#request as RequestFacts
     const framing = decideFraming(request.method, head, request.leniency, request.offered)
     if ("_tag" in framing) return this.#fail(framing)
-    // That body may have been what looked like this head, which must not open a tunnel then.
+    // The bytes that look like this head may be that body, so they must not open a tunnel.
     if (framing.kind === "tunnel" && request.offered !== undefined && this.#lifecycle.announced) {
       return this.#fail(new FramingConflict({ reason: "an informational response announces a body" }))
     }

@@ -15,7 +15,7 @@ import {
   trimSpace
 } from "../syntax/token.ts"
 
-/** What can be wrong with one field. */
+/** The faults of one field. */
 export type FieldError = ForbiddenHeader | InvalidHeaderName | InvalidHeaderValue
 
 /**

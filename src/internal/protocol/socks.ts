@@ -2,10 +2,10 @@
  * The client's side of SOCKS as a machine: bytes in, events out. SOCKS5 (RFC 1928) without
  * authentication and with user name and password (RFC 1929); SOCKS4, and SOCKS4a with names.
  *
- * Each message is sent when the reply to the one before has been read completely. Bytes that arrive
- * earlier are an error, because they would count as the reply to what was not yet sent. What a
- * proxy may answer is short, so at most 262 bytes are held. `bound`, the address from which the
- * proxy connects, is read and ignored.
+ * Each message is sent when the reply to the previous one has been read completely. Bytes that
+ * arrive earlier are an error, because they would count as the reply to a message that was not sent
+ * yet. The replies of a proxy are short, so at most 262 bytes are held. `bound`, the address from
+ * which the proxy connects, is read and ignored.
  */
 import { join } from "../bytes.ts"
 import { withContext } from "../error/base.ts"
@@ -16,7 +16,7 @@ import { parseAddress } from "../model/address.ts"
 import { empty } from "../model/fields.ts"
 import { bracketed, withoutZone } from "../syntax/host.ts"
 
-/** The version that is spoken, and what it is asked for. */
+/** The version to speak, and the target to ask for. */
 export interface SocksRequest {
   readonly version: 4 | 5
   /** A name or an address in canonical form. */
@@ -30,7 +30,7 @@ export type SocksEvent =
   | { readonly _tag: "NeedMore" }
   /** To be sent to the proxy now. */
   | { readonly _tag: "Send"; readonly bytes: Uint8Array }
-  /** The channel leads to the server. `excess` bytes have arrived behind the reply. */
+  /** The channel leads to the server. `excess` bytes have arrived after the reply. */
   | { readonly _tag: "Connected"; readonly excess: number }
   | { readonly _tag: "Failure"; readonly error: SocksError | ProxyAuthRequired }
 
@@ -63,7 +63,7 @@ const needMore: SocksEvent = { _tag: "NeedMore" }
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
 
-/** Text behind its length in one byte. */
+/** Returns text with its length in one byte before it. */
 const counted = (text: string): Uint8Array => {
   const bytes = bytesOf(text)
   return Uint8Array.of(bytes.length, ...bytes)
@@ -79,23 +79,23 @@ const addressBytes = (host: string): Uint8Array => {
     : Uint8Array.of(address.length === 4 ? ipv4 : ipv6, ...address)
 }
 
-/** What the proxy is asked for, as errors show it. */
+/** Returns the requested target, as errors show it. */
 export const targetOf = ({ host, port }: Pick<SocksRequest, "host" | "port">): string =>
   `${bracketed(withoutZone(host))}:${port}`
 
-/** The fault is the caller's. */
+/** Blames the caller for an error. */
 const byCaller = (error: SocksError): SocksError => withContext(error, { ...error.context, fault: "User" })
 
-/** Such an address means in SOCKS4 that a name follows, for which the proxy would wait. */
+/** Matches an address that means in SOCKS4 that a name follows, for which the proxy would wait. */
 const announcesName = /^0\.0\.0\.[1-9]\d*$/
 
-/** Why the server cannot be named in this version of SOCKS; `undefined` if it can. */
+/** Returns why the server cannot be named in this version of SOCKS; `undefined` if it can. */
 export const checkSocks = ({ host, port, version }: Omit<SocksRequest, "credentials">): SocksError | undefined =>
   (version === 4 && (host.includes(":") || announcesName.test(host))) || bytesOf(host).length > 255
     ? byCaller(new SocksError({ version, reason: "InvalidTarget", code: undefined, target: targetOf({ host, port }) }))
     : undefined
 
-/** An answer that a proxy cannot give in this state has this length. */
+/** The length of a reply; `Invalid` if a proxy cannot send it in this state. */
 type Length = number | undefined | "Invalid"
 
 export class SocksMachine {
@@ -126,7 +126,7 @@ export class SocksMachine {
     this.#input = join([this.#input, bytes])
   }
 
-  /** The failure if bytes arrive before the first message was sent. */
+  /** Returns the failure if bytes arrive before the first message was sent. */
   notAsked(): SocksError {
     return this.#error("NotSocks")
   }
@@ -168,7 +168,7 @@ export class SocksMachine {
   }
 
   #answered5(code: number): SocksEvent {
-    // Its address says nothing then, and some proxies leave it out.
+    // Its address is then meaningless, and some proxies omit it.
     if (code !== 0) return this.#fail(replies5[code - 1] ?? "Other", code)
     const length = this.#replyLength()
     if (length === "Invalid") return this.#fail("NotSocks")
@@ -202,7 +202,7 @@ export class SocksMachine {
     return { _tag: "Connected", excess: this.#input.length - length }
   }
 
-  /** Sends the next message, if nothing has arrived behind the reply to the last one. */
+  /** Sends the next message, if no bytes have arrived after the last reply. */
   #send(length: number, state: "Authentication" | "Request", bytes: Uint8Array): SocksEvent {
     if (this.#input.length > length) return this.#fail("NotSocks")
     this.#input = new Uint8Array(0)

@@ -77,8 +77,8 @@ export const resolveTarget = (
 }
 
 /**
- * Returns the target of an OPTIONS request about the server as a whole, which is named by `*`, or
- * by a URL or a path of nothing but a slash.
+ * Returns the target of an OPTIONS request about the server as a whole. It is named by `*`, or by a
+ * URL without a path, or by a path that is only a slash.
  */
 export const resolveServer = (
   method: string,
@@ -101,7 +101,7 @@ const connectTarget = (target: string): TargetResult => {
     return invalid("CONNECT takes host:port, with the port written out and brackets around an IPv6 address")
   }
   const origin = origins.make({ scheme: "http", host: target }, undefined)
-  // Without options there is none that could be invalid.
+  // Without options none can be invalid.
   if ("_tag" in origin) return origin as InvalidUrl
   const hostPort = origins.hostPort(origin)
   return new Target(hostPort, hostPort)
@@ -109,7 +109,7 @@ const connectTarget = (target: string): TargetResult => {
 
 const urlTarget = (method: string, url: string, origin: Origin.Origin, form: TargetForm): TargetResult => {
   const parsed = origins.fromUrl(url, undefined)
-  // Without options there is none that could be invalid.
+  // Without options none can be invalid.
   if ("_tag" in parsed) return parsed as InvalidUrl | UnsupportedScheme
   const authority = origins.authority(parsed.origin)
   if (form === "absolute") {

@@ -14,7 +14,7 @@ import { fieldRules, flagFrom, relaxationsOf } from "../syntax/fieldSection.ts"
 import type { LineFault, LineRules, LineScanner } from "../syntax/lineScanner.ts"
 import { describeCharacter, invalidTokenAt, invalidValueAt, shownName } from "../syntax/token.ts"
 
-/** What can be wrong with a trailer section. */
+/** The faults of a trailer section. */
 export type TrailerError = InvalidTrailer | LineTooLong | TrailersTooLarge
 
 /**

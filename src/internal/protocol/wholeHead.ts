@@ -2,8 +2,8 @@
  * The fast path for a head that is complete in the available bytes and is plain by the grammar.
  *
  * One pass over the bytes finds where each part begins and ends. The head is decoded once, and no
- * field becomes a string. `LineScanner` and `parseFieldLines` read every other head from its first
- * byte: one that is unfinished, wrong, folded or in need of a relaxation.
+ * field becomes a string. All other heads are read by `LineScanner` and `parseFieldLines` from
+ * their first byte: those that are unfinished, invalid, folded or need a relaxation.
  *
  * This path therefore reports no error and makes no decision of a different kind. It must never
  * accept a head that the slow path would read differently. The tests deliver each head both whole
@@ -139,7 +139,7 @@ export class WholeHead {
   }
 
   /**
-   * Reads a head from `from`. Returns the offset behind it with `head` set, or -1 if the head needs
+   * Reads a head from `from`. Returns the offset after it with `head` set, or -1 if the head needs
    * the slow path.
    */
   read(bytes: Uint8Array, from: number): number {
@@ -157,7 +157,7 @@ export class WholeHead {
     let count = 0
     this.#length = unset
     for (;;) {
-      // Another line follows every line, even if it is the empty one.
+      // Every line is followed by another line, even if that is the empty one.
       if (at + 3 >= available || bytes[at] !== CR || bytes[at + 1] !== LF) return -1
       at += 2
       const start = at

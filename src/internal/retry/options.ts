@@ -69,8 +69,8 @@ export interface Options {
   /** The statuses that are retried. Default: 408, 425, 429, 502, 503 and 504. */
   readonly statuses?: ReadonlyArray<number> | undefined
   /**
-   * Those of the statuses with which this server is known to have done nothing, so that even a POST
-   * without an Idempotency-Key is retried. HTTP promises that for none. Default: none.
+   * The statuses with which this server is known to have done nothing, so that even a POST without
+   * an Idempotency-Key is retried. HTTP promises that for no status. Default: none.
    */
   readonly unprocessedStatuses?: ReadonlyArray<number> | undefined
   /**

@@ -2,9 +2,14 @@
  * Sends a request and retries it as its policy says. This library's API and the platform's share
  * this loop. Each of them decides by the rules of `repeat.ts` whether an outcome may be retried.
  *
- * Rules: a response that is retried must be released before the wait; a wait must hold no
- * resources; an outcome that is not retried is returned unchanged, except that an error says of all
- * attempts together whether the server may have processed the request.
+ * Rules:
+ *
+ * - A response that is retried must be released before the wait.
+ *
+ * - A wait must hold no resources.
+ *
+ * - An outcome that is not retried is returned unchanged. The exception is whether the server may
+ *   have processed the request: an error says that of all attempts together.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -77,7 +82,7 @@ class Retrying<A, E, R> {
   readonly #bucket: Bucket | undefined
   #state: unknown
   #sends = 0
-  /** Whether the server may have processed one of the attempts that were retried. */
+  /** What the server may have done with the attempts that were retried. */
   #processed: Processed = "No"
 
   constructor(policy: Policy, call: Call<A, E, R>, caller: Interruptible, bucket: Bucket | undefined) {
@@ -99,7 +104,8 @@ class Retrying<A, E, R> {
     const policy = this.#policy
     const outcome = this.#call.outcomeOf(result)
     const { error, release, repeatable, resends, retryAfter, status } = outcome
-    // The pool's retries count towards the limit and the budget, although they did not ask.
+    // The pool's retries count towards the limit and the budget, although they were not requested
+    // here.
     this.#sends += 1 + resends
     for (let i = 0; i < resends; i++) this.#bucket?.charge(now)
     const asked = asksToWait(status) ? retryAfterMillis(retryAfter, now) : undefined

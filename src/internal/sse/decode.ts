@@ -1,6 +1,6 @@
 /**
- * Reads a response as events. The two faces of this library share it; each describes its response
- * as a `Source`.
+ * Reads a response as events. Both APIs of this library share it; each describes its response as a
+ * `Source`.
  *
  * Rules: a response that is not read is closed before the stream ends or fails. The body is pulled
  * only when the reader of the events pulls, so that the server is read no faster.
@@ -18,7 +18,7 @@ import { EventStreamParser } from "../syntax/eventStream.ts"
 import { parse } from "../syntax/mediaType.ts"
 import type { DecodeSettings } from "./options.ts"
 
-/** A response, as its API reads it. `E` is the error of everything that it does. */
+/** A response, as its API reads it. `E` is the error of all its operations. */
 export interface Source<out E> {
   readonly status: number
   /** The value of Content-Type. */
@@ -41,7 +41,7 @@ export interface Source<out E> {
 
 const mediaType = "text/event-stream"
 
-/** The status with which a server says that there are no events, and will be none. */
+/** The status of a server that has no events, and will have none. */
 export const noContent = 204
 
 const isAccepted = (status: number, { check }: DecodeSettings): boolean =>
@@ -70,7 +70,7 @@ const parsing = <E>(source: Source<E>, parser: EventStreamParser, limit: number)
   return next
 }
 
-/** The events of a response. The parser has what is known from an earlier response. */
+/** Returns the events of a response. The parser has the state of an earlier response. */
 export const eventsWith = <E>(
   source: Source<E>,
   settings: DecodeSettings,
@@ -91,11 +91,11 @@ export const eventsWith = <E>(
     return Stream.pipeThroughChannel(source.stream, parsing(source, parser, settings.maxEventBytes))
   })
 
-/** The events of a response. */
+/** Returns the events of a response. */
 export const events = <E>(source: Source<E>, settings: DecodeSettings): Stream.Stream<Event, E> =>
   Stream.suspend(() => eventsWith(source, settings, new EventStreamParser(settings.maxEventBytes, "", undefined)))
 
-/** Decodes the data of an event. The failure for what is no schema is in no type. */
+/** Decodes the data of an event. The failure for a value that is not a schema is in no type. */
 export const schemaData = <A, I, R>(
   event: Event,
   schema: Schema.Schema<A, I, R>

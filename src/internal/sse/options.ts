@@ -11,9 +11,9 @@ import { longest } from "../text.ts"
  */
 export interface DecodeOptions {
   /**
-   * The most bytes of one event: of its fields, with the line that is being received. A longer one
-   * fails with `EventTooLarge`. It bounds what a stream holds in memory. `Infinity` for the longest
-   * text that there can be (536,870,888). Default: 16,777,216 (16 MiB).
+   * The most bytes of one event: its fields, with the line that is being received. A longer one
+   * fails with `EventTooLarge`. It bounds the memory of a stream. `Infinity` for the longest
+   * possible text (536,870,888). Default: 16,777,216 (16 MiB).
    */
   readonly maxEventBytes?: number | undefined
   /**

@@ -32,8 +32,8 @@ export const notRepeatable = (): InvalidOption =>
   })
 
 /**
- * The timeouts of a request whose response does not end: neither its length nor its silences are
- * limited, unless the request or the options say so.
+ * Returns the timeouts of a request whose response does not end. Neither its length nor its
+ * silences are limited, unless the request or the options set limits.
  */
 export const endlessTimeouts = (
   given: HttpTimeouts.Options | undefined,
@@ -44,7 +44,9 @@ export const endlessTimeouts = (
   total: given?.total ?? Duration.infinity
 })
 
-/** Options of a request may be anything for untyped callers. The pool refuses what is no record. */
+/**
+ * True for options of a request. Untyped callers may pass others, which the pool refuses.
+ */
 const isOptions = (value: unknown): boolean => value === undefined || Predicate.isRecord(value)
 
 const endless = <E>(request: HttpRequest<E>, { idleMillis }: SubscribeSettings): HttpRequest<E> => {

@@ -16,13 +16,16 @@ import { decodeSettings } from "./options.ts"
  */
 export interface Disconnection {
   /**
-   * The failure; `undefined` if the response ended as it should, or if a client of another library
+   * The failure; `undefined` if the response ended normally, or if a client of another library
    * failed.
    */
   readonly error: HttpError | undefined
   /** The `id` that the next request sends as Last-Event-ID; `""` for none. */
   readonly lastEventId: string
-  /** How many connections in a row have ended without an event, this one included; at least 1. */
+  /**
+   * The number of successive connections that ended without an event, this one included; at least
+   * 1.
+   */
   readonly attempts: number
 }
 
@@ -34,9 +37,9 @@ export interface Disconnection {
  */
 export interface SubscribeOptions extends DecodeOptions {
   /**
-   * The `id` of the last event that is known, which the first request sends as Last-Event-ID.
-   * Default: `""`, for none. Give it here and not as a field of the request, which would be sent
-   * again after the server has taken its last `id` back.
+   * The known `id` of the last event, which the first request sends as Last-Event-ID. Default:
+   * `""`, for none. Set it here and not as a field of the request, which would be sent again after
+   * the server has cleared its `id`.
    */
   readonly lastEventId?: string | undefined
   /**
@@ -47,9 +50,9 @@ export interface SubscribeOptions extends DecodeOptions {
    */
   readonly schedule?: Schedule.Schedule<unknown, Disconnection> | undefined
   /**
-   * How long the server may be silent, comments included, before the connection is given up for
-   * another one. Default: `timeouts.bodyIdle` of the request, and without it any time, because a
-   * server without `id`s loses what happens between two connections.
+   * How long the server may be silent, comments included, before another connection replaces this
+   * one. Default: `timeouts.bodyIdle` of the request. Without it any silence is allowed, because a
+   * server without `id`s loses the events between two connections.
    */
   readonly idleTimeout?: Duration.DurationInput | undefined
   /**

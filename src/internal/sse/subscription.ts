@@ -1,11 +1,15 @@
 /**
- * Reads events over one connection after the other. The two faces of this library share it; each
+ * Reads events over one connection after the other. Both APIs of this library share it; each
  * describes how it sends the request as a `Connector`.
  *
- * Rules: there is never more than one connection, and none during a wait. Each request names the
- * last `id` whose event the reader has taken: an event is parsed only when the reader pulls, and a
- * connection is over only when the reader has taken all events of it. No interruption may lose a
- * response between its arrival and its first read.
+ * Rules:
+ *
+ * - There is never more than one connection, and none during a wait.
+ *
+ * - Each request names the last `id` whose event the reader has taken. An event is parsed only
+ *   when the reader pulls, and a connection is over only when the reader has taken all its events.
+ *
+ * - No interruption may lose a response between its arrival and its first read.
  */
 import * as Channel from "effect/Channel"
 import type * as Chunk from "effect/Chunk"
@@ -26,7 +30,7 @@ import type { Source } from "./decode.ts"
 import { eventsWith, noContent } from "./decode.ts"
 import type { SubscribeSettings } from "./subscribeOptions.ts"
 
-/** What a failure of a connection is to its subscription. */
+/** The consequence of a failed connection for its subscription. */
 export interface Failure {
   readonly error: HttpError | undefined
   readonly isRecoverable: boolean
@@ -52,7 +56,7 @@ export interface Connector<out E, out R, in F = E> {
 /** The statuses that Retry-After is defined for (RFC 9110 section 10.2.3, RFC 6585 section 4). */
 const asksToWait = (status: number): boolean => status === 429 || status === 503
 
-/** Describes a status that a server has answered with. */
+/** Describes a status of a server's response. */
 export const ofStatus = (
   error: HttpError | undefined,
   status: number,
@@ -66,8 +70,8 @@ export const ofStatus = (
 })
 
 /**
- * Describes an error of this library. The request of a subscription is to be sent again whatever
- * its method, so it counts as idempotent.
+ * Describes an error of this library. The request of a subscription is sent again whatever its
+ * method, so it counts as idempotent.
  */
 export const ofError = (error: HttpError, statuses: ReadonlySet<number>, now: number): Failure =>
   error._tag === "StatusError"
@@ -80,7 +84,7 @@ export const fieldsOfRequest: ReadonlyArray<readonly [name: string, value: strin
   ["Cache-Control", "no-cache"]
 ]
 
-/** The value of Last-Event-ID: the bytes of the `id` in UTF-8, each as a character. */
+/** Returns the value of Last-Event-ID: the bytes of the `id` in UTF-8, each as a character. */
 export const lastEventIdField = (id: string): string => trimSpace(Buffer.from(id, "utf8").toString("latin1"))
 
 /** Writes events, and ends with a value. */
@@ -110,7 +114,7 @@ class Subscription<E, R> {
     return Stream.fromChannel(Channel.ensuring(this.#connection, abandoned))
   }
 
-  /** One connection, and all that follow it. */
+  /** Reads one connection, and all that follow it. */
   get #connection(): Writing<E, R> {
     return Channel.suspend(() => {
       const parser = new EventStreamParser(this.#settings.maxEventBytes, this.#lastEventId, this.#retryMillis)
@@ -167,7 +171,7 @@ class Subscription<E, R> {
     })
   }
 
-  /** Returns how long to wait: the delay of the schedule, and what the server asks for. */
+  /** Returns how long to wait: the delay of the schedule, and the time that the server asks for. */
   #millis(delay: number, asked: number): number {
     const { retryLimitMillis } = this.#settings
     const retry = this.#retryMillis === undefined ? undefined : Math.min(this.#retryMillis, retryLimitMillis)
@@ -176,7 +180,7 @@ class Subscription<E, R> {
   }
 }
 
-/** The events of a subscription. */
+/** Returns the events of a subscription. */
 export const subscription = <E, R>(
   connector: Connector<E, R>,
   settings: SubscribeSettings

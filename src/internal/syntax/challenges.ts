@@ -1,10 +1,11 @@
 /**
  * Parses challenges and the parameters of authentication (RFC 9110 sections 11.2 to 11.6): a list
- * of schemes, each with a token68 or with parameters, which the same commas separate.
+ * of schemes, each with a token68 or with parameters. The same commas separate schemes and
+ * parameters.
  *
  * One pass over the characters and no regular expression, because the peer chooses the value. A
- * challenge that breaks the grammar is dropped, and reading goes on behind the next comma: what
- * follows may be a challenge that is whole.
+ * challenge that breaks the grammar is dropped, and parsing continues after the next comma, because
+ * the next challenge may be valid.
  */
 import { tokenTable, valueTable } from "./token.ts"
 
@@ -20,7 +21,7 @@ const equals = 0x3d
 const quote = 0x22
 const backslash = 0x5c
 
-/** A code that stands for the end of the text, where no character has it. */
+/** A code that stands for the end of the text and is no character's. */
 const end = -1
 
 const isSpace = (code: number): boolean => code === 0x20 || code === 0x09
@@ -70,7 +71,7 @@ class Reader {
 
   #skipToComma(): void {
     while (this.#code !== end && this.#code !== comma) {
-      // A comma within a quoted string separates nothing, in a broken element either.
+      // A comma within a quoted string separates nothing, not even in an invalid element.
       if (this.#code === quote) this.#quoted()
       else this.#at++
     }
@@ -116,7 +117,7 @@ class Reader {
     return this.#code === end || this.#code === comma
   }
 
-  /** Reads a token68 that is all of the rest of the element. Otherwise it reads nothing. */
+  /** Reads a token68 that is the whole rest of the element. Otherwise it reads nothing. */
   #token68(): string | undefined {
     const start = this.#at
     while (isToken68(this.#code)) this.#at++
@@ -127,7 +128,7 @@ class Reader {
     return undefined
   }
 
-  /** Reads a parameter that is all of the rest of the element. */
+  /** Reads a parameter that is the whole rest of the element. */
   #param(to: Reading): void {
     const name = this.#token().toLowerCase()
     this.#skipSpaces()
@@ -152,7 +153,7 @@ class Reader {
       return next
     }
     this.#at = start
-    // A parameter without a challenge, or behind a broken one, is read and dropped.
+    // A parameter without a challenge, or after an invalid one, is read and dropped.
     this.#param(current ?? new Reading(""))
     return current
   }
@@ -170,8 +171,8 @@ class Reader {
 }
 
 /**
- * Returns the challenges in the lines of a field, in order. Several lines are one list, so that a
- * line may begin with parameters of the challenge before (RFC 9110 section 5.3).
+ * Returns the challenges in the lines of a field, in order. Several lines are one list, so a line
+ * may begin with parameters of the previous challenge (RFC 9110 section 5.3).
  */
 export const parseChallenges = (lines: ReadonlyArray<string>): ReadonlyArray<Challenge> => {
   const read: Array<Reading> = []

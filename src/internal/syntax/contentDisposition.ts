@@ -1,6 +1,6 @@
 /**
- * Parses and writes Content-Disposition (RFC 6266), as browsers read it where servers break its
- * grammar.
+ * Parses and writes Content-Disposition (RFC 6266). Values that break the grammar are read as
+ * browsers read them.
  */
 import * as Either from "effect/Either"
 import * as extendedValue from "./extendedValue.ts"
@@ -8,7 +8,7 @@ import { attempted, FieldValueError } from "./fieldValueError.ts"
 import { byName, isName, quote, readParameters, without, written } from "./parameters.ts"
 import { invalidTokenAt, trimSpace } from "./token.ts"
 
-/** What is to be done with a content, and the name of its file. */
+/** How to handle the content, and the name of its file. */
 export interface ContentDisposition {
   /** In lower case: `attachment`, `inline`, or another one, which means `attachment`. */
   readonly type: string
@@ -21,8 +21,8 @@ export interface ContentDisposition {
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
 /**
- * Decodes bytes of UTF-8 that a server has sent unencoded. Field values are read as ISO-8859-1, and
- * a text that is not UTF-8 stays what it was.
+ * Decodes bytes of UTF-8 that a server has sent unencoded. Field values are read as ISO-8859-1; a
+ * text that is not UTF-8 stays unchanged.
  */
 const asUtf8 = (text: string): string => {
   if (!/[\x80-\xff]/.test(text) || /[\u0100-\uffff]/.test(text)) return text
@@ -49,7 +49,7 @@ export const parse = (value: string): ContentDisposition | undefined => {
     : readParameters(value, first.length, false)
   const named = byName(parameters)
   const plain = named.plain.get("filename")
-  // An empty name is no name.
+  // An empty name counts as missing.
   const fileName = named.extended.get("filename") || (plain && asUtf8(plain)) || undefined
   return {
     type: isParameter ? "attachment" : first.toLowerCase(),
@@ -59,8 +59,8 @@ export const parse = (value: string): ContentDisposition | undefined => {
 }
 
 /**
- * Returns a name for recipients that do not know `filename*`, with `_` for what they would read in
- * different ways (RFC 6266 appendix D).
+ * Returns a name for recipients that do not know `filename*`, with `_` for characters that they
+ * would read in different ways (RFC 6266 appendix D).
  */
 const plainName = (name: string): string =>
   name.normalize("NFD").replace(/\p{Mark}/gu, "").replace(/[^\x20-\x7e]|["\\%]/gu, "_")

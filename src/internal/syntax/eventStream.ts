@@ -16,13 +16,13 @@ export interface Event {
   /** The values of its `data` fields, joined by LF. */
   readonly data: string
   /**
-   * The last `id` that the server has sent, with this event or before it. `""` without one: the
-   * server has sent none, or an empty one.
+   * The last `id` that the server has sent, with this event or before it. `""` without one, or if
+   * the last one is empty.
    */
   readonly id: string
   /**
-   * How long the server wants the client to wait before it connects again, in milliseconds: the
-   * last `retry` that it has sent, with this event or before it. `undefined` without one.
+   * The reconnection time in milliseconds that the server asks for: the last `retry` that it has
+   * sent, with this event or before it. `undefined` without one.
    */
   readonly retry: number | undefined
 }
@@ -33,7 +33,7 @@ const COLON = 0x3a
 const SPACE = 0x20
 const NUL = 0x00
 
-/** The length of the longest field name that means something: `event` and `retry`. */
+/** The length of the longest field names that have a meaning: `event` and `retry`. */
 const longestName = 5
 
 /** Does not remove a byte order mark, because that is removed once, at the start of the stream. */
@@ -44,7 +44,7 @@ const keptRoom = 16_384
 
 const empty: Uint8Array = new Uint8Array(0)
 
-/** Collects bytes. The room doubles, so that one byte at a time stays linear. */
+/** Collects bytes. The capacity doubles, so that adding one byte at a time stays linear. */
 class Collected {
   bytes: Uint8Array = empty
   length = 0
@@ -69,7 +69,7 @@ class Collected {
 const hasMark = (bytes: Uint8Array, from: number, to: number): boolean =>
   to - from >= 3 && bytes[from] === 0xef && bytes[from + 1] === 0xbb && bytes[from + 2] === 0xbf
 
-/** The number of ASCII digits; `undefined` if anything else is among them, or there are none. */
+/** Returns the number in ASCII digits; `undefined` if there are none, or other characters. */
 const digitsOf = (bytes: Uint8Array, from: number, to: number): number | undefined => {
   for (let i = from; i < to; i++) {
     const byte = bytes[i] as number
@@ -83,7 +83,7 @@ export class EventStreamParser {
   lastEventId: string
   /** The last `retry`, in milliseconds. It counts as soon as its line is complete. */
   retryMillis: number | undefined
-  /** True if it has had an event. */
+  /** True if the stream has had an event. */
   hasEvents = false
   readonly #limit: number
   readonly #line = new Collected()
@@ -136,7 +136,10 @@ export class EventStreamParser {
     return true
   }
 
-  /** True if a line that grows by so many bytes is within the limit, with what its event has. */
+  /**
+   * True if a line that grows by so many bytes is within the limit, together with the rest of its
+   * event.
+   */
   #fits(more: number): boolean {
     const fields = this.#data.length + this.#eventLength + this.#idLength
     if (this.#line.length + more + fields <= this.#limit) return true
@@ -166,7 +169,7 @@ export class EventStreamParser {
     let colon = from
     const last = Math.min(end, from + longestName + 1)
     while (colon < last && bytes[colon] !== COLON) colon++
-    // A comment, or a name that is longer than any that means something.
+    // A comment, or a name that is longer than any with a meaning.
     if (colon === from || colon - from > longestName) return
     let value = Math.min(colon + 1, end)
     if (value < end && bytes[value] === SPACE) value++
@@ -195,7 +198,7 @@ export class EventStreamParser {
     }
   }
 
-  /** Ends a block. A block without `data` is no event, although its `id` counts. */
+  /** Ends a block. A block without `data` is not an event, although its `id` counts. */
   #dispatch(events: Array<Event>): void {
     this.lastEventId = this.#id
     if (this.#data.length > 0) {

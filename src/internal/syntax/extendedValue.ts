@@ -25,8 +25,8 @@ const hexOf = (code: number): number => {
 }
 
 /**
- * Decodes percent-encoded bytes. Any visible ASCII character may be there unencoded except quotes
- * and backslashes, because `encodeURIComponent` leaves more characters than the grammar allows.
+ * Decodes percent-encoded bytes. Accepts any visible ASCII character unencoded except quotes and
+ * backslashes, because `encodeURIComponent` leaves more characters than the grammar allows.
  */
 const bytesOf = (text: string, from: number): Uint8Array | undefined => {
   const bytes = new Uint8Array(text.length - from)
@@ -48,7 +48,7 @@ const bytesOf = (text: string, from: number): Uint8Array | undefined => {
 
 /** Decodes bytes in one of the two charsets that RFC 5987 required of a recipient. */
 const textOf = (bytes: Uint8Array, charset: string): string | undefined => {
-  // Not the decoder of the platform, which takes windows-1252 for ISO-8859-1.
+  // Not the platform's decoder, which uses windows-1252 for ISO-8859-1.
   if (charset === "iso-8859-1") return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1")
   if (charset !== "utf-8") return undefined
   try {
@@ -59,9 +59,9 @@ const textOf = (bytes: Uint8Array, charset: string): string | undefined => {
 }
 
 /**
- * Decodes `charset'language'text`. The language is dropped. `undefined` if the value has another
- * charset than UTF-8 or ISO-8859-1, breaks the grammar, or is not text in its charset: such a
- * parameter must be ignored (RFC 8187 section 3.2.1).
+ * Decodes `charset'language'text`. The language is dropped. Returns `undefined` if the charset is
+ * neither UTF-8 nor ISO-8859-1, the value breaks the grammar, or the bytes are invalid in the
+ * charset. Such a parameter must be ignored (RFC 8187 section 3.2.1).
  */
 export const decode = (value: string): string | undefined => {
   const charset = value.indexOf("'")

@@ -67,7 +67,7 @@ const isFraming = (name: string): boolean =>
 
 const isSpace = (code: number): boolean => code === SP || code === HTAB
 
-/** Parses line `from` and all lines behind it into `fields`. Returns the first fault. */
+/** Parses line `from` and all lines after it into `fields`. Returns the first fault. */
 export const parseFieldLines = (
   lines: Lines,
   from: number,
@@ -123,8 +123,8 @@ const unfold = (
   const name = fields.names[last]
   if (name === undefined) return faultAt(start, "white space before the first field")
   if (isFraming(name)) return faultAt(start, `the field ${name} is folded over several lines`, name)
-  // Only what is new is cleaned. To clean the whole value for each of its lines would take time in
-  // proportion to the square of its length.
+  // Only the new part is cleaned. Cleaning the whole value for each of its lines would take
+  // quadratic time.
   const more = flagged ? cleaned(text.slice(start, end)) : trimSpace(text, start, end)
   const value = fields.values[last] as string
   fields.values[last] = value === "" || more === "" ? value + more : `${value} ${more}`

@@ -13,7 +13,7 @@ import { parseFieldLines, tooLong } from "./fieldLines.ts"
 import type { LineFault } from "./lineScanner.ts"
 import { faulty, LineScanner, needMore } from "./lineScanner.ts"
 
-/** What can be wrong with a field section. */
+/** The faults of a field section. */
 export type SectionError = HeadersTooLarge | InvalidHeaderLine | LineTooLong | TooManyHeaders
 
 const bareLf: ReadonlyArray<Relaxation> = ["bareLf"]

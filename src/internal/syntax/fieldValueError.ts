@@ -7,9 +7,9 @@ import * as Either from "effect/Either"
  * no `HttpError`. Its message repeats nothing of the value, which may be a secret.
  */
 export class FieldValueError extends Data.TaggedError("FieldValueError")<{
-  /** What is wrong, as the end of a sentence. */
+  /** The fault, as the end of a sentence. */
   readonly reason: string
-  /** The offset in the text that was parsed. `undefined` if a value cannot be written. */
+  /** The offset in the parsed text. `undefined` if a value cannot be written. */
   readonly at?: number | undefined
 }> {
   override get message(): string {
@@ -19,7 +19,7 @@ export class FieldValueError extends Data.TaggedError("FieldValueError")<{
   }
 }
 
-/** Writes a value. What untyped code brings may be no such value, and is a failure too. */
+/** Writes a value. Untyped code may pass any value, which then fails too. */
 export const attempted = (
   write: () => Either.Either<string, FieldValueError>
 ): Either.Either<string, FieldValueError> => {

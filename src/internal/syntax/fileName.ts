@@ -1,14 +1,14 @@
 /**
- * Makes a name of a file from what a server says, so that it can be joined to a folder of this
- * machine: one segment of a path on any system.
+ * Creates a file name from text of a server, so that it can be joined to a folder of this machine.
+ * The result is one segment of a path on any system.
  *
- * The server chooses the name, so no regular expression here goes back.
+ * The server chooses the name, so no regular expression here backtracks.
  */
 
 /** The longest name of most file systems, in bytes of UTF-8. */
 const longest = 255
 
-/** An extension longer than this is none that must be kept. */
+/** The longest extension that is kept. */
 const longestExtension = 32
 
 /** Names of devices on Windows, with any extension. */
@@ -40,8 +40,8 @@ const shortened = (name: string): string => {
 
 /**
  * Returns a name without folders, or `undefined` if nothing is left of it. Control characters and
- * invisible ones, which can hide an extension, are removed. What Windows does not allow becomes
- * `_`, as does the dot of a hidden file. `_` is put before the name of a device.
+ * invisible ones, which can hide an extension, are removed. Characters that Windows does not allow
+ * become `_`, as does the dot of a hidden file. The name of a device gets a `_` before it.
  */
 export const safeFileName = (name: string): string | undefined => {
   if (typeof name !== "string") return undefined

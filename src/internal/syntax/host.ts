@@ -3,9 +3,9 @@
  * and the TLS server name.
  *
  * If two parsers disagree about the end of a host, a request can reach a server that a check did
- * not see. Therefore every host is parsed here, once. What is not plainly a name or an address
- * (`127.1`, `faß.de`, `0:0::1`) is converted to canonical form by the platform's `URL`, and checked
- * again. Errors are values, and no reason repeats the input, which may contain a password.
+ * not see. Therefore every host is parsed here, once. A host that is not plainly a name or an
+ * address (`127.1`, `faß.de`, `0:0::1`) is converted to canonical form by the platform's `URL`, and
+ * checked again. Errors are values, and no reason repeats the input, which may contain a password.
  */
 import { InvalidUrl } from "../error/request.ts"
 
@@ -71,7 +71,7 @@ const checkLabels = (name: string): string | InvalidUrl => {
   let start = 0
   for (let i = 0; i <= name.length; i++) {
     if (i < name.length && name.charCodeAt(i) !== 0x2e) continue
-    // The empty text behind a final dot is not a label.
+    // The empty text after a final dot is not a label.
     if (i === start && i === name.length && i > 0) break
     if (i === start || i - start > 63) {
       return invalid("host", "a part between its dots is empty or longer than 63 characters")
@@ -157,7 +157,7 @@ export const parseHostPort = (text: string, source: Source): HostPort | InvalidU
     : withPort(parseName(text.slice(0, colon)), text.slice(colon + 1))
 }
 
-/** Parses a host that must not have a port, so that a colon behind it is an error too. */
+/** Parses a host that must not have a port, so that a colon after it is an error too. */
 export const parseHost = (text: string): string | InvalidUrl => {
   const parsed = parseHostPort(text, "option")
   if (parsed instanceof InvalidUrl) return parsed

@@ -113,12 +113,12 @@ export class LineScanner {
   }
 
   /**
-   * Scans `bytes` from `from`. Returns the offset behind the section's end, `needMore` or `faulty`.
+   * Scans `bytes` from `from`. Returns the offset after the section's end, `needMore` or `faulty`.
    */
   scan(bytes: Uint8Array, from: number): number {
     const shift = this.length - from
     const end = this.#scan(bytes, from, shift)
-    // Errors quote line 0, and it is checked before any fault behind it.
+    // Errors quote line 0, and it is checked before any fault after it.
     if (this.fault !== undefined) this.#keep(bytes, from, Math.max(from, this.fault.offset + 1 - shift))
     return end
   }
@@ -252,8 +252,8 @@ export class LineScanner {
   }
 
   /**
-   * Copies the bytes of an unfinished section. The buffer doubles, so that one byte at a time stays
-   * linear.
+   * Copies the bytes of an unfinished section. The buffer doubles, so that adding one byte at a
+   * time stays linear.
    */
   #keep(bytes: Uint8Array, from: number, to: number): void {
     const wanted = this.#keptLength + to - from

@@ -11,9 +11,11 @@ import { byName, isName, quote, quotedString, readParameters, skipSpace, without
 export interface Link {
   /** The target as written: a URL or a reference relative to the URL of the response. */
   readonly target: string
-  /** The relation types in lower case, such as `next`. Empty if the sender gave none. */
+  /** The relation types in lower case, such as `next`. Empty if the sender sent none. */
   readonly rel: ReadonlyArray<string>
-  /** What the link is from, if that is not the resource of the response. As written. */
+  /**
+   * The resource that the link is from, if that is not the resource of the response. As written.
+   */
   readonly anchor: string | undefined
   /**
    * All other parameters, by their names in lower case, such as `title`, `type`, `as`. Of several
@@ -26,7 +28,9 @@ export interface Link {
 const relationsOf = (rel: string): ReadonlyArray<string> =>
   rel.split(/[ \t]/).filter((type) => type !== "").map((type) => type.toLowerCase())
 
-/** The parameters that are no parameters of a `Link`. `rev` is obsolete (section 3.3). */
+/**
+ * The parameters that are separate fields of a `Link`, or ignored. `rev` is obsolete (section 3.3).
+ */
 const ownNames = ["rel", "anchor", "rev"]
 
 const linkOf = (target: string, parameters: ReadonlyArray<Parameter>): Link => {
@@ -40,7 +44,7 @@ const linkOf = (target: string, parameters: ReadonlyArray<Parameter>): Link => {
 }
 
 /**
- * Index of the comma that ends a broken link, or the length. Commas in quotes and in a target do
+ * Index of the comma that ends an invalid link, or the length. Commas in quotes and in a target do
  * not end it.
  */
 const endOfBroken = (value: string, from: number): number => {
@@ -77,13 +81,15 @@ export const parse = (value: string): ReadonlyArray<Link> => {
   return links
 }
 
-/** Percent-encodes what no URI may contain, as the parser of URLs does. */
+/** Percent-encodes characters that no URI may contain, as the parser of URLs does. */
 const uri = (text: string): string =>
   text.replace(/\p{Surrogate}/gu, "\ufffd").replace(/[^!#-;=?-[\]_a-z~]+/g, encodeURIComponent)
 
 const failure = (reason: string): Either.Either<never, FieldValueError> => Either.left(new FieldValueError({ reason }))
 
-/** What a `rel` may not contain, because it is separated by spaces and written in quotes. */
+/**
+ * Characters that a `rel` may not contain, because it is separated by spaces and written in quotes.
+ */
 const refusedInRelation = /[^\x21\x23-\x5b\x5d-\x7e]/
 
 const linksWritten = (links: ReadonlyArray<Link>): Either.Either<string, FieldValueError> => {

@@ -31,7 +31,7 @@ const endOfPart = (value: string, from: number): number => {
 const endOfQuoted = (value: string, from: number): number => {
   for (let i = from + 1; i < value.length; i++) {
     const code = value.charCodeAt(i)
-    if (code === 0x5c) i++ // backslash: the next character is meant literally
+    if (code === 0x5c) i++ // backslash: the next character is literal
     else if (code === 0x22) return i + 1
   }
   return value.length

@@ -2,8 +2,8 @@
  * Reads and writes the parameters that follow a value: `; name=value; name="quoted"`, as in Link
  * (RFC 8288 appendix B.3) and Content-Disposition (RFC 6266).
  *
- * Reading never fails, because senders break this grammar in many ways. Every step consumes what it
- * looked at, so the time is linear in the length.
+ * Reading never fails, because senders break this grammar in many ways. Every step consumes the
+ * characters that it examined, so the time is linear in the length.
  */
 import * as extendedValue from "./extendedValue.ts"
 import { invalidTokenAt, trimSpace } from "./token.ts"
@@ -11,7 +11,7 @@ import { invalidTokenAt, trimSpace } from "./token.ts"
 /** A parameter as written, with its name in lower case and its value without quotes. */
 export type Parameter = readonly [name: string, value: string]
 
-/** Parameters, and the index of what follows them. */
+/** Parameters, and the index after them. */
 export interface Parameters {
   readonly parameters: ReadonlyArray<Parameter>
   readonly end: number
@@ -32,8 +32,8 @@ const indexOfAny = (text: string, stops: string, from: number): number => {
 }
 
 /**
- * Reads the quoted string that opens at `from`. A missing end quote is the end of the text, and a
- * backslash stands for the character that follows it.
+ * Reads the quoted string that opens at `from`. Without an end quote it ends with the text. A
+ * backslash stands for the character after it.
  */
 export const quotedString = (text: string, from: number): { readonly value: string; readonly end: number } => {
   let value = ""
@@ -85,8 +85,8 @@ export interface ByName {
 }
 
 /**
- * Sorts parameters by their names. Extended values are decoded (RFC 8187), and broken ones dropped.
- * Of several with one name the first counts.
+ * Collects parameters by their names. Extended values are decoded (RFC 8187), and invalid ones
+ * dropped. Of several with one name the first counts.
  */
 export const byName = (parameters: ReadonlyArray<Parameter>): ByName => {
   const plain = new Map<string, string>()
@@ -115,7 +115,7 @@ const isQuotable = (text: string): boolean => !/[^\t\x20-\x7e]/.test(text)
 /** Writes a quoted string. */
 export const quote = (text: string): string => `"${text.replace(/["\\]/g, "\\$&")}"`
 
-/** Writes a parameter in quotes, or as an extended value if it has other characters than ASCII. */
+/** Writes a parameter in quotes, or as an extended value if it has non-ASCII characters. */
 export const written = ([name, value]: Parameter): string =>
   isQuotable(value) ? `; ${name}=${quote(value)}` : `; ${name}*=${extendedValue.encode(value)}`
 

@@ -2,8 +2,8 @@
  * Parses Structured Fields (RFC 9651 section 4.2): items, lists, dictionaries, and what they have
  * in common.
  *
- * A value that breaks the grammar anywhere fails as a whole, as section 4.2 demands: a part of it
- * could mean something else than the whole.
+ * A value that breaks the grammar anywhere fails as a whole, as section 4.2 demands, because a part
+ * could mean something else.
  */
 import * as Either from "effect/Either"
 import { FieldValueError } from "./fieldValueError.ts"

@@ -1,8 +1,8 @@
 /**
  * Reads keys and bare items of Structured Fields (RFC 9651 sections 4.2.3.1 to 4.2.10).
  *
- * One pass over the characters and no regular expression, because the peer chooses the value. What
- * fails is `undefined`, and `failure` says why.
+ * One pass over the characters and no regular expression, because the peer chooses the value. A
+ * function that fails returns `undefined`, and `failure` has the reason.
  */
 import { FieldValueError } from "./fieldValueError.ts"
 import { tokenTable } from "./token.ts"
@@ -24,7 +24,7 @@ const isLower = (code: number): boolean => code >= 0x61 && code <= 0x7a
 
 const isAlpha = (code: number): boolean => isLower(code | 0x20) && code < 0x80
 
-/** A code that stands for the end of the text, where no character has it. */
+/** A code that stands for the end of the text and is no character's. */
 export const end = -1
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
@@ -87,7 +87,7 @@ export const isToken = (text: string): boolean => {
   return true
 }
 
-/** Reads from a text, from a position that moves on. */
+/** Reads from a text, at a position that advances. */
 export class ItemReader {
   readonly #text: string
   #at = 0
@@ -102,7 +102,7 @@ export class ItemReader {
     return this.#at < this.#text.length ? this.#text.charCodeAt(this.#at) : end
   }
 
-  /** Why reading failed, at the place where it did. */
+  /** The reason of the failure, and its place. */
   get failure(): FieldValueError {
     return new FieldValueError({ reason: this.#reason ?? "nothing is missing", at: this.#at })
   }
@@ -177,7 +177,7 @@ export class ItemReader {
     return this.#at - start
   }
 
-  /** There is no negative zero, which would not equal 0 in every comparison. */
+  /** There is no negative zero, because it would not equal 0 in every comparison. */
   #numberFrom(start: number): number {
     return Number(this.#text.slice(start, this.#at)) + 0
   }

@@ -1,4 +1,6 @@
-/** Makes the values of Structured Fields. What cannot be written fails when it is written. */
+/**
+ * Creates the values of Structured Fields. A value that cannot be written fails when it is written.
+ */
 import * as Predicate from "effect/Predicate"
 import type { InnerList, Item, Parameters } from "./structuredFields.ts"
 import type { BareItem } from "./structuredItems.ts"

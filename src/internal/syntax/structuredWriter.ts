@@ -1,6 +1,6 @@
 /**
- * Writes Structured Fields (RFC 9651 section 4.1). A value that the grammar cannot express is not
- * changed into another one, but fails; only decimals are rounded, as section 4.1.5 demands.
+ * Writes Structured Fields (RFC 9651 section 4.1). A value that the grammar cannot express fails
+ * and is never changed. Only decimals are rounded, as section 4.1.5 demands.
  */
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
@@ -46,7 +46,7 @@ const thousandths = (value: number): number => {
 
 const decimal = (value: number): string => {
   const size = Math.abs(value)
-  // Also `NaN`. Up to here no number is written with an exponent but those below a millionth.
+  // Also `NaN`. Below this limit only numbers less than a millionth are written with an exponent.
   if (!(size < 1e12)) return refuse("a decimal has at most 12 digits before its point")
   const rounded = size < 1e-6 ? 0 : thousandths(size)
   if (rounded > largest) return refuse("a decimal has at most 12 digits before its point")
@@ -125,14 +125,14 @@ const entry = ([name, self]: readonly [string, Member]): string =>
     ? key(name) + parameters(self.parameters)
     : `${key(name)}=${member(self)}`
 
-/** Turns what is thrown here into a failure. */
+/** Converts what is thrown in this file into a failure. */
 const written = (write: () => string): Either.Either<string, FieldValueError> => {
   try {
     return Either.right(write())
   } catch (error) {
     return Either.left(
       new FieldValueError({
-        // Anything else is thrown because of a value of untyped code, such as a list that is none.
+        // Anything else was thrown because of an untyped value, such as a list that is not one.
         reason: error instanceof Unwritable ? error.reason : "it is not a value of Structured Fields"
       })
     )
@@ -148,5 +148,5 @@ export const serializeList = (self: List): Either.Either<string, FieldValueError
 
 /** Writes a dictionary (section 4.1.2). An empty dictionary is an empty text. */
 export const serializeDictionary = (self: Dictionary): Either.Either<string, FieldValueError> =>
-  // `Array.from` takes anything else, such as a record, for an empty list.
+  // `Array.from` treats anything else, such as a record, as an empty list.
   written(() => Array.from(Predicate.isIterable(self) ? self : refuse("a dictionary is a map"), entry).join(", "))

@@ -42,7 +42,7 @@ const refusedInTarget = refusing(targetTable)
 
 /**
  * Returns the offset of the first refused character, or -1. A value that is not a string is refused
- * too. It has no length here, and its text could be anything once it is written into a head.
+ * too, because its text could change when it is written into a head.
  */
 const firstRefused = (text: string, refused: RegExp): number => typeof text === "string" ? text.search(refused) : 0
 
@@ -59,8 +59,8 @@ export const invalidValueAt = (text: string): number => firstRefused(text, refus
 export const invalidTargetAt = (text: string): number => firstRefused(text, refusedInTarget)
 
 /**
- * Returns the part of an invalid name that is a token. A value that was meant for another place may
- * follow it.
+ * Returns the part of an invalid name that is a token. The rest may be a value that was meant for
+ * another place.
  */
 export const shownName = (name: string): string => {
   if (typeof name !== "string") return "(not a string)"

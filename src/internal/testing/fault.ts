@@ -1,6 +1,5 @@
 /**
- * How a scripted connection breaks, in the words of real ones: system errors, and the errors of a
- * handshake.
+ * How a scripted connection breaks, as real ones do: system errors, and the errors of a handshake.
  *
  * Changes no state.
  */
@@ -8,7 +7,7 @@ import type * as Exit from "effect/Exit"
 import { TlsError } from "../../HttpError.ts"
 import type { Step } from "./steps.ts"
 
-/** Creates an error in Node's words. */
+/** Creates an error as Node does. */
 export const systemError = (syscall: string, code: string): Error =>
   Object.assign(new Error(`${syscall} ${code}`), { code, syscall })
 

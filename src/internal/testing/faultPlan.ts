@@ -1,9 +1,9 @@
 /**
- * Which faults a connection has: drawn from a policy, or taken from a list.
+ * The faults of a connection: drawn from a policy, or taken from a list.
  *
- * Injects nothing. Rule: what is drawn depends on the seed, the connection, the round and the kind
- * alone. So it depends neither on time nor on other connections, and a policy with one kind less
- * draws the same faults of the other kinds.
+ * Injects nothing. Rule: a draw depends on the seed, the connection, the round and the kind alone.
+ * So it depends neither on time nor on other connections, and a policy with one kind less draws the
+ * same faults of the other kinds.
  */
 import * as Duration from "effect/Duration"
 import type * as Transport from "../../Transport.ts"
@@ -31,7 +31,7 @@ export interface Round {
 /** The faults of a connection. */
 export interface ConnectionPlan {
   readonly opening: ReadonlyArray<OpeningFault>
-  /** `injected` is how many faults of a kind the connection has had. */
+  /** `injected` is the number of faults of a kind that the connection has had. */
   readonly round: (round: number, injected: (kind: Fault["kind"]) => number) => Round
 }
 
@@ -42,7 +42,10 @@ const noRound: Round = { in: [], out: [] }
 
 const noFaults: ConnectionPlan = { opening: [], round: () => noRound }
 
-/** In which order faults at the same offset happen: what ends the connection is the last. */
+/**
+ * The order in which faults at the same offset happen: a fault that ends the connection is the
+ * last.
+ */
 const order: ReadonlyArray<Fault["kind"]> = ["slowWrite", "split", "delay", "corrupt", "stall", "halfClose", "reset"]
 
 const sorted = (faults: ReadonlyArray<RoundFault>): Round => {
@@ -58,7 +61,7 @@ const sorted = (faults: ReadonlyArray<RoundFault>): Round => {
 
 type Draw = () => number
 
-/** Numbers from 0 to 1 that depend on these four (mulberry32 over a hash of FNV-1a). */
+/** Returns numbers from 0 to 1 that depend on these four (mulberry32 over a hash of FNV-1a). */
 const generator = (...parts: ReadonlyArray<number>): Draw => {
   let state = 0x811c9dc5
   for (const part of parts) {
@@ -74,7 +77,7 @@ const generator = (...parts: ReadonlyArray<number>): Draw => {
   }
 }
 
-/** A whole number of the range. Each order of magnitude is as likely as every other. */
+/** Returns a whole number of the range. Each order of magnitude is as likely as every other. */
 const between = (draw: Draw, [least, most]: readonly [number, number]): number =>
   most === Infinity || least === most
     ? most
@@ -97,7 +100,7 @@ const numberIn = (name: string, value: unknown, least: number, most: number): nu
 const wholeIn = (name: string, value: unknown, least: number, most = Number.MAX_SAFE_INTEGER): number =>
   Number.isInteger(numberIn(name, value, least, most)) ? value as number : fail(name, "must be a whole number")
 
-/** Returns the least and the most, which `read` turns into numbers. */
+/** Returns the least and the most, which `read` converts to numbers. */
 const rangeOf = <A>(
   name: string,
   range: Range<A> | undefined,
@@ -115,7 +118,7 @@ const millisIn = (name: string) => (value: Duration.DurationInput): number => {
   return duration._tag === "Some" ? Duration.toMillis(duration.value) : fail(name, "must be a duration")
 }
 
-/** The common part of all chances, or `undefined` if the fault never happens. */
+/** Returns the common part of all chances, or `undefined` if the fault never happens. */
 const chanceOf = <A extends OpeningChance & Partial<DirectedChance>>(name: string, given: number | A | undefined) => {
   if (given === undefined) return undefined
   const chance: Partial<A> & OpeningChance = typeof given === "object" && given !== null
@@ -147,7 +150,10 @@ interface Kind<Make> {
   readonly make: Make
 }
 
-/** Reads the kinds of a policy. Their numbers are part of what a seed means, so they stay. */
+/**
+ * Reads the kinds of a policy. Their numbers are part of the meaning of a seed, so they must not
+ * change.
+ */
 const kindsOf = (policy: FaultPolicy) => {
   const opening: Array<Kind<OpeningMaker>> = []
   const rounds: Array<Kind<RoundMaker>> = []

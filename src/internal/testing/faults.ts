@@ -1,17 +1,16 @@
 /**
- * What can go wrong with a connection under test: the faults, and the policy that they are drawn
- * from.
+ * The faults of a connection under test, and the policy that they are drawn from.
  *
  * Types and texts only; `faultPlan.ts` draws, `faultyTransport.ts` injects. Rule: a fault has a
- * place in the conversation and not in time, so that it happens again however the network splits
- * and delays the bytes.
+ * place in the conversation and not in time. It then happens again regardless of how the network
+ * splits and delays the bytes.
  */
 import type * as Duration from "effect/Duration"
 import type * as Transport from "../../Transport.ts"
 
 /**
- * Where a fault happens. It happens when the byte at `offset` is about to pass, or the end of the
- * channel, and never if neither gets that far.
+ * Where a fault happens. It happens when the byte at `offset`, or the end of the channel, is about
+ * to pass. It never happens if neither is reached.
  */
 export interface FaultPlace {
   /** The number of the attempt to open, from 0, in the order of the calls of `open`. */
@@ -29,7 +28,7 @@ export interface FaultPlace {
 export type FaultDirection = "in" | "out"
 
 interface Directed extends FaultPlace {
-  /** `out` is what the client writes. Default: `in`. */
+  /** `out` is the client's bytes. Default: `in`. */
   readonly direction?: FaultDirection | undefined
 }
 
@@ -46,23 +45,23 @@ export type Fault =
    * event loop. After 100 pieces the bytes arrive unchanged.
    */
   | (FaultPlace & { readonly kind: "split"; readonly size: number })
-  /** What follows arrives after this time. */
+  /** Later bytes arrive after this time. */
   | (FaultPlace & { readonly kind: "delay"; readonly millis: number })
-  /** The peer finishes sending, although there is more. What the client writes still reaches it. */
+  /** The peer finishes sending, although there is more. The client's bytes still reach it. */
   | (FaultPlace & { readonly kind: "halfClose" })
   /**
    * The rest of the round is sent in pieces of at most `size` bytes with this time between them.
    * `write` returns `false`, and `drained` calls back after the last piece.
    */
   | (FaultPlace & { readonly kind: "slowWrite"; readonly size: number; readonly millis: number })
-  /** The channel breaks with `ECONNRESET`, and what follows is lost. */
+  /** The channel breaks with `ECONNRESET`, and later bytes are lost. */
   | (Directed & { readonly kind: "reset" })
-  /** Nothing passes any more, and nothing says so. The other direction goes on. */
+  /** Nothing passes any more, without a report. The other direction continues. */
   | (Directed & { readonly kind: "stall" })
   /** The bits of `mask`, from 1 to 255, are flipped in this byte. */
   | (Directed & { readonly kind: "corrupt"; readonly mask: number })
 
-/** A number, or the least and the most of which one is drawn, small ones as often as large ones. */
+/** A number, or a range from which one is drawn, with as many small numbers as large ones. */
 export type Range<A> = A | readonly [least: A, most: A]
 
 /** How often a fault of openings happens. */
@@ -76,15 +75,15 @@ export interface FaultChance {
   /** For each round of each connection, from 0 to 1. */
   readonly probability: number
   /**
-   * The greatest offset in bytes. One fault in four is at offset 0, before anything has passed; of
-   * the others small offsets are as many as large ones. Default: 1,024.
+   * The greatest offset in bytes. One fault in four is at offset 0, before anything has passed. Of
+   * the others, small offsets are as many as large ones. Default: 1,024.
    */
   readonly within?: number | undefined
-  /** The most on one connection. Default: no limit. */
+  /** The most faults on one connection. Default: no limit. */
   readonly most?: number | undefined
 }
 
-/** As `FaultChance`, for faults in both directions. */
+/** Like `FaultChance`, for faults in both directions. */
 export interface DirectedChance extends FaultChance {
   /** Default: `in`. With `both` each fault is in one of the two. */
   readonly direction?: FaultDirection | "both" | undefined
@@ -92,7 +91,10 @@ export interface DirectedChance extends FaultChance {
 
 type Chance<A> = number | A | undefined
 
-/** How often each kind of fault is drawn: a probability, or one with more. Default: never. */
+/**
+ * How often each kind of fault is drawn: a probability, or a record with more options. Default:
+ * never.
+ */
 export interface FaultPolicy {
   /** A whole number. The same program with the same seed has the same faults. */
   readonly seed: number
@@ -135,11 +137,11 @@ export interface FaultPolicy {
     | undefined
 }
 
-/** A transport with faults, and what it did. */
+/** A transport with faults, and its record. */
 export interface FaultyTransport extends Transport.Service {
   /** The faults that have happened, in order. */
   readonly injected: ReadonlyArray<Fault>
-  /** The same for people: the seed, and a line for each fault. */
+  /** The same as text: the seed, and a line for each fault. */
   readonly report: string
   /** The endpoints that the client connected to, one for each attempt, refused ones included. */
   readonly opened: ReadonlyArray<Transport.Endpoint>
@@ -164,7 +166,7 @@ const details = (fault: Fault): string => {
   }
 }
 
-/** The direction in which a fault is. */
+/** Returns the direction of a fault. */
 export const directionOf = (fault: Fault): FaultDirection =>
   fault.kind === "slowWrite" ? "out" : "direction" in fault ? fault.direction ?? "in" : "in"
 

@@ -1,8 +1,8 @@
 /**
  * A channel with faults, over a channel of another transport.
  *
- * Faults are above TLS: they are in the bytes that this channel carries, and not in records. What
- * is not a fault passes through: facts, references, the proof of the end.
+ * Faults are above TLS: they are in the bytes of this channel, and not in records. Everything else
+ * passes through: facts, references, the proof of the end.
  */
 import type { DuplexFault, DuplexInfo } from "../../Transport.ts"
 import type * as Transport from "../../Transport.ts"
@@ -127,7 +127,7 @@ export class FaultyDuplex implements Transport.Duplex {
     return this.below
   }
 
-  // What the two sides ask for
+  // Requests of the two sides
 
   afterTurn(callback: () => void): void {
     this.channel.afterTurn(() => {

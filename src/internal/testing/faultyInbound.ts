@@ -1,14 +1,14 @@
 /**
- * The incoming side of a channel with faults: what arrived and is held back, and when it passes.
+ * The incoming side of a channel with faults: bytes that are held back, and when they pass.
  *
- * Knows no policy; the channel says which faults a round has. Rules: the order is kept, and nothing
- * passes what is held back. A fault happens when the byte or the end at its offset is due, between
- * two calls of the receiver. A view is overwritten after the call.
+ * Knows no policy; the channel has the faults of a round. Rules: the order is kept, and nothing
+ * overtakes bytes that are held back. A fault happens when the byte or the end at its offset is
+ * due, between two calls of the receiver. A view is overwritten after the call.
  */
 import type { DuplexFault, Receiver } from "../../Transport.ts"
 import type { RoundFault } from "./faultPlan.ts"
 
-/** What the incoming side needs of its channel. */
+/** The parts of the channel that the incoming side needs. */
 export interface InboundOwner {
   /** Calls back after the next poll of the event loop. */
   afterTurn(callback: () => void): void
@@ -50,9 +50,9 @@ export class FaultyInbound {
   private paused = false
   private busy = false
   private resumed = false
-  /** True while a delay or a turn must be over before anything passes. */
+  /** True while a delay or a poll must end before anything passes. */
   private waiting = false
-  /** True if no more of what the peer sends passes. */
+  /** True if no more bytes of the peer pass. */
   private deaf = false
   /** True if the end came early, so that only a fault can follow. */
   private cut = false
@@ -62,7 +62,7 @@ export class FaultyInbound {
     this.owner = owner
   }
 
-  /** True if nothing is held back, and nothing forbids to read. */
+  /** True if nothing is held back, and reading is allowed. */
   get readable(): boolean {
     return this.deaf || (this.held.length === 0 && !this.paused && !this.closed)
   }
@@ -96,7 +96,7 @@ export class FaultyInbound {
     this.pump()
   }
 
-  /** Takes what has arrived, and passes on what may pass. Bytes are copied. */
+  /** Takes bytes, and passes on those that may pass. Bytes are copied. */
   take(item: Item): void {
     if (this.closed || (item instanceof Uint8Array && item.length === 0)) return
     if (this.deaf) {
@@ -126,7 +126,7 @@ export class FaultyInbound {
     if (this.readable) this.owner.readOn()
   }
 
-  /** Passes one thing on; returns `false` if it must wait, or if there is none. */
+  /** Passes one item on; returns `false` if it must wait, or if there is none. */
   private step(): boolean {
     const item = this.held[0]
     if (item === undefined || this.receiver === undefined || this.busy || this.waiting || this.closed) return false

@@ -1,14 +1,14 @@
 /**
- * The outgoing side of a channel with faults: what the client writes, and what of it is sent when.
+ * The outgoing side of a channel with faults: the client's bytes, and when they are sent.
  *
- * Knows no policy; the channel says which faults a round has. Rule: without a fault the bytes go to
- * the channel below in the call that writes them, and are not copied.
+ * Knows no policy; the channel has the faults of a round. Rule: without a fault the bytes go to the
+ * channel below in the call that writes them, and are not copied.
  */
 import type { Duplex } from "../../Transport.ts"
 import type { RoundFault } from "./faultPlan.ts"
 import { toBytes } from "./steps.ts"
 
-/** What the outgoing side needs of its channel. */
+/** The parts of the channel that the outgoing side needs. */
 export interface OutboundOwner {
   readonly below: Duplex
   startDelay(millis: number, callback: () => void): void
@@ -29,13 +29,13 @@ export class FaultyOutbound {
   private written = 0
   private next = 0
   private pace: Pace | undefined
-  /** What was written and is not sent, with its pace. */
+  /** The written bytes that are not sent yet, with their pace. */
   private readonly queue: Array<{ readonly bytes: Uint8Array; readonly pace: Pace | undefined }> = []
   private readonly drainers: Array<() => void> = []
   /** True while a piece must wait for its time. */
   private waiting = false
   private ending = false
-  /** True if nothing of the client passes any more. */
+  /** True if no more bytes of the client pass. */
   private mute = false
 
   constructor(owner: OutboundOwner) {
@@ -80,7 +80,7 @@ export class FaultyOutbound {
     this.drainers.length = 0
   }
 
-  /** Queues bytes, with what the faults of the round make of them. */
+  /** Queues bytes, with the changes of the round's faults. */
   private put(bytes: Uint8Array): void {
     let start = 0
     while (start < bytes.length && !this.mute) {
@@ -109,14 +109,14 @@ export class FaultyOutbound {
     this.owner.record(fault)
     if (fault.kind === "slowWrite") this.pace = fault
     else {
-      // What was written before may still be on its way, unless it is slow.
+      // Earlier bytes may still be in flight, unless they are slow.
       this.flush()
       this.close()
       if (fault.kind === "reset") this.owner.breakWith(fault)
     }
   }
 
-  /** Sends what may be sent now; returns false if the client should wait. */
+  /** Sends the bytes that may be sent now; returns false if the client should wait. */
   private flush(): boolean {
     let goesOn = !this.mute
     for (let entry = this.queue[0]; entry !== undefined && !this.waiting; entry = this.queue[0]) {

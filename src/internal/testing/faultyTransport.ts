@@ -2,7 +2,7 @@
  * A transport with faults: opens the channels of another one, and records what it injected.
  *
  * Draws no faults (`faultPlan.ts`). Rules: every wait runs on the `Clock`. Interruption leaves
- * nothing open. Where there is no fault, the other transport decides alone.
+ * nothing open. Without a fault, the other transport decides alone.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -48,7 +48,7 @@ export class FaultInjector implements FaultyTransport {
     return [seed, ...this.injected.map((fault) => `  ${describeFault(fault)}`)].join("\n")
   }
 
-  /** What is split counts as arrived, and what is delayed does not. */
+  /** Split bytes count as arrived, delayed ones do not. */
   readonly loop: Transport.EventLoop = {
     afterPoll: (callback) =>
       this.belowLoop.afterPoll(() => this.turns > 0 ? this.loop.afterPoll(callback) : callback()),
@@ -83,7 +83,7 @@ export class FaultInjector implements FaultyTransport {
       )
     })
 
-  /** Runs what happens before the other transport is asked. */
+  /** Runs the faults that happen before the other transport is asked. */
   private knock(plan: ConnectionPlan, endpoint: Transport.Endpoint, limit: number): Effect.Effect<void, OpenError> {
     return Effect.forEach(plan.opening, (fault): Effect.Effect<void, OpenError> => {
       this.injected.push(fault)

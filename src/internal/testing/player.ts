@@ -264,7 +264,7 @@ export class Player {
     if (this.fault !== undefined || this.steps[this.position]?._tag !== "UnblockWrites") this.turn()
   }
 
-  /** Delivers one thing to the client. */
+  /** Delivers one item to the client. */
   private turn(): void {
     if (this.closed) return
     if (this.fault !== undefined) {

@@ -97,8 +97,8 @@ export class ScriptedTransport implements Handle {
   }
 
   /**
-   * The script's event loop. A poll is over when no connection has anything left to deliver by
-   * itself.
+   * The script's event loop. A poll is over when no connection can deliver anything without further
+   * calls of the client.
    */
   readonly loop: Transport.EventLoop = {
     afterPoll: (callback) => queueMicrotask(() => this.isDelivering ? this.loop.afterPoll(callback) : callback()),
@@ -149,7 +149,7 @@ export class ScriptedTransport implements Handle {
   )
 
   /**
-   * Like `verify`, but ignores steps that were not played, because a scope may end early for many
+   * Does the same as `verify`, but ignores unplayed steps, because a scope may end early for many
    * reasons.
    */
   readonly verifyFailures: Effect.Effect<void, ScriptError> = Effect.suspend(() =>
@@ -198,7 +198,7 @@ export class ScriptedTransport implements Handle {
       )
     })
 
-  /** Runs what happens before the channel exists. */
+  /** Runs the steps before the channel exists. */
   private knock(attempt: Attempt, connection: Connection, limit: number): Effect.Effect<void, OpenError> {
     const outcome: Effect.Effect<void, OpenError> = connection.open._tag === "Stall"
       ? Effect.never
