@@ -26,7 +26,7 @@ const gzip = gzipSync("hello").toString("latin1")
 
 export const cases = [
   differsFromFetch(
-    "adds no fields that nobody asked for",
+    "adds no fields that was not requested",
     [200, []],
     [200, ["accept", "accept-encoding", "accept-language", "sec-fetch-mode", "user-agent"]],
     sent((request) => request, ({ heard: [heard] }) => Object.keys(fieldsOf(heard)).toSorted())

@@ -204,7 +204,7 @@ const connections = [
     rightAfter(5, (response) => response.text)
   ),
   differs(
-    "uses a connection again whose small response nobody read",
+    "uses a connection again whose small response was not read",
     { ours: "one", node: "one each", undici: "several" },
     rightAfter(5, () => Effect.void)
   ),

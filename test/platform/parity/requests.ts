@@ -132,7 +132,7 @@ export const cases = [
   ),
 
   differs(
-    "has these fields of its own",
+    "adds these fields",
     {
       ours: ["Host: 127.0.0.1:PORT"],
       node: ["Host: 127.0.0.1:PORT", "Connection: close"],

@@ -149,14 +149,14 @@ const heads = [
   ),
   same("passes over 103", 200, head({ send: ["HTTP/1.1 103 Early Hints\r\n\r\n", ok()] }, ({ status }) => status)),
   differs(
-    "passes over a 100 that nobody asked for",
+    "passes over a 100 that was not requested",
     { ours: 200, node: 200, undici: "RequestError Transport" },
     head(
       { send: ["HTTP/1.1 100 Continue\r\n\r\n", ok()] },
       ({ status }) => status
     )
   ),
-  differs("refuses a 101 that nobody asked for", {
+  differs("refuses a 101 that was not requested", {
     ours: "RequestError Transport: UnexpectedUpgrade",
     node: 101,
     undici: "RequestError Transport"
@@ -185,7 +185,7 @@ const bodies = [
   fails("fails for what is no JSON", "ResponseError Decode", "BodyDecodeError", answered(ok("{"), json)),
   same("reads bytes", "\x00\xff", answered(ok("\x00\xff"), bytes)),
   differs(
-    "has an ArrayBuffer of its own for arrayBuffer",
+    "has a separate ArrayBuffer for arrayBuffer",
     { ours: true, node: false, undici: true },
     answered(
       ok("ab"),
