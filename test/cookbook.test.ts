@@ -1,0 +1,59 @@
+/** The recipes of docs/cookbook: each has its page, its program and its check, and all checks pass. */
+import { spawn } from "node:child_process"
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { fileURLToPath } from "node:url"
+import { describe, expect, it } from "vitest"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+const cookbook = path.join(root, "docs/cookbook")
+const recipes = fs.readdirSync(cookbook, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory()).map(({ name }) => name).sort()
+
+const read = (...parts: ReadonlyArray<string>): string => fs.readFileSync(path.join(cookbook, ...parts), "utf8")
+
+/** Runs the checks of these recipes, or of all. */
+const run = (...names: ReadonlyArray<string>): Promise<{ readonly status: number | null; readonly output: string }> =>
+  new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, ["node_modules/tsx/dist/cli.mjs", "docs/cookbook/run.ts", ...names], {
+      cwd: root,
+      env: { ...process.env, NO_COLOR: "1" },
+      stdio: ["ignore", "pipe", "pipe"]
+    })
+    let output = ""
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text))
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (output += text))
+    child.on("error", reject)
+    child.on("close", (status) => resolve({ status, output }))
+  })
+
+describe("docs/cookbook", () => {
+  it.each(recipes)("the page of %s shows its program, and links to it", (name) => {
+    const page = read(name, "index.md")
+    expect(page).toMatch(/^# .+/)
+    expect(page).toContain("[program.ts](./program.ts)\n\n<<< ./program.ts\n")
+  })
+
+  it.each(recipes)("the programs of %s need nothing that a user does not have", (name) => {
+    const programs = fs.readdirSync(path.join(cookbook, name)).filter((file) =>
+      file.endsWith(".ts") && file !== "check.ts"
+    )
+    const imports = programs.flatMap((file) =>
+      [...read(name, file).matchAll(/ from "(\.[^"]*)"/g)].map(([, target]) => target)
+    )
+    expect(imports.filter((target) => !/^\.\/[\w-]+\.ts$/.test(target ?? ""))).toEqual([])
+  })
+
+  it("every check passes", { timeout: 120_000 }, async () => {
+    const { output, status } = await run()
+    expect(output).not.toContain("FAILED")
+    expect(output.match(/^(?:ok|FAILED) +\S+$/gm)).toEqual(recipes.map((name) => `ok     cookbook/${name}`))
+    expect(status).toBe(0)
+  })
+
+  it("a recipe that does not exist is a failure", { timeout: 60_000 }, async () => {
+    const { output, status } = await run("none-of-these")
+    expect(output).toContain("FAILED cookbook/none-of-these")
+    expect(status).toBe(1)
+  })
+})
