@@ -213,7 +213,7 @@ describe("the page", () => {
   it("has the machine, all targets, and a section with table and plot for each scenario", () => {
     const page = benchmarksMarkdown({ 20: { "small-50": small } })
     expect(page).toContain("| processor            | Some CPU, 2 cores |")
-    for (const { what } of targets) expect(page).toContain(`| ${what} `)
+    for (const { what } of targets) expect(page).toContain(`| ${what}, by `)
     expect(page).toContain("## small-50: Small GET\n\nA small GET.\n")
     expect(page).toContain("### small-50 on Node 20, undici 7.0.0\n")
     expect(page).toContain("Measured on 2025-01-02 with effect-http-client 0.1.0 (abc), 3 rounds, runs of about 1 s.")
@@ -230,11 +230,21 @@ describe("the page", () => {
     expect(page).toMatch(/\| what +\| on Node 20 +\| on Node 24 +\|/)
     expect(page).toMatch(/\| `undici` +\| 7\.0\.0 +\| 8\.0\.0 +\|/)
     expect(page).toMatch(
-      /\| small-50: `Conn.* \| rate +\| +at least 1\.35 \| 1\.45 \(CPU 2\.00\) \| met +\| +at least 1\.2 \| 1\.05 \(CPU 2\.00\) \| \*\*not met\*\* /
+      /on Node 20\n[^#]*\| small-50: `Conn.*, by rate +\| +at least 1\.35 \| +1\.45 \(CPU 2\.00\) \| met /
+    )
+    expect(page).toMatch(
+      /on Node 24\n[^#]*\| small-50: `Conn.*, by rate +\| +at least 1\.2 \| +1\.05 \(CPU 2\.00\) \| \*\*not met\*\* /
     )
     expect(page).toContain("### small-50 on Node 24, undici 8.0.0\n")
     expect(page).toContain("benchmarks/small-50-node24.svg")
-    expect(page).not.toContain("That was not on")
+    expect(page).not.toContain("The machine and versions were not")
+  })
+
+  it("has no line that is wider than a page, and no table of more than four columns", () => {
+    const page = benchmarksMarkdown({ 20: { "small-50": { ...small, about: "word ".repeat(100).trim() } } })
+    const rows = page.split("\n").filter((line) => line.startsWith("|"))
+    expect(Math.max(...rows.map((row) => row.split("|").length - 2))).toBe(4)
+    expect(page.split("\n").filter((line) => line.length > 100 && !/^[|!]/.test(line))).toEqual([])
   })
 
   it("says of a scenario that was measured elsewhere where that was, but not of another commit of ours", () => {
@@ -245,9 +255,9 @@ describe("the page", () => {
         20: { a: small, b: { ...small, date: "2024-01-01T00:00:00.000Z", environment: then } }
       })
     expect(page(older)).toContain("Measured on 2024-01-01 with effect-http-client 0.1.0 (older)")
-    expect(page(older)).not.toContain("That was not on")
-    expect(page(elsewhere)).toContain(
-      "but on: Some CPU, 2 cores; Linux 6.1 x64; Node 20.18.0; nginx/1.22.1; undici 7.0.0."
+    expect(page(older)).not.toContain("The machine and versions were not")
+    expect(page(elsewhere).replaceAll("\n", " ")).toContain(
+      "but: Some CPU, 2 cores; Linux 6.1 x64; Node 20.18.0; nginx/1.22.1; undici 7.0.0."
     )
   })
 })

@@ -8,7 +8,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     name: "arraybuffer",
     title: "64 KiB as one buffer",
     about:
-      "GET of 64 KiB with Content-Length, read as an `ArrayBuffer` or whatever bytes the client has. 50 at once on 50 connections.",
+      "GET of 64 KiB with Content-Length, read as an `ArrayBuffer` or as the bytes that the client returns. 50 at once on 50 connections.",
     unit: perSecond,
     contenders: contenders(everybody, ({ addresses }) => ({
       urls: [`${addresses.plain}/64k`],

@@ -33,16 +33,16 @@ export const scenarios: ReadonlyArray<Scenario> = [
   {
     name: "download-stream-chunked",
     title: "Download of 256 MiB in chunks as a stream",
-    about: "`GET` of a body in chunks of 64 KiB over one connection; the pieces of the body are counted as they come.",
+    about:
+      "`GET` of a body in chunks of 64 KiB over one connection; the pieces of the body are counted as they arrive.",
     unit,
     contenders: contenders("stream", download)
   },
   {
     name: "download-memory-chunked",
     title: "Download of 256 MiB in chunks into memory",
-    about:
-      "`GET` of a body in chunks of 64 KiB over one connection; the body is given whole, in one piece of memory. The "
-      + "platform's layer over `node:http` is left out: it copies all it has for each piece that comes, which takes minutes.",
+    about: "`GET` of a body in chunks of 64 KiB over one connection; the body is returned as one piece of memory. The "
+      + "platform's layer over `node:http` is left out, because it copies everything for each piece that arrives, which takes minutes.",
     unit,
     contenders: contenders("memory", download, quadratic)
   },

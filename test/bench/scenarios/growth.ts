@@ -10,8 +10,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     name: "growth-concurrency",
     title: "Cost as concurrency grows",
     about:
-      "Processor time for each GET of a JSON of 59 bytes by so many at once, over at most 50 connections. Linear means that it stays the same: what all of "
-      + "them cost grows with their number alone.",
+      "Processor time for each GET of a JSON of 59 bytes by that many at once, over at most 50 connections. Linear means that it stays the same, so that the total grows only with the number.",
     unit,
     growth: true,
     contenders: sizes("ConnectionPool.execute", ["1", "5", "50", "500", "5000"], ({ addresses }, size) => ({
@@ -28,8 +27,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     name: "growth-body",
     title: "Cost as bodies grow",
     about:
-      "Time for each GET of a body of that size, read as bytes, by 8 at once on 8 connections. Linear means that beyond the cost of the request itself, "
-      + "which the smallest shows, four times the size takes no more than four times the time.",
+      "Time for each GET of a body of that size, read as bytes, by 8 at once on 8 connections. The smallest body shows the cost of the request itself. Beyond that, linear means that four times the size takes at most four times the time.",
     unit,
     growth: true,
     contenders: sizes(

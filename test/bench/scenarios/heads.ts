@@ -33,8 +33,8 @@ const scenario = (count: number, length: string): Scenario => ({
   name: `heads-${count}`,
   title: `Parsing heads of ${count} fields`,
   about:
-    `Bytes of a whole head of ${count} fields (${length}) become status and fields as strings; no socket, no body. `
-    + "undici's llhttp and Node's are driven as undici and node:http drive them, to the object of headers that these give.",
+    `Bytes of a whole head of ${count} fields (${length}) become status and fields as strings, without socket and body. `
+    + "undici's llhttp and Node's are used as undici and node:http use them. That includes their object of headers.",
   unit: { label: "heads/s", better: "more", per: "head" },
   contenders: contenders.map((parser) => contender(parser, count))
 })

@@ -6,8 +6,7 @@ const idle: Scenario = {
   name: "idle",
   title: "10,000 idle connections",
   about:
-    "10,000 connections to one origin, of which each has brought one small response: what each more of them keeps on the heap and in "
-    + "buffers, after garbage collection.",
+    "10,000 connections to one origin, after one small response each. The figure is what each additional connection keeps on the heap and in buffers, after garbage collection.",
   unit: { label: "bytes", better: "less", per: undefined },
   rounds: 3,
   fresh: true,

@@ -12,7 +12,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     name: "origins",
     title: "1,000 origins",
     about:
-      "GET of a JSON of 59 bytes from 1,000 origins in turn, 50 at once, one connection to each origin, which stays open. Read as text.",
+      "GET of a JSON of 59 bytes from 1,000 origins in turn, read as text. 50 at once, with one connection to each origin, which stays open.",
     unit: perSecond,
     contenders: contenders(
       ["ConnectionPool.execute", "PooledHttpClient untraced", "undici request", "node:http", "fetch"],

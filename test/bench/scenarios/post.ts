@@ -14,7 +14,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     name: "post",
     title: "POST of 1 KiB",
     about:
-      "POST of 1 KiB of JSON, given as a string; the answer is a JSON of 59 bytes, read as text. 50 at once on 50 connections.",
+      "POST of 1 KiB of JSON, passed as a string; the response is a JSON of 59 bytes, read as text. 50 at once on 50 connections.",
     unit: perSecond,
     contenders: contenders(everybody, ({ addresses }) => ({
       urls: [`${addresses.own}/post`],

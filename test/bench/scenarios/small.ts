@@ -23,7 +23,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
   {
     name: "small-1",
     title: "Small JSON, one at a time",
-    about: `${about} One connection, the next request when the last response is read: this is latency.`,
+    about: `${about} One connection, and the next request after the last response was read: this is latency.`,
     unit: perSecond,
     contenders: contenders(everybody, asking("/small", 1, 1))
   },
@@ -37,8 +37,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
   {
     name: "small-500",
     title: "Small JSON, 500 at once",
-    about:
-      `${about} 500 at once on 50 connections: nine of ten wait for a connection. With the bare sockets no request waits.`,
+    about: `${about} 500 at once on 50 connections, so nine of ten are queued. The bare sockets have no queue.`,
     unit: perSecond,
     // A connection on its own takes one request at a time, and has no queue.
     contenders: contenders(

@@ -16,9 +16,7 @@ const importing: Scenario = {
   name: "import",
   title: "Import",
   about:
-    "The time of `import(\"effect-http-client\")`, all of it, in a new process in which the modules of `effect` and `@effect/platform` "
-    + "that it uses have been imported before: programs of Effect have them anyway. Beside it the same with those modules, and the others, "
-    + "each from nothing. Node's own modules count for the client that imports them first.",
+    "The time of `import(\"effect-http-client\")` in a new process that has imported the modules of `effect` and `@effect/platform` before, because programs of Effect have them. Also the same with those modules, and the other clients, each from nothing. Node's own modules count for the client that imports them first.",
   unit: milliseconds,
   rounds: 11,
   contenders: [
@@ -52,7 +50,7 @@ const firstResponse: Scenario = {
   name: "first-response",
   title: "First response",
   about:
-    "The time from the first line of a new process's program, before any import, until it has the text of a small response.",
+    "The time from the first line of the program in a new process, before any import, until it has the text of a small response.",
   unit: milliseconds,
   rounds: 11,
   contenders: [

@@ -8,8 +8,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     name: "survivors",
     title: "What survives a request",
     about:
-      "GET of a JSON of 59 bytes, 50 at once on 50 connections: the bytes for each request that survive the collections of young objects "
-      + "and become old ones, which only a collection of everything frees. Best is none.",
+      "GET of a JSON of 59 bytes, 50 at once on 50 connections: the bytes of each request that survive the collections of young objects and become old, so that only a full collection frees them. The best is none.",
     unit: { label: "bytes", better: "less", per: undefined },
     contenders: contenders(
       [

@@ -27,8 +27,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     title: "New connections over TLS",
     about:
       "A new connection over TLS 1.3 for each GET of the small JSON, one after the other, certificate checked. With sessions most of them "
-      + "are resumed. The server, Node's, gives two tickets with a full handshake and none with a resumed one. Ours uses a ticket once, so "
-      + "every third handshake is a full one; node:https uses it again.",
+      + "are resumed. The server, Node's, gives two tickets with a full handshake and none with a resumed one. This library uses a ticket once, so every third handshake is a full one; node:https uses it again.",
     unit: { label: "connections/s", better: "more", per: "connection" },
     contenders: [
       contender("HttpConnection", "ours", ours(undefined)),

@@ -22,16 +22,16 @@ export const scenarios: ReadonlyArray<Scenario> = [
   {
     name: "download-stream",
     title: "Download of 256 MiB as a stream",
-    about: "`GET` of a file with Content-Length over one connection; the pieces of the body are counted as they come.",
+    about:
+      "`GET` of a file with Content-Length over one connection; the pieces of the body are counted as they arrive.",
     unit,
     contenders: contenders("stream", download)
   },
   {
     name: "download-memory",
     title: "Download of 256 MiB into memory",
-    about:
-      "`GET` of a file with Content-Length over one connection; the body is given whole, in one piece of memory. The "
-      + "platform's layer over `node:http` is left out: it copies all it has for each piece that comes, which takes minutes.",
+    about: "`GET` of a file with Content-Length over one connection; the body is returned as one piece of memory. The "
+      + "platform's layer over `node:http` is left out, because it copies everything for each piece that arrives, which takes minutes.",
     unit,
     contenders: contenders("memory", download, quadratic)
   },
@@ -39,8 +39,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     name: "upload",
     title: "Upload of 256 MiB from a stream",
     about:
-      "`PUT` with Content-Length over one connection, from a generator of pieces of 64 KiB behind each client's own kind of stream, one piece "
-      + "at a time; the server counts the bytes and answers their number.",
+      "`PUT` with Content-Length over one connection, from a generator of pieces of 64 KiB behind each client's own kind of stream, one piece at a time. The server counts the bytes and returns their number.",
     unit,
     contenders: contenders("upload", (setting) => transfer(setting, `${setting.addresses.own}/upload`))
   },
