@@ -197,8 +197,8 @@ export const check: {
 export const AddressPolicy: typeof internal.AddressPolicy = internal.AddressPolicy
 
 /**
- * A layer that sets the policy of everything built over it. Provide it to the layer of a client or
- * a pool (`Layer.provide`), because a pool that is already made keeps its policy.
+ * Creates a layer that sets the policy of everything built over it. Provide it to the layer of a
+ * client or a pool (`Layer.provide`), because a pool that is already made keeps its policy.
  *
  * @since 0.2.0
  * @category layers

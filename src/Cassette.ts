@@ -98,12 +98,9 @@ export interface BodyFacts extends secrets.BodyFacts {}
  * Always redacted:
  *
  * - the values of `HttpFields.redactedNames` and `Headers.currentRedactedNames`
- *
  * - the values of fields whose name ends with `token`, `secret`, `password`, `api-key`,
  *   `access-key` or `subscription-key`
- *
  * - user information in URLs, and the credentials of SOCKS
- *
  * - values with one of the names below in a query, a form or JSON
  *
  * Not redacted: the scheme of credentials, the names of cookies, the attributes of Set-Cookie, and
@@ -115,11 +112,13 @@ export interface BodyFacts extends secrets.BodyFacts {}
  * JSON. URLs inside JSON texts are redacted, and one level of JSON inside JSON texts. Other bodies,
  * such as `multipart/form-data`, and those with another coding are only passed to `replace`.
  *
- * Names, in any case, and with and without `-` and `_`: `access_token`, `api_key`, `assertion`,
- * `auth_token`, `AWSAccessKeyId`, `client_assertion`, `client_secret`, `code_verifier`, `id_token`,
- * `passphrase`, `passwd`, `password`, `private_key`, `refresh_token`, `secret`,
- * `secret_access_key`, `session_token`, `sig`, `signature`, `token`. Also those of presigned URLs
- * of Amazon and Google.
+ * Names, in any case, and with and without `-` and `_`:
+ *
+ * - `access_token`, `auth_token`, `id_token`, `refresh_token`, `session_token`, `token`
+ * - `passphrase`, `passwd`, `password`
+ * - `api_key`, `client_secret`, `private_key`, `secret`, `secret_access_key`
+ * - `assertion`, `client_assertion`, `code_verifier`, `sig`, `signature`
+ * - `AWSAccessKeyId`, and the names of presigned URLs of Amazon and Google
  *
  * @since 0.2.0
  * @category models
@@ -180,9 +179,11 @@ export interface PlayOptions extends options.PlayOptions, compare.Compare {
   readonly times?: boolean | undefined
   /**
    * More fields that may differ. Default: none. Never compared are fields that are new in each
-   * request or that the client chooses: Date, `traceparent`, `b3` and other tracing fields,
-   * User-Agent, Accept-Encoding, Connection, TE, Expect, the framing, Idempotency-Key and request
-   * ids.
+   * request, or that the client chooses:
+   *
+   * - Date, Idempotency-Key and request ids
+   * - `traceparent`, `b3` and other tracing fields
+   * - User-Agent, Accept-Encoding, Connection, TE, Expect and the framing
    */
   readonly ignoreFields?: ReadonlyArray<string | RegExp> | undefined
   /**
@@ -272,7 +273,7 @@ export const record = (
 ): Effect.Effect<Recording, InvalidOption> => layers.record(redactedNames, transport, options)
 
 /**
- * A transport that plays a cassette. It opens no connections. Closing the scope closes its
+ * Creates a transport that plays a cassette. It opens no connections. Closing the scope closes its
  * channels. Fails with `InvalidOption`.
  *
  * A request that matches no recorded one fails with a `ReadError`, and a connection that was not

@@ -248,7 +248,7 @@ export const make = (
 ): Effect.Effect<ConnectionPool, InvalidOption, Scope.Scope | Transport> => internal.make(options, redactedNames, trace)
 
 /**
- * A pool as a layer, over a `Transport`.
+ * Creates a pool as a layer, over a `Transport`.
  *
  * @since 0.2.0
  * @category layers

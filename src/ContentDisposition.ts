@@ -60,7 +60,7 @@ export const make = (
  * Parses a value. `None` if it has no type and does not begin with a parameter.
  *
  * `filename*` (RFC 8187, UTF-8 or ISO-8859-1) takes precedence over `filename`, and is ignored if
- * it is invalid. The rest is as in browsers: UTF-8 bytes in `filename` are decoded, a value without
+ * it is invalid. The rest is as in browsers: UTF-8 bytes in `filename` are decoded. A value without
  * quotes may have spaces, and a value without a type is an attachment. Percent signs in `filename`
  * mean themselves.
  *
@@ -123,8 +123,8 @@ export const safeFileName = (name: string): Option.Option<string> => Option.from
 
 /**
  * Writes a value. A name that is not plain ASCII is written twice: as `filename*`, and for old
- * recipients as `filename` with `_` for characters that they cannot read. Fails if the type or the
- * name of a parameter is not a token.
+ * recipients as `filename`. There `_` replaces characters that they cannot read. Fails if the type
+ * or the name of a parameter is not a token.
  *
  * @since 0.2.0
  * @category formatting

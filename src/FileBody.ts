@@ -203,7 +203,7 @@ const checked = (options: Options): Effect.Effect<Options & { readonly blockSize
   return Effect.succeed({ ...options, blockSize })
 }
 
-/** The next bytes of a file, one block for each pull, until `left` of them or the end. */
+/** Emits the next bytes of a file, one block for each pull, until `left` of them or the end. */
 const blocks = (file: FileSystem.File, blockSize: number, left: number): Stream.Stream<Uint8Array, PlatformError> =>
   Stream.unfoldChunkEffect(left, (left) =>
     left <= 0

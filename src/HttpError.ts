@@ -1,9 +1,9 @@
 /**
  * Every failure of this library: tagged classes, unions by stage, guards.
  *
- * Each error has a `message` that is a sentence, and a `context`: phase, connection, bytes so far,
- * the party at fault, and whether the server may have processed the request (`processed`). Python's
- * classes keep their names; its base classes are unions. No error shows a secret.
+ * Each error has a `message` that is a sentence, and a `context`: phase, connection, bytes so far
+ * and party at fault. Its `processed` says whether the server may have acted on the request.
+ * Python's classes keep their names; its base classes are unions. No error shows a secret.
  *
  * @since 0.1.0
  */

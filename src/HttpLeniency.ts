@@ -15,66 +15,67 @@
  */
 export interface HttpLeniency {
   /**
-   * A lone LF ends a line. Risk: an intermediary that does not accept this sees different messages
-   * (smuggling).
+   * True if a lone LF ends a line. Risk: an intermediary that does not accept this sees different
+   * messages (smuggling).
    */
   readonly bareLf: boolean
   /**
-   * White space between a field name and its colon is dropped. Risk: an intermediary may have
-   * ignored the field that you honour.
+   * True if white space between a field name and its colon is dropped. Risk: an intermediary may
+   * have ignored the field that you honour.
    */
   readonly spaceBeforeColon: boolean
   /**
-   * Control characters in the value of a field are kept, but NUL and CR become spaces (RFC 9110
-   * section 5.5). Content-Length, Transfer-Encoding and Connection are excepted. Risk: your code
-   * must handle such values, and an intermediary may have ended the line there.
+   * True if control characters in the value of a field are kept, except that NUL and CR become
+   * spaces (RFC 9110 section 5.5). Content-Length, Transfer-Encoding and Connection are excepted.
+   * Risk: your code must handle such values, and an intermediary may have ended the line there.
    */
   readonly controlCharacters: boolean
   /**
-   * Field lines that are not valid fields are skipped. Risk: an important field may be lost, and a
-   * malformed framing field with it.
+   * True if field lines that are not valid fields are skipped. Risk: an important field may be
+   * lost, and a malformed framing field with it.
    */
   readonly skipInvalidFields: boolean
   /**
-   * Spaces and tabs before and after a chunk size are dropped. Risk: an intermediary may have read
-   * a different size.
+   * True if spaces and tabs before and after a chunk size are dropped. Risk: an intermediary may
+   * have read a different size.
    */
   readonly chunkSizeSpaces: boolean
   /**
-   * A chunked body is complete if the connection ends after its last chunk but before the final
-   * CRLF. Risk: trailers may be lost.
+   * True if a chunked body is complete when the connection ends after its last chunk but before the
+   * final CRLF. Risk: trailers may be lost.
    */
   readonly missingFinalCrlf: boolean
   /**
-   * A body that ends with the connection is complete over TLS even without close_notify. Risk: an
-   * intermediary can truncate the body (RFC 9112 section 9.8).
+   * True if a body that ends with the connection is complete over TLS even without close_notify.
+   * Risk: an intermediary can truncate the body (RFC 9112 section 9.8).
    */
   readonly missingCloseNotify: boolean
   /**
-   * A head that ends with the connection is complete. Risk: fields may be lost, and a truncated
-   * response looks complete.
+   * True if a head that ends with the connection is complete. Risk: fields may be lost, and a
+   * truncated response looks complete.
    */
   readonly headEndsWithConnection: boolean
   /**
-   * If Content-Length is unreadable or contradictory, its first line counts if that is a number,
-   * with or without a plus sign. Otherwise the body is read until the connection closes. Risk: a
-   * truncated body looks complete, and others see a different body.
+   * True if an unreadable or contradictory Content-Length is accepted. Its first line counts if
+   * that is a number, with or without a plus sign. Otherwise the body is read until the connection
+   * closes. Risk: a truncated body looks complete, and others see a different body.
    */
   readonly invalidContentLength: boolean
   /**
-   * A Transfer-Encoding that is not `chunked` alone counts as `chunked` if its first line is
-   * exactly that. Otherwise it is ignored: the body has the length of Content-Length, or is read
-   * until the connection closes, and stays encoded. Risk: the bytes you read are not the content.
+   * True if a Transfer-Encoding that is not `chunked` alone is accepted. It counts as `chunked` if
+   * its first line is exactly that. Otherwise it is ignored: the body has the length of
+   * Content-Length, or is read until the connection closes, and stays encoded. Risk: the bytes you
+   * read are not the content.
    */
   readonly unknownTransferCoding: boolean
   /**
-   * White space before a status line, or more than one space inside it, is accepted. Risk: none
-   * known except that others may disagree.
+   * True if white space before a status line, or more than one space inside it, is accepted. Risk:
+   * none known except that others may disagree.
    */
   readonly statusLineSpaces: boolean
   /**
-   * Transfer-Encoding takes effect together with Content-Length, or in an HTTP/1.0 response. Risk:
-   * this is what response smuggling looks like.
+   * True if Transfer-Encoding takes effect together with Content-Length, or in an HTTP/1.0
+   * response. Risk: this is what response smuggling looks like.
    */
   readonly framingConflict: boolean
 }

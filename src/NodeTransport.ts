@@ -79,7 +79,7 @@ export const transport: Service = serviceOf(dialer.makeDialer(dialer.defaults))
 export const layer: Layer.Layer<Transport> = Layer.succeed(Transport, transport)
 
 /**
- * A transport with options, as a layer.
+ * Creates a transport with options, as a layer.
  *
  * @since 0.2.0
  * @category layers

@@ -127,7 +127,7 @@ export const layerWithoutPool: Layer.Layer<HttpClient.HttpClient, never, Connect
 )
 
 /**
- * The client and its pool over the `Transport` of the context.
+ * Creates the client and its pool over the `Transport` of the context.
  *
  * @since 0.2.0
  * @category layers
@@ -139,7 +139,7 @@ export const layerWithoutTransport = (
   Layer.provideMerge(Layer.fresh(layerWithoutPool), ConnectionPool.layer(options))
 
 /**
- * The client over sockets, with a pool of these options. It also provides the pool.
+ * Creates the client over sockets, with a pool of these options. It also provides the pool.
  *
  * @example
  * ```ts
@@ -168,7 +168,7 @@ export const layerWith = (
   Layer.provide(layerWithoutTransport(options), NodeTransport.layer)
 
 /**
- * The client over sockets, with a pool whose options come from the configuration.
+ * Creates the client over sockets, with a pool whose options are read from the configuration.
  *
  * @example
  * ```ts

@@ -201,9 +201,9 @@ export interface DnsOptions extends dnsResolver.DnsOptions {}
 export const fromDns: (options?: DnsOptions) => Either.Either<Service, InvalidOption> = dnsResolver.fromDns
 
 /**
- * A layer that provides a resolver. Provide it to the layer of the pool or the client, such as
- * `PooledHttpClient.layerWith({})`. `PooledHttpClient.layer` is built once in a program, with the
- * resolver of its first use.
+ * Creates a layer that provides a resolver. Provide it to the layer of the pool or the client, such
+ * as `PooledHttpClient.layerWith({})`. `PooledHttpClient.layer` is built once in a program, with
+ * the resolver of its first use.
  *
  * @since 0.2.0
  * @category layers
@@ -211,7 +211,8 @@ export const fromDns: (options?: DnsOptions) => Either.Either<Service, InvalidOp
 export const layer = (resolver: Service): Layer.Layer<never> => Layer.succeed(internal.Resolver, resolver)
 
 /**
- * A layer that provides a resolver made by `cached`. Every build of the layer makes another one.
+ * Creates a layer that provides a resolver made by `cached`. Every build of the layer makes another
+ * one.
  *
  * @since 0.2.0
  * @category layers

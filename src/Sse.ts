@@ -140,8 +140,8 @@ export type SubscribeFailure<E = never> =
   | EventTooLarge
 
 /**
- * Subscribes to the events of a server: sends a request, reads its response as `decode` does, and
- * sends the request again when the response has ended. An `HttpRequest` uses the `ConnectionPool`
+ * Subscribes to the events of a server: sends a request and reads its response as `decode` does.
+ * Sends the request again when the response has ended. An `HttpRequest` uses the `ConnectionPool`
  * of the context, and a request of the platform uses the `HttpClient` of the context.
  *
  * The request is sent again after the end of a response, a temporary failure

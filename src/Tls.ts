@@ -15,8 +15,8 @@ import type * as Effect from "effect/Effect"
  * `timeouts.connect`, and is interrupted with it. If it fails, the request fails with
  * `CredentialsError`, whose `cause` is the error. A `Ref` or a `SubscriptionRef` is such an Effect.
  *
- * When a connection of a pool opens with other options than before, the pool closes those with the
- * older ones as soon as they are idle (`Rotated`). Options with the same content count as the same.
+ * When a connection of a pool opens with other options than before, the pool closes the older ones
+ * as soon as they are idle (`Rotated`). Options with the same content count as the same.
  * Connections are compared by the identity of the Effect, so make it once.
  *
  * @example

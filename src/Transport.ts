@@ -173,8 +173,8 @@ export interface Receiver {
 export interface Duplex {
   readonly info: DuplexInfo
   /**
-   * Set once the peer has finished sending over TLS. True if the peer said so within TLS
-   * (close_notify), so that no intermediary can have truncated what it sent. `undefined` if that is
+   * True if the peer finished sending within TLS (close_notify), so that no intermediary can have
+   * truncated its bytes. Set once the peer has finished sending over TLS. `undefined` if that is
    * unknown, and without TLS.
    */
   readonly endProven?: boolean | undefined

@@ -1,5 +1,6 @@
 /**
- * The comments of the sources keep to the vocabulary of this project and wrap at 100 columns.
+ * The comments of the sources keep to the vocabulary of this project, have short sentences, say of a boolean when it is
+ * true, and wrap at 100 columns.
  *
  * Only words that are never right are listed; each names its replacement. Code and string literals are not searched.
  */
@@ -58,7 +59,23 @@ const banned: ReadonlyArray<readonly [phrase: string, instead: string, pattern?:
   ["turn of the loop", "event-loop iteration"],
   ["turn of the event loop", "event-loop iteration"],
   ["the collector", "the garbage collector"],
-  ["to be called", "must be called, must run"]
+  ["to be called", "must be called, must run"],
+  ["in the name of", "on behalf of"],
+  ["in its name", "on its behalf"],
+  ["in whose name", "on whose behalf"],
+  ["such that", "so that"],
+  ["by turns", "alternate"],
+  ["goes on", "continues"],
+  ["go on", "continue"],
+  ["going on", "continuing"],
+  ["what came of", "the result, the outcome"],
+  ["given back", "released, returned"],
+  ["gives back", "releases, returns"],
+  ["give back", "release, return"],
+  ["what is wrong with", "the fault of, why it is invalid"],
+  ["two faces", "both APIs"],
+  ["either face", "either API"],
+  ["is told apart", "is distinguished"]
 ]
 
 const matchers = banned.map(([phrase, instead, pattern = `\\b${phrase.replaceAll(" ", "\\s+")}\\b`]) => ({
@@ -128,6 +145,69 @@ const lengthFaults = (source: string): ReadonlyArray<string> => {
   })
 }
 
+/** The most words of a sentence. The guideline is 25; a text in backquotes is one word. */
+const mostWords = 30
+
+/** The paragraphs and list items of a comment, each with the number of its first line, without examples. */
+const paragraphsOf = ({ line, text }: Comment): ReadonlyArray<Comment> => {
+  const paragraphs: Array<{ line: number; text: string }> = []
+  let isExample = false
+  let isNew = true
+  proseOf(text).replace(/\*\/\s*$/, "").split("\n").forEach((row, i) => {
+    const words = row.trim()
+    if (words.startsWith("```")) isExample = !isExample
+    if (isExample || words === "" || words.startsWith("```")) {
+      isNew = true
+      return
+    }
+    const last = paragraphs.at(-1)
+    if (last === undefined || isNew || /^(?:[-@|]|\d+\.\s)/.test(words)) {
+      paragraphs.push({ line: line + i, text: words })
+    } else last.text += ` ${words}`
+    isNew = false
+  })
+  return paragraphs
+}
+
+/** The sentences of a source that are too long. */
+const sentenceFaults = (source: string): ReadonlyArray<string> =>
+  commentsOf(source).flatMap(paragraphsOf).flatMap(({ line, text }) =>
+    text.replace(/`[^`]*`/g, "code").split(/(?<=[.!?])\s+/).flatMap((sentence) => {
+      const count = sentence.split(/\s+/).filter((word) => /\w/.test(word)).length
+      return count > mostWords ? [`${line}: a sentence of ${count} words, split it: ${sentence}`] : []
+    })
+  )
+
+const isBoolean = (type: ts.TypeNode | undefined): boolean =>
+  type !== undefined && (
+    type.kind === ts.SyntaxKind.BooleanKeyword
+    || (ts.isUnionTypeNode(type)
+      && type.types.every(({ kind }) =>
+        kind === ts.SyntaxKind.BooleanKeyword || kind === ts.SyntaxKind.UndefinedKeyword
+      ))
+  )
+
+/** The documented booleans of a source that do not say when they are true. */
+const booleanFaults = (source: string): ReadonlyArray<string> => {
+  const file = ts.createSourceFile("source.ts", source, ts.ScriptTarget.Latest, true)
+  const faults: Array<string> = []
+  const visit = (node: ts.Node): void => {
+    if ((ts.isPropertySignature(node) || ts.isPropertyDeclaration(node))) {
+      const initial = ts.isPropertyDeclaration(node) ? node.initializer?.kind : undefined
+      const isFlag = initial === ts.SyntaxKind.TrueKeyword || initial === ts.SyntaxKind.FalseKeyword
+      const doc = ts.getJSDocCommentsAndTags(node).find(ts.isJSDoc)
+      const text = ts.getTextOfJSDocComment(doc?.comment)?.trim() ?? ""
+      if ((isBoolean(node.type) || (node.type === undefined && isFlag)) && text !== "" && !/^True\b/.test(text)) {
+        const { line } = file.getLineAndCharacterOfPosition(node.getStart(file))
+        faults.push(`${line + 1}: a boolean is "True if ...", not: ${text.split("\n")[0]}`)
+      }
+    }
+    ts.forEachChild(node, visit)
+  }
+  visit(file)
+  return faults
+}
+
 /** All sources, by path below `src`. */
 const sources = fs.readdirSync(src, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"))
 
@@ -164,6 +244,49 @@ describe("the finder", () => {
   })
 })
 
+describe("the finder of long sentences", () => {
+  const words = (count: number): string => Array.from({ length: count }, () => "word").join(" ")
+
+  it.each([
+    ["a doc comment", `/** ${words(31)}. */\nexport const a = 1\n`, ["1"]],
+    ["a wrapped one", `/**\n * Short.\n *\n * ${words(16)}\n * ${words(15)}.\n */\nexport const a = 1\n`, ["4"]],
+    ["a line comment", `const a = 1\n// ${words(20)}\n// ${words(11)}\n`, ["2"]],
+    ["an item of a list", `/**\n * - Short.\n * - ${words(31)}.\n */\nexport const a = 1\n`, ["3"]]
+  ])("finds it in %s", (_, source, lines) => {
+    expect(sentenceFaults(source).map((fault) => fault.split(":")[0])).toEqual(lines)
+  })
+
+  it("counts neither across sentences, paragraphs and items, nor in examples and backquotes", () => {
+    const source = [
+      `/**\n * ${words(30)}. ${words(30)}\n *\n * ${words(30)}\n * - ${words(30)}\n * - ${words(30)}`,
+      ` * \`\`\`ts\n * ${words(40)}\n * \`\`\`\n * ${words(29)} \`${words(9)}\`\n */`,
+      `const a = "${words(40)}"`
+    ].join("\n")
+    expect(sentenceFaults(source)).toEqual([])
+  })
+})
+
+describe("the finder of booleans", () => {
+  it("wants a documented boolean to say when it is true", () => {
+    const source = [
+      "interface A {",
+      "  /** Sends it. Default: `false`. */",
+      "  readonly a?: boolean | undefined",
+      "  /** True if it is sent. */",
+      "  readonly b: boolean",
+      "  readonly c: boolean",
+      "  /** Sends it. */",
+      "  d(): boolean",
+      "}",
+      "class B {",
+      "  /** Whether it is sent. */",
+      "  #e = false",
+      "}"
+    ].join("\n")
+    expect(booleanFaults(source).map((fault) => fault.split(":")[0])).toEqual(["3", "12"])
+  })
+})
+
 describe("the sources", () => {
   it("are those of all rooms", () => {
     expect(folders).toEqual(expect.arrayContaining([".", "internal", "internal/connection", "internal/node"]))
@@ -173,7 +296,8 @@ describe("the sources", () => {
   it.each(folders)("src/%s", (folder) => {
     const faults = filesIn(folder).flatMap((file) => {
       const source = fs.readFileSync(path.join(src, file), "utf8")
-      return [...wordFaults(source), ...lengthFaults(source)].map((fault) => `src/${file}:${fault}`)
+      return [...wordFaults(source), ...lengthFaults(source), ...sentenceFaults(source), ...booleanFaults(source)]
+        .map((fault) => `src/${file}:${fault}`)
     })
     expect(faults).toEqual([])
   })

@@ -1,4 +1,4 @@
-/** The arguments of the command line as data, or what is wrong with them. */
+/** The arguments of the command line as data, or their fault. */
 import * as Data from "effect/Data"
 import * as Either from "effect/Either"
 import { parseArgs } from "node:util"
@@ -65,7 +65,10 @@ const definitions = {
   version: { type: "boolean", short: "V" }
 } as const
 
-/** `@path` means a file, `@-` standard input, and everything else the text itself, as in curl. */
+/**
+ * Returns the source that an argument names. `@path` means a file, `@-` standard input, and
+ * everything else the text itself, as in curl.
+ */
 const sourceOf = (text: string): Source =>
   text === "@-"
     ? { _tag: "Stdin" }

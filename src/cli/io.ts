@@ -38,8 +38,8 @@ const outputOf = (stream: Stream, env: Io["env"]): Output => ({
 })
 
 /**
- * The pieces of a stream. Interruption does not wait for the pending piece, as the iterator of the
- * stream would: a terminal may never send one, and the process would not exit.
+ * Returns the pieces of a stream. Unlike the iterator of the stream, interruption does not wait for
+ * the pending piece. A terminal may never send one, and the process would not exit.
  */
 export const stoppable = (stream: Readable): AsyncIterable<Uint8Array> => ({
   [Symbol.asyncIterator]: () => {

@@ -16,7 +16,7 @@ import type { Io } from "./io.ts"
 
 const jsonType = "application/json"
 
-/** A file that is opened when the request is sent, again for each request. */
+/** Creates a body from a file that is opened when the request is sent, again for each request. */
 const fileBody = (path: string, contentType: string | undefined) =>
   Effect.map(
     Effect.tryPromise({ try: () => stat(path), catch: fileFailure(26, path) }),

@@ -32,7 +32,7 @@ export const notListener = (listener: unknown): InvalidOption | undefined =>
     ? undefined
     : new InvalidOption({ option: "onInformational", reason: "it must be a function" })
 
-/** A value that may be invalid, as an `Either`. */
+/** Returns a value that may be invalid, as an `Either`. */
 export const checked = <A>(value: A | InvalidOption): Either.Either<A, InvalidOption> =>
   value instanceof InvalidOption ? Either.left(value) : Either.right(value)
 

@@ -36,10 +36,10 @@ const hasKey = ({ fields, headers }: Repeatable): boolean =>
 export const isIdempotent = (request: Repeatable): boolean => idempotent.has(request.method) || hasKey(request)
 
 /**
- * What the tag of an error alone decides. `Context`: `processed` and `replayable` decide. `Never`:
- * the same request fails the same way again (a limit, a certificate, a redirect, an invalid form),
- * or this process or a proxy has refused it. Every tag is listed, so that a new error needs a
- * decision.
+ * The decision by the tag of an error alone. `Context`: `processed` and `replayable` decide.
+ * `Never`: this process or a proxy has refused the request, or it fails the same way again. The
+ * latter are a limit, a certificate, a redirect and an invalid form. Every tag is listed, so that a
+ * new error needs a decision.
  */
 const byTag: { readonly [Tag in HttpError["_tag"]]: "Never" | "Context" } = {
   InvalidUrl: "Never",

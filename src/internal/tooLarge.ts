@@ -13,8 +13,8 @@ const empty: Uint8Array = new Uint8Array(0)
 const ofOurs = (error: BodyTooLarge): BodyTooLarge => withContext(error, unlocated("body", "Local"))
 
 /**
- * The error for bytes that do not fit in memory in one piece; it contains the pieces. `cause` is
- * the reason for joining them, if that was another failure of the body.
+ * Creates the error for bytes that do not fit in memory in one piece; it contains the pieces.
+ * `cause` is the reason for joining them, if that was another failure of the body.
  */
 export const tooLargeForMemory = (
   { cause, length }: NoRoom,
@@ -25,7 +25,7 @@ export const tooLargeForMemory = (
     new BodyTooLarge({ reason: "Memory", limit: length, partial: pieces[0] ?? empty, pieces, cause: failure ?? cause })
   )
 
-/** The error for bytes that decode to more text than a string can hold. */
+/** Creates the error for bytes that decode to more text than a string can hold. */
 export const tooLargeForText = (limit: number, bytes?: Uint8Array, cause?: unknown): BodyTooLarge =>
   ofOurs(
     new BodyTooLarge({

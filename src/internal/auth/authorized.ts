@@ -5,9 +5,7 @@
  * Rules:
  *
  * - A request that has an Authorization field keeps it.
- *
  * - A refused response is released before the next request is sent.
- *
  * - Only a body that can be sent again is sent again.
  *
  * The scheme limits how often.

@@ -5,11 +5,8 @@
  * Rules:
  *
  * - Each origin has its nonces, which no other origin learns or changes.
- *
  * - A nonce counts each request once, also if it was refused and is used again.
- *
  * - A request is answered once, and a few times more if only its nonce was too old.
- *
  * - The next request does not use a refused nonce without a challenge.
  */
 import * as Effect from "effect/Effect"
@@ -34,7 +31,7 @@ export interface Options extends GivenUser {
    * port must match. At least one.
    */
   readonly origins: ReadonlyArray<string | Origin>
-  /** False to answer no challenge with MD5, which many devices still send. Default: `true`. */
+  /** True if challenges with MD5 are answered, which many devices still send. Default: `true`. */
   readonly allowMd5?: boolean | undefined
   /**
    * True to protect bodies in memory too (`auth-int`), if the server offers a choice. Default:
@@ -58,7 +55,10 @@ const maxSessions = 16
  */
 const maxStale = 8
 
-/** Loaded by the first challenge, so that a program without digests does not load it. */
+/**
+ * Loads the module. The first challenge calls this, so that a program without digests does not load
+ * it.
+ */
 const crypto = () => process.getBuiltinModule("node:crypto")
 
 const names: { readonly [A in Algorithm]: string } = {
@@ -72,7 +72,7 @@ const hashOf = (algorithm: Algorithm): Hash => (bytes) => {
   return (typeof bytes === "string" ? hash.update(bytes, "latin1") : hash.update(bytes)).digest("hex")
 }
 
-/** False if this process forbids a hash, as FIPS forbids MD5. */
+/** True unless this process forbids a hash, as FIPS forbids MD5. */
 const isAvailable = (algorithm: Algorithm): boolean => {
   try {
     crypto().createHash(names[algorithm])
@@ -153,8 +153,8 @@ class Digest implements Scheme<never> {
   }
 
   /**
-   * No request uses the nonce without a challenge. It is kept for its count, after those that are
-   * used.
+   * Records a refused nonce. No request uses it without a challenge. It is kept for its count,
+   * after those that are used.
    */
   refuse(origin: string, session: Session): void {
     const sessions = this.#of(origin)
@@ -256,7 +256,7 @@ class DigestAttempts implements Attempts<never> {
     )
   }
 
-  /** False if the server has sent a wrong proof. A proof of a body cannot be checked here. */
+  /** True unless the server has sent a wrong proof. A proof of a body cannot be checked here. */
   #isProven(params: ReadonlyMap<string, string>): boolean {
     const proof = params.get("rspauth")
     const expected = this.#proof

@@ -19,7 +19,7 @@ const isAscii = (bytes: string): boolean => !/[\x80-\xff]/.test(bytes)
 
 const quoted = (text: string): string => `"${text.replace(/["\\]/g, "\\$&")}"`
 
-/** An ext-value in UTF-8 (RFC 8187 section 3.2). */
+/** Encodes an ext-value in UTF-8 (RFC 8187 section 3.2). */
 const extended = (bytes: string): string =>
   `UTF-8''${
     bytes.replace(

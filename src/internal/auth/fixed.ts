@@ -53,7 +53,7 @@ class Fixed implements Scheme<never> {
   }
 }
 
-/** The value of Authorization for Basic. */
+/** Returns the value of Authorization for Basic. */
 const basicOf = (given: GivenUser): string | InvalidOption => {
   const user = userOf(given)
   if (user instanceof InvalidOption) return user

@@ -5,10 +5,8 @@
  * Rules:
  *
  * - There is at most one acquisition at a time, unless its token is forgotten.
- *
  * - Interrupting a request does not end the acquisition for the others. Interrupting the last one
  *   interrupts it and waits for its end.
- *
  * - A failure reaches all requests that wait, and the next request tries again.
  */
 import * as Clock from "effect/Clock"
@@ -215,7 +213,7 @@ export class Tokens<E> implements Scheme<E> {
     })
   }
 
-  /** In the runtime of the keeper, because the token belongs to no single request. */
+  /** Runs in the runtime of the keeper, because the token belongs to no single request. */
   #start(): Acquisition<E> {
     const started = new Acquisition<E>(this)
     const acquired = Effect.flatMap(

@@ -92,8 +92,8 @@ async function* collected(blob: BlobLike): AsyncGenerator<Uint8Array> {
 }
 
 /**
- * The bytes of a blob, read when it is sent. If its own code throws, that fails like an iterable
- * that throws.
+ * Returns the bytes of a blob, which are read when it is sent. If its own code throws, that fails
+ * like an iterable that throws.
  */
 export const blobStream = (blob: BlobLike): Stream.Stream<Uint8Array, unknown> =>
   pull({

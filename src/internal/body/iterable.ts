@@ -10,7 +10,7 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 
-/** The pieces of an iterable. Each is requested when the previous one has been consumed. */
+/** Emits the pieces of an iterable. Each is requested when the previous one has been consumed. */
 export const pull = (source: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Stream.Stream<Uint8Array, unknown> =>
   Stream.unwrapScoped(
     Effect.map(

@@ -35,7 +35,7 @@ export const headOf = (message: Message, secrets: Secrets): Head => {
   return { method, target, fields }
 }
 
-/** The content of a complete request without secrets. */
+/** Returns the content of a complete request without secrets. */
 export const bodyOf = (message: Message, bytes: Uint8Array, secrets: Secrets): Uint8Array =>
   redactedContent(message, bytes, factsOf("Request", message, message), secrets)
 

@@ -196,7 +196,7 @@ export class Player {
     this.#to({ act: this.#progress.act + 1, step: 0 })
   }
 
-  /** The request keeps its recorded one. */
+  /** Makes the current request keep its recorded one. */
   #settle(): void {
     if (this.#asked !== undefined) this.#asked.request.yields = undefined
   }

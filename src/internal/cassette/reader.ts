@@ -104,7 +104,7 @@ const lenient = HttpLeniency.make({
   unknownTransferCoding: true
 })
 
-/** The framing of a request (RFC 9112 section 6.3). */
+/** Returns the framing of a request (RFC 9112 section 6.3). */
 const requestBody = (message: Message): Body => {
   const codings = message.get("transfer-encoding").flatMap(listElements)
   if (codings.at(-1)?.toLowerCase() === "chunked") return { kind: "chunked" }
@@ -156,7 +156,7 @@ export class Reader {
     return this.#at
   }
 
-  /** Everything that follows is not HTTP. */
+  /** Treats everything that follows as bytes that are not HTTP. */
   becomeRaw(): void {
     this.#stage = "Raw"
   }
@@ -312,7 +312,7 @@ export class Reader {
     }
   }
 
-  /** The bytes that began like a message are not one. */
+  /** Gives up a message whose bytes turn out not to be one. */
   #abandon(message: Message): void {
     this.parts.pop()
     this.#at = message.start

@@ -47,7 +47,8 @@ export class Recorder {
   }
 
   /**
-   * The time since the beginning. It never decreases, even if the clock of the system is set back.
+   * Returns the time since the beginning. It never decreases, even if the clock of the system is
+   * set back.
    */
   get now(): number {
     this.#latest = Math.max(this.#latest, this.#clock.unsafeCurrentTimeMillis() - this.#recordedAt)

@@ -69,7 +69,7 @@ export class Acquisition implements Reserver, OpeningOwner {
     this.#release = handle.reserve()
   }
 
-  /** Without a request it opens a connection, whatever the options say. */
+  /** Starts. Without a request it opens a connection, whatever the options say. */
   start(): void {
     if (this.#asked === undefined) this.#open()
     else if (this.#before?.usable) this.#before.reserve(this.#handle.settings.loop, this)

@@ -1,5 +1,5 @@
 /**
- * How the name of an opening becomes the address that is dialled, and which addresses are allowed.
+ * How the name of an opening becomes the dialled address, and which addresses are allowed.
  *
  * The policy checks the addresses that this process dials to reach a target. The address of a proxy
  * is not checked, because the program chose it. Behind a proxy, the address of a target is known in
@@ -20,9 +20,9 @@ import type { Way } from "./settings.ts"
 import { originOf, proxyOf } from "./settings.ts"
 
 /**
- * For the host that is dialled. `undefined` if the transport decides everything by itself. The pool
- * chooses among the addresses of the origin if this process resolves its name, else among the
- * proxy's.
+ * Returns the addressing of the host that is dialled; `undefined` if the transport decides
+ * everything. The pool chooses among the addresses of the origin if this process resolves its name,
+ * else among the proxy's.
  */
 export const addressingOf = (way: Way, caller: Caller): Addressing | undefined => {
   const { choice, settings: { addresses, origin, proxy } } = way
@@ -37,7 +37,7 @@ export const addressingOf = (way: Way, caller: Caller): Addressing | undefined =
     )
 }
 
-/** For the name of an origin that this process resolves for a proxy. */
+/** Returns the addressing of the name of an origin that this process resolves for a proxy. */
 export const targetAddressingOf = (way: Way, caller: Caller): Addressing | undefined => {
   const { choice, settings: { addresses } } = way
   return addressingWith(addresses?.lookUp, addresses?.check, choice, originOf(way), caller)

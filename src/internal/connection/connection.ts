@@ -21,17 +21,19 @@ import type { EventHub } from "./events.ts"
 
 /** Receives the events that the codec produces during an exchange. */
 export interface ExchangeHandler {
-  /** `count` bytes arrived, perhaps none before the end. The other calls report their content. */
+  /**
+   * `count` bytes have arrived, perhaps none before the end. The other calls report their content.
+   */
   onReceive(count: number): void
   onInformational(head: ResponseHead): void
   onHead(head: ResponseHead, framing: Framing): void
   /**
-   * A piece of the body: `input` from `start` to `end`, valid during the call. Returns whether more
-   * is wanted.
+   * Receives a piece of the body: `input` from `start` to `end`, valid during the call. Returns
+   * true if more is wanted.
    */
   onData(input: Uint8Array, start: number, end: number): boolean
   onEnd(trailers: HttpFields.HttpFields): void
-  /** What arrived breaks the protocol, or ended too early. */
+  /** The received bytes break the protocol, or ended too early. */
   onFailure(error: MachineError): void
   /** The duplex broke. */
   onFault(fault: Transport.DuplexFault): void

@@ -320,7 +320,7 @@ export class Exchange extends RequestWriter implements ExchangeHandler, TimerOwn
     this.fail(new HttpTimeout({ kind, millis: this.terms.timeouts[kind as keyof Millis] }))
   }
 
-  /** Without an argument it is the timer of the exchange itself. */
+  /** Handles the expiry of a timer; by default of the exchange itself. */
   onTimeout(timer?: Timer): void {
     this.timeOut(timer === undefined ? this.stepKind : "total")
   }

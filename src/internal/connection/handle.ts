@@ -130,7 +130,7 @@ export class ConnectionHandle implements ConnectionOwner, Traveller {
     return state === "Idle" || (state === "ResponseUnread" && this.exchange?.done === true)
   }
 
-  /** The error to fail with if a request cannot be started now; `undefined` if it can. */
+  /** Returns the error to fail with if a request cannot be started now; `undefined` if it can. */
   get startError(): CannotSendRequest | ConnectionClosed | undefined {
     if (this.closed) return new ConnectionClosed({ reason: "its scope has ended" })
     return this.state === "Idle" ? undefined : new CannotSendRequest({ state: this.state })

@@ -24,7 +24,9 @@ export interface NegotiationOwner {
   onDefect(thrown: unknown): void
 }
 
-/** All failures of a negotiation happen in the phase `proxy`, except for those of TLS. */
+/**
+ * Sets the phase of a failure to `proxy`, except for one of TLS.
+ */
 const inProxyPhase = <E extends Tagged<string>>(error: E): E => {
   if (error._tag === "TlsError") return error
   ;(error as { context: E["context"] }).context = { ...error.context, phase: "proxy" }
@@ -101,7 +103,7 @@ export abstract class Negotiation implements Transport.Receiver, TimerOwner {
     })
   }
 
-  /** The first message. */
+  /** Sends the first message. */
   protected abstract first(): Uint8Array | string
 
   protected abstract received(bytes: Uint8Array): void
@@ -134,8 +136,8 @@ export abstract class Negotiation implements Transport.Receiver, TimerOwner {
   }
 
   /**
-   * The failure for bytes that arrived together with the proxy's consent. They are from the far
-   * end, which does not speak first, neither in TLS nor in HTTP.
+   * Returns the failure for bytes that arrived together with the proxy's consent. They are from the
+   * far end, which does not speak first, neither in TLS nor in HTTP.
    */
   protected early(received: number): TunnelFailure {
     if (this.settings.tls === undefined) return new UnexpectedMessage({ received })

@@ -34,7 +34,7 @@ export interface OpeningOwner {
   onOpened(opening: Opening): void
 }
 
-/** The phase in which a timeout of opening ran out. */
+/** Returns the phase in which a timeout of opening expired. */
 const phaseOfTimeout = (kind: TimeoutKind): Phase =>
   kind === "dns" || kind === "tls" || kind === "proxy" ? kind : "connect"
 
@@ -256,7 +256,10 @@ export class Opening implements Course, Reserver {
   }
 }
 
-/** Why a connection was closed between its opening and the first request on it. */
+/**
+ * Returns the error for a connection that was closed between its opening and the first request on
+ * it.
+ */
 export const closedAtOnce = (
   connection: Connection
 ): ConnectionClosed | ReadError | RemoteDisconnected | TlsError | UnexpectedMessage =>

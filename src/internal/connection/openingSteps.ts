@@ -19,11 +19,11 @@ import { SocksNegotiation } from "./socks.ts"
 import { through } from "./socksTarget.ts"
 import { TunnelRequest } from "./tunnel.ts"
 
-/** The options of the TLS with which a channel begins. */
+/** Returns the options of the TLS with which a channel begins. */
 const firstTls = ({ settings: { proxy, tls }, tunnel }: Way): Tls.Options | undefined =>
   proxy?.scheme === "https" ? proxy.tls ?? defaultOptions : tunnel === undefined ? tls : undefined
 
-/** The target to dial: the proxy, if there is one. */
+/** Returns the target to dial: the proxy, if there is one. */
 export const dialledBy = ({ settings: { origin, proxy } }: Way): Pick<Endpoint, "host" | "port"> => proxy ?? origin
 
 const endpointOf = (way: Way, addressing: Addressing | undefined): Endpoint => {
@@ -86,7 +86,7 @@ const secure = ({ caller, timeouts, way: { settings } }: Course, { origin }: Tun
   return (duplex, done) => dialer.secure(duplex, name, tls, timeouts.tls, host, caller, done)
 }
 
-/** The step through a SOCKS proxy up to the origin. */
+/** Creates the step through a SOCKS proxy up to the origin. */
 const socks = (course: Course, tunnel: Tunnel, proxy: Proxy, addressing: Addressing | undefined): FirstStep => {
   const { caller, way } = course
   return through(course, tunnel.origin, proxy, targetAddressingOf(way, caller), {
@@ -104,7 +104,7 @@ const ifAllowed = (way: Way, step: FirstStep): FirstStep => (done) => {
   return () => {}
 }
 
-/** The steps up to the origin. */
+/** Returns the steps up to the origin. */
 const stepsTo = (course: Course): Steps => {
   const { caller, way } = course
   const { settings: { proxy }, tunnel } = way

@@ -154,8 +154,8 @@ const plain: Attempt = { resends: 0, expectContinue: false }
 const expecting: Attempt = { resends: 0, expectContinue: true }
 
 /**
- * The first attempt. A server of HTTP/1.0 sends no 100 (RFC 9110 section 15.2), so waiting for it
- * would only cost time.
+ * Returns the first attempt. A server of HTTP/1.0 sends no 100 (RFC 9110 section 15.2), so waiting
+ * for it would only cost time.
  */
 export const firstAttempt = ({ expectContinue }: HttpRequest<unknown>, isLegacy = false): Attempt =>
   expectContinue && !isLegacy ? expecting : plain

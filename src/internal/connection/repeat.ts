@@ -37,7 +37,7 @@ export const isIdleTimeout = (exchange: Exchange, request: HttpRequest<unknown>)
 
 const nothing = new Uint8Array(0)
 
-/** The error that says why a request is retried. */
+/** Returns the error that says why a request is retried. */
 export const statusErrorOf = (exchange: Exchange): HttpError | undefined => {
   const { head } = exchange
   if (head === undefined) return undefined

@@ -155,7 +155,7 @@ export abstract class RequestWriter implements Timed {
 
   abstract onTimeout(): void
 
-  /** The body need not be held back any longer. */
+  /** Releases the body, which need not be held back any longer. */
   protected releaseBody(): void {
     this.holding = false
     this.#wakeWriter()

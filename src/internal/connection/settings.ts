@@ -50,7 +50,7 @@ export interface AddressChoice {
   onAddressFailed(address: string): void
 }
 
-/** How a connection reaches its origin. */
+/** The way in which a connection reaches its origin. */
 export interface Way {
   readonly settings: Settings
   readonly tunnel: Tunnel | undefined
@@ -85,7 +85,7 @@ export interface Traveller extends Way {
   onResolved(way: Way): void
 }
 
-/** The origin that requests are for: the far end of the tunnel, if there is one. */
+/** Returns the origin that requests are for: the far end of the tunnel, if there is one. */
 export const originOf = ({ settings, tunnel }: Way): Origin.Origin => tunnel?.origin ?? settings.origin
 
 /** Returns the address that the connection is opened to, if that is not the origin itself. */

@@ -8,7 +8,9 @@ import { fieldsOf, tunnelOnly } from "../model/proxy.ts"
 import { forwarded } from "./about.ts"
 import type { ConnectionHandle } from "./handle.ts"
 
-/** The same origin behind a tunnel of its proxy, if the proxy would forward the request. */
+/**
+ * Returns the same origin with a tunnel through its proxy, if the proxy would forward the request.
+ */
 export const tunnelled = (origin: Origin.Origin, method: string): Origin.Origin => {
   // CONNECT is for the proxy itself.
   if (!forwarded(origin) || origin.proxy === undefined || method === "CONNECT") return origin

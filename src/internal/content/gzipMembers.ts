@@ -1,6 +1,6 @@
 /**
- * Parses the parts around the data of a gzip body (RFC 1952 section 2): the header and trailer of
- * each member, and the bytes after the last one.
+ * Parses a gzip body except its data (RFC 1952 section 2): the header and trailer of each member,
+ * and the bytes after the last one.
  *
  * zlib's raw decoder decodes the data. zlib's gzip decoder is not used, because it reads any bytes
  * after a member as the next one. Junk after the end then fails like corrupt data, and the output
@@ -178,8 +178,8 @@ export class GzipMembers {
   }
 
   /**
-   * Few headers have a checksum, and only the flags announce it. So the fixed part of a header is
-   * always added, and the rest only if there is a checksum.
+   * Adds bytes to the checksum of a header. Few headers have one, and only the flags announce it.
+   * So the fixed part is always added, and the rest only if there is a checksum.
    */
   #addToHeader(bytes: Uint8Array): void {
     if (this.#part === "magic" || this.#part === "fixed" || (this.#flags & flags.checksum) !== 0) {

@@ -68,8 +68,8 @@ export const available: ReadonlyArray<Coding> = Predicate.isFunction(createZstdD
   : ["gzip", "deflate", "br"]
 
 /**
- * Content on the web needs a window of at most 8 MiB, which is 2^23 (RFC 9659). zstd itself would
- * allocate 128 MiB for each response that is being read, if the response asks for it.
+ * Returns the limit of zstd's window. Content on the web needs at most 8 MiB, which is 2^23 (RFC
+ * 9659). Without a limit zstd would allocate 128 MiB for each response that asks for it.
  */
 const zstdParams = (constants: object): Readonly<Record<string, number>> =>
   Predicate.hasProperty(constants, "ZSTD_d_windowLogMax") ? { [String(constants.ZSTD_d_windowLogMax)]: 23 } : {}
@@ -96,7 +96,10 @@ const makeEngine = (coding: Coding, first: number | undefined): Engine => {
   }
 }
 
-/** zlib reports a truncated body with this code, whatever the coding. */
+/**
+ * Returns the error of a decoder. zlib reports a truncated body as `Z_BUF_ERROR`, whatever the
+ * coding.
+ */
 const decodingError = (coding: Coding, decoded: number, cause: unknown): ContentDecodingError =>
   new ContentDecodingError({
     coding,
@@ -112,7 +115,7 @@ const decodingError = (coding: Coding, decoded: number, cause: unknown): Content
 export const isPadding = (coding: Coding, rest: Uint8Array): boolean =>
   coding === "gzip" && rest.every((byte) => byte === 0)
 
-/** The error that zlib itself would emit, so that callers can check for its code. */
+/** Creates the error that zlib itself would emit, so that callers can check for its code. */
 const zlibError = (fault: GzipFault): Error => Object.assign(new Error(fault), { code: "Z_DATA_ERROR" })
 
 /**

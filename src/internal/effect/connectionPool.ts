@@ -100,7 +100,9 @@ export const unsafeMake = (
     return new ConnectionPoolImpl(pool, redactedNames, trace)
   })
 
-/** The settings of the pool that is only rehearsed with: the defaults, without listeners. */
+/**
+ * Returns the settings of the pool that is only rehearsed with: the defaults, without listeners.
+ */
 const rehearsalSettings = (): PoolSettings => Either.getOrThrow(toSettings({}))
 
 /** Creates a pool. The end of the scope shuts it down. */

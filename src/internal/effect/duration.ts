@@ -2,7 +2,7 @@
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 
-/** Effect reads a negative duration and NaN as zero, which would expire at once. */
+/** True for a negative duration and NaN. Effect reads them as zero, which would expire at once. */
 const isNegative = (input: unknown): boolean => {
   switch (typeof input) {
     case "number":

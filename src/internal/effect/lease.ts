@@ -44,7 +44,7 @@ export const lease = (
   return leased as Effect.Effect<HttpConnectionImpl, LeaseFailure, Scope.Scope>
 }
 
-/** The handle of a lease that has its connection. */
+/** Returns the handle of a lease that has its connection. */
 const acquired = (pool: Pool, lease: Lease, caller: FiberCaller): Effect.Effect<ConnectionHandle, HttpError> =>
   caller.await(lease, pool.loop, (): Effect.Effect<ConnectionHandle, HttpError> => {
     // Set before the fiber was resumed.

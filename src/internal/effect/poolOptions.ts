@@ -43,11 +43,12 @@ export interface PoolOptions {
   readonly requestsPerConnection?: number | undefined
   /**
    * How long requests stay queued if no connection can be opened, counted from the first failure.
-   * This applies if nothing was sent and the failure may be temporary: refused, reset, an
-   * interrupted TLS handshake, no file descriptors, no socket file, no response from the resolver.
-   * Opening is retried after pauses (`connectBackoff`), within `timeouts.pool` and
-   * `timeouts.total`. A server that restarts therefore causes no failed request, whatever its
-   * method. Under `TestClock` the test must advance the clock. 0 turns it off. Default: 2 seconds.
+   * This applies if nothing was sent and the failure may be temporary. Such failures are refused
+   * and reset connections, an interrupted TLS handshake, no file descriptors, no socket file, and
+   * no response from the resolver. Opening is retried after pauses (`connectBackoff`), within
+   * `timeouts.pool` and `timeouts.total`. A server that restarts therefore causes no failed
+   * request, whatever its method. Under `TestClock` the test must advance the clock. 0 turns it
+   * off. Default: 2 seconds.
    */
   readonly connectRetryTime?: Duration.DurationInput | undefined
   /**
@@ -80,9 +81,7 @@ export interface PoolOptions {
    *
    * - `"newest"`: the one that was used last, so that connections that are not needed reach
    *   `idleTime`.
-   *
    * - `"oldest"`: the one that has been idle for the longest, so that all are used in rotation.
-   *
    * - `"leastUsed"`: the one that has served the fewest requests, of two the older.
    *
    * With the last two, all addresses of a name are used evenly, even if there are more connections
@@ -103,10 +102,9 @@ export interface PoolOptions {
    * Such an address gets no new connection, because each opening asks the resolver.
    *
    * - `"lifetime"`: the open ones end by `lifetime`.
-   *
-   * - `"drain"`: they are closed as soon as no request uses them (`AddressGone`). The name is
-   *   looked up again as long as the origin has connections: when its TTL is over (at least a
-   *   second), or every 30 seconds without a TTL. A lookup that fails changes nothing.
+   * - `"drain"`: they are closed as soon as no request uses them (`AddressGone`). As long as the
+   *   origin has connections, the name is looked up again. That happens when its TTL is over (at
+   *   least a second), or every 30 seconds without a TTL. A lookup that fails changes nothing.
    *
    * Default: `"lifetime"`.
    */

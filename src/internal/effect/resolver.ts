@@ -90,8 +90,8 @@ export const ofDuration = (duration: unknown): number | undefined =>
 const toAddresses = ({ addresses, ttl }: Answer): Addresses => ({ addresses, ttlMillis: ofDuration(ttl) })
 
 /**
- * A copy without context. Several openings may get the same error, each of which adds its own
- * context in place.
+ * Copies an error without its context. Several openings may get the same error, and each adds its
+ * own context in place.
  */
 export const fresh = (error: DnsError): DnsError => copyOf(error, {}, unlocated("dns", "Network"))
 

@@ -227,7 +227,7 @@ class Response implements HttpResponse {
     })
   }
 
-  /** An `Exit` and not an `Either`, which costs the runtime one operation more. */
+  /** Returns an `Exit` and not an `Either`, which costs the runtime one operation more. */
   #withContext<A>(made: Either.Either<A, TextFailure>): Exit.Exit<A, TextFailure> {
     return Either.isRight(made) ? Exit.succeed(made.right) : Exit.fail(this.#exchange.withContext(made.left))
   }

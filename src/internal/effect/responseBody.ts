@@ -81,7 +81,7 @@ export class BodyReader {
   }
 
   /**
-   * The complete body if it has already arrived and no read has started; otherwise `undefined`.
+   * Returns the complete body if it has arrived and no read has started; otherwise `undefined`.
    */
   get whole(): Uint8Array | undefined {
     const { body } = this.#exchange
@@ -146,7 +146,7 @@ export class BodyReader {
     })
   }
 
-  /** A stream of the body. The server is read as fast as the stream is pulled. */
+  /** Returns a stream of the body. The server is read as fast as the stream is pulled. */
   get stream(): Stream.Stream<Uint8Array, BodyFailure> {
     return Stream.fromChannel(Channel.suspend(() => {
       if (!this.#free) return Channel.fromEffect(this.#alreadyConsumed)
@@ -187,7 +187,7 @@ export class BodyReader {
     this.#exchange.body.begun = true
   }
 
-  /** The failure of a read that has taken all available bytes. */
+  /** Returns the failure of a read that has taken all available bytes. */
   get #failure(): BodyFailure | undefined {
     return this.#exchange.body.failure ?? this.#lost
       ?? (this.#cut ? this.#exchange.withContext(new ConnectionClosed({ reason: closing })) : undefined)

@@ -83,7 +83,7 @@ export const forgetFailed = (
   return forget(handle, started)
 }
 
-/** A step of a request, which no other step may join until it is done. */
+/** Runs a step of a request, which no other step may join until it is done. */
 export const alone = <A, E>(started: Started, effect: Effect.Effect<A, E>): Effect.Effect<A, E> => {
   started.busy = true
   return Effect.ensuring(
@@ -94,7 +94,7 @@ export const alone = <A, E>(started: Started, effect: Effect.Effect<A, E>): Effe
   )
 }
 
-/** An effect that closes the connection of the exchange unless it succeeds. */
+/** Closes the connection of the exchange unless the effect succeeds. */
 const orGiveUp = <A, E>(exchange: Exchange, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.onExit(effect, (exit) => {
     if (Exit.isSuccess(exit)) return Effect.void
@@ -106,7 +106,7 @@ const orGiveUp = <A, E>(exchange: Exchange, effect: Effect.Effect<A, E>): Effect
 export const writerEnded = ({ run, settings: { loop } }: Exchange): Effect.Effect<void> =>
   run === undefined ? Effect.void : awaitEnd(loop, run)
 
-/** A step that fails ends its request. */
+/** Ends the request of a step that fails. */
 export const failing = <A, E>(
   handle: ConnectionHandle,
   started: Started,

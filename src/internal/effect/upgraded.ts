@@ -51,7 +51,7 @@ const pull = (exchange: Switching): Bytes => {
   return Channel.flatMap(Channel.fromEffect(waiting), give)
 }
 
-/** Everything that arrives on the channel. It must be the only reader. */
+/** Emits everything that arrives on the channel. It must be the only reader. */
 export const incoming = (exchange: Switching): Stream.Stream<Uint8Array, ChannelFailure> =>
   Stream.fromChannel(Channel.suspend(() => {
     exchange.stream()

@@ -9,7 +9,7 @@ import { UpgradedImpl } from "./upgraded.ts"
 import type { ChannelFailure, Upgraded } from "./upgradedModel.ts"
 import { keepContext } from "./wait.ts"
 
-/** The code by which code for Node recognizes a failure. */
+/** Returns the code by which code for Node recognizes a failure. */
 const codeOf = (failure: ChannelFailure): string =>
   failure._tag === "ConnectionReset"
     ? failure.code
@@ -17,7 +17,7 @@ const codeOf = (failure: ChannelFailure): string =>
     ? "ERR_STREAM_DESTROYED"
     : "ERR_STREAM_PREMATURE_CLOSE"
 
-/** A failure in the form of Node's errors. */
+/** Returns a failure in the form of Node's errors. */
 const nodeError = (failure: ChannelFailure): Error =>
   Object.assign(new Error(failure.message, { cause: failure }), { code: codeOf(failure) })
 

@@ -63,12 +63,12 @@ const about = ({ method, origin, path }: ErrorContext): string => {
 }
 
 /**
- * The proxy as the subject of a sentence, with its address if that is known: `The proxy
- * 127.0.0.1:3128`.
+ * Returns the proxy as the subject of a sentence, with its address if that is known:
+ * `The proxy 127.0.0.1:3128`.
  */
 export const theProxy = ({ proxy }: ErrorContext): string => proxy === undefined ? "The proxy" : `The proxy ${proxy}`
 
-/** The other end as the subject of a sentence. */
+/** Returns the other end as the subject of a sentence. */
 export const otherEnd = (context: ErrorContext): string => context.peer === "Server" ? "The server" : theProxy(context)
 
 /** True if the error is about a connection that has left HTTP. */
@@ -178,8 +178,8 @@ export const tagged = <const Tag extends string>(tag: Tag, fault: Fault, phase: 
       return json
     }
     /**
-     * The output of Node's `inspect`, and therefore of the console: the stack and the content of
-     * `toJSON`, so it shows no secrets either.
+     * Returns the output of Node's `inspect`, and therefore of the console: the stack and the
+     * content of `toJSON`, so it shows no secrets either.
      */
     override [Inspectable.NodeInspectSymbol](_depth?: number, options?: object, inspect?: Inspect): unknown {
       return inspected(this, options, inspect)

@@ -90,10 +90,11 @@ export interface ConnectionInfo {
  * has no `dns`).
  *
  * `proxy` is everything with the proxy after the TCP connection to it: TLS with it, CONNECT or
- * SOCKS, and the lookup of a name for a SOCKS proxy that gets addresses. `tls` is that with the
- * server. `send` ends when the request has been written completely. `wait` ends when the final head
- * has been parsed, and `body` when the last byte of the body has arrived. A request that is sent in
- * one write has 0 for `send`. The clock is not read for it, and its encoding counts towards `wait`.
+ * SOCKS. It includes the lookup of a name for a SOCKS proxy that gets addresses. `tls` is that with
+ * the server. `send` ends when the request has been written completely. `wait` ends when the final
+ * head has been parsed, and `body` when the last byte of the body has arrived. A request that is
+ * sent in one write has 0 for `send`. The clock is not read for it, and its encoding counts towards
+ * `wait`.
  *
  * @since 0.1.0
  * @category models

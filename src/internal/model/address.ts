@@ -39,7 +39,7 @@ const parseIpv4 = (text: string): ReadonlyArray<number> | undefined => {
   return parts.map(Number)
 }
 
-/** The bytes of groups between colons; a dotted IPv4 address may be the last group. */
+/** Returns the bytes of groups between colons; a dotted IPv4 address may be the last group. */
 const parseGroups = (text: string, mayBeDotted: boolean): ReadonlyArray<number> | undefined => {
   if (text === "") return []
   const bytes: Array<number> = []
@@ -57,7 +57,7 @@ const parseGroups = (text: string, mayBeDotted: boolean): ReadonlyArray<number> 
   return bytes
 }
 
-/** RFC 4291 section 2.2. */
+/** Parses an IPv6 address (RFC 4291 section 2.2). */
 const parseIpv6 = (text: string): ReadonlyArray<number> | undefined => {
   const gap = text.indexOf("::")
   if (gap === -1) {
@@ -164,8 +164,8 @@ const last = (bytes: Uint8Array): Uint8Array => bytes.subarray(12)
 const isZero = (bytes: Uint8Array, from: number): boolean => bytes.subarray(from).every((byte) => byte === 0)
 
 /**
- * A local-use NAT64 address has its IPv4 address at a place that only the network knows (RFC 6052
- * section 2.2). Returns the IPv4 addresses at all places that fit the zeros of the address.
+ * Returns the IPv4 addresses at all places that fit the zeros of a local-use NAT64 address. It has
+ * its IPv4 address at a place that only the network knows (RFC 6052 section 2.2).
  */
 const translated: Read = (bytes) => {
   if (bytes[8] !== 0 || !isZero(bytes, 13)) return [last(bytes)]
@@ -195,7 +195,7 @@ const embeddings = (): ReadonlyArray<readonly [Network, Read]> =>
     [network("2001::/32"), (bytes) => [at(bytes, 4, 5, 6, 7), last(bytes).map((byte) => byte ^ 0xff)]]
   ]
 
-/** The IPv4 addresses that an IPv6 address contains, and to which it may lead. */
+/** Returns the IPv4 addresses that an IPv6 address contains, and to which it may lead. */
 export const embedded = (bytes: Uint8Array): ReadonlyArray<Uint8Array> => {
   if (bytes.length !== 16) return []
   const found = embeddings().flatMap(([range, read]) => contains(range, bytes) ? read(bytes) : [])

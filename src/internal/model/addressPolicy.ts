@@ -106,7 +106,7 @@ const refusedUnlessAllowed = (
   return undefined
 }
 
-/** The policy as this module made it. */
+/** Returns the policy as this module created it. */
 const own = (policy: Policy): Checked => {
   if (policy instanceof Checked) return policy
   // Excluded by the types. A policy that cannot be read must not allow everything.

@@ -29,7 +29,7 @@ export interface Lines {
   readonly values: ReadonlyArray<string>
 }
 
-/** What both forms have in common. */
+/** The common part of both forms. */
 export abstract class AnyFields implements Pipeable.Pipeable, Inspectable.Inspectable, Equal.Equal {
   abstract readonly names: ReadonlyArray<string>
   abstract readonly values: ReadonlyArray<string>

@@ -151,7 +151,7 @@ export const keyOf = (origin: Origin<unknown>): string => {
   )
 }
 
-/** The value of the Host field of requests to an origin. */
+/** Returns the value of the Host field of requests to an origin. */
 export const authority = (origin: Origin<unknown>): string =>
   origin instanceof Checked ? Checked.authority(origin) : authorityOf(origin)
 
@@ -207,7 +207,7 @@ export interface Parts {
   readonly socketPath?: string | undefined
 }
 
-/** RFC 9110 sections 4.2.1 and 4.2.2. */
+/** Returns the default port of a scheme (RFC 9110 sections 4.2.1 and 4.2.2). */
 export const defaultPort = (scheme: Scheme): number => scheme === "https" ? 443 : 80
 
 const invalid = (part: InvalidUrl["part"], reason: string): InvalidUrl => new InvalidUrl({ part, reason })
@@ -333,11 +333,11 @@ const unusual = /[^\x21-\x7e]|["<>`{}'\\]/
  */
 const refused = /[\0- \x7f]/
 
-/** Index after `http://` or `https://`, ignoring case; -1 if the URL has neither. */
+/** Returns the index after `http://` or `https://`, ignoring case; -1 if the URL has neither. */
 const endOfScheme = (url: string): number =>
   url.startsWith("http://") ? 7 : url.startsWith("https://") ? 8 : /^https?:\/\//i.exec(url)?.[0].length ?? -1
 
-/** Index of the first `/`, `?` or `#` at or after `from`, or the length. */
+/** Returns the index of the first `/`, `?` or `#` at or after `from`, or the length. */
 const endOfAuthority = (url: string, from: number): number => {
   for (let i = from; i < url.length; i++) {
     const code = url.charCodeAt(i)

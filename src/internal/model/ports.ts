@@ -170,7 +170,7 @@ export type AddressCheck = (host: string, address: string, port: number) => Addr
 
 /** How openings find the addresses of their endpoints, if the program decides that itself. */
 export interface AddressPorts {
-  /** `undefined` if the dialer looks names up by itself. */
+  /** `undefined` if the dialer itself looks names up. */
   readonly lookUp: NameLookup | undefined
   /** `undefined` if every address is allowed. */
   readonly check: AddressCheck | undefined

@@ -226,8 +226,8 @@ const authorization = "Proxy-Authorization"
 const unknown = "<asked for each connection>"
 
 /**
- * The fields for the proxy with a request that it forwards. Credentials that are an Effect have
- * only their place, at the end.
+ * Returns the fields for the proxy with a request that it forwards. Credentials that are an Effect
+ * have only their place, at the end.
  */
 export const fieldsToForward = (proxy: Proxy): HttpFields.HttpFields =>
   asksForCredentials(proxy) ? HttpFields.append(proxy.headers, authorization, unknown) : fieldsOf(proxy)
@@ -248,10 +248,10 @@ export const withAuthorization = (head: string, resolved: Proxy | undefined): st
 /** True if the proxy forwards requests that are not encrypted. SOCKS forwards nothing. */
 export const forwards = (proxy: Proxy): boolean => Checked.forwards(checked(proxy))
 
-/** The same proxy, with a tunnel for requests that are not encrypted too. */
+/** Returns the same proxy, with a tunnel for requests that are not encrypted too. */
 export const tunnelOnly = (proxy: Proxy): Proxy => Checked.tunnelled(checked(proxy))
 
-/** The credentials in plain text, for a SOCKS proxy. */
+/** Returns the credentials in plain text, for a SOCKS proxy. */
 export const credentialsOf = (
   { credentials }: Proxy
 ): { readonly username: string; readonly password: string } | undefined =>

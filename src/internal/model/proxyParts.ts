@@ -94,7 +94,7 @@ const checkCredentials = (scheme: Scheme, given: GivenCredentials): Credentials 
   return { username: Redacted.make(username), password: Redacted.make(password) }
 }
 
-/** Reading them may throw, for example if a redacted value was wiped. */
+/** Reads the credentials, which may throw, for example if a redacted value was wiped. */
 const readCredentials = (scheme: Scheme, given: GivenCredentials): Credentials | InvalidOption =>
   Either.merge(Either.try({
     try: () => checkCredentials(scheme, given),
@@ -141,7 +141,7 @@ const readHeaders = (given: HttpFields.Input | undefined): HttpFields.HttpFields
       invalidOption("proxy.headers", `reading it failed (${error instanceof Error ? error.name : typeof error})`)
   }))
 
-/** The options of the TLS with the proxy. */
+/** Checks the options of the TLS with the proxy. */
 const checkTls = (scheme: Scheme, given: Tls.Options): Keyed | undefined | InvalidOption => {
   if (scheme !== "https") {
     return invalidOption("proxy.tls", "it is for a proxy with the scheme https; TLS with an origin has its own options")

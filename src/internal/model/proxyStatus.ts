@@ -110,7 +110,10 @@ const integer = (parameters: Parameters, ...keys: ReadonlyArray<string>): number
   return undefined
 }
 
-/** An identifier that is not a token is a byte sequence (RFC 9209 section 2.1.3). */
+/**
+ * Returns the identifier of a protocol. One that is not a token is a byte sequence (RFC 9209
+ * section 2.1.3).
+ */
 const protocol = (parameters: Parameters): string | undefined => {
   const item = parameters.get("next-protocol")
   return item?._tag === "ByteSequence"

@@ -1,4 +1,4 @@
-/** The links of a response of either face: by relation type, and resolved against its URL. */
+/** The links of a response of either API: by relation type, and resolved against its URL. */
 import * as HttpFields from "../../HttpFields.ts"
 import type { Link } from "../syntax/link.ts"
 import { parse } from "../syntax/link.ts"

@@ -36,16 +36,17 @@ export interface RequestOptions {
    */
   readonly targetForm?: "origin" | "absolute" | "asterisk" | undefined
   /**
-   * Sends `Expect: 100-continue`, and the body after 100 or `timeouts.continue`. After a 417 the
-   * request is retried without it (RFC 9110 section 10.1.1); a request with an Expect field
+   * True if `Expect: 100-continue` is sent, and the body after 100 or `timeouts.continue`. After a
+   * 417 the request is retried without it (RFC 9110 section 10.1.1); a request with an Expect field
    * of the caller's receives the 417. Not sent to a server that has answered in HTTP/1.0 before.
    * Default: `false`.
    */
   readonly expectContinue?: boolean | undefined
   /**
-   * Matters only if the fields have a `Transfer-Encoding`. `true` chunks the body. `false` sends
-   * chunks of the caller and checks them (`ConflictingFraming`). Without that field, a body of
-   * unknown length is always chunked. `encode_chunked` of `http.client`. Default: `false`.
+   * True if this library chunks the body although the fields have a `Transfer-Encoding`. With
+   * `false` the caller must send chunks, which are checked (`ConflictingFraming`). Without that
+   * field, a body of unknown length is always chunked. `encode_chunked` of `http.client`. Default:
+   * `false`.
    */
   readonly encodeChunked?: boolean | undefined
   /**
@@ -57,8 +58,8 @@ export interface RequestOptions {
    */
   readonly onInformational?: OnInformational | undefined
   /**
-   * Sends `TE: trailers`, named in Connection, to say that trailer fields of the response are
-   * wanted (RFC 9110 section 10.1.4). They are received in any case, in `response.trailers`.
+   * True if `TE: trailers` is sent, named in Connection, to say that trailer fields of the response
+   * are wanted (RFC 9110 section 10.1.4). They are received in any case, in `response.trailers`.
    * Default: `false`.
    */
   readonly acceptTrailers?: boolean | undefined

@@ -19,7 +19,7 @@ export const isSource = (u: unknown): u is Source => Predicate.hasProperty(u, Ef
 const marks = new WeakMap<Source, string>()
 let last = 0
 
-/** The part of a connection key for a source. It equals no key of options. */
+/** Returns the part of a connection key for a source. It equals no key of options. */
 export const markOf = (source: Source): string => {
   const before = marks.get(source)
   if (before !== undefined) return before

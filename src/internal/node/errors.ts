@@ -20,7 +20,7 @@ const dnsReasons: { readonly [code: string]: DnsReason } = {
   EAI_ADDRFAMILY: "NoData"
 }
 
-/** The failure of a lookup. */
+/** Returns the failure of a lookup. */
 export const dnsError = (host: string, cause: unknown): DnsError => {
   const code = codeOf(cause)
   return new DnsError({ host, reason: dnsReasons[code] ?? "Other", code, cause })

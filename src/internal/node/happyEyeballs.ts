@@ -179,7 +179,7 @@ export const connectFirst = (
   let next = 0
   let refused: AddressRefused | undefined
 
-  /** The next candidate that may be connected to. */
+  /** Returns the next candidate that may be connected to. */
   const nextTarget = (): Target | undefined => {
     while (next < candidates.length) {
       const target = candidates[next++]

@@ -28,7 +28,7 @@ export const withoutRoot = (name: string): string => name.endsWith(".") ? name.s
 // machine has. Windows lacks it.
 const hints = process.platform === "win32" ? 0 : dns.ADDRCONFIG
 
-/** The resolver of the system, in its own order. */
+/** Looks up a name by the resolver of the system, in its own order. */
 export const systemLookup: Lookup = (host, callback) => dns.lookup(host, { all: true, verbatim: true, hints }, callback)
 
 export const noAddress = (host: string): DnsError =>

@@ -21,8 +21,8 @@ export const describe = (endpoint: Endpoint): string =>
     : `${endpoint.host}:${endpoint.port}`)
 
 /**
- * The most bytes of a path: the size of `sun_path`. Node 20 would cut a longer one, so that another
- * socket might be reached. Windows has named pipes instead, without this limit.
+ * Returns the most bytes of a path: the size of `sun_path`. Node 20 would cut a longer one, so that
+ * another socket might be reached. Windows has named pipes instead, without this limit.
  */
 const longestPath = (platform: NodeJS.Platform): number =>
   platform === "win32" ? Infinity : platform === "aix" ? 1023 : platform === "linux" ? 108 : 104

@@ -64,7 +64,7 @@ const askedOf = (request: HttpClientRequest.HttpClientRequest, origin: string, u
   }
 }
 
-/** A request, and whether its body can be sent after a response has arrived. */
+/** Returns a request, and whether its body can be sent after a response has arrived. */
 const repeatable = (given: HttpClientRequest.HttpClientRequest) => {
   const { body } = given
   const kind = bodyKind(body)

@@ -177,14 +177,15 @@ const inflated = (response: HttpClientResponse, codings: ReadonlyArray<Coding>, 
 }
 
 /**
- * The maximum number of encoded bytes for a decoded body of this size. Encoding can make small
- * bodies larger, by up to some tens of bytes for each flush of the server. No encoder doubles the
- * size of a large body.
+ * Returns the maximum number of encoded bytes for a decoded body of this size. Encoding can make
+ * small bodies larger, by up to some tens of bytes for each flush of the server. No encoder doubles
+ * the size of a large body.
  */
 const encodedSize = (size: number): number => 2 * size + 65_536
 
 /**
- * A body that always fails. Releases the original, because a caller that gets this error will not.
+ * Returns a body that always fails. Releases the original, because a caller that gets this error
+ * will not.
  */
 const refused = (response: HttpClientResponse, count: number): Body => {
   const failure = Effect.zipRight(

@@ -127,8 +127,8 @@ export const responseReasons: { readonly [Tag in ResponseFailure["_tag"]]: Respo
 }
 
 /**
- * The parts of a request that may be shown. What the platform shows may contain secrets: userinfo,
- * the query, the body.
+ * Returns the parts of a request that may be shown. The platform's own output may contain secrets:
+ * userinfo, the query, the body.
  */
 export const shownRequest = ({ method, url }: HttpClientRequest) => ({ method, url: shownUrl(url) })
 

@@ -39,7 +39,7 @@ const resultOf = (inflater: Inflater): Exit.Exit<Uint8Array | undefined, Fault> 
   }
 }
 
-/** The next decoded bytes; `undefined` when everything written has been decoded. */
+/** Returns the next decoded bytes; `undefined` when everything written has been decoded. */
 const nextOf = (inflater: Inflater): Effect.Effect<Uint8Array | undefined, Fault> =>
   Effect.async((resume) => {
     const attempt = (): void => {

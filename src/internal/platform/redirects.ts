@@ -106,8 +106,8 @@ const settingsOf = (options: RedirectOptions): Either.Either<Settings, InvalidOp
 const histories = new WeakMap<object, ReadonlyArray<RedirectHop>>()
 
 /**
- * The redirects that led to a response, in order. Empty if there were none, or if `followRedirects`
- * did not follow them.
+ * Returns the redirects that led to a response, in order. Empty if there were none, or if
+ * `followRedirects` did not follow them.
  *
  * @since 0.2.0
  * @category getters

@@ -29,7 +29,10 @@ const connectionKeys = ["tls", "proxy", "localAddress", "socketPath"] as const
  */
 const isSettings = (proxy: RequestOptions["proxy"]): proxy is Proxy.Settings => Predicate.hasProperty(proxy, "bypass")
 
-/** `false` means none, because `undefined` keeps the pool's value. */
+/**
+ * Returns a value, or `undefined` for `false`. An option that is `false` means none, because
+ * `undefined` keeps the pool's value.
+ */
 const unlessFalse = <A>(option: A | false | undefined): A | undefined => option === false ? undefined : option
 
 /**

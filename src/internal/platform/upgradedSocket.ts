@@ -19,7 +19,7 @@ type Handler<A, E, R> = (bytes: Uint8Array) => Effect.Effect<A, E, R> | void
 
 const encoder = new TextEncoder()
 
-/** The codes of a normal end, and of an end without a code: neither fails a run. */
+/** True for the codes of a normal end, and of an end without a code: neither fails a run. */
 const isClean = (code: number): boolean => code === 1000 || code === 1006
 
 class ChannelSocket {
@@ -104,7 +104,7 @@ class ChannelSocket {
     })
   }
 
-  /** The end of its scope finishes sending. */
+  /** Creates a writer. The end of its scope finishes sending. */
   get writer(): PlatformSocket.Socket["writer"] {
     return Effect.acquireRelease(
       Effect.succeed(this.write),

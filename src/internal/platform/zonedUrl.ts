@@ -47,7 +47,7 @@ class ZonedUrl extends URL {
     return this.href
   }
 
-  /** The URL in a form that `URL` can parse. */
+  /** Returns the URL in a form that `URL` can parse. */
   get bare(): string {
     return super.href
   }

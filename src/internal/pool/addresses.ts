@@ -149,12 +149,12 @@ export class PoolAddresses {
     return this.#byKey.size
   }
 
-  /** The addresses of an origin, if it has connections or failures. */
+  /** Returns the addresses of an origin, if it has connections or failures. */
   get(key: string): OriginAddresses | undefined {
     return this.#byKey.get(key)
   }
 
-  /** The addresses of an origin to which a connection is about to be opened. */
+  /** Returns the addresses of an origin to which a connection is about to be opened. */
   of(key: string, now: number): OriginAddresses {
     const known = this.#byKey.get(key)
     if (known !== undefined) return known

@@ -97,7 +97,10 @@ export const makeCall = (
   return "_tag" in prepared ? prepared : new PoolCall(pool, request, route, prepared, startedAt)
 }
 
-/** The error of a retry holds for both attempts: the server may have processed the first. */
+/**
+ * Returns the error of a retry, which holds for both attempts: the server may have processed the
+ * first.
+ */
 const ofBoth = (first: HttpError, second: HttpError, resends: number): HttpError => {
   const { processed } = second.context
   ;(second as { context: HttpError["context"] }).context = {
@@ -134,7 +137,10 @@ export class PoolCall extends Checkout implements Call, HeadObserver {
     this.guard(() => this.checkout(this.startedAt))
   }
 
-  /** An answer that the caller will not receive closes its connection, even if it is complete. */
+  /**
+   * Cancels the call. An answer that the caller will not receive closes its connection, even if it
+   * is complete.
+   */
   cancel(): Pending | undefined {
     const { pool, state } = this
     const exchange = this.#exchange
@@ -171,8 +177,8 @@ export class PoolCall extends Checkout implements Call, HeadObserver {
   }
 
   /**
-   * A request that was queued for long has been promoted to V8's old generation. Clearing its
-   * references lets a young collection free the exchange.
+   * Clears references. A request that was queued for long has been promoted to V8's old generation.
+   * A young collection can then still free the exchange.
    */
   #forget(): void {
     this.#exchange = undefined

@@ -18,7 +18,9 @@ export type LeaseOutcome =
   | { readonly _tag: "Failed"; readonly error: HttpError }
   | { readonly _tag: "Died"; readonly defect: unknown }
 
-/** A separate handle on the connection, so that the holder of an ended lease has no access. */
+/**
+ * Creates a separate handle on the connection, so that the holder of an ended lease has no access.
+ */
 const openLease = (pooled: PooledConnection, connection: Connection): ConnectionHandle => {
   const { settings, tunnel } = pooled
   const { policy } = settings

@@ -151,7 +151,7 @@ export class Openings {
   }
 }
 
-/** The reason why an opening returned no usable connection. */
+/** Returns the reason why an opening returned no usable connection. */
 const errorOf = (pooled: PooledConnection, { connection, error }: Opening): OpenFailure =>
   error ?? withOpeningContext(
     pooled,

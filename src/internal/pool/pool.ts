@@ -239,7 +239,7 @@ export class Pool implements Keeper {
     this.runCommands()
   }
 
-  /** The finalizers of a body may run longer than its connection and its request. */
+  /** Keeps the source of a body, whose finalizers may run longer than its request. */
   #keepRun(exchange: Exchange | undefined): void {
     const run = exchange?.run
     if (run === undefined) return

@@ -26,7 +26,7 @@ export abstract class Waiter extends slots.Waiter<Destination, PooledConnection,
   abstract readonly caller: Caller
   /** The time limits of the opening. */
   abstract readonly timeouts: Millis
-  /** It has received a connection, which may be closed already. */
+  /** The request has received a connection, which may be closed already. */
   abstract give(pooled: PooledConnection): void
   abstract fail(error: HttpError): void
   abstract die(defect: unknown): void

@@ -33,8 +33,8 @@ export class Reserve<O, S> {
   /** True if a connection was closed that had served no request, until that is counted. */
   wasted = false
   /**
-   * Returns when a connection of the origin must be closed even if it is needed here: at the end of
-   * its lifetime, or when the server may close it.
+   * Returns when a connection of the origin must be closed even if it is needed here. That is at
+   * the end of its lifetime, or when the server may close it.
    */
   readonly keptUntil = new Map<S, number>()
 

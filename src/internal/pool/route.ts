@@ -59,7 +59,9 @@ export interface Destination extends Way {
   readonly hostName: string | undefined
 }
 
-/** The options of the pool for an origin. `bypass` is code of the caller, which may throw. */
+/**
+ * Returns the options of the pool for an origin. `bypass` is code of the caller, which may throw.
+ */
 const optionsFor = (
   { localAddress, proxy, tls }: PoolSettings,
   origin: Origin.Origin
@@ -100,7 +102,7 @@ export const originOfUrl = (
   return { origin: there.right, target }
 }
 
-/** For callers that the type checker has not seen. */
+/** Returns the error for a value that is not an origin, which untyped callers may pass. */
 export const notAnOrigin = (): InvalidOption =>
   new InvalidOption({ option: "origin", reason: "it must be made with `Origin.make` or `Origin.fromUrl`" })
 

@@ -168,8 +168,8 @@ export class Group<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> {
 }
 
 /**
- * The rule for which idle connection is used next. It is the one that was used last, the one that
- * has been idle for the longest, or the one that has served the fewest requests.
+ * Which idle connection is used next: the one used last, the one idle for the longest, or the one
+ * with the fewest requests.
  */
 export type Selection = "newest" | "oldest" | "leastUsed"
 

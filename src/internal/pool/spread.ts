@@ -5,11 +5,8 @@
  * An address rests after a connection to it failed:
  *
  * - it was refused or had no answer
- *
  * - an address after it in the order was faster
- *
  * - TLS failed
- *
  * - the server closed the connection before it had responded to anything
  */
 import type { CloseReason } from "../../ConnectionEvent.ts"

@@ -133,8 +133,8 @@ export class Unread {
   }
 
   /**
-   * `undefined` if the last line about the origin is too recent; otherwise the number of responses
-   * without a line that lost their connection since.
+   * Returns `undefined` if the last line about the origin is too recent; otherwise the number of
+   * responses without a line that lost their connection since.
    */
   #mayLog(origin: string, now: number): number | undefined {
     const last = this.#logged.get(origin)

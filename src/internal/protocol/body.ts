@@ -109,8 +109,8 @@ export class CloseDecoder implements BodyDecoder {
   }
 
   /**
-   * Over TLS the end of the connection ends the body only if TLS announced it (RFC 9112 section
-   * 9.8).
+   * Handles the end of the connection. Over TLS it ends the body only if TLS announced it (RFC 9112
+   * section 9.8).
    */
   eof(cut: boolean): void {
     if (cut) {

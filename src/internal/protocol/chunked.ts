@@ -42,7 +42,7 @@ type State = "Size" | "Space" | "Extension" | "SizeEnd" | "Data" | "DataEnd" | "
 /** This many digits fit into 31 bits, which V8 counts fastest: a chunk of less than 256 MiB. */
 const shortDigits = 7
 
-/** The value of a hexadecimal digit, or -1. */
+/** Returns the value of a hexadecimal digit, or -1. */
 const hexValue = (byte: number): number => {
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30
   const lower = byte | 0x20
@@ -233,9 +233,10 @@ export class ChunkedDecoder implements BodyDecoder {
   }
 
   /**
-   * "Bad" white space is allowed between the size and an extension, and nowhere else (RFC 9112
-   * section 7.1.1). Before an extension it counts towards the limit of extensions. Padding is
-   * limited by the line limit only, because a server that pads does so in each of its chunks.
+   * Handles white space. "Bad" white space is allowed between the size and an extension, and
+   * nowhere else (RFC 9112 section 7.1.1). Before an extension it counts towards the limit of
+   * extensions. Padding is limited by the line limit only, because a server that pads does so in
+   * each of its chunks.
    */
   #spaceByte(byte: number): void {
     if (isSpace(byte)) {

@@ -193,7 +193,7 @@ const checkUpgrade = (
     : new InvalidHeaderValue({ field: "Upgrade", offset: 0, reason: "something that is no list of protocols" })
 }
 
-/** A protocol is a token, perhaps with a version after a slash (RFC 9110 section 7.8). */
+/** True for a token, perhaps with a version after a slash (RFC 9110 section 7.8). */
 const isProtocol = (protocol: string): boolean => {
   const slash = protocol.indexOf("/")
   return slash < 0

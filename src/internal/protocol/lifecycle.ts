@@ -58,13 +58,13 @@ const at = (row: Row, move: Move): SideState | undefined => {
   }
 }
 
-/** The state after a move, or `undefined` if it is illegal. */
+/** Returns the state after a move, or `undefined` if it is illegal. */
 export const after = (state: SideState, move: Move): SideState | undefined => at(rowOf(state), move)
 
 export class Lifecycle {
   client: SideState = "Idle"
   server: SideState = "Idle"
-  /** False once a side has announced, or has caused, that the connection does not persist. */
+  /** True until a side has announced, or has caused, that the connection does not persist. */
   persistent = true
   /** True if a response that has no body announced one, so that the next bytes may be that body. */
   announced = false

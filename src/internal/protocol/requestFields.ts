@@ -41,7 +41,7 @@ export const checkField = (name: string, value: string): InvalidHeaderName | Inv
 
 const none: ReadonlyArray<string> = []
 
-/** The protocols of an Upgrade field, in lower case. */
+/** Returns the protocols of an Upgrade field, in lower case. */
 export const protocolsOf = (value: string): ReadonlyArray<string> =>
   listElements(value).map((protocol) => protocol.toLowerCase())
 

@@ -71,7 +71,7 @@ const counted = (text: string): Uint8Array => {
 
 const portBytes = (port: number): readonly [number, number] => [port >> 8, port & 0xff]
 
-/** The kind of address, and the address. */
+/** Returns the kind of address, and the address. */
 const addressBytes = (host: string): Uint8Array => {
   const address = parseAddress(host)?.bytes
   return address === undefined
@@ -107,7 +107,7 @@ export class SocksMachine {
     this.#request = request
   }
 
-  /** The first bytes to send. */
+  /** Returns the first bytes to send. */
   start(): Uint8Array {
     const { credentials, host, port, version } = this.#request
     if (version === 5) {
@@ -175,7 +175,9 @@ export class SocksMachine {
     return length === undefined || this.#input.length < length ? needMore : this.#connected(length)
   }
 
-  /** The length of the reply by its kind of address; `undefined` if that has not arrived. */
+  /**
+   * Returns the length of the reply by its kind of address; `undefined` if that has not arrived.
+   */
   #replyLength(): Length {
     const [, , , kind, count] = this.#input
     switch (kind) {

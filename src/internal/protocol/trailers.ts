@@ -62,7 +62,7 @@ export const isForbiddenTrailer = (name: string): boolean => {
   return forbidden.has(lower) || lower.startsWith("if-")
 }
 
-/** The rules for the lines of a trailer section. */
+/** Returns the rules for the lines of a trailer section. */
 export const trailerRules = (limits: HttpLimits.HttpLimits, leniency: HttpLeniency.HttpLeniency): LineRules => ({
   firstLine: limits.fieldLine,
   line: limits.fieldLine,

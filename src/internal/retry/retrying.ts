@@ -5,9 +5,7 @@
  * Rules:
  *
  * - A response that is retried must be released before the wait.
- *
  * - A wait must hold no resources.
- *
  * - An outcome that is not retried is returned unchanged. The exception is whether the server may
  *   have processed the request: an error says that of all attempts together.
  */
@@ -66,7 +64,10 @@ export const failedWith = (error: HttpError, request: Repeatable, policy: Policy
     : { ...outcome, repeatable: mayRepeat(error, request), status: undefined, retryAfter: [] }
 }
 
-/** The statuses that Retry-After is defined for (RFC 9110 section 15.6.4, RFC 6585 section 4). */
+/**
+ * True for the statuses that Retry-After is defined for (RFC 9110 section 15.6.4, RFC 6585 section
+ * 4).
+ */
 const asksToWait = (status: number | undefined): boolean => status === 429 || status === 503
 
 type Processed = HttpError["context"]["processed"]
@@ -133,7 +134,10 @@ class Retrying<A, E, R> {
     return error?.context.processed ?? "Unknown"
   }
 
-  /** The error of the last attempt must not say "No" if the server has seen an earlier one. */
+  /**
+   * Corrects the error of the last attempt. It must not say "No" if the server has seen an earlier
+   * one.
+   */
   #coverAll(error: HttpError): void {
     const processed = either(this.#processed, error.context.processed)
     if (processed === error.context.processed) return

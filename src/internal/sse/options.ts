@@ -17,8 +17,8 @@ export interface DecodeOptions {
    */
   readonly maxEventBytes?: number | undefined
   /**
-   * `true` accepts only the status 200 with the Content-Type `text/event-stream`, as browsers do.
-   * `false` accepts any successful status (2xx) and any Content-Type. Default: `true`.
+   * True if only the status 200 with the Content-Type `text/event-stream` is accepted, as in
+   * browsers. `false` accepts any successful status (2xx) and any Content-Type. Default: `true`.
    */
   readonly check?: boolean | undefined
 }

@@ -5,10 +5,8 @@
  * Rules:
  *
  * - There is never more than one connection, and none during a wait.
- *
  * - Each request names the last `id` whose event the reader has taken. An event is parsed only
  *   when the reader pulls, and a connection is over only when the reader has taken all its events.
- *
  * - No interruption may lose a response between its arrival and its first read.
  */
 import * as Channel from "effect/Channel"
@@ -53,7 +51,10 @@ export interface Connector<out E, out R, in F = E> {
   describe(failure: F, statuses: ReadonlySet<number>, now: number): Failure
 }
 
-/** The statuses that Retry-After is defined for (RFC 9110 section 10.2.3, RFC 6585 section 4). */
+/**
+ * True for the statuses that Retry-After is defined for (RFC 9110 section 10.2.3, RFC 6585 section
+ * 4).
+ */
 const asksToWait = (status: number): boolean => status === 429 || status === 503
 
 /** Describes a status of a server's response. */

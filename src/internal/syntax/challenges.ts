@@ -30,7 +30,7 @@ const isToken = (code: number): boolean => code >= 0 && code < 256 && tokenTable
 
 const isText = (code: number): boolean => code >= 0 && code < 256 && valueTable[code] === 1
 
-/** ALPHA, DIGIT and `-._~+/` (RFC 9110 section 11.2). */
+/** True for ALPHA, DIGIT and `-._~+/` (RFC 9110 section 11.2). */
 const isToken68 = (code: number): boolean =>
   (code >= 0x2d && code <= 0x39) || code === 0x2b || code === 0x5f || code === 0x7e
   || ((code | 0x20) >= 0x61 && (code | 0x20) <= 0x7a)

@@ -17,7 +17,7 @@ const unchanged: Uint8Array = Uint8Array.from(
   (_, code) => isAlphanumeric(code) || (code < 0x80 && "!#$&+-.^_`|~".includes(String.fromCharCode(code))) ? 1 : 0
 )
 
-/** The value of a hexadecimal digit in any case, or -1. */
+/** Returns the value of a hexadecimal digit in any case, or -1. */
 const hexOf = (code: number): number => {
   if (code >= 0x30 && code <= 0x39) return code - 0x30
   const lower = code | 0x20

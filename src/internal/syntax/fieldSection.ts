@@ -19,11 +19,14 @@ export type SectionError = HeadersTooLarge | InvalidHeaderLine | LineTooLong | T
 const bareLf: ReadonlyArray<Relaxation> = ["bareLf"]
 const controls: ReadonlyArray<Relaxation> = ["controlCharacters", "skipInvalidFields"]
 
-/** The first line in which the parser of fields handles forbidden bytes: `first`, or no line. */
+/**
+ * Returns the first line in which the parser of fields handles forbidden bytes: `first`, or no
+ * line.
+ */
 export const flagFrom = (first: number, leniency: HttpLeniency.HttpLeniency): number =>
   leniency.skipInvalidFields || leniency.controlCharacters ? first : Infinity
 
-/** The relaxations that accept a byte that is forbidden in a field line. */
+/** Returns the relaxations that accept a byte that is forbidden in a field line. */
 export const relaxationsOf = (fault: LineFault): ReadonlyArray<Relaxation> =>
   fault.kind === "bare LF" ? bareLf : controls
 

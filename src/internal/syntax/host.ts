@@ -3,9 +3,10 @@
  * and the TLS server name.
  *
  * If two parsers disagree about the end of a host, a request can reach a server that a check did
- * not see. Therefore every host is parsed here, once. A host that is not plainly a name or an
- * address (`127.1`, `faß.de`, `0:0::1`) is converted to canonical form by the platform's `URL`, and
- * checked again. Errors are values, and no reason repeats the input, which may contain a password.
+ * not see. Therefore every host is parsed here, once. Some hosts are not plainly a name or an
+ * address (`127.1`, `faß.de`, `0:0::1`). The platform's `URL` converts those to canonical form, and
+ * they are checked again. Errors are values, and no reason repeats the input, which may contain a
+ * password.
  */
 import { InvalidUrl } from "../error/request.ts"
 

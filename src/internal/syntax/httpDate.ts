@@ -31,7 +31,7 @@ const millisOf = (
   return date.getUTCMonth() === month && date.getUTCDate() === day ? date.setUTCHours(hour, minute, second) : undefined
 }
 
-/** The same moment 50 years later. */
+/** Returns the same moment 50 years later. */
 const in50Years = (nowMillis: number): number => {
   const date = new Date(nowMillis)
   return date.setUTCFullYear(date.getUTCFullYear() + 50)

@@ -135,7 +135,9 @@ export class LineScanner {
     return good(this.#kept, start, end) ? "" : latin1(this.#kept, start, end)
   }
 
-  /** The part of line 0 that has arrived, up to and including the byte that is its fault. */
+  /**
+   * Returns the part of line 0 that has arrived, up to and including the byte that is its fault.
+   */
   seen(): string {
     return latin1(this.#kept, this.#lineStart, this.#keptLength)
   }

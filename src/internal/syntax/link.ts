@@ -44,8 +44,8 @@ const linkOf = (target: string, parameters: ReadonlyArray<Parameter>): Link => {
 }
 
 /**
- * Index of the comma that ends an invalid link, or the length. Commas in quotes and in a target do
- * not end it.
+ * Returns the index of the comma that ends an invalid link, or the length. Commas in quotes and in
+ * a target do not end it.
  */
 const endOfBroken = (value: string, from: number): number => {
   let at = from

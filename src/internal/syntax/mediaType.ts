@@ -18,15 +18,15 @@ export interface MediaType {
 
 const isToken = (text: string): boolean => invalidTokenAt(text) === -1
 
-/** Index of the first `;` at or after `from`, or the length. */
+/** Returns the index of the first `;` at or after `from`, or the length. */
 const endOfPart = (value: string, from: number): number => {
   const end = value.indexOf(";", from)
   return end === -1 ? value.length : end
 }
 
 /**
- * Index after the closing quote of the quoted string that opens at `from`, or the length if the
- * string is not closed.
+ * Returns the index after the closing quote of the quoted string that opens at `from`, or the
+ * length if the string is not closed.
  */
 const endOfQuoted = (value: string, from: number): number => {
   for (let i = from + 1; i < value.length; i++) {

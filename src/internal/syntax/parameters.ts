@@ -24,7 +24,7 @@ export const skipSpace = (text: string, from: number): number => {
   return at
 }
 
-/** Index of the first of these characters at or after `from`, or the length. */
+/** Returns the index of the first of these characters at or after `from`, or the length. */
 const indexOfAny = (text: string, stops: string, from: number): number => {
   let at = from
   while (at < text.length && !stops.includes(text.charAt(at))) at++

@@ -1,6 +1,6 @@
 /**
- * Parses Structured Fields (RFC 9651 section 4.2): items, lists, dictionaries, and what they have
- * in common.
+ * Parses Structured Fields (RFC 9651 section 4.2): items, lists, dictionaries, and their common
+ * parts.
  *
  * A value that breaks the grammar anywhere fails as a whole, as section 4.2 demands, because a part
  * could mean something else.

@@ -29,10 +29,10 @@ export const end = -1
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
-/** The value of a hexadecimal digit in lower case, or -1. */
+/** Returns the value of a hexadecimal digit in lower case, or -1. */
 const hexOf = (code: number): number => isDigit(code) ? code - 0x30 : code >= 0x61 && code <= 0x66 ? code - 0x57 : -1
 
-/** The value of a base64 digit, or -1. */
+/** Returns the value of a base64 digit, or -1. */
 const base64Of = (code: number): number => {
   if (isDigit(code)) return code + 4
   if (isLower(code)) return code - 0x47
@@ -155,7 +155,10 @@ export class ItemReader {
     }
   }
 
-  /** At most 15 digits, or 12 digits with a point and one to three more (section 4.2.4). */
+  /**
+   * Reads a number: at most 15 digits, or 12 digits with a point and one to three more (section
+   * 4.2.4).
+   */
   #number(): { readonly _tag: "Integer" | "Decimal"; readonly value: number } | undefined {
     const start = this.#at
     this.takes(0x2d)
@@ -177,7 +180,10 @@ export class ItemReader {
     return this.#at - start
   }
 
-  /** There is no negative zero, because it would not equal 0 in every comparison. */
+  /**
+   * Reads a number from its digits. There is no negative zero, because it would not equal 0 in
+   * every comparison.
+   */
   #numberFrom(start: number): number {
     return Number(this.#text.slice(start, this.#at)) + 0
   }
@@ -226,7 +232,7 @@ export class ItemReader {
     return seconds?._tag === "Integer" ? { _tag: "Date", value: seconds.value } : this.fails("a date is an integer")
   }
 
-  /** Percent-encoded UTF-8 in quotes, with digits in lower case (section 4.2.10). */
+  /** Reads percent-encoded UTF-8 in quotes, with digits in lower case (section 4.2.10). */
   #displayString(): BareItem | undefined {
     this.#at++
     if (!this.takes(0x22)) return this.fails("a display string is in quotes")

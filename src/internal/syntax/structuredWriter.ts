@@ -70,7 +70,7 @@ const displayString = (value: string): string => {
   return `${text}"`
 }
 
-/** Untyped code can bring a value of another type than its tag says. */
+/** Checks the type of a value. Untyped code can pass a value of another type than its tag says. */
 const checked = <A>(value: A, isRight: boolean): A =>
   isRight ? value : refuse("the value of an item is not of its type")
 

@@ -149,7 +149,7 @@ export interface FaultyTransport extends Transport.Service {
   readonly openCount: number
 }
 
-/** The parameters of a fault. */
+/** Returns the parameters of a fault. */
 const details = (fault: Fault): string => {
   switch (fault.kind) {
     case "slowOpening":
