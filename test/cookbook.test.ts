@@ -31,7 +31,7 @@ describe("docs/cookbook", () => {
   it.each(recipes)("the page of %s shows its program, and links to it", (name) => {
     const page = read(name, "index.md")
     expect(page).toMatch(/^# .+/)
-    expect(page).toContain("[program.ts](./program.ts)\n\n<<< ./program.ts\n")
+    expect(page).toMatch(/\[program\.ts\]\(\.\/program\.ts\)[^\n]*(?:\n[^\n]+)*\n\n<<< \.\/program\.ts\n/)
   })
 
   it.each(recipes)("the programs of %s need nothing that a user does not have", (name) => {

@@ -51,7 +51,8 @@ const program = Effect.gen(function*() {
   // What the pool did. The connection whose request timed out was closed, so there were two.
   const pool = yield* ConnectionPool.ConnectionPool
   const { opened, requests, reused } = yield* pool.stats
-  yield* Console.log(`pool: ${requests} requests, ${opened} connections, ${reused} requests on a used one`)
+  const used = `${reused} requests on a used one`
+  yield* Console.log(`pool: ${requests} requests, ${opened} connections, ${used}`)
 })
 
 await program.pipe(
