@@ -159,6 +159,27 @@ export interface RequestEnd {
 }
 
 /**
+ * The request of a warm origin (`warm` of a pool) ended on a connection that was opened for it. The
+ * connection is idle from now on, unless a `Close` follows. No program waits for this request, so
+ * it is neither a `RequestEnd` nor an `Acquire`.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface WarmEnd {
+  readonly _tag: "WarmEnd"
+  readonly connection: number
+  readonly origin: string
+  readonly method: string
+  /** The status; `undefined` if no head was received. */
+  readonly status: number | undefined
+  /** The failure; `undefined` if the response is complete. */
+  readonly error: HttpError | undefined
+  /** The time from the opening of the connection to the end. */
+  readonly millis: number
+}
+
+/**
  * A request is retried because its connection was stale, or because a 417 refused `expectContinue`.
  * A connection also counts as stale if the server ended it with a 408 that crossed the request. For
  * a 408 and a 417 the error is a `StatusError`, which no call fails with.
@@ -285,6 +306,7 @@ export type ConnectionEvent =
   | Acquire
   | Release
   | RequestEnd
+  | WarmEnd
   | Retry
   | Reclaim
   | Close

@@ -112,7 +112,7 @@ export interface Counts {
   readonly idle: number
   /** Connections in use, including leased ones. */
   readonly busy: number
-  /** Connections being opened. */
+  /** Connections being opened, or on which the request of a warm origin (`warm`) is in progress. */
   readonly connecting: number
   /** Queued requests, including those for which a connection is being opened. */
   readonly waiting: number

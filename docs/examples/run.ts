@@ -267,7 +267,7 @@ const all = Effect.gen(function*() {
     wasDisturbed: true,
     open: 0
   })
-  yield* example("warm-pool", warmPool.program(host, port), { text: "Hello, world!\n", reused: false })
+  yield* example("warm-pool", warmPool.program(host, port), { text: "Hello, world!\n", served: 1 })
   yield* example("pool-lease", poolLease.program(host, port), { same: true, served: 1, opened: 1, idle: 1, busy: 0 })
   yield* example("platform-client", platformClient.program(host, port), {
     received: { contentType: "application/json", bytes: 15 },

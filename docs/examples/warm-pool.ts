@@ -6,7 +6,8 @@ export const program = (host: string, port: number) =>
   Effect.gen(function*() {
     const origin = `http://shop.internal:${port}`
     const pool = yield* ConnectionPool.make({
-      warm: [{ origin, minIdle: 2 }],
+      // Each connection is used once before it counts as idle. A server that has a health page would get that.
+      warm: [{ origin, minIdle: 2, request: HttpRequest.head("/hello") }],
       // Each of the servers behind the name gets its share, even of few requests.
       selection: "leastUsed",
       // A server that is taken out of the name is not used for longer than its TTL.
@@ -15,7 +16,8 @@ export const program = (host: string, port: number) =>
     // A service would not wait for this. It shows that the connections are there before any request.
     yield* Effect.repeat(Effect.sleep("5 millis"), { until: () => Effect.map(pool.stats, ({ idle }) => idle === 2) })
     const response = yield* pool.execute(HttpRequest.get(`${origin}/hello`))
-    return { text: yield* response.text, reused: response.connection.reused }
+    // One request was served on it before.
+    return { text: yield* response.text, served: response.connection.requestsServed }
   }).pipe(
     Effect.scoped,
     Effect.provideService(Resolver.Resolver, {

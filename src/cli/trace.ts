@@ -29,6 +29,9 @@ export const describe = (event: ConnectionEvent): string => {
     case "RequestEnd":
       return `${numbered(event.connection)}${event.method} ended after ${time(event.millis)}: `
         + (event.error === undefined ? `status ${event.status ?? "unknown"}` : event.error._tag)
+    case "WarmEnd":
+      return `${numbered(event.connection)}warmed by ${event.method} in ${time(event.millis)}: `
+        + (event.error === undefined ? `status ${event.status ?? "unknown"}` : event.error._tag)
     case "Retry":
       return `${numbered(event.connection)}sending the request again: ${event.error._tag}`
     case "Reclaim":

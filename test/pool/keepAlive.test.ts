@@ -232,7 +232,8 @@ describe("whatever a server says", () => {
   it("gives a time of at least 0 and a count of at least 0, and never NaN", () => {
     FastCheck.assert(
       FastCheck.property(hints, FastCheck.oneof(FastCheck.nat(), FastCheck.constant(Infinity)), (hints, margin) => {
-        const hint = keepAlive(HttpFields.fromInput(hints.map((text) => ["keep-alive", text] as const)), margin)
+        const fields = HttpFields.fromInput(hints.map((text) => ["keep-alive", text] as const))
+        const hint = keepAlive({ fields }, margin)
         assert.isDefined(hint)
         assert.isAtLeast(hint?.idleMillis ?? -1, 0)
         assert.isAtLeast(hint?.left ?? -1, 0)
@@ -242,7 +243,7 @@ describe("whatever a server says", () => {
 
   it("gives the server's time less the margin, and at least half of it", () => {
     FastCheck.assert(FastCheck.property(FastCheck.nat(999_999_999), FastCheck.nat(), (seconds, margin) => {
-      const hint = keepAlive(HttpFields.fromInput([["Keep-Alive", `timeout=${seconds}`]]), margin)
+      const hint = keepAlive({ fields: HttpFields.fromInput([["Keep-Alive", `timeout=${seconds}`]]) }, margin)
       const millis = seconds * 1000
       assert.strictEqual(hint?.idleMillis, Math.max(millis - margin, millis / 2))
       assert.strictEqual(hint?.left, Infinity)

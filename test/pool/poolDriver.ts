@@ -19,6 +19,11 @@ export type Action =
   /** A connection was given and the request has not taken it yet when the server closes it. */
   | { readonly _tag: "die"; readonly pick: number }
   | { readonly _tag: "opened"; readonly pick: number; readonly lifetime: number }
+  /** The request of a reserve is answered, or its connection closed before. */
+  | { readonly _tag: "greeted"; readonly pick: number; readonly hint: Hint | undefined }
+  | { readonly _tag: "greetingFails"; readonly pick: number }
+  /** What is opened to an origin from now on has other options. */
+  | { readonly _tag: "rotate"; readonly origin: number }
   /** Opening one fails; whether those whose failure that is wait for another, in their place, and whether it may be over in a moment. */
   | { readonly _tag: "failed"; readonly pick: number; readonly again: boolean; readonly recoverable: boolean }
   /** Pauses that are over end. */
@@ -62,10 +67,13 @@ export class Driver extends Model {
   /** Those who were told that they get nothing. Each cancels its waiting, as the pool does. */
   readonly #told: Array<{ readonly req: Req; readonly again: boolean }> = []
   #carrying = false
+  /** By origin, the options that what is opened has, and the last that something was opened with. */
+  readonly #options = new Map<string, { next: number; last: number }>()
+  readonly #optionsOf = new Map<Conn, number>()
 
-  /** The first origins have reserves of so many idle connections. */
-  constructor(limits: Limits, origins: number, reserves: ReadonlyArray<number> = []) {
-    super(limits, new Map(reserves.map((minIdle, i) => [`origin ${i}`, minIdle])))
+  /** The first origins have reserves of so many idle connections, with a request or without. */
+  constructor(limits: Limits, origins: number, reserves: ReadonlyArray<number> = [], greets = false) {
+    super(limits, new Map(reserves.map((minIdle, i) => [`origin ${i}`, minIdle])), greets)
     this.#origins = origins
   }
 
@@ -102,6 +110,15 @@ export class Driver extends Model {
         break
       case "opened":
         pick(this.#openings, (conn) => this.#opened(conn, action.lifetime))
+        break
+      case "greeted":
+        pick(this.greeting(), (conn) => this.#greeted(conn, action.hint))
+        break
+      case "greetingFails":
+        pick(this.greeting(), (conn) => this.#gone(conn))
+        break
+      case "rotate":
+        this.#optionsFor(`origin ${action.origin % this.#origins}`).next++
         break
       case "failed":
         pick(this.#openings, (conn) => this.#failed(conn, action.again, action.recoverable))
@@ -284,9 +301,7 @@ export class Driver extends Model {
     this.#end(this.#using, req)
     const { now, state } = this
     if (conn.phase === "closed") return this.#nothing("checkin", () => state.release(conn.slot, now, hint))
-    conn.left = Math.min(conn.left, hint?.left ?? Infinity)
-    conn.neededUntil = Math.min(now + (hint?.idleMillis ?? Infinity), conn.expiresAt)
-    conn.keptUntil = Math.min(now + this.limits.idleMillis, conn.neededUntil)
+    this.#answered(conn, hint)
     const reserve = this.reserves.get(conn.origin)
     if (reserve !== undefined) reserve.failures = 0
     this.offer("checkin", conn, false, () => state.release(conn.slot, now, hint))
@@ -358,8 +373,40 @@ export class Driver extends Model {
     conn.neededUntil = conn.expiresAt
     const reserve = this.reserves.get(conn.origin)
     if (reserve !== undefined) reserve.until = Math.min(reserve.until, this.now)
+    const options = this.#optionsFor(conn.origin)
+    const own = this.#optionsOf.get(conn) ?? 0
+    const isNewest = own > options.last
+    options.last = Math.max(own, options.last)
+    for (const other of this.conns) {
+      if (other.origin === conn.origin) other.outdated = (this.#optionsOf.get(other) ?? 0) < options.last
+    }
     this.offer("connected", conn, true, () => this.state.connected(conn.slot, this.now, lifetime))
+    if (isNewest) {
+      this.step("rotated", () => this.state.rotated(conn.slot.group))
+      this.must(this.idle(conn.origin).every(({ outdated }) => !outdated), "one with old options is kept")
+    }
     this.carryOut()
+  }
+
+  #optionsFor(origin: string): { next: number; last: number } {
+    const options = this.#options.get(origin) ?? { next: 0, last: 0 }
+    this.#options.set(origin, options)
+    return options
+  }
+
+  #greeted(conn: Conn, hint: Hint | undefined): void {
+    if (conn.phase !== "greeting") return this.#nothing("greeted", () => this.state.greeted(conn.slot, this.now, hint))
+    conn.greetedAt = this.now
+    this.#answered(conn, hint)
+    this.offer("greeted", conn, false, () => this.state.greeted(conn.slot, this.now, hint))
+    this.carryOut()
+  }
+
+  /** The server may have said for how long it keeps the connection. */
+  #answered(conn: Conn, hint: Hint | undefined): void {
+    conn.left = Math.min(conn.left, hint?.left ?? Infinity)
+    conn.neededUntil = Math.min(this.now + (hint?.idleMillis ?? Infinity), conn.expiresAt)
+    conn.keptUntil = Math.min(this.now + this.limits.idleMillis, conn.neededUntil)
   }
 
   #failed(conn: Conn, again: boolean, recoverable: boolean): void {
@@ -413,6 +460,7 @@ export class Driver extends Model {
   #late(conn: Conn): void {
     this.#nothing("gone", () => this.state.gone(conn.slot))
     this.#nothing("checkin", () => this.state.release(conn.slot, this.now, undefined))
+    this.#greeted(conn, undefined)
   }
 
   #retire(conn: Conn): void {
@@ -471,8 +519,10 @@ export class Driver extends Model {
 
   #fill(): void {
     for (const [origin, reserve] of this.reserves) {
-      if (reserve.wasted) this.reserveFailed(reserve)
-      reserve.wasted = false
+      // A greeted one that was open for a second was of use, although nobody used it.
+      if (this.now - reserve.wasted < 1000) this.reserveFailed(reserve)
+      else if (reserve.wasted !== -Infinity) reserve.failures = 0
+      reserve.wasted = -Infinity
       this.recallOutage(origin)
     }
     this.step("fill", () => this.state.fill(this.now))
@@ -487,12 +537,16 @@ export class Driver extends Model {
       case "Warm": {
         const conn = this.conn(command.slot)
         conn.slot.connection = conn
+        this.#optionsOf.set(conn, this.#optionsFor(conn.origin).next)
         this.#openings.push(conn)
         if (this.#opens === "opened") this.#opened(conn, Infinity)
         if (this.#opens === "failed") this.#failed(conn, false, false)
         if (this.#opens === "refused") this.#failed(conn, false, true)
         return
       }
+      case "Greet":
+        if (this.#opens === "opened") this.#greeted(this.conn(command.slot), undefined)
+        return
       case "Give": {
         const { slot, waiter } = command
         this.must(slot.connection !== undefined && slot.connection === waiter.held, "it was never opened")

@@ -15,13 +15,22 @@ export type Command = slots.Command<Slot, Req>
 export class Slot extends slots.Slot<string, Slot, Req> {
   /** Set when the command to open it is carried out. */
   connection: Conn | undefined
+
+  override get isOutdated(): boolean {
+    return this.connection?.outdated ?? false
+  }
 }
 
 export interface Conn {
   readonly slot: Slot
   readonly origin: string
   /** `free` only while it is decided what becomes of it. */
-  phase: "opening" | "free" | "held" | "idle" | "closed"
+  phase: "opening" | "greeting" | "free" | "held" | "idle" | "closed"
+  /** Whether it was opened for a reserve, and when the request of that was answered on it. */
+  readonly reserved: boolean
+  greetedAt: number
+  /** Whether one with other options was opened since. */
+  outdated: boolean
   /** For whom it is being opened. */
   owner: Req | undefined
   served: number
@@ -76,9 +85,12 @@ interface Outage {
 /** So many connections of an origin are to be idle at all times; pauses after failures. */
 interface Reserve {
   readonly minIdle: number
+  /** Whether a request is sent on each first. */
+  readonly greets: boolean
   failures: number
   until: number
-  wasted: boolean
+  /** When the last one that served nobody and is closed was greeted; `Infinity` if it was not. */
+  wasted: number
 }
 
 /** What has to become of a connection that nobody uses. */
@@ -87,7 +99,14 @@ type Fate =
   | { readonly _tag: "Close"; readonly reason: CloseReason; readonly rival?: Req }
   | { readonly _tag: "Keep" }
 
-const statusOf = { opening: "connecting", free: "", held: "busy", idle: "idle", closed: "gone" } as const
+const statusOf = {
+  opening: "connecting",
+  greeting: "greeting",
+  free: "",
+  held: "busy",
+  idle: "idle",
+  closed: "gone"
+} as const
 
 export class Model {
   readonly limits: slots.Limits
@@ -115,12 +134,12 @@ export class Model {
   #fate: Fate | undefined
   #unwanted: Conn | undefined
 
-  constructor(limits: slots.Limits, reserves: ReadonlyMap<string, number> = new Map()) {
+  constructor(limits: slots.Limits, reserves: ReadonlyMap<string, number> = new Map(), greets = false) {
     this.limits = limits
     this.state = new PoolState(limits, () => 0, (group, req) => this.#make(group, req))
     for (const [origin, minIdle] of reserves) {
-      this.reserves.set(origin, { minIdle, failures: 0, until: -Infinity, wasted: false })
-      this.state.reserve(origin, origin, minIdle)
+      this.reserves.set(origin, { minIdle, greets, failures: 0, until: -Infinity, wasted: -Infinity })
+      this.state.reserve(origin, origin, minIdle, greets)
     }
   }
 
@@ -205,10 +224,10 @@ export class Model {
   lacksFrom(origin: string): number | undefined {
     const reserve = this.reserves.get(origin)
     if (reserve === undefined || this.closing) return undefined
-    const kept = this.idle(origin).length + this.#orphans(origin).length
+    const kept = this.idle(origin).length + this.#orphans(origin).length + this.greeting(origin).length
     const room = this.open() < this.limits.connections && this.open(origin) < this.limits.connectionsPerOrigin
     const outage = this.outages.get(origin)
-    const isOpening = this.#of(this.conns, origin).some(({ phase }) => phase === "opening")
+    const isOpening = this.#of(this.conns, origin).some(({ phase }) => phase === "opening" || phase === "greeting")
     const others = this.queued().some((req) => req.origin === origin)
     if (kept >= reserve.minIdle || !room || others) return undefined
     if (isOpening && (outage !== undefined || reserve.failures > 0)) return undefined
@@ -234,6 +253,16 @@ export class Model {
     return this.#of(this.conns, origin).filter(({ owner, phase }) => phase === "opening" && owner === undefined)
   }
 
+  /** Those on which the request of a reserve is under way. */
+  greeting(origin?: string): ReadonlyArray<Conn> {
+    return this.#of(this.conns, origin).filter(({ phase }) => phase === "greeting")
+  }
+
+  /** Whether nothing was sent on it. */
+  #isNew({ greetedAt, served }: Conn): boolean {
+    return served === 0 && greetedAt === Infinity
+  }
+
   /** Those for whom nothing is being opened. */
   queued(): ReadonlyArray<Req> {
     return this.waiting.filter((req) => req.opening === undefined)
@@ -245,7 +274,8 @@ export class Model {
     const isOpening = this.#of(this.conns, origin).some(({ phase }) => phase === "opening")
     if (outage !== undefined && this.#orphans(origin).length === 0 && (outage.pausing || isOpening)) return false
     const taken = this.#of(this.conns, origin).filter((conn) =>
-      conn !== leaving && conn.phase !== "idle" && (conn.phase !== "opening" || conn.owner !== undefined)
+      conn !== leaving && conn.phase !== "idle" && conn.phase !== "greeting"
+      && (conn.phase !== "opening" || conn.owner !== undefined)
     )
     return taken.length < this.limits.connectionsPerOrigin
   }
@@ -253,6 +283,7 @@ export class Model {
   /** Whether a request to the origin that finds no connection has one opened, or gets an opening. */
   hasPlace(origin: string): boolean {
     const places = this.limits.connections - this.open() + this.idle().length + this.#orphans().length
+      + this.greeting().length
     return places > 0 && this.#hasRoom(origin)
   }
 
@@ -264,18 +295,19 @@ export class Model {
         return { _tag: "Close", reason: "IdleTime" }
       }
       if (conn.left <= 0) return { _tag: "Close", reason: "Requests" }
+      if (conn.outdated) return { _tag: "Close", reason: "Rotated" }
     }
     const full = this.open() === this.limits.connections
-    const req = this.waiting.find(({ fresh, origin }) => origin === conn.origin && (!fresh || conn.served === 0))
+    const req = this.waiting.find(({ fresh, origin }) => origin === conn.origin && (!fresh || this.#isNew(conn)))
     const rival = this.queued().find((other) =>
       other !== req && (full || other.origin === conn.origin) && this.#hasRoom(other.origin, conn)
     )
     // One that served nobody goes to whoever can use it: closed for another, it would have been opened in vain.
-    if (req !== undefined && (conn.served === 0 || rival === undefined || req.number < rival.number)) {
+    if (req !== undefined && (this.#isNew(conn) || rival === undefined || req.number < rival.number)) {
       return { _tag: "Give", req }
     }
     if (rival !== undefined) return { _tag: "Close", reason: "Room", rival }
-    const reason = this.closing ? "Shutdown" : conn.retired
+    const reason = this.closing ? "Shutdown" : conn.outdated ? "Rotated" : conn.retired
     return reason === undefined ? { _tag: "Keep" } : { _tag: "Close", reason }
   }
 
@@ -377,7 +409,7 @@ export class Model {
   lend(conn: Conn, req: Req): void {
     this.must(conn.phase === "free" || conn.phase === "idle", "what is given is not free")
     this.#same(conn.origin, req.origin, "the origin of what is given")
-    this.must(!req.fresh || conn.served === 0, "a used connection is given to who wants a new one")
+    this.must(!req.fresh || this.#isNew(conn), "a used connection is given to who wants a new one")
     this.must(conn.left > 0, "given too often")
     this.must(conn.served === 0 || conn.expiresAt > this.now, "given after its lifetime")
     this.must(conn.keptUntil >= this.now || this.isKept(conn), "given after its idle time")
@@ -390,13 +422,16 @@ export class Model {
   /** A connection that is closed has served nobody: its reserve does not open the next one at once. */
   waste(conn: Conn): void {
     const reserve = this.reserves.get(conn.origin)
-    if (reserve !== undefined && conn.served === 0) reserve.wasted = true
+    if (reserve !== undefined && conn.served === 0) reserve.wasted = Math.max(reserve.wasted, conn.greetedAt)
   }
 
   /** A connection or an opening is no more. */
   end(conn: Conn, reason?: CloseReason): void {
     this.must(conn.phase !== "closed", "closed twice")
-    if (conn.phase === "idle" && reason !== "Lifetime" && reason !== "IdleTime") this.waste(conn)
+    const isOfAge = reason === "Lifetime" || reason === "IdleTime"
+    // One that was greeted may be closed for its age: whether it was open for long is seen later.
+    if (conn.greetedAt !== Infinity || (conn.phase === "idle" && !isOfAge)) this.waste(conn)
+    if (conn.phase === "greeting" && reason !== "Room") this.waste(conn)
     conn.phase = "closed"
     conn.unreadFrom = undefined
     this.conns.splice(this.conns.indexOf(conn), 1)
@@ -424,7 +459,9 @@ export class Model {
     if (fate._tag === "Close") this.must(conn.phase === "closed", `it is not closed (${fate.reason})`)
     if (fate._tag === "Close" && fate.rival) this.must(fate.rival.opening !== undefined, "its place goes to another")
     const { idle, idlePerOrigin } = this.limits
-    if (fate._tag === "Keep") {
+    if (fate._tag === "Keep" && isNew && conn.reserved && this.reserves.get(conn.origin)?.greets) {
+      this.must(conn.phase === "greeting", "it is not greeted")
+    } else if (fate._tag === "Keep") {
       this.must(conn.phase === "idle" || isSpare || idle * idlePerOrigin === 0, "it is not kept")
     }
   }
@@ -460,7 +497,15 @@ export class Model {
         this.must(this.#event === "fill", "a reserve is filled in between")
         this.must((this.lacksFrom(origin) ?? Infinity) <= this.now, "opened for a reserve without need")
         this.endPause(origin)
-        return this.#opens(command.slot, origin)
+        return this.#opens(command.slot, origin, true)
+      }
+      case "Greet": {
+        const conn = this.conn(command.slot)
+        this.must(conn === this.#offered && this.#event === "connected", "greeted, although it was not just opened")
+        this.must(conn.reserved && this.reserves.get(conn.origin)?.greets === true, "greeted without a request")
+        this.must(this.#fate?._tag === "Keep", "greeted, although it is not to be kept")
+        conn.phase = "greeting"
+        return
       }
       case "Give": {
         const { slot, waiter } = command
@@ -538,7 +583,7 @@ export class Model {
     return slot
   }
 
-  #opens(slot: Slot, origin: string): void {
+  #opens(slot: Slot, origin: string, reserved = false): void {
     this.must(!this.destroyed, "opened after the end")
     this.must(this.#made.delete(slot), "opened, although it was not made for this")
     this.must(!this.#bySlot.has(slot), "opened twice")
@@ -551,6 +596,9 @@ export class Model {
       slot,
       failuresBefore,
       neededUntil: Infinity,
+      reserved,
+      greetedAt: Infinity,
+      outdated: false,
       retired: undefined,
       origin,
       phase: "opening",
@@ -566,7 +614,11 @@ export class Model {
 
   #mayClose(conn: Conn, reason: CloseReason): boolean {
     if (conn === this.#offered && this.#fate?._tag === "Close" && this.#fate.reason === reason) return true
-    if (reason === "Shutdown") return this.closing && (conn.phase === "idle" || this.destroyed)
+    if (reason === "Shutdown") {
+      return this.closing && (conn.phase === "idle" || conn.phase === "greeting" || this.destroyed)
+    }
+    if (conn.phase === "greeting") return reason === "Room" && this.#isInTheWay(conn)
+    if (this.#event === "rotated") return conn.phase === "idle" && conn.outdated && reason === "Rotated"
     if (this.#event === "retire") return conn.phase === "idle" && conn.retired === reason
     if (conn.phase !== "idle" && conn !== this.#offered) return false
     const { connections, connectionsPerOrigin, idle, idlePerOrigin } = this.limits
@@ -586,6 +638,13 @@ export class Model {
     }
   }
 
+  /** Whether one that is being greeted has to go, because nothing else can. */
+  #isInTheWay({ origin }: Conn): boolean {
+    const { connections, connectionsPerOrigin } = this.limits
+    return (this.open(origin) === connectionsPerOrigin && this.idle(origin).length === 0)
+      || (this.open() === connections && this.idle().length + this.#orphans().length === 0)
+  }
+
   // --- what holds after every event
 
   #checkOpen(origin: string): void {
@@ -600,7 +659,8 @@ export class Model {
       this.#checkOpen(origin)
       this.must(this.idle(origin).length <= idlePerOrigin, "more idle connections to an origin than its limit")
     }
-    if (this.closing) this.must(this.idle().length + this.#orphans().length === 0, "kept after the end")
+    const kept = this.idle().length + this.#orphans().length + this.greeting().length
+    if (this.closing) this.must(kept === 0, "kept after the end")
   }
 
   /** Nobody waits in vain, and whoever came first is served first. */
@@ -641,6 +701,7 @@ export class Model {
     this.#same(state.open, this.conns.length, "open")
     this.#same(state.busy, count("held"), "busy")
     this.#same(state.connecting, count("opening"), "connecting")
+    this.#same(state.greeting.size, count("greeting"), "greeting")
     this.#same(state.waiting, this.waiting.length, "waiting")
     this.#same(state.queued, this.queued().length, "queued")
     const keys = new Set([...this.conns, ...this.waiting].map(({ origin }) => origin))
@@ -656,6 +717,7 @@ export class Model {
       this.#same(group.open, this.open(key), "open to the origin")
       this.#same(group.busy, count("held", key), "busy of the origin")
       this.#same(group.connecting, count("opening", key), "connecting to the origin")
+      this.#same(group.greeting, count("greeting", key), "greeting of the origin")
       this.#sameList(
         [...group.idle].map(({ value }) => value),
         slotsOf(this.idle(key)),
@@ -673,6 +735,7 @@ export class Model {
       this.#same(slot.owner, owner, "the owner")
       this.#same(slot.served, served, "served")
       this.#same(slot.left, left, "left")
+      this.#same(slot.greetedAt, conn.greetedAt, "when it was greeted")
       if (phase !== "idle") continue
       // One that is needed is kept for longer, as soon as somebody looks.
       if (slot.idleUntil > conn.keptUntil) this.isOver(conn, this.idle(origin).length - 1)

@@ -69,6 +69,9 @@ const actions = (maxLength: number): FastCheck.Arbitrary<ReadonlyArray<Action>> 
       often(10, "claim", { pick, patient: FastCheck.boolean() }),
       often(10, "checkin", { pick, hint }),
       often(10, "opened", { pick, lifetime: oneOf(0, 20, 50, Infinity, Infinity, Infinity) }),
+      often(6, "greeted", { pick, hint }),
+      often(2, "greetingFails", { pick }),
+      often(1, "rotate", { origin: upTo(11) }),
       often(2, "failed", { pick, again: oneOf(false, false, true), recoverable: oneOf(false, true, true) }),
       often(4, "tryAgain", {}),
       often(2, "lose", { pick }),
@@ -82,7 +85,7 @@ const actions = (maxLength: number): FastCheck.Arbitrary<ReadonlyArray<Action>> 
       often(6, "unread", { pick, grace: oneOf(0, 0, 10, 25) }),
       often(2, "read", { pick }),
       often(4, "reclaim", {}),
-      often(3, "time", { millis: oneOf(5, 10, 20), expire: FastCheck.boolean() }),
+      often(3, "time", { millis: oneOf(5, 10, 20, 20, 600), expire: FastCheck.boolean() }),
       often(1, "opens", { how: oneOf("later", "later", "opened", "failed", "refused") }),
       often(1, "late", { pick }),
       often(1, "closeIdle", {})
@@ -95,6 +98,7 @@ const scenario = FastCheck.record({
   limits,
   origins: oneOf(1, 2, 3, 4),
   reserves: oneOf<Array<ReadonlyArray<number>>>([], [], [1], [2, 1], [3]),
+  greets: FastCheck.boolean(),
   before: actions(80),
   end: oneOf<["drain", "shutdown", "destroy"]>("drain", "shutdown", "destroy"),
   after: actions(20)
@@ -105,8 +109,8 @@ it("decides by its rules, whatever happens in whatever order, and has nothing le
 }, async () => {
   let runs = 0
   await FastCheck.assert(
-    FastCheck.asyncProperty(scenario, async ({ after, before, end, limits, origins, reserves }) => {
-      const driver = new Driver(limits, origins, reservesWithin(limits, reserves))
+    FastCheck.asyncProperty(scenario, async ({ after, before, end, greets, limits, origins, reserves }) => {
+      const driver = new Driver(limits, origins, reservesWithin(limits, reserves), greets)
       driver.run(before)
       if (end !== "drain") {
         driver.act({ _tag: end })

@@ -163,6 +163,8 @@ class Story {
         case "Warm":
           this.#slots.push(command.slot)
           return `open ${this.#number(command.slot)}`
+        case "Greet":
+          return `greet ${this.#number(command.slot)}`
         case "Give": {
           const { slot, waiter } = command
           assert.strictEqual(waiter.granted, slot)

@@ -71,7 +71,7 @@ describe("empty elements make no difference to", () => {
 
   it.each(spellings("timeout=5"))("Keep-Alive: %j %j %j", (...values) => {
     const fields = HttpFields.make(...values.map((value) => ["Keep-Alive", value] as const))
-    expect(keepAlive(fields, 0)).toEqual({ idleMillis: 5000, left: Infinity })
+    expect(keepAlive({ fields }, 0)).toEqual({ idleMillis: 5000, left: Infinity })
   })
 
   it.each(spellings("gzip"))("Content-Encoding: %j %j %j", (...values) => {

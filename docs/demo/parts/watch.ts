@@ -28,6 +28,7 @@ const nothing = (): Seen => ({
     Send: 0,
     Receive: 0,
     RequestEnd: 0,
+    WarmEnd: 0,
     Retry: 0,
     Reclaim: 0,
     Close: 0

@@ -102,6 +102,14 @@ export class Exchange extends RequestWriter implements ExchangeHandler, TimerOwn
     return false
   }
 
+  /** No caller waits for it, so it does not keep the process alive. Must precede the request. */
+  letProcessEnd(): void {
+    const { timers } = this.settings
+    timers.setAwaited(this, false)
+    if (this.#total !== undefined) timers.setAwaited(this.#total, false)
+    this.connection.unref()
+  }
+
   // --- receiving
 
   /** Notifies the observer when the final head arrives or never will, perhaps at once. */

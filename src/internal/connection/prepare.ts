@@ -84,7 +84,11 @@ export const contentOf = (body: HttpBody<unknown>): Content => {
 }
 
 /** Returns the source of a body, if it or its trailers arrive later. */
-export const sourceOf = (host: Host, body: HttpBody<unknown>, lateTrailers: unknown): BodySource | undefined =>
+export const sourceOf = (
+  host: Pick<Host, "bodySource">,
+  body: HttpBody<unknown>,
+  lateTrailers: unknown
+): BodySource | undefined =>
   body._tag === "Streaming" || lateTrailers !== undefined ? host.bodySource(body, lateTrailers) : undefined
 
 const authorization = "Proxy-Authorization"
@@ -161,7 +165,9 @@ export const firstAttempt = ({ expectContinue }: HttpRequest<unknown>, isLegacy 
   expectContinue && !isLegacy ? expecting : plain
 
 /** The settings with which a request is prepared. */
-export type PrepareSettings = Pick<Settings, "addresses" | "host" | "leniency" | "limits" | "timeouts">
+export interface PrepareSettings extends Pick<Settings, "addresses" | "leniency" | "limits" | "timeouts"> {
+  readonly host: Pick<Host, "bodySource" | "millisOf">
+}
 
 /** Checks and encodes a request, or an upgrade, for a connection to an origin. */
 export const prepareFor = (

@@ -231,14 +231,14 @@ export class ConnectionPoolImpl {
       return {
         idle: state.idle.size,
         busy: state.busy,
-        connecting: state.connecting,
+        connecting: state.connecting + state.greeting.size,
         waiting: state.waiting,
         ...counts,
         origins: [...state.groups.values()].map((group) => ({
           origin: group.origin.name,
           idle: group.idle.size,
           busy: group.busy,
-          connecting: group.connecting,
+          connecting: group.connecting + group.greeting,
           waiting: group.waiting.size
         }))
       }

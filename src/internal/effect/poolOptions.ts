@@ -3,6 +3,7 @@ import type * as Duration from "effect/Duration"
 import type { ConnectionEvent } from "../../ConnectionEvent.ts"
 import type * as HttpLeniency from "../../HttpLeniency.ts"
 import type * as HttpLimits from "../../HttpLimits.ts"
+import type { HttpRequest } from "../../HttpRequest.ts"
 import type * as HttpTimeouts from "../../HttpTimeouts.ts"
 import type { Origin } from "../../Origin.ts"
 import type * as Proxy from "../../Proxy.ts"
@@ -22,6 +23,17 @@ export interface WarmOrigin {
    * `idlePerOrigin` and `connectionsPerOrigin`. Default: 1.
    */
   readonly minIdle?: number | undefined
+  /**
+   * A GET, HEAD or OPTIONS request without a body, such as one for a health page, that is sent on
+   * each connection that is opened for this option. The connection is idle when the response has
+   * arrived completely, whatever its status; it is read and dropped within `drainBytes` and
+   * `drainTime`. Until then it counts as being opened, and a request that needs its room closes it.
+   * If the request fails, or the response ends the connection, opening it has failed. The target is
+   * a path, or a URL of the origin. The request has the fields and options that it brings, and
+   * those of the pool; it takes 10 seconds at most, unless a `timeouts.total` says otherwise.
+   * Default: none.
+   */
+  readonly request?: HttpRequest | undefined
 }
 
 /** Documented as `ConnectionPool.Options`: one interface, so that none is forgotten. */

@@ -1,11 +1,23 @@
 /** Checks the option `warm` of a pool: the origins that must have idle connections at all times. */
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
+import * as HttpFields from "../../HttpFields.ts"
+import * as HttpRequest from "../../HttpRequest.ts"
 import * as Origin from "../../Origin.ts"
+import { firstAttempt, prepare } from "../connection/prepare.ts"
 import { InvalidOption } from "../error/request.ts"
 import { fromUrl } from "../model/origin.ts"
-import { originOfUrl } from "../pool/route.ts"
-import type { PoolSettings, WarmOrigin } from "../pool/settings.ts"
+import { notRequest } from "../options.ts"
+import { originOfUrl, resolveRoute } from "../pool/route.ts"
+import type { Greeting, PoolSettings, WarmOrigin } from "../pool/settings.ts"
+import { readDuration } from "./duration.ts"
+import { bodySource } from "./requestBody.ts"
+
+/** How long a request may take in all if nothing else limits it, in milliseconds. */
+const greetingMillis = 10_000
+
+/** The methods that change nothing and need no body (RFC 9110 section 9.2.1). */
+const safe: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"])
 
 const originOf = (origin: unknown, option: string, settings: PoolSettings): Origin.Origin | InvalidOption => {
   const invalid = (reason: string): InvalidOption => new InvalidOption({ option: `${option}.origin`, reason })
@@ -16,15 +28,67 @@ const originOf = (origin: unknown, option: string, settings: PoolSettings): Orig
   return located.target === "/" ? located.origin : invalid("its URL must have no path and no query")
 }
 
+/** The request that is sent: to the origin, if it does not name it, and limited. */
+const completed = (
+  request: HttpRequest.HttpRequest,
+  origin: Origin.Origin,
+  { timeouts: { total } }: PoolSettings
+): HttpRequest.HttpRequest => {
+  const { target, targetForm, timeouts } = request
+  const isRelative = target.startsWith("/") || target === "*" || targetForm === "asterisk"
+  return HttpRequest.setOptions(request, {
+    ...(isRelative && request.origin === undefined ? { origin } : undefined),
+    ...(timeouts?.total === undefined && total === Infinity
+      ? { timeouts: { ...timeouts, total: greetingMillis } }
+      : undefined)
+  })
+}
+
+/** Checks a request as sending it does, so that it does not fail each time that it is sent. */
+const greetingOf = (
+  value: unknown,
+  option: string,
+  origin: Origin.Origin,
+  settings: PoolSettings
+): Greeting | InvalidOption => {
+  const invalid = (reason: string): InvalidOption => new InvalidOption({ option: `${option}.request`, reason })
+  if (!HttpRequest.isHttpRequest(value)) return invalid("it must be made with `HttpRequest.head` or `get`")
+  const { body, invalid: wrong, method, trailers } = value
+  const none = notRequest(value) ?? wrong
+  if (none !== undefined) return invalid(none.description)
+  if (!safe.has(method)) return invalid("its method must be GET, HEAD or OPTIONS, because it is sent at any time")
+  if (body._tag !== "Empty" || !HttpFields.isHttpFields(trailers) || HttpFields.size(trailers) > 0) {
+    return invalid("it must have no body and no trailers")
+  }
+  if (typeof value.target !== "string") return invalid("its target must be a path, or a URL of the origin")
+  const request = completed(value as HttpRequest.HttpRequest, origin, settings)
+  const route = resolveRoute(settings, request)
+  if ("_tag" in route) return invalid(route.description)
+  if (route.key !== Origin.key(origin)) return invalid("its target must be a path, or a URL of the origin")
+  const { leniency, limits, timeouts } = settings
+  const prepared = prepare(
+    { addresses: undefined, host: { bodySource, millisOf: readDuration }, leniency, limits, timeouts },
+    route.origin,
+    request,
+    route.target,
+    route.fields,
+    firstAttempt(request),
+    false
+  )
+  return "_tag" in prepared ? invalid(prepared.description) : { request, route }
+}
+
 const one = (value: unknown, option: string, settings: PoolSettings): WarmOrigin | InvalidOption => {
   if (!Predicate.isRecord(value)) return new InvalidOption({ option, reason: "it must be a record with an `origin`" })
   const origin = originOf(value["origin"], option, settings)
   if (origin instanceof InvalidOption) return origin
-  const { minIdle = 1 } = value
+  const { minIdle = 1, request } = value
+  const greeting = request === undefined ? undefined : greetingOf(request, option, origin, settings)
+  if (greeting instanceof InvalidOption) return greeting
   const { connectionsPerOrigin, idlePerOrigin } = settings.places
   const most = Math.min(connectionsPerOrigin, idlePerOrigin)
   return typeof minIdle === "number" && Number.isInteger(minIdle) && minIdle >= 1 && minIdle <= most
-    ? { key: Origin.key(origin), origin, minIdle }
+    ? { key: Origin.key(origin), origin, minIdle, greeting }
     : new InvalidOption({
       option: `${option}.minIdle`,
       reason:

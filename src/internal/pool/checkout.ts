@@ -23,6 +23,7 @@ import { PoolQueueFull } from "../error/pool.ts"
 import { HttpTimeout } from "../error/timeout.ts"
 import { format } from "../model/origin.ts"
 import { moves, State } from "./callState.ts"
+import { closedError } from "./closedError.ts"
 import type { Pool } from "./pool.ts"
 import type { OpeningLimit, PooledConnection } from "./pooledConnection.ts"
 import { openingLimits, Waiter } from "./pooledConnection.ts"
@@ -95,7 +96,7 @@ export abstract class Checkout extends Waiter implements Reserver, Timed {
   protected checkout(now: number): void {
     const { pool } = this
     if (pool.ended || (pool.state.closing && !this.accepted)) {
-      return this.#fail(pool.closedError(format(this.origin)))
+      return this.#fail(closedError(format(this.origin)))
     }
     const idle = this.requireNew ? undefined : pool.acquireIdle(this.key, now)
     if (idle === undefined) this.#enqueue(now)
@@ -230,7 +231,7 @@ export abstract class Checkout extends Waiter implements Reserver, Timed {
     const { connection } = pooled
     // The pool may have become empty before the limits of the waiting were cleared.
     pool.runCommands()
-    if (pool.ended) return this.#fail(pool.closedError(format(this.origin)))
+    if (pool.ended) return this.#fail(closedError(format(this.origin)))
     const error = pooled.openedHere && connection !== undefined
       ? withOpeningContext(pooled, closedAtOnce(connection))
       : undefined

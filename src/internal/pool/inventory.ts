@@ -27,6 +27,8 @@ export abstract class Inventory<O, S extends Slot<O, S, W>, W extends Waiter<O, 
   connecting = 0
   /** Openings without an owner. */
   protected readonly orphans = new Set<S>()
+  /** Connections on which the request of a reserve is being sent. */
+  readonly greeting = new Set<S>()
   /** By key, the idle connections that an origin must have at all times. */
   readonly reserves = new Map<string, Reserve<O, S>>()
   protected readonly retired: Retired<S> = new Map()
@@ -47,7 +49,7 @@ export abstract class Inventory<O, S extends Slot<O, S, W>, W extends Waiter<O, 
   }
 
   get busy(): number {
-    return this.open - this.connecting - this.idle.size
+    return this.open - this.connecting - this.greeting.size - this.idle.size
   }
 
   /** True if the limit on all connections is reached. */
@@ -128,18 +130,31 @@ export abstract class Inventory<O, S extends Slot<O, S, W>, W extends Waiter<O, 
     this.connecting--
   }
 
+  protected enterGreeting(slot: S): void {
+    slot.status = "greeting"
+    this.greeting.add(slot)
+    slot.group.greeting++
+    this.turns.rank(slot.group)
+  }
+
+  protected leaveGreeting(slot: S): void {
+    this.greeting.delete(slot)
+    slot.group.greeting--
+  }
+
   /**
    * Removes a slot, without opening a connection in the freed room. With `mayBeWaste` its reserve
    * pauses if the connection has served no request.
    */
   protected remove(slot: S, mayBeWaste = true): void {
     const { reserve } = slot.group
-    if (slot.status === "connecting") this.endConnecting(slot)
-    if (slot.status === "idle") {
-      if (mayBeWaste && reserve !== undefined && slot.served === 0) reserve.wasted = true
-      this.leaveIdle(slot)
+    if (reserve !== undefined) {
+      this.#countWaste(reserve, slot, mayBeWaste)
+      reserve.keptUntil.delete(slot)
     }
-    reserve?.keptUntil.delete(slot)
+    if (slot.status === "connecting") this.endConnecting(slot)
+    if (slot.status === "greeting") this.leaveGreeting(slot)
+    if (slot.status === "idle") this.leaveIdle(slot)
     if (this.retired.size > 0) this.retired.delete(slot)
     this.forgetUnread(slot)
     slot.status = "gone"
@@ -148,6 +163,13 @@ export abstract class Inventory<O, S extends Slot<O, S, W>, W extends Waiter<O, 
     slot.group.open--
     this.turns.rank(slot.group)
     this.forget(slot.group)
+  }
+
+  /** However long a greeted connection may be idle: that it was for a short time is a failure. */
+  #countWaste(reserve: Reserve<O, S>, { greetedAt, served, status }: S, mayBeWaste: boolean): void {
+    const isGreeted = greetedAt !== Infinity
+    if (served > 0 || !(isGreeted || (mayBeWaste && (status === "idle" || status === "greeting")))) return
+    reserve.wasted = Math.max(reserve.wasted, greetedAt)
   }
 
   /** Drops a group that has neither connections nor waiters. */
@@ -167,7 +189,7 @@ export abstract class Inventory<O, S extends Slot<O, S, W>, W extends Waiter<O, 
     this.commands.push({ _tag, slot, waiter, reason: undefined })
   }
 
-  protected commandSlot(_tag: "Warm" | "Reclaim" | "Abort", slot: S): void {
+  protected commandSlot(_tag: "Warm" | "Greet" | "Reclaim" | "Abort", slot: S): void {
     this.commands.push({ _tag, slot, waiter: undefined, reason: undefined })
   }
 

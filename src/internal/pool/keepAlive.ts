@@ -4,6 +4,7 @@
  * Many servers send it, although no RFC in force defines it (RFC 2068 section 19.7.1.1 did).
  */
 import * as HttpFields from "../../HttpFields.ts"
+import type { ResponseHead } from "../protocol/head.ts"
 import { listElements } from "../syntax/token.ts"
 import type { Hint } from "./slots.ts"
 
@@ -27,8 +28,8 @@ const parameter = (text: string, name: string): number => {
  * is lost, so the pool closes the connection `margin` milliseconds earlier. It keeps the connection
  * for at least half of the time, however.
  */
-export const keepAlive = (fields: HttpFields.HttpFields, margin: number): Hint | undefined => {
-  const text = HttpFields.getUnsafe(fields, "keep-alive")
+export const keepAlive = (head: Pick<ResponseHead, "fields"> | undefined, margin: number): Hint | undefined => {
+  const text = head === undefined ? undefined : HttpFields.getUnsafe(head.fields, "keep-alive")
   if (text === undefined) return undefined
   const millis = parameter(text, "timeout") * 1000
   // `millis` and `margin` may both be infinite.

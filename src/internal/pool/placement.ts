@@ -149,7 +149,7 @@ export abstract class Placement<O, S extends Slot<O, S, W>, W extends Waiter<O, 
 
   /** True if a connection would be opened at once for one more waiter of the group. */
   protected roomFor(group: Group<O, S, W>): boolean {
-    return group.hasRoom() && (this.open < this.limits.connections || this.idle.size > 0 || this.orphans.size > 0)
+    return group.hasRoom() && (!this.full || this.idle.size > 0 || this.orphans.size > 0 || this.greeting.size > 0)
   }
 
   /**
@@ -168,10 +168,13 @@ export abstract class Placement<O, S extends Slot<O, S, W>, W extends Waiter<O, 
       for (const orphan of this.orphans) if (orphan.group === group && this.adopt(orphan)) return true
     }
     // Connections of the group are idle here only if the waiter needs a new one.
-    if (group.open >= this.limits.connectionsPerOrigin) this.#replace(group.idle.first?.value, "Room")
+    if (group.open >= this.limits.connectionsPerOrigin) {
+      if (group.idle.size > 0) this.#replace(group.idle.first?.value, "Room")
+      else this.#giveUpGreeting(group)
+    }
     if (this.full) {
       if (this.idle.size > 0) this.#replace(this.#spare, "Room")
-      else if (!this.#giveUpOrphan()) return false
+      else if (!this.#giveUpOrphan() && !this.#giveUpGreeting()) return false
     }
     const slot = this.#makeSlot(group, waiter)
     this.own(slot, waiter)
@@ -211,14 +214,36 @@ export abstract class Placement<O, S extends Slot<O, S, W>, W extends Waiter<O, 
   }
 
   #lacks(reserve: Reserve<O, S>, group: Group<O, S, W>, now: number): boolean {
-    const { connecting, idle, open, orphans, outage, queued } = group
+    const { connecting, greeting, idle, open, orphans, outage, queued } = group
     reserve.retryAt = Infinity
-    if (this.full || open >= this.limits.connectionsPerOrigin || idle.size + orphans >= reserve.minIdle) return false
+    if (this.full || open >= this.limits.connectionsPerOrigin) return false
+    if (idle.size + orphans + greeting >= reserve.minIdle) return false
     // A waiter gets the next opening. During an outage there is one opening at a time.
-    if (queued > 0 || (connecting > 0 && (outage !== undefined || reserve.failures > 0))) return false
+    if (queued > 0 || (connecting + greeting > 0 && (outage !== undefined || reserve.failures > 0))) return false
     const pausesUntil = Math.max(reserve.until, outage?.pausing ? outage.until : -Infinity)
     if (pausesUntil <= now) return true
     reserve.retryAt = pausesUntil
+    return false
+  }
+
+  /**
+   * True if the request of a reserve is to be sent on a connection that was just opened. No waiter
+   * may be able to use it, or its room.
+   */
+  protected mustGreet(slot: S): boolean {
+    return slot.isReserved && slot.group.reserve?.greets === true && !this.closing && !slot.isOutdated
+      && !this.retired.has(slot) && servable<O, S, W>(slot) === undefined
+      && !this.turns.older(slot, undefined, this.full)
+  }
+
+  /** Closes a connection that is being greeted, if there is one, because its room is needed. */
+  #giveUpGreeting(group?: Group<O, S, W>): boolean {
+    for (const slot of this.greeting) {
+      if (group !== undefined && slot.group !== group) continue
+      this.commandClose(slot, "Room")
+      this.remove(slot, false)
+      return true
+    }
     return false
   }
 

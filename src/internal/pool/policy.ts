@@ -18,7 +18,8 @@
  * - No waiter waits for room that an unread response takes. The oldest such response loses its
  *   connection.
  * - A reserve (`reserves.ts`) has its idle connections as long as there is room that no waiter
- *   needs.
+ *   needs. A waiter takes neither a connection that is being greeted nor waits for its room: it is
+ *   closed if there is no other.
  *
  * A queued request is one object, a subclass of `Waiter`. A connection and its slot are one object,
  * a subclass of `Slot` that the pool creates in `makeSlot`. The rules for a waiter:
@@ -120,7 +121,10 @@ export class PoolState<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> ex
     group.reserve?.opened(now)
     group.reserve?.keptUntil.set(slot, slot.expiresAt)
     // A waiter receives it however short its lifetime is.
-    this.offer(slot)
+    if (this.mustGreet(slot)) {
+      this.enterGreeting(slot)
+      this.commandSlot("Greet", slot)
+    } else this.offer(slot)
     // If another waiter received it, the owner has adopted that waiter's attempt, if there was one.
     if (owner?.waiting && owner.attempt === undefined) this.commandWaiter("Orphan", owner)
     // The waiters for the end of the outage have their connections opened.
@@ -135,7 +139,7 @@ export class PoolState<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> ex
   failed(slot: S, now: number, recoverable: boolean): Failed<W> {
     const { group, owner } = slot
     this.disown(slot)
-    if (group.reserve !== undefined) this.#reserveFailed(group.reserve, now)
+    group.reserve?.failed(now, this.limits.backoffMillis, this.random())
     const outage = recoverable ? this.outages.failed(group.key, slot.failuresBefore, now) : undefined
     if (outage === undefined && group.outage !== undefined) this.outages.over(group.outage)
     group.outage = outage
@@ -188,15 +192,27 @@ export class PoolState<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> ex
   /** A connection is free, and may be reused. */
   release(slot: S, now: number, hint: Hint | undefined): void {
     if (slot.status !== "busy") return
+    this.#answered(slot, now, hint)
+    slot.group.reserve?.served()
+    this.reoffer(slot, now)
+  }
+
+  /** The request of a reserve was answered on a new connection, which may be used from now on. */
+  greeted(slot: S, now: number, hint: Hint | undefined): void {
+    if (slot.status !== "greeting") return
+    this.leaveGreeting(slot)
+    slot.status = "busy"
+    slot.greetedAt = now
+    this.turns.rank(slot.group)
+    this.#answered(slot, now, hint)
+    this.reoffer(slot, now)
+  }
+
+  #answered(slot: S, now: number, hint: Hint | undefined): void {
     if (hint !== undefined) slot.left = Math.min(slot.left, hint.left)
     const keptUntil = Math.min(now + (hint?.idleMillis ?? Infinity), slot.expiresAt)
     slot.idleUntil = Math.min(now + this.limits.idleMillis, keptUntil)
-    const { reserve } = slot.group
-    if (reserve !== undefined) {
-      reserve.served()
-      reserve.keptUntil.set(slot, keptUntil)
-    }
-    this.reoffer(slot, now)
+    slot.group.reserve?.keptUntil.set(slot, keptUntil)
   }
 
   /** A connection was acquired and not used. For the server it was idle all the time. */
@@ -272,22 +288,20 @@ export class PoolState<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> ex
     return Infinity
   }
 
-  /** Requires idle connections to an origin at all times. Must precede everything else. */
-  reserve(key: string, origin: O, minIdle: number): void {
-    this.reserves.set(key, new Reserve(key, origin, minIdle))
+  /**
+   * Lets an origin have idle connections at all times. `greets` is true if a request is sent on
+   * each before. Must precede everything else.
+   */
+  reserve(key: string, origin: O, minIdle: number, greets = false): void {
+    this.reserves.set(key, new Reserve(key, origin, minIdle, greets))
   }
 
   /** Opens the connections that reserves lack. Must be called after each event if there are any. */
   fill(now: number): void {
     for (const reserve of this.reserves.values()) {
-      if (reserve.wasted) this.#reserveFailed(reserve, now)
-      reserve.wasted = false
+      reserve.countWasted(now, this.limits.backoffMillis, this.random)
       while (this.openForReserve(reserve, now));
     }
-  }
-
-  #reserveFailed(reserve: Reserve<O, S>, now: number): void {
-    reserve.failed(now, this.limits.backoffMillis, this.random())
   }
 
   /** A connection must not be used again. It is closed as soon as no request uses it. */
@@ -318,6 +332,7 @@ export class PoolState<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> ex
     this.reserves.clear()
     this.closeIdle("Shutdown")
     for (const slot of this.orphans) this.abort(slot)
+    for (const slot of this.greeting) this.close(slot, "Shutdown")
   }
 
   /** Refuses all waiters, and closes all connections. */

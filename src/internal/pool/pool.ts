@@ -10,23 +10,24 @@ import type * as Transport from "../../Transport.ts"
 import type { Pending } from "../connection/acquisition.ts"
 import type { ExchangePolicy, ExchangeView } from "../connection/errorContext.ts"
 import { EventHub } from "../connection/events.ts"
-import type { Exchange } from "../connection/exchange.ts"
 import type { Opening } from "../connection/open.ts"
 import type { prepare } from "../connection/prepare.ts"
 import type { TimerQueue } from "../connection/timers.ts"
 import { Timer } from "../connection/timers.ts"
-import { withContext } from "../error/base.ts"
-import { PoolClosed } from "../error/pool.ts"
 import { format } from "../model/origin.ts"
-import type { AddressPorts, BodyRun, Caller, Dialer, Host, NameLookup } from "../model/ports.ts"
+import type { Caller, Host } from "../model/ports.ts"
 import type { ResponseHead } from "../protocol/head.ts"
+import { BodyRuns } from "./bodyRuns.ts"
+import { closedError } from "./closedError.ts"
 import { Follow } from "./follow.ts"
+import { Greetings } from "./greetings.ts"
 import { keepAlive } from "./keepAlive.ts"
 import { LegacyServers } from "./legacyServers.ts"
 import { Openings } from "./openings.ts"
 import { PoolState } from "./policy.ts"
 import type { Command, Keeper, Waiter } from "./pooledConnection.ts"
 import { PooledConnection } from "./pooledConnection.ts"
+import type { PoolPorts } from "./ports.ts"
 import type { Destination } from "./route.ts"
 import { destination } from "./route.ts"
 import type { PoolSettings } from "./settings.ts"
@@ -35,18 +36,6 @@ import { Unread } from "./unread.ts"
 
 /** The least time between two searches for connections to close, in milliseconds. */
 const sweepInterval = 100
-
-/** The parts of the host that the pool needs. */
-export interface PoolPorts {
-  readonly host: Host
-  readonly dialer: Dialer
-  readonly addresses: AddressPorts | undefined
-  readonly timers: TimerQueue
-  /** The pool itself, as the program that connections are opened for. */
-  readonly background: Caller
-  /** The lookup of a name without an opening, by the same resolver. */
-  readonly lookUp: NameLookup
-}
 
 /**
  * How long a connection of a reserve may be in use before another one replaces it, in milliseconds.
@@ -73,12 +62,12 @@ export class Pool implements Keeper {
   readonly unread: Unread
   readonly spread: Spread
   readonly follow: Follow | undefined
+  readonly #greetings: Greetings | undefined
   readonly #shared: Parameters<typeof destination>[1]
   readonly #sweep = new Timer({ onTimeout: () => this.#expire() }, false)
   readonly #refill = new Timer({ onTimeout: () => this.runCommands() }, false)
   readonly #quieted = new Set<() => void>()
-  /** The sources of bodies whose connection has closed. */
-  readonly #runs = new Set<BodyRun>()
+  readonly #runs = new BodyRuns()
   #running = false
   /**
    * The number of requests and leases that have no response, no connection and no failure yet. They
@@ -106,6 +95,7 @@ export class Pool implements Keeper {
     this.unread = new Unread(this)
     this.spread = new Spread(timers, random)
     this.follow = settings.drainsGone ? new Follow(this, lookUp) : undefined
+    this.#greetings = settings.warm.some(({ greeting }) => greeting !== undefined) ? new Greetings(this) : undefined
     const policy: ExchangePolicy = {
       drainBytes: settings.drainBytes,
       drainMillis: settings.drainMillis,
@@ -134,7 +124,9 @@ export class Pool implements Keeper {
   warm(): void {
     const { warm } = this.settings
     if (warm.length === 0) return
-    for (const { key, minIdle, origin } of warm) this.state.reserve(key, destination(origin, this.#shared), minIdle)
+    for (const { greeting, key, minIdle, origin } of warm) {
+      this.state.reserve(key, destination(origin, this.#shared), minIdle, greeting !== undefined)
+    }
     this.runCommands()
   }
 
@@ -212,7 +204,18 @@ export class Pool implements Keeper {
     // Its unread bytes, and the caller's values, must not live as long as the connection.
     pooled.exchange = undefined
     // Its exchange has just read the clock.
-    this.release(pooled, head, pooled.connection?.idleSince)
+    const now = pooled.connection?.idleSince
+    if (pooled.status === "greeting") this.#greeted(pooled, head, now)
+    else this.release(pooled, head, now)
+  }
+
+  /** The request of a warm origin was answered on a new connection. */
+  #greeted(pooled: PooledConnection, head: ResponseHead | undefined, now = this.timers.now()): void {
+    // From now on it is polled before it is used.
+    if (pooled.connection !== undefined) pooled.connection.wasParked = true
+    this.state.greeted(pooled, now, keepAlive(head, this.settings.keepAliveMargin))
+    this.runCommands()
+    this.expireAt(pooled)
   }
 
   /** A connection is free again. `now` is the time. */
@@ -221,8 +224,7 @@ export class Pool implements Keeper {
     if (this.events.active && connection !== undefined) {
       this.events.emit({ _tag: "Release", connection: connection.id, origin: group.origin.name })
     }
-    const hint = head === undefined ? undefined : keepAlive(head.fields, this.settings.keepAliveMargin)
-    this.state.release(pooled, now, hint)
+    this.state.release(pooled, now, keepAlive(head, this.settings.keepAliveMargin))
     this.runCommands()
     this.expireAt(pooled)
   }
@@ -230,21 +232,14 @@ export class Pool implements Keeper {
   onClosed(pooled: PooledConnection, reason: CloseReason): void {
     this.counts.closed++
     this.spread.closed(pooled, reason)
-    this.#keepRun((pooled.lease ?? pooled).exchange)
+    this.#runs.keep((pooled.lease ?? pooled).exchange)
+    if (pooled.status === "greeting") this.#greetings?.closed(pooled, reason)
     pooled.exchange = undefined
     // A connection that closes before it is assigned has failed to open, which `Openings` handles.
     if (pooled.status === "connecting") return
     this.state.gone(pooled)
     this.follow?.closed(pooled)
     this.runCommands()
-  }
-
-  /** Keeps the source of a body, whose finalizers may run longer than its request. */
-  #keepRun(exchange: Exchange | undefined): void {
-    const run = exchange?.run
-    if (run === undefined) return
-    this.#runs.add(run)
-    run.whenEnded(() => this.#runs.delete(run))
   }
 
   expireAt({ idleUntil, status }: PooledConnection): void {
@@ -333,6 +328,8 @@ export class Pool implements Keeper {
       case "Open":
       case "Warm":
         return this.openings.open(command.slot, command.waiter)
+      case "Greet":
+        return this.#greetings?.send(command.slot)
       case "Give": {
         const { slot, waiter } = command
         return waiter.granted === slot ? waiter.give(slot) : undefined
@@ -349,7 +346,7 @@ export class Pool implements Keeper {
       case "Fail":
         return this.openings.fail(command.waiter)
       case "Refuse":
-        return command.waiter.fail(this.closedError(command.waiter.group?.origin.name))
+        return command.waiter.fail(closedError(command.waiter.group?.origin.name))
       case "Close":
         return this.#close(command.slot, command.reason)
       case "Reclaim":
@@ -359,14 +356,9 @@ export class Pool implements Keeper {
     }
   }
 
-  /** Returns the error of a closed pool. Its request is added where it fails. */
-  closedError(origin: string | undefined): PoolClosed {
-    const error = new PoolClosed()
-    return withContext(error, { ...error.context, origin })
-  }
-
   #close(pooled: PooledConnection, reason: CloseReason): void {
-    ;(pooled.lease ?? pooled).exchange?.abandon("the pool was shut down", reason)
+    const why = reason === "Shutdown" ? "the pool was shut down" : "the pool closed its connection"
+    ;(pooled.lease ?? pooled).exchange?.abandon(why, reason)
     pooled.connection?.close(reason)
   }
 
@@ -394,6 +386,6 @@ export class Pool implements Keeper {
    * and sources of bodies.
    */
   get endings(): ReadonlyArray<Pending> {
-    return [...this.#runs, ...this.openings.running]
+    return [...this.#runs.running, ...this.openings.running]
   }
 }

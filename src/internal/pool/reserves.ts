@@ -5,6 +5,11 @@
  * After a failure there is a pause, during which no connection is opened for the reserve. Each
  * pause is twice as long as the one before. A connection that closed before it served a request is
  * a failure too: a server might close all of them.
+ *
+ * A reserve may have a request, which is sent on each connection that was opened for it before the
+ * connection is idle: its greeting (`greetings.ts`). If that fails, the opening has failed. A
+ * server may close a greeted connection as any that has served a request, so that is a failure only
+ * if it happens soon.
  */
 import type { CloseReason } from "../../ConnectionEvent.ts"
 
@@ -17,11 +22,16 @@ const firstPause = 1 / 16
 /** The least first pause, in milliseconds, if there are no pauses for requests. */
 const leastPause = 10
 
+/** How long a greeted connection is open at least if it was of use, in milliseconds. */
+const leastUse = 1000
+
 export class Reserve<O, S> {
   readonly key: string
   readonly origin: O
   /** The required number of idle connections, including those being opened without an owner. */
   readonly minIdle: number
+  /** True if it has a request. */
+  readonly greets: boolean
   /** The failures since a request was served, or since the last long time without a failure. */
   failures = 0
   /** When the last pause ends. */
@@ -30,18 +40,22 @@ export class Reserve<O, S> {
    * When to try again; `Infinity` if no connection is missing, or if it does not wait for a time.
    */
   retryAt = Infinity
-  /** True if a connection was closed that had served no request, until that is counted. */
-  wasted = false
+  /**
+   * Set when a connection was closed that had served no request, until that is counted: when the
+   * last one of these was greeted, or `Infinity` if one was not.
+   */
+  wasted = -Infinity
   /**
    * Returns when a connection of the origin must be closed even if it is needed here. That is at
    * the end of its lifetime, or when the server may close it.
    */
   readonly keptUntil = new Map<S, number>()
 
-  constructor(key: string, origin: O, minIdle: number) {
+  constructor(key: string, origin: O, minIdle: number, greets: boolean) {
     this.key = key
     this.origin = origin
     this.minIdle = minIdle
+    this.greets = greets
   }
 
   /** A connection could not be opened, or closed before it served a request. */
@@ -53,6 +67,16 @@ export class Reserve<O, S> {
     const pause = Math.min(first * 2 ** before, longestPause)
     this.failures = before + 1
     this.until = now + Math.ceil(pause * (1 - random / 2))
+  }
+
+  /** Counts the connections that were closed before they served a request. */
+  countWasted(now: number, backoffMillis: number, random: () => number): void {
+    const { wasted } = this
+    if (wasted === -Infinity) return
+    this.wasted = -Infinity
+    if (now - wasted < leastUse) this.failed(now, backoffMillis, random())
+    // The origin answers, and keeps connections for a while.
+    else this.served()
   }
 
   /** A connection was opened. The next ones are opened one at a time until one has served. */

@@ -1,18 +1,28 @@
 /** The settings of a pool: its checked options, with durations as plain numbers. */
 import type { ConnectionEvent } from "../../ConnectionEvent.ts"
+import type { HttpFields } from "../../HttpFields.ts"
 import type * as HttpLeniency from "../../HttpLeniency.ts"
 import type * as HttpLimits from "../../HttpLimits.ts"
+import type { HttpRequest } from "../../HttpRequest.ts"
 import type { Origin } from "../../Origin.ts"
 import type * as Proxy from "../../Proxy.ts"
 import type * as Tls from "../../Tls.ts"
 import type { Millis } from "../connection/timeouts.ts"
+import type { Target } from "../protocol/target.ts"
 import type { Limits } from "./slots.ts"
+
+/** The request of a warm origin, which was checked. */
+export interface Greeting {
+  readonly request: HttpRequest
+  readonly route: { readonly origin: Origin; readonly target: Target; readonly fields: HttpFields }
+}
 
 /** An origin that must have idle connections at all times. */
 export interface WarmOrigin {
   readonly key: string
   readonly origin: Origin
   readonly minIdle: number
+  readonly greeting: Greeting | undefined
 }
 
 export interface PoolSettings {

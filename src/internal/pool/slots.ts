@@ -15,10 +15,11 @@ import type { Outage, OutageLimits } from "./outages.ts"
 import type { Reserve } from "./reserves.ts"
 
 /**
- * `connecting` until the connection is open, then alternately `busy` and `idle`. `gone` as soon as
- * the connection must be closed, so that its place is free at once.
+ * `connecting` until the connection is open, then alternately `busy` and `idle`. `greeting` before
+ * that, while the request of a reserve is sent on a new connection. `gone` as soon as the
+ * connection must be closed, so that its place is free at once.
  */
-export type SlotStatus = "connecting" | "busy" | "idle" | "gone"
+export type SlotStatus = "connecting" | "greeting" | "busy" | "idle" | "gone"
 
 /** A pooled connection. Its own links are those of the list of all idle or all unread slots. */
 export abstract class Slot<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> extends Linked<S> {
@@ -29,6 +30,10 @@ export abstract class Slot<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>
    * that waiter received another connection or was removed, or if it is opened for a reserve.
    */
   owner: W | undefined
+  /** True if it was opened for a reserve, and not for a waiter. */
+  readonly isReserved: boolean
+  /** When the request of its reserve was answered on it; `Infinity` if none was. */
+  greetedAt = Infinity
   /** How many openings had failed in the current outage when this one began. */
   readonly failuresBefore: number
   /** The outage that ended when this connection was opened. */
@@ -52,7 +57,13 @@ export abstract class Slot<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>
     super()
     this.group = group
     this.owner = owner
+    this.isReserved = owner === undefined
     this.failuresBefore = group.outage?.failures ?? 0
+  }
+
+  /** True if no request was sent on it. */
+  get isNew(): boolean {
+    return this.served === 0 && this.greetedAt === Infinity
   }
 
   /** True if its options were replaced after it was opened, so that it serves no more requests. */
@@ -113,6 +124,8 @@ export class Group<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> {
   connecting = 0
   /** The number of openings without an owner. */
   orphans = 0
+  /** The number of slots on which the request of the reserve is being sent. */
+  greeting = 0
   /** The number of waiters that need a connection that has served no request. */
   newWaiting = 0
   /** Set while no connection can be opened: openings then pause, and run one at a time. */
@@ -130,17 +143,17 @@ export class Group<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> {
   }
 
   get busy(): number {
-    return this.open - this.connecting - this.idle.size
+    return this.open - this.connecting - this.greeting - this.idle.size
   }
 
   /**
-   * True if one more connection may be opened, if necessary instead of an idle one or an opening
-   * without an owner. `leaving` is a slot of this group that counts as removed.
+   * True if one more connection may be opened, if necessary instead of an idle one, a greeting or
+   * an opening without an owner. `leaving` is a slot of this group that counts as removed.
    */
   hasRoom(leaving?: S): boolean {
     if (this.outage !== undefined && this.orphans === 0 && (this.outage.pausing || this.connecting > 0)) return false
     const open = leaving === undefined ? this.open : this.open - 1
-    return open - this.idle.size - this.orphans < this.limit
+    return open - this.idle.size - this.orphans - this.greeting < this.limit
   }
 
   /** Returns the first waiter without an attempt, if there is room for one. */
@@ -202,6 +215,8 @@ export type Command<S, W> =
   | CommandOf<"Open", S, W>
   /** Open a connection in the slot, for a reserve. */
   | CommandOf<"Warm", S, undefined>
+  /** Send the request of the reserve on the connection. */
+  | CommandOf<"Greet", S, undefined>
   /** Resume the waiter with the connection. */
   | CommandOf<"Give", S, W>
   /** The slot is being opened for this waiter from now on. It was opened for another one before. */

@@ -18,13 +18,11 @@ import { Timer } from "../connection/timers.ts"
 import { format } from "../model/origin.ts"
 import type { Host } from "../model/ports.ts"
 import { urlOf } from "../protocol/target.ts"
+import { LogLimit } from "./logLimit.ts"
 import type { PoolState } from "./policy.ts"
 import type { PooledConnection, Waiter } from "./pooledConnection.ts"
 import type { Destination } from "./route.ts"
 import type { PoolSettings } from "./settings.ts"
-
-/** The least time between two lines in the log about one origin, in milliseconds. */
-const logInterval = 60_000
 
 /** The part of the pool that is used here. */
 interface Pool {
@@ -35,13 +33,6 @@ interface Pool {
   readonly counts: { reclaimed: number }
   emit(event: ConnectionEvent): void
   runCommands(): void
-}
-
-/** The last line of the log about an origin. */
-interface Logged {
-  readonly at: number
-  /** The number of responses that lost their connection since and are not in the log. */
-  silent: number
 }
 
 const isUnread = ({ exchange }: PooledConnection): boolean => {
@@ -55,8 +46,7 @@ const isLargeError = ({ body, framing, head }: Exchange, drainBytes: number): bo
 export class Unread {
   readonly #pool: Pool
   readonly #timer = new Timer({ onTimeout: () => this.#reclaim() }, false)
-  /** By origin, the oldest line first. */
-  readonly #logged = new Map<string, Logged>()
+  readonly #log = new LogLimit()
 
   constructor(pool: Pool) {
     this.#pool = pool
@@ -120,7 +110,7 @@ export class Unread {
     // A caller that uses combinators which drop error pages cannot change that, and has lost
     // nothing.
     if (why === "Room" && head !== undefined && head.status >= 400) return
-    const silent = this.#mayLog(name, timers.now())
+    const silent = this.#log.mayLog(name, timers.now())
     if (silent === undefined) return
     const what = `${method} ${urlOf(origin, target).replace(/\?.*$/s, "")}`
     this.#pool.host.logWarning(
@@ -130,24 +120,5 @@ export class Unread {
         + "Read it (`text`, `stream`), or `close` it."
         + (silent === 0 ? "" : ` (the origin had ${silent} more of these since the last such line)`)
     )
-  }
-
-  /**
-   * Returns `undefined` if the last line about the origin is too recent; otherwise the number of
-   * responses without a line that lost their connection since.
-   */
-  #mayLog(origin: string, now: number): number | undefined {
-    const last = this.#logged.get(origin)
-    if (last !== undefined && now - last.at < logInterval) {
-      last.silent++
-      return undefined
-    }
-    // Old lines are removed, because the map must not grow with each origin.
-    for (const [name, { at }] of this.#logged) {
-      if (now - at < logInterval) break
-      this.#logged.delete(name)
-    }
-    this.#logged.set(origin, { at: now, silent: 0 })
-    return last?.silent ?? 0
   }
 }
