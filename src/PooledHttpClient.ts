@@ -3,7 +3,7 @@
  *
  * - The platform's guarantees hold: spans, redaction, propagation, `withScope`, cookies,
  *   `retryTransient`, `HttpApiClient`, RPC.
- * - Every failure has a precise error of this library as its `cause`: see `HttpError.fromPlatform`.
+ * - Every failure has a precise error of this library as its `cause`: see `catchTag`.
  *   Mistakes in a request are never `Transport`.
  * - A response has more than the platform requires: `isPooledResponse`, `fromResponse`.
  * - Single requests can override options of the pool: `withTimeouts`, `withProxy` and others.
@@ -41,6 +41,7 @@ import type * as HttpLimits from "./HttpLimits.ts"
 import type { HttpResponse } from "./HttpResponse.ts"
 import type * as HttpTimeouts from "./HttpTimeouts.ts"
 import type { ConfigurableOptions } from "./internal/effect/poolOptions.ts"
+import * as failures from "./internal/platform/catchTag.ts"
 import * as client from "./internal/platform/client.ts"
 import * as options from "./internal/platform/config.ts"
 import * as decompression from "./internal/platform/decompress.ts"
@@ -80,20 +81,6 @@ export const isPooledResponse = (u: unknown): u is PooledResponse => u instanceo
 
 /**
  * Returns the `HttpResponse` behind a response of this client. Both read the same, single body.
- *
- * @example
- * ```ts
- * import { HttpClient } from "@effect/platform"
- * import { Effect, Option } from "effect"
- * import { PooledHttpClient } from "effect-http-client"
- *
- * export const program = Effect.map(HttpClient.get("http://localhost:8080/"), (response) =>
- *   Option.map(PooledHttpClient.fromResponse(response), ({ connection, reason, version }) => ({
- *     reason,
- *     version,
- *     reused: connection.reused
- *   })))
- * ```
  *
  * @since 0.2.0
  * @category getters
@@ -368,15 +355,6 @@ export interface DecompressOptions extends decompression.DecompressOptions {}
  *
  * A decoding failure is a `ResponseError` with the reason `Decode`, caused by a `DecodingFailure`.
  *
- * @example
- * ```ts
- * import { HttpClient } from "@effect/platform"
- * import { Effect } from "effect"
- * import { PooledHttpClient } from "effect-http-client"
- *
- * export const client = Effect.map(HttpClient.HttpClient, PooledHttpClient.decompress({ maxBytes: 10_000_000 }))
- * ```
- *
  * @since 0.2.0
  * @category combinators
  */
@@ -398,3 +376,24 @@ export const isDecoded: typeof decompression.isDecoded = decompression.isDecoded
  * @category combinators
  */
 export const retry: typeof retries.retry = retries.retry
+
+/**
+ * Handles the failures that an error of this library with this tag has caused. The handler
+ * receives that error. The type remains, because a `RequestError` can have any cause.
+ *
+ * @example
+ * ```ts
+ * import { HttpClient } from "@effect/platform"
+ * import { Effect } from "effect"
+ * import { PooledHttpClient } from "effect-http-client"
+ *
+ * export const status = HttpClient.get("http://localhost:8080/").pipe(
+ *   Effect.map((response) => `status ${response.status}`),
+ *   PooledHttpClient.catchTag("ConnectError", ({ reason }) => Effect.succeed(`no server: ${reason}`))
+ * )
+ * ```
+ *
+ * @since 0.2.0
+ * @category error handling
+ */
+export const catchTag: typeof failures.catchTag = failures.catchTag

@@ -37,10 +37,10 @@ const program = Effect.gen(function*() {
   const hello = yield* client.get(`${url}/hello`)
   yield* Console.log("request:", hello.status, yield* hello.text)
 
-  // A failure, caught by its tag. Everything that is not caught stays in the type.
+  // A failure, caught by its tag. The other failures stay in the type.
   yield* client.get(`${url}/slow`).pipe(
     PooledHttpClient.withTimeouts({ head: "200 millis" }),
-    Effect.catchTag("RequestError", (error) => Console.log("failure:", error.message))
+    PooledHttpClient.catchTag("HttpTimeout", (error) => Console.log("failure:", error.message))
   )
 
   // A retry: the first response is a 503, and asking a second time does no harm.
@@ -51,8 +51,7 @@ const program = Effect.gen(function*() {
   // What the pool did. The connection whose request timed out was closed, so there were two.
   const pool = yield* ConnectionPool.ConnectionPool
   const { opened, requests, reused } = yield* pool.stats
-  const used = `${reused} requests on a used one`
-  yield* Console.log(`pool: ${requests} requests, ${opened} connections, ${used}`)
+  yield* Console.log(`pool: ${requests} requests, ${opened} connections, reused ${reused} times`)
 })
 
 await program.pipe(
