@@ -9,7 +9,8 @@ import type { ConnectionEvent } from "effect-http-client"
 const log = (event: ConnectionEvent.ConnectionEvent): Effect.Effect<void> => {
   switch (event._tag) {
     case "ConnectFailed":
-      return event.error === undefined ? Effect.void : Effect.logWarning(event.error.message)
+      // Several a second while a server is down. The requests that fail because of it say the same.
+      return event.error === undefined ? Effect.void : Effect.logDebug(event.error.message)
     case "Retry":
       return Effect.logInfo(`retried: ${event.error.message}`)
     case "Close":
