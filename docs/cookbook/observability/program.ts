@@ -43,7 +43,7 @@ const client = PooledHttpClient.layerWithoutPool.pipe(
   Layer.provideMerge(pool)
 )
 
-/** Exports spans, metrics and logs as OTLP, over a client with a pool of its own. */
+/** Exports spans, metrics and logs as OTLP, over a client with a separate pool. */
 const telemetry = (collector: string) =>
   Otlp.layerJson({
     baseUrl: collector,
