@@ -90,6 +90,7 @@ const layers = {
   connection: { folders: [...low, "protocol"], modules: vocabulary, noEffect: true },
   pool: { folders: [...low, "protocol", "connection"], modules: vocabulary, noEffect: true },
   retry: { folders: [...low, "effect"], modules: vocabulary },
+  download: { folders: [...vocabularyFolders, "effect", "retry", "pool"], modules: vocabulary },
   auth: { folders: [...low, "protocol", "node", "connection", "effect", "pool"], modules: vocabulary },
   sse: { folders: [...vocabularyFolders, "connection", "effect", "pool"], modules: vocabulary },
   effect: {
@@ -196,9 +197,9 @@ const judgeForeign = (from, specifier) => {
       : undefined
   }
   if (pure) return `${folder === "protocol" ? "R1, R3" : "R1"}: internal/${folder} does not import ${name}.`
-  return folder === undefined || folder === "platform" || folder === "cookies"
+  return folder === undefined || folder === "platform" || folder === "cookies" || folder === "download"
     ? undefined
-    : `R3: internal/${folder} does not import ${name}; only internal/platform and public modules do.`
+    : `R3: internal/${folder} does not import ${name}; only internal/platform, internal/download and public modules do.`
 }
 
 /** @param {string} specifier */

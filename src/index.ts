@@ -20,6 +20,8 @@ export * as ConnectionPool from "./ConnectionPool.ts"
 
 export * as ContentDisposition from "./ContentDisposition.ts"
 
+export * as Download from "./Download.ts"
+
 export * as FileBody from "./FileBody.ts"
 
 export * as HttpBody from "./HttpBody.ts"

@@ -199,8 +199,9 @@ const all = Effect.gen(function*() {
     bytes: 18
   })
   yield* example("download-to-file", downloadToFile.program(host, port, join(here, "download")), {
-    expected: 20_000_000,
-    written: 20_000_000
+    bytes: 20_000_000,
+    resumedFrom: 0,
+    reported: 20_000_000
   })
   yield* example("json-with-schema", jsonWithSchema.program(host, port), {
     method: "POST",

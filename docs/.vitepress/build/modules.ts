@@ -34,6 +34,7 @@ export const guides: Readonly<Record<string, string>> = {
   HttpError: "errors.md",
   HttpRetry: "retries.md",
   CookieJar: "cookies.md",
+  Download: "downloads.md",
   Sse: "server-sent-events.md",
   Lines: "server-sent-events.md",
   Interim: "interim-responses.md",

@@ -25,6 +25,7 @@ const guides = [
   "interim-responses.md",
   "server-sent-events.md",
   "upgrade.md",
+  "downloads.md",
   "fields.md",
   "cookies.md",
   "auth.md",

@@ -1,0 +1,123 @@
+/**
+ * The partial file of a download, and the record beside it that says what it is a part of.
+ *
+ * The record is written before the first byte, and removed before the partial file is emptied.
+ * Without a valid record the partial file is worthless, whatever it contains.
+ */
+import type { PlatformError } from "@effect/platform/Error"
+import type * as FileSystem from "@effect/platform/FileSystem"
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import * as Stream from "effect/Stream"
+import { createHash } from "node:crypto"
+import type { Kept, Validator } from "./plan.ts"
+
+/** The name of the partial file. */
+export const partialOf = (path: string): string => `${path}.part`
+
+/** The name of its record. */
+const recordOf = (path: string): string => `${path}.part.json`
+
+/** Identifies a URL. It is hashed because its query may contain secrets. */
+const hashOf = (url: string): string => createHash("sha256").update(url).digest("base64")
+
+const validatorOf = (value: unknown): Validator | undefined => {
+  if (!Predicate.isRecord(value)) return undefined
+  const { name, value: text } = value
+  return (name === "etag" || name === "last-modified") && typeof text === "string" ? { name, value: text } : undefined
+}
+
+/** Returns the record in a text; `undefined` if it is not one of this URL. */
+const parse = (text: string, url: string): Omit<Kept, "bytes"> | undefined => {
+  let record: unknown
+  try {
+    record = JSON.parse(text)
+  } catch {
+    // A record that a crash has cut counts as none.
+    return undefined
+  }
+  if (!Predicate.isRecord(record) || record["url"] !== hashOf(url)) return undefined
+  const { total } = record
+  const validator = validatorOf(record["validator"])
+  return validator === undefined || !(total === undefined || Number.isSafeInteger(total))
+    ? undefined
+    : { validator, total: total as number | undefined }
+}
+
+const orNone = <A>(effect: Effect.Effect<A, PlatformError>): Effect.Effect<A | undefined, PlatformError> =>
+  Effect.catchIf(
+    effect,
+    (error) => error._tag === "SystemError" && error.reason === "NotFound",
+    () => Effect.succeed(undefined)
+  )
+
+/** The partial file of one path. */
+export class Partial {
+  readonly path: string
+  readonly #files: FileSystem.FileSystem
+  readonly #target: string
+
+  constructor(files: FileSystem.FileSystem, target: string) {
+    this.#files = files
+    this.#target = target
+    this.path = partialOf(target)
+  }
+
+  /** Returns what can be continued; `undefined` if nothing can. */
+  load(url: string): Effect.Effect<Kept | undefined, PlatformError> {
+    return Effect.gen(this, function*() {
+      const text = yield* orNone(this.#files.readFileString(recordOf(this.#target)))
+      const record = text === undefined ? undefined : parse(text, url)
+      const info = record === undefined ? undefined : yield* orNone(this.#files.stat(this.path))
+      const bytes = Number(info?.size ?? 0)
+      return record === undefined || bytes === 0 || (record.total !== undefined && bytes > record.total)
+        ? undefined
+        : { ...record, bytes }
+    })
+  }
+
+  /** Makes what is kept worthless, so that the next load returns nothing. */
+  get discard(): Effect.Effect<void, PlatformError> {
+    return Effect.asVoid(orNone(this.#files.remove(recordOf(this.#target))))
+  }
+
+  /** Opens an empty file. What is written to it can be continued if there is a validator. */
+  start(url: string, validator: Validator | undefined, total: number | undefined) {
+    return Effect.gen(this, function*() {
+      yield* this.discard
+      const file = yield* this.#files.open(this.path, { flag: "w" })
+      if (validator !== undefined) {
+        const record = JSON.stringify({ url: hashOf(url), validator, total })
+        yield* this.#files.writeFileString(recordOf(this.#target), record)
+      }
+      return file
+    })
+  }
+
+  /** Opens the file to write behind what is kept. */
+  get append() {
+    return this.#files.open(this.path, { flag: "a" })
+  }
+
+  /** Returns the SHA-256 of the file in hexadecimal. */
+  get sha256(): Effect.Effect<string, PlatformError> {
+    return Effect.suspend(() => {
+      const hash = createHash("sha256")
+      return Effect.map(
+        Stream.runForEach(
+          this.#files.stream(this.path, { chunkSize: 65_536 }),
+          (piece) => Effect.sync(() => hash.update(piece))
+        ),
+        () => hash.digest("hex")
+      )
+    })
+  }
+
+  /** Writes the file to the disk, and gives it its name in one step. */
+  get publish(): Effect.Effect<void, PlatformError> {
+    return Effect.scoped(Effect.flatMap(this.append, (file) => file.sync)).pipe(
+      Effect.zipRight(this.#files.rename(this.path, this.#target)),
+      Effect.zipRight(this.discard)
+    )
+  }
+}

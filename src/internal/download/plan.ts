@@ -1,0 +1,95 @@
+/**
+ * Decides what the response to a request for a content, or for the rest of it, means for the
+ * partial file (RFC 9110 sections 13.1.5, 14 and 15.3.7).
+ *
+ * Pure: status and fields in, a plan out.
+ */
+import * as HttpFields from "../../HttpFields.ts"
+import { parseContentRange } from "../syntax/contentRange.ts"
+import { parseHttpDate } from "../syntax/httpDate.ts"
+import { UnexpectedRange } from "./errors.ts"
+
+/** What proves that two responses are parts of the same content. */
+export interface Validator {
+  readonly name: "etag" | "last-modified"
+  readonly value: string
+}
+
+/** What is already in the partial file. */
+export interface Kept {
+  readonly bytes: number
+  readonly validator: Validator
+  /** The length of the content; `undefined` if it is not known. */
+  readonly total: number | undefined
+}
+
+export interface Head {
+  readonly status: number
+  readonly fields: HttpFields.HttpFields
+  readonly framing: string
+}
+
+export type Plan =
+  /** Write the body from the beginning. */
+  | { readonly _tag: "Start"; readonly validator: Validator | undefined; readonly total: number | undefined }
+  /** Append the body, which ends before the byte `end`. */
+  | { readonly _tag: "Append"; readonly end: number; readonly total: number | undefined }
+  /** The partial file is the whole content. */
+  | { readonly _tag: "Complete" }
+  /** The partial file has become worthless. Request the content from the beginning. */
+  | { readonly _tag: "Discard" }
+
+/** True for the statuses that a plan is made for; any other is refused. */
+export const isPlannable = (kept: Kept | undefined) => (status: number): boolean =>
+  status === 200 || status === 206 || (status === 416 && kept !== undefined)
+
+/**
+ * Returns what may be sent as If-Range: a strong ETag, or a Last-Modified that is at least a second
+ * older than the response (RFC 9110 section 8.8.2.2). A coded content has none, because its bytes
+ * may differ next time.
+ */
+export const validatorOf = (fields: HttpFields.HttpFields, now: number): Validator | undefined => {
+  if ((HttpFields.getUnsafe(fields, "content-encoding") ?? "identity").toLowerCase() !== "identity") return undefined
+  const etag = HttpFields.getUnsafe(fields, "etag")
+  if (etag !== undefined && /^"[\x21\x23-\x7e\x80-\xff]*"$/.test(etag)) return { name: "etag", value: etag }
+  const value = HttpFields.getUnsafe(fields, "last-modified")
+  const date = HttpFields.getUnsafe(fields, "date")
+  const modified = value === undefined ? undefined : parseHttpDate(value, now)
+  const sent = date === undefined ? undefined : parseHttpDate(date, now)
+  return value !== undefined && modified !== undefined && sent !== undefined && sent - modified >= 1000
+    ? { name: "last-modified", value }
+    : undefined
+}
+
+const appended = (kept: Kept | undefined, { fields }: Head): Plan | UnexpectedRange => {
+  const contentRange = HttpFields.getUnsafe(fields, "content-range")
+  const wrong = (reason: string) => new UnexpectedRange({ requested: kept?.bytes, contentRange, reason })
+  if (kept === undefined) return wrong("it has a part (206), and no part was requested")
+  const { complete, part } = (contentRange === undefined ? undefined : parseContentRange(contentRange)) ?? {}
+  if (part === undefined) return wrong("its Content-Range is missing or not valid")
+  if (part.first !== kept.bytes) return wrong(`it begins with byte ${part.first}`)
+  if (kept.total !== undefined && complete !== undefined && kept.total !== complete) {
+    return wrong(`the content has ${complete} bytes now, and had ${kept.total}`)
+  }
+  const total = complete ?? kept.total
+  if (total !== undefined && part.last >= total) return wrong(`it ends behind the content, which has ${total} bytes`)
+  const now = HttpFields.getUnsafe(fields, kept.validator.name)
+  if (now !== undefined && now !== kept.validator.value) return wrong("it is a part of another version of the content")
+  return { _tag: "Append", end: part.last + 1, total }
+}
+
+/** Returns what to do with the response, or the error in it. */
+export const planOf = (kept: Kept | undefined, head: Head, now: number): Plan | UnexpectedRange => {
+  const { fields, framing, status } = head
+  if (status === 206) return appended(kept, head)
+  if (status === 416) {
+    const { complete } = parseContentRange(HttpFields.getUnsafe(fields, "content-range") ?? "") ?? {}
+    return { _tag: complete !== undefined && complete === kept?.bytes ? "Complete" : "Discard" }
+  }
+  const length = Number(HttpFields.getUnsafe(fields, "content-length") ?? NaN)
+  return {
+    _tag: "Start",
+    validator: validatorOf(fields, now),
+    total: framing === "length" && Number.isSafeInteger(length) ? length : undefined
+  }
+}
