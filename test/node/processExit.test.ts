@@ -182,6 +182,15 @@ describe("a process ends by itself", { concurrent: true }, () => {
 
   test("although several connections are idle", { several: "5 idle" })
 
+  test(
+    "although connections are warm, or the request of a warm origin is in progress",
+    Object.fromEntries(allRoutes.flatMap((route) => [
+      [`warm ${route}`, "1 idle"],
+      [`warm ${route}, with a request`, "1 idle"],
+      [`warm ${route}, with a request that is not answered`, "1 connecting"]
+    ]))
+  )
+
   test("although every limit is hours", { hours: "hello" })
 
   test("although a limit was reached", { reached: "HttpTimeout head" })

@@ -36,6 +36,20 @@ const answer = T.reply(
 
 const busy = "HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy"
 
+/** A SOCKS proxy that wants credentials, in pieces, and the server behind it. */
+const throughSocks = T.connection(
+  T.discardUntil("\x05\x02\x00\x02"),
+  T.reply("\x05\x02", { split: 1 }),
+  T.discardUntil("hunter2"),
+  T.reply("\x01\x00", { split: 1 }),
+  T.discardUntil("a.test\x00\x50"),
+  T.reply("\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x50", { split: [1, 5] }),
+  request,
+  answer,
+  request,
+  T.reply(ok("any"))
+)
+
 /** Answers whatever is asked, five times. */
 const any = T.connection(...Array.from({ length: 5 }, () => [request, T.reply(ok("any"))]).flat())
 
@@ -240,6 +254,16 @@ const scenarios: ReadonlyArray<Scenario> = [
     options: { proxy: Proxy.make({ host: "p.test" }).pipe(Effect.runSync), timeouts: { tls: Infinity } },
     script: [T.connection(request, T.reply("HTTP/1.1 200 OK\r\n\r\n", { split: 7 }), request, answer, T.stall)],
     run: (pool) => textOf(pool, HttpRequest.get("https://a.test/"))
+  },
+  {
+    name: "through a SOCKS proxy with credentials",
+    options: {
+      proxy: Effect.runSync(
+        Proxy.make({ scheme: "socks5h", host: "p.test", credentials: { username: "me", password: "hunter2" } })
+      )
+    },
+    script: [throughSocks, throughSocks, throughSocks],
+    run: (pool) => textOf(pool, get())
   },
   {
     name: "on a lease, after waiting for it",

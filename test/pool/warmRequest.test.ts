@@ -20,6 +20,7 @@ import * as Proxy from "../../src/Proxy.ts"
 import * as T from "../../src/TestTransport.ts"
 import * as Transport from "../../src/Transport.ts"
 import { chunk, contained, failsWith, getHead, hasEnded, ok, settled, started } from "../connection/harness.ts"
+import { interruptedAt } from "../fixtures/interruptedAt.ts"
 import { answering } from "./addressed.ts"
 import type { PoolKit } from "./harness.ts"
 import { comesToHold, get, holds, holdsNothing, poolOver, reasons, tags, textOf, watchedPool } from "./harness.ts"
@@ -529,6 +530,44 @@ describe("at every step of the request", () => {
 
   it.effect("closeIdle leaves it alone", () =>
     atEveryStep(({ pool }) => Effect.zipRight(pool.closeIdle, comesToHold(pool, { connecting: 2 }, 2))))
+})
+
+describe("a request of a caller that is interrupted at any of its operations", () => {
+  const answers = Array.from({ length: 9 }, () => [head, T.reply(ok("abc"), { split: [10, 39] })]).flat()
+  const stalled = T.connection(head, T.stall)
+  const cases: ReadonlyArray<readonly [name: string, script: T.Script, options: ConnectionPool.Options]> = [
+    ["on a connection on which the request of the origin was answered", [], {}],
+    ["beside one on which it is in progress", [stalled], {}],
+    ["in the place of one on which it is in progress", [stalled], { connectionsPerOrigin: 1 }]
+  ]
+  /** One run, interrupted at this operation; the operations of a run. */
+  const runOnce = (script: T.Script, options: ConnectionPool.Options, at: number) =>
+    Effect.scoped(Effect.gen(function*() {
+      const kit = yield* poolOver([...script, ...many(9, T.connection(...answers))], { ...warm(), ...options })
+      yield* settled
+      const running = yield* started(interruptedAt(textOf(kit.pool, get()), at))
+      yield* settled
+      assert.isTrue(hasEnded(running), `hangs at operation ${at}`)
+      const { exit, ops } = yield* Fiber.join(running)
+      assert.isTrue(Exit.isSuccess(exit) || Exit.isInterrupted(exit), `fails at operation ${at}`)
+      yield* TestClock.adjust("20 millis")
+      yield* settled
+      const { busy, waiting } = yield* kit.pool.stats
+      assert.deepStrictEqual({ busy, waiting }, { busy: 0, waiting: 0 }, `at operation ${at}`)
+      assert.strictEqual(yield* textOf(kit.pool, get("/next")), "abc")
+      yield* kit.pool.shutdown()
+      yield* holdsNothing(kit)
+      return ops
+    }))
+
+  for (const [name, script, options] of cases) {
+    it.effect(`leaves the pool as it was: ${name}`, () =>
+      contained(Effect.gen(function*() {
+        const ops = yield* runOnce(script, options, Infinity)
+        assert.isAbove(ops, 20)
+        for (let at = 1; at <= ops; at++) yield* runOnce(script, options, at)
+      })), 60_000)
+  }
 })
 
 describe("a wrong request is InvalidOption when the pool is made", () => {
