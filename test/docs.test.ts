@@ -13,7 +13,8 @@ const documents = [
     ? fs.readdirSync(path.join(root, "docs")).filter((name) => name.endsWith(".md")).map((name) => `docs/${name}`)
     : []),
   ...fs.readdirSync(path.join(root, "docs/cookbook"), { withFileTypes: true })
-    .filter((entry) => entry.isDirectory()).map(({ name }) => `docs/cookbook/${name}/index.md`)
+    .filter((entry) => entry.isDirectory()).map(({ name }) => `docs/cookbook/${name}/index.md`),
+  "docs/examples/README.md"
 ]
 
 /** The blocks fenced as `ts`, by a file name that says where they stand. */
@@ -45,5 +46,14 @@ describe("the code of the documents type-checks", () => {
     const file = program.getSourceFile(path.join(root, name))
     const diagnostics = [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)]
     expect(diagnostics.map((diagnostic) => ts.flattenDiagnosticMessageText(diagnostic.messageText, "\n"))).toEqual([])
+  })
+
+  it("covers every block: TypeScript is fenced as ts, and with nothing else behind it", () => {
+    const escaping = documents.flatMap((document) =>
+      [...fs.readFileSync(path.join(root, document), "utf8").matchAll(/^ *(?:`{3,}|~{3,}) *(.*)$/gm)]
+        .filter(([fence = "", info = ""]) => /^(?:ts|tsx|mts|typescript)\b/i.test(info) && fence !== "```ts")
+        .map(([fence]) => `${document}: ${fence}`)
+    )
+    expect(escaping).toEqual([])
   })
 })

@@ -1,17 +1,20 @@
 /** The site of the documentation. `npm run docs` builds it into `site/`, `npm run docs:dev` serves it while one writes. */
 import { defineConfig } from "vitepress"
+import { indexes } from "./build/links.ts"
 import { readNames } from "./build/names.ts"
 import { nav, sidebar } from "./build/navigation.ts"
 import { output } from "./build/paths.ts"
 import { slugify } from "./build/titles.ts"
-import { siteRules } from "./markdown/rules.ts"
+import { renderForSearch, siteRules } from "./markdown/rules.ts"
 
 export default defineConfig({
   title: "effect-http-client",
   description: "HTTP/1.1 for Effect: scoped connections, streaming bodies, every failure typed.",
   lang: "en",
   outDir: output,
-  rewrites: { "examples/README.md": "examples/index.md" },
+  rewrites: { ...indexes },
+  // A reader follows few of the 50 links of a page.
+  router: { prefetchLinks: false },
   head: [["link", { rel: "icon", href: "data:," }]],
   markdown: {
     linkify: false,
@@ -24,7 +27,7 @@ export default defineConfig({
     nav: nav(),
     sidebar: sidebar(),
     outline: [2, 3],
-    search: { provider: "local" },
+    search: { provider: "local", options: { _render: renderForSearch } },
     docFooter: { prev: "Previous", next: "Next" }
   }
 })

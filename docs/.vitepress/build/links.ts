@@ -19,6 +19,9 @@ const isMarkdown = (file: string): boolean => file.endsWith(".md")
 
 const isFolder = (target: string): boolean => fs.statSync(join(root, target)).isDirectory()
 
+/** A README of a folder of `docs` is the index of that folder. */
+export const indexes: Readonly<Record<string, string>> = { "examples/README.md": "examples/index.md" }
+
 /** The page that shows a file or folder of the repository, by its path below `docs`. */
 export const pageOf = (target: string): string => {
   if (target === "README.md" || target === "CHANGELOG.md") return `files/${target}`
@@ -50,5 +53,5 @@ export const siteLink = (page: string, href: string): string => {
   const to = pageOf(target)
   // A line of a file is an anchor of a code host's.
   const suffix = anchor === undefined || to.startsWith("files/") && !isMarkdown(target) ? "" : `#${anchor}`
-  return relative(dirname(page), to) + suffix
+  return relative(dirname(page), indexes[to] ?? to) + suffix
 }

@@ -3,7 +3,7 @@
  * diagrams, and places where a long name may break.
  */
 import * as path from "node:path"
-import type { MarkdownRenderer } from "vitepress"
+import type { MarkdownEnv, MarkdownRenderer } from "vitepress"
 import { siteLink, targetOf } from "../build/links.ts"
 import { modulesPage } from "../build/modules.ts"
 import type { Names } from "../build/names.ts"
@@ -124,4 +124,16 @@ export const siteRules = (md: MarkdownRenderer, names: Names): void => {
   linksRule(md, names)
   cellsRule(md)
   diagramRule(md)
+}
+
+/** A page for the index of the search: without the colours of code, which take most of the time. */
+export const renderForSearch = (source: string, env: MarkdownEnv, md: MarkdownRenderer): string => {
+  if (/^---\n[^]*?^search: false$/m.test(source.slice(0, 200))) return ""
+  const { highlight } = md.options
+  md.options.highlight = null
+  try {
+    return md.render(source, env)
+  } finally {
+    md.options.highlight = highlight ?? null
+  }
 }

@@ -12,7 +12,16 @@ const draw = async (source: string, isDark: boolean): Promise<string> => {
     startOnLoad: false,
     securityLevel: "strict",
     theme: isDark ? "dark" : "neutral",
-    fontFamily: "inherit"
+    fontFamily: "inherit",
+    gantt: {
+      useWidth: 700,
+      fontSize: 13,
+      sectionFontSize: 13,
+      barHeight: 24,
+      barGap: 5,
+      leftPadding: 100,
+      topPadding: 20
+    }
   })
   count += 1
   const { svg } = await mermaid.render(`diagram-${count}`, source)
