@@ -44,7 +44,7 @@ describe("docs/cookbook", () => {
     expect(imports.filter((target) => !/^\.\/[\w-]+\.ts$/.test(target ?? ""))).toEqual([])
   })
 
-  it("every check passes", { timeout: 120_000 }, async () => {
+  it("every check passes", { timeout: 300_000 }, async () => {
     const { output, status } = await run()
     expect(output).not.toContain("FAILED")
     expect(output.match(/^(?:ok|FAILED) +\S+$/gm)).toEqual(recipes.map((name) => `ok     cookbook/${name}`))
