@@ -16,10 +16,11 @@ import type { AsyncContext, Endpoint } from "../../Transport.ts"
 import type { AddressRefused, ConnectError } from "../error/connect.ts"
 import { systemError } from "../error/systemCodes.ts"
 import type { DialHost } from "../model/ports.ts"
+import { isDeno } from "./deno.ts"
 import type { FailedAttempt } from "./errors.ts"
 import { connectError } from "./errors.ts"
 import { Inbound } from "./inbound.ts"
-import { listen, onread, readOnAfterWriteError } from "./socket.ts"
+import { listen, listenToData, onread, readOnAfterWriteError } from "./socket.ts"
 import { addressOf, describe, type Target } from "./targets.ts"
 import { connect as secure, type Security } from "./tls.ts"
 
@@ -138,7 +139,7 @@ const connect = (
       : { localAddress: endpoint.localAddress }),
     ...(endpoint.localPort === undefined || target.port === undefined ? undefined : { localPort: endpoint.localPort }),
     allowHalfOpen: true,
-    onread: onread(inbound)
+    ...(isDeno ? undefined : { onread: onread(inbound) })
   }
   const socket = security === undefined
     ? net.connect(options as net.NetConnectOpts)
@@ -146,6 +147,8 @@ const connect = (
   socket.setNoDelay(true)
   if (attempt.isBackground) socket.unref()
   readOnAfterWriteError(socket)
+  // In Deno (2.9) no TLS can be started on a socket that has `onread`.
+  if (isDeno) listenToData(socket, inbound)
   listen(socket, inbound)
   return new Opening(socket, inbound, target, attempt)
 }

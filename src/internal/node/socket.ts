@@ -36,10 +36,13 @@ export const onread = (inbound: Inbound): net.OnReadOpts => ({
   callback: (length) => inbound.data(viewOf(length))
 })
 
-/** Delivers the bytes of a socket that cannot have `onread`: TLS over an existing socket. */
+/**
+ * Delivers the bytes of a socket that cannot have `onread`: TLS over an existing socket, and every
+ * socket in Deno. A socket that its receiver has released meanwhile, for TLS over it, is not paused.
+ */
 export const listenToData = (socket: net.Socket, inbound: Inbound): void => {
   socket.on("data", (bytes: Buffer) => {
-    if (!inbound.data(bytes)) socket.pause()
+    if (!inbound.data(bytes) && !inbound.over) socket.pause()
   })
 }
 
