@@ -1,6 +1,6 @@
 /** What must hold in every runtime, as a list of checks. Only the built package and Node's own modules are used. */
 import { HttpClient, HttpClientRequest } from "@effect/platform"
-import { Cause, Effect, Layer, Schema, Stream } from "effect"
+import { Cause, Effect, Fiber, Layer, Schema, Stream } from "effect"
 import type { HttpError, Tls } from "effect-http-client"
 import {
   ConnectionPool,
@@ -33,6 +33,9 @@ const host = "127.0.0.1"
 
 // What differs in Deno, and this library cannot fix, is expected there: see docs/runtimes.md.
 const isDeno = "deno" in process.versions
+
+/** Begins the names of this process's requests, because all runtimes ask the same server. */
+const me = String(process.pid)
 
 const equal = <A>(found: A, wanted: A): Effect.Effect<void> => Effect.sync(() => assert.deepEqual(found, wanted))
 
@@ -187,7 +190,7 @@ const reuse = ({ socketPath }: Places, url: string): ReadonlyArray<Check> => [
     run: withPool((pool) =>
       Effect.gen(function*() {
         for (let i = 0; i < 5; i++) {
-          const name = `${process.pid}-${what}-${i}`
+          const name = `${me}-${what}-${i}`
           const first = yield* text(pool, `${url}/then/${what},${name}`)
           yield* Effect.sync(() => busyUntil(join(dirname(socketPath), name)))
           const response = yield* pool.execute(HttpRequest.post(`${url}/echo`, { body: HttpBody.text("mine") }))
@@ -369,7 +372,7 @@ const unix = ({ socketPath }: Places): ReadonlyArray<Check> => [
 
 /** The server has seen that the socket of a request closed. */
 const closedAtServer = (pool: ConnectionPool.ConnectionPool, url: string, name: string) =>
-  Effect.flatMap(text(pool, `${url}/closed/${name}`), (found) => equal(found, "closed"))
+  Effect.flatMap(text(pool, `${url}/closed/${me}-${name}`), (found) => equal(found, "closed"))
 
 const endings = (url: string): ReadonlyArray<Check> => [
   {
@@ -377,7 +380,7 @@ const endings = (url: string): ReadonlyArray<Check> => [
     run: withPool((pool) =>
       Effect.gen(function*() {
         const timeouts = { head: "50 millis" } as const
-        const error = yield* failing(pool.execute(HttpRequest.get(`${url}/stall/head`, { timeouts })))
+        const error = yield* failing(pool.execute(HttpRequest.get(`${url}/stall/${me}-head`, { timeouts })))
         yield* equal([error._tag, "kind" in error ? error.kind : ""], ["HttpTimeout", "head"])
         yield* closedAtServer(pool, url, "head")
       })
@@ -388,7 +391,7 @@ const endings = (url: string): ReadonlyArray<Check> => [
     run: withPool((pool) =>
       Effect.gen(function*() {
         const timeouts = { bodyIdle: "50 millis" } as const
-        const error = yield* failing(text(pool, `${url}/drip/body`, { timeouts }))
+        const error = yield* failing(text(pool, `${url}/drip/${me}-body`, { timeouts }))
         yield* equal([error._tag, "kind" in error ? error.kind : ""], ["HttpTimeout", "bodyIdle"])
         yield* closedAtServer(pool, url, "body")
       })
@@ -398,7 +401,9 @@ const endings = (url: string): ReadonlyArray<Check> => [
     name: "closes the socket when a request is interrupted",
     run: withPool((pool) =>
       Effect.gen(function*() {
-        yield* Effect.timeoutOption(pool.execute(HttpRequest.get(`${url}/stall/interrupted`)), "50 millis")
+        const fiber = yield* Effect.fork(pool.execute(HttpRequest.get(`${url}/stall/${me}-interrupted`)))
+        yield* text(pool, `${url}/seen/${me}-interrupted`)
+        yield* Fiber.interrupt(fiber)
         yield* closedAtServer(pool, url, "interrupted")
         yield* equal((yield* pool.stats).busy, 0)
       })
@@ -408,7 +413,10 @@ const endings = (url: string): ReadonlyArray<Check> => [
     name: "closes the socket when the reading of a body is interrupted",
     run: withPool((pool) =>
       Effect.gen(function*() {
-        yield* Effect.timeoutOption(text(pool, `${url}/drip/reading`), "50 millis")
+        const response = yield* pool.execute(HttpRequest.get(`${url}/drip/${me}-reading`))
+        const fiber = yield* Effect.fork(response.text)
+        yield* Effect.yieldNow()
+        yield* Fiber.interrupt(fiber)
         yield* closedAtServer(pool, url, "reading")
       })
     )
@@ -417,7 +425,7 @@ const endings = (url: string): ReadonlyArray<Check> => [
     name: "closes everything with its scope",
     run: withPool((watcher) =>
       Effect.gen(function*() {
-        yield* withPool((pool) => pool.execute(HttpRequest.get(`${url}/drip/scope`)), { shutdownGrace: 0 })
+        yield* withPool((pool) => pool.execute(HttpRequest.get(`${url}/drip/${me}-scope`)), { shutdownGrace: 0 })
         yield* closedAtServer(watcher, url, "scope")
       })
     )
@@ -429,7 +437,7 @@ const streams = (places: Places, url: string): ReadonlyArray<Check> => [
     name: "reads server-sent events, and closes the socket when it has enough",
     run: withPool((pool) =>
       Effect.gen(function*() {
-        const response = yield* pool.execute(HttpRequest.get(`${url}/events/sse`))
+        const response = yield* pool.execute(HttpRequest.get(`${url}/events/${me}-sse`))
         const events = yield* Stream.runCollect(Stream.take(Sse.decode(response), 2))
         yield* equal([...events].map(({ data, event, id }) => [data, event, id]), [["one", "message", "1"], [
           "two",

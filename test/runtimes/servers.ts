@@ -38,11 +38,27 @@ const encodings: Readonly<Record<string, (content: Buffer) => Buffer>> = {
   zstd: zstdFrame
 }
 
-/** Numbers the sockets, and knows which requests have lost theirs. */
+/** Names of things that happen once, and what waits for them. */
+const happenings = () => {
+  const happened = new Set<string>()
+  const waiting = new Map<string, () => void>()
+  return {
+    note: (name: string): void => {
+      happened.add(name)
+      waiting.get(name)?.()
+    },
+    when: (name: string, callback: () => void): void => {
+      if (happened.has(name)) callback()
+      else waiting.set(name, callback)
+    }
+  }
+}
+
+/** Numbers the sockets, and knows which requests have arrived and which have lost theirs. */
 const connections = () => {
   const ids = new WeakMap<net.Socket, number>()
-  const closed = new Set<string>()
-  const waiting = new Map<string, () => void>()
+  const seen = happenings()
+  const closed = happenings()
   let last = 0
   return {
     idOf: (socket: net.Socket): number => {
@@ -50,17 +66,12 @@ const connections = () => {
       ids.set(socket, id)
       return id
     },
-    /** Notes when the socket of a request closes. */
     watch: (name: string, socket: net.Socket): void => {
-      socket.once("close", () => {
-        closed.add(name)
-        waiting.get(name)?.()
-      })
+      seen.note(name)
+      socket.once("close", () => closed.note(name))
     },
-    whenClosed: (name: string, callback: () => void): void => {
-      if (closed.has(name)) callback()
-      else waiting.set(name, callback)
-    }
+    whenSeen: seen.when,
+    whenClosed: closed.when
   }
 }
 
@@ -120,6 +131,7 @@ const handlers = (directory: string): Readonly<Record<string, Handle>> => {
       known.watch(name, request.socket)
       response.write("some")
     },
+    seen: (_request, response, name) => known.whenSeen(name, () => response.end("seen")),
     closed: (_request, response, name) => known.whenClosed(name, () => response.end("closed")),
     pour: (_request, response, size) => {
       written.bytes = 0
