@@ -74,3 +74,38 @@ it("the addresses of the package are those of one repository, and no page names 
     expect(named.filter((address) => address !== home), page).toEqual([])
   }
 })
+
+/** Versions compare as lists of numbers. */
+const numbers = (version: string): ReadonlyArray<number> => version.split(".").map(Number)
+const isNewer = (one: string, other: string): boolean => {
+  const [a, b] = [numbers(one), numbers(other)]
+  const at = a.findIndex((part, index) => part !== b[index])
+  return at >= 0 && (a[at] ?? 0) > (b[at] ?? 0)
+}
+
+it("the version is that of the changelog and the lockfile, and no module is since a later one", () => {
+  const lock = JSON.parse(read("package-lock.json")) as { readonly packages: Readonly<Record<string, Manifest>> }
+  expect([captures(read("CHANGELOG.md"), /^## (.*)$/gm)[0], lock.packages[""]?.version]).toEqual([
+    manifest.version,
+    manifest.version
+  ])
+  const sources = fs.readdirSync(new URL("../src", import.meta.url), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
+  const since = new Set(sources.flatMap((name) => captures(read(`src/${name}`), /@since (\S+)$/gm)))
+  expect(since.size).toBeGreaterThan(1)
+  // Changesets that wait say what the next version has.
+  const next = numbers(manifest.version).with(1, (numbers(manifest.version)[1] ?? 0) + 1).with(2, 0).join(".")
+  const waiting = fs.readdirSync(new URL("../.changeset", import.meta.url)).length > 2
+  expect([...since].filter((version = "") => isNewer(version, waiting ? next : manifest.version))).toEqual([])
+  expect([isNewer("0.10.0", "0.9.1"), isNewer("0.2.0", "0.2.0")]).toEqual([true, false])
+})
+
+it("the guide to runtimes has the versions of the README's table, by which CI installs them", () => {
+  const guide = read("docs/runtimes.md")
+  for (const runtime of ["Bun", "Deno", "Node"]) {
+    const row = new RegExp(`^\\| ${runtime} +\\| ([^|]*?) *\\|`, "m")
+    const [version] = captures(read("README.md"), new RegExp(row, "gm"))
+    expect(version).toMatch(/^\d/)
+    expect(row.exec(guide)?.[1]).toBe(version)
+  }
+})

@@ -48,7 +48,7 @@ describe("a poll", () => {
 
 describe("a socket without onread", () => {
   const receiving = (onData: (inbound: Inbound) => boolean) => {
-    const pause = vi.fn()
+    const pause = vi.fn<() => void>()
     const socket = Object.assign(new EventEmitter(), { pause })
     const inbound = new Inbound()
     inbound.attach({ onData: () => onData(inbound), onEnd: () => {}, onError: () => {} })

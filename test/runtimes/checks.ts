@@ -191,7 +191,7 @@ const reuse = ({ socketPath }: Places, url: string): ReadonlyArray<Check> => [
       Effect.gen(function*() {
         for (let i = 0; i < 5; i++) {
           const name = `${me}-${what}-${i}`
-          const first = yield* text(pool, `${url}/then/${what},${name}`)
+          const first = yield* text(pool, `${url}/afterwards/${what},${name}`)
           yield* Effect.sync(() => busyUntil(join(dirname(socketPath), name)))
           const response = yield* pool.execute(HttpRequest.post(`${url}/echo`, { body: HttpBody.text("mine") }))
           yield* equal([yield* response.text, response.resends], ["mine", 0])

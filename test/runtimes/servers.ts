@@ -147,7 +147,7 @@ const handlers = (directory: string): Readonly<Record<string, Handle>> => {
      * Answers, and then, when the client is busy, behaves as no server should, or goes away. When that lies in the client's
      * buffers a file says so, because the client is too busy to receive anything.
      */
-    then: (request, response, rest) => {
+    afterwards: (request, response, rest) => {
       const [what = "", name = ""] = rest.split(",")
       const { socket } = request
       const acted = (): void => writeFileSync(join(directory, name), "")
