@@ -32,6 +32,7 @@ const guides = [
   "addresses.md",
   "proxies.md",
   "tls.md",
+  "runtimes.md",
   "testing.md",
   "cassettes.md",
   "command-line.md"
@@ -40,6 +41,7 @@ const guides = [
 const project = [
   "architecture.md",
   "performance.md",
+  "sizes.md",
   "benchmarks.md",
   "SECURITY.md",
   "stability.md",

@@ -38,7 +38,7 @@ export const onread = (inbound: Inbound): net.OnReadOpts => ({
 
 /**
  * Delivers the bytes of a socket that cannot have `onread`: TLS over an existing socket, and every
- * socket in Deno. A socket that its receiver has released meanwhile, for TLS over it, is not paused.
+ * socket in Deno. Does not pause a socket that the receiver has just released for TLS over it.
  */
 export const listenToData = (socket: net.Socket, inbound: Inbound): void => {
   socket.on("data", (bytes: Buffer) => {
