@@ -100,15 +100,15 @@ describe("the addresses of a pool", () => {
     const addresses = pool.of("origin", 0)
     assert.strictEqual(pool.of("origin", 0), addresses)
     addresses.add(a)
-    pool.leave("origin", 0)
+    pool.forgetIfIdle("origin", 0)
     assert.strictEqual(pool.get("origin"), addresses)
     addresses.failed(b, 0)
     addresses.remove(a, 0)
-    pool.leave("origin", 0)
+    pool.forgetIfIdle("origin", 0)
     assert.strictEqual(pool.get("origin"), addresses)
-    pool.leave("origin", 61_001)
+    pool.forgetIfIdle("origin", 61_001)
     assert.strictEqual(pool.size, 0)
-    pool.leave("origin", 61_001)
+    pool.forgetIfIdle("origin", 61_001)
     assert.isUndefined(pool.get("origin"))
   })
 
@@ -116,7 +116,7 @@ describe("the addresses of a pool", () => {
     const pool = new PoolAddresses(() => 0)
     for (let i = 0; i < 10_000; i++) {
       pool.of(`origin ${i}`, i * 1000).failed(a, i * 1000)
-      pool.leave(`origin ${i}`, i * 1000)
+      pool.forgetIfIdle(`origin ${i}`, i * 1000)
     }
     assert.isAtMost(pool.size, 256)
   })

@@ -356,10 +356,10 @@ export class Driver extends Model {
     if (conn === undefined) return
     this.#end(this.#using, req)
     const { now, state } = this
-    if (conn.phase === "closed") return this.#nothing("giveBack", () => state.giveBack(conn.slot, now))
+    if (conn.phase === "closed") return this.#nothing("giveBack", () => state.releaseUnused(conn.slot, now))
     conn.served--
     conn.left++
-    this.offer("giveBack", conn, false, () => state.giveBack(conn.slot, now))
+    this.offer("giveBack", conn, false, () => state.releaseUnused(conn.slot, now))
   }
 
   // --- connections

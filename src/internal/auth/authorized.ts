@@ -74,13 +74,13 @@ class Sending<A, E, E2, R> {
   #answered(outcome: Either.Either<A, E2>): Effect.Effect<A, E | Unanswerable | E2, R> {
     const { answerOf, canRepeat, release } = this.#call
     const answer = answerOf(outcome)
-    if (answer === undefined) return this.#give(outcome)
+    if (answer === undefined) return this.#deliver(outcome)
     const { isElsewhere, lines, status } = answer
     if (status !== unauthorized) {
       const warning = isElsewhere ? undefined : this.#attempts.accepted(lines("authentication-info"))
       return warning === undefined
-        ? this.#give(outcome)
-        : Effect.zipRight(Effect.logWarning(warning), Effect.suspend(() => this.#give(outcome)))
+        ? this.#deliver(outcome)
+        : Effect.zipRight(Effect.logWarning(warning), Effect.suspend(() => this.#deliver(outcome)))
     }
     return this.#attempts.refused({
         challenges: lines("www-authenticate"),
@@ -88,11 +88,11 @@ class Sending<A, E, E2, R> {
         canRepeat: canRepeat(isElsewhere)
       })
       ? Effect.zipRight(release(outcome), this.sent)
-      : this.#give(outcome)
+      : this.#deliver(outcome)
   }
 
   /** Returns the outcome, unless the caller was interrupted and would not receive the response. */
-  #give(outcome: Either.Either<A, E2>): Effect.Effect<A, E2> {
+  #deliver(outcome: Either.Either<A, E2>): Effect.Effect<A, E2> {
     if (Either.isLeft(outcome)) return Effect.fail(outcome.left)
     const interrupted = this.#caller.interrupted()
     return Cause.isEmpty(interrupted)

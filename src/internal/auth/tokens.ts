@@ -197,13 +197,13 @@ export class Tokens<E> implements Scheme<E> {
       joined.waiters++
       for (const { awaits } of own) awaits.push(joined)
       return Effect.matchCauseEffect(caller.restore(awaitFiber(nodeEventLoop, joined.fiber)), {
-        onFailure: (cause) => Effect.zipRight(this.#leave(joined, own), Effect.failCause(cause)),
+        onFailure: (cause) => Effect.zipRight(this.#stopWaiting(joined, own), Effect.failCause(cause)),
         onSuccess: (exit) => Effect.zipRight(Effect.sync(() => notAwaited(joined, own)), Effect.flatten(exit))
       })
     })
   )
 
-  #leave(joined: Acquisition<E>, own: ReadonlyArray<Acquisition<unknown>>): Effect.Effect<void> {
+  #stopWaiting(joined: Acquisition<E>, own: ReadonlyArray<Acquisition<unknown>>): Effect.Effect<void> {
     return Effect.suspend(() => {
       notAwaited(joined, own)
       joined.waiters--

@@ -197,10 +197,10 @@ export class BodyBuffer {
   #postpone(): void {
     if (this.#postponed) return
     this.#postponed = true
-    setImmediate(BodyBuffer.#late, this)
+    setImmediate(BodyBuffer.#wakePostponed, this)
   }
 
-  static #late(this: void, buffer: BodyBuffer): void {
+  static #wakePostponed(this: void, buffer: BodyBuffer): void {
     buffer.#postponed = false
     buffer.#wake()
   }
@@ -299,7 +299,7 @@ export class BodyBuffer {
       last.end += length
       return
     }
-    if (this.collecting && this.#gather(input, start, end)) return
+    if (this.collecting && this.#consolidate(input, start, end)) return
     const room = last === undefined ? this.#firstRoom(length) : Math.min(largestBlock, last.bytes.length * 2)
     // A reader that receives a part of the array can look at all of it.
     const bytes = room > length ? cleared(room) : uncleared(length)
@@ -326,7 +326,7 @@ export class BodyBuffer {
    * Copies everything into one array that has space for the rest of the announced length. Returns
    * false if that is not worthwhile.
    */
-  #gather(input: Uint8Array, start: number, end: number): boolean {
+  #consolidate(input: Uint8Array, start: number, end: number): boolean {
     // `size` and `received` count the bytes that are being kept here.
     const whole = this.size + this.announced - this.received
     if (this.announced === 0 || whole > largestWhole || whole > this.size * growth) return false

@@ -153,7 +153,7 @@ export class HandleCall implements Call, AcquisitionOwner, HeadObserver {
   cancel(): Pending | undefined {
     this.#observer = undefined
     if (this.#exchange === undefined) return this.#acquisition?.cancel()
-    this.#exchange.giveUp()
+    this.#exchange.discardResponse()
     return this.#exchange.run
   }
 

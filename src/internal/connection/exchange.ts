@@ -176,7 +176,7 @@ export class Exchange extends RequestWriter implements ExchangeHandler, TimerOwn
       this.releaseBody()
     }
     // Last, because it may close the connection.
-    this.interim?.hear(informational)
+    this.interim?.report(informational)
   }
 
   onHead(head: ResponseHead, framing: Framing): void {
@@ -303,7 +303,7 @@ export class Exchange extends RequestWriter implements ExchangeHandler, TimerOwn
    * Ends an exchange whose response the caller will not receive, even if the response is complete.
    * Otherwise it would prevent the next request from starting.
    */
-  giveUp(): void {
+  discardResponse(): void {
     this.body.finished = true
     this.abandon("the request was interrupted")
   }

@@ -18,7 +18,7 @@ export class InterimListener {
   }
 
   /** Reports one. What the listener throws goes to the log, because no caller could handle it. */
-  hear(informational: Informational): void {
+  report(informational: Informational): void {
     this.#caller.context.run(() => {
       try {
         this.#listen(informational)

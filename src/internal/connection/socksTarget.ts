@@ -190,11 +190,11 @@ class Attempts {
   /** Ends without a channel. */
   #end(result: Exclude<Dialed<OpenFailure>, Opened>, opened?: Opened): void {
     if (opened !== undefined) this.#destroy(opened)
-    this.#done(result._tag === "Failed" ? { _tag: "Failed", error: this.#told(result.error) } : result)
+    this.#done(result._tag === "Failed" ? { _tag: "Failed", error: this.#withAttempts(result.error) } : result)
   }
 
   /** Adds all attempts, and the limit of all of them together, to an error. */
-  #told(error: OpenFailure): OpenFailure {
+  #withAttempts(error: OpenFailure): OpenFailure {
     if (this.#failed.length === 0) return error
     if (error instanceof HttpTimeout && (error.kind === "connect" || error.kind === "proxy")) {
       return copyOf(error, { millis: this.#course.timeouts[error.kind] })

@@ -118,7 +118,7 @@ export class BodyReader {
 
   /** Reads exactly `n` bytes, or fewer only at the end. */
   read(n: number): Effect.Effect<Uint8Array, BodyFailure> {
-    return this.#gather(count(n), (left) => this.#exchange.body.size >= left ? left : 0)
+    return this.#collectPieces(count(n), (left) => this.#exchange.body.size >= left ? left : 0)
   }
 
   /** Reads what is available, at most `n` bytes. */
@@ -138,7 +138,7 @@ export class BodyReader {
   }
 
   readLine(limit: number): Effect.Effect<Uint8Array, BodyFailure> {
-    return this.#gather(count(limit), (left) => {
+    return this.#collectPieces(count(limit), (left) => {
       const { body } = this.#exchange
       const length = body.lineLength()
       if (length > 0) return Math.min(length, left)
@@ -288,7 +288,7 @@ export class BodyReader {
    * Reads at most `n` bytes, as many as `enough` returns. It returns 0 if the available bytes are
    * not enough, and is called again when more have arrived.
    */
-  #gather(n: number, enough: (left: number) => number): Effect.Effect<Uint8Array, BodyFailure> {
+  #collectPieces(n: number, enough: (left: number) => number): Effect.Effect<Uint8Array, BodyFailure> {
     return this.#pieces(() => {
       if (n === 0) return Effect.succeed(empty)
       const { body } = this.#exchange

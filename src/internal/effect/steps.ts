@@ -201,7 +201,7 @@ export const endHeaders = <E>(
       ),
       (cause) => {
         const { exchange } = started
-        exchange?.giveUp()
+        exchange?.discardResponse()
         const forgotten = forgetFailed(handle, started, cause)
         return exchange !== undefined && Cause.isInterrupted(cause)
           ? Effect.zipRight(writerEnded(exchange), forgotten)

@@ -95,10 +95,10 @@ export const alone = <A, E>(started: Started, effect: Effect.Effect<A, E>): Effe
 }
 
 /** Closes the connection of the exchange unless the effect succeeds. */
-const orGiveUp = <A, E>(exchange: Exchange, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+const orClose = <A, E>(exchange: Exchange, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.onExit(effect, (exit) => {
     if (Exit.isSuccess(exit)) return Effect.void
-    exchange.giveUp()
+    exchange.discardResponse()
     return Exit.isInterrupted(exit) ? writerEnded(exchange) : Effect.void
   })
 
@@ -113,7 +113,7 @@ export const failing = <A, E>(
   exchange: Exchange,
   effect: Effect.Effect<A, E>
 ): Effect.Effect<A, E> =>
-  Effect.tapErrorCause(orGiveUp(exchange, effect), (cause) => forgetFailed(handle, started, cause))
+  Effect.tapErrorCause(orClose(exchange, effect), (cause) => forgetFailed(handle, started, cause))
 
 /** Sends a piece of the body. */
 export const send = <E>(
@@ -205,7 +205,7 @@ export const getResponse = (
       endRequest(exchange, started.encoder)
     }
     const waiting = Effect.ensuring(
-      orGiveUp(exchange, caller.restore(head(exchange, caller))),
+      orClose(exchange, caller.restore(head(exchange, caller))),
       forget(handle, started)
     )
     return Effect.flatMap(alone(started, waiting), () => {
@@ -229,7 +229,7 @@ const head = (exchange: Exchange, caller: FiberCaller): Effect.Effect<void> =>
 const deliver = (exchange: Exchange, caller: FiberCaller): Effect.Effect<HttpResponse, HttpError> => {
   const cause = caller.interrupted()
   if (!Cause.isEmpty(cause)) {
-    exchange.giveUp()
+    exchange.discardResponse()
     return Effect.zipRight(writerEnded(exchange), Effect.failCause(cause))
   }
   exchange.startUnreadTimer()

@@ -26,7 +26,7 @@ import { TypeId } from "./upgradedModel.ts"
 import { waitFor, waitForOrCancel } from "./wait.ts"
 
 /** A way of using the channel. */
-export type Face = "stream" | "socket" | "duplex"
+export type Consumer = "stream" | "socket" | "duplex"
 
 /** The channel that a stream of the bytes is made of. */
 type Bytes = Channel.Channel<Chunk.Chunk<Uint8Array>, unknown, ChannelFailure, unknown, void>
@@ -92,7 +92,7 @@ export class UpgradedImpl implements Upgraded {
   readonly head: Uint8Array
   readonly #exchange: Switching
   readonly #response: ResponseHead
-  #face: Face | undefined
+  #consumer: Consumer | undefined
   #isRead = false
 
   constructor(exchange: Switching, response: ResponseHead) {
@@ -104,7 +104,7 @@ export class UpgradedImpl implements Upgraded {
   }
 
   /** Returns the channel of an upgrade, for an API that takes all of it. */
-  static take(upgraded: Upgraded, face: Face): Switching | BodyAlreadyConsumed {
+  static take(upgraded: Upgraded, face: Consumer): Switching | BodyAlreadyConsumed {
     if (!Predicate.isObject(upgraded) || !(#exchange in upgraded)) {
       throw new TypeError("this was not made by `upgrade` of this copy of effect-http-client")
     }
@@ -184,11 +184,11 @@ export class UpgradedImpl implements Upgraded {
   }
 
   /** Takes the channel for one API, and the arriving bytes if that API reads. */
-  #claim(face: Face, reads: boolean): BodyAlreadyConsumed | undefined {
-    if ((this.#face !== undefined && this.#face !== face) || (reads && this.#isRead)) {
-      return this.#exchange.withContext(new BodyAlreadyConsumed({ by: this.#face ?? face }))
+  #claim(face: Consumer, reads: boolean): BodyAlreadyConsumed | undefined {
+    if ((this.#consumer !== undefined && this.#consumer !== face) || (reads && this.#isRead)) {
+      return this.#exchange.withContext(new BodyAlreadyConsumed({ by: this.#consumer ?? face }))
     }
-    this.#face = face
+    this.#consumer = face
     this.#isRead ||= reads
     return undefined
   }

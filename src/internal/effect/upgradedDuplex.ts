@@ -32,7 +32,7 @@ class ExchangeChannel implements RawChannel {
     exchange.stream()
   }
 
-  take(): ReadonlyArray<Uint8Array> {
+  takePieces(): ReadonlyArray<Uint8Array> {
     return this.#exchange.body.takeChunk()
   }
 

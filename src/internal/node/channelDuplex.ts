@@ -11,7 +11,7 @@ import type * as nodeStream from "node:stream"
 /** The channel, as a duplex uses it. */
 export interface RawChannel {
   /** Takes the pieces that have arrived. */
-  take(): ReadonlyArray<Uint8Array>
+  takePieces(): ReadonlyArray<Uint8Array>
   /** True once all bytes have been taken and no more can arrive. */
   readonly isEnded: boolean
   /** The reason why the channel was closed, unless both sides had finished. */
@@ -46,7 +46,7 @@ export const makeDuplex = (
 
   const pump = (): void => {
     if (duplex.destroyed) return
-    const pieces = channel.take()
+    const pieces = channel.takePieces()
     for (const piece of pieces) duplex.push(Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength))
     if (pieces.length > 0) return
     if (channel.error !== undefined) closed()

@@ -76,11 +76,11 @@ export class WholeBody {
   #begin(limit: number): Effect.Effect<Uint8Array, BodyFailure> {
     return Effect.uninterruptibleMask((restore) =>
       // Another fiber may have begun after this was called.
-      this.#gathering === undefined && !this.#collecting ? this.#gather(limit, restore) : restore(this.read(limit))
+      this.#gathering === undefined && !this.#collecting ? this.#readPieces(limit, restore) : restore(this.read(limit))
     )
   }
 
-  #gather(limit: number, restore: Restore): Effect.Effect<Uint8Array, BodyFailure> {
+  #readPieces(limit: number, restore: Restore): Effect.Effect<Uint8Array, BodyFailure> {
     const gathering = Deferred.unsafeMake<Uint8Array, BodyFailure>(FiberId.none)
     this.#gathering = gathering
     const pieces: Array<Uint8Array> = []

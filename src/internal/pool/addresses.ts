@@ -166,7 +166,7 @@ export class PoolAddresses {
   }
 
   /** The last connection to an origin has closed, or could not be opened. */
-  leave(key: string, now: number): void {
+  forgetIfIdle(key: string, now: number): void {
     if (this.#byKey.get(key)?.isForgettable(now) === true) this.#byKey.delete(key)
   }
 

@@ -150,7 +150,7 @@ export class PoolCall extends Checkout implements Call, HeadObserver {
     let pending: Pending | undefined
     if (exchange === undefined) pending = this.cancelCheckout()
     else {
-      exchange.giveUp()
+      exchange.discardResponse()
       pending = exchange.run
     }
     const ended = (): void => {
@@ -169,7 +169,7 @@ export class PoolCall extends Checkout implements Call, HeadObserver {
     const { pool, pooled } = this
     const head = headOf(exchange)
     if (!exchange.body.settled && !exchange.isChannel && pooled !== undefined) pool.unread.arrived(pooled, exchange)
-    pool.legacyServers.note(this.key, head.version)
+    pool.legacyServers.record(this.key, head.version)
     pool.requestFinished()
     exchange.startUnreadTimer()
     this.#forget()
@@ -231,7 +231,7 @@ export class PoolCall extends Checkout implements Call, HeadObserver {
   /** Retries, if that is safe and has not been tried. */
   protected failed(error: HttpError): void {
     const first = this.#first
-    if (first === undefined && mayRetry(this.#request, error)) return this.#retryAnew(error)
+    if (first === undefined && mayRetry(this.#request, error)) return this.#retryOnNewConnection(error)
     const own = this.#about(error)
     const resends = Math.max(own.context.resends, this.#prepared.terms.resends)
     const final = first !== undefined ? ofBoth(first, own, resends) : resends === 0 ? own : resent(own, resends)
@@ -273,11 +273,11 @@ export class PoolCall extends Checkout implements Call, HeadObserver {
     if (!isStale && !refusesExpectation(exchange, this.#prepared, this.#request)) return false
     const error = statusErrorOf(exchange)
     if (error === undefined) return false
-    if (exchange.head !== undefined) this.pool.legacyServers.note(this.key, exchange.head.version)
+    if (exchange.head !== undefined) this.pool.legacyServers.record(this.key, exchange.head.version)
     exchange.dismiss(dismissal)
     // A listener may have interrupted it.
     if (this.state !== State.Sending) return true
-    if (isStale) this.#retryAnew(error)
+    if (isStale) this.#retryOnNewConnection(error)
     else this.#retry(error, false)
     return true
   }
@@ -286,7 +286,7 @@ export class PoolCall extends Checkout implements Call, HeadObserver {
    * Retries the request on a new connection. A failure of the retry is not retried (RFC 9110
    * section 9.2.2).
    */
-  #retryAnew(first: HttpError): void {
+  #retryOnNewConnection(first: HttpError): void {
     this.#first = first
     this.requireNew = true
     this.#retry(first, this.#prepared.head.expectContinue && this.#request.expectContinue === true)

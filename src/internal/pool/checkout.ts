@@ -111,7 +111,7 @@ export abstract class Checkout extends Waiter implements Reserver, Timed {
     pooled?.connection?.free()
     // The request acquired an idle connection itself, so the policy does not know that one as
     // granted.
-    if (pooled !== undefined && granted === undefined) this.pool.giveBack(pooled)
+    if (pooled !== undefined && granted === undefined) this.pool.releaseUnused(pooled)
     return this.pool.cancel(this) ?? this.#pending
   }
 
@@ -186,7 +186,7 @@ export abstract class Checkout extends Waiter implements Reserver, Timed {
 
   // --- receiving
 
-  give(pooled: PooledConnection): void {
+  receive(pooled: PooledConnection): void {
     this.#stopWaiting()
     const { connection } = pooled
     if (!pooled.openedHere && connection?.usable) return this.#rest(pooled)

@@ -75,7 +75,7 @@ export class Greetings {
       onHead: () => {
         const { head } = exchange
         if (head === undefined) return
-        legacyServers.note(group.key, head.version)
+        legacyServers.record(group.key, head.version)
         tapHeadOf(exchange, background)
         exchange.dismiss("the response of a warm connection's request is dropped")
       }

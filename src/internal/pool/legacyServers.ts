@@ -14,7 +14,7 @@ export class LegacyServers {
   }
 
   /** Records the version that the server of an origin spoke last. */
-  note(key: string, version: 10 | 11): void {
+  record(key: string, version: 10 | 11): void {
     if (version === 11) {
       if (this.#keys.size > 0) this.#keys.delete(key)
       return

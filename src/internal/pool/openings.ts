@@ -89,7 +89,7 @@ export class Openings {
     const { lost, outage } = state.failed(pooled, timers.now(), isRecoverable(error))
     // A copy, because the first waiter gets the error itself, to which its request is added.
     if (outage !== undefined) this.#failures.set(outage, sharedCopyOf(error))
-    this.look()
+    this.schedule()
     for (const [index, waiter] of lost.entries()) waiter.fail(index === 0 ? error : sharedCopyOf(error))
   }
 
@@ -124,12 +124,12 @@ export class Openings {
     const now = timers.now()
     const outage = state.lost(group.key, now, ended)
     if (outage !== undefined) this.#failures.set(outage, sharedCopyOf(failure))
-    this.look()
+    this.schedule()
     return outage !== undefined && now - outage.since < retryMillis
   }
 
   /** Must be called when a request may have begun to wait for the end of a pause. */
-  look(): void {
+  schedule(): void {
     const { state, timers } = this.#pool
     const next = state.pausesUntil
     if (next === Infinity) return timers.cancel(this.#pause)
@@ -141,7 +141,7 @@ export class Openings {
   #tryAgain(): void {
     this.#pool.state.tryAgain(this.#pool.timers.now())
     this.#pool.runCommands()
-    this.look()
+    this.schedule()
   }
 
   /** Varies a lifetime, so that connections that were opened at once do not end at once. */

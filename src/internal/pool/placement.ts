@@ -36,7 +36,7 @@ export abstract class Placement<O, S extends Slot<O, S, W>, W extends Waiter<O, 
 
   // --- assigning connections
 
-  protected lend(slot: S): void {
+  protected acquireSlot(slot: S): void {
     slot.status = "busy"
     slot.served++
     slot.left--
@@ -59,7 +59,7 @@ export abstract class Placement<O, S extends Slot<O, S, W>, W extends Waiter<O, 
     const { group } = slot
     const waiter = servable<O, S, W>(slot)
     if (this.turns.older(slot, waiter, this.full)) return this.close(slot, "Room")
-    if (waiter !== undefined) return this.#give(waiter, slot)
+    if (waiter !== undefined) return this.#assign(waiter, slot)
     const reason = this.closing
       ? "Shutdown"
       : slot.isOutdated
@@ -103,11 +103,11 @@ export abstract class Placement<O, S extends Slot<O, S, W>, W extends Waiter<O, 
     return keptUntil !== undefined && keptUntil > now && !this.closing
   }
 
-  #give(waiter: W, slot: S): void {
+  #assign(waiter: W, slot: S): void {
     const { attempt } = waiter
     this.leaveQueue(waiter)
     waiter.granted = slot
-    this.lend(slot)
+    this.acquireSlot(slot)
     this.commandBoth("Give", slot, waiter)
     if (attempt === undefined) return
     this.disown(attempt)
@@ -170,11 +170,11 @@ export abstract class Placement<O, S extends Slot<O, S, W>, W extends Waiter<O, 
     // Connections of the group are idle here only if the waiter needs a new one.
     if (group.open >= this.limits.connectionsPerOrigin) {
       if (group.idle.size > 0) this.#replace(group.idle.first?.value, "Room")
-      else this.#giveUpGreeting(group)
+      else this.#abortGreeting(group)
     }
     if (this.full) {
       if (this.idle.size > 0) this.#replace(this.#spare, "Room")
-      else if (!this.#giveUpOrphan() && !this.#giveUpGreeting()) return false
+      else if (!this.#abortOrphan() && !this.#abortGreeting()) return false
     }
     const slot = this.#makeSlot(group, waiter)
     this.own(slot, waiter)
@@ -237,7 +237,7 @@ export abstract class Placement<O, S extends Slot<O, S, W>, W extends Waiter<O, 
   }
 
   /** Closes a connection that is being greeted, if there is one, because its room is needed. */
-  #giveUpGreeting(group?: Group<O, S, W>): boolean {
+  #abortGreeting(group?: Group<O, S, W>): boolean {
     for (const slot of this.greeting) {
       if (group !== undefined && slot.group !== group) continue
       this.commandClose(slot, "Room")
@@ -248,7 +248,7 @@ export abstract class Placement<O, S extends Slot<O, S, W>, W extends Waiter<O, 
   }
 
   /** Aborts an opening without an owner. False if there is none. */
-  #giveUpOrphan(): boolean {
+  #abortOrphan(): boolean {
     const [orphan] = this.orphans
     if (orphan === undefined) return false
     this.commandSlot("Abort", orphan)

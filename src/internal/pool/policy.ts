@@ -60,7 +60,7 @@ export class PoolState<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> ex
       // A connection that a reserve has kept is usable, even if enough others are idle.
       if (slot.idleUntil > now || this.isKept(slot, now)) {
         this.leaveIdle(slot)
-        this.lend(slot)
+        this.acquireSlot(slot)
         return slot
       }
       this.close(slot, slot.expiresAt <= now ? "Lifetime" : "IdleTime")
@@ -216,7 +216,7 @@ export class PoolState<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> ex
   }
 
   /** A connection was acquired and not used. For the server it was idle all the time. */
-  giveBack(slot: S, now: number): void {
+  releaseUnused(slot: S, now: number): void {
     if (slot.status !== "busy") return
     slot.served--
     slot.left++
@@ -236,7 +236,7 @@ export class PoolState<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> ex
   cancel(waiter: W, now: number): S | undefined {
     const { attempt, granted } = waiter
     waiter.granted = undefined
-    if (granted !== undefined) this.giveBack(granted, now)
+    if (granted !== undefined) this.releaseUnused(granted, now)
     if (!waiter.waiting) return undefined
     this.leaveQueue(waiter)
     if (attempt === undefined) return undefined

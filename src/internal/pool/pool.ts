@@ -100,7 +100,7 @@ export class Pool implements Keeper {
       drainBytes: settings.drainBytes,
       drainMillis: settings.drainMillis,
       unreadMillis: settings.unreadMillis,
-      onUnread: (exchange) => this.unread.givenUp(exchange, settings.unreadMillis, "Time"),
+      onUnread: (exchange) => this.unread.reportReclaimed(exchange, settings.unreadMillis, "Time"),
       onEnd: (exchange, error) => this.#ended(exchange, error)
     }
     this.#shared = {
@@ -149,9 +149,9 @@ export class Pool implements Keeper {
   }
 
   /** Returns a connection that was acquired and not used. */
-  giveBack(pooled: PooledConnection): void {
+  releaseUnused(pooled: PooledConnection): void {
     pooled.connection?.free()
-    this.state.giveBack(pooled, this.timers.now())
+    this.state.releaseUnused(pooled, this.timers.now())
     this.runCommands()
     this.expireAt(pooled)
   }
@@ -159,7 +159,7 @@ export class Pool implements Keeper {
   /** Queues a request. Returns false if too many wait. */
   enqueue(key: string, origin: Origin.Origin, waiter: Waiter): boolean {
     const queued = this.state.enqueue(waiter, key, () => destination(origin, this.#shared), this.timers.now())
-    if (queued && waiter.group?.outage !== undefined) this.openings.look()
+    if (queued && waiter.group?.outage !== undefined) this.openings.schedule()
     this.runCommands()
     return queued
   }
@@ -301,11 +301,11 @@ export class Pool implements Keeper {
         this.#running = false
       }
     }
-    if (hasReserves) this.openings.look()
-    this.unread.look()
+    if (hasReserves) this.openings.schedule()
+    this.unread.schedule()
     if (!this.isEmpty) return
     // A pool that holds nothing has no timer.
-    this.openings.look()
+    this.openings.schedule()
     this.follow?.end()
     this.timers.cancel(this.#sweep)
     this.timers.cancel(this.#refill)
@@ -332,7 +332,7 @@ export class Pool implements Keeper {
         return this.#greetings?.send(command.slot)
       case "Give": {
         const { slot, waiter } = command
-        return waiter.granted === slot ? waiter.give(slot) : undefined
+        return waiter.granted === slot ? waiter.receive(slot) : undefined
       }
       case "Adopt": {
         const { waiter } = command
@@ -350,7 +350,7 @@ export class Pool implements Keeper {
       case "Close":
         return this.#close(command.slot, command.reason)
       case "Reclaim":
-        return this.unread.take(command.slot)
+        return this.unread.reclaim(command.slot)
       case "Abort":
         return command.slot.opening?.abort()
     }

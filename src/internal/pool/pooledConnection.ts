@@ -27,7 +27,7 @@ export abstract class Waiter extends slots.Waiter<Destination, PooledConnection,
   /** The time limits of the opening. */
   abstract readonly timeouts: Millis
   /** The request has received a connection, which may be closed already. */
-  abstract give(pooled: PooledConnection): void
+  abstract receive(pooled: PooledConnection): void
   abstract fail(error: HttpError): void
   abstract die(defect: unknown): void
   /**

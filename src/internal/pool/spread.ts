@@ -92,7 +92,7 @@ export class Spread {
     } else if (error !== undefined && address !== undefined && behindConnect.has(error.context.phase)) {
       known.failed(address, now)
     }
-    if (pooled.address === undefined) this.addresses.leave(key, now)
+    if (pooled.address === undefined) this.addresses.forgetIfIdle(key, now)
   }
 
   /** An open connection was closed. */
@@ -104,7 +104,7 @@ export class Spread {
       && (reason === "Failure" || (reason === "Peer" && now - connection.openedAt < soon))
     if (failed) known.failed(address, now)
     known.remove(address, now)
-    this.addresses.leave(key, now)
+    this.addresses.forgetIfIdle(key, now)
   }
 
   /** Returns the addresses that were tried. */

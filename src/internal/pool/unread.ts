@@ -45,7 +45,7 @@ const isLargeError = ({ body, framing, head }: Exchange, drainBytes: number): bo
 
 export class Unread {
   readonly #pool: Pool
-  readonly #timer = new Timer({ onTimeout: () => this.#reclaim() }, false)
+  readonly #timer = new Timer({ onTimeout: () => this.#reclaimDue() }, false)
   readonly #log = new LogLimit()
 
   constructor(pool: Pool) {
@@ -59,11 +59,11 @@ export class Unread {
     if (grace === Infinity) return
     const now = timers.now()
     state.unread(pooled, now, now + grace)
-    this.look()
+    this.schedule()
   }
 
   /** Must be called when a request may have begun to wait for room. */
-  look(): void {
+  schedule(): void {
     const { timers, state } = this.#pool
     const oldest = state.unreadSlots.first
     if (oldest === undefined || state.queued === 0) return timers.cancel(this.#timer)
@@ -72,7 +72,7 @@ export class Unread {
     timers.start(this.#timer, Math.max(0, oldest.unreadFrom - now), now)
   }
 
-  #reclaim(): void {
+  #reclaimDue(): void {
     const { timers, state } = this.#pool
     const now = timers.now()
     const next = state.reclaim(now, isUnread)
@@ -83,10 +83,10 @@ export class Unread {
   }
 
   /** Closes the connection of an unread response. */
-  take({ exchange, unreadSince }: PooledConnection): void {
+  reclaim({ exchange, unreadSince }: PooledConnection): void {
     const { timers, settings: { unreadGrace } } = this.#pool
     if (exchange === undefined) return
-    this.givenUp(exchange, timers.now() - unreadSince, "Room")
+    this.reportReclaimed(exchange, timers.now() - unreadSince, "Room")
     exchange.abandon(
       `no caller had begun to read the response when another request waited and there was no room for one more connection `
         + `(\`unreadGrace\` is ${unreadGrace} ms). Read a response as soon as you have it, \`close\` it if you do not want it, or raise `
@@ -98,7 +98,7 @@ export class Unread {
   /**
    * Counts the response and emits its event, and writes to the log once a minute for each origin.
    */
-  givenUp(
+  reportReclaimed(
     { connectionInfo: { id }, head, origin, terms: { method, target } }: ExchangeView,
     millis: number,
     why: Reclaim["why"]

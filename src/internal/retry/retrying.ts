@@ -113,13 +113,13 @@ class Retrying<A, E, R> {
     const wait = asked ?? 0
     // A number of some hundred digits becomes `Infinity`, which no limit allows.
     const isTooLong = wait > policy.retryAfterMillis || wait === Infinity
-    if (!repeatable || isTooLong || this.#sends > policy.times) return this.#give(result, outcome)
+    if (!repeatable || isTooLong || this.#sends > policy.times) return this.#deliver(result, outcome)
     const failed: FailedAttempt = { error, status, retryAfterMillis: asked, sends: this.#sends }
     const step = Effect.suspend(() => policy.schedule.step(now, failed, this.#state))
     // The schedule is the caller's code, and may die.
     return Effect.flatMap(Effect.onError(step, () => release), ([state, , decision]) => {
       this.#state = state
-      if (Decision.isDone(decision) || this.#bucket?.withdraw(now) === false) return this.#give(result, outcome)
+      if (Decision.isDone(decision) || this.#bucket?.withdraw(now) === false) return this.#deliver(result, outcome)
       this.#processed = either(this.#processed, this.#processedBy(outcome))
       const millis = Math.max(wait, Intervals.start(decision.intervals) - now)
       return Effect.zipRight(
@@ -148,7 +148,7 @@ class Retrying<A, E, R> {
    * Returns the result to the caller. If the caller was interrupted in the meantime, releases the
    * response instead, because it would be lost.
    */
-  #give(result: Either.Either<A, E>, { error, release }: Outcome): Effect.Effect<A, E> {
+  #deliver(result: Either.Either<A, E>, { error, release }: Outcome): Effect.Effect<A, E> {
     if (Either.isLeft(result)) {
       if (error !== undefined) this.#coverAll(error)
       return Effect.fail(result.left)

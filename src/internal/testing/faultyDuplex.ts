@@ -23,7 +23,7 @@ export interface Channel {
   round: number
   readonly counts: Map<Fault["kind"], number>
   record(fault: Fault): void
-  afterTurn(callback: () => void): void
+  afterPoll(callback: () => void): void
   onClosed(duplex: FaultyDuplex): void
 }
 
@@ -129,8 +129,8 @@ export class FaultyDuplex implements Transport.Duplex {
 
   // Requests of the two sides
 
-  afterTurn(callback: () => void): void {
-    this.channel.afterTurn(() => {
+  afterPoll(callback: () => void): void {
+    this.channel.afterPoll(() => {
       if (!this.closed) callback()
     })
   }
@@ -163,7 +163,7 @@ export class FaultyDuplex implements Transport.Duplex {
     const cause = systemError("read", "ECONNRESET")
     cause.message += ` (injected: ${describeFault(fault)})`
     // Never within the call of the client that reached the fault.
-    this.afterTurn(() => {
+    this.afterPoll(() => {
       this.below.destroy()
       this.fail({ code: "ECONNRESET", cause })
     })

@@ -11,7 +11,7 @@ import type { RoundFault } from "./faultPlan.ts"
 /** The parts of the channel that the incoming side needs. */
 export interface InboundOwner {
   /** Calls back after the next poll of the event loop. */
-  afterTurn(callback: () => void): void
+  afterPoll(callback: () => void): void
   startDelay(millis: number, callback: () => void): void
   /** The fault happens now. */
   record(fault: RoundFault): void
@@ -202,7 +202,7 @@ export class FaultyInbound {
       this.recordSplit()
       this.pieces--
       if (this.pieces === 0) this.pieceSize = Infinity
-      this.waitFor((callback) => this.owner.afterTurn(callback))
+      this.waitFor((callback) => this.owner.afterPoll(callback))
     }
     if (this.masks !== 0) {
       piece[0] = (piece[0] ?? 0) ^ this.masks

@@ -60,7 +60,10 @@ export class FaultInjector implements FaultyTransport {
       const connection = this.opened.push(endpoint) - 1
       const plan = this.plan(connection, endpoint)
       this.opening++
-      const start = Effect.zipRight(this.knock(plan, endpoint, timeouts.connect), this.below.open(endpoint, timeouts))
+      const start = Effect.zipRight(
+        this.beforeOpen(plan, endpoint, timeouts.connect),
+        this.below.open(endpoint, timeouts)
+      )
       return restore(start).pipe(
         Effect.flatMap((duplex) => Effect.flatMap(this.channelOf(plan), (channel) => this.cover(duplex, channel))),
         Effect.ensuring(Effect.sync(() => {
@@ -84,7 +87,11 @@ export class FaultInjector implements FaultyTransport {
     })
 
   /** Runs the faults that happen before the other transport is asked. */
-  private knock(plan: ConnectionPlan, endpoint: Transport.Endpoint, limit: number): Effect.Effect<void, OpenError> {
+  private beforeOpen(
+    plan: ConnectionPlan,
+    endpoint: Transport.Endpoint,
+    limit: number
+  ): Effect.Effect<void, OpenError> {
     return Effect.forEach(plan.opening, (fault): Effect.Effect<void, OpenError> => {
       this.injected.push(fault)
       switch (fault.kind) {
@@ -110,7 +117,7 @@ export class FaultInjector implements FaultyTransport {
           counts.set(fault.kind, (counts.get(fault.kind) ?? 0) + 1)
           this.injected.push(fault)
         },
-        afterTurn: (callback) => {
+        afterPoll: (callback) => {
           this.turns++
           this.belowLoop.afterPoll(() => {
             this.turns--

@@ -252,7 +252,7 @@ export class Player {
     this.scheduled = true
     queueMicrotask(() => {
       this.scheduled = false
-      this.turn()
+      this.deliverNext()
     })
   }
 
@@ -261,11 +261,11 @@ export class Player {
    * of `drained`.
    */
   private deliverHeld(): void {
-    if (this.fault !== undefined || this.steps[this.position]?._tag !== "UnblockWrites") this.turn()
+    if (this.fault !== undefined || this.steps[this.position]?._tag !== "UnblockWrites") this.deliverNext()
   }
 
   /** Delivers one item to the client. */
-  private turn(): void {
+  private deliverNext(): void {
     if (this.closed) return
     if (this.fault !== undefined) {
       if (this.inbound.listens) this.deliverFault(this.fault)

@@ -190,7 +190,7 @@ export class ScriptedTransport implements Handle {
         return scoped(new ScriptedDuplex(makeInfo(endpoint, index, connection.after), index, player))
       })
       // Uninterruptible from the creation of the channel until its finalizer is added.
-      return restore(this.knock(attempt, connection, timeouts.connect)).pipe(
+      return restore(this.beforeOpen(attempt, connection, timeouts.connect)).pipe(
         Effect.zipRight(accept),
         Effect.ensuring(Effect.sync(() => {
           attempt.opening = false
@@ -199,7 +199,7 @@ export class ScriptedTransport implements Handle {
     })
 
   /** Runs the steps before the channel exists. */
-  private knock(attempt: Attempt, connection: Connection, limit: number): Effect.Effect<void, OpenError> {
+  private beforeOpen(attempt: Attempt, connection: Connection, limit: number): Effect.Effect<void, OpenError> {
     const outcome: Effect.Effect<void, OpenError> = connection.open._tag === "Stall"
       ? Effect.never
       : connection.open._tag === "Refuse"
