@@ -2,10 +2,10 @@
  * Downloads to files that continue where they stopped, also after a restart of the process.
  *
  * The bytes are appended to a partial file beside the target, `PATH.part`. The record
- * `PATH.part.json` says which URL and which version of the content it is a part of: a strong ETag
- * or a Last-Modified (RFC 9110 section 13.1.5). After a failure only the missing bytes are
- * requested, by Range and If-Range. The file gets its name when it is whole, was compared with its
- * checksum, and is on the disk.
+ * `PATH.part.json` has its URL and the version of the content: a strong ETag or a Last-Modified
+ * (RFC 9110 section 13.1.5). After a failure only the missing bytes are requested, by Range and
+ * If-Range. The file gets its name when it is complete, its checksum was compared, and it is on the
+ * disk.
  *
  * It uses the `FileSystem` of `@effect/platform` and the `ConnectionPool` of the context.
  *
@@ -47,7 +47,7 @@ import * as internal from "./internal/download/toFile.ts"
 export interface Options<R = never> extends options.Options<R> {}
 
 /**
- * How far a download has got.
+ * The progress of a download.
  *
  * @since 0.2.0
  * @category models
@@ -80,8 +80,8 @@ export const UnexpectedRange: typeof errors.UnexpectedRange = errors.UnexpectedR
 export type UnexpectedRange = errors.UnexpectedRange
 
 /**
- * The downloaded content has another checksum than it should have. The partial file was discarded,
- * so the next call starts from the beginning.
+ * The downloaded content has another checksum than expected. The partial file was discarded, so the
+ * next call starts from the beginning.
  *
  * @since 0.2.0
  * @category errors
@@ -98,7 +98,7 @@ export type ChecksumMismatch = errors.ChecksumMismatch
 
 /**
  * The cause of a failed download: a failure of a request, of its body or of the file system, or one
- * of the two classes above.
+ * of these two classes.
  *
  * @since 0.2.0
  * @category errors
@@ -106,7 +106,7 @@ export type ChecksumMismatch = errors.ChecksumMismatch
 export type Cause = internal.Cause
 
 /**
- * A download failed. `cause` says why, and `written` how much is in the partial file. If
+ * A download failed. `cause` says why, and `written` is the length of the partial file. If
  * `isResumable` is true, the next call continues there.
  *
  * @since 0.2.0
@@ -136,7 +136,7 @@ export class DownloadFailed extends Data.TaggedError("DownloadFailed")<{
 
 /**
  * Downloads the content of a GET to a file, and continues the partial file of an earlier call. The
- * target is replaced in one step at the end; until then it is not touched.
+ * target is replaced atomically at the end; until then it is not touched.
  *
  * - The request asks for the content without a coding (`Accept-Encoding: identity`). If the server
  *   codes it nevertheless, the bytes are saved as received, and a failure starts over.
@@ -149,8 +149,8 @@ export class DownloadFailed extends Data.TaggedError("DownloadFailed")<{
  *   servers that announce no length.
  * - Temporary failures are retried according to `retry`, each time for the missing bytes only.
  *
- * Fails with `DownloadFailed`, and with `InvalidOption` before anything is sent: for an option, an
- * empty path, a method other than GET, or a request with Range, If-Range or Accept-Encoding.
+ * Fails with `DownloadFailed`. Fails with `InvalidOption` before anything is sent: for an option,
+ * an empty path, a method other than GET, or a Range, If-Range or Accept-Encoding field.
  * Interruption closes the connection and the file, and leaves the partial file for the next call.
  *
  * Only one download to the same path may run at a time. A crash of the machine may leave bytes in

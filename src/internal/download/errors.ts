@@ -1,4 +1,4 @@
-/** The failures of a download that no other request has. */
+/** The failures that only a download has. */
 import * as Data from "effect/Data"
 
 /**
@@ -23,14 +23,14 @@ export class UnexpectedRange extends Data.TaggedError("UnexpectedRange")<{
 }
 
 /**
- * The downloaded content has another checksum than it should have. The partial file was discarded,
- * so the next call starts from the beginning.
+ * The downloaded content has another checksum than expected. The partial file was discarded, so the
+ * next call starts from the beginning.
  *
  * @since 0.2.0
  * @category errors
  */
 export class ChecksumMismatch extends Data.TaggedError("ChecksumMismatch")<{
-  /** The SHA-256 that the caller gave, in hexadecimal. */
+  /** The expected SHA-256, in hexadecimal. */
   readonly expected: string
   /** The SHA-256 of the received bytes, in hexadecimal. */
   readonly actual: string

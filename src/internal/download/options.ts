@@ -8,7 +8,7 @@ import type { Options as RetryOptions, Policy } from "../retry/options.ts"
 import { policyOf } from "../retry/options.ts"
 
 /**
- * How far a download has got.
+ * The progress of a download.
  *
  * @since 0.2.0
  * @category models

@@ -1,5 +1,5 @@
 /**
- * The partial file of a download, and the record beside it that says what it is a part of.
+ * The partial file of a download, and the record beside it that has its URL and version.
  *
  * The record is written before the first byte, and removed before the partial file is emptied.
  * Without a valid record the partial file is worthless, whatever it contains.
@@ -33,7 +33,7 @@ const parse = (text: string, url: string): Omit<Kept, "bytes"> | undefined => {
   try {
     record = JSON.parse(text)
   } catch {
-    // A record that a crash has cut counts as none.
+    // A truncated record, such as after a crash, counts as none.
     return undefined
   }
   if (!Predicate.isRecord(record) || record["url"] !== hashOf(url)) return undefined
@@ -76,12 +76,12 @@ export class Partial {
     })
   }
 
-  /** Makes what is kept worthless, so that the next load returns nothing. */
+  /** Invalidates the partial file, so that the next load returns nothing. */
   get discard(): Effect.Effect<void, PlatformError> {
     return Effect.asVoid(orNone(this.#files.remove(recordOf(this.#target))))
   }
 
-  /** Opens an empty file. What is written to it can be continued if there is a validator. */
+  /** Opens an empty file. Its bytes can be continued if there is a validator. */
   start(url: string, validator: Validator | undefined, total: number | undefined) {
     return Effect.gen(this, function*() {
       yield* this.discard
@@ -94,7 +94,7 @@ export class Partial {
     })
   }
 
-  /** Opens the file to write behind what is kept. */
+  /** Opens the file to append to it. */
   get append() {
     return this.#files.open(this.path, { flag: "a" })
   }
@@ -113,7 +113,7 @@ export class Partial {
     })
   }
 
-  /** Writes the file to the disk, and gives it its name in one step. */
+  /** Writes the file to the disk, and renames it atomically. */
   get publish(): Effect.Effect<void, PlatformError> {
     return Effect.scoped(Effect.flatMap(this.append, (file) => file.sync)).pipe(
       Effect.zipRight(this.#files.rename(this.path, this.#target)),

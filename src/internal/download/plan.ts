@@ -1,6 +1,6 @@
 /**
- * Decides what the response to a request for a content, or for the rest of it, means for the
- * partial file (RFC 9110 sections 13.1.5, 14 and 15.3.7).
+ * Decides what the response to a request for a content, or for its rest, means for the partial file
+ * (RFC 9110 sections 13.1.5, 14 and 15.3.7).
  *
  * Pure: status and fields in, a plan out.
  */
@@ -9,13 +9,13 @@ import { parseContentRange } from "../syntax/contentRange.ts"
 import { parseHttpDate } from "../syntax/httpDate.ts"
 import { UnexpectedRange } from "./errors.ts"
 
-/** What proves that two responses are parts of the same content. */
+/** The validator which proves that two responses are parts of the same content. */
 export interface Validator {
   readonly name: "etag" | "last-modified"
   readonly value: string
 }
 
-/** What is already in the partial file. */
+/** The state of the partial file. */
 export interface Kept {
   readonly bytes: number
   readonly validator: Validator
@@ -44,9 +44,9 @@ export const isPlannable = (kept: Kept | undefined) => (status: number): boolean
   status === 200 || status === 206 || (status === 416 && kept !== undefined)
 
 /**
- * Returns what may be sent as If-Range: a strong ETag, or a Last-Modified that is at least a second
- * older than the response (RFC 9110 section 8.8.2.2). A coded content has none, because its bytes
- * may differ next time.
+ * Returns the value of If-Range: a strong ETag, or a Last-Modified that is at least a second older
+ * than the response (RFC 9110 section 8.8.2.2). A coded content has none, because its bytes may
+ * differ next time.
  */
 export const validatorOf = (fields: HttpFields.HttpFields, now: number): Validator | undefined => {
   if ((HttpFields.getUnsafe(fields, "content-encoding") ?? "identity").toLowerCase() !== "identity") return undefined

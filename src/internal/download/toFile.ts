@@ -1,6 +1,6 @@
 /**
- * Downloads a content to a file: requests what is missing, appends it to the partial file, and
- * gives that its name when it is whole.
+ * Downloads a content to a file: requests the missing bytes, appends them to the partial file, and
+ * renames that when it is complete.
  */
 import type { PlatformError } from "@effect/platform/Error"
 import type * as FileSystem from "@effect/platform/FileSystem"
@@ -48,7 +48,7 @@ export interface Downloaded {
   readonly path: string
   /** The length of the content. */
   readonly bytes: number
-  /** The bytes that an earlier call had downloaded; 0 if the content was requested whole. */
+  /** The bytes that an earlier call had downloaded; 0 if the whole content was requested. */
   readonly resumedFrom: number
 }
 
@@ -70,7 +70,7 @@ const unusable = (request: HttpRequest): InvalidOption | undefined => {
 
 type Own = UnexpectedRange | ChecksumMismatch | PlatformError
 
-/** True for a failure that has nothing to do with the exchange, and is not retried. */
+/** True for a failure that is not one of the exchange, and is not retried. */
 const isOwn = (cause: Cause): cause is Own =>
   cause._tag === "UnexpectedRange" || cause._tag === "ChecksumMismatch" || cause._tag === "SystemError"
   || cause._tag === "BadArgument"
@@ -85,7 +85,7 @@ export class Download<R> {
   readonly #url: string
   #written = 0
   #total: number | undefined
-  /** The bytes that were kept when this call began; `undefined` before it has looked. */
+  /** The bytes that were kept when this call began; `undefined` until it has read the file. */
   #found: number | undefined
   #reported = -Infinity
 
@@ -169,7 +169,7 @@ export class Download<R> {
       : whole.pipe(setHeader("Range", `bytes=${kept.bytes}-`), setHeader("If-Range", kept.validator.value))
   }
 
-  /** Writes what the response has. Returns true if the content is then whole. */
+  /** Writes the body of the response. Returns true if the content is then complete. */
   #receive(kept: Kept | undefined, given: HttpResponse): Effect.Effect<boolean, Cause, R | Scope.Scope> {
     return Effect.gen(this, function*() {
       const response = yield* filterStatus(given, isPlannable(kept))
@@ -228,7 +228,7 @@ export class Download<R> {
     return { bytes: this.#written, total: this.#total, resumedFrom: this.#found ?? 0 }
   }
 
-  /** Compares the checksum, and gives the file its name. */
+  /** Compares the checksum, and renames the file. */
   get #finish(): Effect.Effect<Downloaded, Cause, R> {
     return Effect.gen(this, function*() {
       const expected = this.#settings.sha256

@@ -24,14 +24,13 @@ export interface WarmOrigin {
    */
   readonly minIdle?: number | undefined
   /**
-   * A GET, HEAD or OPTIONS request without a body, such as one for a health page, that is sent on
+   * A GET, HEAD or OPTIONS request without a body, such as one for a health page. It is sent on
    * each connection that is opened for this option. The connection is idle when the response has
    * arrived completely, whatever its status; it is read and dropped within `drainBytes` and
    * `drainTime`. Until then it counts as being opened, and a request that needs its room closes it.
    * If the request fails, or the response ends the connection, opening it has failed. The target is
-   * a path, or a URL of the origin. The request has the fields and options that it brings, and
-   * those of the pool; it takes 10 seconds at most, unless a `timeouts.total` says otherwise.
-   * Default: none.
+   * a path, or a URL of the origin. The request has its own fields and options, and those of the
+   * pool. It takes 10 seconds at most, unless a `timeouts.total` says otherwise. Default: none.
    */
   readonly request?: HttpRequest | undefined
 }

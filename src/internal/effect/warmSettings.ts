@@ -28,7 +28,7 @@ const originOf = (origin: unknown, option: string, settings: PoolSettings): Orig
   return located.target === "/" ? located.origin : invalid("its URL must have no path and no query")
 }
 
-/** The request that is sent: to the origin, if it does not name it, and limited. */
+/** Returns the request to send: to the origin, if it does not name it, and with a time limit. */
 const completed = (
   request: HttpRequest.HttpRequest,
   origin: Origin.Origin,

@@ -1,10 +1,10 @@
 /**
  * Greetings: the request of a warm origin, sent on each connection that was opened for its reserve.
  *
- * The first use of a connection costs more than the next ones, here, in the system and at the
- * server, which may begin a worker for it. Any complete response will do, because it is dropped.
+ * The first use of a connection costs more than the next ones: here, in the system and at the
+ * server, which may start a worker for it. Any complete response suffices, because it is dropped.
  * The connection is not idle before, and no request waits for it: `policy.ts` closes it if a
- * request needs its room. No program waits for a greeting, so it lets the process end.
+ * request needs its room. No program waits for a greeting, so it does not keep the process alive.
  */
 import type { CloseReason, ConnectionEvent } from "../../ConnectionEvent.ts"
 import type { HttpError } from "../../HttpError.ts"
@@ -34,7 +34,7 @@ interface Pool {
   emit(event: ConnectionEvent): void
 }
 
-/** Reasons for which the pool itself gives a connection up, or its server is not to blame. */
+/** Reasons for which the pool itself closes a connection, so that its server is not to blame. */
 const own: ReadonlySet<CloseReason> = new Set(["Room", "Shutdown", "Closed", "Lifetime", "Rotated", "AddressGone"])
 
 export class Greetings {
@@ -64,7 +64,7 @@ export class Greetings {
     if (status !== "greeting" || greeting === undefined || !connection?.usable) return
     const { background, legacyServers, requestSettings, timers } = this.#pool
     const { request, route: { fields, origin, target } } = greeting
-    // It was prepared once when the pool was made, so only a policy for addresses refuses it here.
+    // It was prepared once when the pool was made, so only an address policy can refuse it here.
     const prepared = prepare(requestSettings, origin, request, target, fields, firstAttempt(request), false)
     if ("_tag" in prepared) return connection.close("Failure", prepared)
     const now = timers.now()
@@ -87,7 +87,7 @@ export class Greetings {
     })
   }
 
-  /** A connection was closed while its request was in progress. Says in the log why. */
+  /** A connection was closed while its request was in progress. Writes the reason to the log. */
   closed({ connection, exchange, group }: PooledConnection, reason: CloseReason): void {
     const greeting = this.#byKey.get(group.key)
     if (greeting === undefined || own.has(reason)) return

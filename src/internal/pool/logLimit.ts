@@ -6,7 +6,7 @@ const interval = 60_000
 /** The last line about an origin. */
 interface Logged {
   readonly at: number
-  /** How many times there was no line since. */
+  /** The number of times without a line since. */
   silent: number
 }
 
@@ -15,8 +15,8 @@ export class LogLimit {
   readonly #logged = new Map<string, Logged>()
 
   /**
-   * `undefined` if the last line about the origin is too recent; otherwise how many times that was
-   * so since.
+   * Returns `undefined` if the last line about the origin is too recent; otherwise the number of
+   * times without a line since.
    */
   mayLog(origin: string, now: number): number | undefined {
     const last = this.#logged.get(origin)
@@ -24,7 +24,7 @@ export class LogLimit {
       last.silent++
       return undefined
     }
-    // Old lines are forgotten, because the map must not grow with each origin.
+    // Old lines are removed, because the map must not grow with each origin.
     for (const [name, { at }] of this.#logged) {
       if (now - at < interval) break
       this.#logged.delete(name)

@@ -22,7 +22,7 @@ const firstPause = 1 / 16
 /** The least first pause, in milliseconds, if there are no pauses for requests. */
 const leastPause = 10
 
-/** How long a greeted connection is open at least if it was of use, in milliseconds. */
+/** How long a useful greeted connection is open at least, in milliseconds. */
 const leastUse = 1000
 
 export class Reserve<O, S> {
@@ -41,8 +41,8 @@ export class Reserve<O, S> {
    */
   retryAt = Infinity
   /**
-   * Set when a connection was closed that had served no request, until that is counted: when the
-   * last one of these was greeted, or `Infinity` if one was not.
+   * Set when a connection was closed that had served no request, until that is counted. It is the
+   * time when the last one of these was greeted, or `Infinity` if one was not.
    */
   wasted = -Infinity
   /**

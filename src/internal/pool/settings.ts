@@ -11,7 +11,7 @@ import type { Millis } from "../connection/timeouts.ts"
 import type { Target } from "../protocol/target.ts"
 import type { Limits } from "./slots.ts"
 
-/** The request of a warm origin, which was checked. */
+/** The checked request of a warm origin. */
 export interface Greeting {
   readonly request: HttpRequest
   readonly route: { readonly origin: Origin; readonly target: Target; readonly fields: HttpFields }
