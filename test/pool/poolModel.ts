@@ -735,7 +735,11 @@ export class Model {
       this.#same(slot.owner, owner, "the owner")
       this.#same(slot.served, served, "served")
       this.#same(slot.left, left, "left")
-      this.#same(slot.greetedAt, conn.greetedAt, "when it was greeted")
+      this.#same(
+        slot.group.reserve?.greetedAt.get(slot) ?? Infinity,
+        conn.greetedAt,
+        "when it was greeted"
+      )
       if (phase !== "idle") continue
       // One that is needed is kept for longer, as soon as somebody looks.
       if (slot.idleUntil > conn.keptUntil) this.isOver(conn, this.idle(origin).length - 1)

@@ -150,7 +150,7 @@ export abstract class Inventory<O, S extends Slot<O, S, W>, W extends Waiter<O, 
     const { reserve } = slot.group
     if (reserve !== undefined) {
       this.#countWaste(reserve, slot, mayBeWaste)
-      reserve.keptUntil.delete(slot)
+      reserve.closed(slot)
     }
     if (slot.status === "connecting") this.endConnecting(slot)
     if (slot.status === "greeting") this.leaveGreeting(slot)
@@ -166,7 +166,9 @@ export abstract class Inventory<O, S extends Slot<O, S, W>, W extends Waiter<O, 
   }
 
   /** However long a greeted connection may be idle: that it was for a short time is a failure. */
-  #countWaste(reserve: Reserve<O, S>, { greetedAt, served, status }: S, mayBeWaste: boolean): void {
+  #countWaste(reserve: Reserve<O, S>, slot: S, mayBeWaste: boolean): void {
+    const { served, status } = slot
+    const greetedAt = reserve.greetedAt.get(slot) ?? Infinity
     const isGreeted = greetedAt !== Infinity
     if (served > 0 || !(isGreeted || (mayBeWaste && (status === "idle" || status === "greeting")))) return
     reserve.wasted = Math.max(reserve.wasted, greetedAt)

@@ -206,6 +206,7 @@ export abstract class Placement<O, S extends Slot<O, S, W>, W extends Waiter<O, 
     this.groups.set(reserve.key, group)
     this.endPause(group, now)
     const slot = this.#makeSlot(group, undefined)
+    reserve.openings.add(slot)
     this.orphans.add(slot)
     group.orphans++
     this.#enterConnecting(slot)
@@ -231,7 +232,8 @@ export abstract class Placement<O, S extends Slot<O, S, W>, W extends Waiter<O, 
    * may be able to use it, or its room.
    */
   protected mustGreet(slot: S): boolean {
-    return slot.isReserved && slot.group.reserve?.greets === true && !this.closing && !slot.isOutdated
+    const { reserve } = slot.group
+    return reserve?.greets === true && reserve.openings.has(slot) && !this.closing && !slot.isOutdated
       && !this.retired.has(slot) && servable<O, S, W>(slot) === undefined
       && !this.turns.older(slot, undefined, this.full)
   }

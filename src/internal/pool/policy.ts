@@ -125,6 +125,7 @@ export class PoolState<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> ex
       this.enterGreeting(slot)
       this.commandSlot("Greet", slot)
     } else this.offer(slot)
+    group.reserve?.openings.delete(slot)
     // If another waiter received it, the owner has adopted that waiter's attempt, if there was one.
     if (owner?.waiting && owner.attempt === undefined) this.commandWaiter("Orphan", owner)
     // The waiters for the end of the outage have their connections opened.
@@ -202,7 +203,7 @@ export class PoolState<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> ex
     if (slot.status !== "greeting") return
     this.leaveGreeting(slot)
     slot.status = "busy"
-    slot.greetedAt = now
+    slot.group.reserve?.greetedAt.set(slot, now)
     this.turns.rank(slot.group)
     this.#answered(slot, now, hint)
     this.reoffer(slot, now)

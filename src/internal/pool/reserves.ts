@@ -50,6 +50,10 @@ export class Reserve<O, S> {
    * the end of its lifetime, or when the server may close it.
    */
   readonly keptUntil = new Map<S, number>()
+  /** The connections that are being opened for it, and not for a waiter. */
+  readonly openings = new Set<S>()
+  /** When its request was answered on each connection. */
+  readonly greetedAt = new Map<S, number>()
 
   constructor(key: string, origin: O, minIdle: number, greets: boolean) {
     this.key = key
@@ -82,6 +86,13 @@ export class Reserve<O, S> {
   /** A connection was opened. The next ones are opened one at a time until one has served. */
   opened(now: number): void {
     this.until = Math.min(this.until, now)
+  }
+
+  /** A connection was closed. */
+  closed(slot: S): void {
+    this.openings.delete(slot)
+    this.keptUntil.delete(slot)
+    this.greetedAt.delete(slot)
   }
 
   /** A request was served. */

@@ -30,10 +30,6 @@ export abstract class Slot<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>
    * that waiter received another connection or was removed, or if it is opened for a reserve.
    */
   owner: W | undefined
-  /** True if it was opened for a reserve, and not for a waiter. */
-  readonly isReserved: boolean
-  /** When the request of its reserve was answered on it; `Infinity` if none was. */
-  greetedAt = Infinity
   /** How many openings had failed in the current outage when this one began. */
   readonly failuresBefore: number
   /** The outage that ended when this connection was opened. */
@@ -57,13 +53,7 @@ export abstract class Slot<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>
     super()
     this.group = group
     this.owner = owner
-    this.isReserved = owner === undefined
     this.failuresBefore = group.outage?.failures ?? 0
-  }
-
-  /** True if no request was sent on it. */
-  get isNew(): boolean {
-    return this.served === 0 && this.greetedAt === Infinity
   }
 
   /** True if its options were replaced after it was opened, so that it serves no more requests. */

@@ -5,10 +5,14 @@
 import { Heap } from "./heap.ts"
 import type { Group, Slot, Waiter } from "./slots.ts"
 
+/** True if no request was sent on a connection, not even that of a reserve. */
+const isNew = <O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>>(slot: S): boolean =>
+  slot.served === 0 && slot.group.reserve?.greetedAt.has(slot) !== true
+
 /** Returns the first waiter of the slot's group that its connection suits. */
 export const servable = <O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>>(slot: S): W | undefined => {
-  const { group, isNew } = slot
-  if (isNew || group.newWaiting === 0) return group.waiting.first
+  const { group } = slot
+  if (isNew<O, S, W>(slot) || group.newWaiting === 0) return group.waiting.first
   for (const waiter of group.waiting) {
     if (!waiter.requireNew) return waiter
     // This waiter is earlier, so it gets the room unless no connection can be opened for now.
@@ -42,7 +46,7 @@ export class Turns<O, S extends Slot<O, S, W>, W extends Waiter<O, S, W>> {
   older(slot: S, waiter: W | undefined, full: boolean): boolean {
     // A connection that was just opened goes to a waiter of its group. Closing it for a waiter of
     // another group would waste the opening.
-    if (slot.isNew && waiter !== undefined) return false
+    if (isNew<O, S, W>(slot) && waiter !== undefined) return false
     if (!full && slot.group.newWaiting === 0) return false
     const other = this.#claimant(slot, full)
     return other !== undefined && other !== waiter && (waiter === undefined || other.order < waiter.order)
