@@ -1,95 +1,28 @@
 /**
- * The comments of the sources keep to the vocabulary of this project, have short sentences, say of a boolean when it is
- * true, and wrap at 100 columns.
+ * The comments of the sources keep to the vocabulary of this project, have short sentences, say of
+ * a boolean when it is true, and wrap at 100 columns.
  *
- * Only words that are never right are listed; each names its replacement. Code and string literals are not searched.
+ * `fixtures/vocabulary.ts` lists the words. Code and string literals are not searched.
+ * `guidesProse.test.ts` does the same for guides.
  */
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { fileURLToPath } from "node:url"
 import ts from "typescript"
 import { describe, expect, it } from "vitest"
+import { banned, bannedIn } from "./fixtures/vocabulary.ts"
 
 const src = fileURLToPath(new URL("../src", import.meta.url))
-
-/** Words and phrases that a comment must not contain, each with what to write instead, and a pattern where the words do not do. */
-const banned: ReadonlyArray<readonly [phrase: string, instead: string, pattern?: string]> = [
-  ["whoever", "the caller, the reader, the waiter: name the actor"],
-  ["whomever", "the caller, the reader, the waiter: name the actor"],
-  ["nobody", "no reader, no caller: name the actor"],
-  ["somebody", "a caller, a reader: name the actor"],
-  ["anybody", "a caller, a listener: name the actor"],
-  ["everybody", "all callers: name the actors"],
-  ["who waits", "the waiter, a queued request"],
-  ["who wait", "the waiters, queued requests"],
-  ["those who", "name the actors"],
-  ["anew", "again"],
-  ["for ever", "indefinitely"],
-  ["seldom", "rarely"],
-  ["meanwhile", "in the meantime, or name the time"],
-  ["mend", "fix"],
-  ["mends", "fixes"],
-  ["mended", "fixed"],
-  ["let go", "discard, release"],
-  ["lets go", "discards, releases"],
-  ["letting go", "discarding, releasing"],
-  ["lenience", "relaxation"],
-  ["leniencies", "relaxations"],
-  ["lent", "acquired"],
-  ["given out", "acquired"],
-  ["gives out", "acquires"],
-  ["in place of", "instead of"],
-  ["sent once more", "retried"],
-  ["is told", "is notified, receives"],
-  ["are told", "are notified, receive"],
-  ["be told", "be notified, receive"],
-  ["told of", "notified of"],
-  ["tells of", "reports"],
-  ["hears of", "receives"],
-  ["has come", "has arrived, has been received"],
-  ["have come", "have arrived, have been received"],
-  ["had come", "had arrived, had been received"],
-  ["as it came", "unchanged"],
-  ["as it is", "unchanged", String.raw`(?<!\b(?:long|soon|far)\s+)as\s+it\s+is\b(?!\s+\w)`],
-  ["of ours", "this library's"],
-  ["of its own", "a separate"],
-  ["of their own", "separate"],
-  ["a matter of", "handled by"],
-  ["of no use", "unnecessary"],
-  ["turn of the loop", "event-loop iteration"],
-  ["turn of the event loop", "event-loop iteration"],
-  ["the collector", "the garbage collector"],
-  ["to be called", "must be called, must run"],
-  ["in the name of", "on behalf of"],
-  ["in its name", "on its behalf"],
-  ["in whose name", "on whose behalf"],
-  ["such that", "so that"],
-  ["by turns", "alternate"],
-  ["goes on", "continues"],
-  ["go on", "continue"],
-  ["going on", "continuing"],
-  ["what came of", "the result, the outcome"],
-  ["given back", "released, returned"],
-  ["gives back", "releases, returns"],
-  ["give back", "release, return"],
-  ["what is wrong with", "the fault of, why it is invalid"],
-  ["two faces", "both APIs"],
-  ["either face", "either API"],
-  ["is told apart", "is distinguished"]
-]
-
-const matchers = banned.map(([phrase, instead, pattern = `\\b${phrase.replaceAll(" ", "\\s+")}\\b`]) => ({
-  phrase,
-  instead,
-  pattern: new RegExp(pattern, "i")
-}))
 
 interface Comment {
   readonly line: number
   readonly text: string
 }
 
-/** The comments of a source, by their position, so that a string that looks like one is none. Adjacent lines with `//` are one. */
+/**
+ * The comments of a source, by their position, so that a string that looks like one is none.
+ * Adjacent lines with `//` are one.
+ */
 const commentsOf = (source: string): ReadonlyArray<Comment> => {
   const file = ts.createSourceFile("source.ts", source, ts.ScriptTarget.Latest, true)
   const ranges = new Map<number, ts.CommentRange>()
@@ -122,15 +55,16 @@ const proseOf = (text: string): string => text.replace(/^[ \t]*(?:\/\*\*?|\/\/|\
 /** What is wrong with the words of a source. */
 const wordFaults = (source: string): ReadonlyArray<string> =>
   commentsOf(source).flatMap(({ line, text }) =>
-    matchers
-      .filter(({ pattern }) => pattern.test(proseOf(text)))
-      .map(({ instead, phrase }) => `${line}: "${phrase}", write: ${instead}`)
+    bannedIn(proseOf(text)).map(({ instead, phrase }) => `${line}: "${phrase}", write: ${instead}`)
   )
 
 /** The longest line of a comment. */
 const columns = 100
 
-/** The lines of comments of a source that are too long. Examples are code, and so is what stands before a comment. */
+/**
+ * The lines of comments of a source that are too long. Examples are code, and so is what stands
+ * before a comment.
+ */
 const lengthFaults = (source: string): ReadonlyArray<string> => {
   const lines = source.split("\n")
   return commentsOf(source).flatMap(({ line, text }) => {
@@ -148,7 +82,10 @@ const lengthFaults = (source: string): ReadonlyArray<string> => {
 /** The most words of a sentence. The guideline is 25; a text in backquotes is one word. */
 const mostWords = 30
 
-/** The paragraphs and list items of a comment, each with the number of its first line, without examples. */
+/**
+ * The paragraphs and list items of a comment, each with the number of its first line, without
+ * examples.
+ */
 const paragraphsOf = ({ line, text }: Comment): ReadonlyArray<Comment> => {
   const paragraphs: Array<{ line: number; text: string }> = []
   let isExample = false
