@@ -1,15 +1,17 @@
 /**
- * The import rules R1 to R5 and R8 as one oxlint rule, `architecture/imports`: which file of `src` may import what.
+ * The import rules R1 to R5 and R8 as one oxlint rule, `architecture/imports`: what each file of
+ * `src` may import.
  *
- * Judges one import by the paths of its two ends; every form of import counts, types included. R6 (no cycle) is
- * oxlint's own `import/no-cycle` and R7 (400 lines) its `max-lines`. `test/architecture.test.ts` proves that each of
- * the eight can fail. A new folder in `src/internal` is refused until it has its line in `layers`.
+ * Judges one import by the paths of its two ends; every form of import counts, types included. R6
+ * (no cycle) is oxlint's own `import/no-cycle` and R7 (400 lines) its `max-lines`.
+ * `test/architecture.test.ts` proves that each of the eight can fail. A new folder in
+ * `src/internal` is refused until it has its line in `layers`.
  */
 import { builtinModules } from "node:module"
 import * as path from "node:path"
 import { fileURLToPath } from "node:url"
 
-/** The public modules that are plain data and types, and those of them that say nothing of Effect, sockets or TLS. */
+/** The public modules that are plain data and types, without types of Effect, sockets or TLS. */
 const plainVocabulary = [
   "HttpError",
   "HttpFields",
@@ -54,17 +56,17 @@ const pureEffect = new Set([
   "Unify"
 ])
 
-/** The folders that hold the work behind the vocabulary; `base` stands for the files that lie in `src/internal` itself. */
+/** The folders behind the vocabulary. `base` stands for the files directly in `src/internal`. */
 const low = ["base", "error", "model", "status", "syntax"]
 
-/** `low`, and the work behind the bodies of requests, which are streams: for whoever may know of streams. */
+/** `low`, and the folder behind request bodies, for folders that may use streams. */
 const vocabularyFolders = [...low, "body"]
 
 /**
- * The folders of `src/internal`: which others, and which public modules, each may import. `pure` means bytes and values
- * only: no Effect runtime, no `node:*`, no `@effect/*`. `noRuntime` forbids the Effect runtime only. `noEffect` means
- * callbacks only: nothing of the package `effect`, types included, so that another major version of it needs no change
- * there.
+ * The folders of `src/internal`: which others, and which public modules, each may import. `pure`
+ * means bytes and values only: no Effect runtime, no `node:*`, no `@effect/*`. `noRuntime` forbids
+ * the Effect runtime only. `noEffect` means callbacks only: nothing of the package `effect`, types
+ * included, so that another major version of it needs no change there.
  *
  * @typedef {object} Layer
  * @property {ReadonlyArray<string>} folders
@@ -119,12 +121,16 @@ const socketModules = new Set(["node:net", "node:tls", "node:dns", "node:dns/pro
 const runtimePackages = ["effect", "@effect/platform"]
 
 /**
- * The optional peers: the folder that may import each, and the public module above it. The index leaves that module out, so that the
- * package can be imported without the peer.
+ * The optional peers: the folder that may import each, and the public module above it. The index
+ * does not export that module, so that the package can be imported without the peer.
  */
 const optionalPeers = { "tough-cookie": { folder: "cookies", module: "CookieJar.ts" } }
 
-/** The folder of `src/internal` that a path below `src` lies in; `undefined` for a public module. @param {string} file */
+/**
+ * The folder of `src/internal` of a path below `src`; `undefined` for a public module.
+ *
+ * @param {string} file
+ */
 const folderOf = (file) => {
   const [internal, folder, ...rest] = file.split("/")
   if (internal !== "internal") return undefined
@@ -135,7 +141,7 @@ const folderOf = (file) => {
 const moduleOf = (file) => file.replace(/\.ts$/, "")
 
 /**
- * Why a relative import is against the rules, if it is.
+ * The reason to refuse a relative import; `undefined` if it is allowed.
  *
  * @param {string} from @param {string} to @returns {string | undefined}
  */
@@ -171,7 +177,7 @@ const judgeOwn = (from, to) => {
 }
 
 /**
- * Why an import from elsewhere is against the rules, if it is.
+ * The reason to refuse any other import; `undefined` if it is allowed.
  *
  * @param {string} from @param {string} specifier @returns {string | undefined}
  */
@@ -206,7 +212,8 @@ const judgeForeign = (from, specifier) => {
 const isOwn = (specifier) => /^\.{0,2}\//.test(specifier)
 
 /**
- * Why an import is against the rules, if it is. `from` is a path below `src`, such as `internal/pool/pool.ts`.
+ * The reason to refuse an import; `undefined` if it is allowed. `from` is a path below `src`, such
+ * as `internal/pool/pool.ts`.
  *
  * @param {string} from @param {string} specifier @returns {string | undefined}
  */
@@ -218,10 +225,13 @@ export const judge = (from, specifier) =>
 const src = fileURLToPath(new URL("../src/", import.meta.url))
 
 /**
- * What is used here of oxlint's plugin interface, which is ESLint's.
+ * The used part of oxlint's plugin interface, which is ESLint's.
  *
  * @typedef {{ readonly type: string, readonly value?: unknown }} Expression
- * @typedef {{ readonly filename: string, report(finding: { node: Expression, message: string }): void }} Context
+ * @typedef {{
+ *   readonly filename: string,
+ *   report(finding: { node: Expression, message: string }): void
+ * }} Context
  */
 const plugin = {
   meta: { name: "architecture" },

@@ -106,17 +106,17 @@ describe("npm run demo", () => {
   it.each([
     ["1,000 requests over 10 connections", /requests +1000, of these 99\d on a connection that was used before\n/],
     ["the counts of the pool", /10 opened; now 10 idle · 0 busy · 0 connecting · 0 requests waiting\n/],
-    ["how often each event came", /^ {3}Connected +10 {3}Release +1000 {3}Reclaim +0$/m],
+    ["how often each event occurred", /^ {3}Connected +10 {3}Release +1000 {3}Reclaim +0$/m],
     ["connections closed by a server, idle", /the server closed +[1-9]\d* connections while they were idle\n/],
-    ["and just when a request came", /^ +[1-9]\d* just when a request came to them, in place of an answer$/m],
-    ["that such requests are sent once more", /sent once more +[1-9]\d* requests\n/],
+    ["and as a request arrived", /^ +[1-9]\d* as a request arrived, instead of a response$/m],
+    ["that such requests are retried", /retried +[1-9]\d* requests\n/],
     ["that none of them failed", /failures +0 of 500 requests\n/],
     [
-      "the warning of a response that nobody reads",
+      "the warning of an unread response",
       /logged +WARN: The response to GET http:\/\/127\.0\.0\.1:\d+\/bytes was left unread for 200 ms/
     ],
     ["that it was reclaimed", /reclaimed +1; now 1 idle · 0 busy · 0 connecting · 0 requests waiting\n/],
-    ["what its reader is told", /^ ✓ ConnectionClosed +The connection is closed: the response was left unread/m],
+    ["what its reader receives", /^ ✓ ConnectionClosed +The connection is closed: the response was left unread/m],
     ["the platform's client over one connection", /connections +1 for 3 requests, 2 of them reused\n/]
   ])("shows %s", (_, line) => {
     expect(run.output).toMatch(line)

@@ -1,6 +1,7 @@
 /**
  * The comments of the sources keep to the vocabulary of this project, have short sentences, say of
- * a boolean when it is true, and wrap at 100 columns.
+ * a boolean when it is true, and wrap at 100 columns. Those of the programs in `docs` keep to the
+ * vocabulary.
  *
  * `fixtures/vocabulary.ts` lists the words. Code and string literals are not searched.
  * `guidesProse.test.ts` does the same for guides.
@@ -12,7 +13,8 @@ import ts from "typescript"
 import { describe, expect, it } from "vitest"
 import { banned, bannedIn } from "./fixtures/vocabulary.ts"
 
-const src = fileURLToPath(new URL("../src", import.meta.url))
+const root = fileURLToPath(new URL("..", import.meta.url))
+const src = path.join(root, "src")
 
 interface Comment {
   readonly line: number
@@ -235,6 +237,21 @@ describe("the sources", () => {
       const source = fs.readFileSync(path.join(src, file), "utf8")
       return [...wordFaults(source), ...lengthFaults(source), ...sentenceFaults(source), ...booleanFaults(source)]
         .map((fault) => `src/${file}:${fault}`)
+    })
+    expect(faults).toEqual([])
+  })
+})
+
+describe("the programs of the docs, and the linter's", () => {
+  it.each(["docs/demo", "docs/examples", "docs/cookbook", ".oxlint"])("%s", (folder) => {
+    const files = fs.readdirSync(path.join(root, folder), { recursive: true, encoding: "utf8" })
+      .filter((name) => /\.[jt]s$/.test(name))
+    expect(files.length).toBeGreaterThan(0)
+    const faults = files.flatMap((file) => {
+      const source = fs.readFileSync(path.join(root, folder, file), "utf8")
+      // Recipes are still wrapped at 120 columns.
+      const lengths = folder === "docs/cookbook" ? [] : lengthFaults(source)
+      return [...wordFaults(source), ...lengths].map((fault) => `${folder}/${file}:${fault}`)
     })
     expect(faults).toEqual([])
   })

@@ -1,12 +1,12 @@
-/** What to do about an error, in plain words: a line for every tag that there is. */
+/** What to do about an error, in plain words: a line for every tag. */
 import type { HttpError } from "effect-http-client"
 
 type Tag = HttpError.HttpError["_tag"]
 
-const mendRequest = "Mend the request: nothing was sent, and sending it again cannot help."
-const mendCalls = "Mend the order of the calls on the connection."
-const notHttp = "Check that this is the port of an HTTP/1 server, and whether it is http or https that it speaks."
-const serverBroken = "The server breaks HTTP: tell its owner. If you must talk to it, see `HttpLeniency`."
+const fixRequest = "Fix the request: nothing was sent, and a retry cannot help."
+const fixCalls = "Fix the order of the calls on the connection."
+const notHttp = "Check that this is the port of an HTTP/1 server, and whether it speaks http or https."
+const serverBroken = "The server breaks HTTP: report it to its operator. If you must use it, see `HttpLeniency`."
 const tooLarge = "Raise the limit that the message names, if you trust the server."
 const again = "Try again: the connection was lost."
 
@@ -14,33 +14,33 @@ type Advice = { readonly [T in Tag]: string | ((error: Extract<HttpError.HttpErr
 
 const advice: Advice = {
   InvalidUrl: ({ part }) =>
-    part === "userinfo" ? "Leave the credentials out of the URL, and send an Authorization field." : "Mend the URL.",
+    part === "userinfo" ? "Leave the credentials out of the URL, and send an Authorization field." : "Fix the URL.",
   UnsupportedScheme: "Use an http or https URL.",
-  InvalidMethod: mendRequest,
-  InvalidHeaderName: mendRequest,
-  InvalidHeaderValue: mendRequest,
-  ForbiddenHeader: mendRequest,
-  ConflictingFraming: mendRequest,
-  InvalidTrailer: mendRequest,
-  UnsupportedBody: mendRequest,
-  UnimplementedFileMode: mendRequest,
+  InvalidMethod: fixRequest,
+  InvalidHeaderName: fixRequest,
+  InvalidHeaderValue: fixRequest,
+  ForbiddenHeader: fixRequest,
+  ConflictingFraming: fixRequest,
+  InvalidTrailer: fixRequest,
+  UnsupportedBody: fixRequest,
+  UnimplementedFileMode: fixRequest,
   PoolQueueFull: "Send fewer requests at once, or allow more connections.",
   PoolClosed: "Send requests within the scope of the pool.",
-  TooManyRedirects: "See `history` for the way that the server sent the request, and ask for its end.",
+  TooManyRedirects: "See `history` for the redirects, and request the last target.",
   RedirectLoop: "See `history`; the server may want credentials or a cookie that it does not get.",
   InvalidRedirect: serverBroken,
-  UnsafeRedirect: "Ask for the target yourself, if it is trusted.",
-  UnreplayableBody: "Send the body from memory, or ask for the redirect's target.",
-  ContentDecodingError: "Send the field Accept-Encoding with `identity`, and tell the server's owner.",
+  UnsafeRedirect: "Request the target yourself, if it is trusted.",
+  UnreplayableBody: "Send the body from memory, or request the redirect's target.",
+  ContentDecodingError: "Send the field Accept-Encoding with `identity`, and report it to the server's operator.",
   DecompressionBomb: "Raise the limit that the message names, if you trust the server.",
   TooManyContentCodings: serverBroken,
-  InvalidOption: "Mend the option that the message names.",
-  CannotSendRequest: mendCalls,
-  CannotSendHeader: mendCalls,
-  ResponseNotReady: mendCalls,
-  NotConnected: mendCalls,
-  ConnectionClosed: mendCalls,
-  BodyAlreadyConsumed: mendCalls,
+  InvalidOption: "Fix the option that the message names.",
+  CannotSendRequest: fixCalls,
+  CannotSendHeader: fixCalls,
+  ResponseNotReady: fixCalls,
+  NotConnected: fixCalls,
+  ConnectionClosed: fixCalls,
+  BodyAlreadyConsumed: fixCalls,
   DnsError: "Check the host name, and that this machine has a network and a resolver.",
   AddressRefused: "Do not go there: if the program must, allow the address with `AddressPolicy.make`.",
   ConnectError: "Check host and port, that the server runs, and that no firewall is between.",
@@ -48,15 +48,15 @@ const advice: Advice = {
   TlsError: ({ reason }) =>
     reason === "NotTls"
       ? "Use http, or the port on which the server speaks TLS."
-      : "Do not turn verification off: mend the certificate, or trust its issuer with `tls.ca`.",
+      : "Do not turn verification off: replace the certificate, or trust its issuer with `tls.ca`.",
   HttpTimeout: "Try again later, or raise the timeout that the message names.",
-  ProxyConnectError: "Ask the proxy's owner whether it may go there.",
-  SocksError: "Check the scheme and the address of the proxy, and whether it may go there.",
-  ProxyAuthRequired: "Give the tunnel a Proxy-Authorization field.",
+  ProxyConnectError: "Ask the proxy's operator whether this target is allowed.",
+  SocksError: "Check the scheme and the address of the proxy, and whether the target is allowed.",
+  ProxyAuthRequired: "Set the `credentials` of the proxy.",
   WriteError: again,
-  BodyLengthMismatch: "Declare the length that the body has, or none.",
-  RequestBodyError: "See the error of the body's own stream.",
-  RemoteDisconnected: "Check that it is the right port, then try again: the server went away without an answer.",
+  BodyLengthMismatch: "Declare the correct length of the body, or none.",
+  RequestBodyError: "See the error of the body's stream.",
+  RemoteDisconnected: "Check that it is the right port, then try again: the server closed without a response.",
   StaleConnection: again,
   ReadError: again,
   BadStatusLine: notHttp,
@@ -82,9 +82,9 @@ const advice: Advice = {
   TrailersTooLarge: tooLarge,
   BodyTooLarge: tooLarge,
   ConnectionReset: again,
-  BodyDecodeError: "Read the body as bytes and look at what it is.",
-  StatusError: "See status, fields and bodyPrefix: the server has answered.",
-  NotEventStream: "Look at what the server answers: it is not the list of events.",
+  BodyDecodeError: "Read the body as bytes and look at it.",
+  StatusError: "See status, fields and bodyPrefix: this is a response.",
+  NotEventStream: "Look at the response of the server: it is not a stream of events.",
   EventTooLarge: tooLarge
 }
 

@@ -1,4 +1,4 @@
-/** All parts of the demo, with the servers that they talk to. */
+/** All parts of the demo, with their servers. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import { certificates } from "../../test/fixtures/certificates.ts"
@@ -50,7 +50,7 @@ const servers = Effect.gen(function*() {
   return started
 })
 
-/** Runs every part. The exit status: 0 where what was to happen happened. */
+/** Runs every part. Returns the exit status: 0 if everything happened as expected. */
 export const showAll = (report: Report) =>
   Effect.gen(function*() {
     const startedAt = performance.now()

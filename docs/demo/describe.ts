@@ -22,7 +22,7 @@ export const head = (report: Report, response: HttpResponse.HttpResponse): void 
   report.row("body's framing", framing)
 }
 
-/** Where and how far an exchange was, in two or three lines. */
+/** The connection and the progress of an exchange, in two or three lines. */
 export const context = (where: HttpError.ErrorContext): string => {
   const { bytesRead, bytesWritten, connection, fault, origin, phase, processed, replayable, requestState } = where
   const times = timings(where.timings)

@@ -1,8 +1,9 @@
 /**
- * The demo: clients and servers of their own on 127.0.0.1, talking. `npm run demo -- URL` asks another server instead.
+ * The demo: clients and servers on 127.0.0.1 talk to each other. `npm run demo -- URL` asks another
+ * server instead.
  *
- * Exit status: 0 when what was to happen happened, 1 when something differed (or the URL gave a typed error), 2 for
- * arguments that make no sense.
+ * Exit status: 0 if everything happened as expected, 1 if something differed (or the URL failed
+ * with a typed error), 2 for invalid arguments.
  */
 import { NodeTransport } from "effect-http-client"
 import * as Effect from "effect/Effect"
@@ -16,7 +17,7 @@ const usage = `Usage: npm run demo              shows the library at work, with 
 const run = async ([argument, ...others]: ReadonlyArray<string>): Promise<number> => {
   const report = new Report(standardOutput)
   if (argument === undefined) {
-    // Loaded here, because what makes its certificates takes longer than a GET.
+    // Loaded here, because making its certificates takes longer than a GET.
     const { showAll } = await import("./all.ts")
     return Effect.runPromise(Effect.scoped(Effect.provide(showAll(report), NodeTransport.layer)))
   }

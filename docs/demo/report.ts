@@ -1,21 +1,22 @@
 /**
- * What the demo prints, and what it has checked.
+ * Prints the output of the demo, and counts its checks.
  *
- * Headings, aligned rows, checks, a progress bar and lines that change. Colours and redrawing only on a terminal, colours not where `NO_COLOR` is
- * set. Whatever comes from a peer is printed through `printable`, so that it cannot steer the terminal.
+ * Headings, aligned rows, checks, a progress bar and lines that change. Colours and redrawing are
+ * only used on a terminal, and no colours if `NO_COLOR` is set. Texts of a peer are printed through
+ * `printable`, so that they cannot control the terminal.
  */
 const labelWidth = 20
-/** Where long texts are broken. */
+/** The width at which long texts are wrapped. */
 const textWidth = 96
 
-/** Text in which nothing can steer a terminal: control and format characters are escaped. */
+/** Text that cannot control a terminal: control and format characters are escaped. */
 export const printable = (text: string): string =>
   text.replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) => {
     const code = character.codePointAt(0) ?? 0
     return `\\u{${code.toString(16)}}`
   })
 
-/** The text in lines of a readable length. */
+/** The text, wrapped to a readable length. */
 export const wrap = (text: string): string => {
   const lines: Array<string> = []
   let line = ""
@@ -37,7 +38,7 @@ export const size = (bytes: number): string =>
 /** Milliseconds for people. */
 export const millis = (time: number): string => `${time < 10 ? time.toFixed(2) : time.toFixed(0)} ms`
 
-/** Where the report goes. */
+/** The destination of the report. */
 export interface Output {
   readonly write: (text: string) => void
   readonly terminal: boolean
@@ -52,7 +53,7 @@ export const standardOutput: Output = {
 
 export class Report {
   readonly #output: Output
-  /** What differed from what was to happen. */
+  /** The differences from what was expected. */
   readonly differences: Array<string> = []
   checks = 0
   #parts = 0
@@ -93,12 +94,12 @@ export class Report {
     this.#rows("   ", "2", label, text)
   }
 
-  /** What was to happen, and whether it did. */
+  /** What was expected, and whether it happened. */
   check(what: string, holds: boolean, found?: unknown): void {
     this.line(`   ${this.#verdict(what, holds, found)}`)
   }
 
-  /** The same, with a label and a text in place of what was to happen. */
+  /** The same, with a label and a text instead of what was expected. */
   checkRow(label: string, text: string, what: string, holds: boolean, found?: unknown): void {
     const verdict = this.#verdict(what, holds, found)
     if (!holds) this.line(`   ${verdict}`)
@@ -117,7 +118,7 @@ export class Report {
     return `${this.#mark(false)} ${difference}`
   }
 
-  /** A part that ended before its end. */
+  /** A part that failed before its end. */
   broken(why: string): void {
     this.checks += 1
     this.differences.push(`${this.#part}: it broke off`)
@@ -148,7 +149,9 @@ export class Report {
     }
   }
 
-  /** Lines that change: redrawn in place on a terminal, printed once elsewhere, when they are final. */
+  /**
+   * Lines that change: redrawn in place on a terminal, printed once elsewhere, when they are final.
+   */
   live(): (lines: ReadonlyArray<string>, final: boolean) => void {
     let shown = 0
     return (lines, final) => {

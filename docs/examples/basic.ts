@@ -13,7 +13,7 @@ export const program = (host: string, port: number, other: number) =>
 
     const mine = yield* pool.execute(HttpRequest.get(`${origin}/basic`))
     const text = yield* mine.text
-    // The same server on another port is another origin, and gets no credentials.
+    // The same server on another port is another origin, and receives no credentials.
     const elsewhere = yield* pool.execute(HttpRequest.get(`http://${host}:${other}/basic`))
     yield* elsewhere.close
     return { text, elsewhere: elsewhere.status }

@@ -1,5 +1,6 @@
 /**
- * A bearer token that is acquired once for many requests, and replaced once when the server no longer accepts it.
+ * A bearer token that is acquired once for many requests, and replaced once when the server no
+ * longer accepts it.
  */
 import * as HttpClient from "@effect/platform/HttpClient"
 import { Auth, PooledHttpClient } from "effect-http-client"
@@ -20,7 +21,7 @@ export const program = (host: string, port: number) =>
     const status = Effect.flatMap(api.get(`${origin}/items`), (response) => Effect.as(response.text, response.status))
 
     const first = yield* Effect.all(Array.from({ length: 10 }, () => status), { concurrency: 10 })
-    // From here on the server refuses the token that it has given out.
+    // From here on the server refuses the token that it has issued.
     yield* client.post(`${origin}/revoke`)
     const second = yield* Effect.all(Array.from({ length: 10 }, () => status), { concurrency: 10 })
     return { statuses: [...new Set([...first, ...second])], acquired }

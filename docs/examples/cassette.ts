@@ -1,4 +1,4 @@
-/** Records what a server says, without secrets, and asks the recording. */
+/** Records the responses of a server, without secrets, and plays the recording. */
 import { Cassette, ConnectionPool, HttpRequest, NodeTransport } from "effect-http-client"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -16,7 +16,7 @@ export const program = (host: string, port: number, file: string) =>
     const recorded = yield* ask(url).pipe(
       Effect.provide(Cassette.layerRecord(file).pipe(Layer.provide(NodeTransport.layer)))
     )
-    // In a test this would be all, with `Cassette.layer`. No connection is opened.
+    // In a test this would be everything, with `Cassette.layer`. No connection is opened.
     const played = yield* ask(url).pipe(Effect.provide(Cassette.layerPlay(file, { times: false })))
     const { log } = Cassette.toHar(yield* Cassette.read(file))
     return { recorded, played, urls: log.entries.map(({ request }) => request.url) }

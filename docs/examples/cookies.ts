@@ -1,5 +1,6 @@
 /**
- * A login that answers with a cookie and a redirect: the next hop has the cookie, and another host does not get it.
+ * A login that answers with a cookie and a redirect. The next hop has the cookie, and another host
+ * does not.
  *
  * `CookieJar` needs the optional peer `tough-cookie`.
  */

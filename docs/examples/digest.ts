@@ -1,5 +1,5 @@
 /**
- * A digest of the password for each request: the server asks for the first one, and not again.
+ * A digest of the password for each request. The server asks for the first one, and not again.
  */
 import { Auth, Challenge, ConnectionPool, HttpRequest, NodeTransport } from "effect-http-client"
 import * as Effect from "effect/Effect"
@@ -10,7 +10,7 @@ export const program = (host: string, port: number) =>
     const origin = `http://${host}:${port}`
     const pool = yield* ConnectionPool.make()
 
-    // What the server asks for, as a program without credentials sees it.
+    // The challenge of the server, as a program without credentials sees it.
     const refused = yield* pool.execute(HttpRequest.get(`${origin}/items`))
     yield* refused.close
     const challenges = Challenge.parse(refused.fields, "www-authenticate")

@@ -1,4 +1,7 @@
-/** Raw streams over a unix socket, as `docker attach` has them: stdin goes up, frames of stdout and stderr come down. */
+/**
+ * Raw streams over a unix socket, as `docker attach` has them. stdin is sent, frames of stdout and
+ * stderr are received.
+ */
 import { ConnectionPool, HttpRequest, NodeTransport, Origin } from "effect-http-client"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -10,7 +13,7 @@ interface Frame {
   readonly text: string
 }
 
-/** Cuts the frames out of the bytes, however they arrive. */
+/** Cuts the frames out of the bytes, however these are split. */
 const frames = <E>(bytes: Stream.Stream<Uint8Array, E>): Stream.Stream<Frame, E> =>
   Stream.mapConcat(
     Stream.mapAccum(bytes, Buffer.alloc(0), (left: Buffer, piece): [Buffer, ReadonlyArray<Frame>] => {

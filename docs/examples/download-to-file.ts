@@ -1,4 +1,7 @@
-/** A download to a file that continues where it stopped: memory stays flat, and the file gets its name when it is complete. */
+/**
+ * A download to a file that continues where it stopped: memory stays flat, and the file gets its
+ * name when it is complete.
+ */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { ConnectionPool, Download, HttpRequest, NodeTransport } from "effect-http-client"
 import * as Effect from "effect/Effect"

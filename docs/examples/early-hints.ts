@@ -1,4 +1,4 @@
-/** A 103 as it comes: the styles of a page are fetched while the server is still making the page. */
+/** A 103 as it arrives: the styles of a page are fetched while the server makes the page. */
 import { ConnectionPool, HttpRequest, Interim, Link, NodeTransport } from "effect-http-client"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"

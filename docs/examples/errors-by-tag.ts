@@ -1,7 +1,8 @@
 /**
- * Errors by tag. Each is handled where something sensible can be done about it; the compiler knows which are left.
+ * Errors by tag. Each is handled at the place that can do something about it; the compiler knows
+ * which ones are left.
  *
- * `processed` and `replayable` of the context say whether sending once more is safe.
+ * `processed` and `replayable` of the context say whether a retry is safe.
  */
 import { HttpConnection, HttpError, HttpRequest, NodeTransport } from "effect-http-client"
 import * as Effect from "effect/Effect"
@@ -14,7 +15,7 @@ const get = (host: string, port: number, target: string) =>
     return yield* response.text
   }).pipe(Effect.scoped)
 
-/** Whether the request cannot have done anything yet, can be sent again, and is not what is wrong. */
+/** True if the request had no effect yet, can be sent again, and is not itself at fault. */
 const isSafeToRepeat = (error: unknown): boolean =>
   HttpError.isHttpError(error)
   && error.context.fault !== "User"
@@ -31,7 +32,7 @@ export const program = (host: string, port: number, target: string) =>
       HttpTimeout: ({ kind, millis }) => Effect.succeed(`too slow: ${kind} took more than ${millis} ms`),
       IncompleteRead: ({ expected, received }) => Effect.succeed(`cut short: ${received} of ${expected} bytes`)
     }),
-    // Whatever else: every error has a message to show and a context to log.
+    // All others: every error has a message to show and a context to log.
     Effect.catchAll((error) => Effect.logError(error.message, error.context).pipe(Effect.as("failed"))),
     Effect.provide(NodeTransport.layer)
   )

@@ -1,7 +1,9 @@
 /**
- * What a language model answers, piece by piece: the events of one response, each with JSON of a schema.
+ * The answer of a language model, piece by piece: the events of one response, each with JSON of a
+ * schema.
  *
- * The last event is left out, and the stream read to its end, so that the pool can use the connection again.
+ * The last event is omitted, and the stream is read to its end, so that the pool can reuse the
+ * connection.
  */
 import { ConnectionPool, HttpRequest, NodeTransport, Sse } from "effect-http-client"
 import * as Effect from "effect/Effect"

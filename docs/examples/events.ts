@@ -1,4 +1,4 @@
-/** What happens in a pool, as data: counted exactly by a function, or taken as a stream. */
+/** The events of a pool, as data: counted exactly by a function, or read as a stream. */
 import { ConnectionPool, HttpRequest, NodeTransport } from "effect-http-client"
 import type { ConnectionEvent } from "effect-http-client"
 import * as Effect from "effect/Effect"
@@ -10,7 +10,7 @@ export const program = (host: string, port: number) =>
   Effect.gen(function*() {
     const pool = yield* ConnectionPool.make({ connectionsPerOrigin: 2 })
 
-    // A function is called at once with every event, so it should be quick; none is lost.
+    // A function is called synchronously with every event, so it should be fast; none is lost.
     const counts: { [Kind in ConnectionEvent.ConnectionEvent["_tag"]]?: number } = {}
     yield* pool.subscribe(({ _tag }) => {
       counts[_tag] = (counts[_tag] ?? 0) + 1

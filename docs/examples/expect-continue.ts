@@ -1,4 +1,6 @@
-/** Asks before a large body is sent (`Expect: 100-continue`): a server that refuses it does not get it. */
+/**
+ * Asks before a large body is sent (`Expect: 100-continue`). A server that refuses does not get it.
+ */
 import { ConnectionPool, HttpBody, HttpRequest, NodeTransport } from "effect-http-client"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -18,7 +20,7 @@ export const program = (host: string, port: number) =>
           { length }
         ),
         expectContinue: true,
-        // Without an answer the body is sent after this time.
+        // Without a response the body is sent after this time.
         timeouts: { continue: "5 seconds" }
       }))
     const small = yield* upload(10)

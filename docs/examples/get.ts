@@ -6,7 +6,7 @@ export const program = (host: string, port: number) =>
   Effect.gen(function*() {
     const connection = yield* HttpConnection.make({ host, port })
     const response = yield* connection.execute(HttpRequest.get("/"))
-    // Another request can follow on the same connection as soon as this body was read.
+    // After this body was read, another request can follow on the same connection.
     const text = yield* response.text
     return { status: response.status, reason: response.reason, text }
   }).pipe(Effect.scoped, Effect.provide(NodeTransport.layer))

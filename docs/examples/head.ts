@@ -1,4 +1,4 @@
-/** A HEAD request: the fields of the answer, and no body whatever its Content-Length says. */
+/** A HEAD request: the fields of the response, and no body, whatever its Content-Length says. */
 import { HttpConnection, HttpRequest, NodeTransport } from "effect-http-client"
 import * as Effect from "effect/Effect"
 

@@ -1,4 +1,4 @@
-/** JSON both ways: a request's body from a value, and the response's decoded by a schema. */
+/** JSON in both directions: a request body from a value, and a response decoded by a schema. */
 import { HttpConnection, HttpRequest, NodeTransport } from "effect-http-client"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -15,6 +15,6 @@ export const program = (host: string, port: number) =>
     const response = yield* connection.execute(
       HttpRequest.post("/upload", { json: { name: "spam", eggs: 2 }, headers: { Accept: "application/json" } })
     )
-    // Fails with `BodyDecodeError` where it is no JSON, with `ParseError` where it is another value.
+    // `BodyDecodeError` if it is not JSON, `ParseError` if it is another value.
     return yield* response.schemaJson(Received)
   }).pipe(Effect.scoped, Effect.provide(NodeTransport.layer))

@@ -1,4 +1,4 @@
-/** A 404 is an answer, not a failure: what to make of a status is for the caller to decide. */
+/** A 404 is a response, not a failure: the caller decides what a status means. */
 import { HttpConnection, HttpRequest, HttpStatus, NodeTransport } from "effect-http-client"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,4 @@
-/** A tunnel of your own: CONNECT to a proxy, and then whatever the far end speaks. */
+/** A tunnel for any protocol: CONNECT to a proxy, and then the protocol of the far end. */
 import { ConnectionPool, HttpFields, HttpRequest, NodeTransport, Origin } from "effect-http-client"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"

@@ -1,4 +1,7 @@
-/** A list in pages: the Link field of each response leads to the next one, which is requested when the items before it were consumed. */
+/**
+ * A list in pages: the Link field of each response leads to the next one, which is requested after
+ * the items before it were consumed.
+ */
 import { ConnectionPool, HttpRequest, HttpResponse, Link, NodeTransport } from "effect-http-client"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -7,7 +10,10 @@ import * as Stream from "effect/Stream"
 
 const Items = Schema.Array(Schema.String)
 
-/** The URL of the next page, if it is of the same origin: the server must not send a client with credentials elsewhere. */
+/**
+ * The URL of the next page, if it is of the same origin. The server must not send a client with
+ * credentials elsewhere.
+ */
 const nextOf = (response: HttpResponse.HttpResponse) =>
   Option.filter(Link.next(response), (url) => new URL(url).origin === new URL(response.url).origin)
 

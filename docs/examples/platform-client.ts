@@ -1,4 +1,6 @@
-/** The `HttpClient` of `@effect/platform`: a program written for it needs nothing of this library but the layer. */
+/**
+ * The `HttpClient` of `@effect/platform`: a program for it needs only the layer of this library.
+ */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
@@ -25,10 +27,10 @@ export const program = (host: string, port: number) =>
     const received = yield* upload(client, { spam: "eggs" })
 
     const why = yield* client.get("/stall").pipe(
-      // Where the platform's client cannot say something, `with...` can: here the patience of this one request.
+      // `with...` sets what the platform's client cannot express: here a timeout of one request.
       PooledHttpClient.withTimeouts({ head: "100 millis" }),
       Effect.as("answered"),
-      // The platform's error says that the transport failed; ours, which is its cause, says how.
+      // The platform's error says that the transport failed; its cause says how.
       Effect.catchTag("RequestError", (error) =>
         Effect.succeed(Option.match(HttpError.fromPlatform(error), {
           onNone: () => error.message,

@@ -1,8 +1,11 @@
-/** A connection of the pool for yourself: several requests in a row, or the step-by-step calls, on the same one. */
+/**
+ * A connection of the pool for exclusive use: several requests in a row, or the step-by-step calls,
+ * on the same connection.
+ */
 import { ConnectionPool, HttpRequest, NodeTransport, Origin } from "effect-http-client"
 import * as Effect from "effect/Effect"
 
-/** Both requests go over one connection, and nobody else's come between them. */
+/** Both requests use one connection, and no other request comes between them. */
 const twoSteps = (pool: ConnectionPool.ConnectionPool, origin: Origin.Origin) =>
   Effect.gen(function*() {
     const connection = yield* pool.lease(origin)
@@ -13,7 +16,8 @@ const twoSteps = (pool: ConnectionPool.ConnectionPool, origin: Origin.Origin) =>
     const second = yield* connection.getResponse
     yield* second.bytes
     return { same: first.connection.id === second.connection.id, served: second.connection.requestsServed }
-    // With this scope the lease ends. The connection goes back, because both responses were read to their end.
+    // The lease ends with this scope. The connection returns to the pool, because both responses
+    // were read to their end.
   }).pipe(Effect.scoped)
 
 export const program = (host: string, port: number) =>

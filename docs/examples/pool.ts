@@ -1,4 +1,7 @@
-/** Many requests over few connections: `execute` takes one from the pool, and it comes back by itself when the body was read. */
+/**
+ * Many requests over few connections: `execute` acquires one from the pool, and it is released
+ * automatically when the body was read.
+ */
 import { ConnectionPool, HttpRequest, NodeTransport } from "effect-http-client"
 import * as Effect from "effect/Effect"
 
@@ -17,7 +20,7 @@ export const program = (host: string, port: number) =>
     const { busy, idle, opened, reused } = yield* stats
     return { answers: texts.length, opened, reused, idle, busy }
   }).pipe(
-    // One pool for the whole program: requests beyond ten at once wait for their turn, 5 seconds at most.
+    // One pool for the whole program. Requests beyond ten at once are queued, 5 seconds at most.
     Effect.provide(ConnectionPool.layer({ connectionsPerOrigin: 10, timeouts: { pool: "5 seconds" } })),
     Effect.provide(NodeTransport.layer)
   )

@@ -1,4 +1,4 @@
-/** A PUT, with the one call of `http.client` that sends a whole request. */
+/** A PUT in two steps: `request` sends it, and `getResponse` waits for the response. */
 import { HttpConnection, NodeTransport } from "effect-http-client"
 import * as Effect from "effect/Effect"
 

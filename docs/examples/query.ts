@@ -1,10 +1,13 @@
-/** QUERY (RFC 10008): a question with content, which is safe to repeat. And `OPTIONS *`: what the server allows as a whole. */
+/**
+ * QUERY (RFC 10008): a question with content, which is safe to retry. And `OPTIONS *`: what the
+ * server allows as a whole.
+ */
 import { ConnectionPool, HttpRequest, NodeTransport } from "effect-http-client"
 import * as Effect from "effect/Effect"
 
 export const program = (host: string, port: number) =>
   Effect.gen(function*() {
-    // `retry` repeats a QUERY as it repeats a GET.
+    // `retry` retries a QUERY like a GET.
     const pool = yield* Effect.map(ConnectionPool.ConnectionPool, ConnectionPool.retry({ times: 2 }))
     const server = `http://${host}:${port}`
     const about = yield* pool.execute(HttpRequest.options(server, { targetForm: "asterisk" }))

@@ -1,4 +1,7 @@
-/** The quick start: a server of this process, one request, one failure, one retry, and what the pool counted. */
+/**
+ * The quick start: a server of this process, one request, one failure, one retry, and what the pool
+ * counted.
+ */
 import { HttpClient } from "@effect/platform"
 import { Console, Effect } from "effect"
 import { ConnectionPool, PooledHttpClient } from "effect-http-client"

@@ -1,4 +1,4 @@
-/** Reading a body in pieces: of an exact size with `read`, as they come with `read1`. */
+/** Reading a body in pieces: of an exact size with `read`, as they arrive with `read1`. */
 import { HttpConnection, HttpRequest, NodeTransport } from "effect-http-client"
 import * as Effect from "effect/Effect"
 

@@ -1,4 +1,7 @@
-/** Redirects, with `HttpClient` of `@effect/platform`: followed as RFC 9110 says, and credentials stay with the origin they are for. */
+/**
+ * Redirects, with `HttpClient` of `@effect/platform`: followed as RFC 9110 says. Credentials are
+ * sent only to their origin.
+ */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { HttpError, PooledHttpClient } from "effect-http-client"
@@ -8,7 +11,7 @@ import * as Option from "effect/Option"
 export const program = (host: string, port: number) =>
   Effect.gen(function*() {
     const url = `http://${host}:${port}`
-    // Next to the client: what looks at the status comes after it.
+    // Closest to the client: combinators that check the status come after it.
     const client = (yield* HttpClient.HttpClient).pipe(
       PooledHttpClient.followRedirects({ limit: 5 }),
       HttpClient.filterStatusOk

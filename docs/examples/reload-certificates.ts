@@ -1,6 +1,7 @@
 /**
- * Certificates that are read again from their files when a signal arrives, as many servers do on SIGHUP. Requests go on in the meantime:
- * the next connection has the new options, and the ones before are closed as soon as they are idle.
+ * Certificates that are read again from their files when a signal arrives, as many servers do on
+ * SIGHUP. Requests continue in the meantime. The next connection has the new options, and older
+ * ones are closed as soon as they are idle.
  */
 import { ConnectionPool, HttpRequest, NodeTransport } from "effect-http-client"
 import type { Tls } from "effect-http-client"
@@ -28,13 +29,13 @@ const signals = (name: NodeJS.Signals) =>
     return Effect.sync(() => process.off(name, listener))
   })
 
-/** TLS options that are always those of the files when the last signal arrived. */
+/** TLS options from the files, as they were when the last signal arrived. */
 const reloaded = (files: Files, signal: NodeJS.Signals) =>
   Effect.gen(function*() {
     const options = Effect.map(read(files.ca), (ca): Tls.Options => ({ ca }))
     const current = yield* SubscriptionRef.make(yield* options)
     const reload = Effect.flatMap(options, (next) => SubscriptionRef.set(current, next)).pipe(
-      // Files that cannot be read replace nothing.
+      // If the files cannot be read, the options stay.
       Effect.catchAll((error) => Effect.logWarning("The certificates were not read again", error))
     )
     yield* Effect.forkScoped(Stream.runForEach(signals(signal), () => reload))
@@ -45,7 +46,7 @@ export const program = (url: string, files: Files, replaced: Effect.Effect<void>
   Effect.gen(function*() {
     const tls = yield* reloaded(files, "SIGHUP")
     const pool = yield* ConnectionPool.make({ tls })
-    // Without this the change would wait for the next connection that is needed.
+    // Without this the change would take effect with the next new connection.
     yield* Effect.forkScoped(Stream.runForEach(tls.changes, () => pool.closeIdle))
     const status = Effect.flatMap(
       pool.execute(HttpRequest.get(url)),

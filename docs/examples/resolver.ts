@@ -1,4 +1,7 @@
-/** Names that the program resolves itself: a lookup for many requests, and the last answer while the resolver is down. */
+/**
+ * Names that the program resolves itself: one lookup for many requests, and the last answer while
+ * the resolver is down.
+ */
 import { ConnectionPool, HttpError, HttpRequest, NodeTransport, Resolver } from "effect-http-client"
 import * as Effect from "effect/Effect"
 import * as Ref from "effect/Ref"

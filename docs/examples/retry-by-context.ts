@@ -1,9 +1,10 @@
 /**
- * Sending once more by what is known: `processed` says whether the server may have acted on the request, `replayable` whether
- * the body can be sent again.
+ * A retry that depends on the context of the error: `processed` says whether the server may have
+ * processed the request, `replayable` whether the body can be sent again.
  *
- * A pool repeats by itself only what met a connection that the server had just closed. This is for all else, the reading of the body
- * included; where that is not wanted, `retry.ts` is shorter and keeps to a budget.
+ * A pool retries by itself only requests on a stale connection. This program retries everything
+ * else, including the reading of the body. If that is not needed, `retry.ts` is shorter and has a
+ * budget.
  */
 import { ConnectionPool, HttpError, NodeTransport } from "effect-http-client"
 import type { HttpRequest } from "effect-http-client"

@@ -1,7 +1,8 @@
 /**
- * Retries of a pool: a GET that found no answer, and a POST, which is repeated because all of its attempts have one Idempotency-Key.
+ * Retries of a pool: a GET without a response, and a POST, which is retried because all of its
+ * attempts have the same Idempotency-Key.
  *
- * Without the key the POST fails: the server may have done what it asks for.
+ * Without the key the POST fails, because the server may have processed it.
  */
 import { ConnectionPool, HttpRequest, NodeTransport } from "effect-http-client"
 import type { HttpRetry } from "effect-http-client"

@@ -1,7 +1,9 @@
 /**
- * `npm run examples`: runs every example against embedded servers on 127.0.0.1, and checks what comes of it.
+ * `npm run examples`: runs every example against embedded servers on 127.0.0.1, and checks the
+ * results.
  *
- * Exit status 1 where something differs. `test/examples.test.ts` sees to it that every example is listed here and in the README.
+ * Exit status 1 if something differs. `test/examples.test.ts` checks that every example is listed
+ * here and in the README.
  */
 import { HttpBody, HttpRequest } from "effect-http-client"
 import * as Cause from "effect/Cause"
@@ -78,7 +80,7 @@ import * as whoFailed from "./who-failed.ts"
 
 let failed = 0
 
-/** Runs an example. Of an object in `expected`, the example's result may have more. */
+/** Runs an example. Its result may have more properties than an object in `expected`. */
 const example = <A, E>(name: string, program: Effect.Effect<A, E>, expected: unknown) =>
   Effect.map(Effect.exit(program), (exit) => {
     const same = Exit.isSuccess(exit) && matches(exit.value, expected)
@@ -98,7 +100,10 @@ const directory = Effect.acquireRelease(
   (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
 )
 
-/** Runs a program that brings its own server, as a user does. Returns what it prints, with one port for all. */
+/**
+ * Runs a program that starts its own server, as a user does. Returns its output, in which all ports
+ * are the same.
+ */
 const printed = (name: string) =>
   Effect.async<string, Error>((resume) => {
     const file = join(import.meta.dirname, name)
@@ -108,7 +113,7 @@ const printed = (name: string) =>
 
 const samePort = (text: string): string => text.replaceAll(/127\.0\.0\.1:\d+/g, "127.0.0.1:80")
 
-/** What the quick start says that the reader will see. */
+/** The output that the quick start promises. */
 const promised = Effect.promise(async () => {
   const page = await readFile(join(import.meta.dirname, "../quick-start.md"), "utf8")
   return samePort(/^```text\n(.*?)^```$/ms.exec(page)?.[1] ?? "")

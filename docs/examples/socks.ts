@@ -1,10 +1,10 @@
-/** A pool through a SOCKS5 proxy, which resolves the names itself, and what can be done about it if that fails. */
+/** A pool through a SOCKS5 proxy, which resolves the names, and what to do if the proxy fails. */
 import { ConnectionPool, HttpRequest, NodeTransport, Proxy } from "effect-http-client"
 import * as Effect from "effect/Effect"
 
 export const program = (proxyUrl: string, url: string) =>
   Effect.gen(function*() {
-    // Checked here: a wrong scheme or credentials that the proxy could not be given fail before anything is connected to.
+    // A wrong scheme, or credentials that cannot be sent, fail here, before anything is opened.
     const proxy = yield* Proxy.fromUrl(proxyUrl)
     const pool = yield* ConnectionPool.make({ proxy })
     const response = yield* pool.execute(HttpRequest.get(url))

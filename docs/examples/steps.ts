@@ -1,4 +1,4 @@
-/** Step by step, as with Python's `HTTPConnection`: a chunked upload, piece by piece. */
+/** A request step by step: a chunked upload, piece by piece. */
 import { HttpConnection, NodeTransport } from "effect-http-client"
 import * as Effect from "effect/Effect"
 
@@ -11,7 +11,7 @@ export const program = (host: string, port: number) =>
     yield* connection.endHeaders({ encodeChunked: true })
     yield* connection.send("one piece, ")
     yield* connection.send("and another")
-    // Sends the last chunk, then waits for the answer.
+    // Sends the last chunk, then waits for the response.
     const response = yield* connection.getResponse
     return yield* response.json
   }).pipe(Effect.scoped, Effect.provide(NodeTransport.layer))

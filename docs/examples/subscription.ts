@@ -1,6 +1,7 @@
 /**
- * A subscription that goes on behind the last event when its server breaks the connection, and ends when the server says that there is no
- * more (204). The schedule is asked before each wait, and so a place to log why a connection ended.
+ * A subscription that resumes after the last event when its server breaks the connection. It ends
+ * when the server has no more events (204). The schedule runs before each wait, so it is a place to
+ * log why a connection ended.
  */
 import { ConnectionPool, HttpRequest, NodeTransport, Sse } from "effect-http-client"
 import * as Effect from "effect/Effect"

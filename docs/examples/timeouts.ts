@@ -1,4 +1,4 @@
-/** Timeouts: of the connection, and of one request, which win over those of the connection. */
+/** Timeouts of a connection and of one request, which take precedence. */
 import { HttpConnection, HttpRequest, NodeTransport } from "effect-http-client"
 import * as Effect from "effect/Effect"
 
@@ -14,7 +14,7 @@ export const program = (host: string, port: number) =>
       Effect.as("answered"),
       Effect.catchTag("HttpTimeout", ({ kind }) => Effect.succeed(`timed out: ${kind}`))
     )
-    // The timeout closed the connection; it opens anew for the next request.
+    // The timeout closed the connection; it opens again for the next request.
     const response = yield* connection.execute(HttpRequest.get("/hello"))
     return { kind, text: yield* response.text }
   }).pipe(Effect.scoped, Effect.provide(NodeTransport.layer))

@@ -1,8 +1,9 @@
 /**
- * A service that both sides prove themselves to: the server by a key that is pinned, the client by a certificate.
+ * A service with mutual authentication: the server has a pinned key, the client a certificate.
  *
- * The certificate of the server is verified as always, and then its key must be one of `pins`. A server that has another key, be its
- * certificate ever so valid, is an error that shows which keys it has, before anything of the request is sent.
+ * The certificate of the server is verified as always, and then its key must be one of `pins`. If
+ * the key is another one, even with a valid certificate, the error shows the keys of the server.
+ * Nothing of the request is sent before.
  */
 import { ConnectionPool, HttpRequest, NodeTransport } from "effect-http-client"
 import type { Tls } from "effect-http-client"
@@ -13,7 +14,7 @@ interface Settings {
   readonly ca: string
   /** PEM texts of the client's certificate and key. */
   readonly client: { readonly cert: string; readonly key: string }
-  /** The keys of the server: the one in use, and one for later that is kept elsewhere. */
+  /** The keys of the server: the one in use, and a later one that is kept elsewhere. */
   readonly pins: ReadonlyArray<string>
 }
 
@@ -28,7 +29,7 @@ export const program = (url: string, { ca, client, pins }: Settings) =>
   ask(url, { ca, ...client, pins }).pipe(
     Effect.catchTag("TlsError", (error) =>
       error.reason === "PinMismatch"
-        // Public data, to compare with what the server's owner publishes.
+        // Public data, to compare with what the server's operator publishes.
         ? Effect.succeed(`another key: ${error.pins?.[0]}`)
         : Effect.fail(error)),
     Effect.provide(NodeTransport.layer)

@@ -1,4 +1,4 @@
-/** A digest that comes behind the body, in its trailers: what was received is what the server sent. */
+/** A digest after the body, in its trailers: it proves that the received body is the sent one. */
 import { ConnectionPool, HttpRequest, NodeTransport, StructuredFields } from "effect-http-client"
 import * as Effect from "effect/Effect"
 import { createHash } from "node:crypto"
@@ -6,7 +6,7 @@ import { createHash } from "node:crypto"
 export const program = (host: string, port: number) =>
   Effect.gen(function*() {
     const pool = yield* ConnectionPool.ConnectionPool
-    // `TE: trailers`: a server may leave them out for a client that does not ask.
+    // `TE: trailers`: a server may omit them if the client does not ask for them.
     const response = yield* pool.execute(HttpRequest.get(`http://${host}:${port}/report`, { acceptTrailers: true }))
     const body = yield* response.bytes
     const digests = yield* StructuredFields.getDictionary(yield* response.trailers, "content-digest")

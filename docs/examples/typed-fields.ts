@@ -1,4 +1,4 @@
-/** Fields as what they mean: a date, a time to wait, and a Structured Field (RFC 9651). */
+/** Fields as typed values: a date, a time to wait, and a Structured Field (RFC 9651). */
 import { ConnectionPool, HttpDate, HttpRequest, NodeTransport, RetryAfter, StructuredFields } from "effect-http-client"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

@@ -1,7 +1,9 @@
 /**
- * A service under faults: connections that break, responses that stop, bytes that dribble. It loses no request and no connection.
+ * A service under faults: connections break, responses stop, bytes arrive slowly. It loses no
+ * request and no connection.
  *
- * `PooledHttpClient.retry` covers a request until its response has begun. What breaks in a body is for the service: it asks again.
+ * `PooledHttpClient.retry` covers a request until its response has begun. The service itself
+ * retries failures in a body.
  */
 import { HttpClient } from "@effect/platform"
 import { NodeTransport, PooledHttpClient, TestTransport, Transport } from "effect-http-client"
@@ -14,7 +16,7 @@ const policy: Omit<TestTransport.FaultPolicy, "seed"> = {
   refusals: 0.2
 }
 
-/** The service under test: it asks for a page as often as it is told. */
+/** The service under test: it requests a page, up to the given number of times. */
 const service = (url: string, times: number) =>
   Effect.gen(function*() {
     const client = PooledHttpClient.retry(yield* HttpClient.HttpClient, { times: 5 })
@@ -31,7 +33,7 @@ export const program = (url: string, seed: number) =>
     return {
       answered: pages.length,
       pages: [...new Set(pages)],
-      // Of a failure this is what to print: the seed, and what happened. `injected` given to `faults` does the same again.
+      // After a failure print the seed and the report. `faults(injected)` repeats the same faults.
       wasDisturbed: transport.injected.length > 0,
       open: transport.openCount
     }

@@ -1,4 +1,4 @@
-/** An upload of a file, with the Content-Length that it has. Of a file that cannot be read nothing is sent. */
+/** An upload of a file, with its Content-Length. If the file cannot be read, nothing is sent. */
 import { NodeFileSystem } from "@effect/platform-node"
 import { FileBody, HttpConnection, HttpRequest, NodeTransport } from "effect-http-client"
 import * as Effect from "effect/Effect"

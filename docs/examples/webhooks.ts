@@ -1,6 +1,6 @@
 /**
- * Webhooks go to URLs that customers choose, and so may not reach this machine, its network, or the credentials of the cloud: whatever
- * the URL is, whatever its name resolves to, and wherever it redirects.
+ * Webhooks are sent to URLs that customers choose. They must not reach this machine, its network,
+ * or the credentials of the cloud, whatever the URL is, its name resolves to, or it redirects to.
  */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
@@ -9,12 +9,12 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 
-/** A client for URLs of others. `own` are addresses that are not public and may be reached all the same. */
+/** A client for URLs of customers. `own` are private addresses that may be reached nevertheless. */
 const clientFor = (own: ReadonlyArray<string>) =>
   Layer.unwrapEffect(
     Effect.map(
       AddressPolicy.make({ allow: own }),
-      // Not `PooledHttpClient.layer`: a program that has that for other requests too would share it, and with it its policy.
+      // Not `PooledHttpClient.layer`: other requests of the program would share it and its policy.
       (policy) => PooledHttpClient.layerWith({}).pipe(Layer.provide(AddressPolicy.layer(policy)))
     )
   )
@@ -30,7 +30,7 @@ const deliver = (url: string) =>
     Effect.catchAll((error) => {
       const cause = Option.getOrUndefined(HttpError.fromPlatform(error))
       if (cause?._tag !== "AddressRefused") return Effect.succeed(`failed: ${cause?._tag ?? error._tag}`)
-      // The log is ours. The customer does not learn what the name leads to.
+      // Only the log has this. The customer must not learn what the name leads to.
       return Effect.as(Effect.logDebug(cause.message, cause.rule, cause.range), "refused: this URL cannot be used")
     })
   )

@@ -1,4 +1,4 @@
-/** WebSocket: the handshake over a pool, and the frames by the package `ws`, which gets the duplex. */
+/** WebSocket: the handshake over a pool, and the frames by the package `ws` over the duplex. */
 import { ConnectionPool, HttpFields, HttpRequest, NodeTransport, Upgrade } from "effect-http-client"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -6,12 +6,12 @@ import { createHash, randomBytes } from "node:crypto"
 import type { Duplex } from "node:stream"
 import { WebSocket } from "ws"
 
-/** There is no WebSocket, or it failed. */
+/** The server has no WebSocket, or it failed. */
 class WebSocketFailure
   extends Data.TaggedError("WebSocketFailure")<{ readonly reason: string; readonly cause?: unknown }>
 {}
 
-/** A client of `ws` on a connection that speaks WebSocket already. Its names are those of ws 8, and private. */
+/** A client of `ws` on an upgraded connection. It uses private names of ws 8. */
 const over = (duplex: Duplex): WebSocket => {
   const socket = Reflect.construct(WebSocket, [null, undefined, { autoPong: true, closeTimeout: 30_000 }]) as
     & WebSocket
@@ -24,7 +24,7 @@ const over = (duplex: Duplex): WebSocket => {
   return socket
 }
 
-/** Sends a text and returns the answer. */
+/** Sends a text and returns the reply. */
 const ask = (socket: WebSocket, text: string) =>
   Effect.async<string, WebSocketFailure>((resume) => {
     socket.once("message", (data) => resume(Effect.succeed(String(data))))
@@ -45,7 +45,7 @@ export const program = (url: string) =>
     const upgraded = yield* pool.upgrade(HttpRequest.get(url, {
       headers: { Upgrade: "websocket", "Sec-WebSocket-Version": 13, "Sec-WebSocket-Key": key }
     }))
-    // RFC 6455 section 4.1: a server that does not know WebSocket cannot know this.
+    // RFC 6455 section 4.1: only a server that implements WebSocket can compute this.
     const accept = createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64")
     if (HttpFields.getUnsafe(upgraded.fields, "sec-websocket-accept") !== accept) {
       return yield* new WebSocketFailure({ reason: "the server speaks no WebSocket" })

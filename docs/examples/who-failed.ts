@@ -1,4 +1,6 @@
-/** Which proxy or gateway failed, and why: the reports of Proxy-Status, in the error and as data. */
+/**
+ * Which proxy or gateway failed, and why: the reports of Proxy-Status, in the error and as data.
+ */
 import { ConnectionPool, HttpRequest, HttpResponse, NodeTransport } from "effect-http-client"
 import * as Effect from "effect/Effect"
 

@@ -1,4 +1,6 @@
-/** Bodies as streams: up, chunked, and down, 100 MB that are never in memory together. */
+/**
+ * Bodies as streams: a chunked upload, and a download of 100 MB that are never in memory together.
+ */
 import { HttpBody, HttpConnection, HttpRequest } from "effect-http-client"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -10,7 +12,7 @@ import { millis, size } from "../report.ts"
 import type { Received } from "../servers/origin.ts"
 import type { Part } from "./part.ts"
 
-/** A Stream goes up in chunks, and the server says what it received. */
+/** A Stream is sent in chunks, and the server says what it received. */
 export const upload: Part = (report, { host, port }) =>
   Effect.gen(function*() {
     report.part("A chunked upload from a Stream")
@@ -52,18 +54,18 @@ const collectGarbage = vm.runInNewContext("gc") as () => void
 
 const downloadSize = 100_000_000
 
-/** More than this is never held: a few pieces of 64 KiB on both sides. */
+/** The limit of bytes in memory: a few pieces of 64 KiB on both sides. */
 const heldAtMost = 8_000_000
 
-/** Bytes in buffers that this process (the server's part included) holds, garbage not counted. */
+/** Bytes in the buffers of this process, including the server and without garbage. */
 const held = (): number => {
-  // Twice, because buffers are freed beside the program: the second waits for the first.
+  // Twice, because buffers are freed concurrently: the second waits for the first.
   collectGarbage()
   collectGarbage()
   return process.memoryUsage().arrayBuffers
 }
 
-/** A download through a stream with back-pressure, with the memory that was held beside it. */
+/** A download through a stream with back-pressure, and the memory that it used. */
 export const download: Part = (report, { host, port }) =>
   Effect.gen(function*() {
     report.part("A download of 100 MB")

@@ -1,4 +1,6 @@
-/** A cassette: recorded from a server of the demo, and played when the server is gone, with its times. */
+/**
+ * A cassette: recorded from a server of the demo, and played with its times after the server ended.
+ */
 import { Cassette, ConnectionPool, HttpRequest, Transport } from "effect-http-client"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"

@@ -10,14 +10,14 @@ import { raw, unusedPort } from "../servers/listen.ts"
 import { credentials, forbiddenHost } from "../servers/proxy.ts"
 import type { Part, Servers } from "./part.ts"
 
-/** A failure that is made to happen. */
+/** A failure that the demo provokes. */
 interface Case {
   readonly family: string
-  /** What is done. */
+  /** What the demo does. */
   readonly what: string
-  /** The tags that may come of it; the first is the usual one. */
+  /** The possible tags; the first is the usual one. */
   readonly tags: ReadonlyArray<HttpError.HttpError["_tag"]>
-  /** What else is to be true of the error. */
+  /** What else the error must fulfil. */
   readonly also?: (error: HttpError.HttpError) => boolean
   readonly run: (servers: Servers) => Effect.Effect<unknown, unknown, Scope.Scope | Transport.Transport>
 }
@@ -31,7 +31,7 @@ const answering = (bytes: string) =>
     socket.once("data", () => socket.end(bytes, "latin1"))
   })
 
-/** A server that breaks the connection as soon as the request has begun. */
+/** A server that breaks the connection as soon as the request starts. */
 const breaking = raw((socket: net.Socket) => {
   socket.once("data", () => socket.resetAndDestroy())
 })
@@ -73,8 +73,8 @@ const cases: ReadonlyArray<Case> = [
   },
   {
     family: "DNS",
-    what: "a name that nobody can have (RFC 6761)",
-    // Where no resolver answers at all, it is the time that runs out.
+    what: "a name that cannot exist (RFC 6761)",
+    // If no resolver answers at all, the timeout expires.
     tags: ["DnsError", "HttpTimeout"],
     also: (error) => error.context.phase === "dns",
     run: () => get({ host: "nonexistent.invalid", timeouts: { dns: "3 seconds" } })
@@ -87,7 +87,7 @@ const cases: ReadonlyArray<Case> = [
   },
   {
     family: "TLS",
-    what: "a certificate that nobody vouches for",
+    what: "a certificate without a trusted issuer",
     tags: ["TlsError"],
     also: (error) => error._tag === "TlsError" && error.reason === "SelfSigned",
     run: ({ host, selfSignedPort }) => get({ host, port: selfSignedPort, tls: true })
@@ -185,7 +185,7 @@ export const failures: Part = (report, servers) =>
     }
   })
 
-/** A server that refuses a body while it is on its way: no failure, but an answer. */
+/** A server that refuses a body while it is being sent: a response, not a failure. */
 export const earlyAnswer: Part = (report, { host, port }) =>
   Effect.gen(function*() {
     report.part("And what is no failure: an early refusal of an endless upload")

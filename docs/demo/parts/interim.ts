@@ -1,4 +1,4 @@
-/** A 103 as it comes, while the server is still making its page. */
+/** A 103 as it arrives, while the server is still making its page. */
 import { ConnectionPool, HttpRequest, Interim, Link } from "effect-http-client"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"

@@ -1,4 +1,4 @@
-/** What a part of the demo is given, and what it is. */
+/** A part of the demo, and its input. */
 import type { Transport } from "effect-http-client"
 import type * as Effect from "effect/Effect"
 import type { Report } from "../report.ts"
@@ -18,5 +18,5 @@ export interface Servers {
   readonly selfSignedPort: number
 }
 
-/** Shows something on the report, and checks that what was to happen happened. */
+/** Shows something on the report, and checks that it happened as expected. */
 export type Part = (report: Report, servers: Servers) => Effect.Effect<void, unknown, Transport.Transport>

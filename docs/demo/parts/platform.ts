@@ -17,7 +17,7 @@ import type { Part } from "./part.ts"
 
 const Answer = Schema.Struct({ name: Schema.String, numbers: Schema.Array(Schema.Int) })
 
-/** A failure as the platform tells it, and the error of this library below it. */
+/** A failure as the platform reports it, and the error of this library below it. */
 const failing = <A>(
   report: Report,
   what: string,

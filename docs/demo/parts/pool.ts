@@ -1,4 +1,4 @@
-/** Many requests over few connections, a server that closes them when it likes, and a response that nobody reads. */
+/** Many requests over few connections, a server that closes them at random, an unread response. */
 import { ConnectionPool, HttpRequest } from "effect-http-client"
 import * as Array from "effect/Array"
 import * as Effect from "effect/Effect"
@@ -57,11 +57,11 @@ const attempts = 500
 /** The server closes again and again, and no request fails. */
 export const fickle: Part = (report, { host }) =>
   Effect.gen(function*() {
-    report.part("A server that closes idle connections, and some just when a request comes")
+    report.part("A server that closes idle connections, and some as a request arrives")
     const server = yield* startFickle
     const pool = yield* ConnectionPool.make({ connectionsPerOrigin: connections })
     const one = text(pool, `http://${host}:${server.port}/hello`)
-    // They come by every few milliseconds, so that connections are idle between them.
+    // A request every few milliseconds, so that connections are idle in between.
     const all = Effect.forEach(
       Array.range(1, attempts),
       (number) => Effect.either(Effect.delay(one, `${4 + number % 8} millis`)),
@@ -71,14 +71,14 @@ export const fickle: Part = (report, { host }) =>
     const failures = Array.getLefts(outcomes)
     const stats = yield* pool.stats
     report.row("the server closed", `${server.closedIdle} connections while they were idle`)
-    report.row("", `${server.closedUnderWay} just when a request came to them, in place of an answer`)
+    report.row("", `${server.closedUnderWay} as a request arrived, instead of a response`)
     report.row("the pool opened", `${events.Connected}, and closed ${events.Close}:`)
     report.row("", [...reasons].map(([reason, times]) => `${reason} ${times}`).join(" · "))
-    report.row("sent once more", `${stats.retried} requests`)
+    report.row("retried", `${stats.retried} requests`)
     report.row("failures", `${failures.length} of ${attempts} requests`)
     for (const failure of failures.slice(0, 3)) report.row(failure._tag, describe.error(failure))
     report.check("the server closed connections of both kinds", server.closedIdle > 0 && server.closedUnderWay > 0)
-    report.check("those that met it were sent once more", stats.retried >= server.closedUnderWay, stats.retried)
+    report.check("the requests on those were retried", stats.retried >= server.closedUnderWay, stats.retried)
     report.check(
       "no failure reached the caller",
       failures.length === 0 && Array.getRights(outcomes).every((answer) => answer === greeting),
@@ -92,7 +92,7 @@ export const fickle: Part = (report, { host }) =>
     report.check("the events agree with the counts", events.Retry === stats.retried, { events, stats })
   }).pipe(Effect.scoped)
 
-/** What is logged meanwhile goes to the list. */
+/** Collects the log in a list. */
 const collecting = (messages: Array<string>) =>
   Logger.replace(
     Logger.defaultLogger,
@@ -101,11 +101,11 @@ const collecting = (messages: Array<string>) =>
     })
   )
 
-/** A response is dropped without reading it; its connection comes back all the same. */
+/** A response is not read; its connection is released nevertheless. */
 export const abandoned: Part = (report, { host, port }) => {
   const logged: Array<string> = []
   return Effect.gen(function*() {
-    report.part("A response that nobody reads, on the only connection that there may be")
+    report.part("An unread response, on the only allowed connection")
     const pool = yield* ConnectionPool.make({
       connectionsPerOrigin: 1,
       unreadTime: "200 millis",
@@ -123,7 +123,7 @@ export const abandoned: Part = (report, { host, port }) => {
     const answer = yield* response.text
     const stats = yield* pool.stats
     report.row("abandoned", `${dropped.status} ${dropped.reason}, 10 MB, on connection #${dropped.connection.id}`)
-    report.row("meanwhile", counts(held))
+    report.row("while unread", counts(held))
     for (const message of logged) report.row("logged", wrap(printable(message)))
     report.row("another request", `answered on connection #${response.connection.id} after ${millis(waited)}`)
     report.row("reclaimed", `${stats.reclaimed}; now ${counts(stats)}`)
@@ -140,12 +140,12 @@ export const abandoned: Part = (report, { host, port }) => {
     )
     const late = yield* Effect.either(dropped.bytes)
     if (Either.isRight(late)) {
-      return report.check("whoever reads it now is told why it is gone", false, late.right.length)
+      return report.check("reading it now fails and says why", false, late.right.length)
     }
     report.checkRow(
       late.left._tag,
       describe.error(late.left),
-      "whoever reads it now is told why it is gone",
+      "reading it now fails and says why",
       late.left._tag === "ConnectionClosed",
       late.left
     )

@@ -1,4 +1,6 @@
-/** GET and JSON with the time of each phase, one connection for several requests, and the calls of `http.client`. */
+/**
+ * GET and JSON with the time of each phase, several requests on one connection, and single steps.
+ */
 import { HttpConnection, HttpRequest } from "effect-http-client"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -54,7 +56,7 @@ export const keepAlive: Part = (report, { host, port }) =>
     )
   }).pipe(Effect.scoped)
 
-/** `putrequest`, `putheader`, `endheaders`, `send`, `getresponse`. */
+/** A request in five steps. */
 export const steps: Part = (report, { host, port }) =>
   Effect.gen(function*() {
     report.part("Step by step, as Python's http.client")
@@ -75,7 +77,8 @@ export const steps: Part = (report, { host, port }) =>
     const response = yield* step("getResponse", connection.getResponse)
     const received = (yield* step("response.json", response.json)) as Received
     report.row("the server had", `${received.bytes} bytes, Content-Length ${received.contentLength}`)
-    // After `getResponse` it is `ResponseUnread` until the body has been read, even if all of it came with the head.
+    // After `getResponse` it is `ResponseUnread` until the body has been read, even if all of it
+    // arrived with the head.
     const [began, ended] = [states.slice(0, 7).join(), states.at(-1)]
     report.check(
       "the connection went through its states, and is idle again",

@@ -1,4 +1,7 @@
-/** URLs that others chose, and that lead into the own network: what `AddressPolicy.publicOnly` does about it (SSRF). */
+/**
+ * URLs of others that lead into the private network, and `AddressPolicy.publicOnly` against it
+ * (SSRF).
+ */
 import * as HttpClient from "@effect/platform/HttpClient"
 import { AddressPolicy, HttpError, PooledHttpClient } from "effect-http-client"
 import * as Effect from "effect/Effect"
@@ -10,7 +13,7 @@ import { printable, wrap } from "../report.ts"
 import { listen } from "../servers/listen.ts"
 import type { Part } from "./part.ts"
 
-/** Asks for a URL, following redirects, and checks that the policy refuses where it leads. */
+/** Requests a URL, follows redirects, and checks that the policy refuses the target. */
 const attempt = (report: Report, what: string, url: string, rule: AddressPolicy.Rule) =>
   Effect.gen(function*() {
     const client = PooledHttpClient.followRedirects(yield* HttpClient.HttpClient)
@@ -50,7 +53,7 @@ export const ssrf: Part = (report, { host }) =>
     report.line()
     report.row("connections", `${connections} to the server inside`)
     report.check("none of them reached the server", connections === 0, connections)
-    // Like a server of another company: its own address is allowed, the one that it redirects to is not.
+    // Like a server of another company: its address is allowed, the target of its redirect is not.
     const policy = yield* AddressPolicy.make({ allow: [host] })
     yield* attempt(report, "a redirect", `http://${host}:${redirecting}/`, "Metadata").pipe(under(policy))
   }).pipe(Effect.scoped)

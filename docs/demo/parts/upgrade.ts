@@ -1,4 +1,4 @@
-/** A connection that leaves HTTP: WebSocket by its frames, byte for byte, and what a refusal is. */
+/** A connection that leaves HTTP: WebSocket by its frames, byte for byte, and a refusal. */
 import { ConnectionPool, HttpRequest } from "effect-http-client"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"

@@ -1,4 +1,4 @@
-/** `npm run demo -- URL`: a GET of that URL, and what came of it. */
+/** `npm run demo -- URL`: a GET of that URL, and its result. */
 import { HttpConnection, HttpRequest, Origin } from "effect-http-client"
 import type { Transport } from "effect-http-client"
 import * as Effect from "effect/Effect"
@@ -29,7 +29,7 @@ const fetch = (report: Report, url: string) =>
     return 0
   })
 
-/** The exit status: 0 when an answer came, 1 for a typed error. */
+/** The exit status: 0 after a response, 1 for a typed error. */
 export const getUrl = (report: Report, url: string): Effect.Effect<number, never, Transport.Transport> =>
   Effect.scoped(
     Effect.catchAll(fetch(report, url), (error) =>

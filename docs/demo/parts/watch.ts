@@ -1,4 +1,4 @@
-/** A live table of what happens in a pool: how often each kind of event came, while something is done with the pool. */
+/** A live table of the events of a pool: how often each kind occurred while the pool was used. */
 import type { ConnectionEvent, ConnectionPool } from "effect-http-client"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
@@ -7,7 +7,7 @@ import { size } from "../report.ts"
 
 type Kind = ConnectionEvent.ConnectionEvent["_tag"]
 
-/** What was seen. */
+/** The events so far. */
 export interface Seen {
   readonly events: { [K in Kind]: number }
   /** Why connections were closed. */
@@ -47,7 +47,7 @@ const note = (seen: Seen, event: ConnectionEvent.ConnectionEvent): void => {
 
 const columns = 3
 
-/** The table: so narrow that no terminal breaks its lines. */
+/** The table, narrow enough that no terminal wraps its lines. */
 export const table = ({ bytesReceived, bytesSent, events }: Seen): ReadonlyArray<string> => {
   const cells = [...Object.entries(events), ["bytes sent", size(bytesSent)], ["bytes received", size(bytesReceived)]]
     .map(([name, value]) => `${String(name).padEnd(15)}${String(value).padStart(8)}`)
@@ -58,7 +58,7 @@ export const table = ({ bytesReceived, bytesSent, events }: Seen): ReadonlyArray
   )
 }
 
-/** Does something with a pool, and shows meanwhile what happens in it. */
+/** Uses a pool, and shows its events at the same time. */
 export const watch = <A, E, R>(
   report: Report,
   pool: Pick<ConnectionPool.ConnectionPool, "subscribe">,
@@ -67,7 +67,8 @@ export const watch = <A, E, R>(
   Effect.gen(function*() {
     const seen = nothing()
     const draw = report.live()
-    // Called at once with every event: the stream `pool.events` loses some where its reader is too slow.
+    // Called synchronously with every event. The stream `pool.events` loses some if its reader is
+    // too slow.
     yield* pool.subscribe((event) => note(seen, event))
     yield* Effect.forkScoped(Effect.repeat(
       Effect.sync(() => draw(table(seen), false)),

@@ -1,11 +1,14 @@
-/** Servers for a pool: they count what comes, and one of them closes connections when it likes. Over plain `node:http`. */
+/**
+ * Servers for a pool, over plain `node:http`: they count, and one of them closes connections at
+ * random.
+ */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as http from "node:http"
 import type * as net from "node:net"
 import { listen } from "./listen.ts"
 
-/** A server and what it has seen so far. */
+/** A server and its counters. */
 export interface BusyServer {
   readonly port: number
   /** Connections that were opened to it. */
@@ -14,7 +17,7 @@ export interface BusyServer {
   answered: number
   /** Connections that it closed while no request was on them. */
   closedIdle: number
-  /** Connections that it closed in place of an answer, as if the next request had come a moment too late. */
+  /** Connections that it closed instead of a response, as if the request had arrived too late. */
   closedUnderWay: number
 }
 
@@ -45,9 +48,10 @@ const dice = (): () => number => {
 }
 
 /**
- * A server that never says `Connection: close`, and yet closes: a third of its connections a few milliseconds after an answer,
- * unless a request came meanwhile; and every twelfth that comes on a connection which was used before is met by a close. It never
- * closes a new connection without an answer, because no server that works does.
+ * A server that never sends `Connection: close`, but closes connections. It closes a third of them
+ * a few milliseconds after a response, unless a request arrived in between. It also closes the
+ * connection instead of responding to every twelfth request on a used connection. It never closes a
+ * new connection without a response, because no working server does.
  */
 export const startFickle = Effect.suspend(() => {
   const next = dice()

@@ -1,4 +1,7 @@
-/** A server that looks at a request before it takes the body, and says more about a response than its body does. */
+/**
+ * A server that checks a request before it accepts the body, and that sends trailers and typed
+ * fields.
+ */
 import * as Effect from "effect/Effect"
 import { createHash } from "node:crypto"
 import * as http from "node:http"
@@ -27,7 +30,10 @@ const answer = (request: http.IncomingMessage, response: http.ServerResponse): v
   }
 }
 
-/** Takes uploads of at most 1000 bytes, gives out a report with its digest behind it, and news that are not ready. */
+/**
+ * Accepts uploads of at most 1000 bytes. Sends a report with a digest after it, and news that are
+ * not ready.
+ */
 export const startCareful = Effect.suspend(() => {
   const server = http.createServer(answer)
   server.on("checkContinue", (request: http.IncomingMessage, response: http.ServerResponse) => {

@@ -1,4 +1,7 @@
-/** A server of events: one answers a prompt, the other sends prices and breaks the connection after every second one. */
+/**
+ * A server of events: answers to a prompt, and prices, with a broken connection after every second
+ * one.
+ */
 import * as Effect from "effect/Effect"
 import * as http from "node:http"
 import { listen } from "./listen.ts"
@@ -7,7 +10,9 @@ const head = { "Content-Type": "text/event-stream" }
 
 const prices = [100, 101, 99, 103, 102]
 
-/** POST: the pieces of an answer. GET: the prices behind Last-Event-ID, two at a time, and 204 when there are no more. */
+/**
+ * POST: the pieces of an answer. GET: the prices after Last-Event-ID, two at a time, finally 204.
+ */
 export const startEvents = Effect.suspend(() =>
   listen(http.createServer((request, response) => {
     request.resume().once("end", () => {
@@ -23,7 +28,7 @@ export const startEvents = Effect.suspend(() =>
         return
       }
       const events = prices.slice(from, from + 2).map((price, i) => `id: ${from + i + 1}\ndata: ${price}\n\n`)
-      // Half an event behind them is cut with the connection.
+      // Half an event after them is cut with the connection.
       response.writeHead(200, head).write(`retry: 20\n\n${events.join("")}data: 1`, () => request.socket.destroy())
     })
   }))

@@ -6,7 +6,10 @@ import { listen } from "./listen.ts"
 
 const hash = (text: string): string => createHash("sha256").update(text).digest("hex")
 
-/** Knows one user, `ann`, whose password is `secret`. It says how often it has asked for credentials. */
+/**
+ * Knows one user, `ann`, whose password is `secret`. It says how often it has asked for
+ * credentials.
+ */
 export const startGuarded = Effect.suspend(() => {
   const nonce = hash(String(process.hrtime.bigint()))
   let asked = 0

@@ -1,4 +1,6 @@
-/** A server that hints at the styles of a page before it has the page, and that can be queried. */
+/**
+ * A server that sends a hint about the styles of a page before the page, and that supports QUERY.
+ */
 import * as Effect from "effect/Effect"
 import * as http from "node:http"
 import { listen } from "./listen.ts"

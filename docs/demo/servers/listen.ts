@@ -1,12 +1,12 @@
-/** Listens on a free port of 127.0.0.1 while the scope lasts, and lets go of every socket at its end. */
+/** Listens on a free port of 127.0.0.1 until the scope closes, and then closes every socket. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as net from "node:net"
 
-/** The host that every embedded server listens on. */
+/** The host of every embedded server. */
 export const host = "127.0.0.1"
 
-/** The port that the server listens on. */
+/** The port of the server. */
 export const listen = (server: net.Server): Effect.Effect<number, never, Scope.Scope> => {
   const sockets = new Set<net.Socket>()
   server.on("connection", (socket: net.Socket) => {
@@ -30,9 +30,9 @@ export const listen = (server: net.Server): Effect.Effect<number, never, Scope.S
   )
 }
 
-/** A server that speaks bytes, for what no HTTP server would do. */
+/** A server of raw bytes, for what no HTTP server would do. */
 export const raw = (onSocket: (socket: net.Socket) => void): Effect.Effect<number, never, Scope.Scope> =>
   listen(net.createServer(onSocket))
 
-/** A port that nothing listens on: one that was free a moment ago. */
+/** A port without a listener: one that was free a moment ago. */
 export const unusedPort: Effect.Effect<number> = Effect.scoped(raw((socket) => socket.destroy()))

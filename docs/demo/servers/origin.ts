@@ -1,7 +1,7 @@
 /**
  * The embedded origin server, over plain `node:http` so that it shares no code with the client.
  *
- * The demo and the examples talk to it. It answers what their texts say and nothing more.
+ * The demo and the examples use it. It answers only their requests.
  */
 import * as Effect from "effect/Effect"
 import { createHash } from "node:crypto"
@@ -12,7 +12,7 @@ import { listen } from "./listen.ts"
 
 type Handler = (request: http.IncomingMessage, response: http.ServerResponse, url: URL) => void
 
-/** What the server tells about an upload. */
+/** What the server reports about an upload. */
 export interface Received {
   readonly method: string
   readonly transferEncoding: string | null
@@ -21,7 +21,7 @@ export interface Received {
   readonly bytes: number
   readonly pieces: number
   readonly sha256: string
-  /** Of the trailers. */
+  /** From the trailers. */
   readonly contentDigest: string | null
 }
 
@@ -36,7 +36,7 @@ const sendText = (response: http.ServerResponse, status: number, body: string): 
   response.end(body)
 }
 
-/** Reads the body to its end and tells what came. */
+/** Reads the body to its end and reports it. */
 const receive: Handler = (request, response) => {
   const hash = createHash("sha256")
   let bytes = 0
@@ -63,7 +63,7 @@ const receive: Handler = (request, response) => {
 
 const block = Buffer.alloc(65_536, "0123456789abcdef")
 
-/** `size` bytes with a Content-Length, as fast as they are taken. */
+/** `size` bytes with a Content-Length, as fast as the client accepts them. */
 const sendBytes: Handler = (_request, response, url) => {
   let left = Number(url.searchParams.get("size") ?? 0)
   response.writeHead(200, { "Content-Type": "application/octet-stream", "Content-Length": left })
@@ -81,7 +81,7 @@ const sendBytes: Handler = (_request, response, url) => {
   more()
 }
 
-/** Takes a form, and says what was in it. */
+/** Accepts a form, and returns its content. */
 const form: Handler = (request, response) => {
   const parts: Array<Buffer> = []
   request.on("data", (piece: Buffer) => parts.push(piece))
@@ -97,7 +97,7 @@ const routes: { readonly [route: string]: Handler } = {
   "GET /hello": (_request, response) => sendText(response, 200, "Hello, world!\n"),
   "GET /json": (_request, response) => sendJson(response, 200, { name: "effect-http-client", numbers: [1, 2, 3] }),
   "GET /lines": (_request, response) => {
-    // Without a length, so that it goes out chunked.
+    // Without a length, so that it is sent in chunks.
     response.writeHead(200, { "Content-Type": "text/plain; charset=utf-8" })
     for (let number = 1; number <= 5; number++) response.write(`line ${number}\n`)
     response.end()
@@ -109,7 +109,8 @@ const routes: { readonly [route: string]: Handler } = {
   "PUT /file": receive,
   "POST /form": form,
   "POST /too-large": (request, response) => {
-    // Reads on until the client has gone: closing with bytes unread would reset the connection under the answer.
+    // Continues to read until the client closes. Closing with unread bytes would reset the
+    // connection before the response arrives.
     request.on("error", () => {}).resume()
     sendText(response, 413, "At most 1 MB, please.\n")
   }
@@ -123,7 +124,7 @@ const answer = (request: http.IncomingMessage, response: http.ServerResponse): v
   else handler(request, response, url)
 }
 
-/** Starts the server and gives its port. */
+/** Starts the server and returns its port. */
 export const startOrigin = Effect.suspend(() => listen(http.createServer(answer)))
 
 /** The same over TLS. */

@@ -1,21 +1,21 @@
-/** An embedded proxy that opens tunnels by CONNECT for whoever knows the password. */
+/** An embedded proxy that opens tunnels by CONNECT for clients with the password. */
 import * as Effect from "effect/Effect"
 import * as http from "node:http"
 import * as net from "node:net"
 import type { Duplex } from "node:stream"
 import { listen } from "./listen.ts"
 
-/** What the proxy wants in Proxy-Authorization. */
+/** The Proxy-Authorization that the proxy expects. */
 export const credentials = `Basic ${Buffer.from("demo:open sesame").toString("base64")}`
 
-/** The one host that it lets nobody go to. */
+/** The one host that it refuses for all clients. */
 export const forbiddenHost = "forbidden.invalid"
 
 const refuse = (socket: Duplex, head: string, body: string): void => {
   socket.end(`HTTP/1.1 ${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`)
 }
 
-/** Starts the proxy and gives its port. */
+/** Starts the proxy and returns its port. */
 export const startProxy = Effect.suspend(() => {
   const server = http.createServer((_request, response) => {
     response.writeHead(405).end()

@@ -1,21 +1,26 @@
-/** Servers that do not answer at once: two that send their clients elsewhere, one that goes away the first time that it is asked. */
+/**
+ * Servers that do not answer at once: with redirects, with a 401, or only to the second request.
+ */
 import * as Effect from "effect/Effect"
 import * as http from "node:http"
 import { host, listen } from "./listen.ts"
 
-/** Says what it was asked, and whether credentials came along. */
+/** Returns what was requested, and whether there were credentials. */
 const elsewhere = Effect.suspend(() =>
   listen(http.createServer(({ headers: { authorization }, method, url }, response) => {
     response.end(`${method} ${url}, ${authorization === undefined ? "without" : "with"} credentials\n`)
   }))
 )
 
-/** Takes orders, sends whoever made one to its page, and from there to another origin. `/round` leads to itself. */
+/**
+ * Accepts an order and redirects to its page, and from there to another origin. `/round` leads to
+ * itself.
+ */
 export const startRedirecting = Effect.flatMap(elsewhere, (other) =>
   listen(http.createServer((request, response) => {
     const to = (status: number, location: string) =>
       response.writeHead(status, { Location: location, "Content-Length": 0 }).end()
-    // To its end, so that the connection can be used for the next request.
+    // To its end, so that the connection can be reused.
     request.resume().once("end", () => {
       if (request.method === "POST" && request.url === "/orders") to(303, "/orders/7")
       else if (request.url === "/orders/7") to(307, `http://${host}:${other}/archive/7`)
@@ -24,7 +29,7 @@ export const startRedirecting = Effect.flatMap(elsewhere, (other) =>
     })
   })))
 
-/** Answers `/login` with a cookie and a redirect to a page that says which cookies came. */
+/** Answers `/login` with a cookie and a redirect to a page that lists the received cookies. */
 export const startLogin = Effect.suspend(() =>
   listen(http.createServer(({ headers: { cookie }, url }, response) => {
     if (url === "/login") {
@@ -37,7 +42,10 @@ export const startLogin = Effect.suspend(() =>
   }))
 )
 
-/** Gives out tokens under `/token`, accepts the last one everywhere else, and none that it gave out before `/revoke`. */
+/**
+ * Issues tokens under `/token`, and accepts the last one everywhere else. `/revoke` ends all
+ * earlier ones.
+ */
 export const startTokens = Effect.suspend(() => {
   let given = 0
   let accepted = 0
@@ -49,7 +57,7 @@ export const startTokens = Effect.suspend(() => {
   }))
 })
 
-/** Closes the connection on the first request of each method and path, without an answer; the next one has an answer. */
+/** Closes the connection on the first request of each method and path, and answers the next one. */
 export const startUnsteady = Effect.suspend(() => {
   const seen = new Map<string, number>()
   return listen(http.createServer((request, response) => {
@@ -63,7 +71,9 @@ export const startUnsteady = Effect.suspend(() => {
   }))
 })
 
-/** A list of nine items in pages of three, whose Link fields lead to the next page and to the first. */
+/**
+ * A list of nine items in pages of three, whose Link fields lead to the next page and to the first.
+ */
 export const startPages = Effect.suspend(() =>
   listen(http.createServer((request, response) => {
     const page = Number(new URL(request.url ?? "/", "http://localhost").searchParams.get("page") ?? 1)

@@ -1,11 +1,13 @@
-/** Servers that leave HTTP: WebSocket that says back what it receives, and raw streams as `docker attach` has them. */
+/**
+ * Servers that leave HTTP: WebSocket that echoes messages, and raw streams like `docker attach`.
+ */
 import * as Effect from "effect/Effect"
 import * as http from "node:http"
 import type { Duplex } from "node:stream"
 import { WebSocketServer } from "ws"
 import { listen } from "./listen.ts"
 
-/** Says back every message of WebSocket. Any other request is 426. */
+/** Echoes every message of WebSocket. Any other request is 426. */
 export const startWebSocket = Effect.suspend(() => {
   const server = http.createServer((_request, response) =>
     response.writeHead(426, { Upgrade: "websocket", "Content-Length": 14 }).end("WebSocket only")
@@ -24,7 +26,7 @@ const frame = (stream: 1 | 2, text: string): Buffer => {
   return Buffer.concat([head, Buffer.from(text)])
 }
 
-/** Says back the lines of stdin on stdout, and their number on stderr once stdin has ended. */
+/** Echoes the lines of stdin on stdout, and sends their number on stderr when stdin ends. */
 export const attachServer = (): http.Server =>
   http.createServer().on("upgrade", (_request: http.IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.write("HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n")
