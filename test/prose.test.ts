@@ -243,15 +243,13 @@ describe("the sources", () => {
 })
 
 describe("the programs of the docs, and the linter's", () => {
-  it.each(["docs/demo", "docs/examples", "docs/cookbook", ".oxlint"])("%s", (folder) => {
+  it.each(["docs/demo", "docs/examples", ".oxlint"])("%s", (folder) => {
     const files = fs.readdirSync(path.join(root, folder), { recursive: true, encoding: "utf8" })
       .filter((name) => /\.[jt]s$/.test(name))
     expect(files.length).toBeGreaterThan(0)
     const faults = files.flatMap((file) => {
       const source = fs.readFileSync(path.join(root, folder, file), "utf8")
-      // Recipes are still wrapped at 120 columns.
-      const lengths = folder === "docs/cookbook" ? [] : lengthFaults(source)
-      return [...wordFaults(source), ...lengths].map((fault) => `${folder}/${file}:${fault}`)
+      return [...wordFaults(source), ...lengthFaults(source)].map((fault) => `${folder}/${file}:${fault}`)
     })
     expect(faults).toEqual([])
   })

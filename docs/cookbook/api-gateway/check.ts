@@ -64,7 +64,7 @@ const start = (paths: Readonly<Record<string, number>>, options: ConnectionPool.
   )
 }
 
-/** The fields of one connection stay on it; what is of the message goes on, in its order and spelling. */
+/** The fields of one connection stay on it; those of the message are forwarded, in their order and spelling. */
 const fields = Effect.gen(function*() {
   const upstream = yield* answering(
     "HTTP/1.1 200 Fine\r\nset-COOKIE: a=1\r\nKeep-Alive: timeout=5\r\nX-Hop: 1\r\nConnection: close, x-hop\r\n"

@@ -21,7 +21,7 @@ const ofConnection = [
 /** What the pool writes itself, and what only the gateway may say: any client can claim it. */
 const ofRequest = ["content-length", "expect", "forwarded", "host"]
 
-/** The fields that go on to the next party. `Connection` can name more that must not. */
+/** The fields that are forwarded to the next party. `Connection` can name more that must not. */
 const endToEnd = (fields: Fields, others: ReadonlyArray<string> = []): Fields => {
   const named = fields
     .filter(([name]) => name.toLowerCase() === "connection")

@@ -97,7 +97,7 @@ const relay = (response: HttpResponse.HttpResponse, outgoing: http.ServerRespons
     outgoing.end()
   })
 
-/** Answers in the name of the gateway. */
+/** Answers on behalf of the gateway. */
 const answer = (outgoing: http.ServerResponse, status: number, headers: http.OutgoingHttpHeaders = {}) =>
   Effect.sync(() => {
     const text = `${status} ${http.STATUS_CODES[status]}\n`

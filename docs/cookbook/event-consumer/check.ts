@@ -156,7 +156,7 @@ const slowAndStopped = Effect.gen(function*() {
   yield* same("the checkpoint is that of the last handled event", saved.at(-1), String(inHand))
   yield* holds("what was in the queue was not handled", inHand >= concurrency && inHand < capacity, inHand)
 
-  // The next start goes on behind the last handled event: none is lost, none is handled twice.
+  // The next start continues after the last handled event: none is lost, none is handled twice.
   const { done } = yield* make({ ...store, ...rest, url: server.url })
   yield* done
   yield* same("Last-Event-ID", server.asked, [undefined, String(inHand), String(inHand + 2)])

@@ -1,5 +1,5 @@
 /**
- * A consumer of server-sent events as a service runs it: it goes on behind the last handled event,
+ * A consumer of server-sent events as a service runs it: it continues after the last handled event,
  * through broken connections, dead servers and its own restarts.
  */
 import { ConnectionPool, HttpRequest, NodeTransport, Sse } from "effect-http-client"

@@ -99,7 +99,7 @@ const attempts = Effect.gen(function*() {
   yield* equal(busy.received.length, 1)
 })
 
-/** A URL of somebody else leads to no address but the public ones, in whatever spelling. */
+/** A URL of a customer leads only to public addresses, whatever its spelling. */
 const addresses = Effect.gen(function*() {
   const { received, url } = yield* receiver([204])
   const port = new URL(url).port
@@ -110,7 +110,7 @@ const addresses = Effect.gen(function*() {
   yield* equal((yield* failing("ftp://example.org/")).startsWith("Rejected: "), true)
 })
 
-/** A receiver that is down is asked by no more than the deliveries that open its breaker; others go on. */
+/** A receiver that is down is asked by no more than the deliveries that open its breaker; others continue. */
 const outage = Effect.gen(function*() {
   const down = `http://${host}:${yield* unusedPort}/`
   const first = yield* failing(down)

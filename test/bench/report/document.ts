@@ -200,7 +200,7 @@ const method = [
   + "whether more or less of the unit is better. The bare sockets are not a peer but the limit. They write a prepared request and "
   + "only look for the end of the response; their ratio is in parentheses. If one client is measured at several sizes, its figures "
   + "are compared with the first size.",
-  "`undici Pool.request` and `undici request`, which has an `Agent`, are two faces of undici 7 or 8. The platform's undici "
+  "`undici Pool.request` and `undici request`, which has an `Agent`, are APIs of undici 7 or 8. The platform's undici "
   + "layer uses undici 7 on both Nodes, because that is its dependency. `fetch` is Node's own, over an `Agent` of undici 7, "
   + "because it does not accept that of undici 8.",
   "Client and server share one machine, and therefore the caches of the processor. If a client uses more than a core, they also "
