@@ -1,6 +1,7 @@
 /**
- * What a policy decides of each address: the edges of every range, exceptions and their order, addresses that contain addresses, and
- * what is wrong with a range. The ways round it through real connections are in `test/node/addressPolicy.test.ts`.
+ * What a policy decides for each address: the edges of every range, exceptions and their order,
+ * addresses that contain addresses, and invalid ranges. Attempts to get around it through real
+ * connections are in `test/node/addressPolicy.test.ts`.
  */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,7 @@
-/** The service `Resolver` on all three faces: who asks it, in whose name, and what comes of its answers, failures and defects. */
+/**
+ * The service `Resolver` with connection, pool and platform's client: which request it runs for,
+ * and how its answers, failures and defects are used.
+ */
 import * as HttpClient from "@effect/platform/HttpClient"
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"

@@ -1,4 +1,7 @@
-/** Structured Fields as a public module: values are made, written, read from fields, and what is wrong with them is said. */
+/**
+ * Structured Fields as a public module: values are made, written and read from fields, and faults
+ * are reported.
+ */
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"

@@ -1,4 +1,4 @@
-/** The demo as a user runs it: a process of its own, judged by its exit status and by what it prints. */
+/** The demo as a user runs it: a separate process, judged by its exit status and its output. */
 import { it } from "@effect/vitest"
 import type { ConnectionEvent } from "effect-http-client"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,7 @@
-/** The TypeScript blocks of the README and the guides type-check as they stand, each as a module of its own. */
+/**
+ * The TypeScript blocks of the README and the guides type-check unchanged, each as a separate
+ * module.
+ */
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { fileURLToPath } from "node:url"

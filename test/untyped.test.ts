@@ -1,8 +1,8 @@
 /**
- * What untyped code passes to a public function (`null`, lists, numbers, symbols) is a typed failure, a value, or kept and refused when it
- * is sent: never an exception, never a defect, never a request that waits for ever.
- *
- * A getter whose first argument is no value of its module (`HttpFields.get(null, "a")`) is a mistake that JavaScript reports itself.
+ * Values that untyped code passes to a public function (`null`, lists, numbers, symbols) are a
+ * typed failure, a value, or kept and refused when they are sent: never an exception, a defect, or
+ * a request that waits indefinitely. A getter whose first argument is not a value of its module
+ * (`HttpFields.get(null, "a")`) is a mistake that JavaScript reports itself.
  */
 import { NodeFileSystem } from "@effect/platform-node"
 import type * as FileSystem from "@effect/platform/FileSystem"

@@ -1,9 +1,9 @@
 /**
- * Shows that a pool forgets: 10,000 origins, each asked once, and 10,000 TLS handshakes that fail, leave no more memory than a tenth of them
- * did. The servers are in a process of their own, whose memory is not counted.
- *
- * `npm run bench:leaks`. Ends with status 1 where what V8 holds after a collection grew by more than the limit, where an origin, a connection
- * or a descriptor is left, or where a request ends in another way than it must.
+ * Shows that a pool forgets: 10,000 origins, each requested once, and 10,000 failed TLS handshakes
+ * leave no more memory than a tenth of them did. The servers run in a separate process, whose
+ * memory is not counted. `npm run bench:leaks`. Ends with status 1 if the memory after a collection
+ * grew by more than the limit, if an origin, a connection or a descriptor is left, or if a request
+ * ends in an unexpected way.
  */
 import * as Effect from "effect/Effect"
 import { fork } from "node:child_process"

@@ -1,11 +1,11 @@
 /**
- * Shows that streams cost no memory: 1 GiB goes up, 1 GiB comes down, and a reader that is slower than its server reads
- * 256 MiB, each over a connection to a server in a process of its own, whose memory is not counted.
- *
- * `npm run bench:memory`. Ends with status 1 where the process grew by more than 64 MB over what it had before it connected,
- * where bytes are missing or wrong, or where a transfer does not come to its end. What has become garbage is collected before
- * each look, because V8 lets up to 64 MiB of dead buffers lie (its limit for memory outside of its heap), which says nothing of
- * what a stream holds; the garbage between two looks is counted nevertheless.
+ * Shows that streams need no memory: 1 GiB is sent, 1 GiB is received, and a reader that is slower
+ * than its server reads 256 MiB. Each uses a connection to a server in a separate process, whose
+ * memory is not counted. `npm run bench:memory`. Ends with status 1 if the process grew by more
+ * than 64 MB after it connected, if bytes are missing or wrong, or if a transfer does not end.
+ * Garbage is collected before each measurement, because V8 keeps up to 64 MiB of dead buffers (its
+ * limit for memory outside of its heap), which says nothing about a stream. The garbage between two
+ * measurements is counted nevertheless.
  */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"

@@ -1,11 +1,11 @@
 /**
- * Shows that a graceful reload of a server, and its death, lose no more POSTs of ours than of undici's: nginx, haproxy,
- * Apache and Caddy are reloaded, and a server of Node's is killed and started again, four times a second while the pool, its `HttpClient` and undici send POSTs over 20 connections each, one client after
- * another. None of them sends a POST twice.
- *
- * `npm run bench:reloads`. Ends with status 1 if one of ours lost more for each reload than undici did in the same run,
- * by more than chance explains. Some losses no client can prevent: it has written a request, and the server closes the
- * connection before it reads that.
+ * Shows that a graceful reload of a server, and its death, lose no more POSTs of this library than
+ * of undici. nginx, haproxy, Apache and Caddy are reloaded, and a server of Node is killed and
+ * started again, four times a second. In the meantime the pool, its `HttpClient` and undici send
+ * POSTs over 20 connections each, one client after another. None of them sends a POST twice. `npm
+ * run bench:reloads`. Ends with status 1 if a client of this library lost more for each reload than
+ * undici in the same run, by more than chance explains. No client can prevent some losses: it has
+ * written a request, and the server closes the connection before it reads the request.
  */
 import { setTimeout as sleep } from "node:timers/promises"
 import { parseArgs } from "node:util"

@@ -1,6 +1,6 @@
 /**
- * Runs the contenders of a scenario against each other: each in a process of its own, in turns, so that what changes on the machine over
- * time changes for all of them alike.
+ * Runs the contenders of a scenario against each other, each in a separate process and in turns, so
+ * that changes of the machine over time affect all of them alike.
  */
 import { type ChildProcess, fork } from "node:child_process"
 import { fileURLToPath } from "node:url"

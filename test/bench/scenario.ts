@@ -1,9 +1,8 @@
 /**
- * What a benchmark is: a scenario, and those who compete in it.
- *
- * A scenario is plain data plus, for each contender, how to start it. The parent process reads the data; each contender is started in a
- * process of its own (`worker.ts`), so that no client pays for another's garbage, or for what another made of shared code. Files of
- * scenarios import no client at their top: a contender imports what it needs when it is started.
+ * A benchmark: a scenario and its contenders. A scenario is plain data plus a way to start each
+ * contender. The parent process reads the data. Each contender is started in a separate process
+ * (`worker.ts`), so that no client pays for another's garbage, or for changes to shared code. Files
+ * of scenarios import no client at their top: a contender imports what it needs when it is started.
  */
 import type { Latency } from "./latencies.ts"
 import type { Addresses } from "./servers/addresses.ts"

@@ -1,8 +1,7 @@
 /**
- * What an exchange costs in runtime operations: exact counts, not timings, by a scheduler whose `shouldYield` counts.
- *
- * The scripted transport runs no fiber of its own, so what is counted is the library's and Effect's. A count that goes up has a
- * reason to be found; one that goes down may take its budget with it.
+ * The runtime operations of an exchange: exact counts, not timings, by a scheduler whose
+ * `shouldYield` counts. The scripted transport runs no fiber, so the count is that of the library
+ * and Effect. Find the reason if a count rises; lower the budget if it falls.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Channel from "effect/Channel"

@@ -1,6 +1,7 @@
 /**
- * Interruption between any two runtime operations of an exchange: the run is repeated once for each of its operations, and
- * interrupted there. Finds what waits do not show, such as a channel that is open already and nobody's yet.
+ * Interruption between any two runtime operations of an exchange: the run is repeated once for each
+ * of its operations, and interrupted there. This finds faults outside of waits, such as a channel
+ * that is open and has no owner yet.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"

@@ -1,4 +1,7 @@
-/** No memory for a body: a failure of the body with what had come, the connection closed, and nothing thrown beside the caller. */
+/**
+ * No memory for a body: a failure of the body with the received bytes, the connection closed, and
+ * nothing thrown outside of the caller.
+ */
 import { assert, describe, it, layer } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,7 @@
 /**
- * A reading of the body that is interrupted, or whose response is closed by another fiber, between any two of its runtime
- * operations: afterwards nobody gets a body with bytes missing as a success, and nobody waits for ever.
+ * A reading of the body that is interrupted, or whose response another fiber closes, between any
+ * two of its runtime operations. Afterwards no reader succeeds with bytes missing, and none waits
+ * indefinitely.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"

@@ -1,6 +1,7 @@
 /**
- * A connection that the server closed, announced or not, is opened anew by the next request, as `auto_open` does it; with
- * `autoOpen` off that request is `NotConnected`. What came while nobody had asked answers nothing.
+ * The next request opens a connection again that the server closed, announced or not, as
+ * `auto_open` does. With `autoOpen` off that request is `NotConnected`. Bytes that arrived without
+ * a request answer nothing.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,6 @@
 /**
- * A name that this process resolves for a SOCKS proxy (`socks5`, `socks4`): which replies lead to the next address, on a new connection,
- * and what is told when none is left.
+ * A name that this process resolves for a SOCKS proxy (`socks5`, `socks4`): which replies lead to
+ * the next address, on a new connection, and what is reported when none is left.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"

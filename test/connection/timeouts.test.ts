@@ -1,4 +1,7 @@
-/** Every timeout of one connection: when it starts, what starts it anew, what it says, and that it leaves nothing behind. */
+/**
+ * Every timeout of one connection: when it starts and restarts, what it says, and that it leaves
+ * nothing behind.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,7 @@
-/** `bodyIdle`, which runs while somebody waits for the body, and `total`, which runs over all of an exchange. */
+/**
+ * `bodyIdle`, which runs while a reader waits for the body, and `total`, which runs over the whole
+ * exchange.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

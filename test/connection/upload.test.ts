@@ -1,4 +1,6 @@
-/** Bodies of requests that come as streams: framing, order, trailers, and how a stream that fails is told. */
+/**
+ * Request bodies that are streams: framing, order, trailers, and how a failing stream is reported.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"

@@ -1,4 +1,7 @@
-/** The wire tap, in place of `set_debuglevel`: heads in the log, in the words that Python prints, and no secret among them. */
+/**
+ * The wire tap, instead of `set_debuglevel`: heads in the log, in the words that Python prints, and
+ * no secret among them.
+ */
 import * as PlatformHeaders from "@effect/platform/Headers"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,4 @@
-/** The order in which a receiver is told what came in; no socket. */
+/** The order in which a receiver is notified of incoming data; no socket. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { Inbound } from "../../src/internal/node/inbound.ts"

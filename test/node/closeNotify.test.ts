@@ -1,6 +1,7 @@
 /**
- * Bodies that end with a connection of TLS: whole where TLS says that it ends (close_notify), cut where only the system does (RFC 9112
- * section 9.8). The end is told together with the last bytes, or later; to a receiver that reads, or has paused; directly, and in a tunnel.
+ * Bodies that end with a TLS connection: complete if TLS announces the end (close_notify), cut if
+ * only the system does (RFC 9112 section 9.8). The end arrives together with the last bytes or
+ * later, for a receiver that reads or has paused, directly and in a tunnel.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,7 @@
 /**
- * A process that was stopped (SIGSTOP) while servers closed its idle connections, or sent something on them, and that goes on (SIGCONT)
- * with a request: what lies in the system's buffers is read before that is written.
+ * A process is stopped (SIGSTOP) while servers close its idle connections or send something on
+ * them, and continues (SIGCONT) with a request. The bytes in the system's buffers are read before
+ * the request is written.
  */
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"

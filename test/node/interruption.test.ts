@@ -1,6 +1,7 @@
 /**
- * Exchanges over real sockets that are interrupted, or run out of time, at every step: while the connection's scope goes on,
- * no socket, timer, listener or fiber of them is left, and the server sees the close.
+ * Exchanges over real sockets that are interrupted, or time out, at every step. The connection's
+ * scope continues, no socket, timer, listener or fiber of them is left, and the server sees the
+ * close.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"

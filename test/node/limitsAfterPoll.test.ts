@@ -1,9 +1,9 @@
 /**
- * Time limits and a busy event loop: what has arrived when the timer runs, though it was not read yet, wins over the limit.
- *
- * The servers run in a thread of their own. Each test blocks its thread in the very iteration of the event loop in which the limit has
- * begun, until the server has answered and the limit has passed, so that nothing depends on how fast the machine is. Every limit
- * is also tested with a server that did not answer: then it expires, after the same block.
+ * Timeouts and a busy event loop: data that has arrived when the timer runs, but was not read yet,
+ * takes precedence over the timeout. The servers run in a separate thread. Each test blocks its
+ * thread in the event-loop iteration in which the timeout has started, until the server has
+ * answered and the timeout has passed. Therefore nothing depends on the speed of the machine. Every
+ * timeout is also tested with a server that did not answer: then it expires, after the same block.
  */
 import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,7 @@
-/** Leases of a pool over real sockets: however they end, the connection is given back or closed, and nothing is left. */
+/**
+ * Leases of a pool over real sockets: however they end, the connection is released or closed, and
+ * nothing is left.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"

@@ -1,7 +1,8 @@
 /**
- * What of a request over real sockets outlives it: the rest of a response that was let go, a response that nobody reads, an opening
- * that was taken over, a body whose response is whole. It ends too, and leaves nothing. And requests that are interrupted
- * at any turn of the event loop.
+ * The parts of a request over real sockets that outlive it: the rest of a discarded response, an
+ * unread response, an opening that another request has taken over, a body whose response is
+ * complete. They end too, and leave nothing. Also requests that are interrupted in any event-loop
+ * iteration.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"

@@ -1,4 +1,7 @@
-/** A pool against nginx: it closes as it is told to, and no failure of that reaches a GET. */
+/**
+ * A pool against nginx, which closes connections by its configuration: no failure of that reaches a
+ * GET.
+ */
 import { assert, layer } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

@@ -1,9 +1,9 @@
 /**
- * When a process ends: idle connections do not keep it alive, and whatever a caller waits for does, up to the last byte of a body.
- *
- * The programs of `programs.ts` run in processes of their own, against servers here that keep idle connections for a minute. A process
- * that does not end is killed, which fails the test. What the servers are late with, they send after a time in which a process
- * that waits for nothing has ended long since.
+ * When a process ends: idle connections do not keep it alive, and what a caller waits for does, up
+ * to the last byte of a body. The programs of `programs.ts` run in separate processes, against
+ * servers here that keep idle connections for a minute. A process that does not end is killed,
+ * which fails the test. Delayed data is sent after a time in which a process that waits for nothing
+ * has long ended.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,7 @@
-/** Through squid, tinyproxy and dante: what is for the proxy stays with it, its 407 means the same both ways, and what a tunnel leads to is told. */
+/**
+ * Through squid, tinyproxy and dante: fields for the proxy stay with it, its 407 means the same for
+ * tunnels and forwarding, and the target of a tunnel is reported.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"

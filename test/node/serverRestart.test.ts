@@ -1,6 +1,7 @@
 /**
- * A server that is killed and comes back: what was not sent is sent when it is there again, and what was on its way is sent once more where that is
- * safe. Processes of their own, because only a killed one leaves its clients with nothing but resets and refusals.
+ * A server that is killed and restarted: requests that were not sent are sent when it is available
+ * again, and requests on their way are retried if that is safe. The servers are separate processes,
+ * because only a killed one leaves its clients with nothing but resets and refusals.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,7 @@
-/** The ways in which a test asks a `strayServer`: through the pool, its queue, leases, a connection of its own, and by steps. */
+/**
+ * The ways in which a test asks a `strayServer`: through the pool, its queue, leases, a standalone
+ * connection, and by steps.
+ */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Scope from "effect/Scope"

@@ -1,6 +1,7 @@
 /**
- * Servers that refuse the client for its certificate, or the lack of one, after the handshake: TLS 1.3 does so always, TLS 1.2 when it is
- * negotiated again. On every face and every way it is a failure of TLS that the caller has to mend, in which nothing was processed.
+ * Servers that refuse the client for its certificate, or the lack of one, after the handshake: TLS
+ * 1.3 always does so, TLS 1.2 when it is negotiated again. With every face and on every path it is
+ * a failure of TLS that the caller has to fix, and nothing was processed.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,7 @@
-/** Requests as they are on the wire: every kind of body, and what is wrong with a request as a typed failure. */
+/**
+ * Requests as they are on the wire: every kind of body, and the faults of a request as typed
+ * failures.
+ */
 import * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { assert, describe, it } from "@effect/vitest"

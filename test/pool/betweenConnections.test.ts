@@ -1,6 +1,7 @@
 /**
- * A request between two connections: the one that it was sent on has gone, and it waits for the finalizers of its body, or for the next
- * one. What it keeps of its turn, what a shutdown does to it, and what is told of it.
+ * A request between two connections: the one on which it was sent is closed, and the request waits
+ * for the finalizers of its body, or for the next one. What it keeps of its place in the queue,
+ * what a shutdown does to it, and which events it emits.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"

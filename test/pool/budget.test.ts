@@ -1,6 +1,7 @@
 /**
- * What a request through a pool costs in runtime operations, over what it costs on a connection of its own: exact counts, not timings,
- * by a scheduler whose `shouldYield` counts. The bounds are the counts of today: a count that goes up has a reason to be found.
+ * The runtime operations of a request through a pool, compared with a standalone connection: exact
+ * counts, not timings, by a scheduler whose `shouldYield` counts. The bounds are the present
+ * counts: find the reason if one rises.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,7 @@
 /**
- * Connecting is tried again where nothing was sent and the failure may be over in a moment: within `connectRetryTime`, with pauses that grow
- * up to `connectBackoff`. All who wait for an origin share the openings, and at last their failure.
+ * A pool connects again if nothing was sent and the failure may pass: within `connectRetryTime`,
+ * with pauses that grow up to `connectBackoff`. All queued requests of an origin share the
+ * openings, and finally their failure.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"

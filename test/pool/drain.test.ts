@@ -1,6 +1,7 @@
 /**
- * A response that is let go before its end: a small rest is read and dropped, so that the connection can be used again; anything
- * else closes the connection at once. Nobody who still reads takes what was dropped for the end.
+ * A response that is discarded before its end: a small rest is read and dropped, so that the
+ * connection can be reused; otherwise the connection is closed at once. No other reader takes the
+ * drop for the end.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,6 @@
 /**
- * What a pool tells of: whole stories in order, every field, the stream and the listeners; and that nothing is made of an event
- * where nobody listens. What each kind of closing tells is in the tests of that.
+ * The events of a pool: whole stories in order, every field, the stream and the listeners. No event
+ * is made without a listener. The events of each kind of closing are in the tests of that kind.
  */
 import { assert, describe, it, vi } from "@effect/vitest"
 import * as Effect from "effect/Effect"

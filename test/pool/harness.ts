@@ -1,7 +1,7 @@
 /**
- * A pool over a scripted transport, and what a test asks of it: its counts, its events, and that nothing is left.
- *
- * The pools here close at once when their scope ends, because nobody moves the `TestClock` then, and tell of an opening that failed at once.
+ * A pool over a scripted transport, and what a test asks of it: its counts, its events, and that
+ * nothing is left. The pools here close at once when their scope ends, because nothing moves the
+ * `TestClock` then. They report a failed opening at once.
  */
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,7 @@
 /**
- * Interruption at every point where a request waits: nothing of it is left in the pool, and what it held goes to whoever is next.
- * `interruptionAtEveryOperation.test.ts` does it between any two operations.
+ * Interruption at every point at which a request waits: nothing of it is left in the pool, and its
+ * connection goes to the next request. `interruptionAtEveryOperation.test.ts` does it between any
+ * two operations.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,4 @@
-/** The limits of a pool, one by one, and what its counts say meanwhile. */
+/** The limits of a pool, one by one, and its counts at the same time. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"

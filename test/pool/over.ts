@@ -1,4 +1,7 @@
-/** A pool with a connection that has served a request, so that the next one finds it idle; and what was told of requests. */
+/**
+ * A pool with a connection that has served a request, so that the next one finds it idle; and the
+ * events of requests.
+ */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { ConnectionEvent } from "../../src/ConnectionEvent.ts"

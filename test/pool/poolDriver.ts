@@ -1,8 +1,8 @@
 /**
- * Drives the decisions of a pool with a list of actions, against the model of `poolModel.ts`, and carries the commands out as `pool.ts` does:
- * what a command brings about at once is decided meanwhile, and carried out after it.
- *
- * An action that finds nothing to act on does nothing, so that any list of actions is one.
+ * Drives the decisions of a pool with a list of actions, against the model of `poolModel.ts`, and
+ * executes the commands as `pool.ts` does. Decisions that a command causes are made at once, and
+ * executed after it. An action without an object does nothing, so that any list of actions is
+ * valid.
  */
 import type { Hint, Limits } from "../../src/internal/pool/slots.ts"
 import type { Command, Conn } from "./poolModel.ts"

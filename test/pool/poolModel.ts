@@ -1,9 +1,9 @@
 /**
- * What the decisions of a pool have to be: told from its rules by counting in plain lists, not from how `policy.ts` does it.
- *
- * The model knows of connections and requests what events and commands say. `step` lets one event happen and holds what was
- * decided against the rules: each command by itself, and all that is open and all who wait afterwards. It throws at the first thing
- * that is wrong. Which events there are, and how commands are carried out, is in `poolDriver.ts`.
+ * The required decisions of a pool: derived from its rules by counting in plain lists, not from the
+ * way in which `policy.ts` does it. The model knows what events and commands say of connections and
+ * requests. `step` lets one event happen and checks the decisions against the rules: each command
+ * by itself, and afterwards all open connections and queued requests. It throws at the first fault.
+ * `poolDriver.ts` has the events, and executes the commands.
  */
 import type { CloseReason } from "../../src/ConnectionEvent.ts"
 import { PoolState } from "../../src/internal/pool/policy.ts"

@@ -1,6 +1,7 @@
 /**
- * Responses that are not delivered, because they are about how the request was sent: 417 to an expectation of ours (RFC 9110 section
- * 10.1.1), and the 408 of an idle connection that crossed the request (section 15.5.9). The request is sent once more instead.
+ * Responses that are not delivered, because they concern how the request was sent: 417 to an
+ * expectation of this library (RFC 9110 section 10.1.1), and the 408 of an idle connection that
+ * crossed the request (section 15.5.9). The request is retried instead.
  */
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { assert, describe, it } from "@effect/vitest"

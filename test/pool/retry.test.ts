@@ -1,6 +1,7 @@
 /**
- * A request is sent once more, on a new connection, exactly where that is safe (RFC 9110 section 9.2.2, RFC 9112 section 9.3.1):
- * each case with a server that closes at that very moment. Bodies that come as streams are in `retryStreams.test.ts`.
+ * A request is retried on a new connection exactly if that is safe (RFC 9110 section 9.2.2, RFC
+ * 9112 section 9.3.1): each case with a server that closes at that very moment. Bodies that are
+ * streams are in `retryStreams.test.ts`.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,6 @@
 /**
- * TLS options that are an Effect: asked for before each opening, in the name of the request; and what becomes of the connections
- * that have older ones.
+ * TLS options that are an Effect: it runs before each opening, on behalf of the request; and the
+ * connections with older options.
  */
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"

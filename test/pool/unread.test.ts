@@ -1,6 +1,7 @@
 /**
- * A response that nobody reads is given up after `unreadTime`, with a warning that names the request, and says so to whoever reads
- * it then. The time runs while nobody reads: anew after each piece, and not while a stream is being read.
+ * An unread response is discarded after `unreadTime`, with a warning that names the request, and
+ * reports this to a later reader. The time runs while there is no reader: again after each piece,
+ * and not while a stream is being read.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,7 @@
 /**
- * A response that nobody has begun to read gives its connection up when another request waits and there is no room for one more
- * connection: after `unreadGrace`, the oldest first; the page of an error that is too large to be dropped at once.
+ * A response without a reader loses its connection if another request is queued and there is no
+ * room for another connection: after `unreadGrace`, the oldest first; an error page that is too
+ * large to be dropped, at once.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"

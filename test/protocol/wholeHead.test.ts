@@ -1,6 +1,7 @@
 /**
- * Heads that lie whole in the bytes at hand, which are read on a way of their own, against the same heads in pieces, which are not: what
- * comes out is the same. And the list of fields that keeps the head's text is a list like any other.
+ * Heads that are complete in the available bytes, which have a separate parser, against the same
+ * heads in pieces, which do not use it: the result is the same. The list of fields that keeps the
+ * head's text behaves like any other list.
  */
 import * as Equal from "effect/Equal"
 import * as Hash from "effect/Hash"

@@ -1,6 +1,7 @@
 /**
- * axios over keep-alive agents of `node:http`. What it would do beyond asking is turned off where its options allow it: redirects, decompression,
- * proxies from the environment, and reading JSON where text is asked for.
+ * axios over keep-alive agents of `node:http`. Its further features are turned off if its options
+ * allow it: redirects, decompression, proxies from the environment, and reading JSON if text is
+ * requested.
  */
 import axios from "axios"
 import type { AxiosRequestConfig } from "axios"

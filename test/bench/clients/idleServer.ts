@@ -1,6 +1,6 @@
 /**
- * A server that lets requests wait until it is told to answer all of them: whatever client asks so many times at once has to open so many
- * connections, where a server that answers at once would see few of them again and again. It never closes one.
+ * A server that holds requests until a message tells it to answer all of them. A client that sends
+ * many requests at once must therefore open as many connections. It never closes one.
  */
 import type { ChildProcess } from "node:child_process"
 import { fork } from "node:child_process"

@@ -1,8 +1,7 @@
 /**
- * What is asked for, again and again, and what a client of the benchmarks is: many loops over some connections, each of which asks as soon as
- * its last response is read.
- *
- * Whoever asks takes a turn first, so that all loops of a client end at the same time, and origins are asked round robin.
+ * The load of a benchmark client: many loops over some connections, each of which sends a request
+ * as soon as its last response is read. A loop takes a turn before it sends, so that all loops of a
+ * client end at the same time. Origins are requested round robin.
  */
 import { Latencies } from "../latencies.ts"
 import type { Sample, Session } from "../scenario.ts"

@@ -1,7 +1,7 @@
 /**
- * Times of a process's first steps: a script runs in a Node of its own, without the loader that runs the benchmarks, and prints what it took.
- *
- * Scripts are text, because nothing of them may have been loaded before, nor be transformed.
+ * Times of the first steps of a process: a script runs in a separate Node, without the loader of
+ * the benchmarks, and prints its time. Scripts are text, because nothing of them may have been
+ * loaded or transformed before.
  */
 import { execFile } from "node:child_process"
 import { readdir, readFile } from "node:fs/promises"

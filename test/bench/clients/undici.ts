@@ -1,4 +1,4 @@
-/** undici's two faces: `Pool.request`, and `request` with an `Agent`. */
+/** undici's APIs: `Pool.request`, and `request` with an `Agent`. */
 import type { Dispatcher } from "undici"
 import { agentOptions } from "./agentOptions.ts"
 import type { Body, Load, Start } from "./load.ts"

@@ -1,4 +1,7 @@
-/** Where the servers of the benchmarks listen. They are started once for all scenarios, in processes of their own. */
+/**
+ * The addresses of the servers of the benchmarks. They are started once for all scenarios, in
+ * separate processes.
+ */
 
 /** Base URLs are without a slash at the end. */
 export interface Addresses {

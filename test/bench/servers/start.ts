@@ -1,4 +1,4 @@
-/** Starts the servers of the benchmarks, in one process of their own (`child.ts`), and ends them. */
+/** Starts the servers of the benchmarks in one separate process (`child.ts`), and ends them. */
 import { fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import type { Addresses } from "./addresses.ts"

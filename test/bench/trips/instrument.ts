@@ -1,8 +1,8 @@
 /**
  * Puts a call into each function of a source, so that the function reports its entry before it does
- * anything else. Methods, accessors, constructors and arrows count as functions. What has no body
- * of its own does not count, such as the initializer of a field, and a generator counts once and
- * not at each `yield`.
+ * anything else. Methods, accessors, constructors and arrows count as functions. Code without a
+ * separate body does not count, such as the initializer of a field. A generator counts once and not
+ * at each `yield`.
  */
 import ts from "typescript"
 import type { Place } from "./places.ts"

@@ -1,10 +1,10 @@
 /**
- * What a case of the parity suite is: something that a program does with an `HttpClient`, what it sees of that as plain data,
- * and what it should see with each client.
- *
- * `same` is for what holds with ours, `node:http` and undici; `fetch` has cases of its own. Where they differ, `differs` says what
- * each does, and `docs/migrating.md` has a row with the case's name; `parity.test.ts` holds the two together. A failure is known
- * by its tag and reason. With ours it has the tag of our error besides, which alone is no difference: `fails` says both.
+ * A case of the parity suite: what a program does with an `HttpClient`, what it observes as plain
+ * data, and what it should observe with each client. `same` is for what this library, `node:http`
+ * and undici have in common; `fetch` has separate cases. If they differ, `differs` says what each
+ * does, and `docs/migrating.md` has a row with the case's name; `parity.test.ts` compares the two.
+ * A failure is known by its tag and reason. With this library it also has the tag of its error,
+ * which alone is no difference: `fails` says both.
  */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
