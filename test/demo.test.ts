@@ -106,7 +106,7 @@ describe("npm run demo", () => {
   it.each([
     ["1,000 requests over 10 connections", /requests +1000, of these 99\d on a connection that was used before\n/],
     ["the counts of the pool", /10 opened; now 10 idle · 0 busy · 0 connecting · 0 requests waiting\n/],
-    ["how often each event occurred", /^ {3}Connected +10 {3}Release +1000 {3}Reclaim +0$/m],
+    ["how often each event occurred", /^ {3}Connect +10 {3}Release +1000 {3}Reclaim +0$/m],
     ["connections closed by a server, idle", /the server closed +[1-9]\d* connections while they were idle\n/],
     ["and as a request arrived", /^ +[1-9]\d* as a request arrived, instead of a response$/m],
     ["that such requests are retried", /retried +[1-9]\d* requests\n/],
@@ -172,10 +172,10 @@ describe("the table of events", () => {
     Effect.gen(function*() {
       const pieces = yield* written(true)
       const tables = pieces.map((piece) => piece.split("\n"))
-      expect(tables.map((lines) => lines.length)).toEqual([6, 6, 6, 6])
-      // Up by the five lines of the one before; each line ends with the erasure of what stood there.
-      expect(pieces.map((piece) => piece.startsWith("\x1b[5A\r"))).toEqual([false, true, true, true])
-      expect(tables.flatMap((lines) => lines.slice(0, 5)).every((line) => line.endsWith("\x1b[K"))).toBe(true)
+      expect(tables.map((lines) => lines.length)).toEqual([7, 7, 7, 7])
+      // Up by the six lines of the one before; each line ends with the erasure of what stood there.
+      expect(pieces.map((piece) => piece.startsWith("\x1b[6A\r"))).toEqual([false, true, true, true])
+      expect(tables.flatMap((lines) => lines.slice(0, 6)).every((line) => line.endsWith("\x1b[K"))).toBe(true)
       expect(pieces.map((piece) => /Receive +(\d+)/.exec(piece)?.[1])).toEqual(["0", "0", "1", "1"])
       expect(pieces.at(-1)).toMatch(/bytes sent +20 B[^]*bytes received +300 B/)
     }))
@@ -183,7 +183,7 @@ describe("the table of events", () => {
   it.effect("is written once, at the end, where there is no terminal", () =>
     Effect.gen(function*() {
       const pieces = yield* written(false)
-      expect(pieces).toHaveLength(5)
+      expect(pieces).toHaveLength(6)
       expect(pieces.join("")).toMatch(/Send +1 .*\n.*Receive +1 /)
       expect(pieces.join("")).not.toContain("\x1b")
     }))
