@@ -135,7 +135,7 @@ describe("npm run demo", () => {
   })
 
   it("shows the table of events once for each pool, as this is no terminal", () => {
-    expect(run.output.match(/^ {3}Connect +\d+ {3}Acquire +\d+ {3}Retry +\d+$/gm)).toHaveLength(3)
+    expect(run.output.match(/^ {3}Connect +\d+ {3}Release +\d+ {3}Reclaim +\d+$/gm)).toHaveLength(3)
   })
 
   it("uses no colours where it does not write to a terminal", () => {
