@@ -33,6 +33,7 @@ export const guides: Readonly<Record<string, string>> = {
   HttpLeniency: "timeouts-and-limits.md",
   HttpError: "errors.md",
   HttpRetry: "retries.md",
+  Download: "downloads.md",
   CookieJar: "cookies.md",
   Download: "downloads.md",
   Sse: "server-sent-events.md",
