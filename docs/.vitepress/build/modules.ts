@@ -35,7 +35,6 @@ export const guides: Readonly<Record<string, string>> = {
   HttpRetry: "retries.md",
   Download: "downloads.md",
   CookieJar: "cookies.md",
-  Download: "downloads.md",
   Sse: "server-sent-events.md",
   Lines: "server-sent-events.md",
   Interim: "interim-responses.md",
