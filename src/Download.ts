@@ -26,7 +26,7 @@
  * )
  * ```
  *
- * @since 0.2.0
+ * @since 0.3.0
  */
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Data from "effect/Data"
@@ -41,7 +41,7 @@ import * as internal from "./internal/download/toFile.ts"
 /**
  * The options of `toFile`.
  *
- * @since 0.2.0
+ * @since 0.3.0
  * @category models
  */
 export interface Options<R = never> extends options.Options<R> {}
@@ -49,7 +49,7 @@ export interface Options<R = never> extends options.Options<R> {}
 /**
  * The progress of a download.
  *
- * @since 0.2.0
+ * @since 0.3.0
  * @category models
  */
 export interface Progress extends options.Progress {}
@@ -57,7 +57,7 @@ export interface Progress extends options.Progress {}
 /**
  * A content that was downloaded.
  *
- * @since 0.2.0
+ * @since 0.3.0
  * @category models
  */
 export interface Downloaded extends internal.Downloaded {}
@@ -66,7 +66,7 @@ export interface Downloaded extends internal.Downloaded {}
  * The server answered a request for the rest of a content with another part of it, or with a part
  * of another content. The partial file was discarded, so the next call starts from the beginning.
  *
- * @since 0.2.0
+ * @since 0.3.0
  * @category errors
  */
 export const UnexpectedRange: typeof errors.UnexpectedRange = errors.UnexpectedRange
@@ -74,7 +74,7 @@ export const UnexpectedRange: typeof errors.UnexpectedRange = errors.UnexpectedR
 /**
  * The type of `UnexpectedRange`.
  *
- * @since 0.2.0
+ * @since 0.3.0
  * @category errors
  */
 export type UnexpectedRange = errors.UnexpectedRange
@@ -83,7 +83,7 @@ export type UnexpectedRange = errors.UnexpectedRange
  * The downloaded content has another checksum than expected. The partial file was discarded, so the
  * next call starts from the beginning.
  *
- * @since 0.2.0
+ * @since 0.3.0
  * @category errors
  */
 export const ChecksumMismatch: typeof errors.ChecksumMismatch = errors.ChecksumMismatch
@@ -91,7 +91,7 @@ export const ChecksumMismatch: typeof errors.ChecksumMismatch = errors.ChecksumM
 /**
  * The type of `ChecksumMismatch`.
  *
- * @since 0.2.0
+ * @since 0.3.0
  * @category errors
  */
 export type ChecksumMismatch = errors.ChecksumMismatch
@@ -100,7 +100,7 @@ export type ChecksumMismatch = errors.ChecksumMismatch
  * The cause of a failed download: a failure of a request, of its body or of the file system, or one
  * of these two classes.
  *
- * @since 0.2.0
+ * @since 0.3.0
  * @category errors
  */
 export type Cause = internal.Cause
@@ -109,7 +109,7 @@ export type Cause = internal.Cause
  * A download failed. `cause` says why, and `written` is the length of the partial file. If
  * `isResumable` is true, the next call continues there.
  *
- * @since 0.2.0
+ * @since 0.3.0
  * @category errors
  */
 export class DownloadFailed extends Data.TaggedError("DownloadFailed")<{
@@ -169,7 +169,7 @@ export class DownloadFailed extends Data.TaggedError("DownloadFailed")<{
  *   )
  * ```
  *
- * @since 0.2.0
+ * @since 0.3.0
  * @category downloads
  */
 export const toFile = <R = never>(

@@ -393,7 +393,7 @@ export const retry: typeof retries.retry = retries.retry
  * )
  * ```
  *
- * @since 0.2.0
+ * @since 0.3.0
  * @category error handling
  */
 export const catchTag: typeof failures.catchTag = failures.catchTag

@@ -7,14 +7,21 @@ import { listenToData } from "../../src/internal/node/socket.ts"
 
 afterEach(() => {
   vi.doUnmock("../../src/internal/node/deno.ts")
-  vi.resetModules()
 })
+
+/**
+ * The event loop's module once more. Its query makes it a module of its own, so that the modules
+ * which other test files share stay as they are.
+ */
+const loadEventLoop = (isDeno: boolean): Promise<typeof import("../../src/internal/node/eventLoop.ts")> => {
+  vi.doMock("../../src/internal/node/deno.ts", () => ({ isDeno }))
+  const module = `../../src/internal/node/eventLoop.ts?isDeno=${isDeno}`
+  return import(module)
+}
 
 /** The order of a poll, as the event loop of a runtime has it, and of three immediates that are set before it. */
 const orderIn = async (isDeno: boolean): Promise<ReadonlyArray<string>> => {
-  vi.resetModules()
-  vi.doMock("../../src/internal/node/deno.ts", () => ({ isDeno }))
-  const { nodeEventLoop } = await import("../../src/internal/node/eventLoop.ts")
+  const { nodeEventLoop } = await loadEventLoop(isDeno)
   const order: Array<string> = []
   const timer = new Promise<void>((resolve) =>
     setImmediate(() =>

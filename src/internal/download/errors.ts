@@ -5,7 +5,7 @@ import * as Data from "effect/Data"
  * The server answered a request for the rest of a content with another part of it, or with a part
  * of another content. The partial file was discarded, so the next call starts from the beginning.
  *
- * @since 0.2.0
+ * @since 0.3.0
  * @category errors
  */
 export class UnexpectedRange extends Data.TaggedError("UnexpectedRange")<{
@@ -26,7 +26,7 @@ export class UnexpectedRange extends Data.TaggedError("UnexpectedRange")<{
  * The downloaded content has another checksum than expected. The partial file was discarded, so the
  * next call starts from the beginning.
  *
- * @since 0.2.0
+ * @since 0.3.0
  * @category errors
  */
 export class ChecksumMismatch extends Data.TaggedError("ChecksumMismatch")<{

@@ -10,7 +10,7 @@ import { policyOf } from "../retry/options.ts"
 /**
  * The progress of a download.
  *
- * @since 0.2.0
+ * @since 0.3.0
  * @category models
  */
 export interface Progress {
@@ -25,7 +25,7 @@ export interface Progress {
 /**
  * The options of `toFile`.
  *
- * @since 0.2.0
+ * @since 0.3.0
  * @category models
  */
 export interface Options<R = never> {

@@ -41,7 +41,7 @@ export type Cause =
 /**
  * A content that was downloaded.
  *
- * @since 0.2.0
+ * @since 0.3.0
  * @category models
  */
 export interface Downloaded {

@@ -11,6 +11,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
+import { globalValue } from "effect/GlobalValue"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type { Addresses } from "../../Transport.ts"
@@ -56,6 +57,13 @@ const lookUpBySystem = resolveBy(systemLookup)
 export const systemLookUp: NameLookup = (name, caller, done, died) =>
   caller.context.run(() => lookUpBySystem(name, done, died))
 
+/**
+ * The system's resolvers of all copies of this library in the process. Two copies share the default
+ * of the reference, because Effect keeps it once a process, by its key. Without this set, a second
+ * copy would take the first one's default for a resolver of the program.
+ */
+const systems = globalValue(Symbol.for("effect-http-client/Resolver/systems"), () => new WeakSet<Service>())
+
 export const system: Service = Object.freeze<Service>({
   lookup: (name) =>
     Effect.async<Answer, DnsError>((resume) => {
@@ -68,6 +76,8 @@ export const system: Service = Object.freeze<Service>({
       return Effect.sync(stop)
     })
 })
+
+systems.add(system)
 
 /**
  * The resolver of the connections and pools that an effect makes. By default the system's.
@@ -134,4 +144,4 @@ const lookUpBy = ({ lookup }: Service): NameLookup => (name, caller, done, died)
 
 /** Returns the port for a resolver; `undefined` for the system's, so that it costs nothing. */
 export const nameLookup = (resolver: Service): NameLookup | undefined =>
-  resolver === system ? undefined : lookUpBy(resolver)
+  systems.has(resolver) ? undefined : lookUpBy(resolver)

@@ -2,6 +2,7 @@
  * Decides whether an address may be dialled: `deny` wins over `allow`, and `allow` over the ranges
  * that are not public. Pure: the decision depends only on the policy and the address.
  */
+import * as Predicate from "effect/Predicate"
 import { InvalidOption } from "../error/request.ts"
 import type { Network } from "./address.ts"
 import { contains, embedded, parseAddress, parseNetwork } from "./address.ts"
@@ -70,7 +71,7 @@ class Checked implements Policy {
   }
 }
 
-export const isPolicy = (u: unknown): u is Policy => u instanceof Checked
+export const isPolicy = (u: unknown): u is Policy => ownOf(u) !== undefined
 
 export const allowAll: Policy = new Checked(false, [], [])
 
@@ -106,12 +107,45 @@ const refusedUnlessAllowed = (
   return undefined
 }
 
-/** Returns the policy as this module created it. */
+/** The policies of other copies of this library, as this copy read them. */
+const readPolicies = new WeakMap<object, Checked>()
+
+/**
+ * Returns a policy as this module creates it; `undefined` for any other value.
+ *
+ * A process may have two copies of this library, such as two versions of it. They share the default
+ * policy, because Effect keeps the default of a `Context.Reference` once a process, by its key. A
+ * policy of another copy is therefore read from its public data. A version whose policies have
+ * further rules must change `TypeId`, or this copy would ignore them.
+ */
+const ownOf = (u: unknown): Checked | undefined => {
+  if (u instanceof Checked) return u
+  if (!Predicate.hasProperty(u, TypeId) || u[TypeId] !== TypeId) return undefined
+  const known = readPolicies.get(u)
+  if (known !== undefined) return known
+  const { allow, deny, publicOnly } = u as Partial<Record<"allow" | "deny" | "publicOnly", unknown>>
+  const allowed = networksOf(allow)
+  const denied = networksOf(deny)
+  if (typeof publicOnly !== "boolean" || allowed === undefined || denied === undefined) return undefined
+  const read = new Checked(publicOnly, allowed, denied)
+  // What can change is read each time.
+  if (Object.isFrozen(u)) readPolicies.set(u, read)
+  return read
+}
+
+const networksOf = (texts: unknown): ReadonlyArray<Network> | undefined => {
+  if (!Array.isArray(texts)) return undefined
+  const networks = texts.map((text) => typeof text === "string" ? parseNetwork(text) : "is not a string")
+  return networks.every((network) => typeof network !== "string") ? networks : undefined
+}
+
+/** Returns the policy as this module creates it. */
 const own = (policy: Policy): Checked => {
-  if (policy instanceof Checked) return policy
+  const found = ownOf(policy)
+  if (found !== undefined) return found
   // Excluded by the types. A policy that cannot be read must not allow everything.
   throw new TypeError(
-    "This is no policy of this copy of effect-http-client: use AddressPolicy.make, publicOnly or allowAll"
+    "This is no policy of effect-http-client: use AddressPolicy.make, AddressPolicy.publicOnly or AddressPolicy.allowAll"
   )
 }
 
