@@ -41,6 +41,7 @@ const additions: ReadonlyArray<readonly [name: string, modules: ReadonlyArray<st
     "effect/Either",
     "effect/Equal",
     "effect/Function",
+    "effect/GlobalValue",
     "effect/Hash",
     "effect/Inspectable",
     "effect/Option",
@@ -93,7 +94,7 @@ const additions: ReadonlyArray<readonly [name: string, modules: ReadonlyArray<st
     "effect/ScheduleDecision",
     "effect/ScheduleIntervals"
   ]],
-  ["PooledHttpClient", ["effect/Config", "effect/GlobalValue", "node:util/types", "node:zlib"]],
+  ["PooledHttpClient", ["effect/Config", "node:util/types", "node:zlib"]],
   ["index", [
     "@effect/platform/FileSystem",
     // Loaded with `HttpClientRequest` in any case.
