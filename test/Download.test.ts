@@ -337,6 +337,63 @@ describe("a call after one that was cut at byte 4 of 10", () => {
       files: whole
     },
     {
+      what: "a 416 with the length that is there, which contradicts the length of the content",
+      script: [
+        [asks(4), ...answers("416 Range Not Satisfiable", "", "Content-Range: bytes */4")],
+        [asks(), ...answers("200 OK", "abcd")]
+      ],
+      result: { bytes: 4, resumedFrom: 0 },
+      files: { target: "abcd" }
+    },
+    {
+      what: "a 416 with the length that is there, of another version",
+      first: answers("200 OK", "4\r\n0123\r\n", "Transfer-Encoding: chunked", v1),
+      script: [
+        [asks(4), ...answers("416 Range Not Satisfiable", "", "Content-Range: bytes */4", "ETag: \"v2\"")],
+        [asks(), ...answers("200 OK", "abcd")]
+      ],
+      result: { bytes: 4, resumedFrom: 0 },
+      files: { target: "abcd" }
+    },
+    {
+      what: "a 416 with the Content-Range of a part",
+      first: answers("200 OK", "4\r\n0123\r\n", "Transfer-Encoding: chunked", v1),
+      script: [
+        [asks(4), ...answers("416 Range Not Satisfiable", "", "Content-Range: bytes 0-3/4")],
+        [asks(), ...answers("200 OK", "abcd")]
+      ],
+      result: { bytes: 4, resumedFrom: 0 },
+      files: { target: "abcd" }
+    },
+    {
+      what: "a 206 with a content coding, of a content without a length",
+      first: answers("200 OK", "4\r\n0123\r\n", "Transfer-Encoding: chunked", v1),
+      script: [[asks(4), ...part("bytes 4-9/10", "coded!", "Content-Encoding: gzip", v1)]],
+      result: { cause: "UnexpectedRange", isResumable: false },
+      files: { partial: "0123" }
+    },
+    {
+      what: "a 206 with several parts",
+      script: [[asks(4), ...part("bytes 4-9/10", "--a\r\n\r", "Content-Type: multipart/byteranges; boundary=a")]],
+      result: { cause: "UnexpectedRange", isResumable: false },
+      files: { partial: "0123" }
+    },
+    {
+      what: "a 206 that ends with its connection, cut, and then the remainder",
+      script: [
+        [asks(4), T.reply("HTTP/1.1 206 Part\r\nContent-Range: bytes 4-9/10\r\n\r\n45"), T.eof],
+        [asks(6), ...part("bytes 6-9/10", "6789")]
+      ],
+      result: continued,
+      files: whole
+    },
+    {
+      what: "a 206 that ends with its connection and brings nothing",
+      script: [[asks(4), T.reply("HTTP/1.1 206 Part\r\nContent-Range: bytes 4-9/10\r\n\r\n"), T.eof]],
+      result: { cause: "UnexpectedRange", isResumable: false },
+      files: { partial: "0123" }
+    },
+    {
       what: "the rest of a content without a length",
       first: answers("200 OK", "4\r\n0123\r\n", "Transfer-Encoding: chunked", v1),
       script: [
@@ -534,6 +591,7 @@ describe("a download", () => {
     ["sha256", HttpRequest.get(url), "x", { sha256: "abc" }],
     ["onProgress", HttpRequest.get(url), "x", { onProgress: 1 }],
     ["progressInterval", HttpRequest.get(url), "x", { progressInterval: "soon" }],
+    ["path", HttpRequest.get(url), "directory/", {}],
     ["retry", HttpRequest.get(url), "x", { retry: 3 }],
     ["times", HttpRequest.get(url), "x", { retry: { times: -1 } }]
   ]
@@ -550,6 +608,105 @@ describe("a download", () => {
         expect(facts(error)).toEqual({ option })
       }).pipe(Effect.scoped)
   )
+})
+
+describe("something else that changes the partial file", () => {
+  /** Removes or changes it when so many bytes are reported. */
+  const disturbing = (path: string, at: number, text?: string): Download.Options<FileSystem.FileSystem> => ({
+    ...quiet,
+    progressInterval: 0,
+    onProgress: ({ bytes }) =>
+      bytes !== at
+        ? Effect.void
+        : Effect.flatMap(FileSystem.FileSystem, (files) =>
+          Effect.orDie(
+            text === undefined
+              ? files.remove(`${path}.part`, { force: true })
+              : files.writeFileString(`${path}.part`, text)
+          ))
+  })
+
+  it.live.each([["removes", undefined], ["shortens", "012"]] as const)(
+    "%s it before it gets its name: the target stays as it was",
+    ([, text]) =>
+      inDirectory((path) =>
+        Effect.gen(function*() {
+          const files = yield* FileSystem.FileSystem
+          yield* files.writeFileString(path, "the earlier file")
+          const found = yield* downloads(
+            path,
+            [[asks(), ...answers("200 OK", content, v1)]],
+            disturbing(path, 10, text)
+          )
+          assert(found._tag === "Left")
+          expect(facts(found.left)).toMatchObject({ cause: "SystemError", isResumable: false })
+          expect((yield* filesOf(path)).target).toBe("the earlier file")
+        })
+      )
+  )
+
+  it.live("changes it while the rest is requested: the download starts over", () =>
+    inDirectory((path) =>
+      Effect.gen(function*() {
+        const files = yield* FileSystem.FileSystem
+        yield* downloads(path, [[asks(), ...half(v1)]], quiet)
+        const transport = yield* T.make([
+          T.connection(asks(4), T.delay("20 millis"), ...part("bytes 4-9/10", "456789")),
+          T.connection(asks(), ...answers("200 OK", content, v1))
+        ])
+        const running = yield* Effect.fork(
+          Download.toFile(HttpRequest.get(url), path, quiet).pipe(
+            Effect.provide(ConnectionPool.layer()),
+            Effect.provide(overTransport(transport))
+          )
+        )
+        // The request is on its way, and the record has been read.
+        yield* Effect.repeat(Effect.sleep("1 millis"), { until: () => transport.opened.length > 0 })
+        yield* files.remove(`${path}.part`)
+        expect(yield* Fiber.join(running)).toMatchObject({ bytes: 10, resumedFrom: 0 })
+        expect(yield* filesOf(path)).toEqual({ target: content })
+      })
+    ))
+
+  it.live("writes: an interruption waits for what the system is writing", () =>
+    inDirectory((path) =>
+      Effect.gen(function*() {
+        const files = yield* FileSystem.FileSystem
+        const begun = yield* Deferred.make<void>()
+        const slow = yield* Deferred.make<void>()
+        const ended: Array<string> = []
+        const slowly: FileSystem.FileSystem = {
+          ...files,
+          open: (name, options) =>
+            Effect.map(files.open(name, options), (file) =>
+              Object.assign(Object.create(file), {
+                writeAll: (bytes: Uint8Array) =>
+                  Deferred.succeed(begun, undefined).pipe(
+                    Effect.zipRight(Deferred.await(slow)),
+                    Effect.zipRight(file.writeAll(bytes)),
+                    Effect.tap(() => ended.push("written"))
+                  )
+              }))
+        }
+        const transport = yield* T.make([T.connection(asks(), ...half(v1))])
+        const running = yield* Effect.fork(
+          Download.toFile(HttpRequest.get(url), path, quiet).pipe(
+            Effect.provide(ConnectionPool.layer()),
+            Effect.provide(overTransport(transport)),
+            Effect.provideService(FileSystem.FileSystem, slowly)
+          )
+        )
+        yield* Deferred.await(begun)
+        const interrupting = yield* Effect.fork(
+          Effect.zipRight(Fiber.interrupt(running), Effect.sync(() => ended.push("interrupted")))
+        )
+        yield* Effect.yieldNow()
+        yield* Deferred.succeed(slow, undefined)
+        yield* Fiber.join(interrupting)
+        expect(ended).toEqual(["written", "interrupted"])
+        expect(yield* filesOf(path)).toEqual({ partial: "0123", record: true })
+      })
+    ))
 })
 
 describe("Content-Range", () => {

@@ -96,6 +96,7 @@ const additions: ReadonlyArray<readonly [name: string, modules: ReadonlyArray<st
   ]],
   ["PooledHttpClient", ["effect/Config", "node:util/types", "node:zlib"]],
   ["index", [
+    "@effect/platform/Error",
     "@effect/platform/FileSystem",
     // Loaded with `HttpClientRequest` in any case.
     "@effect/platform/HttpBody",

@@ -53,6 +53,12 @@ describe("a policy of another copy", () => {
     )
   })
 
+  it("can be the base of another", () => {
+    const made = model.make({ base: other.publicOnly, deny: ["1.1.1.1"] }) as AddressPolicy.Policy
+    const ruleOf = (address: string) => model.refusalOf(made, address)?.rule
+    assert.deepStrictEqual(["1.1.1.1", "127.0.0.1", "8.8.8.8"].map(ruleOf), ["Deny", "Loopback", undefined])
+  })
+
   it("is read again if it can change", () => {
     const deny: Array<string> = []
     const open: AddressPolicy.Policy = { [model.TypeId]: model.TypeId, publicOnly: false, allow: [], deny }

@@ -16,9 +16,10 @@ export class UnexpectedRange extends Data.TaggedError("UnexpectedRange")<{
   readonly reason: string
 }> {
   override get message(): string {
-    const asked = this.requested === undefined ? "all bytes" : `the bytes from ${this.requested}`
-    return `The server was asked for ${asked}, and its answer does not fit: ${this.reason}. What had arrived before was `
-      + "discarded. Download it without `resume` if the server is known to be wrong about ranges."
+    const { reason, requested } = this
+    if (requested === undefined) return `The server was asked for all bytes, and its answer does not fit: ${reason}.`
+    return `The server was asked for the bytes from ${requested}, and its answer does not fit: ${reason}. What had arrived `
+      + "before was discarded. If the server is known to be wrong about ranges, set `resume: false` and `retry: false`."
   }
 }
 

@@ -4,10 +4,11 @@
  * The record is written before the first byte, and removed before the partial file is emptied.
  * Without a valid record the partial file is worthless, whatever it contains.
  */
-import type { PlatformError } from "@effect/platform/Error"
+import { type PlatformError, SystemError } from "@effect/platform/Error"
 import type * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
 import type { Kept, Validator } from "./plan.ts"
@@ -94,9 +95,18 @@ export class Partial {
     })
   }
 
-  /** Opens the file to append to it. */
-  get append() {
-    return this.#files.open(this.path, { flag: "a" })
+  /**
+   * Opens the file to append to its `bytes`. Returns `undefined` if it has another length, because
+   * something else removed or changed it; then it is discarded.
+   */
+  append(bytes: number): Effect.Effect<FileSystem.File | undefined, PlatformError, Scope.Scope> {
+    return Effect.gen(this, function*() {
+      const file = yield* this.#files.open(this.path, { flag: "a" })
+      const { size } = yield* file.stat
+      if (Number(size) === bytes) return file
+      yield* this.discard
+      return undefined
+    })
   }
 
   /** Returns the SHA-256 of the file in hexadecimal. */
@@ -113,11 +123,38 @@ export class Partial {
     })
   }
 
-  /** Writes the file to the disk, and renames it atomically. */
-  get publish(): Effect.Effect<void, PlatformError> {
-    return Effect.scoped(Effect.flatMap(this.append, (file) => file.sync)).pipe(
+  /**
+   * Writes the file to the disk, and renames it atomically. If it does not have its `bytes`,
+   * something else changed it, and it must not replace the target.
+   */
+  publish(bytes: number): Effect.Effect<void, PlatformError> {
+    // Opened to write, because the data of a file that is only read is not written to the disk
+    // everywhere. The flag does not create a file.
+    const synced = Effect.scoped(
+      Effect.flatMap(
+        this.#files.open(this.path, { flag: "r+" }),
+        (file) =>
+          Effect.flatMap(
+            file.stat,
+            ({ size }) => Number(size) === bytes ? file.sync : Effect.fail(this.#changed(Number(size), bytes))
+          )
+      )
+    )
+    return synced.pipe(
       Effect.zipRight(this.#files.rename(this.path, this.#target)),
+      Effect.tapError(() => this.discard),
       Effect.zipRight(this.discard)
     )
+  }
+
+  #changed(size: number, bytes: number): SystemError {
+    return new SystemError({
+      reason: "Busy",
+      module: "FileSystem",
+      method: "rename",
+      pathOrDescriptor: this.path,
+      description: `${bytes} bytes were written, and the file has ${size}. Something else changes it, such as another `
+        + "download to the same path"
+    })
   }
 }

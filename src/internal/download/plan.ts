@@ -43,13 +43,16 @@ export type Plan =
 export const isPlannable = (kept: Kept | undefined) => (status: number): boolean =>
   status === 200 || status === 206 || (status === 416 && kept !== undefined)
 
+const isCoded = (fields: HttpFields.HttpFields): boolean =>
+  (HttpFields.getUnsafe(fields, "content-encoding") ?? "identity").toLowerCase() !== "identity"
+
 /**
  * Returns the value of If-Range: a strong ETag, or a Last-Modified that is at least a second older
  * than the response (RFC 9110 section 8.8.2.2). A coded content has none, because its bytes may
  * differ next time.
  */
 export const validatorOf = (fields: HttpFields.HttpFields, now: number): Validator | undefined => {
-  if ((HttpFields.getUnsafe(fields, "content-encoding") ?? "identity").toLowerCase() !== "identity") return undefined
+  if (isCoded(fields)) return undefined
   const etag = HttpFields.getUnsafe(fields, "etag")
   if (etag !== undefined && /^"[\x21\x23-\x7e\x80-\xff]*"$/.test(etag)) return { name: "etag", value: etag }
   const value = HttpFields.getUnsafe(fields, "last-modified")
@@ -61,10 +64,31 @@ export const validatorOf = (fields: HttpFields.HttpFields, now: number): Validat
     : undefined
 }
 
+/** True unless the fields have another validator than the partial file. */
+const isSameVersion = ({ validator }: Kept, fields: HttpFields.HttpFields): boolean => {
+  const now = HttpFields.getUnsafe(fields, validator.name)
+  return now === undefined || now === validator.value
+}
+
+/**
+ * True if a 416 says that the partial file is the whole content. A server may look at Range before
+ * If-Range, so it may mean another version of the content.
+ */
+const saysComplete = (kept: Kept, fields: HttpFields.HttpFields): boolean => {
+  const { complete, part } = parseContentRange(HttpFields.getUnsafe(fields, "content-range") ?? "") ?? {}
+  return part === undefined && complete === kept.bytes && (kept.total === undefined || kept.total === complete)
+    && isSameVersion(kept, fields)
+}
+
 const appended = (kept: Kept | undefined, { fields }: Head): Plan | UnexpectedRange => {
   const contentRange = HttpFields.getUnsafe(fields, "content-range")
   const wrong = (reason: string) => new UnexpectedRange({ requested: kept?.bytes, contentRange, reason })
   if (kept === undefined) return wrong("it has a part (206), and no part was requested")
+  // A part of coded bytes is a part of another representation (RFC 9110 section 8.4).
+  if (isCoded(fields)) return wrong("it has a content coding that was not requested")
+  if (/^multipart\/byteranges\b/i.test(HttpFields.getUnsafe(fields, "content-type") ?? "")) {
+    return wrong("it has several parts (multipart/byteranges), and one was requested")
+  }
   const { complete, part } = (contentRange === undefined ? undefined : parseContentRange(contentRange)) ?? {}
   if (part === undefined) return wrong("its Content-Range is missing or not valid")
   if (part.first !== kept.bytes) return wrong(`it begins with byte ${part.first}`)
@@ -73,8 +97,7 @@ const appended = (kept: Kept | undefined, { fields }: Head): Plan | UnexpectedRa
   }
   const total = complete ?? kept.total
   if (total !== undefined && part.last >= total) return wrong(`it ends behind the content, which has ${total} bytes`)
-  const now = HttpFields.getUnsafe(fields, kept.validator.name)
-  if (now !== undefined && now !== kept.validator.value) return wrong("it is a part of another version of the content")
+  if (!isSameVersion(kept, fields)) return wrong("it is a part of another version of the content")
   return { _tag: "Append", end: part.last + 1, total }
 }
 
@@ -83,8 +106,7 @@ export const planOf = (kept: Kept | undefined, head: Head, now: number): Plan | 
   const { fields, framing, status } = head
   if (status === 206) return appended(kept, head)
   if (status === 416) {
-    const { complete } = parseContentRange(HttpFields.getUnsafe(fields, "content-range") ?? "") ?? {}
-    return { _tag: complete !== undefined && complete === kept?.bytes ? "Complete" : "Discard" }
+    return { _tag: kept !== undefined && saysComplete(kept, fields) ? "Complete" : "Discard" }
   }
   const length = Number(HttpFields.getUnsafe(fields, "content-length") ?? NaN)
   return {

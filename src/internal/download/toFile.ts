@@ -183,7 +183,8 @@ export class Download<R> {
       const isStart = plan._tag === "Start"
       const file = isStart
         ? yield* this.#partial.start(this.#url, plan.validator, plan.total)
-        : yield* this.#partial.append
+        : yield* this.#partial.append(this.#written)
+      if (file === undefined) return false
       if (isStart) {
         this.#written = 0
         this.#found = 0
@@ -196,7 +197,9 @@ export class Download<R> {
       yield* Stream.runForEach(response.stream, (piece) => {
         if (this.#written + piece.length > end) return this.#refuse(wrong("it is longer than its Content-Range says"))
         return Effect.zipRight(
-          file.writeAll(piece),
+          // A write of the system cannot be stopped. If the fiber did not wait for it, the bytes
+          // could be written after those of the next call.
+          Effect.uninterruptible(file.writeAll(piece)),
           Effect.suspend(() => {
             this.#written += piece.length
             return this.#report(false)
@@ -204,6 +207,9 @@ export class Download<R> {
         )
       })
       if (!isStart && this.#written < end) {
+        // A part that ends with its connection may have been cut. Its bytes are good, and each such
+        // response brings at least one, so that requesting the rest comes to an end.
+        if (response.framing === "close" && this.#written > (kept?.bytes ?? 0)) return false
         return yield* this.#refuse(wrong("it is shorter than its Content-Range says"))
       }
       return isStart || this.#written === plan.total
@@ -241,7 +247,7 @@ export class Download<R> {
       }
       this.#total = this.#written
       yield* this.#report(true)
-      yield* this.#partial.publish
+      yield* this.#partial.publish(this.#written)
       return { path: this.#path, bytes: this.#written, resumedFrom: this.#found ?? 0 }
     })
   }
@@ -259,6 +265,9 @@ export const make = <R>(
   if (settings instanceof InvalidOption) return settings
   if (typeof path !== "string" || path === "") {
     return new InvalidOption({ option: "path", reason: "it must be the path of a file" })
+  }
+  if (/[\\/]$/.test(path)) {
+    return new InvalidOption({ option: "path", reason: "it ends like a directory; append the name of a file" })
   }
   return unusable(request) ?? new Download(pool, files, request, path, settings)
 }

@@ -185,8 +185,8 @@ export interface Parts {
 
 /** Creates a policy, by default over `publicOnly`. */
 export const make = (parts: Parts): Policy | InvalidOption => {
-  const { base = publicOnly } = parts
-  if (!(base instanceof Checked)) {
+  const base = ownOf(parts.base === undefined ? publicOnly : parts.base)
+  if (base === undefined) {
     return new InvalidOption({ option: "base", reason: "it must be a policy, such as `AddressPolicy.publicOnly`" })
   }
   const allow = parseRanges("allow", parts.allow)
