@@ -97,7 +97,7 @@ const get = (url: string) =>
   Effect.gen(function*() {
     const pool = yield* ConnectionPool.ConnectionPool
     const response = yield* pool.execute(HttpRequest.get(url))
-    return { status: response.status, text: yield* response.text }
+    return { status: response.status, retryAfter: response.getHeader("Retry-After"), text: yield* response.text }
   })
 
 const underLoad = Effect.gen(function*() {
@@ -117,7 +117,7 @@ const underLoad = Effect.gen(function*() {
   yield* same(
     "the answers",
     yield* Fiber.join(waiting),
-    Array.from({ length: 20 }, (_, i) => ({ status: 200, text: `order ${i}` }))
+    Array.from({ length: 20 }, (_, i) => ({ status: 200, retryAfter: undefined, text: `order ${i}` }))
   )
   yield* same("stopped", yield* logged("stopped"), { opened: 20, closed: 20 })
   yield* same("the exit", yield* exit, [0, null])
@@ -166,7 +166,8 @@ const hangingUpstream = Effect.gen(function*() {
   yield* upstream.holds(3)
   child.kill("SIGTERM")
   yield* same("interrupting", yield* logged("interrupting"), { inFlight: 3 })
-  yield* same("the answers", (yield* Fiber.join(waiting)).map(({ status }) => status), [503, 503, 503])
+  const refusal = { status: 503, retryAfter: "1", text: "This instance is shutting down.\n" }
+  yield* same("the answers", yield* Fiber.join(waiting), [refusal, refusal, refusal])
   yield* same("stopped", yield* logged("stopped"), { opened: 3, closed: 3 })
   yield* same("the exit", yield* exit, [0, null])
   yield* same("connections to the server behind", yield* upstream.connections, 0)

@@ -42,11 +42,14 @@ const makeGate = Effect.gen(function*() {
       Effect.suspend(() =>
         isDraining ? unavailable : Effect.acquireUseRelease(
           SubscriptionRef.update(inFlight, (count) => count + 1),
-          // Handlers run in an uninterruptible region. What loses the race must be interruptible.
-          () => Effect.raceFirst(app, Effect.zipRight(Effect.interruptible(Deferred.await(graceIsOver)), unavailable)),
+          () => app,
           () => SubscriptionRef.update(inFlight, (count) => count - 1)
         )
       ),
+    /** Goes around the routes: what it returns is the response, and the middleware sends it. */
+    untilGraceIsOver: <E, R>(routes: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
+      // Handlers run in an uninterruptible region. What loses the race must be interruptible.
+      Effect.raceFirst(routes, Effect.zipRight(Effect.interruptible(Deferred.await(graceIsOver)), unavailable)),
     drain: (grace: Duration.DurationInput) =>
       Effect.gen(function*() {
         isDraining = true
@@ -86,7 +89,7 @@ export const program = ({ grace, port, upstream }: Options) =>
     const gate = yield* makeGate
     const node = createServer()
     const server = yield* NodeHttpServer.make(() => node, { host: "127.0.0.1", port })
-    yield* HttpServer.serveEffect(routes(upstream), gate.middleware).pipe(
+    yield* HttpServer.serveEffect(gate.untilGraceIsOver(routes(upstream)), gate.middleware).pipe(
       Effect.provideService(HttpServer.HttpServer, server)
     )
 
