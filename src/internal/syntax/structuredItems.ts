@@ -91,7 +91,8 @@ export const isToken = (text: string): boolean => {
 export class ItemReader {
   readonly #text: string
   #at = 0
-  #reason: string | undefined
+  /** Set before `failure` is read. */
+  #reason = ""
 
   constructor(text: string) {
     this.#text = text
@@ -104,7 +105,7 @@ export class ItemReader {
 
   /** The reason of the failure, and its place. */
   get failure(): FieldValueError {
-    return new FieldValueError({ reason: this.#reason ?? "nothing is missing", at: this.#at })
+    return new FieldValueError({ reason: this.#reason, at: this.#at })
   }
 
   /** Sets the reason of a failure. */
