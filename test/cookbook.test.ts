@@ -1,9 +1,9 @@
 /** The recipes of docs/cookbook: each has its page, its program and its check. `npm run examples` runs the checks. */
-import { spawn } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "vitest"
+import { type Ran, ran } from "./fixtures/ran.ts"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const cookbook = path.join(root, "docs/cookbook")
@@ -13,19 +13,8 @@ const recipes = fs.readdirSync(cookbook, { withFileTypes: true })
 const read = (...parts: ReadonlyArray<string>): string => fs.readFileSync(path.join(cookbook, ...parts), "utf8")
 
 /** Runs the checks of these recipes, or of all. */
-const run = (...names: ReadonlyArray<string>): Promise<{ readonly status: number | null; readonly output: string }> =>
-  new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ["node_modules/tsx/dist/cli.mjs", "docs/cookbook/run.ts", ...names], {
-      cwd: root,
-      env: { ...process.env, NO_COLOR: "1" },
-      stdio: ["ignore", "pipe", "pipe"]
-    })
-    let output = ""
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text))
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (output += text))
-    child.on("error", reject)
-    child.on("close", (status) => resolve({ status, output }))
-  })
+const run = (...names: ReadonlyArray<string>): Promise<Ran> =>
+  ran(["node_modules/tsx/dist/cli.mjs", "docs/cookbook/run.ts", ...names], { NO_COLOR: "1" })
 
 describe("docs/cookbook", () => {
   it.each(recipes)("the page of %s shows its program, and links to it", (name) => {

@@ -3,33 +3,14 @@ import { it } from "@effect/vitest"
 import type { ConnectionEvent } from "effect-http-client"
 import * as Effect from "effect/Effect"
 import * as TestClock from "effect/TestClock"
-import { spawn } from "node:child_process"
 import * as http from "node:http"
 import * as net from "node:net"
-import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect } from "vitest"
 import { watch } from "../docs/demo/parts/watch.ts"
 import { Report } from "../docs/demo/report.ts"
+import { type Ran, ran } from "./fixtures/ran.ts"
 
-const root = fileURLToPath(new URL("..", import.meta.url))
-
-interface Run {
-  readonly status: number | null
-  readonly output: string
-}
-
-const demo = (...args: ReadonlyArray<string>): Promise<Run> =>
-  new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ["--import", "tsx", "docs/demo/main.ts", ...args], {
-      cwd: root,
-      stdio: ["ignore", "pipe", "pipe"]
-    })
-    let output = ""
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text))
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (output += text))
-    child.on("error", reject)
-    child.on("close", (status) => resolve({ status, output }))
-  })
+const demo = (...args: ReadonlyArray<string>): Promise<Ran> => ran(["--import", "tsx", "docs/demo/main.ts", ...args])
 
 const listening = (server: net.Server): Promise<number> =>
   new Promise((resolve) => {

@@ -1,28 +1,17 @@
 /** The programs that users copy run as they stand: those of the README, and every file of docs/examples. */
-import { spawn } from "node:child_process"
 import * as fs from "node:fs"
 import * as http from "node:http"
 import type * as net from "node:net"
 import * as path from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { type Ran, ran } from "./fixtures/ran.ts"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const read = (file: string) => fs.readFileSync(path.join(root, file), "utf8")
 
-const tsx = (...args: ReadonlyArray<string>): Promise<{ readonly status: number | null; readonly output: string }> =>
-  new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ["node_modules/tsx/dist/cli.mjs", ...args], {
-      cwd: root,
-      env: { ...process.env, NO_COLOR: "1" },
-      stdio: ["ignore", "pipe", "pipe"]
-    })
-    let output = ""
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text))
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (output += text))
-    child.on("error", reject)
-    child.on("close", (status) => resolve({ status, output }))
-  })
+const tsx = (...args: ReadonlyArray<string>): Promise<Ran> =>
+  ran(["node_modules/tsx/dist/cli.mjs", ...args], { NO_COLOR: "1" })
 
 /** A port of this machine on which nothing listens. */
 const freePort = async (): Promise<number> => {

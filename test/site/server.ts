@@ -1,4 +1,4 @@
-/** Serves the built site on 127.0.0.1, as any host of static files does. */
+/** Serves the built site as static files on 127.0.0.1. */
 import * as fs from "node:fs"
 import * as http from "node:http"
 import * as path from "node:path"

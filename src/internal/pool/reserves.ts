@@ -8,8 +8,8 @@
  *
  * A reserve may have a request, which is sent on each connection that was opened for it before the
  * connection is idle: its greeting (`greetings.ts`). If that fails, the opening has failed. A
- * server may close a greeted connection as any that has served a request, so that is a failure only
- * if it happens soon.
+ * greeted connection has served a request, and servers close such connections after a while. Its
+ * end is therefore a failure only if it happens soon.
  */
 import type { CloseReason } from "../../ConnectionEvent.ts"
 
