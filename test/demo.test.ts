@@ -20,7 +20,7 @@ const listening = (server: net.Server): Promise<number> =>
 const patience = { timeout: 60_000 }
 
 describe("npm run demo", () => {
-  let run: Run
+  let run: Ran
 
   beforeAll(async () => {
     run = await demo()
