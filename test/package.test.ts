@@ -1,6 +1,7 @@
 /** Every module of `src` is public, under both of its names unless it needs an optional peer, and is listed in `docs/modules.md`. */
 import * as fs from "node:fs"
-import { expect, it, vi } from "vitest"
+import { expect, it } from "vitest"
+import { ran } from "./fixtures/ran.ts"
 
 const read = (file: string) => fs.readFileSync(new URL(`../${file}`, import.meta.url), "utf8")
 const captures = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map((match) => match[1])
@@ -11,6 +12,19 @@ const modules = fs.readdirSync(new URL("../src", import.meta.url))
 
 /** Modules that need an optional peer, so that importing the package must not load them. */
 const withPeer = ["CookieJar"]
+
+const asModule = (code: string): string => `data:text/javascript,${encodeURIComponent(code)}`
+
+/** For Node's `--import`: nothing finds the optional peer. */
+const withoutPeer = asModule(`
+import { register } from "node:module"
+register(${
+  JSON.stringify(asModule(`export const resolve = (specifier, context, next) => {
+    if (specifier === "tough-cookie") throw new Error("Cannot find package 'tough-cookie'")
+    return next(specifier, context)
+  }`))
+})
+`)
 
 it("index.ts exports every module, but for those that need an optional peer", () => {
   expect(captures(read("src/index.ts"), /^export \* as (\w+) from "\.\/\1\.ts"$/gm).toSorted()).toEqual(
@@ -25,19 +39,12 @@ it("the package imports where no optional peer is installed, and what needs one 
   }
   expect(peerDependenciesMeta).toEqual({ "tough-cookie": { optional: true } })
   expect(Object.keys(peerDependencies)).toContain("tough-cookie")
-  // Another file of the same worker may have loaded the modules already, with the peer.
-  vi.resetModules()
-  vi.doMock("tough-cookie", () => {
-    throw new Error("there is no tough-cookie")
-  })
-  try {
-    const index: Record<string, unknown> = await import("../src/index.ts")
-    expect(Object.keys(index)).toContain("PooledHttpClient")
-    await expect(import("../src/CookieJar.ts")).rejects.toThrow()
-  } finally {
-    vi.doUnmock("tough-cookie")
-    vi.resetModules()
-  }
+  // In a process of its own, because this one may have loaded the peer already.
+  const loaded = (module: string) => ran(["--import", "tsx", "--import", withoutPeer, `src/${module}.ts`])
+  const [index, cookieJar] = await Promise.all([loaded("index"), loaded("CookieJar")])
+  expect(index).toEqual({ status: 0, output: "" })
+  expect(cookieJar.status).toBe(1)
+  expect(cookieJar.output).toContain("Cannot find package 'tough-cookie'")
 })
 
 it("docs/modules.md lists every module", () => {
