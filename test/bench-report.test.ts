@@ -256,6 +256,13 @@ describe("the page", () => {
       })
     expect(page(older)).toContain("Measured on 2024-01-01 with effect-http-client 0.1.0 (older)")
     expect(page(older)).not.toContain("The machine and versions were not")
+    // The build of a kernel changes with the virtual machine.
+    const builds = (text: string) => ({ ...environment, system: `Linux 6.18.44-${text} x64` })
+    const rebuilt = benchmarksMarkdown({
+      20: { a: { ...small, environment: builds("fc-v1") }, b: { ...small, environment: builds("fc-v2") } }
+    })
+    expect(rebuilt).not.toContain("The machine and versions were not")
+    expect(rebuilt).toMatch(/\| kernel +\| Linux 6\.18\.44 x64 +\|/)
     expect(page(elsewhere).replaceAll("\n", " ")).toContain(
       "but: Some CPU, 2 cores; Linux 6.1 x64; Node 20.18.0; nginx/1.22.1; undici 7.0.0."
     )

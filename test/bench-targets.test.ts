@@ -16,7 +16,7 @@ describe("targets", () => {
   })
   const bounds = (bound: Bound): Target["bounds"] => ({ 20: bound, 24: bound })
 
-  it("are those of the issue, in its order", () => {
+  it("are those of the issues, in their order", () => {
     expect(targets.map(({ bounds }) => [20, 24].map((node) => Object.values(bounds[node as 20 | 24])[0] as number)))
       .toEqual([
         [1.35, 1.2],
@@ -33,14 +33,17 @@ describe("targets", () => {
         [1, 1],
         [2, 2],
         [1, 1],
-        [0.5, 0.5]
+        [0.5, 0.5],
+        [1.2, 1.2]
       ])
   })
 
   it("are over contenders and scenarios that exist", () => {
     const known = new Set(scenarios.flatMap(({ contenders, name }) => contenders.map((one) => `${name}: ${one.name}`)))
     const named = targets.flatMap(({ other, ours }) =>
-      [ours, other].flatMap(({ contenders, scenario }) => contenders.map((name) => `${scenario}: ${name}`))
+      [ours, ...(other === undefined ? [] : [other])].flatMap(({ contenders, scenario }) =>
+        contenders.map((name) => `${scenario}: ${name}`)
+      )
     )
     expect(named.filter((name) => !known.has(name))).toEqual([])
   })
@@ -72,6 +75,13 @@ describe("targets", () => {
       measured: "0.50",
       beside: "1.50"
     })
+  })
+
+  it("take a value that is a ratio already as it is", () => {
+    const result = { ...resultOf([{ ...ours("ConnectionPool.execute", 1.1), cpu: [10] }]), unit: micros }
+    const ratio = target({ by: "time", of: "cost", other: undefined, bounds: bounds({ atMost: 1.2 }) })
+    expect(judge({ small: result }, ratio, "20")).toMatchObject({ measured: "1.10", beside: "–", verdict: "met" })
+    expect(judge({}, ratio, "20")).toMatchObject({ measured: "–", verdict: "not measured" })
   })
 
   it("take the inverse of a rate if they speak of time", () => {

@@ -60,7 +60,7 @@ const isMajor = (text: string): text is Major => majors.some((major) => major ==
 /** True if a target compares this contender of the scenario. */
 const isCompared = (scenario: string, contender: string): boolean =>
   targets.some(({ other, ours }) =>
-    [ours, other].some((place) => place.scenario === scenario && place.contenders.includes(contender))
+    [ours, other].some((place) => place?.scenario === scenario && place.contenders.includes(contender))
   )
 
 /** The scenarios with those contenders alone, without those that have none left. */

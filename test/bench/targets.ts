@@ -32,8 +32,8 @@ export interface Target {
   readonly of: "speed" | "cost"
   readonly bounds: Readonly<Record<Major, Bound>>
   readonly ours: Place
-  /** Other contenders, or ours in another scenario. */
-  readonly other: Place
+  /** Other contenders, or ours in another scenario; undefined if the values of the scenario are ratios themselves. */
+  readonly other: Place | undefined
 }
 
 const pool = "ConnectionPool.execute"
@@ -50,7 +50,7 @@ const versus = (scenario: string, ours: string, others: ReadonlyArray<string>): 
   other: { scenario, contenders: others }
 })
 
-/** In the order of the issue that set them. */
+/** In the order of the issues that set them. */
 export const targets: ReadonlyArray<Target> = [
   {
     what: "small-50: `ConnectionPool.execute` to undici's fastest face",
@@ -157,6 +157,14 @@ export const targets: ReadonlyArray<Target> = [
     of: "cost",
     bounds: atMost(0.5, 0.5),
     ...versus("idle", "ConnectionPool", ["undici Pool"])
+  },
+  {
+    what: "warm, with a `request`: time of the first request to that of the tenth",
+    by: "time",
+    of: "cost",
+    bounds: atMost(1.2, 1.2),
+    ours: { scenario: "warm", contenders: ["`warm` with `request`"] },
+    other: undefined
   }
 ]
 
@@ -201,8 +209,10 @@ const bestOf = (results: Results, { contenders, scenario }: Place, by: Basis) =>
 /** The ratio that a bound holds for; undefined if a median is missing. */
 const measuredBy = (results: Results, { of, other, ours }: Target, by: Basis): number | undefined => {
   const mine = bestOf(results, ours, by)
+  if (mine === undefined) return undefined
+  if (other === undefined) return by === "processor" ? undefined : mine.value
   const theirs = bestOf(results, other, by)
-  if (mine === undefined || theirs === undefined) return undefined
+  if (theirs === undefined) return undefined
   const speed = timesAsGood(mine.better, mine.value, theirs.value)
   return of === "speed" ? speed : 1 / speed
 }

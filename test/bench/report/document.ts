@@ -39,6 +39,12 @@ const day = (date: string): string => date.slice(0, 10)
 
 const ours = "effect-http-client"
 
+/** Without the build of the kernel, which differs from one virtual machine to the next although nothing else does. */
+const withoutBuild = ({ system, ...rest }: Environment): Environment => ({
+  ...rest,
+  system: system.replace(/(\d+\.\d+\.\d+)-\S+/, "$1")
+})
+
 /** What differs between the environments of the Nodes is a row with a column for each. */
 const facts = (environments: ReadonlyArray<Environment>): Table => {
   const rows = (environment: Environment): ReadonlyArray<readonly [string, string]> => {
@@ -54,7 +60,7 @@ const facts = (environments: ReadonlyArray<Environment>): Table => {
       )
     ]
   }
-  const all = environments.map((environment) => new Map(rows(environment)))
+  const all = environments.map((environment) => new Map(rows(withoutBuild(environment))))
   const names = new Set(all.flatMap((one) => [...one.keys()]))
   return {
     heads: ["what", ...environments.map(({ node }) => `on Node ${Number.parseInt(node, 10)}`)],
@@ -104,7 +110,10 @@ const targetsOn = (all: ResultsByNode, node: Major): string => {
 }
 
 /** All but our own version, which changes with each commit. */
-const place = ({ versions, ...rest }: Environment): string => JSON.stringify({ ...rest, ...versions, [ours]: "" })
+const place = (environment: Environment): string => {
+  const { versions, ...rest } = withoutBuild(environment)
+  return JSON.stringify({ ...rest, ...versions, [ours]: "" })
+}
 
 const seconds = (millis: number): string => millis % 1000 === 0 ? `${millis / 1000} s` : `${millis} ms`
 
@@ -117,7 +126,7 @@ const circumstances = ({ date, environment, fresh, millis, rounds }: Result, top
     environment.versions[ours] ?? "of an unknown version"
   }, ${often}.`
   if (place(environment) === place(top)) return first
-  const { cores, cpu, node, server, system, versions } = environment
+  const { cores, cpu, node, server, system, versions } = withoutBuild(environment)
   const others = Object.entries(versions).filter(([name]) => name !== ours).map(([name, version]) =>
     `${name} ${version}`
   )
