@@ -25,7 +25,8 @@ export const scenarios: ReadonlyArray<Scenario> = [
       + "same JSON, with a `warm` without a `request`, and without `warm`. The same for bare sockets that are open, and were used once or not. "
       + "Each request comes after a pause of 3 ms. A run makes many pools, and compares the medians of the two requests.",
     unit: { label: "times the tenth", better: "less", per: undefined },
-    rounds: 15,
+    rounds: 17,
+    millis: 2000,
     contenders: [
       pool("`warm` with `request`", "request"),
       pool("`warm`", "open"),
