@@ -18,15 +18,19 @@ const versionIn = (file: string): string | undefined => {
 
 const installed = (name: string): string => versionIn(`node_modules/${name}/package.json`) ?? "not installed"
 
-/** The commit of a directory, and whether there are changes that are in none; empty if there is no git. */
+const git = (directory: URL | string, ...args: ReadonlyArray<string>): string =>
+  execFileSync("git", args, { cwd: directory, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim()
+
+/**
+ * The commit of a directory, and whether there are changes that are in none; empty if there is no git. What the benchmarks
+ * write is no change: the results of one Node are there when the other is measured.
+ */
 export const commitOf = (directory: URL | string): string => {
   try {
-    const text = execFileSync("git", ["describe", "--always", "--dirty=, changed"], {
-      cwd: directory,
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "ignore"]
-    })
-    return text.trim()
+    const commit = git(directory, "describe", "--always")
+    const counting = ["--", ":(top)", ":(top,exclude)docs/benchmarks", ":(top,exclude)docs/benchmarks.md"]
+    const changes = git(directory, "status", "--porcelain", "--untracked-files=no", ...counting)
+    return changes === "" ? commit : `${commit}, changed`
   } catch {
     return ""
   }
