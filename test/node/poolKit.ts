@@ -83,6 +83,11 @@ export const watched = () => {
   }
 }
 
+/**
+ * For `connectRetryTime`, in tests in which no connection can be opened: several attempts, but not for the 2 seconds of the default.
+ */
+export const retryTime = "200 millis"
+
 // --- requests
 
 /** All timeouts with this limit. */

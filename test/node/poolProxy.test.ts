@@ -20,6 +20,7 @@ import {
   originOf,
   proxyServer,
   quietPort,
+  retryTime,
   stage,
   textOf,
   until,
@@ -131,7 +132,7 @@ describe("http through a proxy", () => {
     contained(Effect.gen(function*() {
       const { plain, secure } = yield* behind()
       const port = yield* unusedPort
-      const pool = yield* ConnectionPool.make({ proxy: proxyOf(port, { credentials }) })
+      const pool = yield* ConnectionPool.make({ proxy: proxyOf(port, { credentials }), connectRetryTime: retryTime })
       for (const { url } of [plain, secure]) {
         const error = yield* Effect.flip(pool.execute(HttpRequest.get(`${url}/?token=hidden`)))
         assert.deepInclude(error, { _tag: "ConnectError", reason: "Refused", target: `127.0.0.1:${port}` })
@@ -344,7 +345,11 @@ describe("https through a proxy", () => {
       ] as const
       for (const [answer, tag] of cases) {
         const server = yield* stage((socket) => socket.once("data", () => socket.end(answer)))
-        const pool = yield* ConnectionPool.make({ tls: { ca }, proxy: proxyOf(server.port) })
+        const pool = yield* ConnectionPool.make({
+          tls: { ca },
+          proxy: proxyOf(server.port),
+          connectRetryTime: retryTime
+        })
         const errors = yield* Effect.forEach(
           Array.from({ length: 6 }),
           () => Effect.flip(pool.execute(HttpRequest.get("https://far.test/"))),

@@ -15,7 +15,7 @@ import { type Certificates, certificates, pinOf } from "../fixtures/certificates
 import { pkcs12 } from "../fixtures/pkcs12.ts"
 import { socketCount, tlsServer, turn } from "../fixtures/sockets.ts"
 import { secureWebServer } from "../fixtures/web.ts"
-import { contained, descriptors, holds, originOf, stage, textOf, until, watched } from "./poolKit.ts"
+import { contained, descriptors, holds, originOf, retryTime, stage, textOf, until, watched } from "./poolKit.ts"
 
 const made = Effect.promise(certificates)
 const ignore = () => {}
@@ -272,7 +272,7 @@ describe("a handshake that fails leaves nothing, and harms no other request", ()
       const plain = yield* stage((socket) => socket.once("data", () => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n")))
       const closing = yield* stage((socket) => socket.once("data", () => socket.end()))
       const resetting = yield* stage((socket) => socket.once("data", () => socket.resetAndDestroy()))
-      const pool = yield* ConnectionPool.make({ tls: { ca }, connections: 3 })
+      const pool = yield* ConnectionPool.make({ tls: { ca }, connections: 3, connectRetryTime: retryTime })
       const before = socketCount()
       for (const [{ port }, reason] of [[plain, "NotTls"], [closing, "Closed"], [resetting, "Closed"]] as const) {
         const errors = yield* Effect.forEach(
