@@ -6,6 +6,7 @@
  */
 import { NodeFileSystem } from "@effect/platform-node"
 import type * as FileSystem from "@effect/platform/FileSystem"
+import type { HttpClient } from "@effect/platform/HttpClient"
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -98,10 +99,13 @@ const holds = (call: Call, what: string, value: unknown) =>
     assert.deepStrictEqual([...Cause.defects(exit.cause)], [], what)
     const error = Cause.failureOption(exit.cause)
     assert.isTrue(
-      Option.isSome(error) && (HttpError.isHttpError(error.value) || isForeign(error.value)),
+      Option.isSome(error) && (isOurs(error.value) || isForeign(error.value)),
       `${what}: ${Cause.pretty(exit.cause)}`
     )
   })
+
+/** By itself, or behind an error of the platform's client. */
+const isOurs = (error: unknown): boolean => HttpError.isHttpError(error) || Option.isSome(HttpError.fromPlatform(error))
 
 /** Failures of the platform's file system, and of Effect's schemas. */
 const isForeign = (error: unknown): boolean =>
@@ -113,6 +117,14 @@ const connected = <A>(use: (connection: lib.HttpConnection.HttpConnection) => A)
   Effect.flatMap(HttpConnection.make({ host: "a.test" }), (connection) => toEffect(use(connection)))
 const pooled = <A>(use: (pool: lib.ConnectionPool.ConnectionPool) => A) =>
   Effect.flatMap(ConnectionPool.make(), (pool) => toEffect(use(pool)))
+/** By the client of the platform. */
+const asked = (use: (get: Run, client: HttpClient) => Run) =>
+  pooled((pool) =>
+    Effect.flatMap(
+      Effect.provideService(lib.PooledHttpClient.make, lib.ConnectionPool.ConnectionPool, pool),
+      (client) => use(client.get("http://a.test/"), client)
+    )
+  )
 const answered = <A>(use: (response: lib.HttpResponse.HttpResponse) => A) =>
   connected((connection) => Effect.flatMap(connection.execute(request), (response) => toEffect(use(response))))
 /** Step by step, after `putRequest`. */
@@ -335,6 +347,16 @@ const calls: ReadonlyArray<readonly [what: string, call: Call]> = [
     (junk) =>
       pooled((pool) => Effect.provideService(Stream.runDrain(Sse.subscribe(junk)), ConnectionPool.ConnectionPool, pool))
   ],
+  ["PooledHttpClient.withOptions", (junk) => asked((get) => lib.PooledHttpClient.withOptions(get, junk))],
+  ["PooledHttpClient.withTimeouts", (junk) => asked((get) => lib.PooledHttpClient.withTimeouts(get, junk))],
+  ["PooledHttpClient.withLimits", (junk) => asked((get) => lib.PooledHttpClient.withLimits(get, junk))],
+  ["PooledHttpClient.withTls", (junk) => asked((get) => lib.PooledHttpClient.withTls(get, junk))],
+  ["PooledHttpClient.withProxy", (junk) => asked((get) => lib.PooledHttpClient.withProxy(get, junk))],
+  [
+    "PooledHttpClient.retry",
+    (junk) => asked((_, client) => client.pipe(lib.PooledHttpClient.retry(junk)).get("http://a.test/"))
+  ],
+  ["ConnectionPool.retry", (junk) => pooled((pool) => lib.ConnectionPool.retry(pool, junk).execute(request))],
   ["Sse.schemaData's schema", (junk) => Sse.schemaData({ event: "", data: "{}", id: "", retry: 1 }, junk)],
   ["FileBody.fromPath(junk)", (junk) => FileBody.fromPath(junk)],
   ["FileBody.fromPath's options", (junk) => FileBody.fromPath("/proc/self/stat", junk)],

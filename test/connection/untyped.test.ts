@@ -69,6 +69,23 @@ describe("limits and timeouts", () => {
         }))
   )
 
+  const noRecords = [500, "5 seconds", true, [500], new Map([["head", 5]]), () => 5]
+  it.effect.each(
+    noRecords.flatMap((value) => ["limits", "timeouts", "leniency"].map((group) => [group, value] as const))
+  )("that are no record are refused: %s of %s", ([group, value]) =>
+    over([], (connection) =>
+      Effect.gen(function*() {
+        const options = { [group]: value }
+        const refused: ReadonlyArray<Effect.Effect<unknown, HttpError>> = [
+          Effect.scoped(connectTo([], options)),
+          connection.execute(HttpRequest.get("/", options)),
+          connection.execute(HttpRequest.setOptions(HttpRequest.get("/"), options))
+        ]
+        for (const effect of refused) {
+          assert.strictEqual((yield* failsWith(effect, "InvalidOption")).option, group)
+        }
+      })))
+
   it.effect.each<readonly [what: string, options: object]>([
     ["undefined", { limits: undefined, timeouts: undefined }],
     ["null as a whole", { limits: null, timeouts: null }],

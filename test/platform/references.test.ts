@@ -1,6 +1,7 @@
 /** Options of single requests: how they nest, what reaches the pool, and what they do. */
 import * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { assert, describe, it } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -9,6 +10,7 @@ import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import * as ConnectionPool from "../../src/ConnectionPool.ts"
 import * as HttpError from "../../src/HttpError.ts"
@@ -20,6 +22,7 @@ import type { ConnectionOptions } from "../../src/internal/platform/route.ts"
 import * as Origin from "../../src/Origin.ts"
 import * as PooledHttpClient from "../../src/PooledHttpClient.ts"
 import * as Proxy from "../../src/Proxy.ts"
+import * as Sse from "../../src/Sse.ts"
 import * as T from "../../src/TestTransport.ts"
 import { started } from "../connection/harness.ts"
 import { anyHead, clientOver, clientTo, failsWith, ok, quietly, url } from "./kit.ts"
@@ -176,7 +179,7 @@ describe("options", () => {
       assert.isUndefined(origin?.localAddress)
     }))
 
-  it.effect("that are no records are none", () =>
+  it.effect("that are null are none", () =>
     Effect.gen(function*() {
       const nothing = null as unknown as PooledHttpClient.RequestOptions
       const request = yield* asked((client) =>
@@ -192,6 +195,37 @@ describe("options", () => {
       assert.deepStrictEqual(inner.timeouts, { head: 1 })
       const context = Context.make(PooledHttpClient.CurrentOptions, nothing) as Context.Context<never>
       assert.isUndefined((yield* asked(get, undefined, context)).timeouts)
+    }))
+
+  const wrong: ReadonlyArray<
+    readonly [what: string, option: string, set: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>]
+  > = [
+    ["timeouts that are a number", "timeouts", PooledHttpClient.withTimeouts(500 as {})],
+    ["timeouts that are a list", "timeouts", PooledHttpClient.withTimeouts([500] as {})],
+    ["limits that are a number", "limits", PooledHttpClient.withLimits(1 as {})],
+    ["options that are a text", "options", PooledHttpClient.withOptions("1 second" as {})],
+    ["timeouts in options", "timeouts", PooledHttpClient.withOptions({ timeouts: "1 second" as {} })]
+  ]
+  it.scoped.each(wrong)("fail each request that they are set around: %s", ([, option, set]) =>
+    Effect.gen(function*() {
+      const right = PooledHttpClient.withOptions({ timeouts: { head: 1 }, limits: { head: 3 } })
+      const { client: given, pool, transport } = yield* clientTo([])
+      for (const sending of [set(get(given)), set(right(get(given))), right(set(get(given)))]) {
+        const error = yield* failsWith(sending, "RequestError", "Encode", "InvalidOption")
+        assert.strictEqual(error.option, option)
+      }
+      // Those of a client are merged when it sends a request.
+      const inheriting = client.make(pool, yield* set(Effect.context<never>()))
+      yield* failsWith(right(get(inheriting)), "RequestError", "Encode", "InvalidOption")
+      const subscription = Stream.runDrain(Sse.subscribe(HttpClientRequest.get(url)))
+      const error = yield* failsWith(
+        set(Effect.provideService(subscription, HttpClient.HttpClient, given)),
+        "RequestError",
+        "Encode",
+        "InvalidOption"
+      )
+      assert.strictEqual(error.option, option)
+      assert.deepStrictEqual(transport.opened, [])
     }))
 
   const record = FastCheck.record({

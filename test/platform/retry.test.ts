@@ -146,6 +146,20 @@ describe("over this library's client", () => {
       assert.deepStrictEqual(transport.opened, [])
     })))
 
+  it.effect.each([3, "3", [3], null])(
+    "so do options that are no record: %j",
+    (value) =>
+      contained(Effect.gen(function*() {
+        const { below, transport } = yield* retryingTo([])
+        const wrong = value as unknown as HttpRetry.Options
+        for (const client of [PooledHttpClient.retry(below, wrong), below.pipe(PooledHttpClient.retry(wrong))]) {
+          const error = yield* failsWith(client.get(url), "RequestError", "Encode", "InvalidOption")
+          assert.strictEqual(error.option, "retry")
+        }
+        assert.deepStrictEqual(transport.opened, [])
+      }))
+  )
+
   it.effect("undefined options are the defaults", () =>
     contained(Effect.gen(function*() {
       const { below } = yield* retryingTo([T.connection(anyHead, T.reply(ok("x")))])

@@ -63,7 +63,7 @@ describe("a wrong option is InvalidOption with its name", () => {
       bypass: () => false
     }]],
     ["localAddress", ["", "localhost", "127.0.0.1:80", 5, null, "1.2.3.4.5"]],
-    ["timeouts", [5, "x", null, []]],
+    ["timeouts", [5, "x", null, [], [500]]],
     ["limits", [5, "x", null, []]],
     ["leniency", [5, "x", null, []]],
     ["wireTap", ["yes", 1, null]],

@@ -531,6 +531,20 @@ describe("options that make no sense fail every request, before anything is sent
   }
 })
 
+it.effect.each([3, "3", [3], null])(
+  "options that are no record fail each request: %j",
+  (value) =>
+    contained(Effect.gen(function*() {
+      const { pool, transport } = yield* poolOver([])
+      const error = yield* failsWith(
+        ConnectionPool.retry(pool, value as unknown as HttpRetry.Options).execute(get()),
+        "InvalidOption"
+      )
+      assert.strictEqual(error.option, "retry")
+      assert.deepStrictEqual(transport.opened, [])
+    }))
+)
+
 it.effect("undefined is as if an option were not there", () =>
   contained(Effect.gen(function*() {
     const { pool } = yield* poolOver([serving("/")])

@@ -13,7 +13,7 @@ import type { BodyLengthMismatch } from "../error/send.ts"
 import type { BodySource, Host } from "../model/ports.ts"
 import { fieldsToForward } from "../model/proxy.ts"
 import type { OnInformational } from "../model/requestOptions.ts"
-import { notListener } from "../options.ts"
+import { notListener, notRecord } from "../options.ts"
 import type { BodyEncoder } from "../protocol/bodyEncoder.ts"
 import { encoderFor } from "../protocol/bodyEncoder.ts"
 import type { Content, EncodedHead } from "../protocol/encode.ts"
@@ -224,8 +224,8 @@ export const prepare = (
     ? settings.timeouts
     : toMillis(request.timeouts, settings.timeouts, settings.host)
   if (timeouts instanceof InvalidOption) return withContextAt(timeouts, origin, asked)
-  const unheard = notListener(request.onInformational)
-  if (unheard !== undefined) return withContextAt(unheard, origin, asked)
+  const unfit = notListener(request.onInformational) ?? notRecord("leniency", request.leniency ?? undefined)
+  if (unfit !== undefined) return withContextAt(unfit, origin, asked)
   const isStream = body._tag === "Streaming" || late !== undefined
   const bytes = body._tag === "Bytes" && !isStream ? body.bytes : undefined
   const encoder = encoderFor(

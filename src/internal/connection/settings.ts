@@ -12,6 +12,7 @@ import type { CredentialsError } from "../error/connect.ts"
 import { InvalidOption } from "../error/request.ts"
 import type { HttpTimeout } from "../error/timeout.ts"
 import type { Abort, AddressPorts, Caller, Dialer, Host } from "../model/ports.ts"
+import { notRecord } from "../options.ts"
 import type { ExchangeSettings } from "./errorContext.ts"
 import type { EventHub } from "./events.ts"
 import type { Millis } from "./timeouts.ts"
@@ -102,6 +103,8 @@ const over = <K extends string>(
   read: (value: unknown) => number | undefined,
   rule: string
 ): Numbers<K> | InvalidOption => {
+  const wrong = notRecord(group, options)
+  if (wrong !== undefined) return wrong
   const all: { -readonly [P in K]: number } = { ...base }
   for (const key of Object.keys(base) as Array<K>) {
     const option = options[key]

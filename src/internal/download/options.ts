@@ -79,8 +79,6 @@ export const settingsOf = <R>(options: Options<R>): Settings<R> | InvalidOption 
   }
   const interval = Duration.decodeUnknown(progressInterval)
   if (Option.isNone(interval)) return invalid("progressInterval", "it must be a duration, such as \"1 second\"")
-  const wrong = retry === false ? undefined : notRecord("retry", retry)
-  if (wrong !== undefined) return wrong
   const policy = policyOf(retry === false ? { times: 0 } : retry)
   if (policy instanceof InvalidOption) return policy
   return {

@@ -57,6 +57,11 @@ const located = <A, E extends Tagged<string>>(
 const recorded = <A, E>(options: object, call: () => Effect.Effect<A, E>): Effect.Effect<A, E | InvalidOption> =>
   Effect.suspend((): Effect.Effect<A, E | InvalidOption> => notRecord("options", options) ?? call())
 
+/** Returns the error if a group of options is not a record. `null` counts as absent. */
+const notGroups = ({ leniency, limits, timeouts }: HttpConnectionOptions): InvalidOption | undefined =>
+  notRecord("timeouts", timeouts ?? undefined) ?? notRecord("limits", limits ?? undefined)
+    ?? notRecord("leniency", leniency ?? undefined)
+
 /** Creates a connection. The end of the scope closes it. */
 export const make = (
   options: HttpConnectionOptions,
@@ -64,7 +69,7 @@ export const make = (
   trace?: Trace
 ): Effect.Effect<HttpConnectionImpl, InvalidRequest, Scope.Scope | Transport> =>
   Effect.gen(function*() {
-    const wrong = notRecord("options", options ?? null)
+    const wrong = notRecord("options", options ?? null) ?? notGroups(options)
     if (wrong !== undefined) return yield* wrong
     const tls = yield* checked(tlsOf(options.tls))
     const scheme = tls === undefined ? "http" : "https"

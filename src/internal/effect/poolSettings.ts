@@ -63,10 +63,13 @@ const checkOrigin = ({ localAddress, proxy, tls }: PoolOptions): Either.Either<v
 
 /** Checks the kinds of values, for callers whose types no compiler has checked. */
 const checkKinds = (options: PoolOptions): Either.Either<void, InvalidOption> => {
-  for (const option of ["timeouts", "limits", "leniency", "tls"] as const) {
-    if (options[option] !== undefined && !Predicate.isRecord(options[option])) {
-      return invalid(option, "it must be a record of options")
-    }
+  for (const option of ["timeouts", "limits", "leniency"] as const) {
+    const wrong = notRecord(option, options[option])
+    if (wrong !== undefined) return Either.left(wrong)
+  }
+  // Perhaps an Effect, which is iterable.
+  if (options.tls !== undefined && !Predicate.isRecord(options.tls)) {
+    return invalid("tls", "it must be a record of options")
   }
   if (options.tracing !== undefined && typeof options.tracing !== "boolean") {
     return invalid("tracing", "it must be true or false")

@@ -8,6 +8,7 @@ import * as Predicate from "effect/Predicate"
 import type * as HttpRequest from "../../HttpRequest.ts"
 import type * as Proxy from "../../Proxy.ts"
 import type * as Tls from "../../Tls.ts"
+import { notRecord } from "../options.ts"
 
 /**
  * Options of the requests that an effect sends; they take precedence over those of the pool. An
@@ -48,20 +49,31 @@ export class CurrentOptions extends Context.Reference<CurrentOptions>()("effect-
 }) {}
 
 /** Merges options over outer ones, one by one; `undefined` keeps the outer one. */
-const mergeOver = <A extends object>(outer: A | undefined, inner: A | undefined): A | undefined => {
+const mergeOver = <A extends object>(
+  outer: A | null | undefined,
+  inner: A | null | undefined
+): A | null | undefined => {
   if (Predicate.isNullable(outer) || Predicate.isNullable(inner)) return inner ?? outer
+  if (isWrong(inner)) return inner
+  if (isWrong(outer)) return outer
   return { ...outer, ...Object.fromEntries(Object.entries(inner).filter(([, value]) => value !== undefined)) }
 }
 
+const isWrong = (options: object): boolean => notRecord("options", options) !== undefined
+
 /**
- * Merges options over outer ones, including timeouts and limits one by one. A value that is not a
- * record, which the types forbid, counts as absent.
+ * Merges options over outer ones, including timeouts and limits one by one. `null` counts as
+ * absent. Any other value that is not a record, which the types forbid, is the result, so that the
+ * request is refused.
  */
-export const merge = (outer: RequestOptions | null, inner: RequestOptions | null): RequestOptions => ({
-  ...mergeOver(outer ?? {}, inner ?? {}),
-  timeouts: mergeOver(outer?.timeouts, inner?.timeouts),
-  limits: mergeOver(outer?.limits, inner?.limits)
-})
+export const merge = (outer: RequestOptions | null, inner: RequestOptions | null): RequestOptions => {
+  const merged = mergeOver(outer, inner) ?? {}
+  return isWrong(merged) ? merged : {
+    ...merged,
+    timeouts: mergeOver(outer?.timeouts, inner?.timeouts) ?? undefined,
+    limits: mergeOver(outer?.limits, inner?.limits) ?? undefined
+  }
+}
 
 /** Runs an effect with options merged over the outer ones. */
 export const withOptions: {

@@ -8,6 +8,7 @@ import type { InvalidOption, InvalidUrl, UnsupportedScheme } from "../../HttpErr
 import type * as HttpRequest from "../../HttpRequest.ts"
 import * as Origin from "../../Origin.ts"
 import * as Proxy from "../../Proxy.ts"
+import { notRecord } from "../options.ts"
 import type { RequestOptions } from "./references.ts"
 
 /** The options of connections for requests that have none. */
@@ -68,7 +69,9 @@ export const applyOptions = (
   options: RequestOptions | undefined,
   defaults: ConnectionOptions | undefined
 ): Either.Either<Routed, InvalidUrl | InvalidOption | UnsupportedScheme> => {
-  if (!Predicate.isObject(options)) return Either.right({ target, options: none })
+  if (Predicate.isNullable(options)) return Either.right({ target, options: none })
+  const wrong = notRecord("options", options)
+  if (wrong !== undefined) return Either.left(wrong)
   const { acceptTrailers, expectContinue, leniency, limits, onInformational, targetForm, timeouts } = options
   const own = { acceptTrailers, expectContinue, leniency, limits, onInformational, targetForm, timeouts }
   if (connectionKeys.every((key) => options[key] === undefined)) return Either.right({ target, options: own })

@@ -15,7 +15,7 @@ import type { PoolLike } from "../effect/wrappedPool.ts"
 import { InvalidOption } from "../error/request.ts"
 import type { Source } from "../sse/decode.ts"
 import type { SubscribeFailure } from "../sse/pool.ts"
-import { endlessTimeouts, notRepeatable, subscribe as subscribeOver } from "../sse/pool.ts"
+import { endless, notRepeatable, subscribe as subscribeOver } from "../sse/pool.ts"
 import type { SubscribeOptions } from "../sse/subscribeOptions.ts"
 import { subscribeSettings } from "../sse/subscribeOptions.ts"
 import type { Connector, Failure, Restore } from "../sse/subscription.ts"
@@ -55,12 +55,9 @@ class ClientConnector<E, R> implements Connector<E | HttpClientError, R> {
         this.#request,
         HttpClientRequest.setHeader(this.#request, "Last-Event-ID", lastEventIdField(lastEventId))
       )
-    return Effect.flatMap(CurrentOptions, ({ limits, timeouts }) =>
+    return Effect.flatMap(CurrentOptions, (options) =>
       Effect.map(
-        withOptions(restore(this.#client.execute(request)), {
-          timeouts: endlessTimeouts(timeouts, this.#idleMillis),
-          limits: { ...limits, body: limits?.body ?? Infinity }
-        }),
+        withOptions(restore(this.#client.execute(request)), endless(options ?? {}, this.#idleMillis)),
         (response) => new PlatformSource(response, this.#idleMillis)
       ))
   }

@@ -5,6 +5,7 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import type { HttpError } from "../../HttpError.ts"
 import { InvalidOption } from "../error/request.ts"
+import { notRecord } from "../options.ts"
 import type { RepeatedStatuses } from "../repeat.ts"
 import { passingStatuses } from "../repeat.ts"
 import { Budgets } from "./budget.ts"
@@ -135,6 +136,8 @@ const budgetOf = (options: BudgetOptions | false): Budgets | undefined | Invalid
 
 /** Returns the policy of these options, or the error in them. */
 export const policyOf = (options: Options): Policy | InvalidOption => {
+  const wrong = notRecord("retry", options)
+  if (wrong !== undefined) return wrong
   const {
     budget = {},
     idempotencyKey = false,

@@ -1,16 +1,14 @@
 /** Subscriptions over a pool. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import * as HttpFields from "../../HttpFields.ts"
-import type { HttpRequest } from "../../HttpRequest.ts"
+import type { HttpRequest, Options } from "../../HttpRequest.ts"
 import { isHttpRequest, setHeader, setOptions } from "../../HttpRequest.ts"
-import type * as HttpTimeouts from "../../HttpTimeouts.ts"
 import { isReplayable } from "../connection/prepare.ts"
 import type { PoolLike } from "../effect/wrappedPool.ts"
 import { InvalidOption } from "../error/request.ts"
-import { notRequest } from "../options.ts"
+import { notRecord, notRequest } from "../options.ts"
 import type { ExecuteFailure } from "../pool/call.ts"
 import type { Event } from "../syntax/eventStream.ts"
 import type { Source } from "./decode.ts"
@@ -31,36 +29,32 @@ export const notRepeatable = (): InvalidOption =>
     reason: "it can be read only once, and a subscription sends its request again: give a body in memory"
   })
 
+type Bounds = Pick<Options, "timeouts" | "limits">
+
 /**
- * Returns the timeouts of a request whose response does not end. Neither its length nor its
- * silences are limited, unless the request or the options set limits.
+ * Returns the timeouts and limits of a request whose response does not end. Neither its length nor
+ * its silences are limited, unless the request or the options set limits. What is not a record,
+ * which the types forbid, is returned unchanged, and the pool refuses it.
  */
-export const endlessTimeouts = (
-  given: HttpTimeouts.Options | undefined,
-  idleMillis: number | undefined
-): HttpTimeouts.Options => ({
-  ...given,
-  bodyIdle: idleMillis ?? given?.bodyIdle ?? Duration.infinity,
-  total: given?.total ?? Duration.infinity
+export const endless = ({ limits, timeouts }: Bounds, idleMillis: number | undefined): Bounds => ({
+  timeouts: isOptions(timeouts)
+    ? {
+      ...timeouts,
+      bodyIdle: idleMillis ?? timeouts?.bodyIdle ?? Duration.infinity,
+      total: timeouts?.total ?? Duration.infinity
+    }
+    : timeouts,
+  limits: isOptions(limits) ? { ...limits, body: limits?.body ?? Infinity } : limits
 })
 
-/**
- * True for options of a request. Untyped callers may pass others, which the pool refuses.
- */
-const isOptions = (value: unknown): boolean => value === undefined || Predicate.isRecord(value)
+const isOptions = (value: unknown): boolean => notRecord("options", value) === undefined
 
-const endless = <E>(request: HttpRequest<E>, { idleMillis }: SubscribeSettings): HttpRequest<E> => {
+const prepared = <E>(request: HttpRequest<E>, { idleMillis }: SubscribeSettings): HttpRequest<E> => {
   let made = request
   for (const [name, value] of fieldsOfRequest) {
     if (!HttpFields.has(made.fields, name)) made = setHeader(made, name, value)
   }
-  const { limits, timeouts } = request
-  return isOptions(timeouts) && isOptions(limits)
-    ? setOptions(made, {
-      timeouts: endlessTimeouts(timeouts, idleMillis),
-      limits: { ...limits, body: limits?.body ?? Infinity }
-    })
-    : made
+  return setOptions(made, endless(request, idleMillis))
 }
 
 class PoolConnector<E> implements Connector<SubscribeFailure<E>, never> {
@@ -98,5 +92,5 @@ export const subscribe = <E>(
       : new InvalidOption({ option: "request", reason: "make it with `HttpRequest.get` and its like" })
     if (invalid !== undefined) return Stream.fail(invalid)
     if (!isReplayable(request)) return Stream.fail(notRepeatable())
-    return subscription(new PoolConnector(pool, endless(request, settings)), settings)
+    return subscription(new PoolConnector(pool, prepared(request, settings)), settings)
   })
