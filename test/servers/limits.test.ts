@@ -5,17 +5,17 @@
  * no GET is lost, and no POST but one that it may have processed. One request meets it in each case, because it is kept back until the
  * server has closed.
  */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as net from "node:net"
 import * as ConnectionPool from "../../src/ConnectionPool.ts"
 import * as NodeTransport from "../../src/NodeTransport.ts"
 import * as Proxy from "../../src/Proxy.ts"
-import type { Transport } from "../../src/Transport.ts"
 import { describeWith, quietPort } from "../fixtures/children.ts"
-import { openDirectory, place } from "../fixtures/servers/origin.ts"
+import { oneSite, openDirectory, place } from "../fixtures/servers/origin.ts"
 import { origins } from "../fixtures/servers/origins.ts"
 import { handler } from "../fixtures/servers/site.js"
 import { squid } from "../fixtures/servers/squid.ts"
@@ -24,9 +24,6 @@ import { until } from "../node/poolKit.ts"
 import { answered, assertUnsafe, page, post } from "./load.ts"
 
 const millis = 1000
-
-const over = <E>(test: Effect.Effect<void, E, Scope.Scope | Transport>) =>
-  Effect.provide(Effect.scoped(test), NodeTransport.layer)
 
 /**
  * Uses so many connections once, and again around the moment at which the server closes them. Then waits until it has closed one.
@@ -103,18 +100,25 @@ const crossing = (url: string): Effect.Effect<string, never, Scope.Scope> =>
     return `http://127.0.0.1:${(server.address() as net.AddressInfo).port}`
   })
 
-/** What becomes of a request on a connection that the server closes while the request is on its way. */
-const crossed = (pool: ConnectionPool.ConnectionPool, url: string) =>
-  Effect.gen(function*() {
+/** What becomes of a GET and of a POST, each on a connection that the server closes while the request is on its way. */
+const crossed = (url: string, proxy?: Proxy.Proxy) => {
+  const get = Effect.gen(function*() {
+    const pool = yield* ConnectionPool.make({ ...options, proxy })
     yield* answered(pool, page(url))
     // The pool sends it once more, on another connection.
     yield* answered(pool, page(url))
     assert.deepInclude(yield* pool.stats, { opened: 2, retried: 1 })
+  })
+  const posted = Effect.gen(function*() {
+    const pool = yield* ConnectionPool.make({ ...options, proxy })
+    yield* answered(pool, page(url))
     const error = yield* Effect.flip(answered(pool, post(url)))
     assertUnsafe(error, "POST")
     assert.isTrue(error.context.connection?.reused)
-    assert.deepInclude(yield* pool.stats, { opened: 2, retried: 1 })
+    assert.deepInclude(yield* pool.stats, { opened: 1, retried: 0 })
   })
+  return Effect.all([get, posted], { concurrency: "unbounded", discard: true })
+}
 
 const crossedTitle =
   "closes while a request is on its way: a GET is sent once more, and a POST is reported as perhaps processed"
@@ -122,80 +126,80 @@ const crossedTitle =
 /** They wait for most of their time. */
 const together = { concurrent: true }
 
-describe("the limits of", together, () => {
-  for (const origin of origins) {
-    describeWith(origin.program, (path) => {
-      describe(origin.name, together, () => {
-        if (origin.traits.has("idleLimit")) {
-          it.live(
-            "closes what was idle for a second: no GET is lost, and no POST but one that it may have processed",
-            () =>
-              over(Effect.gen(function*() {
+layer(Layer.merge(NodeTransport.layer, oneSite), { excludeTestServices: true })((it) => {
+  describe("the limits of", together, () => {
+    for (const origin of origins) {
+      describeWith(origin.program, (path) => {
+        describe(origin.name, together, () => {
+          if (origin.traits.has("idleLimit")) {
+            it.scoped(
+              "closes what was idle for a second: no GET is lost, and no POST but one that it may have processed",
+              () =>
+                Effect.gen(function*() {
+                  const { run, url } = yield* place(origin, path, { millis, requests: 1_000_000 })
+                  yield* run
+                  const pool = yield* ConnectionPool.make(options)
+                  yield* race(pool, url, origin.lateMillis ?? 0)
+                }),
+              60_000
+            )
+
+            it.scoped(crossedTitle, () =>
+              Effect.gen(function*() {
                 const { run, url } = yield* place(origin, path, { millis, requests: 1_000_000 })
                 yield* run
-                const pool = yield* ConnectionPool.make(options)
-                yield* race(pool, url, origin.lateMillis ?? 0)
-              })),
-            60_000
-          )
+                yield* crossed(yield* crossing(url))
+              }), 60_000)
+          }
 
-          it.live(crossedTitle, () =>
-            over(Effect.gen(function*() {
-              const { run, url } = yield* place(origin, path, { millis, requests: 1_000_000 })
-              yield* run
-              const pool = yield* ConnectionPool.make(options)
-              yield* crossed(pool, yield* crossing(url))
-            })), 60_000)
-        }
-
-        if (origin.traits.has("requestLimit")) {
-          it.live("closes a connection after five requests: no request is lost, and none is sent twice", () =>
-            over(Effect.gen(function*() {
-              const { run, url } = yield* place(origin, path, { millis: 60_000, requests: 5 })
-              yield* run
-              const pool = yield* ConnectionPool.make({ connectionsPerOrigin: 8 })
-              for (let times = 0; times < 25; times++) yield* answered(pool, times % 2 === 0 ? page(url) : post(url))
-              const { opened } = yield* pool.stats
-              // lighttpd counts from 0.
-              assert.include([5, 6], opened)
-              yield* Effect.forEach(
-                Array.from({ length: 200 }, (_, index) => index),
-                (index) => answered(pool, index % 2 === 0 ? page(url) : post(url)),
-                { concurrency: 20, discard: true }
-              )
-              assert.deepInclude(yield* pool.stats, { requests: 225, retried: 0 })
-            })))
-        }
+          if (origin.traits.has("requestLimit")) {
+            it.scoped("closes a connection after five requests: no request is lost, and none is sent twice", () =>
+              Effect.gen(function*() {
+                const { run, url } = yield* place(origin, path, { millis: 60_000, requests: 5 })
+                yield* run
+                const pool = yield* ConnectionPool.make({ connectionsPerOrigin: 8 })
+                for (let times = 0; times < 25; times++) yield* answered(pool, times % 2 === 0 ? page(url) : post(url))
+                const { opened } = yield* pool.stats
+                // lighttpd counts from 0.
+                assert.include([5, 6], opened)
+                yield* Effect.forEach(
+                  Array.from({ length: 200 }, (_, index) => index),
+                  (index) => answered(pool, index % 2 === 0 ? page(url) : post(url)),
+                  { concurrency: 20, discard: true }
+                )
+                assert.deepInclude(yield* pool.stats, { requests: 225, retried: 0 })
+              }))
+          }
+        })
       })
-    })
-  }
+    }
 
-  describeWith(squid.program, (path) => {
-    describe(squid.name, together, () => {
-      it.live(
-        "closes what was idle for a second: no GET is lost, and no POST but one that it may have processed",
-        () =>
-          over(Effect.gen(function*() {
+    describeWith(squid.program, (path) => {
+      describe(squid.name, together, () => {
+        it.scoped(
+          "closes what was idle for a second: no GET is lost, and no POST but one that it may have processed",
+          () =>
+            Effect.gen(function*() {
+              const port = yield* quietPort
+              yield* squid.start(path, { folder: yield* openDirectory, port, credentials: false, idleSeconds: 1 })
+              const { port: behind } = yield* webServer(handler)
+              const proxy = Either.getOrThrow(Proxy.make({ host: "127.0.0.1", port }))
+              const pool = yield* ConnectionPool.make({ ...options, proxy })
+              yield* race(pool, `http://127.0.0.1:${behind}`, 1000)
+            }),
+          60_000
+        )
+
+        it.scoped(crossedTitle, () =>
+          Effect.gen(function*() {
             const port = yield* quietPort
             yield* squid.start(path, { folder: yield* openDirectory, port, credentials: false, idleSeconds: 1 })
             const { port: behind } = yield* webServer(handler)
-            const proxy = Either.getOrThrow(Proxy.make({ host: "127.0.0.1", port }))
-            const pool = yield* ConnectionPool.make({ ...options, proxy })
-            yield* race(pool, `http://127.0.0.1:${behind}`, 1000)
-          })),
-        60_000
-      )
-
-      it.live(crossedTitle, () =>
-        over(Effect.gen(function*() {
-          const port = yield* quietPort
-          yield* squid.start(path, { folder: yield* openDirectory, port, credentials: false, idleSeconds: 1 })
-          const { port: behind } = yield* webServer(handler)
-          const { port: before } = new URL(yield* crossing(`http://127.0.0.1:${port}`))
-          const proxy = Either.getOrThrow(Proxy.make({ host: "127.0.0.1", port: Number(before) }))
-          const pool = yield* ConnectionPool.make({ ...options, proxy })
-          yield* crossed(pool, `http://127.0.0.1:${behind}`)
-        })), 60_000)
+            const { port: before } = new URL(yield* crossing(`http://127.0.0.1:${port}`))
+            const proxy = Either.getOrThrow(Proxy.make({ host: "127.0.0.1", port: Number(before) }))
+            yield* crossed(`http://127.0.0.1:${behind}`, proxy)
+          }), 60_000)
+      })
     })
   })
 })

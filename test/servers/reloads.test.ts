@@ -1,13 +1,14 @@
 /** Servers that are reloaded, ended and killed under load, and are there again: no request is lost that may be sent twice. */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as ConnectionPool from "../../src/ConnectionPool.ts"
 import * as NodeTransport from "../../src/NodeTransport.ts"
 import { describeWith } from "../fixtures/children.ts"
-import { place, type Running } from "../fixtures/servers/origin.ts"
+import { oneSite, place, type Running } from "../fixtures/servers/origin.ts"
 import { origins } from "../fixtures/servers/origins.ts"
 import { until } from "../node/poolKit.ts"
 import { assertUnsafe, load } from "./load.ts"
@@ -21,66 +22,74 @@ const endings: ReadonlyArray<readonly [name: string, end: (running: Running) => 
   ["is killed with SIGKILL", ({ kill }) => kill]
 ]
 
-for (const origin of origins) {
-  describeWith(origin.program, (path) => {
-    describe(origin.name, () => {
-      if (origin.traits.has("reload")) {
-        it.live(
-          "is reloaded under load: no GET is lost, and no POST but one that it may have processed",
-          () =>
-            Effect.gen(function*() {
-              const { run, url } = yield* place(origin, path)
-              const { reload } = yield* run
-              const pool = yield* ConnectionPool.make(options)
-              const { end, more } = yield* load(pool, pool, url)
-              for (let times = 0; times < 4; times++) {
-                yield* more(150)
-                const { closed } = yield* pool.stats
-                // It has begun to reload when it closes connections. A server that is still busy with the reload
-                // before may miss the signal, so it is asked again.
-                yield* Effect.raceFirst(
-                  until(pool, (stats) => stats.closed > closed),
-                  Effect.zipRight(Effect.repeat(reload, Schedule.spaced("5 seconds")), Effect.never)
-                )
-              }
-              yield* more(150)
-              const lost = yield* end
-              assert.deepStrictEqual(lost.GET, [])
-              for (const error of lost.POST) assertUnsafe(error, "POST")
-            }).pipe(Effect.scoped, Effect.provide(NodeTransport.layer)),
-          60_000
-        )
-      }
+/**
+ * Servers are waited for in most of the time, in which the load keeps a core busy. Each test has the same requests in progress
+ * when its server closes connections, however many others run.
+ */
+const together = { concurrent: true }
 
-      for (const [name, end] of endings) {
-        it.live(
-          `${name} and started again under load: no GET is lost that may be sent again, and no POST that was not sent`,
-          () =>
-            Effect.gen(function*() {
-              const { run, url } = yield* place(origin, path)
-              const pool = yield* ConnectionPool.make(options)
-              // A killed server may accept a connection with its last breath, so that once is not enough.
-              const retrying = ConnectionPool.retry(pool, {
-                times: 20,
-                schedule: Schedule.spaced("5 millis"),
-                budget: false
-              })
-              const scope = yield* Scope.make()
-              yield* Effect.addFinalizer((exit) => Scope.close(scope, exit))
-              const running = yield* Scope.extend(run, scope)
-              const requests = yield* load(retrying, pool, url)
-              yield* requests.more(150)
-              yield* end(running)
-              yield* Scope.close(scope, Exit.void)
-              yield* run
-              yield* requests.more(150)
-              const lost = yield* requests.end
-              for (const error of lost.GET) assertUnsafe(error, "GET")
-              for (const error of lost.POST) assertUnsafe(error, "POST")
-            }).pipe(Effect.scoped, Effect.provide(NodeTransport.layer)),
-          60_000
-        )
-      }
+layer(Layer.merge(NodeTransport.layer, oneSite), { excludeTestServices: true })((it) => {
+  for (const origin of origins) {
+    describeWith(origin.program, (path) => {
+      describe(origin.name, together, () => {
+        if (origin.traits.has("reload")) {
+          it.scoped(
+            "is reloaded under load: no GET is lost, and no POST but one that it may have processed",
+            () =>
+              Effect.gen(function*() {
+                const { run, url } = yield* place(origin, path)
+                const { reload } = yield* run
+                const pool = yield* ConnectionPool.make(options)
+                const { end, more } = yield* load(pool, pool, url)
+                for (let times = 0; times < 4; times++) {
+                  yield* more(150)
+                  const { closed } = yield* pool.stats
+                  // It has begun to reload when it closes connections. A server that is still busy with the reload
+                  // before may miss the signal, so it is asked again.
+                  yield* Effect.raceFirst(
+                    until(pool, (stats) => stats.closed > closed),
+                    Effect.zipRight(Effect.repeat(reload, Schedule.spaced("5 seconds")), Effect.never)
+                  )
+                }
+                yield* more(150)
+                const lost = yield* end
+                assert.deepStrictEqual(lost.GET, [])
+                for (const error of lost.POST) assertUnsafe(error, "POST")
+              }),
+            60_000
+          )
+        }
+
+        for (const [name, end] of endings) {
+          it.scoped(
+            `${name} and started again under load: no GET is lost that may be sent again, and no POST that was not sent`,
+            () =>
+              Effect.gen(function*() {
+                const { run, url } = yield* place(origin, path)
+                const pool = yield* ConnectionPool.make(options)
+                // A killed server may accept a connection with its last breath, so that once is not enough.
+                const retrying = ConnectionPool.retry(pool, {
+                  times: 20,
+                  schedule: Schedule.spaced("5 millis"),
+                  budget: false
+                })
+                const scope = yield* Scope.make()
+                yield* Effect.addFinalizer((exit) => Scope.close(scope, exit))
+                const running = yield* Scope.extend(run, scope)
+                const requests = yield* load(retrying, pool, url)
+                yield* requests.more(150)
+                yield* end(running)
+                yield* Scope.close(scope, Exit.void)
+                yield* run
+                yield* requests.more(150)
+                const lost = yield* requests.end
+                for (const error of lost.GET) assertUnsafe(error, "GET")
+                for (const error of lost.POST) assertUnsafe(error, "POST")
+              }),
+            60_000
+          )
+        }
+      })
     })
-  })
-}
+  }
+})
