@@ -5,7 +5,7 @@
  * answered and the timeout has passed. Therefore nothing depends on the speed of the machine. Every
  * timeout is also tested with a server that did not answer: then it expires, after the same block.
  */
-import { assert, describe } from "@effect/vitest"
+import { afterAll, assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as net from "node:net"
@@ -21,6 +21,7 @@ import * as Transport from "../../src/Transport.ts"
 import {
   type BusyServer,
   busyServer,
+  endThreads,
   settled,
   soon,
   type Step,
@@ -48,6 +49,8 @@ import {
   type Way,
   ways
 } from "../fixtures/ways.ts"
+
+afterAll(endThreads)
 
 /** For `onEvent`: blocks the thread when the request of this number has been written. */
 const blocksAtSend = (block: () => void, number = 1) => {

@@ -2,7 +2,7 @@
  * Time limits of a pool and a busy event loop: what has arrived when the timer runs, though it was not read yet, wins over the limit.
  * See `limitsAfterPoll.test.ts`.
  */
-import { assert, describe } from "@effect/vitest"
+import { afterAll, assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
@@ -12,10 +12,12 @@ import type * as ConnectionPool from "../../src/ConnectionPool.ts"
 import * as HttpBody from "../../src/HttpBody.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
 import type { HttpTimeouts } from "../../src/HttpTimeouts.ts"
-import { busyServer, settled, soon, type Step, unanswered } from "../fixtures/busyServer.ts"
+import { busyServer, endThreads, settled, soon, type Step, unanswered } from "../fixtures/busyServer.ts"
 import { turn } from "../fixtures/sockets.ts"
 import { asked, expires, host, limit, live, makePool, sends, textOf } from "../fixtures/ways.ts"
 import { until, watched } from "./poolKit.ts"
+
+afterAll(endThreads)
 
 describe("what a pool waits for has come while the loop was busy", () => {
   const part = [asked, sends("in time", "in ")] as const
