@@ -80,14 +80,19 @@ const rowsOf = (document: string): ReadonlyArray<Row> =>
     }]
   })
 
+/** The titles of the tests in each text, which is parsed once. */
+const titles = new Map<string, ReadonlyArray<string>>()
+
 /** Everything that is wrong with a document, in view of the sources of the tests. */
 const problemsOf = (document: string, read: (file: string) => string | undefined): ReadonlyArray<string> => {
   const rows = rowsOf(document)
   const named = rows.flatMap(({ names }) => names.map((name) => name.replace(/\("[^"]*"\)$/, "")))
-  const titles = new Map<string, ReadonlyArray<string>>()
+  const sources = new Map<string, string>()
   const lookUp = (file: string): ReadonlyArray<string> => {
-    const known = titles.get(file) ?? titlesOf(file, read(file) ?? "")
-    titles.set(file, known)
+    const source = sources.get(file) ?? read(file) ?? ""
+    sources.set(file, source)
+    const known = titles.get(source) ?? titlesOf(file, source)
+    titles.set(source, known)
     return known
   }
   return [

@@ -1,6 +1,7 @@
 /** Every module of `src` is public, under both of its names unless it needs an optional peer, and is listed in `docs/modules.md`. */
 import * as fs from "node:fs"
 import { expect, it } from "vitest"
+import { bundled } from "./fixtures/bundled.ts"
 import { ran } from "./fixtures/ran.ts"
 
 const read = (file: string) => fs.readFileSync(new URL(`../${file}`, import.meta.url), "utf8")
@@ -40,8 +41,9 @@ it("the package imports where no optional peer is installed, and what needs one 
   expect(peerDependenciesMeta).toEqual({ "tough-cookie": { optional: true } })
   expect(Object.keys(peerDependencies)).toContain("tough-cookie")
   // In a process of its own, because this one may have loaded the peer already.
-  const loaded = (module: string) => ran(["--import", "tsx", "--import", withoutPeer, `src/${module}.ts`])
-  const [index, cookieJar] = await Promise.all([loaded("index"), loaded("CookieJar")])
+  const bundles = await bundled(["src/index.ts", "src/CookieJar.ts"], { external: ["tough-cookie"] })
+  const loaded = (module: string) => ran(["--import", withoutPeer, bundles.of(`src/${module}.ts`)])
+  const [index, cookieJar] = await Promise.all([loaded("index"), loaded("CookieJar")]).finally(bundles.remove)
   expect(index).toEqual({ status: 0, output: "" })
   expect(cookieJar.status).toBe(1)
   expect(cookieJar.output).toContain("Cannot find package 'tough-cookie'")

@@ -25,7 +25,7 @@ interface Comment {
  * The comments of a source, by their position, so that a string that looks like one is none.
  * Adjacent lines with `//` are one.
  */
-const commentsOf = (source: string): ReadonlyArray<Comment> => {
+const findComments = (source: string): ReadonlyArray<Comment> => {
   const file = ts.createSourceFile("source.ts", source, ts.ScriptTarget.Latest, true)
   const ranges = new Map<number, ts.CommentRange>()
   const visit = (node: ts.Node): void => {
@@ -49,6 +49,14 @@ const commentsOf = (source: string): ReadonlyArray<Comment> => {
     }
   }
   return comments
+}
+
+let latest: { readonly source: string; readonly comments: ReadonlyArray<Comment> } | undefined
+
+/** As `findComments`. Keeps the latest result, because three checks of a source follow each other. */
+const commentsOf = (source: string): ReadonlyArray<Comment> => {
+  if (latest?.source !== source) latest = { source, comments: findComments(source) }
+  return latest.comments
 }
 
 /** The text of a comment without the marks at the beginning of its lines. */

@@ -17,7 +17,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import type * as http from "node:http"
 import * as https from "node:https"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { extname, join } from "node:path"
 import { isDeepStrictEqual } from "node:util"
 import { certificates, pinOf } from "../../test/fixtures/certificates.ts"
 import { socksServer } from "../../test/fixtures/socksServer.ts"
@@ -101,12 +101,12 @@ const directory = Effect.acquireRelease(
 )
 
 /**
- * Runs a program that starts its own server, as a user does. Returns its output, in which all ports
- * are the same.
+ * Runs a program that starts its own server, as a user does: the file beside this one with the
+ * same extension. Returns its output, in which all ports are the same.
  */
 const printed = (name: string) =>
   Effect.async<string, Error>((resume) => {
-    const file = join(import.meta.dirname, name)
+    const file = join(import.meta.dirname, `${name}${extname(import.meta.filename)}`)
     execFile(process.execPath, [...process.execArgv, file], (error, stdout, stderr) =>
       resume(error === null ? Effect.succeed(samePort(stdout + stderr)) : Effect.fail(error)))
   })
@@ -136,7 +136,7 @@ const all = Effect.gen(function*() {
   const report = join(here, "report.txt")
   yield* Effect.promise(() => writeFile(report, "***filecontents***"))
 
-  yield* example("quick-start", printed("quick-start.ts"), yield* promised)
+  yield* example("quick-start", printed("quick-start"), yield* promised)
   yield* example("get", get.program(host, port), {
     status: 200,
     reason: "OK",
@@ -316,7 +316,7 @@ const all = Effect.gen(function*() {
       retryByContext.program(HttpRequest.get(`${unsteady}/`)),
       retryByContext.program(HttpRequest.post(`${unsteady}/`)),
       retryByContext.program(HttpRequest.put(`${unsteady}/`, { body })),
-      retryByContext.program(HttpRequest.post(`http://${host}:${refused}/`))
+      retryByContext.program(HttpRequest.post(`http://${host}:${yield* unusedPort}/`))
     ]),
     [
       "GET /, for the 2. time\n",

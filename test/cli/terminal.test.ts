@@ -3,11 +3,19 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
+import { afterAll, beforeAll } from "vitest"
+import { bundled, type Bundles } from "../fixtures/bundled.ts"
 import { describeWith } from "../fixtures/children.ts"
 import { webServer } from "../fixtures/web.ts"
 
-const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url))
+const main = "src/cli/main.ts"
 const root = fileURLToPath(new URL("../..", import.meta.url))
+
+let bundles: Bundles
+beforeAll(async () => {
+  bundles = await bundled([main])
+})
+afterAll(() => bundles.remove())
 
 interface Seen {
   readonly code: number | null
@@ -23,7 +31,7 @@ const inTerminal = (
 ): Effect.Effect<Seen> =>
   Effect.promise(() =>
     new Promise((resolve, reject) => {
-      const command = `stty cols ${columns}; exec "${process.execPath}" --import tsx "${main}" ${args}`
+      const command = `stty cols ${columns}; exec "${process.execPath}" "${bundles.of(main)}" ${args}`
       const child = spawn(script, ["-qec", command, "/dev/null"], {
         cwd: root,
         env: { PATH: process.env["PATH"], HOME: process.env["HOME"], TERM: "xterm", SHELL: "/bin/sh", ...options.env },
@@ -43,16 +51,18 @@ const inTerminal = (
     })
   )
 
-const answering = webServer((request, response) => {
-  if (request.url === "/never") response.write("begun")
-  else response.end(request.url === "/text" ? "hello\n" : "hello")
-})
+const answering = Effect.suspend(() =>
+  webServer((request, response) => {
+    if (request.url === "/never") response.write("begun")
+    else response.end(request.url === "/text" ? "hello\n" : "hello")
+  })
+)
 
 /** What is on the screen, without colours. */
 const bare = (text: string): string => text.replaceAll(/␛\[[0-9;]*[mK]/g, "")
 
 describeWith("script", (script) => {
-  describe("in a terminal", () => {
+  describe("in a terminal", { concurrent: true }, () => {
     it.scopedLive("of 80 columns the head is coloured, and the times are bars", () =>
       Effect.gen(function*() {
         const { port } = yield* answering

@@ -8,17 +8,24 @@ import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
 import { readFileSync } from "node:fs"
 import type * as net from "node:net"
-import { fileURLToPath } from "node:url"
+import { afterAll, beforeAll } from "vitest"
+import { bundled, type Bundles } from "../fixtures/bundled.ts"
 import { Events, tcpServer, turnUntil } from "../fixtures/sockets.ts"
 
-const program = fileURLToPath(new URL("../fixtures/frozen.ts", import.meta.url))
+const program = "test/fixtures/frozen.ts"
+
+let bundles: Bundles
+beforeAll(async () => {
+  bundles = await bundled([program])
+})
+afterAll(() => bundles.remove())
 
 /** The program, which is asked for one answer at a time. */
 const frozen = (port: number) =>
   Effect.map(
     Effect.acquireRelease(
       Effect.sync(() =>
-        spawn(process.execPath, ["--import", "tsx", program, String(port)], { stdio: ["pipe", "pipe", "inherit"] })
+        spawn(process.execPath, [bundles.of(program), String(port)], { stdio: ["pipe", "pipe", "inherit"] })
       ),
       (child) => Effect.sync(() => child.kill("SIGKILL"))
     ),

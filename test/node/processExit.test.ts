@@ -8,21 +8,21 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import { spawn } from "node:child_process"
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import * as http from "node:http"
 import * as https from "node:https"
 import * as net from "node:net"
-import { dirname, join, relative } from "node:path"
-import { fileURLToPath } from "node:url"
-import ts from "typescript"
 import { afterAll, beforeAll } from "vitest"
+import { bundled, type Bundles } from "../fixtures/bundled.ts"
 import { certificates } from "../fixtures/certificates.ts"
 import { allRoutes, allWays, type Places } from "../fixtures/programs.ts"
-import { directory, serve, unanswering } from "../fixtures/sockets.ts"
+import { serve, unanswering } from "../fixtures/sockets.ts"
 import { bodyOf } from "../fixtures/web.ts"
 import { proxyServer } from "./poolKit.ts"
+
+const programs = "test/fixtures/programs.ts"
 
 /** How late a late answer is, in milliseconds. */
 const late = 500
@@ -85,41 +85,19 @@ const started: Effect.Effect<Places, never, Scope.Scope> = Effect.gen(function*(
   }
 })
 
-const root = fileURLToPath(new URL("../../", import.meta.url))
-
-/** The programs and the sources as JavaScript, because a loader that compiles takes a second for each process. */
-const compiled = Effect.tap(directory, (to) =>
-  Effect.sync(() => {
-    const fixtures = join("test", "fixtures")
-    mkdirSync(join(to, fixtures), { recursive: true })
-    writeFileSync(join(to, "package.json"), `{ "type": "module" }`)
-    symlinkSync(join(root, "node_modules"), join(to, "node_modules"), "junction")
-    const sources = readdirSync(join(root, "src"), { recursive: true, withFileTypes: true })
-    const files = sources.filter((one) => one.isFile()).map((one) => relative(root, join(one.parentPath, one.name)))
-    for (const file of [...files, join(fixtures, "programs.ts")]) {
-      const { outputText } = ts.transpileModule(readFileSync(join(root, file), "utf8"), { compilerOptions })
-      mkdirSync(join(to, dirname(file)), { recursive: true })
-      writeFileSync(join(to, file.replace(/\.ts$/, ".js")), outputText)
-    }
-  }))
-
-const compilerOptions: ts.CompilerOptions = {
-  target: ts.ScriptTarget.ES2022,
-  module: ts.ModuleKind.ESNext,
-  rewriteRelativeImportExtensions: true,
-  verbatimModuleSyntax: true
-}
-
 const scope = Effect.runSync(Scope.make())
 let places: Places
-let program: string
+let bundles: Bundles
 
 beforeAll(async () => {
   places = await Effect.runPromise(Scope.extend(started, scope))
-  program = join(await Effect.runPromise(Scope.extend(compiled, scope)), "test", "fixtures", "programs.js")
+  bundles = await bundled([programs])
 }, 60_000)
 
-afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
+afterAll(async () => {
+  await bundles.remove()
+  await Effect.runPromise(Scope.close(scope, Exit.void))
+})
 
 // --- processes
 
@@ -132,7 +110,7 @@ interface Ended {
 
 const run = (names: ReadonlyArray<string>): Effect.Effect<Ended> =>
   Effect.async<Ended>((resume) => {
-    const child = spawn(process.execPath, [program, JSON.stringify(places), ...names], {
+    const child = spawn(process.execPath, [bundles.of(programs), JSON.stringify(places), ...names], {
       stdio: ["ignore", "pipe", "pipe"]
     })
     let output = ""
@@ -151,18 +129,27 @@ const run = (names: ReadonlyArray<string>): Effect.Effect<Ended> =>
     return Effect.sync(kill)
   })
 
-/** So that the machine has to do with a few at a time. */
-const turns = Effect.unsafeMakeSemaphore(4)
+/** How many processes run at a time. Most of their time they wait. */
+const turns = Effect.unsafeMakeSemaphore(6)
+
+/** All processes start before the first test, because vitest runs no more than 5 tests at a time. */
+const starts: Array<Effect.Effect<void>> = []
+beforeAll(() => Effect.runPromise(Effect.all(starts, { discard: true })))
 
 /** Asserts that a process prints what each of these programs is to get, and then ends by itself. */
-const ends = (expected: Readonly<Record<string, string>>): Effect.Effect<void> =>
-  Effect.map(turns.withPermits(1)(run(Object.keys(expected))), (ended) => {
-    const printed = Object.entries(expected).map(([name, got]) => `${name}: ${got}`)
-    assert.deepStrictEqual(ended, { status: 0, printed })
-  })
-
-const test = (name: string, expected: Readonly<Record<string, string>>): void =>
-  it.live(name, () => ends(expected), 120_000)
+const test = (name: string, expected: Readonly<Record<string, string>>): void => {
+  let running: Fiber.Fiber<Ended> | undefined
+  const ended = turns.withPermits(1)(Effect.suspend(() => run(Object.keys(expected))))
+  starts.push(Effect.map(Effect.forkIn(ended, scope), (fiber) => {
+    running = fiber
+  }))
+  it.live(name, () =>
+    Effect.gen(function*() {
+      const printed = Object.entries(expected).map(([name, got]) => `${name}: ${got}`)
+      const ended = yield* Fiber.join(yield* Effect.fromNullable(running))
+      assert.deepStrictEqual(ended, { status: 0, printed })
+    }), 120_000)
+}
 
 /** Programs that all get the same. */
 const each = (names: ReadonlyArray<string>, got: string): Record<string, string> =>
