@@ -4,6 +4,7 @@ import * as FileSystem from "@effect/platform/FileSystem"
 import { assert, describe, expect, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
@@ -568,12 +569,34 @@ describe("a download", () => {
       })
     ))
 
+  it.live("asks the server for nothing if the target is a directory, and says what to do", () =>
+    inDirectory((path) =>
+      Effect.gen(function*() {
+        const directory = path.slice(0, path.lastIndexOf("/"))
+        const found = yield* downloads(directory, [], quiet)
+        assert.isTrue(Either.isLeft(found) && found.left._tag === "DownloadFailed")
+        assert.include(Either.isLeft(found) ? found.left.message : "", "it is a directory; append the name of a file")
+        assert.deepStrictEqual(yield* filesOf(directory), {})
+      })
+    ))
+
+  it.live("asks the server for nothing if no file can be created beside the target", () =>
+    inDirectory((path) =>
+      Effect.gen(function*() {
+        const found = yield* downloads(`${path}/missing/file`, [], { ...quiet, resume: false })
+        expect(found).toMatchObject({
+          left: { cause: { _tag: "SystemError", reason: "NotFound" }, isResumable: false }
+        })
+      })
+    ))
+
   it.live("fails with the error of the file system", () =>
     inDirectory((path) =>
       Effect.gen(function*() {
-        const found = yield* downloads(`${path}/missing/file`, [[asks(), ...answers("200 OK", content)]], quiet)
+        yield* Effect.flatMap(FileSystem.FileSystem, (files) => files.makeDirectory(`${path}.part`))
+        const found = yield* downloads(path, [[asks(), ...answers("200 OK", content)]], quiet)
         expect(found).toMatchObject({
-          left: { cause: { _tag: "SystemError", reason: "NotFound" }, isResumable: false }
+          left: { cause: { _tag: "SystemError", pathOrDescriptor: `${path}.part` }, isResumable: false }
         })
       })
     ))

@@ -11,6 +11,7 @@ import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
+import { dirname } from "node:path"
 import type { Kept, Validator } from "./plan.ts"
 
 /** The name of the partial file. */
@@ -62,6 +63,23 @@ export class Partial {
     this.#files = files
     this.#target = target
     this.path = partialOf(target)
+  }
+
+  /** Fails if the target cannot be replaced, or no file can be created beside it. */
+  get check(): Effect.Effect<void, PlatformError> {
+    return Effect.gen(this, function*() {
+      const info = yield* orNone(this.#files.stat(this.#target))
+      if (info?.type === "Directory") {
+        return yield* new SystemError({
+          reason: "BadResource",
+          module: "FileSystem",
+          method: "rename",
+          pathOrDescriptor: this.#target,
+          description: "it is a directory; append the name of a file"
+        })
+      }
+      yield* this.#files.access(dirname(this.#target), { writable: true })
+    })
   }
 
   /** Returns what can be continued; `undefined` if nothing can. */

@@ -122,7 +122,8 @@ export class Download<R> {
   get run(): Effect.Effect<Downloaded, Cause, R> {
     const { resume, retry } = this.#settings
     const { origin, target } = this.#request
-    const first = resume ? Effect.void : this.#partial.discard
+    const { check, discard } = this.#partial
+    const first = resume ? check : Effect.zipRight(check, discard)
     return Effect.zipRight(
       first,
       retrying<Downloaded, Cause, R>(retry, {
