@@ -1,14 +1,16 @@
 /** Callers keep their async context on connections that others have opened: in clear, over TLS and in a tunnel, in every way to ask. */
-import { assert, describe, it } from "@effect/vitest"
+import { afterAll, assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as NodeTransport from "../../src/NodeTransport.ts"
 import { certificates as makeCertificates } from "../fixtures/certificates.ts"
-import { strayServer } from "../fixtures/strayServer.ts"
+import { endStrayServers, strayServer } from "../fixtures/strayServer.ts"
 import { as, stores } from "./callers.ts"
 import { routes, ways } from "./stray.ts"
 
 const certificates = await makeCertificates()
+
+afterAll(endStrayServers)
 
 for (const route of routes) {
   describe(route.name, () => {

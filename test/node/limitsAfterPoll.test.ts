@@ -21,7 +21,7 @@ import * as Transport from "../../src/Transport.ts"
 import {
   type BusyServer,
   busyServer,
-  endThreads,
+  endBusyServers,
   settled,
   soon,
   type Step,
@@ -50,7 +50,7 @@ import {
   ways
 } from "../fixtures/ways.ts"
 
-afterAll(endThreads)
+afterAll(endBusyServers)
 
 /** For `onEvent`: blocks the thread when the request of this number has been written. */
 const blocksAtSend = (block: () => void, number = 1) => {

@@ -5,7 +5,7 @@
  * The server acts in another thread while the thread of the client is kept busy, so that nothing here is a race: what it has sent
  * lies in the system's buffer before the client can read anything.
  */
-import { assert, describe, it } from "@effect/vitest"
+import { afterAll, assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as HttpConnection from "../../src/HttpConnection.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
@@ -13,10 +13,12 @@ import * as NodeTransport from "../../src/NodeTransport.ts"
 import { certificates as makeCertificates } from "../fixtures/certificates.ts"
 import { turn } from "../fixtures/sockets.ts"
 import type { Stray } from "../fixtures/strayServer.ts"
-import { strayServer } from "../fixtures/strayServer.ts"
+import { endStrayServers, strayServer } from "../fixtures/strayServer.ts"
 import { judged, routes, ways } from "./stray.ts"
 
 const certificates = await makeCertificates()
+
+afterAll(endStrayServers)
 
 const count = 10
 

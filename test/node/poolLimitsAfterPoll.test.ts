@@ -12,12 +12,12 @@ import type * as ConnectionPool from "../../src/ConnectionPool.ts"
 import * as HttpBody from "../../src/HttpBody.ts"
 import * as HttpRequest from "../../src/HttpRequest.ts"
 import type { HttpTimeouts } from "../../src/HttpTimeouts.ts"
-import { busyServer, endThreads, settled, soon, type Step, unanswered } from "../fixtures/busyServer.ts"
+import { busyServer, endBusyServers, settled, soon, type Step, unanswered } from "../fixtures/busyServer.ts"
 import { turn } from "../fixtures/sockets.ts"
 import { asked, expires, host, limit, live, makePool, sends, textOf } from "../fixtures/ways.ts"
 import { until, watched } from "./poolKit.ts"
 
-afterAll(endThreads)
+afterAll(endBusyServers)
 
 describe("what a pool waits for has come while the loop was busy", () => {
   const part = [asked, sends("in time", "in ")] as const
