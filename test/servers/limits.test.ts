@@ -77,14 +77,25 @@ const crossing = (url: string): Effect.Effect<string, never, Scope.Scope> =>
         socket.on("error", () => socket.destroy()).on("close", () => sockets.delete(socket))
       }
       let isAnswered = false
+      let isHeld = false
+      let isClosed = false
+      // However late this process sends its request: it cannot know of the close before.
+      const pass = () => {
+        if (isClosed && (isHeld || !isAnswered)) client.end()
+      }
       client.on("data", (bytes) => {
-        if (!isAnswered) behind.write(bytes)
+        if (!isAnswered) return void behind.write(bytes)
+        isHeld = true
+        pass()
       })
       behind.on("data", (bytes) => {
         isAnswered = true
         client.write(bytes)
       })
-      behind.on("close", () => client.end())
+      behind.on("close", () => {
+        isClosed = true
+        pass()
+      })
       client.on("close", () => behind.destroy())
     })
     yield* Effect.acquireRelease(
