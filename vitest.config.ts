@@ -21,6 +21,7 @@ export default defineConfig({
     // Vitest leaves one core free, which on a machine of two doubles the time. More workers than cores gain nothing.
     maxWorkers: availableParallelism(),
     // As many: with three or more workers tinypool 1.1.1 ends an idle one twice, and the run with an unhandled error.
+    // `--maxWorkers=1` therefore needs `--minWorkers=1` beside it.
     minWorkers: availableParallelism(),
     testTimeout: 20_000,
     hookTimeout: 20_000,

@@ -24,6 +24,7 @@ const runTests = Effect.promise(async (): Promise<ReadonlyArray<Outcome>> => {
     include: [file],
     watch: false,
     maxWorkers: 1,
+    minWorkers: 1,
     reporters: [{
       onTestCaseResult: (test) => {
         const { errors, state } = test.result()
