@@ -210,7 +210,7 @@ export const CurrentOptions: typeof references.CurrentOptions = references.Curre
 
 /**
  * Sets several options of the requests that an effect sends. Timeouts and limits override those set
- * around it one by one, other options as a whole.
+ * around it one by one, other options as a whole. Wrong ones fail each request (`InvalidOption`).
  *
  * @since 0.2.0
  * @category options of requests
