@@ -149,10 +149,9 @@ export class DownloadFailed extends Data.TaggedError("DownloadFailed")<{
  *   servers that announce no length.
  * - Temporary failures are retried according to `retry`, each time for the missing bytes only.
  *
- * Fails with `DownloadFailed`, before anything is sent if the target is a directory, or if its own
- * directory is missing or may not be written to. Fails with `InvalidOption` before anything is
- * sent: for an option, an empty path, a method other than GET, or a Range, If-Range or
- * Accept-Encoding field.
+ * Fails with `DownloadFailed`. If the target is a directory, or the partial file cannot be opened,
+ * that happens before anything is sent. Fails with `InvalidOption` before anything is sent: for an
+ * option, an empty path, a method other than GET, or a Range, If-Range or Accept-Encoding field.
  * Interruption closes the connection and the file, and leaves the partial file for the next call.
  *
  * Only one download to the same path may run at a time. A crash of the machine may leave bytes in

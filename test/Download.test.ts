@@ -1,5 +1,6 @@
 /** Downloads to real files over a scripted wire: every answer to a request for the rest, and what is on the disk afterwards. */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { SystemError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import { assert, describe, expect, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
@@ -580,6 +581,29 @@ describe("a download", () => {
       })
     ))
 
+  it.live("asks the server for nothing if the partial file cannot be opened", () =>
+    inDirectory((path) =>
+      Effect.gen(function*() {
+        yield* Effect.flatMap(FileSystem.FileSystem, (files) => files.makeDirectory(`${path}.part`))
+        const found = yield* downloads(path, [], quiet)
+        expect(found).toMatchObject({
+          left: { cause: { _tag: "SystemError", pathOrDescriptor: `${path}.part` }, isResumable: false }
+        })
+      })
+    ))
+
+  it.live("needs no right to look at the target", () =>
+    inDirectory((path) =>
+      Effect.gen(function*() {
+        const files = yield* FileSystem.FileSystem
+        // As for a link that leads in a circle, or to where nothing may be read.
+        yield* files.symlink(path, path)
+        const found = yield* downloads(path, [[asks(), ...answers("200 OK", content)]], quiet)
+        assert.isTrue(Either.isRight(found))
+        assert.deepStrictEqual(yield* filesOf(path), { target: content })
+      })
+    ))
+
   it.live("asks the server for nothing if no file can be created beside the target", () =>
     inDirectory((path) =>
       Effect.gen(function*() {
@@ -590,14 +614,21 @@ describe("a download", () => {
       })
     ))
 
-  it.live("fails with the error of the file system", () =>
+  it.live("fails with the error of the file system, in the middle too", () =>
     inDirectory((path) =>
       Effect.gen(function*() {
-        yield* Effect.flatMap(FileSystem.FileSystem, (files) => files.makeDirectory(`${path}.part`))
-        const found = yield* downloads(path, [[asks(), ...answers("200 OK", content)]], quiet)
-        expect(found).toMatchObject({
-          left: { cause: { _tag: "SystemError", pathOrDescriptor: `${path}.part` }, isResumable: false }
+        const files = yield* FileSystem.FileSystem
+        const full = new SystemError({
+          reason: "Unknown",
+          module: "FileSystem",
+          method: "writeFile",
+          pathOrDescriptor: path,
+          description: "no space is left"
         })
+        const found = yield* downloads(path, [[asks(), ...answers("200 OK", content, v1)]], quiet).pipe(
+          Effect.provideService(FileSystem.FileSystem, { ...files, writeFileString: () => Effect.fail(full) })
+        )
+        expect(found).toMatchObject({ left: { cause: full, isResumable: false } })
       })
     ))
 

@@ -258,8 +258,13 @@ describe("the page", () => {
     expect(page(older)).not.toContain("The machine and versions were not")
     // The build of a kernel changes with the virtual machine.
     const builds = (text: string) => ({ ...environment, system: `Linux 6.18.44-${text} x64` })
+    const { versions } = environment
+    const reordered = Object.fromEntries(Object.entries(versions).toReversed())
     const rebuilt = benchmarksMarkdown({
-      20: { a: { ...small, environment: builds("fc-v1") }, b: { ...small, environment: builds("fc-v2") } }
+      20: {
+        a: { ...small, environment: builds("fc-v1") },
+        b: { ...small, environment: { ...builds("fc-v2"), versions: reordered } }
+      }
     })
     expect(rebuilt).not.toContain("The machine and versions were not")
     expect(rebuilt).toMatch(/\| kernel +\| Linux 6\.18\.44 x64 +\|/)

@@ -25,7 +25,11 @@ beforeAll(async () => {
   running = demo()
 })
 
-afterAll(() => bundles.remove())
+afterAll(async () => {
+  // No test has waited for it if only some were selected.
+  await running
+  await bundles.remove()
+}, 60_000)
 
 const listening = (server: net.Server): Promise<number> =>
   new Promise((resolve) => {

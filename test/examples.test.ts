@@ -37,7 +37,11 @@ beforeAll(async () => {
   running = run(bundles.of(runner))
 }, 60_000)
 
-afterAll(() => bundles.remove())
+afterAll(async () => {
+  // No test has waited for it if only some were selected.
+  await running
+  await bundles.remove()
+}, 60_000)
 
 describe("the example of the README", { concurrent: true }, () => {
   const blocks = [...read("README.md").matchAll(/^```ts\n(.*?)^```$/gms)].map(([, block = ""]) => block)

@@ -106,9 +106,7 @@ const additions: ReadonlyArray<readonly [name: string, modules: ReadonlyArray<st
     // Loaded with `Schema` in any case.
     "effect/ParseResult",
     "effect/Queue",
-    "effect/Take",
-    // Loaded by Node itself in any case.
-    "node:path"
+    "effect/Take"
   ]]
 ]
 

@@ -69,7 +69,7 @@ describe("limits and timeouts", () => {
         }))
   )
 
-  const noRecords = [500, "5 seconds", true, [500], new Map([["head", 5]]), () => 5]
+  const noRecords = [500, 0, NaN, 0n, "5 seconds", "", true, false, [500], new Map([["head", 5]]), () => 5]
   it.effect.each(
     noRecords.flatMap((value) => ["limits", "timeouts", "leniency"].map((group) => [group, value] as const))
   )("that are no record are refused: %s of %s", ([group, value]) =>

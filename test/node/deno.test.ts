@@ -40,9 +40,12 @@ const scheduledIn = async (isDeno: boolean): Promise<ReadonlyArray<string>> => {
   recording = true
   // A clock that stands still adds no poll.
   const clock = vi.spyOn(performance, "now").mockReturnValue(0)
-  nodeEventLoop.afterPoll(() => void scheduled.push("polled"))
-  for (let next = due.shift(); next !== undefined; next = due.shift()) next()
-  clock.mockRestore()
+  try {
+    nodeEventLoop.afterPoll(() => void scheduled.push("polled"))
+    for (let next = due.shift(); next !== undefined; next = due.shift()) next()
+  } finally {
+    clock.mockRestore()
+  }
   return scheduled
 }
 

@@ -95,8 +95,8 @@ beforeAll(async () => {
 }, 60_000)
 
 afterAll(async () => {
-  await bundles.remove()
   await Effect.runPromise(Scope.close(scope, Exit.void))
+  await bundles.remove()
 })
 
 // --- processes

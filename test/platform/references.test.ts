@@ -201,6 +201,9 @@ describe("options", () => {
     readonly [what: string, option: string, set: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>]
   > = [
     ["timeouts that are a number", "timeouts", PooledHttpClient.withTimeouts(500 as {})],
+    ["timeouts that are 0", "timeouts", PooledHttpClient.withTimeouts(0 as {})],
+    ["timeouts that are false", "timeouts", PooledHttpClient.withTimeouts(false as {})],
+    ["timeouts that are an empty text", "timeouts", PooledHttpClient.withTimeouts("" as {})],
     ["timeouts that are a list", "timeouts", PooledHttpClient.withTimeouts([500] as {})],
     ["limits that are a number", "limits", PooledHttpClient.withLimits(1 as {})],
     ["options that are a text", "options", PooledHttpClient.withOptions("1 second" as {})],

@@ -589,6 +589,7 @@ describe("a wrong request is InvalidOption when the pool is made", () => {
     ["a target that cannot be sent", HttpRequest.get("/a b"), "target"],
     ["a field that cannot be sent", HttpRequest.get("/", { headers: { A: "b\r\nC: d" } }), "value"],
     ["a timeout", HttpRequest.get("/", { timeouts: { head: -1 } }), "duration"],
+    ["timeouts that are a number", HttpRequest.get("/", { timeouts: 500 as {} }), "timeouts"],
     ["a limit", HttpRequest.get("/", { limits: { fields: -1 } }), "limits"],
     ["a query that cannot be encoded", HttpRequest.get("/", { query: { a: "\ud800" } }), "query"]
   ]

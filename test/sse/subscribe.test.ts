@@ -171,22 +171,29 @@ describe("the request is sent again", () => {
       yield* Fiber.interrupt(fiber)
     })))
 
-  it.effect("never because of silence or length by itself, whatever the limits of the pool", () =>
-    contained(Effect.gen(function*() {
-      const { pool } = yield* watchedPool([
-        T.connection(
-          asked(),
-          begun("data: a\n\n"),
-          T.delay("1 day"),
-          T.reply(chunk(`data: ${"b".repeat(100)}\n\n`)),
-          T.stall
-        )
-      ], { timeouts: { bodyIdle: 1000, total: 2000 }, limits: { body: 50 }, unreadTime: 1000 })
-      const { events, fiber } = yield* running(pool)
-      yield* advance(86_400_000)
-      assert.deepStrictEqual(events, ["a", "b".repeat(100)])
-      yield* Fiber.interrupt(fiber)
-    })))
+  it.effect.each([
+    ["none", undefined],
+    ["null", null]
+  ])(
+    "never because of silence or length by itself, whatever the limits of the pool; its own are %s",
+    ([, none]) =>
+      contained(Effect.gen(function*() {
+        const { pool } = yield* watchedPool([
+          T.connection(
+            asked(),
+            begun("data: a\n\n"),
+            T.delay("1 day"),
+            T.reply(chunk(`data: ${"b".repeat(100)}\n\n`)),
+            T.stall
+          )
+        ], { timeouts: { bodyIdle: 1000, total: 2000 }, limits: { body: 50 }, unreadTime: 1000 })
+        const own = { timeouts: none, limits: none } as unknown as HttpRequest.Options
+        const { events, fiber } = yield* running(pool, {}, get("/", own))
+        yield* advance(86_400_000)
+        assert.deepStrictEqual(events, ["a", "b".repeat(100)])
+        yield* Fiber.interrupt(fiber)
+      }))
+  )
 
   it.effect("when the `total` of the request ends, which renews a connection", () =>
     contained(Effect.gen(function*() {

@@ -218,11 +218,12 @@ export const prepare = (
     upgrade
   })
   if ("_tag" in head) return withContextAt<Unprepared>(head, origin, asked)
-  const limits = !request.limits ? settings.limits : toLimits(request.limits, settings.limits)
+  // `null` counts as absent.
+  const bounds = request.limits ?? undefined
+  const limits = bounds === undefined ? settings.limits : toLimits(bounds, settings.limits)
   if (limits instanceof InvalidOption) return withContextAt(limits, origin, asked)
-  const timeouts = !request.timeouts
-    ? settings.timeouts
-    : toMillis(request.timeouts, settings.timeouts, settings.host)
+  const times = request.timeouts ?? undefined
+  const timeouts = times === undefined ? settings.timeouts : toMillis(times, settings.timeouts, settings.host)
   if (timeouts instanceof InvalidOption) return withContextAt(timeouts, origin, asked)
   const unfit = notListener(request.onInformational) ?? notRecord("leniency", request.leniency ?? undefined)
   if (unfit !== undefined) return withContextAt(unfit, origin, asked)

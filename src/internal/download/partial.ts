@@ -7,11 +7,11 @@
 import { type PlatformError, SystemError } from "@effect/platform/Error"
 import type * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
-import { dirname } from "node:path"
 import type { Kept, Validator } from "./plan.ts"
 
 /** The name of the partial file. */
@@ -65,20 +65,27 @@ export class Partial {
     this.path = partialOf(target)
   }
 
-  /** Fails if the target cannot be replaced, or no file can be created beside it. */
+  /**
+   * Fails if the target is a directory, or the partial file cannot be opened. It is opened because
+   * `access` does not say whether that will succeed: Deno's knows neither root nor groups.
+   */
   get check(): Effect.Effect<void, PlatformError> {
     return Effect.gen(this, function*() {
-      const info = yield* orNone(this.#files.stat(this.#target))
-      if (info?.type === "Directory") {
+      // If it cannot be read, the renaming decides.
+      const info = yield* Effect.option(this.#files.stat(this.#target))
+      if (Option.isSome(info) && info.value.type === "Directory") {
         return yield* new SystemError({
           reason: "BadResource",
           module: "FileSystem",
-          method: "rename",
+          method: "stat",
           pathOrDescriptor: this.#target,
           description: "it is a directory; append the name of a file"
         })
       }
-      yield* this.#files.access(dirname(this.#target), { writable: true })
+      const { size } = yield* Effect.scoped(
+        Effect.flatMap(this.#files.open(this.path, { flag: "a" }), (file) => file.stat)
+      )
+      if (Number(size) === 0) yield* orNone(this.#files.remove(this.path))
     })
   }
 

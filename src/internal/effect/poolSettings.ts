@@ -67,7 +67,7 @@ const checkKinds = (options: PoolOptions): Either.Either<void, InvalidOption> =>
     const wrong = notRecord(option, options[option])
     if (wrong !== undefined) return Either.left(wrong)
   }
-  // Perhaps an Effect, which is iterable.
+  // An Effect is iterable, so `notRecord` would refuse it.
   if (options.tls !== undefined && !Predicate.isRecord(options.tls)) {
     return invalid("tls", "it must be a record of options")
   }

@@ -7,7 +7,7 @@ import * as Origin from "../../Origin.ts"
 import { firstAttempt, prepare } from "../connection/prepare.ts"
 import { InvalidOption } from "../error/request.ts"
 import { fromUrl } from "../model/origin.ts"
-import { notRequest } from "../options.ts"
+import { notRecord, notRequest } from "../options.ts"
 import { originOfUrl, resolveRoute } from "../pool/route.ts"
 import type { Greeting, PoolSettings, WarmOrigin } from "../pool/settings.ts"
 import { readDuration } from "./duration.ts"
@@ -54,7 +54,8 @@ const greetingOf = (
   const invalid = (reason: string): InvalidOption => new InvalidOption({ option: `${option}.request`, reason })
   if (!HttpRequest.isHttpRequest(value)) return invalid("it must be made with `HttpRequest.head` or `get`")
   const { body, invalid: wrong, method, trailers } = value
-  const none = notRequest(value) ?? wrong
+  // A group that is no record would become one in `completed`.
+  const none = notRequest(value) ?? wrong ?? notRecord("timeouts", value.timeouts ?? undefined)
   if (none !== undefined) return invalid(none.description)
   if (!safe.has(method)) return invalid("its method must be GET, HEAD or OPTIONS, because it is sent at any time")
   if (body._tag !== "Empty" || !HttpFields.isHttpFields(trailers) || HttpFields.size(trailers) > 0) {

@@ -124,7 +124,7 @@ const statusRule = "it must be an array of statuses from 100 to 999"
 
 const budgetOf = (options: BudgetOptions | false): Budgets | undefined | InvalidOption => {
   if (options === false) return undefined
-  if (typeof options !== "object" || options === null) {
+  if (notRecord("budget", options) !== undefined) {
     return invalid("budget", "it must be `false`, or a record of `share`, `perSecond` and `burst`")
   }
   const { burst = 10, perSecond = 1, share = 0.1 } = options

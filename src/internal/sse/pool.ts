@@ -37,14 +37,14 @@ type Bounds = Pick<Options, "timeouts" | "limits">
  * which the types forbid, is returned unchanged, and the pool refuses it.
  */
 export const endless = ({ limits, timeouts }: Bounds, idleMillis: number | undefined): Bounds => ({
-  timeouts: isOptions(timeouts)
+  timeouts: isOptions(timeouts ?? undefined)
     ? {
       ...timeouts,
       bodyIdle: idleMillis ?? timeouts?.bodyIdle ?? Duration.infinity,
       total: timeouts?.total ?? Duration.infinity
     }
     : timeouts,
-  limits: isOptions(limits) ? { ...limits, body: limits?.body ?? Infinity } : limits
+  limits: isOptions(limits ?? undefined) ? { ...limits, body: limits?.body ?? Infinity } : limits
 })
 
 const isOptions = (value: unknown): boolean => notRecord("options", value) === undefined

@@ -39,10 +39,10 @@ const day = (date: string): string => date.slice(0, 10)
 
 const ours = "effect-http-client"
 
-/** Without the build of the kernel, which differs from one virtual machine to the next although nothing else does. */
+/** Without the build of Firecracker's kernel, which differs from one virtual machine to the next although nothing else does. */
 const withoutBuild = ({ system, ...rest }: Environment): Environment => ({
   ...rest,
-  system: system.replace(/(\d+\.\d+\.\d+)-\S+/, "$1")
+  system: system.replace(/-fc-v\d+/, "")
 })
 
 /** What differs between the environments of the Nodes is a row with a column for each. */
@@ -112,7 +112,9 @@ const targetsOn = (all: ResultsByNode, node: Major): string => {
 /** All but our own version, which changes with each commit. */
 const place = (environment: Environment): string => {
   const { versions, ...rest } = withoutBuild(environment)
-  return JSON.stringify({ ...rest, ...versions, [ours]: "" })
+  // The order of the names is that of the list at the time, and says nothing.
+  const named = Object.entries({ ...rest, ...versions, [ours]: "" })
+  return JSON.stringify(named.toSorted(([a], [b]) => (a < b ? -1 : 1)))
 }
 
 const seconds = (millis: number): string => millis % 1000 === 0 ? `${millis / 1000} s` : `${millis} ms`
