@@ -15,7 +15,7 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     pool: "forks",
-    // A worker keeps its modules from file to file: loading them anew took a third of the time.
+    // A worker keeps its modules from file to file: loading them anew took half of the time.
     isolate: false,
     setupFiles: ["test/setup.ts"],
     // Vitest leaves one core free, which on a machine of two doubles the time. More workers than cores gain nothing.
